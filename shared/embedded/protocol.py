@@ -1,0 +1,167 @@
+"""The Upstash REST protocol over an engine: routes, authentication, limits, formats.
+
+As strict as Upstash where that is known, so that what runs here runs there.
+Opens no sockets: `transport` and `server` carry its requests.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from time import time
+from urllib.parse import parse_qsl
+
+from .dispatch import Dispatcher
+from .engine import Engine, EngineError, Reply
+from .meter import Meter
+from .reply import dump, item, resp2
+from .request import Malformed, many_commands, number, one_command
+from .scripts import Scripts
+
+MAX_REQUEST_BYTES = 10 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response; header names are in lower case."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class UpstashProtocol:
+    """Answers the requests of Upstash clients; `meter` counts them.
+
+    `strict` checks the keys of every script, not only of those with the `allow-key-locking` flag.
+    `clock` (epoch milliseconds) is what TIME answers, in scripts too; expiry stays on real time.
+    `allowed_scripts` are SHA-1s of script texts: on an engine without a sandbox, only they run.
+    `handle` raises `Unreachable` or `UnknownOutcome` when the engine does, and nothing else.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        token: str,
+        strict: bool = False,
+        clock: Callable[[], int] | None = None,
+        max_request_bytes: int = MAX_REQUEST_BYTES,
+        allowed_scripts: Container[str] | None = None,
+    ) -> None:
+        self.meter = Meter()
+        self.max_request_bytes = max_request_bytes
+        self._token = token.encode()
+        scripts = Scripts(engine, strict=strict, clock=clock, allowed=allowed_scripts)
+        self._dispatcher = Dispatcher(engine, scripts, self.meter, clock)
+        self._synced = 0
+
+    async def handle(
+        self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        """One request. `path` and `query` as on the wire (percent-encoded), header names lower."""
+        self.meter.requests += 1
+        self.meter.bytes_in += len(body)
+        response = self._refusal(method, query, headers, body)
+        if response is None:
+            response = await self._respond(method, "/" + path.lstrip("/"), query, headers, body)
+        if method == "HEAD":
+            response = Response(response.status, response.headers, b"")
+        self.meter.bytes_out += len(response.body)
+        return response
+
+    def authorized(self, query: str, headers: Mapping[str, str]) -> bool:
+        """Whether the request carries the token: as `?_token=`, else in its header."""
+        given = dict(parse_qsl(query)).get("_token") if "_token=" in query else None
+        if given is None:
+            given = headers.get("authorization", "").strip()
+            if given[:7].lower() == "bearer ":
+                given = given[7:].strip()
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token)
+
+    def _refusal(
+        self, method: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Response | None:
+        if method not in {"POST", "GET", "PUT", "HEAD"}:
+            return _response(405, b"")
+        if not self.authorized(query, headers):
+            return _error("WRONGPASS invalid or missing auth token", status=401)
+        # A server that dropped an oversized body still tells its size in the header.
+        size = max(len(body), number(headers.get("content-length")))
+        if size > self.max_request_bytes:
+            limit = self.max_request_bytes
+            return _error(
+                f"ERR max request size exceeded. Limit: {limit} bytes, Actual: {size} bytes"
+            )
+        return None
+
+    async def _respond(
+        self, method: str, route: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Response:
+        try:
+            form = _Form.of(headers, route)
+            if route == "/pipeline":
+                answer = form.many(await self._dispatcher.pipeline(many_commands(body)))
+            elif route == "/multi-exec":
+                replies = await self._dispatcher.transaction(many_commands(body))
+                answer = (
+                    form.one(replies) if isinstance(replies, EngineError) else form.many(replies)
+                )
+            else:
+                args = one_command(method, route, query, body)
+                answer = form.one(await self._dispatcher.one(args))
+        except Malformed as error:
+            return _error(str(error))
+        answer.headers.append((b"upstash-sync-token", self._sync_token(headers)))
+        return answer
+
+    def _sync_token(self, headers: Mapping[str, str]) -> bytes:
+        # One store, one writer: every read sees earlier writes, so the token only has to advance.
+        self._synced = max(self._synced, number(headers.get("upstash-sync-token"))) + 1
+        return b"%d" % self._synced
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a request wants its reply."""
+
+    base64: bool
+    raw: bool
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], route: str) -> _Form:
+        encoding = headers.get("upstash-encoding", "")
+        form = headers.get("upstash-response-format", "json")
+        if encoding not in {"", "base64"}:
+            raise Malformed(f"ERR invalid Upstash-Encoding: {encoding}")
+        if form not in {"json", "resp2"}:
+            raise Malformed(f"ERR invalid Upstash-Response-Format: {form}")
+        if form == "resp2" and encoding == "base64":
+            raise Malformed("ERR Upstash-Encoding: base64 is not permitted with the resp2 format")
+        if form == "resp2" and route == "/multi-exec":
+            raise Malformed("ERR the resp2 format is not applicable to /multi-exec")
+        return cls(base64=encoding == "base64", raw=form == "resp2")
+
+    def one(self, reply: Reply) -> Response:
+        status = 400 if isinstance(reply, EngineError) else 200
+        if self.raw:
+            return _response(status, resp2(reply), b"application/octet-stream")
+        return _response(status, dump(item(reply, base64=self.base64)))
+
+    def many(self, replies: list[Reply]) -> Response:
+        if self.raw:
+            return _response(200, b"".join(map(resp2, replies)), b"application/octet-stream")
+        return _response(200, dump([item(reply, base64=self.base64) for reply in replies]))
+
+
+def _error(text: str, *, status: int = 400) -> Response:
+    return _response(status, dump({"error": text}))
+
+
+def _response(status: int, body: bytes, content: bytes = b"application/json") -> Response:
+    date = formatdate(time(), usegmt=True).encode()
+    length = b"%d" % len(body)
+    headers = [(b"content-type", content), (b"content-length", length), (b"date", date)]
+    return Response(status, headers, body)

@@ -1,0 +1,91 @@
+"""Reads commands out of Upstash REST requests: JSON bodies and path style. Runs nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TypeAlias
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+Args: TypeAlias = list[str | bytes]
+
+
+class Malformed(Exception):
+    """The request holds no command; the text is the error to answer."""
+
+
+def one_command(method: str, route: str, query: str, body: bytes) -> Args:
+    """`POST /` with a JSON array, or the path's segments, the body, and the query's pairs."""
+    if route == "/":
+        return _arguments(_parse(body))
+    args: Args = [unquote_to_bytes(segment) for segment in route[1:].split("/")]
+    if body and method in {"POST", "PUT"}:
+        args.append(body)
+    if query:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="surrogateescape")
+        words = [word for name, value in pairs if name != "_token" for word in (name, value)]
+        # An option without a value (`?NX`) is one argument.
+        args.extend(word.encode("utf-8", "surrogateescape") for word in words if word)
+    return args
+
+
+def many_commands(body: bytes) -> list[Args]:
+    """The body of `/pipeline` and `/multi-exec`: a JSON array of commands, at least one."""
+    rows = _parse(body)
+    if not isinstance(rows, list):
+        raise Malformed("ERR expected JSON array")
+    if not rows:
+        raise Malformed("ERR empty pipeline request")
+    return [_arguments(row) for row in rows]
+
+
+def number(text: str | None) -> int:
+    """A header's count; 0 when it is missing or none."""
+    return int(text) if text and len(text) < _DIGITS and text.isascii() and text.isdigit() else 0
+
+
+_DIGITS = 18
+
+
+def _parse(body: bytes) -> object:
+    if not body:
+        raise Malformed("ERR failed to parse the request body: EOF")
+    try:
+        # Numbers stay as they were written: 1.0 is not 1, and 2**64 is no float.
+        document: object = json.loads(
+            body, parse_int=str, parse_float=str, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"ERR failed to parse the request body as JSON: {error}") from error
+    return document
+
+
+def _arguments(row: object) -> Args:
+    if not isinstance(row, list):
+        raise Malformed("ERR expected JSON array")
+    if not row:
+        raise Malformed("ERR empty command")
+    return [_argument(value) for value in row]
+
+
+def _argument(value: object) -> str:
+    if isinstance(value, str):
+        return value if value.isascii() else _utf8(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        raise Malformed("ERR null args are not supported")
+    opening = "[" if isinstance(value, list) else "{"
+    raise Malformed(f'ERR unsupported arg type: "{opening}": json.Delim')
+
+
+def _utf8(text: str) -> str:
+    # A lone surrogate (half an emoji, escaped) has no UTF-8; Go's decoder makes it U+FFFD.
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,163 @@
+"""The script cache of the embedded server: keyed by the SHA-1 of scripts as received, running
+their guarded variants."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+from .commands import word
+from .engine import Command, Engine, EngineError, Reply
+from .guard import Guarded, compose
+
+# Compiles without running: a body that would close the guard's function early is found here.
+_COMPILES = b"""\
+local compiled, reason = loadstring(ARGV[1], '@user_script')
+if compiled then return 1 end
+return {err = 'ERR Error compiling script (new function): ' .. reason}
+"""
+_NO_SCRIPT = EngineError("NOSCRIPT No matching script. Please use EVAL.")
+_RETURNED = 2  # elements of the guard's reply when the script did not raise
+_NOT_BUSY = EngineError("NOTBUSY No scripts in execution right now.")
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptCall:
+    """A script call as the engine shall get it, once by SHA and once as text."""
+
+    script: Guarded
+    by_sha: Command
+    by_text: Command
+
+
+class Scripts:
+    """Known scripts. `allowed` limits what may run to these SHA-1s (of the text as received)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        strict: bool,
+        clock: Callable[[], int] | None,
+        allowed: Container[str] | None,
+    ) -> None:
+        self._engine = engine
+        self._strict = strict
+        self._clock = clock
+        self._allowed = allowed
+        self._known: dict[str, Guarded] = {}
+
+    async def prepare(self, name: str, args: list[str | bytes]) -> ScriptCall | Reply:
+        """The call to make for an EVAL or EVALSHA, or at once the reply of a SCRIPT command."""
+        if name == "SCRIPT":
+            return await self._manage(args)
+        if len(args) < 3:
+            return EngineError(f"ERR wrong number of arguments for '{name.lower()}' command")
+        if wrong := _wrong_keys(args):
+            return wrong
+        if name.startswith("EVALSHA"):
+            script = self._known.get(word(args[1]).lower())
+            if script is None:
+                return _NO_SCRIPT
+        else:
+            admitted = await self._admit(args[1])
+            if isinstance(admitted, EngineError):
+                return admitted
+            script = admitted
+        return self._call(script, args, read_only=name.endswith("_RO"))
+
+    async def run(self, call: ScriptCall) -> Reply:
+        """The engine's own answer; `settle` reads it."""
+        reply = await self._engine.execute(call.by_sha)
+        if isinstance(reply, EngineError) and str(reply).startswith("NOSCRIPT"):
+            return await self._engine.execute(call.by_text)
+        return reply
+
+    def _call(self, script: Guarded, args: list[str | bytes], *, read_only: bool) -> ScriptCall:
+        rest = args[2:]
+        if self._clock is not None:
+            rest.append("{} {}".format(*instant(self._clock())))
+        suffix = "_RO" if read_only and self._engine.sandboxed else ""
+        return ScriptCall(
+            script,
+            (f"EVALSHA{suffix}", script.sha, *rest),
+            (f"EVAL{suffix}", script.text, *rest),
+        )
+
+    async def _manage(self, args: list[str | bytes]) -> Reply:
+        verb = word(args[1]) if len(args) > 1 else ""
+        if verb == "LOAD" and len(args) == 3:
+            admitted = await self._admit(args[2])
+            return admitted if isinstance(admitted, EngineError) else _sha1(args[2]).encode()
+        if verb == "EXISTS" and len(args) > 2:
+            return [int(word(sha).lower() in self._known) for sha in args[2:]]
+        if verb == "FLUSH":
+            self._known.clear()
+            return b"OK"
+        if verb == "KILL":
+            return _NOT_BUSY
+        return EngineError(f"ERR unknown subcommand or wrong number of arguments for '{verb}'")
+
+    async def _admit(self, text: str | bytes) -> Guarded | EngineError:
+        sha = _sha1(text)
+        known = self._known.get(sha)
+        if known is not None:
+            return known
+        script = compose(
+            text if isinstance(text, bytes) else text.encode(),
+            strict=self._strict,
+            clock=self._clock is not None,
+        )
+        if not self._engine.sandboxed:
+            if self._allowed is None or sha not in self._allowed:
+                return EngineError(
+                    f"ERR Script {sha} is not on the list of known scripts, and {self._engine.name}"
+                    " would let it reach this machine. Run it on a real server."
+                )
+        else:
+            verdict = await self._engine.execute(("EVAL", _COMPILES, "0", script.body))
+            if isinstance(verdict, EngineError):
+                return verdict
+        self._known[sha] = script
+        return script
+
+
+def settle(script: Guarded, reply: Reply) -> tuple[int, Reply]:
+    """The number of inner calls and the reply that the script's caller shall see.
+
+    What a script returns comes back as it is, error replies too; what it raises is wrapped the way
+    Upstash does it, with the code in the middle.
+    """
+    if not isinstance(reply, list) or not reply:
+        return 0, reply
+    calls = reply[0] if isinstance(reply[0], int) else 0
+    if len(reply) > _RETURNED:
+        raised = reply[-1].decode("utf-8", "replace") if isinstance(reply[-1], bytes) else ""
+        return calls, EngineError(f"ERR Error running script: @{script.located(raised)}")
+    # Lua drops a nil at the end of a table: the script returned nothing.
+    return calls, reply[1] if len(reply) == _RETURNED else None
+
+
+def instant(now_ms: int) -> tuple[str, str]:
+    """An epoch in milliseconds as TIME answers it: seconds and microseconds."""
+    seconds, millis = divmod(now_ms, 1000)
+    return str(seconds), str(millis * 1000)
+
+
+def _wrong_keys(args: list[str | bytes]) -> EngineError | None:
+    # Checked here and not by the engine: the clock's extra argument would hide one key too many.
+    try:
+        keys = int(args[2])
+    except ValueError:
+        return EngineError("ERR value is not an integer or out of range")
+    if keys < 0:
+        return EngineError("ERR Number of keys can't be negative")
+    if keys > len(args) - 3:
+        return EngineError("ERR Number of keys can't be greater than number of args")
+    return None
+
+
+def _sha1(text: str | bytes) -> str:
+    raw = text if isinstance(text, bytes) else text.encode()
+    return hashlib.sha1(raw, usedforsecurity=False).hexdigest()

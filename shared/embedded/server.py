@@ -1,0 +1,119 @@
+"""The embedded store as a local HTTP server that Upstash clients of any language can use."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
+from typing import Any, TypeAlias
+
+import uvicorn
+
+from ..errors import ConfigurationError, UnknownOutcome, Unreachable
+from .protocol import Response, UpstashProtocol
+from .reply import dump
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+
+class Gateway:
+    """The ASGI application: the protocol, and `GET /_meter` (with the token) for its counts.
+
+    When the engine fails it answers 503 if nothing was sent and 502 if the outcome is unknown.
+    """
+
+    def __init__(self, protocol: UpstashProtocol) -> None:
+        self._protocol = protocol
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+        body, size = await self._body(receive)
+        if size > len(body):
+            headers["content-length"] = str(size)
+        if path == "/_meter" and self._protocol.authorized(query, headers):
+            counts = dump(self._protocol.meter.snapshot())
+            response = Response(200, [(b"content-type", b"application/json")], counts)
+        else:
+            response = await self._answer(scope["method"], path, query, headers, body)
+        await send(
+            {"type": "http.response.start", "status": response.status, "headers": response.headers}
+        )
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _answer(
+        self, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+    ) -> Response:
+        try:
+            return await self._protocol.handle(method, path, query, headers, body)
+        except Unreachable as error:
+            return _failed(503, error)
+        except UnknownOutcome as error:
+            return _failed(502, error)
+
+    async def _body(self, receive: Receive) -> tuple[bytes, int]:
+        """The body and its full size; over the limit the rest is read but not kept."""
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            if size <= self._protocol.max_request_bytes:
+                chunks.append(chunk)
+            if not message.get("more_body"):
+                return b"".join(chunks), size
+
+
+def server(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> uvicorn.Server:
+    """A server for `protocol`, not yet started: await its `serve()`, set `should_exit` to stop it.
+
+    Raises `ConfigurationError` for an address that other machines could reach.
+    """
+    require_loopback(host)
+    fast = {name: importlib.util.find_spec(name) is not None for name in ("uvloop", "httptools")}
+    return uvicorn.Server(
+        uvicorn.Config(
+            Gateway(protocol),
+            host=host,
+            port=port,
+            loop="uvloop" if fast["uvloop"] else "asyncio",
+            http="httptools" if fast["httptools"] else "h11",
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+        )
+    )
+
+
+def run(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> None:
+    """Serve until a signal stops it. Blocks, and owns its event loop."""
+    server(protocol, host=host, port=port).run()
+
+
+def require_loopback(host: str) -> None:
+    """Raises `ConfigurationError` unless `host` is this machine only."""
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigurationError(
+            f"The embedded store listens on this machine only, not on {host!r}: it has one token "
+            "and no TLS. Use 127.0.0.1, or a real Upstash database."
+        )
+
+
+def _failed(status: int, error: Exception) -> Response:
+    return Response(
+        status, [(b"content-type", b"application/json")], dump({"error": f"ERR {error}"})
+    )
