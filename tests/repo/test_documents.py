@@ -1,0 +1,157 @@
+"""What outsiders can see is documented: variables, commands, routes, scripts, public names."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from starlette.routing import BaseRoute, Mount, Route
+from typer.core import TyperGroup
+
+import shared
+
+VARIABLE = re.compile(r"(?:TIDEGATE|UPSTASH|KV|QSTASH)_[A-Z0-9_]*[A-Z0-9]|CRON_SECRET|DATABASE_URL")
+_ENVIRONMENT = re.compile(r"environ|getenv|\benv\b")
+
+
+def _read_variables(modules: dict[str, ast.Module]) -> set[str]:
+    """Names that code asks the environment for, however it asks: our own spelling, or a lookup."""
+    found = set()
+    for tree in modules.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if VARIABLE.fullmatch(node.value):
+                    found.add(node.value)
+            elif isinstance(node, ast.Subscript | ast.Call) and _ENVIRONMENT.search(
+                ast.unparse(node.value if isinstance(node, ast.Subscript) else node.func)
+            ):
+                keys = [node.slice] if isinstance(node, ast.Subscript) else node.args[:1]
+                found |= {
+                    key.value
+                    for key in keys
+                    if isinstance(key, ast.Constant)
+                    and isinstance(key.value, str)
+                    and re.fullmatch(r"[A-Z][A-Z0-9_]{2,}", key.value)
+                }
+    return found
+
+
+def _commands(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if isinstance(command, TyperGroup):
+        for name, below in command.commands.items():
+            yield from _commands(below, (*path, name))
+    else:
+        yield " ".join(path)
+
+
+def _paths(routes: list[BaseRoute], prefix: str = "") -> Iterator[str]:
+    for route in routes:
+        if isinstance(route, Mount):
+            yield from (
+                _paths(route.routes, prefix + route.path)
+                if route.routes
+                else (prefix + route.path,)
+            )
+        elif isinstance(route, Route):
+            yield prefix + route.path
+
+
+def _nameless(text: str) -> str:
+    """`/jobs/{id}` and `/jobs/{job_id:path}` are the same promise."""
+    return re.sub(r"\{[^{}/\s]+\}", "{}", text)
+
+
+def test_every_environment_variable_stands_in_the_one_table(
+    modules: dict[str, ast.Module], root: Path
+) -> None:
+    page = root / "docs" / "configuration.md"
+    assert page.is_file(), "docs/configuration.md must hold the one table of environment variables."
+    documented = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", page.read_text(encoding="utf-8")))
+
+    read = _read_variables(modules)
+    missing = read - documented
+
+    assert "UPSTASH_REDIS_REST_URL" in read, (
+        "This test no longer finds what settings read: mend it."
+    )
+    assert not missing, f"Add a row to docs/configuration.md for each of {sorted(missing)}"
+
+
+def test_the_table_names_no_variable_that_nothing_reads(
+    modules: dict[str, ast.Module], root: Path
+) -> None:
+    page = root / "docs" / "configuration.md"
+    assert page.is_file(), "docs/configuration.md must hold the one table of environment variables."
+    rows = re.findall(r"^\|\s*`([A-Z][A-Z0-9_]+)`", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    idle = set(rows) - _read_variables(modules)
+
+    assert rows, "docs/configuration.md needs a table whose first column is the variable in `code`."
+    assert not idle, f"Nothing reads {sorted(idle)}: remove the rows, or wire them."
+
+
+def test_every_command_of_the_tool_is_documented(documents: str) -> None:
+    cli = importlib.import_module("shared.cli")
+    commands = sorted(_commands(typer.main.get_command(cli.app)))
+
+    missing = [name for name in commands if f"tidegate {name}" not in documents]
+
+    assert "demo" in commands, "This test no longer finds the commands: mend it."
+    assert not missing, f"Show `tidegate <command>` in README.md or docs/ for {missing}"
+
+
+def test_every_route_is_documented(documents: str) -> None:
+    api = importlib.import_module("functions.api")
+    paths = sorted(set(_paths(api.app.routes)))
+
+    known = _nameless(documents)
+    missing = [path for path in paths if _nameless(path) not in known]
+
+    assert "/healthz" in paths, "This test no longer finds the routes: mend it."
+    assert not missing, f"Describe in docs/ what these routes answer: {missing}"
+
+
+def test_every_script_is_named_in_the_architecture(root: Path) -> None:
+    page = root / "docs" / "architecture.md"
+    assert page.is_file(), "docs/architecture.md must explain every script."
+    text = page.read_text(encoding="utf-8")
+    scripts = sorted(path.stem for path in (root / "shared/store/lua").glob("*.lua"))
+
+    missing = [name for name in scripts if not re.search(rf"`{name}(?:\.lua)?`", text)]
+
+    assert scripts, "shared/store/lua holds no script: has it moved? Then tell this test."
+    assert not missing, f"Say in docs/architecture.md what each of these promises: {missing}"
+
+
+def test_every_redis_key_is_named_in_the_architecture(root: Path) -> None:
+    keys = importlib.import_module("shared.store.keys")
+    page = root / "docs" / "architecture.md"
+    assert page.is_file(), "docs/architecture.md must name every Redis key."
+    text = page.read_text(encoding="utf-8")
+
+    missing = [part for part in (*keys.PARTS, "agenda") if not re.search(rf"\b{part}`", text)]
+
+    assert not missing, f"Add these keys, in `code`, to docs/architecture.md: {missing}"
+
+
+def test_the_public_surface_is_small_and_sorted() -> None:
+    assert shared.__all__ == sorted(shared.__all__), (
+        "Sort shared.__all__, so that diffs stay small."
+    )
+    assert len(set(shared.__all__)) == len(shared.__all__), "shared.__all__ names something twice."
+    assert len(shared.__all__) <= 20, (
+        "A name in shared.__all__ is kept for years: is the new one needed?"
+    )
+
+
+@pytest.mark.parametrize("name", shared.__all__)
+def test_every_public_name_is_there_and_documented(name: str, documents: str) -> None:
+    assert hasattr(shared, name), f"shared.__all__ promises {name}, but shared has none."
+    assert re.search(rf"`[^`\n]*\b{name}\b|^.*import.*\b{name}\b", documents, re.MULTILINE), (
+        f"Explain `{name}` in docs/: it is public."
+    )

@@ -1,0 +1,76 @@
+"""The locks install anywhere: hashed, without an index, and in step with pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+LOCKS = ("runtime", "dev")
+
+
+def _pins(root: Path, lock: str) -> dict[str, Requirement]:
+    text = (root / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
+    joined = text.replace("\\\n", " ")
+    lines = [line for line in joined.splitlines() if line and not line.lstrip().startswith("#")]
+    pins = [Requirement(line.partition(" --hash")[0]) for line in lines]
+    return {canonicalize_name(pin.name): pin for pin in pins}
+
+
+def _declared(root: Path, lock: str) -> list[Requirement]:
+    pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    declared = list(pyproject["project"]["dependencies"])
+    if lock == "dev":
+        for extra in pyproject["project"]["optional-dependencies"].values():
+            declared += extra
+        declared += pyproject["dependency-groups"]["dev"]
+    return [Requirement(line) for line in declared]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_line_is_an_exact_pin_with_hashes_and_nothing_else(root: Path, lock: str) -> None:
+    text = (root / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
+    joined = re.sub(r" *\\\n *", " ", text)
+    lines = [line for line in joined.splitlines() if line and not line.lstrip().startswith("#")]
+
+    pin = re.compile(r"[a-z0-9.-]+==[^\s;]+( ; [^-]+?)?( --hash=sha256:[0-9a-f]{64})+")
+    strange = [line[:80] for line in lines if not pin.fullmatch(line)]
+
+    assert lines, f"requirements/{lock}.txt is empty: run `make lock`."
+    assert not strange, f"requirements/{lock}.txt: run `make lock` instead of editing: {strange}"
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_satisfies_every_declared_dependency(root: Path, lock: str) -> None:
+    pins = _pins(root, lock)
+
+    stale = []
+    for wanted in _declared(root, lock):
+        pin = pins.get(canonicalize_name(wanted.name))
+        locked = str(pin.specifier).removeprefix("==") if pin else None
+        if locked is None or not wanted.specifier.contains(locked, prereleases=True):
+            stale.append(str(wanted))
+
+    assert not stale, (
+        f"pyproject.toml wants what requirements/{lock}.txt lacks: run `make lock`: {stale}"
+    )
+
+
+def test_functions_run_on_the_versions_that_the_tests_ran_on(root: Path) -> None:
+    runtime, dev = _pins(root, "runtime"), _pins(root, "dev")
+
+    different = {name for name, pin in runtime.items() if pin.specifier != dev[name].specifier}
+
+    assert not different, f"the two locks disagree; run `make lock`: {sorted(different)}"
+
+
+def test_a_function_does_not_carry_boto3(root: Path) -> None:
+    heavy = {"boto3", "botocore", "fastapi", "uvicorn", "typer"} & set(_pins(root, "runtime"))
+
+    assert not heavy, (
+        f"{sorted(heavy)} would cost every cold start: make it an extra, import it lazily."
+    )
