@@ -1,0 +1,1 @@
+"""What the platforms call: thin adapters, and the applications they serve."""

@@ -1,0 +1,37 @@
+"""Time as a value that can be injected. Only the store's clock decides leases, delays and limits;
+this one measures budgets (monotonic) and labels what people read (epoch)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What Tidegate asks of time. Seconds as floats, epoch as whole milliseconds."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never steps back."""
+        ...
+
+    def epoch_ms(self) -> int:
+        """Milliseconds since 1970 by this machine's clock, for labels only."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others run for so long."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def epoch_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,54 @@
+"""How long jobs of a type take: a sketch of counts in buckets that grow by half, from 1 ms on.
+
+The scripts add observations up (lua/lib/sketch.lua); here they are made and read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+BUCKETS = 36
+GROWTH = 1.5
+LEARNED = 20
+"""Observations below which a type counts as not learned yet."""
+
+
+def bucket_of(seconds: float) -> int:
+    """The bucket, 1 to BUCKETS, whose upper edge is the first not below `seconds`."""
+    if seconds <= 0.001:
+        return 1
+    return min(BUCKETS, 1 + math.ceil(math.log(seconds * 1000, GROWTH)))
+
+
+def edge_of(bucket: int) -> float:
+    """The upper edge of a bucket in seconds."""
+    return float(GROWTH ** (bucket - 1)) / 1000
+
+
+def quantile(counts: Sequence[int], share: float) -> float | None:
+    """Seconds within which `share` of the observed jobs ended (the bucket's edge), or None before
+    LEARNED observations."""
+    total = sum(counts)
+    if total < LEARNED:
+        return None
+    seen = 0
+    for bucket, count in enumerate(counts, start=1):
+        seen += count
+        if seen >= total * share:
+            return edge_of(bucket)
+    return edge_of(BUCKETS)
+
+
+def mean(counts: Sequence[int]) -> float | None:
+    """The average in seconds, taking each bucket's middle; None where nothing was observed."""
+    total = sum(counts)
+    if not total:
+        return None
+    return (
+        sum(
+            n * (edge_of(i) + (edge_of(i - 1) if i > 1 else 0)) / 2
+            for i, n in enumerate(counts, start=1)
+        )
+        / total
+    )

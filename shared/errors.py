@@ -1,0 +1,139 @@
+"""What can go wrong, as one tree. A class's docstring is its default sentence.
+
+    TidegateError
+    ├── ConfigurationError      a declaration or a setting that can't work
+    ├── UnknownQueue            no application declares that queue
+    ├── UnknownType             the queue has no handler for that job type
+    ├── InvalidPayload          the payload does not fit its model
+    ├── InvalidOption           an enqueue option is out of range
+    ├── PayloadTooLarge         the job would not fit the store's limits
+    ├── JobNotFound             no such job (never existed, or its retention ended)
+    ├── IdempotencyMismatch     the same key came with another body
+    └── StoreError              the store did not do what was asked
+        ├── Unreachable         the request was not sent; nothing happened
+        ├── UnknownOutcome      the request was sent; it may or may not have run
+        ├── Refused             wrong token or missing permission
+        ├── QuotaExceeded       the plan's requests or capacity are used up
+        ├── Throttled           too many requests just now
+        ├── TooLarge            the request or the reply is over the store's size limit
+        ├── NoScript            the store does not hold the script (send it whole)
+        └── ScriptError         a script or a command failed: our bug, or a broken key
+
+Signals are what a handler raises to say how its job shall go on; they are not errors.
+"""
+
+from __future__ import annotations
+
+
+class TidegateError(Exception):
+    """Something went wrong in Tidegate."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__ or "")
+
+
+class ConfigurationError(TidegateError):
+    """This configuration can't work."""
+
+
+class UnknownQueue(TidegateError):
+    """No application declares this queue."""
+
+
+class UnknownType(TidegateError):
+    """This queue has no handler for this job type."""
+
+
+class InvalidPayload(TidegateError):
+    """The payload does not fit the model of its job type."""
+
+    def __init__(self, message: str, fields: list[dict[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.fields = fields or []
+
+
+class InvalidOption(TidegateError):
+    """An enqueue option is out of range."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class PayloadTooLarge(TidegateError):
+    """The job is larger than a job may be."""
+
+
+class JobNotFound(TidegateError):
+    """No such job: it never existed, or its retention has ended."""
+
+
+class IdempotencyMismatch(TidegateError):
+    """This idempotency key was used before, with another body."""
+
+
+class StoreError(TidegateError):
+    """The store did not do what was asked."""
+
+    retry_after: float | None = None
+    """Seconds after which the store said to come back, if it said so."""
+
+
+class Unreachable(StoreError):
+    """The store can't be reached; the request was not sent."""
+
+
+class UnknownOutcome(StoreError):
+    """The reply was lost; the request may have run."""
+
+
+class Refused(StoreError):
+    """The store refused the token or the permission."""
+
+
+class QuotaExceeded(StoreError):
+    """The store's plan is used up."""
+
+
+class Throttled(StoreError):
+    """The store asks to slow down."""
+
+
+class TooLarge(StoreError):
+    """The request or the reply is over the store's size limit."""
+
+
+class NoScript(StoreError):
+    """The store does not hold this script."""
+
+
+class ScriptError(StoreError):
+    """A script failed in the store."""
+
+
+class Signal(Exception):
+    """What a handler raises to decide its job's outcome."""
+
+
+class RetryLater(Signal):
+    """Try again after `seconds`; the attempt counts."""
+
+    def __init__(self, seconds: float, reason: str = "") -> None:
+        super().__init__(reason or f"retry in {seconds} s")
+        self.seconds = seconds
+
+
+class Snooze(Signal):
+    """Run again after `seconds`; the attempt does not count."""
+
+    def __init__(self, seconds: float, reason: str = "") -> None:
+        super().__init__(reason or f"snoozed for {seconds} s")
+        self.seconds = seconds
+
+
+class Discard(Signal):
+    """This can never succeed: move the job to the dead letters now."""
+
+
+class Cancel(Signal):
+    """Stop here: the job ends `cancelled`."""

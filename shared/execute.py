@@ -1,0 +1,183 @@
+"""Run one claimed job to an `Outcome`. Touches no store; whatever the handler does comes back as a value."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import json
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from .budget import Budget
+from .errors import InvalidPayload
+from .job import Claim, JobContext, Outcome
+from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
+from .queue import JobType, Queue, Retry
+
+LARGEST_RESULT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claim understood: its type, its handler (None: not served here), its payload and its numbers."""
+
+    claim: Claim
+    name: str
+    job_type: JobType[Any] | None
+    payload: str | bytes
+    timeout: float
+    retry: Retry
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Stop:
+    """Why a running job is being cancelled: "" (it is not), "deadline" or "cancel"."""
+
+    reason: str = ""
+    context: JobContext | None = field(default=None)
+
+
+def understand(claim: Claim, queue: Queue) -> Work:
+    """Read a claim's body. A body that makes no sense has a `problem` and never reaches a handler."""
+    try:
+        name, meta, payload = _foreign(claim.body) if claim.foreign else _own(claim.body)
+    except ValueError as error:
+        return Work(
+            claim, "", None, "", queue.timeout, queue.retry, f"the record can't be read: {error}"
+        )
+    job_type = queue.types.get(name)
+    base = job_type.retry if job_type else queue.retry
+    timeout = float(meta.get("timeout", job_type.timeout if job_type else queue.timeout))
+    return Work(claim, name, job_type, payload, timeout, _retry(meta, base))
+
+
+async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> Outcome:
+    """The job's outcome. Ends by its timeout or the budget, whichever comes first.
+
+    A job that the budget cut off is released: no attempt is burnt.
+    """
+    if work.problem:
+        return Outcome("dead", detail={"error": {"type": "InvalidRecord", "message": work.problem}})
+    if work.job_type is None:
+        detail = {"parked": f"no handler for type {work.name!r} on queue {work.claim.queue!r}"}
+        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail)
+    started = budget.clock.monotonic()
+    allowed = min(work.timeout, budget.for_handlers())
+    left = budget.clock.monotonic
+    stop.context = JobContext(
+        work.claim, work.name, budget_left=lambda: max(0.0, started + allowed - left())
+    )
+    limit = asyncio.timeout(allowed)
+    try:
+        payload = _validated(work)
+        async with limit:
+            result = await _call(work.job_type, payload, stop.context, threads)
+        return Outcome("done", detail=_result(result))
+    except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
+        if stop.reason == "cancel" and isinstance(error, asyncio.CancelledError):
+            return Outcome("cancelled")
+        if stop.reason == "deadline" and isinstance(error, asyncio.CancelledError):
+            return Outcome("release")
+        if limit.expired() and allowed < work.timeout:
+            return Outcome("release")
+        if limit.expired():
+            error = TimeoutError(f"not done after {work.timeout:g} s")
+        return outcome_of(error, attempt=work.claim.attempts + 1, retry=work.retry)
+
+
+def _validated(work: Work) -> Any:
+    assert work.job_type is not None
+    try:
+        return work.job_type.model.model_validate_json(work.payload)
+    except ValidationError as error:
+        fields = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'payload'}: {e['msg']}" for e in error.errors()[:5]
+        )
+        raise InvalidPayload(
+            f"the payload does not fit {work.job_type.model.__name__}: {fields}"
+        ) from None
+
+
+async def _call(
+    job_type: JobType[Any], payload: Any, context: JobContext, threads: Executor
+) -> Any:
+    arguments = (payload, context) if job_type.takes_context else (payload,)
+    if job_type.is_async:
+        return await job_type.handler(*arguments)
+    run = contextvars.copy_context().run
+    ok, value = await asyncio.get_running_loop().run_in_executor(
+        threads, run, _shielded, job_type, arguments
+    )
+    if not ok:
+        raise value
+    return value
+
+
+def _shielded(job_type: JobType[Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    """A future can't carry every BaseException (StopIteration hangs it, SystemExit ends the loop)."""
+    try:
+        return True, job_type.handler(*arguments)
+    except BaseException as error:  # noqa: BLE001 - raised again by the caller, in the loop's thread
+        return False, error
+
+
+def _result(result: Any) -> dict[str, Any]:
+    """A result as data. The handler has succeeded: a result that can't be kept must not undo that."""
+    if result is None:
+        return {}
+    try:
+        text = to_json(result, inf_nan_mode="strings")
+    except Exception as error:  # noqa: BLE001 - any serializer may fail in any way
+        return {"result_error": f"the result is not JSON: {type(error).__name__}"}
+    if len(text) > LARGEST_RESULT:
+        return {"result_error": f"the result has {len(text)} bytes; {LARGEST_RESULT} are kept"}
+    return {"result": from_json(text)}
+
+
+def _own(body: str | bytes) -> tuple[str, dict[str, Any], str]:
+    if isinstance(body, bytes):
+        raise ValueError("it is not UTF-8")  # noqa: TRY004 - bytes mean bad text, not a wrong type
+    line, _newline, payload = body.partition("\n")
+    meta = json.loads(line)
+    return meta.pop("type"), meta, payload
+
+
+def _foreign(body: str | bytes) -> tuple[str, dict[str, Any], str]:
+    """A record from the inbox: `{"type": …, "payload": …}` as some producer wrote it."""
+    try:
+        record = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({error})") from None
+    if (
+        not isinstance(record, dict)
+        or not isinstance(record.get("type"), str)
+        or "payload" not in record
+    ):
+        raise ValueError('it needs "type" (a text) and "payload"')
+    return record["type"], {}, to_json(record["payload"]).decode()
+
+
+def _retry(meta: dict[str, Any], base: Retry) -> Retry:
+    """The queue's policy with the job's own attempts and backoff."""
+    if "backoff" not in meta and "attempts" not in meta:
+        return base
+    backoff = meta.get("backoff")
+    if isinstance(backoff, list):
+        policy = Retry.waits(backoff)
+    elif isinstance(backoff, dict):
+        policy = Retry(
+            attempts=base.attempts,
+            first=float(backoff["delay"]),
+            factor=1.0 if backoff.get("type") == "fixed" else float(backoff.get("factor", 2.0)),
+            cap=float(backoff.get("cap", 3600.0)),
+            jitter=float(backoff.get("jitter", 0.0)),
+        )
+    else:
+        policy = base
+    attempts = int(meta.get("attempts", policy.attempts))
+    return Retry(attempts, policy.first, policy.factor, policy.cap, policy.jitter, policy.steps)

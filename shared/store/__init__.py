@@ -1,0 +1,8 @@
+"""The store: typed verbs over one Lua script each, through one REST client."""
+
+from __future__ import annotations
+
+from .store import Store
+from .turn import TurnAsk, TurnReply
+
+__all__ = ["Store", "TurnAsk", "TurnReply"]

@@ -1,0 +1,15 @@
+-- agenda: one set for the whole deployment, queue -> an instant not later than the first at which it
+-- can have work. NOW is always due whatever a client's clock says; LOOK asks the first turn to look
+-- everywhere (the inbox, forgotten hints). Enqueue only lowers an entry; only a turn that found
+-- nothing to claim may raise or remove it, because then nothing waits.
+local LOOK, NOW = 0, 1
+
+local function call_to_work(queue) call("ZADD", AGENDA, "LT", NOW, queue) end
+
+local function reschedule(queue, instant)
+  if instant >= NEVER then
+    call("ZREM", AGENDA, queue)
+  else
+    call("ZADD", AGENDA, whole(instant), queue)
+  end
+end

@@ -1,0 +1,21 @@
+-- bucket: a token bucket in whole units. One token is `per` units and every millisecond adds `rate`
+-- of them, so nothing is ever rounded. A bucket that was never used is full; a clock that stepped
+-- back adds nothing; a new `per` (a deploy) keeps the level's share.
+local function refill(bucket, now, rate, per, burst)
+  local full = burst * per
+  if bucket.per == 0 then
+    bucket.level = full
+  else
+    if bucket.per ~= per then bucket.level = math.floor(bucket.level * per / bucket.per) end
+    local elapsed = math.max(0, math.min(now - bucket.at, math.ceil(full / rate)))
+    bucket.level = math.min(full, bucket.level + elapsed * rate)
+  end
+  bucket.at, bucket.per = now, per
+end
+
+local function tokens_in(bucket) return math.floor(bucket.level / bucket.per) end
+
+-- Milliseconds until the next whole token.
+local function token_wait(bucket, rate)
+  return math.max(1, math.ceil((bucket.per - bucket.level) / rate))
+end

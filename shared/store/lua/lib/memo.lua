@@ -1,0 +1,40 @@
+-- memo: the last turn of every live owner and its answer, so that a repeated request is answered
+-- again instead of carried out again. One entry an owner, gone when its leases are.
+local function recall(q, owner)
+  local kept, mine = {}, nil
+  for name, seq, expiry, verdicts in string.gmatch(q.memo, "(%S+) (%d+) (%d+) (%S+);") do
+    if name == owner then
+      mine = { seq = tonumber(seq), verdicts = verdicts }
+    elseif tonumber(expiry) > q.now then
+      kept[#kept + 1] = string.format("%s %s %s %s;", name, seq, expiry, verdicts)
+    end
+  end
+  return mine, table.concat(kept)
+end
+
+local function remember(q, others, verdicts)
+  local answer = string.find(verdicts, "0", 1, true) and verdicts or "-"
+  q.memo = others .. string.format("%s %d %s %s;", q.owner, q.seq, whole(q.now + q.lease_ms), answer)
+end
+
+-- What this owner's turn `seq` claimed, read back from the leases themselves.
+local function claimed_by(q, reply)
+  local suffix = string.format(" %s %d", q.owner, q.seq)
+  local leases, ids = {}, {}
+  for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
+    local id, tag = string.match(lease, "^(%S+) %d+( %S+ %d+) %d$")
+    if tag == suffix then
+      leases[#leases + 1] = lease
+      ids[#ids + 1] = id
+    end
+  end
+  local raws = fetch(ids)
+  for i, lease in ipairs(leases) do
+    local job = decode(raws[i])
+    if job then
+      for _, value in ipairs({ lease, job.attempts, job.crashes, job.flags .. " " .. job.key, job.body, job.tail }) do
+        reply[#reply + 1] = value
+      end
+    end
+  end
+end

@@ -1,0 +1,65 @@
+-- settle: close leases. A lease counts only while its job's record still waits for exactly this
+-- fence; whoever comes later changes nothing and is told so.
+-- kinds: d done, r retry, x dead, l release, s snooze, p park, c cancelled, k keep (still running)
+local SPENDS = { d = true, r = true, x = true, c = true }
+local COUNTED = { d = "done", r = "retried", x = "dead", l = "released", s = "snoozed", p = "parked", c = "cancelled" }
+
+local function settle_one(q, id, job, lease, kind, delay, tail)
+  if q.cancel[id] and (kind == "r" or kind == "l" or kind == "s" or kind == "p") then kind = "c" end
+  job.tail = tail
+  if kind == "k" then
+    save(id, job)
+    place(ACTIVE, q.now + q.lease_ms, lease)
+    return
+  end
+  q.closed[#q.closed + 1] = lease
+  q.cancel[id] = nil
+  job.fence, job.why = job.fence + 1, "-"
+  if SPENDS[kind] then job.attempts = job.attempts + 1 end
+  q.count(COUNTED[kind], 1)
+  if kind == "d" then
+    job.state = "c"
+    finish(job)
+    place(COMPLETED, q.now, id)
+    q.kept = q.kept + 1
+  elseif kind == "x" then
+    job.state = "x"
+    finish(job)
+    place(DEAD, q.now, id)
+  elseif kind == "c" then
+    job.state = "k"
+    finish(job)
+    place(CANCELLED, q.now, id)
+  elseif kind == "p" then
+    job.state = "p"
+    place(PARKED, q.now + delay, id)
+    q.recheck = math.min(q.recheck, q.now + delay)
+  elseif kind == "l" then
+    push_front(BAND[job.band], id)
+  elseif delay > 0 then
+    place(DELAYED, q.now + delay, id)
+    q.due = math.min(q.due, q.now + delay)
+  else
+    push(BAND[job.band], id)
+  end
+  save(id, job)
+end
+
+-- Settle every item; answers one character each: 1 applied, 0 refused (the lease was not ours any more).
+local function settle(q, items, raws)
+  local verdicts = {}
+  for i, item in ipairs(items) do
+    local job = decode(raws[i])
+    if job and job.state == "w" and job.fence == item.fence - 1 then
+      settle_one(q, item.id, job, item.lease, item.kind, item.delay, item.tail)
+      verdicts[i] = "1"
+    else
+      verdicts[i] = "0"
+    end
+  end
+  if #q.closed > 0 then
+    variadic("ZREM", ACTIVE, q.closed)
+    q.leased = math.max(0, q.leased - #q.closed)
+  end
+  return table.concat(verdicts)
+end

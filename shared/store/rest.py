@@ -1,0 +1,288 @@
+"""upstash-redis, wired to an HTTP layer of ours.
+
+upstash-redis 1.8.0 has no timeout, sends anything again after any exception, ignores the HTTP status
+and loses a whole reply to one byte that is not UTF-8 (docs/decisions/0002). So its private HTTP object
+is replaced by `HttpLayer`: real timeouts that never go beyond the caller's deadline, errors typed by
+what they mean, repeats only within the deadline, a size cap, and the meter. Every script is replay-safe
+by its arguments, so repeating a request whose reply was lost is always right.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from binascii import a2b_base64
+from contextvars import ContextVar
+from typing import Any
+
+import httpx
+from pydantic_core import from_json, to_json
+from upstash_redis.asyncio import Redis
+
+from ..clock import Clock, SystemClock
+from ..errors import (
+    NoScript,
+    QuotaExceeded,
+    Refused,
+    ScriptError,
+    StoreError,
+    Throttled,
+    TooLarge,
+    UnknownOutcome,
+    Unreachable,
+)
+from .meter import Meter
+
+CONNECT_TIMEOUT = 2.0
+READ_TIMEOUT = 5.0
+LARGEST_REQUEST = 10 * 2**20
+LARGEST_REPLY = 32 * 2**20
+IN_FLIGHT = 8
+"""httpx's cost per call doubles above some eight requests in flight (measured: docs/decisions/0002)."""
+FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
+
+_deadline: ContextVar[float | None] = ContextVar("tidegate_store_deadline", default=None)
+
+# Message texts are all that Upstash's errors have, and errors from inside a script are wrapped: the
+# code stands in the middle, hence by substring (reference: upstash docs, redis/troubleshooting).
+_MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
+    ("NOSCRIPT", NoScript),
+    ("WRONGPASS", Refused),
+    ("NOAUTH", Refused),
+    ("NOPERM", Refused),
+    ("Unauthorized", Refused),
+    ("READONLY", Refused),
+    ("max requests limit", QuotaExceeded),
+    ("max daily request limit", QuotaExceeded),
+    ("capacity quota exceeded", QuotaExceeded),
+    ("max request size", TooLarge),
+    ("max single record size", TooLarge),
+    ("max key size", TooLarge),
+    ("LOADING", Throttled),
+    ("rate limit", Throttled),
+)
+_REPEATABLE = (Unreachable, UnknownOutcome, Throttled)
+
+
+class Rest:
+    """One command at a time to the store. Built once a process and event loop."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+        meter: Meter | None = None,
+    ) -> None:
+        self.meter = meter or Meter()
+        self.clock = clock or SystemClock()
+        self._layer = HttpLayer(self.meter, self.clock, transport)
+        self._redis = Redis(
+            url, token, rest_encoding="base64", rest_retries=0, allow_telemetry=False
+        )
+        self._redis._http = self._layer  # type: ignore[assignment]  # noqa: SLF001 - the one private name; pinned by a test
+
+    async def execute(
+        self, command: list[str | int], verb: str, *, within: float | None = None
+    ) -> Any:
+        """Run one command; its reply with every string decoded (bytes where it is not UTF-8).
+
+        `within`: seconds after which it is not repeated any more. Raises StoreError.
+        """
+        self.meter.add(verb, 1)
+        if within is None:
+            return await self._redis.execute(command)
+        token = _deadline.set(self.clock.monotonic() + within)
+        try:
+            return await self._redis.execute(command)
+        finally:
+            _deadline.reset(token)
+
+    def skew_ms(self) -> float:
+        """The store's clock minus ours in milliseconds, as its last Date header told (whole seconds)."""
+        return self._layer.skew_ms
+
+    async def close(self) -> None:
+        await self._redis.close()
+
+
+class HttpLayer:
+    """Takes the place of `upstash_redis.http.AsyncHttpClient`: `execute` and `close`."""
+
+    def __init__(
+        self, meter: Meter, clock: Clock, transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        self._meter = meter
+        self._clock = clock
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
+            limits=httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self._sync_token = ""
+        self.skew_ms = 0.0
+
+    async def execute(
+        self,
+        url: str,
+        headers: dict[str, str],
+        command: list[Any],
+        from_pipeline: bool = False,  # noqa: FBT001, FBT002 - upstash-redis' signature
+    ) -> Any:
+        """POST one command (or a pipeline), again while the deadline allows and a repeat can help."""
+        body = to_json(command)
+        if len(body) > LARGEST_REQUEST:
+            raise TooLarge(f"the request has {len(body)} bytes; the store takes {LARGEST_REQUEST}")
+        deadline = _deadline.get() or self._clock.monotonic() + READ_TIMEOUT
+        wait = FIRST_WAIT
+        while True:
+            try:
+                replies = await self._post(url, headers, body, deadline)
+                break
+            except _REPEATABLE as error:
+                pause = max(error.retry_after or 0.0, wait * random.random())  # noqa: S311 - jitter
+                if self._clock.monotonic() + pause >= deadline:
+                    raise
+                await self._clock.sleep(pause)
+                wait = min(LONGEST_WAIT, wait * 2)
+        if from_pipeline and isinstance(replies, list):
+            return [_result(reply) for reply in replies]
+        return _result(replies)
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _post(self, url: str, headers: dict[str, str], body: bytes, deadline: float) -> Any:
+        left = max(0.05, deadline - self._clock.monotonic())
+        timeout = httpx.Timeout(min(READ_TIMEOUT, left), connect=min(CONNECT_TIMEOUT, left))
+        headers = {
+            **headers,
+            "Content-Type": "application/json",
+            "Upstash-Sync-Token": self._sync_token,
+        }
+        self._meter.requests += 1
+        self._meter.bytes_out += len(body)
+        try:
+            async with self._client.stream(
+                "POST", url, content=body, headers=headers, timeout=timeout
+            ) as response:
+                raw = await _read(response)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise Unreachable(
+                f"can't reach the store at {_host(url)}: {error or type(error).__name__}"
+            ) from error
+        except httpx.InvalidURL as error:
+            raise Refused(f"UPSTASH_REDIS_REST_URL is not a URL: {error}") from error
+        except httpx.HTTPError as error:
+            raise UnknownOutcome(
+                f"no reply from the store at {_host(url)}: {error or type(error).__name__}"
+            ) from error
+        self._meter.bytes_in += len(raw)
+        self._learn(response)
+        return _parse(response, raw)
+
+    def _learn(self, response: httpx.Response) -> None:
+        self._sync_token = response.headers.get("upstash-sync-token", self._sync_token)
+        stamp = _http_date(response.headers.get("date"))
+        if stamp:
+            skew = stamp * 1000 - self._clock.epoch_ms()
+            self.skew_ms = 0.0 if -2000 < skew < 2000 else skew
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """The decoded body, or TooLarge before a hostile one fills the memory."""
+    chunks, size = [], 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > LARGEST_REPLY:
+            raise TooLarge(f"the store's reply is over {LARGEST_REPLY} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _parse(response: httpx.Response, raw: bytes) -> Any:
+    status = response.status_code
+    if 300 <= status < 400:
+        raise Refused(
+            f"the store answered with a redirect ({status}); check UPSTASH_REDIS_REST_URL"
+        )
+    try:
+        reply = from_json(raw)
+    except ValueError:
+        reply = None
+    if isinstance(reply, dict) and "error" in reply:
+        raise _error(str(reply["error"]), status, _seconds(response.headers.get("retry-after")))
+    if status in (401, 403):
+        raise Refused(f"the store refused the token ({status})")
+    if status == 429:
+        throttled = Throttled("the store asks to slow down (429)")
+        throttled.retry_after = _seconds(response.headers.get("retry-after"))
+        raise throttled
+    shaped = isinstance(reply, list) or (isinstance(reply, dict) and "result" in reply)
+    if status != 200 or not shaped:
+        raise UnknownOutcome(f"the store answered {status} without a result: {raw[:80]!r}")
+    return reply
+
+
+def _error(text: str, status: int, retry_after: float | None) -> StoreError:
+    for piece, kind in _MEANINGS:
+        if piece in text:
+            found = kind(text)
+            break
+    else:
+        found = (
+            Throttled(text)
+            if status == 429
+            else UnknownOutcome(text)
+            if status >= 500
+            else ScriptError(text)
+        )
+    found.retry_after = retry_after
+    return found
+
+
+def _result(reply: Any) -> Any:
+    if isinstance(reply, dict):
+        if "error" in reply:
+            raise _error(str(reply["error"]), 400, None)
+        return _decode(reply.get("result"))
+    raise UnknownOutcome("the store's reply has an unknown shape")
+
+
+def _decode(value: Any) -> Any:
+    """base64 off every string, element by element: one that is not UTF-8 stays bytes and harms no other."""
+    if isinstance(value, str):
+        if value == "OK":
+            return value
+        raw = a2b_base64(value)
+        try:
+            return raw.decode()
+        except UnicodeDecodeError:
+            return raw
+    if isinstance(value, list):
+        return [_decode(element) for element in value]
+    return value
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return max(0.0, float(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _http_date(text: str | None) -> float | None:
+    if not text:
+        return None
+    try:
+        return time.mktime(time.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
+    except ValueError:
+        return None
+
+
+def _host(url: str) -> str:
+    return httpx.URL(url).host

@@ -1,0 +1,80 @@
+"""The Lua scripts: one file a verb under `lua/`, composed from `lua/lib/` by `--- @include "name"`."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import NoScript
+from .rest import Rest
+
+FOLDER = Path(__file__).parent / "lua"
+KEY_LOCKING = "#!lua flags=allow-key-locking\n"
+"""Upstash's first line: lock only the declared keys. Redis and Valkey reject it."""
+
+_INCLUDE = re.compile(r'^--- @include "(\w+)"\n', re.MULTILINE)
+_COMMENT = re.compile(r"^\s*--.*\n|\s+-- .*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A composed script. `sha` is computed from `body` as it is sent."""
+
+    name: str
+    body: str
+    sha: str
+
+    async def run(
+        self,
+        rest: Rest,
+        keys: Sequence[str],
+        args: Sequence[str | int],
+        *,
+        within: float | None = None,
+    ) -> list[Any]:
+        """EVALSHA, then EVAL where the store does not hold the script (restart, failover, flush).
+
+        Every script answers its own billed cost first; it is booked and taken off the reply.
+        """
+        tail = [len(keys), *keys, *args]
+        try:
+            reply = await rest.execute(["EVALSHA", self.sha, *tail], self.name, within=within)
+        except NoScript:
+            reply = await rest.execute(["EVAL", self.body, *tail], self.name, within=within)
+        rest.meter.add(self.name, int(reply[0]) - 1)
+        return reply[1:]
+
+
+def compose(name: str) -> str:
+    """The script's text with its includes, each once, comments left out."""
+    seen: set[str] = set()
+
+    def expand(match: re.Match[str]) -> str:
+        included = match.group(1)
+        if included in seen:
+            return ""
+        seen.add(included)
+        return _INCLUDE.sub(
+            expand, (FOLDER / "lib" / f"{included}.lua").read_text(encoding="utf-8")
+        )
+
+    return _COMMENT.sub(
+        "", _INCLUDE.sub(expand, (FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
+    )
+
+
+@cache
+def script(name: str, *, key_locking: bool = True) -> Script:
+    """The script of a verb, composed once a process."""
+    body = (KEY_LOCKING if key_locking else "") + compose(name)
+    return Script(name, body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest())
+
+
+def names() -> list[str]:
+    """All verbs that have a script."""
+    return sorted(path.stem for path in FOLDER.glob("*.lua"))

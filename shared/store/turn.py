@@ -1,0 +1,115 @@
+"""One turn as values: what a drain asks of the store in one request, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..job import Claim, Kind
+from ..queue import Queue
+
+Why = Literal["", "empty", "limited", "full", "paused", "suspect"]
+LETTERS: Mapping[Kind, str] = {
+    "done": "d", "retry": "r", "dead": "x", "release": "l", "snooze": "s", "park": "p", "cancelled": "c", "keep": "k",
+}  # fmt: skip
+MOST_BYTES = 4 * 2**20
+"""Claimed per turn, so that a reply stays well below the store's limit."""
+CLAIM_WIDTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """One lease to close (or, kind "keep", to prolong). `tail` replaces the job's tail."""
+
+    lease: str
+    kind: Kind
+    delay_ms: int = 0
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAsk:
+    """What one turn shall do. `owner` and `seq` make it replay-safe: a repeat is answered as before."""
+
+    owner: str
+    seq: int
+    want: int
+    lease_ms: int
+    settles: Sequence[Settle] = ()
+    alone: bool = False
+    look: bool = False
+    ask_sketches: Sequence[str] = ()
+    observed: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+
+    def args(self, queue: Queue) -> list[str | int]:
+        """ARGV of turn.lua."""
+        limit = queue.limit
+        types = dict.fromkeys([*self.ask_sketches, *self.observed])
+        args: list[str | int] = [
+            queue.name, self.owner, self.seq, self.want, self.lease_ms, int(self.alone), queue.concurrency or 0,
+            limit.rate if limit else 0, limit.per_ms if limit else 1, limit.burst if limit else 1,
+            queue.completed.count, round(queue.completed.age * 1000), MOST_BYTES, int(self.look),
+            len(types), len(self.settles),
+        ]  # fmt: skip
+        for name in types:
+            counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
+            args += [name, int(name in self.ask_sketches), counts]
+        for settle in self.settles:
+            args += [settle.lease, LETTERS[settle.kind], settle.delay_ms, settle.tail]
+        return args
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReply:
+    """What a turn answered. `refused` are the leases that were not ours any more."""
+
+    now_ms: int
+    why: Why
+    wait_ms: int
+    refused: frozenset[str]
+    cancel: frozenset[str]
+    sketches: dict[str, list[int]]
+    claims: list[Claim]
+
+
+def read_reply(queue: str, ask: TurnAsk, reply: list[Any]) -> TurnReply:
+    """The script's flat answer as values."""
+    now, why, wait, verdicts, cancel, sketches, flat = reply
+    return TurnReply(
+        now_ms=int(now),
+        why=why,
+        wait_ms=int(wait),
+        refused=frozenset(
+            s.lease for s, verdict in zip(ask.settles, verdicts, strict=False) if verdict == "0"
+        ),
+        cancel=frozenset(cancel.split()),
+        sketches={
+            name: [int(count) for count in sketch.split()]
+            for name, sketch in zip(ask.ask_sketches, sketches, strict=True)
+        },
+        claims=[
+            read_claim(queue, flat[at : at + CLAIM_WIDTH])
+            for at in range(0, len(flat), CLAIM_WIDTH)
+        ],
+    )
+
+
+def read_claim(queue: str, fields: list[Any]) -> Claim:
+    """One claimed job from its six fields."""
+    lease, attempts, crashes, marks, body, tail = fields
+    job_id, fence, _owner, _seq, solo = lease.split(" ")
+    flags, _space, key = marks.partition(" ")
+    return Claim(
+        lease,
+        job_id,
+        int(fence),
+        queue,
+        attempts,
+        crashes,
+        solo == "1",
+        body,
+        tail,
+        flags == "f",
+        key,
+    )
