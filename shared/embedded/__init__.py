@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .binary import find_server
-from .engine import Engine, RespEngine
+from .engine import Engine, Reply, RespEngine
 from .protocol import UpstashProtocol
 from .transport import EmbeddedTransport
 
@@ -41,7 +42,7 @@ class Embedded:
 
     @property
     def engine_name(self) -> str:
-        """`valkey-server` or another binary's name, or `fakeredis` with its version."""
+        """Product and version: `valkey 9.1.2`, `redis 7.0.15`, `fakeredis 2.40.0`."""
         return self.engine.name
 
     @property
@@ -92,8 +93,18 @@ async def open_embedded(
         local = LocalRedis(binary, data_dir=data_dir, volatile=volatile)
         await asyncio.to_thread(local.ensure)
         engine = RespEngine(local.ensure, name=binary.name, volatile=volatile)
+        engine.name = _product(await engine.execute(("INFO", "server"))) or binary.name
     token = token or secrets.token_urlsafe(24)
     protocol = UpstashProtocol(
         engine, token=token, strict=strict, clock=clock, allowed_scripts=allowed_scripts
     )
     return Embedded(protocol, engine, token, local=local)
+
+
+def _product(info: Reply) -> str | None:
+    # Valkey also tells the Redis version that it is compatible with, so it is asked for first.
+    text = info.decode() if isinstance(info, bytes) else ""
+    for product in ("valkey", "redis"):
+        if found := re.search(rf"^{product}_version:(\S+)", text, re.MULTILINE):
+            return f"{product} {found[1]}"
+    return None

@@ -129,13 +129,14 @@ class RespEngine:
         address = await loop.run_in_executor(None, self._locate)
         try:
             if isinstance(address, Path):
-                _, connection = await loop.create_unix_connection(_Connection, str(address))
+                transport, connection = await loop.create_unix_connection(_Connection, str(address))
             else:
-                _, connection = await loop.create_connection(_Connection, *address)
+                transport, connection = await loop.create_connection(_Connection, *address)
         except OSError as error:
             raise EngineUnreachable(
                 f"The embedded server at {address} does not answer: {error}"
             ) from error
+        connection.transport = transport
         self._connections[loop] = connection
         return connection
 
@@ -149,7 +150,7 @@ class _Connection(asyncio.Protocol):
         self._waiting: deque[_Batch] = deque()
         self._outbox: list[bytes] = []
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.WriteTransport | None = None
+        self.transport: asyncio.Transport | None = None
 
     def send(self, packed: bytes, expected: int) -> asyncio.Future[list[Reply]]:
         batch = _Batch(self._loop.create_future(), expected)
@@ -161,12 +162,8 @@ class _Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         self.lost = True
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            self._transport = transport
+        if self.transport is not None:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
@@ -190,8 +187,8 @@ class _Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         outbox, self._outbox = self._outbox, []
-        if self._transport is not None and not self.lost:
-            self._transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
+        if self.transport is not None and not self.lost:
+            self.transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
 
 
 class _Batch:

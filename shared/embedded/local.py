@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from enum import Enum, auto
 from pathlib import Path
 
 from ..errors import ConfigurationError
@@ -43,6 +44,8 @@ class LocalRedis:
             self.data_dir = Path(tempfile.mkdtemp(prefix="tidegate-"))
         else:
             self.data_dir = (data_dir or Path(".tidegate")).resolve()
+        self._owner = os.getpid()
+        self._path: Path | None = None
         self._starting = threading.Lock()
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,11 +69,14 @@ class LocalRedis:
             deadline = time.monotonic() + START_SECONDS
             while time.monotonic() < deadline:
                 path = self._socket()
-                if path is not None and _answers(path):
+                state = _state(path) if path is not None else _State.SILENT
+                if path is not None and state is _State.READY:
                     return path
                 lock = self._lock()
                 if lock is not None:
-                    return self._start(lock, deadline)
+                    return self._start(lock)
+                if state is _State.LOADING:
+                    deadline = time.monotonic() + START_SECONDS
                 time.sleep(_POLL_SECONDS)
             raise ConfigurationError(
                 f"Another process holds {self.data_dir} but its server does not answer. "
@@ -79,6 +85,8 @@ class LocalRedis:
 
     def close(self) -> None:
         """Stop the server if this process started it; harmless when repeated."""
+        if os.getpid() != self._owner:
+            return  # a forked child runs our exit handler too
         with self._starting:
             self._closed = True
             atexit.unregister(self.close)
@@ -88,8 +96,10 @@ class LocalRedis:
                 if self._keeper.is_alive():
                     self._process.kill()
                     self._keeper.join()
-            if self._process is not None:
-                self._remove_socket()
+            # The server takes its socket away itself; whatever is there now may be another's.
+            if self._path is not None and self._path.parent != self.data_dir:
+                with suppress(OSError):
+                    self._path.parent.rmdir()
             if self.volatile:
                 shutil.rmtree(self.data_dir, ignore_errors=True)
 
@@ -110,9 +120,9 @@ class LocalRedis:
             return None
         return lock
 
-    def _start(self, lock: int, deadline: float) -> Path:
+    def _start(self, lock: int) -> Path:
         try:
-            path = self._new_socket()
+            path = self._path = self._new_socket()
             started = threading.Event()
             failure: list[OSError] = []
             self._keeper = threading.Thread(
@@ -125,10 +135,14 @@ class LocalRedis:
             os.close(lock)
         if failure:
             raise ConfigurationError(f"{self._binary} can't be run: {failure[0]}")
+        deadline = time.monotonic() + START_SECONDS
         while self._process is not None and self._process.returncode is None:
-            if _answers(path):
+            state = _state(path)
+            if state is _State.READY:
                 return path
-            if time.monotonic() > deadline:
+            if state is _State.LOADING:
+                deadline = time.monotonic() + START_SECONDS
+            elif time.monotonic() > deadline:
                 self._process.kill()
                 break
             time.sleep(_POLL_SECONDS)
@@ -209,13 +223,21 @@ class LocalRedis:
         return "\n".join(log.splitlines()[-_LOG_TAIL_LINES:])
 
 
-def _answers(path: Path) -> bool:
-    """Whether a server at `path` is ready; one that is still loading its data is not yet."""
+class _State(Enum):
+    SILENT = auto()
+    LOADING = auto()
+    READY = auto()
+
+
+def _state(path: Path) -> _State:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1)
         try:
             probe.connect(str(path))
             probe.sendall(b"PING\r\n")
-            return probe.recv(64).startswith(b"+PONG")
+            answer = probe.recv(64)
         except OSError:
-            return False
+            return _State.SILENT
+    if answer.startswith(b"-LOADING"):
+        return _State.LOADING
+    return _State.READY if answer.startswith(b"+PONG") else _State.SILENT

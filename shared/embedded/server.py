@@ -91,6 +91,7 @@ def server(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> 
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
         )
     )
 
