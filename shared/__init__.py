@@ -1,10 +1,12 @@
-"""Tidegate: background jobs for functions on a serverless Redis. This is all an application needs."""
+"""Tidegate: background jobs for functions on a serverless Redis. All that an application
+needs."""
 
 from __future__ import annotations
 
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
 from .job import JobContext
-from .queue import App, Queue, RateLimit, Retention, Retry
+from .policy import RateLimit, Retention, Retry
+from .queue import App, Queue
 
 __all__ = [
     "App",

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 
 
 class Alone:
-    """Many at once (`together`) or exactly one (`exclusive`); whoever waits to be alone goes first."""
+    """Many at once (`together`) or exactly one (`exclusive`); whoever waits to be alone goes
+    first."""
 
     def __init__(self) -> None:
         self._running = 0

@@ -34,7 +34,7 @@ class Budget:
     def of(
         cls, seconds: float, *, clock: Clock | None = None, reserve: float | None = None
     ) -> Budget:
-        """A budget of `seconds` from now. The reserve is a tenth of it, 0.5 to 3 s, unless given."""
+        """A budget of `seconds` from now. The reserve: a tenth, 0.5 to 3 s, unless given."""
         clock = clock or SystemClock()
         share = min(_RESERVE_MAX, max(_RESERVE_MIN, seconds * _RESERVE_SHARE))
         kept = min(share if reserve is None else reserve, seconds / 2)

@@ -71,9 +71,16 @@ class Drain:
     """Drains queues with one store. Make one for each invocation."""
 
     def __init__(
-        self, store: Store, registry: Registry, budget: Budget, *, alone: Alone | None = None, patience: float = PATIENCE,
-        batch: int = BATCH, sweep_every: float = SWEEP_EVERY,
-    ) -> None:  # fmt: skip
+        self,
+        store: Store,
+        registry: Registry,
+        budget: Budget,
+        *,
+        alone: Alone | None = None,
+        patience: float = PATIENCE,
+        batch: int = BATCH,
+        sweep_every: float = SWEEP_EVERY,
+    ) -> None:
         self._store, self._registry, self._budget = store, registry, budget
         self._alone = alone or Alone()
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
@@ -81,7 +88,7 @@ class Drain:
         self._stopping = False
 
     async def tick(self) -> Report:
-        """What a schedule calls: drain the queues that can have work. An idle tick is one command."""
+        """What a schedule calls: drain the queues that can have work. Idle, it is one command."""
         before = self._store.meter.snapshot()
         try:
             due = await self._due()
@@ -94,8 +101,8 @@ class Drain:
         return await self._run([(queue, True) for queue in queues], self._store.meter.snapshot())
 
     def stop(self, reason: str = "sigterm") -> None:
-        """Claim nothing more, settle what has finished, give the rest back. Safe from a signal handler
-        of the running loop."""
+        """Claim nothing more, settle what has finished, give the rest back. Safe from a signal
+        handler of the running loop."""
         self._stopping = True
         for lane in self._lanes:
             lane.close(reason)
@@ -103,9 +110,9 @@ class Drain:
     async def _due(self) -> list[tuple[Queue, bool]]:
         """(queue, look everywhere?) of those whose time has come, most urgent first.
 
-        Once in `sweep_every` seconds (by the clock's own minutes, so it needs no memory) all queues are
-        looked at instead of the agenda, with one command as well: a lost entry heals, and a lasting
-        one costs nothing while everything is idle.
+        Once in `sweep_every` seconds (by the clock's own minutes, so it needs no memory) all
+        queues are looked at instead of the agenda, with one command as well: a lost entry heals,
+        and a lasting one costs nothing while everything is idle.
         """
         queues = self._registry.queues()
         now = self._budget.clock.epoch_ms() + self._store.skew_ms()
@@ -138,11 +145,17 @@ class Drain:
         threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="handler")
         self._lanes = [
             Lane(
-                self._store, queue, self._budget,
-                alone=self._alone, threads=threads, look=look, patience=self._patience, batch=self._batch,
+                self._store,
+                queue,
+                self._budget,
+                alone=self._alone,
+                threads=threads,
+                look=look,
+                patience=self._patience,
+                batch=self._batch,
             )
             for queue, look in due
-        ]  # fmt: skip
+        ]
         await asyncio.gather(*(lane.run() for lane in self._lanes))
         threads.shutdown(
             wait=False, cancel_futures=True

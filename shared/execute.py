@@ -1,4 +1,5 @@
-"""Run one claimed job to an `Outcome`. Touches no store; whatever the handler does comes back as a value."""
+"""Run one claimed job to an `Outcome`. Touches no store; whatever the handler does comes back as a
+value."""
 
 from __future__ import annotations
 
@@ -16,14 +17,16 @@ from .budget import Budget
 from .errors import InvalidPayload
 from .job import Claim, JobContext, Outcome
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
-from .queue import JobType, Queue, Retry
+from .policy import Retry
+from .queue import JobType, Queue
 
 LARGEST_RESULT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claim understood: its type, its handler (None: not served here), its payload and its numbers."""
+    """A claim understood: its type, its handler (None: not served here), its payload and its
+    numbers."""
 
     claim: Claim
     name: str
@@ -43,7 +46,7 @@ class Stop:
 
 
 def understand(claim: Claim, queue: Queue) -> Work:
-    """Read a claim's body. A body that makes no sense has a `problem` and never reaches a handler."""
+    """Read a claim's body. One that makes no sense has a `problem` and reaches no handler."""
     try:
         name, meta, payload = _foreign(claim.body) if claim.foreign else _own(claim.body)
     except ValueError as error:
@@ -74,7 +77,7 @@ async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> 
     )
     limit = asyncio.timeout(allowed)
     try:
-        payload = _validated(work)
+        payload = _validated(work.job_type, work.payload)
         async with limit:
             result = await _call(work.job_type, payload, stop.context, threads)
         return Outcome("done", detail=_result(result))
@@ -90,16 +93,15 @@ async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> 
         return outcome_of(error, attempt=work.claim.attempts + 1, retry=work.retry)
 
 
-def _validated(work: Work) -> Any:
-    assert work.job_type is not None
+def _validated(job_type: JobType[Any], payload: str | bytes) -> Any:
     try:
-        return work.job_type.model.model_validate_json(work.payload)
+        return job_type.model.model_validate_json(payload)
     except ValidationError as error:
         fields = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'payload'}: {e['msg']}" for e in error.errors()[:5]
         )
         raise InvalidPayload(
-            f"the payload does not fit {work.job_type.model.__name__}: {fields}"
+            f"the payload does not fit {job_type.model.__name__}: {fields}"
         ) from None
 
 
@@ -119,7 +121,7 @@ async def _call(
 
 
 def _shielded(job_type: JobType[Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-    """A future can't carry every BaseException (StopIteration hangs it, SystemExit ends the loop)."""
+    """A future can't carry each BaseException: StopIteration hangs it, SystemExit ends the loop."""
     try:
         return True, job_type.handler(*arguments)
     except BaseException as error:  # noqa: BLE001 - raised again by the caller, in the loop's thread
@@ -127,7 +129,7 @@ def _shielded(job_type: JobType[Any], arguments: tuple[Any, ...]) -> tuple[bool,
 
 
 def _result(result: Any) -> dict[str, Any]:
-    """A result as data. The handler has succeeded: a result that can't be kept must not undo that."""
+    """A result as data. The handler has succeeded: one that can't be kept must not undo that."""
     if result is None:
         return {}
     try:

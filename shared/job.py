@@ -1,7 +1,8 @@
-"""A job as values: what is enqueued (`Job`), what a drain holds (`Claim`), what became of it (`Outcome`).
+r"""A job as values: what is enqueued (`Job`), what a drain holds (`Claim`), what became of it
+(`Outcome`).
 
 The store keeps a job as a header that the scripts own and two opaque texts: the body written at
-enqueue (`meta line \\n payload`, never rewritten, so a retry sees the original bytes) and the tail
+enqueue (`meta line \n payload`, never rewritten, so a retry sees the original bytes) and the tail
 (result, progress, errors) that each settle replaces.
 """
 
@@ -30,6 +31,9 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}\Z")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+
+
+NAME_GRAMMAR = "use a-z, 0-9, '.', '_', '-'; start with a letter or digit; at most 64"
 
 
 def is_name(text: str) -> bool:
@@ -85,7 +89,8 @@ def split_id(job_id: str) -> tuple[str, str] | None:
 
 
 def check_job_id(short: str) -> str:
-    """A caller's own `job_id`, or InvalidOption. A leading "~" is the store's (jobs from the inbox)."""
+    """A caller's own `job_id`, or InvalidOption. A leading "~" is the store's (jobs from the
+    inbox)."""
     if short.startswith("~") or not _SHORT.match(short):
         raise InvalidOption("job_id: 1 to 64 letters, digits, '_' or '-'", "job_id")
     return short
@@ -128,7 +133,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What became of one `Job` of an enqueue. `id` is the public id of the job that now stands for it."""
+    """What became of one `Job` of an enqueue. `id` is the public id of the job that now stands for
+    it."""
 
     id: str
     state: str
@@ -160,7 +166,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one claim. `delay` in seconds (retry, snooze); `detail` goes into the job's tail."""
+    """What became of one claim. `delay` in seconds (retry, snooze); `detail` goes into the job's
+    tail."""
 
     kind: Kind
     delay: float = 0.0

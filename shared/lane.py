@@ -59,12 +59,20 @@ class LaneReport:
 
 
 class Lane:
-    """Drains one queue until it is empty, held back for longer than `patience`, or out of budget."""
+    """Drains one queue until it is empty, held back beyond `patience`, or out of budget."""
 
     def __init__(
-        self, store: Store, queue: Queue, budget: Budget, *, alone: Alone, threads: Executor, look: bool, patience: float,
+        self,
+        store: Store,
+        queue: Queue,
+        budget: Budget,
+        *,
+        alone: Alone,
+        threads: Executor,
+        look: bool,
+        patience: float,
         batch: int = BATCH,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.report = LaneReport(queue.name)
         self._store, self._queue, self._budget = store, queue, budget
         self._alone, self._threads, self._patience = alone, threads, patience
@@ -87,7 +95,8 @@ class Lane:
         self._wake.set()
 
     async def run(self) -> LaneReport:
-        """Drain. Never raises for the store's or a handler's faults; the report says what happened."""
+        """Drain. Never raises for the store's or a handler's faults; the report says what
+        happened."""
         try:
             while await self._round():
                 pass
@@ -135,8 +144,8 @@ class Lane:
         )
 
     def _expected(self, name: str, timeout: float) -> float:
-        """Seconds a job of this type takes, as learned. Before that its timeout, but not more than half
-        a window: a guess may delay a job, it must not keep it from ever being tried."""
+        """Seconds a job of this type takes, as learned. Before that its timeout, but not more than
+        half a window: a guess may delay a job, it must not keep it from ever being tried."""
         learned = quantile(self._sketches.get(name, ()), SURE)
         if learned is None:
             return min(timeout, (self._budget.total - self._budget.reserve) / 2)
@@ -191,14 +200,14 @@ class Lane:
             work = understand(claim, self._queue)
             expected = self._expected(work.name, work.timeout)
             if not self._budget.allows(expected) and work.job_type is not None:
-                self._settle(claim, self._does_not_fit(work, expected))
+                self._settle(claim, self._does_not_fit(expected))
                 continue
             running = Running(work, Stop())
             self._running[claim.lease] = running
             self._solo = self._solo or claim.solo
             running.task = asyncio.create_task(self._run(running))
 
-    def _does_not_fit(self, work: Work, expected: float) -> Outcome:
+    def _does_not_fit(self, expected: float) -> Outcome:
         if self._budget.ever_allows(expected):
             self.close("budget")
             return Outcome("release")
@@ -254,8 +263,8 @@ class Lane:
                 )
 
     async def _until_something_finished(self) -> None:
-        """Until a job has finished, plus at most one round trip's time for others to finish with it:
-        a turn costs the same for one as for a hundred."""
+        """Until a job has finished, plus at most one round trip's time for others to finish with
+        it: a turn costs the same for one as for a hundred."""
         beat = self._budget.clock.monotonic() + HEARTBEAT
         while not self._finished and not self._closing:
             left = self._budget.for_handlers()

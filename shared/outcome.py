@@ -7,11 +7,12 @@ import random
 import time
 import traceback
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .errors import Cancel, Discard, InvalidPayload, RetryLater, Snooze
 from .job import TEXT_KEPT, Outcome
-from .queue import LONGEST_DELAY, Retry
+from .policy import LONGEST_DELAY, Retry
 
 LONGEST_RETRY_AFTER = 86_400.0
 UNKNOWN_TYPE_RECHECK = 900.0
@@ -39,7 +40,8 @@ def outcome_of(
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Seconds that the server asked to wait (RFC 9110 §10.2.3), where the error carries its response."""
+    """Seconds that the server asked to wait (RFC 9110 §10.2.3), where the error carries its
+    response."""
     headers = getattr(getattr(error, "response", None), "headers", None)
     text = headers.get("retry-after") if headers is not None and hasattr(headers, "get") else None
     if not isinstance(text, str):
@@ -52,7 +54,7 @@ def retry_after(error: BaseException) -> float | None:
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """An error as data: type, message, and where it was raised. Safe whatever its `__str__` does."""
+    """An error as data: type, message, where it was raised. Safe whatever its `__str__` does."""
     try:
         message = str(error)
     except Exception as failure:  # noqa: BLE001 - a broken __str__ is the handler's, not a reason to lose the outcome
@@ -67,7 +69,8 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """Text that any sink can hold: capped, valid Unicode, no control characters but newline and tab."""
+    """Text that any sink can hold: capped, valid Unicode, no control characters but newline and
+    tab."""
     capped = text[:TEXT_KEPT].encode("utf-8", "replace").decode()
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in capped)
 
@@ -77,10 +80,6 @@ def _bounded(seconds: float) -> float:
 
 
 def _until(http_date: str) -> float:
-    from email.utils import (
-        parsedate_to_datetime,
-    )  # only when a server sends a date instead of seconds
-
     try:
         return parsedate_to_datetime(http_date).timestamp() - time.time()
     except ValueError:

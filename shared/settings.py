@@ -1,4 +1,5 @@
-"""What the environment says, read once and checked. Every variable is described in docs/configuration.md."""
+"""What the environment says, read once and checked. Every variable is described in
+docs/configuration.md."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import ConfigurationError
-from .job import is_name
+from .job import NAME_GRAMMAR, is_name
 
 ROLES = ("producer", "viewer", "operator", "admin")
 """What a token may do, each role all that the ones before it may."""
@@ -38,7 +39,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read and check the environment. Raises ConfigurationError with a sentence that says what to do."""
+        """Read and check the environment. Raises ConfigurationError with a sentence."""
         env = os.environ if env is None else env
         url = env.get("UPSTASH_REDIS_REST_URL") or env.get("KV_REST_API_URL") or None
         token = env.get("UPSTASH_REDIS_REST_TOKEN") or env.get("KV_REST_API_TOKEN") or None
@@ -46,9 +47,7 @@ class Settings:
         platform = _platform(env)
         _check_store(url, token, platform)
         if not is_name(prefix):
-            raise ConfigurationError(
-                f"TIDEGATE_PREFIX={prefix!r}: use a-z, 0-9, '.', '_', '-'; start with a letter or digit"
-            )
+            raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
         return cls(
             redis_url=url,
             redis_token=token,
@@ -81,8 +80,8 @@ def _platform(env: Mapping[str, str]) -> str:
 def _check_store(url: str | None, token: str | None, platform: str) -> None:
     if url is None and platform != "local":
         raise ConfigurationError(
-            "UPSTASH_REDIS_REST_URL is not set. The embedded store is for a developer's machine only: "
-            "on a function host it would lose jobs. Set UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN."
+            "UPSTASH_REDIS_REST_URL is not set. The embedded store is for a developer's machine "
+            "only: on a function host it would lose jobs. Set it, and UPSTASH_REDIS_REST_TOKEN."
         )
     if url is not None and token is None:
         raise ConfigurationError(

@@ -1,7 +1,7 @@
 """Every Redis key that Tidegate uses is named here and nowhere else.
 
-One queue has one vector of keys, in one order, for every script; they share a hash tag, so they share
-a lock and a cluster slot. The agenda is one more key for the whole deployment.
+One queue has one vector of keys, in one order, for every script; they share a hash tag, so they
+share a lock and a cluster slot. The agenda is one more key for the whole deployment.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """upstash-redis, wired to an HTTP layer of ours.
 
-upstash-redis 1.8.0 has no timeout, sends anything again after any exception, ignores the HTTP status
-and loses a whole reply to one byte that is not UTF-8 (docs/decisions/0002). So its private HTTP object
-is replaced by `HttpLayer`: real timeouts that never go beyond the caller's deadline, errors typed by
-what they mean, repeats only within the deadline, a size cap, and the meter. Every script is replay-safe
-by its arguments, so repeating a request whose reply was lost is always right.
+upstash-redis 1.8.0 has no timeout, sends anything again after any exception, ignores the HTTP
+status and loses a whole reply to one byte that is not UTF-8 (docs/decisions/0002). So its private
+HTTP object is replaced by `HttpLayer`: real timeouts that never go beyond the caller's deadline,
+errors typed by what they mean, repeats only within the deadline, a size cap, and the meter. Every
+script is replay-safe by its arguments, so repeating a request whose reply was lost is always
+right.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ READ_TIMEOUT = 5.0
 LARGEST_REQUEST = 10 * 2**20
 LARGEST_REPLY = 32 * 2**20
 IN_FLIGHT = 8
-"""httpx's cost per call doubles above some eight requests in flight (measured: docs/decisions/0002)."""
+"""httpx's cost per call doubles above some eight requests in flight (measured:
+docs/decisions/0002)."""
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
 
 _deadline: ContextVar[float | None] = ContextVar("tidegate_store_deadline", default=None)
@@ -101,7 +103,8 @@ class Rest:
             _deadline.reset(token)
 
     def skew_ms(self) -> float:
-        """The store's clock minus ours in milliseconds, as its last Date header told (whole seconds)."""
+        """The store's clock minus ours in milliseconds, as its last Date header told (whole
+        seconds)."""
         return self._layer.skew_ms
 
     async def close(self) -> None:
@@ -133,7 +136,7 @@ class HttpLayer:
         command: list[Any],
         from_pipeline: bool = False,  # noqa: FBT001, FBT002 - upstash-redis' signature
     ) -> Any:
-        """POST one command (or a pipeline), again while the deadline allows and a repeat can help."""
+        """POST one command (or a pipeline), again while the deadline allows it and it can help."""
         body = to_json(command)
         if len(body) > LARGEST_REQUEST:
             raise TooLarge(f"the request has {len(body)} bytes; the store takes {LARGEST_REQUEST}")
@@ -172,14 +175,12 @@ class HttpLayer:
             ) as response:
                 raw = await _read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise Unreachable(
-                f"can't reach the store at {_host(url)}: {error or type(error).__name__}"
-            ) from error
+            raise Unreachable(f"can't reach the store at {_host(url)}: {_text(error)}") from error
         except httpx.InvalidURL as error:
             raise Refused(f"UPSTASH_REDIS_REST_URL is not a URL: {error}") from error
         except httpx.HTTPError as error:
             raise UnknownOutcome(
-                f"no reply from the store at {_host(url)}: {error or type(error).__name__}"
+                f"no reply from the store at {_host(url)}: {_text(error)}"
             ) from error
         self._meter.bytes_in += len(raw)
         self._learn(response)
@@ -254,7 +255,8 @@ def _result(reply: Any) -> Any:
 
 
 def _decode(value: Any) -> Any:
-    """base64 off every string, element by element: one that is not UTF-8 stays bytes and harms no other."""
+    """base64 off every string, element by element: one that is not UTF-8 stays bytes and harms no
+    other."""
     if isinstance(value, str):
         if value == "OK":
             return value
@@ -282,6 +284,10 @@ def _http_date(text: str | None) -> float | None:
         return time.mktime(time.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
     except ValueError:
         return None
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _host(url: str) -> str:

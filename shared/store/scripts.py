@@ -1,4 +1,5 @@
-"""The Lua scripts: one file a verb under `lua/`, composed from `lua/lib/` by `--- @include "name"`."""
+"""The Lua scripts: one file a verb under `lua/`, composed from `lua/lib/` by `--- @include
+"name"`."""
 
 from __future__ import annotations
 
@@ -46,8 +47,11 @@ class Script:
             reply = await rest.execute(["EVALSHA", self.sha, *tail], self.name, within=within)
         except NoScript:
             reply = await rest.execute(["EVAL", self.body, *tail], self.name, within=within)
-        rest.meter.add(self.name, int(reply[0]) - 1)
-        return reply[1:]
+        billed: int
+        answer: list[Any]
+        billed, *answer = reply
+        rest.meter.add(self.name, billed - 1)
+        return answer
 
 
 def compose(name: str) -> str:

@@ -1,7 +1,8 @@
-"""The store's verbs, typed. Each is one request and one script; only `agenda` and `stirring` read plainly.
+"""The store's verbs, typed. Each is one request and one script; only `agenda` and `stirring` read
+plainly.
 
-Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the rest says
-what it found. Raises StoreError.
+Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the rest
+says what it found. Raises StoreError.
 """
 
 from __future__ import annotations
@@ -71,20 +72,23 @@ class Store:
         return answer
 
     async def turn(self, queue: Queue, ask: TurnAsk, *, within: float | None = None) -> TurnReply:
-        """Settle, recover, promote, take tokens and claim, in one request. Repeated until `within` s."""
+        """Settle, recover, promote, take tokens and claim, in one request. Repeated until `within`
+        s."""
         return read_reply(
             queue.name, ask, await self._run("turn", queue.name, ask.args(queue), within=within)
         )
 
     async def agenda(self) -> dict[str, float]:
-        """Queue -> instant (ms) before which it has no work. One plain read, whatever their number."""
+        """Queue -> instant (ms) before which it has no work. One plain read, whatever their
+        number."""
         reply = await self.rest.execute(
             ["ZRANGE", keys.agenda(self.prefix), 0, -1, "WITHSCORES"], "agenda"
         )
         return {name: float(instant) for name, instant in reply}  # upstash-redis makes the pairs
 
     async def stirring(self, queues: Sequence[Queue]) -> bool:
-        """Does any of these queues hold anything to do, on the agenda or not? One plain read for all."""
+        """Does any of these queues hold anything to do, on the agenda or not? One plain read for
+        all."""
         names = [key for queue in queues for key in keys.work(self.prefix, queue.name)]
         return int(await self.rest.execute(["EXISTS", *names], "sweep")) > 0
 
@@ -92,19 +96,15 @@ class Store:
         """One job as it stands. Raises JobNotFound."""
         reply = await self._run("inspect", queue.name, [queue.name, job_id])
         if not reply or reply[0] != "found":
-            raise JobNotFound(
-                f"no job {public_id(job_id, queue.name)}: it never existed, or its retention has ended"
-            )
+            raise _not_found(queue, job_id)
         return read_view(queue, job_id, reply[1:])
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
-        """ "cancelled" at once, "asked" (it runs and was told to stop), or the state it had ended in."""
+        """`cancelled` at once, `asked` (it runs and was told to stop), or the state it ended in."""
         (answer,) = await self._run("cancel", queue.name, [queue.name, job_id])
         if not answer:
-            raise JobNotFound(
-                f"no job {public_id(job_id, queue.name)}: it never existed, or its retention has ended"
-            )
-        return _STATES.get(answer, answer)
+            raise _not_found(queue, job_id)
+        return str(_STATES.get(answer, answer))
 
     async def redrive(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
         """Dead letters back to work. Per id: was it dead (or parked) and is waiting now?"""
@@ -124,7 +124,7 @@ class Store:
         total = 0
         while True:
             (gone,) = await self._run("purge", queue.name, [queue.name, PAGE])
-            total += gone
+            total += int(gone)
             if gone < PAGE:
                 return total
 
@@ -136,8 +136,8 @@ class Store:
     async def browse(
         self, queue: Queue, ending: Ending, *, newest: str = "+inf", skip: int = 0, most: int = 50
     ) -> list[Ended]:
-        """A page of ended (or parked) jobs, newest first; go on with the last one's instant as `newest`
-        and `skip` = how many of that very instant were seen."""
+        """A page of ended (or parked) jobs, newest first; go on with the last one's instant as
+        `newest` and `skip` = how many of that very instant were seen."""
         reply = await self._run("browse", queue.name, [queue.name, ending, newest, skip, most])
         return [read_ended(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
 
@@ -162,6 +162,11 @@ class Store:
     def script(self, verb: str) -> Script:
         """The script of a verb as this store's server wants it."""
         return script(verb, key_locking=self._key_locking)
+
+
+def _not_found(queue: Queue, job_id: str) -> JobNotFound:
+    name = public_id(job_id, queue.name)
+    return JobNotFound(f"no job {name}: it never existed, or its retention has ended")
 
 
 def _item(job: Job) -> str:

@@ -11,8 +11,15 @@ from ..queue import Queue
 
 Why = Literal["", "empty", "limited", "full", "paused", "suspect"]
 LETTERS: Mapping[Kind, str] = {
-    "done": "d", "retry": "r", "dead": "x", "release": "l", "snooze": "s", "park": "p", "cancelled": "c", "keep": "k",
-}  # fmt: skip
+    "done": "d",
+    "retry": "r",
+    "dead": "x",
+    "release": "l",
+    "snooze": "s",
+    "park": "p",
+    "cancelled": "c",
+    "keep": "k",
+}
 MOST_BYTES = 4 * 2**20
 """Claimed per turn, so that a reply stays well below the store's limit."""
 CLAIM_WIDTH = 6
@@ -30,7 +37,8 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class TurnAsk:
-    """What one turn shall do. `owner` and `seq` make it replay-safe: a repeat is answered as before."""
+    """What one turn shall do. `owner` and `seq` make it replay-safe: a repeat is answered as
+    before."""
 
     owner: str
     seq: int
@@ -47,11 +55,21 @@ class TurnAsk:
         limit = queue.limit
         types = dict.fromkeys([*self.ask_sketches, *self.observed])
         args: list[str | int] = [
-            queue.name, self.owner, self.seq, self.want, self.lease_ms, int(self.alone), queue.concurrency or 0,
-            limit.rate if limit else 0, limit.per_ms if limit else 1, limit.burst if limit else 1,
-            queue.completed.count, round(queue.completed.age * 1000), MOST_BYTES, int(self.look),
-            len(types), len(self.settles),
-        ]  # fmt: skip
+            queue.name,
+            self.owner,
+            self.seq,
+            self.want,
+            self.lease_ms,
+            int(self.alone),
+            queue.concurrency or 0,
+            *((limit.rate, limit.per_ms, limit.burst) if limit else (0, 1, 1)),
+            queue.completed.count,
+            round(queue.completed.age * 1000),
+            MOST_BYTES,
+            int(self.look),
+            len(types),
+            len(self.settles),
+        ]
         for name in types:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
             args += [name, int(name in self.ask_sketches), counts]

@@ -12,17 +12,19 @@ from ..queue import Queue
 _BANDS = {"h": "high", "n": "normal", "l": "low"}
 _ENDED = {"c": "completed", "k": "cancelled", "x": "dead", "p": "parked", "w": "waiting"}
 SIZES = (
-    "high", "normal", "low", "suspects", "delayed", "active", "parked", "completed", "cancelled", "dead", "inbox",
-)  # fmt: skip
+    *("high", "normal", "low", "suspects", "delayed", "active"),
+    *("parked", "completed", "cancelled", "dead", "inbox"),
+)
 TOTALS = (
-    "claimed", "done", "retried", "dead", "released", "snoozed", "parked", "cancelled", "crashed", "lost",
-)  # fmt: skip
+    *("claimed", "done", "retried", "dead", "released"),
+    *("snoozed", "parked", "cancelled", "crashed", "lost"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """One job as it stands. Instants are store time in milliseconds; `at` belongs to the state: when
-    it is due, when its lease ends, or when it ended."""
+    """One job as it stands. Instants are store time in milliseconds; `at` belongs to the state:
+    when it is due, when its lease ends, or when it ended."""
 
     id: str
     queue: Queue
@@ -82,7 +84,8 @@ class QueueStats:
 
 
 def read_body(body: str | bytes) -> tuple[str, dict[str, Any], str | bytes]:
-    """(type, meta, payload) of a stored body; a foreign or broken one has type "" and is all payload."""
+    """(type, meta, payload) of a stored body; a foreign or broken one has type "" and is all
+    payload."""
     if isinstance(body, bytes):
         return "", {}, body
     line, newline, payload = body.partition("\n")
@@ -97,8 +100,9 @@ def read_body(body: str | bytes) -> tuple[str, dict[str, Any], str | bytes]:
 
 def read_view(queue: Queue, job_id: str, reply: list[Any]) -> JobView:
     """inspect.lua's answer."""
-    (now, paused, level, per, at, leased, state, fence, attempts, crashes, band, redrives, key, _flags, why, body, tail,
-     position, instant, _lease, stopping) = reply  # fmt: skip
+    now, paused, level, per, at, leased, state, *header, body, tail = reply[:17]
+    fence, attempts, crashes, band, redrives, key, _flags, why = header
+    position, instant, _lease, stopping = reply[17:]
     job_type, meta, payload = read_body(body)
     return JobView(
         id=public_id(job_id, queue.name),
