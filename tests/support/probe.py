@@ -1,0 +1,83 @@
+"""A queue's keys as they stand in the server, read and written past every guard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from shared.embedded.engine import Engine, EngineError
+from shared.store import keys
+
+Content: TypeAlias = "list[str] | dict[str, str] | dict[str, int]"
+_LISTS = ("suspects", "high", "normal", "low", "inbox")
+_HASHES = ("records", "dedup")
+
+
+class Probe:
+    """`snapshot` sees every key of a queue; `seed` makes it so; `run` sends any command."""
+
+    def __init__(self, engine: Engine, prefix: str = "test") -> None:
+        self._engine = engine
+        self._prefix = prefix
+
+    async def run(self, *args: str | bytes | int) -> Any:
+        """A raw command; an error reply fails the test."""
+        reply = await self._engine.execute([a if isinstance(a, bytes) else str(a) for a in args])
+        assert not isinstance(reply, EngineError), reply
+        return reply
+
+    def key(self, queue: str, part: str) -> str:
+        """The name of one key of a queue; `agenda` is the deployment's."""
+        if part == "agenda":
+            return keys.agenda(self._prefix)
+        return keys.part(self._prefix, queue, part)
+
+    async def snapshot(self, queue: str = "q") -> dict[str, Content]:
+        """Every key that exists, by its part: lists in order, hashes, sets as member -> score."""
+        found: dict[str, Content] = {}
+        for part in (*keys.PARTS, "agenda"):
+            content = await self.read(queue, part)
+            if content:
+                found[part] = content
+        return found
+
+    async def read(self, queue: str, part: str) -> Content:
+        """One key; empty where it does not exist. Bytes that are not UTF-8 are escaped."""
+        key = self.key(queue, part)
+        if part in _LISTS:
+            return [_text(v) for v in await self.run("LRANGE", key, 0, -1)]
+        if part in _HASHES:
+            return _pairs(await self.run("HGETALL", key))
+        members = _pairs(await self.run("ZRANGE", key, 0, -1, "WITHSCORES"))
+        return {member: int(float(score)) for member, score in members.items()}
+
+    async def ids(self, queue: str, part: str) -> list[str]:
+        """The ids (or leases) in one list or sorted set, in order."""
+        return list(await self.read(queue, part))
+
+    async def scalars(self, queue: str = "q") -> dict[str, str]:
+        """The queue's own numbers, without the colon."""
+        records = await self.read(queue, "records")
+        assert isinstance(records, dict)
+        return {k[1:]: str(v) for k, v in records.items() if k.startswith(":")}
+
+    async def seed(self, queue: str, content: Mapping[str, Any]) -> None:
+        """Write keys: lists, hashes (dict of texts), sorted sets (dict of numbers)."""
+        for part, value in content.items():
+            key = self.key(queue, part)
+            if part in _LISTS:
+                await self.run("RPUSH", key, *value)
+            elif part in _HASHES:
+                await self.run("HSET", key, *(part for pair in value.items() for part in pair))
+            else:
+                scored = [part for member, score in value.items() for part in (score, member)]
+                await self.run("ZADD", key, *scored)
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[str, str]:
+    texts = [_text(value) for value in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
