@@ -105,7 +105,7 @@ class Drain:
         handler of the running loop."""
         self._stopping = True
         for lane in self._lanes:
-            lane.close(reason)
+            lane.stop(reason)
 
     async def _due(self) -> list[tuple[Queue, bool]]:
         """(queue, look everywhere?) of those whose time has come, most urgent first.

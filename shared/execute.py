@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from .budget import Budget
-from .errors import InvalidPayload
+from .errors import ConfigurationError, InvalidPayload
 from .job import Claim, JobContext, Outcome
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .policy import Retry
@@ -49,14 +49,15 @@ def understand(claim: Claim, queue: Queue) -> Work:
     """Read a claim's body. One that makes no sense has a `problem` and reaches no handler."""
     try:
         name, meta, payload = _foreign(claim.body) if claim.foreign else _own(claim.body)
-    except ValueError as error:
+        job_type = queue.types.get(name)
+        base = job_type.retry if job_type else queue.retry
+        timeout = float(meta.get("timeout", job_type.timeout if job_type else queue.timeout))
+        retry = _retry(meta, base)
+    except (ValueError, KeyError, TypeError, AttributeError, ConfigurationError) as error:
         return Work(
             claim, "", None, "", queue.timeout, queue.retry, f"the record can't be read: {error}"
         )
-    job_type = queue.types.get(name)
-    base = job_type.retry if job_type else queue.retry
-    timeout = float(meta.get("timeout", job_type.timeout if job_type else queue.timeout))
-    return Work(claim, name, job_type, payload, timeout, _retry(meta, base))
+    return Work(claim, name, job_type, payload, timeout, retry)
 
 
 async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> Outcome:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from .admission import Admission
 from .alone import Alone
 from .budget import Budget
-from .durations import bucket_of, quantile
 from .errors import StoreError
 from .execute import Stop, Work, execute, understand
 from .job import Claim, Outcome, tail_of
@@ -29,11 +29,11 @@ BATCH = 100
 LEASE_MARGIN = 5.0
 """Seconds a lease outlives its function: the platform has killed it long before."""
 HEARTBEAT = 15.0
-"""Seconds between turns while everything runs and nothing finishes: cancellations and progress."""
+"""Seconds between turns while everything runs and nothing finishes: cancellations are learned."""
 PROGRESS_EVERY = 2.0
-SURE = 0.95
 FIRST_TURN_WITHIN = 10.0
 GRACE = 1.0
+LONGEST_PAUSE = 1.0
 
 
 @dataclass(slots=True)
@@ -76,27 +76,32 @@ class Lane:
         self.report = LaneReport(queue.name)
         self._store, self._queue, self._budget = store, queue, budget
         self._alone, self._threads, self._patience = alone, threads, patience
+        self._admission = Admission(queue, budget)
         self._capacity = min(batch, queue.concurrency or batch)
         self._owner = secrets.token_hex(6)
         self._look = look
         self._running: dict[str, Running] = {}
         self._finished: list[Settle] = []
-        self._observed: dict[str, Counter[int]] = {}
-        self._sketches: dict[str, list[int]] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._solo = False
         self._closing = ""
+        self._over = False
         self._round_trip = 0.0
 
     def close(self, reason: str) -> None:
-        """Claim nothing more and come to an end (SIGTERM, deadline)."""
+        """Claim nothing more; what runs may go on while there is time."""
         self._closing = self._closing or reason
+
+    def stop(self, reason: str) -> None:
+        """Come to an end now: settle what has finished, give back what runs (SIGTERM, deadline)."""
+        self.close(reason)
+        self._over = True
         self._wake.set()
+        self._idle.set()
 
     async def run(self) -> LaneReport:
-        """Drain. Never raises for the store's or a handler's faults; the report says what
-        happened."""
+        """Drain. Never raises for the store's or a handler's faults; the report tells them."""
         try:
             while await self._round():
                 pass
@@ -104,118 +109,97 @@ class Lane:
         except StoreError as error:
             self.report.stop, self.report.error = "store", str(error)
             log.warning("drain_store_error", extra={"queue": self._queue.name, "error": str(error)})
-            await self._abandon()
+            await self._end_running()
+            self._running.clear()  # their leases bring the jobs back
         return self.report
 
     async def _round(self) -> bool:
         """One turn and what follows from it; False when the lane is to end."""
         reply = await self._turn(self._room())
         self._start(reply.claims)
-        if self._closing:
-            return False
         if not self._running and not self._finished:
-            return await self._held(reply)
+            return not self._closing and await self._held(reply)
         await self._until_something_finished()
-        return not self._closing
+        return not self._over
 
     async def _held(self, reply: TurnReply) -> bool:
-        """Nothing runs and nothing was claimed: wait for a near instant, or end with the reason."""
-        wait = reply.wait_ms / 1000
+        """Nothing runs, nothing was claimed: wait for a near instant, or end with the reason."""
         if reply.why in ("", "suspect"):
             return True
         self.report.stop = reply.why
-        if not 0 < wait <= self._patience or not self._budget.allows(wait + self._shortest()):
+        wait = max(reply.wait_ms / 1000, self._tokens_worth_a_turn(reply))
+        if reply.wait_ms == 0 or wait > self._patience or not self._budget.allows(wait):
             return False
-        await self._budget.clock.sleep(max(wait, self._round_trip))
-        return not self._closing
+        await self._sleep(wait)
+        return not self._over
+
+    def _tokens_worth_a_turn(self, reply: TurnReply) -> float:
+        """Seconds in which half a burst comes together: a turn for each single token would cost
+        as many commands as a turn for many."""
+        limit = self._queue.limit
+        if limit is None or reply.why != "limited":
+            return 0.0
+        return min(LONGEST_PAUSE, limit.burst * limit.per / limit.rate / 2)
 
     def _room(self) -> int:
         if self._closing or self._solo:
             return 0
-        if not self._budget.allows(self._shortest()):
+        if not self._admission.anything_fits():
             self.close("budget")
             return 0
         return self._capacity - len(self._running)
 
-    def _shortest(self) -> float:
-        """Seconds of the quickest type as far as learned: below that, claiming makes no sense."""
-        return min(
-            (self._expected(name, self._queue.timeout) for name in self._sketches), default=0.0
-        )
-
-    def _expected(self, name: str, timeout: float) -> float:
-        """Seconds a job of this type takes, as learned. Before that its timeout, but not more than
-        half a window: a guess may delay a job, it must not keep it from ever being tried."""
-        learned = quantile(self._sketches.get(name, ()), SURE)
-        if learned is None:
-            return min(timeout, (self._budget.total - self._budget.reserve) / 2)
-        return min(timeout, learned)
-
     async def _turn(self, want: int) -> TurnReply:
         settles, self._finished = [*self._finished, *self._progressed()], []
-        observed, self._observed = self._observed, {}
         self.report.turns += 1
+        left = self._budget.left()
         ask = TurnAsk(
             owner=self._owner,
             seq=self.report.turns,
             want=want,
-            lease_ms=round((self._budget.left() + LEASE_MARGIN) * 1000),
+            lease_ms=round((left + LEASE_MARGIN) * 1000),
             settles=settles,
             alone=not self._running,
             look=self._look,
             ask_sketches=sorted(self._queue.types) if self.report.turns == 1 else (),
-            observed=observed,
+            observed=self._admission.take_observed(),
         )
         self._look = False
+        within = max(1.0, left if self.report.turns > 1 else min(FIRST_TURN_WITHIN, left))
         began = self._budget.clock.monotonic()
-        within = (
-            max(1.0, self._budget.left())
-            if settles
-            else min(FIRST_TURN_WITHIN, max(1.0, self._budget.left()))
-        )
         reply = await self._store.turn(self._queue, ask, within=within)
         self._round_trip = self._budget.clock.monotonic() - began
-        self._learn(reply, settles)
+        self._admission.learn(reply.sketches)
+        self._note(reply, settles)
         return reply
 
-    def _learn(self, reply: TurnReply, settles: list[Settle]) -> None:
-        self._sketches.update(reply.sketches)
+    def _note(self, reply: TurnReply, settles: list[Settle]) -> None:
+        """Count what was settled, and stop what somebody cancelled."""
         for settle in settles:
             if settle.lease in reply.refused:
                 self.report.late += 1
-                log.warning(
-                    "late_settle",
-                    extra={"queue": self._queue.name, "job_id": settle.lease.split(" ")[0]},
-                )
+                job_id = settle.lease.split(" ")[0]
+                log.warning("late_settle", extra={"queue": self._queue.name, "job_id": job_id})
             elif settle.kind != "keep":
                 self.report.outcomes[settle.kind] += 1
-        if reply.cancel:
-            for running in self._running.values():
-                if running.work.claim.id in reply.cancel:
-                    self._cancel(running, "cancel")
+        for running in self._running.values() if reply.cancel else ():
+            if running.work.claim.id in reply.cancel:
+                _cancel(running, "cancel")
 
     def _start(self, claims: list[Claim]) -> None:
         self.report.claimed += len(claims)
         for claim in claims:
             work = understand(claim, self._queue)
-            expected = self._expected(work.name, work.timeout)
-            if not self._budget.allows(expected) and work.job_type is not None:
-                self._settle(claim, self._does_not_fit(expected))
+            refusal = self._admission.refusal(work)
+            if refusal is not None:
+                if refusal.kind == "release":
+                    self.close("budget")
+                self._settle(claim, refusal)
                 continue
             running = Running(work, Stop())
             self._running[claim.lease] = running
             self._solo = self._solo or claim.solo
             running.task = asyncio.create_task(self._run(running))
-
-    def _does_not_fit(self, expected: float) -> Outcome:
-        if self._budget.ever_allows(expected):
-            self.close("budget")
-            return Outcome("release")
-        window = self._budget.total - self._budget.reserve
-        reason = (
-            f"expected to take {expected:.1f} s; a whole window of this host has {window:.1f} s"
-        )
-        return Outcome("park", max(60.0, self._budget.total), {"parked": reason})
 
     async def _run(self, running: Running) -> None:
         claim, clock = running.work.claim, self._budget.clock
@@ -223,30 +207,16 @@ class Lane:
             async with self._alone.exclusive() if claim.solo else self._alone.together():
                 began = clock.monotonic()
                 outcome = await execute(running.work, self._budget, running.stop, self._threads)
-                self._observe(running.work, clock.monotonic() - began)
-        except asyncio.CancelledError:  # cancelled while it waited to start
+                self._admission.observe(running.work, clock.monotonic() - began)
+        except asyncio.CancelledError:  # while it waited to start
             outcome = Outcome("cancelled" if running.stop.reason == "cancel" else "release")
-        if self._running.pop(claim.lease, None) is None:
-            return  # given back at the deadline already
-        if claim.solo:
-            self._solo = False
-        self._settle(claim, outcome)
-
-    def _observe(self, work: Work, seconds: float) -> None:
-        if work.job_type is None or work.problem:
-            return
-        bucket = bucket_of(seconds)
-        self._observed.setdefault(work.name, Counter())[bucket] += 1
-        sketch = self._sketches.get(work.name)
-        if sketch and len(sketch) >= bucket:
-            sketch[bucket - 1] += 1
+        if self._running.pop(claim.lease, None) is not None:  # else it was given back already
+            self._solo = self._solo and not claim.solo
+            self._settle(claim, outcome)
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
-        tail = (
-            claim.tail
-            if outcome.kind == "release"
-            else tail_of(claim, outcome, self._budget.clock.epoch_ms())
-        )
+        now = self._budget.clock.epoch_ms()
+        tail = claim.tail if outcome.kind == "release" else tail_of(claim, outcome, now)
         self._finished.append(Settle(claim.lease, outcome.kind, outcome.delay_ms, tail))
         self._wake.set()
         if not self._running:
@@ -258,60 +228,60 @@ class Lane:
             said = running.stop.context.take_progress() if running.stop.context else None
             if said:
                 claim = running.work.claim
-                yield Settle(
-                    claim.lease, "keep", 0, tail_of(claim, Outcome("keep", detail=said), 0)
-                )
+                tail = tail_of(claim, Outcome("keep", detail=said), 0)
+                yield Settle(claim.lease, "keep", 0, tail)
 
     async def _until_something_finished(self) -> None:
         """Until a job has finished, plus at most one round trip's time for others to finish with
         it: a turn costs the same for one as for a hundred."""
         beat = self._budget.clock.monotonic() + HEARTBEAT
-        while not self._finished and not self._closing:
+        while not self._finished and not self._over:
             left = self._budget.for_handlers()
             if left <= 0:
-                self.close("budget")
+                self.stop("budget")
                 return
             self._wake.clear()
             await _wait(self._wake, min(left, PROGRESS_EVERY))
-            said = any(
-                r.stop.context and r.stop.context.has_progress for r in self._running.values()
-            )
+            contexts = [r.stop.context for r in self._running.values() if r.stop.context]
+            said = any(context.has_progress for context in contexts)
             if said or self._budget.clock.monotonic() >= beat:
                 return
-        if self._running and not self._closing:
+        if self._running and not self._over:
             self._idle.clear()
             await _wait(self._idle, min(self._round_trip, self._budget.for_handlers()))
 
     async def _finish(self) -> None:
-        """Settle what has finished, stop what still runs, give the rest back."""
+        """Stop what still runs, settle what has finished, give the rest back."""
         if self._closing:
             self.report.stop = self._closing
-        for running in list(self._running.values()):
-            self._cancel(running, "deadline")
-        await self._settle_down()
+        await self._end_running()
         for lease, running in list(self._running.items()):  # it would not be cancelled
             del self._running[lease]
             self._settle(running.work.claim, Outcome("release"))
         while self._finished:
             await self._turn(0)
 
-    async def _settle_down(self) -> None:
+    async def _end_running(self) -> None:
+        for running in list(self._running.values()):
+            _cancel(running, "deadline")
         if self._running:
             self._idle.clear()
             await _wait(self._idle, min(GRACE, self._budget.left() / 2))
 
-    async def _abandon(self) -> None:
-        """The store is gone: stop the handlers; the leases bring their jobs back."""
-        for running in list(self._running.values()):
-            self._cancel(running, "deadline")
-        await self._settle_down()
-        self._running.clear()
+    async def _sleep(self, seconds: float) -> None:
+        """Sleep on the injected clock, unless the lane is stopped."""
+        self._wake.clear()
+        sleeping = asyncio.ensure_future(self._budget.clock.sleep(seconds))
+        waking = asyncio.ensure_future(self._wake.wait())
+        await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        sleeping.cancel()
+        waking.cancel()
 
-    @staticmethod
-    def _cancel(running: Running, reason: str) -> None:
-        if running.task and not running.stop.reason:
-            running.stop.reason = reason
-            running.task.cancel()
+
+def _cancel(running: Running, reason: str) -> None:
+    if running.task and not running.stop.reason:
+        running.stop.reason = reason
+        running.task.cancel()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

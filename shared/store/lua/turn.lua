@@ -119,10 +119,10 @@ if claimed == 0 and want > 0 then
     reschedule(queue, q.leased > 0 and q.expiry or NEVER)
   elseif why == "limited" then
     reschedule(queue, math.min(next_timer, q.now + wait))
-  elseif q.suspects > 0 or q.foreign then
-    call_to_work(queue)
-  else
+  elseif why == "empty" and q.suspects == 0 and not q.foreign then
     reschedule(queue, next_timer)
+  else -- there may be more behind what was popped in vain
+    call_to_work(queue)
   end
 elseif want == 0 then
   if call("EXISTS", HIGH, NORMAL, LOW, SUSPECTS) > 0 then
