@@ -67,6 +67,7 @@ end
 local raws = {}
 for i = 1, #settles do raws[i] = values[#FIELDS + #types + i] end
 local verdicts = settle(q, settles, raws)
+carry_out() -- before recovery looks: a lease that was just prolonged has not expired
 for i, kind in ipairs(types) do
   if kind.observed ~= "" then note(kind.field, merge(values[#FIELDS + i], kind.observed)) end
 end

@@ -34,6 +34,10 @@ local function settle_one(q, id, job, lease, kind, delay, tail)
     job.state = "p"
     place(PARKED, q.now + delay, id)
     q.recheck = math.min(q.recheck, q.now + delay)
+  elseif kind == "l" and string.sub(lease, -1) == "1" then
+    job.why = "suspect" -- it was to run alone and did not get to: it still has to
+    push_front(SUSPECTS, id)
+    q.suspects = q.suspects + 1
   elseif kind == "l" then
     push_front(BAND[job.band], id)
   elseif delay > 0 then
