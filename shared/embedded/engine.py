@@ -110,6 +110,7 @@ class RespEngine:
         for loop, connection in list(self._connections.items()):
             if loop is here:
                 connection.abort()
+                await connection.closed
             elif not loop.is_closed():
                 loop.call_soon_threadsafe(connection.abort)
         self._connections.clear()
@@ -150,6 +151,7 @@ class _Connection(asyncio.Protocol):
         self._waiting: deque[_Batch] = deque()
         self._outbox: list[bytes] = []
         self._loop = asyncio.get_running_loop()
+        self.closed = self._loop.create_future()
         self.transport: asyncio.Transport | None = None
 
     def send(self, packed: bytes, expected: int) -> asyncio.Future[list[Reply]]:
@@ -178,6 +180,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
+        self.closed.set_result(None)
         while self._waiting:
             future = self._waiting.popleft().future
             if not future.done():

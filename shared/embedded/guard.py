@@ -135,12 +135,14 @@ class Guarded:
     prologue: int
 
     def located(self, message: str) -> str:
-        """The message with the line numbers of the script as its author wrote it."""
+        """Where it was raised, in lines of the script as its author wrote it, and the message."""
 
         def shift(match: re.Match[str]) -> str:
             return f"user_script:{max(1, int(match[1]) - self.prologue)}"
 
-        return re.sub(r"(?:user_script|\[string \"<python>\"\]):(\d+)", shift, message)
+        # fakeredis calls the chunk `<python>`, and tells no place for an error of a command.
+        placed = re.sub(r"(?:user_script|\[string \"<python>\"\]):(\d+)", shift, message)
+        return placed if placed.startswith("user_script:") else f"user_script: {placed}"
 
 
 def compose(script: bytes, *, strict: bool, clock: bool) -> Guarded:

@@ -10,6 +10,7 @@ import hmac
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from time import time
 from urllib.parse import parse_qsl
 
@@ -161,7 +162,15 @@ def _error(text: str, *, status: int = 400) -> Response:
 
 
 def _response(status: int, body: bytes, content: bytes = b"application/json") -> Response:
-    date = formatdate(time(), usegmt=True).encode()
     length = b"%d" % len(body)
-    headers = [(b"content-type", content), (b"content-length", length), (b"date", date)]
+    headers = [
+        (b"content-type", content),
+        (b"content-length", length),
+        (b"date", _date(int(time()))),
+    ]
     return Response(status, headers, body)
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

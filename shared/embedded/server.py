@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
-from collections.abc import Awaitable, Callable, MutableMapping
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 from typing import Any, TypeAlias
 
@@ -94,6 +97,34 @@ def server(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> 
             proxy_headers=False,
         )
     )
+
+
+@asynccontextmanager
+async def serving(
+    protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """Serve inside a running event loop; the value is the URL, which accepts requests at once.
+
+    Port 0 picks a free one. While it lasts, SIGINT and SIGTERM end the serving first.
+    Raises `ConfigurationError` when the address is not loopback or taken.
+    """
+    require_loopback(host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Port {port} on {host} can't be had: {error}. Choose another port."
+        ) from error
+    serving = server(protocol, host=host, port=port)
+    task = asyncio.create_task(serving.serve(sockets=[listener]))
+    try:
+        name = f"[{host}]" if ":" in host else host
+        yield f"http://{name}:{listener.getsockname()[1]}"
+    finally:
+        serving.should_exit = True
+        await task
+        listener.close()
 
 
 def run(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> None:
