@@ -9,44 +9,47 @@ from contextlib import asynccontextmanager
 
 
 class Alone:
-    """Many at once (`together`) or exactly one (`exclusive`); whoever waits to be alone goes
+    """Many at once (`enter` … `leave`) or exactly one (`exclusive`); who waits to be alone goes
     first."""
 
     def __init__(self) -> None:
         self._running = 0
-        self._claimed = False
+        self._taken = False
         self._changed = asyncio.Condition()
 
-    @asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
-        """Run beside others, not beside one that is alone."""
-        if self._claimed:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._claimed)
+    @property
+    def taken(self) -> bool:
+        """Does somebody run alone, or wait to? Then `await wait_turn()` before `enter()`."""
+        return self._taken
+
+    async def wait_turn(self) -> None:
+        """Wait until nobody runs alone or wants to."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._taken)
+
+    def enter(self) -> None:
+        """Count as running beside others."""
         self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if self._claimed:
-                async with self._changed:
-                    self._changed.notify_all()
+
+    async def leave(self) -> None:
+        """End of `enter`."""
+        self._running -= 1
+        if self._taken:
+            await self._notify()
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
         """Wait until nothing runs, keep everything else waiting."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._claimed)
-            self._claimed = True
-            try:
-                await self._changed.wait_for(lambda: self._running == 0)
-            except BaseException:
-                self._claimed = False
-                self._changed.notify_all()
-                raise
+        await self.wait_turn()
+        self._taken = True
         try:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._running == 0)
             yield
         finally:
-            async with self._changed:
-                self._claimed = False
-                self._changed.notify_all()
+            self._taken = False
+            await self._notify()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()

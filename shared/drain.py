@@ -7,14 +7,14 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from .alone import Alone
 from .budget import Budget
 from .errors import StoreError
-from .lane import BATCH, Lane, LaneReport
+from .lane import BATCH, Crew, Lane
 from .queue import Queue, Registry
+from .report import Report, stop_of
 from .store import Store
 from .store.meter import Meter
 
@@ -25,46 +25,8 @@ SWEEP_EVERY = 300.0
 LOOK = 1.0
 """Below this an agenda entry asks the first turn to look everywhere (the inbox too)."""
 SYNC_THREADS = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a drain did. Logged once and returned by every adapter."""
-
-    stop: str
-    queues: list[LaneReport]
-    requests: int
-    commands: int
-    bytes: int
-    seconds_used: float
-    seconds_left: float
-    outcomes: Counter[str] = field(default_factory=Counter)
-    error: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "stop": self.stop,
-            "outcomes": dict(self.outcomes),
-            "claimed": sum(lane.claimed for lane in self.queues),
-            "late": sum(lane.late for lane in self.queues),
-            "queues": {
-                lane.queue: {
-                    "stop": lane.stop,
-                    "claimed": lane.claimed,
-                    "turns": lane.turns,
-                    **lane.outcomes,
-                }
-                for lane in self.queues
-            },
-            "store": {
-                "requests": self.requests,
-                "billed_commands": self.commands,
-                "bytes": self.bytes,
-            },
-            "seconds": {"used": round(self.seconds_used, 3), "left": round(self.seconds_left, 3)},
-            **({"error": self.error} if self.error else {}),
-        }
+LANES = 2
+"""Of one queue in one drain, when it has a backlog: one runs handlers while the other waits."""
 
 
 class Drain:
@@ -143,23 +105,19 @@ class Drain:
         if not due or self._stopping:
             return self._report(before)
         threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="handler")
-        self._lanes = [
-            Lane(
-                self._store,
-                queue,
-                self._budget,
-                alone=self._alone,
-                threads=threads,
-                look=look,
-                patience=self._patience,
-                batch=self._batch,
-            )
-            for queue, look in due
-        ]
-        await asyncio.gather(*(lane.run() for lane in self._lanes))
-        threads.shutdown(
-            wait=False, cancel_futures=True
-        )  # a hanging one must not hold the report back
+        crew = Crew(self._alone, threads, self._batch, self._patience)
+        async with asyncio.TaskGroup() as group:
+
+            def open_lane(queue: Queue, *, look: bool, more: int) -> None:
+                again = partial(open_lane, queue, look=False, more=more - 1) if more else None
+                lane = Lane(self._store, queue, self._budget, crew, look=look, on_backlog=again)
+                self._lanes.append(lane)
+                group.create_task(lane.run())
+
+            for queue, look in due:
+                open_lane(queue, look=look, more=LANES - 1)
+        # One that hangs in a thread must not hold the report back.
+        threads.shutdown(wait=False, cancel_futures=True)
         return self._report(before)
 
     def _report(self, before: Meter, error: str | None = None) -> Report:
@@ -169,7 +127,7 @@ class Drain:
         for lane in lanes:
             outcomes.update(lane.outcomes)
         report = Report(
-            stop="store" if error else _stop_of(lanes),
+            stop="store" if error else stop_of(lanes),
             queues=lanes,
             requests=used.requests,
             commands=used.commands,
@@ -181,12 +139,3 @@ class Drain:
         )
         log.info("drained", extra={"report": report.as_dict()})
         return report
-
-
-def _stop_of(lanes: Sequence[LaneReport]) -> str:
-    """The reason of the whole: the one that leaves work behind wins over "empty"."""
-    reasons = {lane.stop for lane in lanes}
-    for reason in ("store", "sigterm", "budget", "limited", "full", "paused"):
-        if reason in reasons:
-            return reason
-    return "empty" if lanes else "idle"

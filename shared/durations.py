@@ -5,7 +5,7 @@ The scripts add observations up (lua/lib/sketch.lua); here they are made and rea
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 BUCKETS = 36
@@ -14,16 +14,17 @@ LEARNED = 20
 """Observations below which a type counts as not learned yet."""
 
 
+_EDGES = [GROWTH**step / 1000 for step in range(BUCKETS)]
+
+
 def bucket_of(seconds: float) -> int:
     """The bucket, 1 to BUCKETS, whose upper edge is the first not below `seconds`."""
-    if seconds <= 0.001:
-        return 1
-    return min(BUCKETS, 1 + math.ceil(math.log(seconds * 1000, GROWTH)))
+    return min(BUCKETS, bisect_left(_EDGES, seconds) + 1)
 
 
 def edge_of(bucket: int) -> float:
     """The upper edge of a bucket in seconds."""
-    return float(GROWTH ** (bucket - 1)) / 1000
+    return _EDGES[bucket - 1]
 
 
 def quantile(counts: Sequence[int], share: float) -> float | None:

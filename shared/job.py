@@ -180,6 +180,8 @@ class Outcome:
 
 def tail_of(claim: Claim, outcome: Outcome, at_ms: int) -> str:
     """The claim's tail with this outcome in it: the last few errors, the result, the progress."""
+    if not outcome.detail:
+        return claim.tail
     tail: dict[str, Any] = read_tail(claim.tail)
     detail = dict(outcome.detail)
     error = detail.pop("error", None)

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .admission import Admission
 from .alone import Alone
@@ -20,6 +19,7 @@ from .errors import StoreError
 from .execute import Stop, Work, execute, understand
 from .job import Claim, Outcome, tail_of
 from .queue import Queue
+from .report import LaneReport
 from .store import Store, TurnAsk, TurnReply
 from .store.turn import Settle
 
@@ -34,28 +34,27 @@ PROGRESS_EVERY = 2.0
 FIRST_TURN_WITHIN = 10.0
 GRACE = 1.0
 LONGEST_PAUSE = 1.0
+BACKLOG_TURNS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What the lanes of one drain share. `batch`: most jobs a lane runs at a time; `patience`:
+    seconds a lane with nothing to run waits for a token or a delayed job before it ends."""
+
+    alone: Alone
+    threads: Executor
+    batch: int = BATCH
+    patience: float = 5.0
 
 
 @dataclass(slots=True)
 class Running:
-    """A handler under way."""
+    """A claimed job that has not finished: under way, or about to start."""
 
     work: Work
     stop: Stop
     task: asyncio.Task[None] | None = None
-
-
-@dataclass(slots=True)
-class LaneReport:
-    """What one queue's lane did, and why it stopped."""
-
-    queue: str
-    stop: str = "empty"
-    claimed: int = 0
-    turns: int = 0
-    late: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter)
-    error: str | None = None
 
 
 class Lane:
@@ -66,18 +65,16 @@ class Lane:
         store: Store,
         queue: Queue,
         budget: Budget,
+        crew: Crew,
         *,
-        alone: Alone,
-        threads: Executor,
         look: bool,
-        patience: float,
-        batch: int = BATCH,
+        on_backlog: Callable[[], None] | None = None,
     ) -> None:
         self.report = LaneReport(queue.name)
         self._store, self._queue, self._budget = store, queue, budget
-        self._alone, self._threads, self._patience = alone, threads, patience
+        self._crew = crew
         self._admission = Admission(queue, budget)
-        self._capacity = min(batch, queue.concurrency or batch)
+        self._capacity = min(crew.batch, queue.concurrency or crew.batch)
         self._owner = secrets.token_hex(6)
         self._look = look
         self._running: dict[str, Running] = {}
@@ -87,6 +84,9 @@ class Lane:
         self._solo = False
         self._closing = ""
         self._over = False
+        self._seq = 0
+        self._full_turns = 0
+        self._on_backlog = on_backlog
         self._round_trip = 0.0
 
     def close(self, reason: str) -> None:
@@ -115,12 +115,21 @@ class Lane:
 
     async def _round(self) -> bool:
         """One turn and what follows from it; False when the lane is to end."""
-        reply = await self._turn(self._room())
+        room = self._room()
+        reply = await self._turn(room)
         self._start(reply.claims)
+        self._call_for_help(room, len(reply.claims))
         if not self._running and not self._finished:
             return not self._closing and await self._held(reply)
         await self._until_something_finished()
         return not self._over
+
+    def _call_for_help(self, room: int, claimed: int) -> None:
+        """Two full turns in a row: there is more than one lane takes, so a second one shall run
+        its handlers while this one waits for the store."""
+        self._full_turns = self._full_turns + 1 if 0 < room == claimed else 0
+        if self._full_turns == BACKLOG_TURNS and self._on_backlog:
+            self._on_backlog()
 
     async def _held(self, reply: TurnReply) -> bool:
         """Nothing runs, nothing was claimed: wait for a near instant, or end with the reason."""
@@ -128,7 +137,7 @@ class Lane:
             return True
         self.report.stop = reply.why
         wait = max(reply.wait_ms / 1000, self._tokens_worth_a_turn(reply))
-        if reply.wait_ms == 0 or wait > self._patience or not self._budget.allows(wait):
+        if reply.wait_ms == 0 or wait > self._crew.patience or not self._budget.allows(wait):
             return False
         await self._sleep(wait)
         return not self._over
@@ -151,21 +160,22 @@ class Lane:
 
     async def _turn(self, want: int) -> TurnReply:
         settles, self._finished = [*self._finished, *self._progressed()], []
+        self._seq += 1
         self.report.turns += 1
         left = self._budget.left()
         ask = TurnAsk(
             owner=self._owner,
-            seq=self.report.turns,
+            seq=self._seq,
             want=want,
             lease_ms=round((left + LEASE_MARGIN) * 1000),
             settles=settles,
             alone=not self._running,
             look=self._look,
-            ask_sketches=sorted(self._queue.types) if self.report.turns == 1 else (),
+            ask_sketches=sorted(self._queue.types) if self._seq == 1 else (),
             observed=self._admission.take_observed(),
         )
         self._look = False
-        within = max(1.0, left if self.report.turns > 1 else min(FIRST_TURN_WITHIN, left))
+        within = max(1.0, left if self._seq > 1 else min(FIRST_TURN_WITHIN, left))
         began = self._budget.clock.monotonic()
         reply = await self._store.turn(self._queue, ask, within=within)
         self._round_trip = self._budget.clock.monotonic() - began
@@ -184,7 +194,7 @@ class Lane:
                 self.report.outcomes[settle.kind] += 1
         for running in self._running.values() if reply.cancel else ():
             if running.work.claim.id in reply.cancel:
-                _cancel(running, "cancel")
+                _stop(running, "cancel")
 
     def _start(self, claims: list[Claim]) -> None:
         self.report.claimed += len(claims)
@@ -202,17 +212,28 @@ class Lane:
             running.task = asyncio.create_task(self._run(running))
 
     async def _run(self, running: Running) -> None:
-        claim, clock = running.work.claim, self._budget.clock
+        claim = running.work.claim
         try:
-            async with self._alone.exclusive() if claim.solo else self._alone.together():
-                began = clock.monotonic()
-                outcome = await execute(running.work, self._budget, running.stop, self._threads)
-                self._admission.observe(running.work, clock.monotonic() - began)
+            if claim.solo:
+                async with self._crew.alone.exclusive():
+                    outcome = await self._timed(running)
+                self._solo = False
+            else:
+                if self._crew.alone.taken:
+                    await self._crew.alone.wait_turn()
+                self._crew.alone.enter()
+                outcome = await self._timed(running)
+                await self._crew.alone.leave()
         except asyncio.CancelledError:  # while it waited to start
             outcome = Outcome("cancelled" if running.stop.reason == "cancel" else "release")
         if self._running.pop(claim.lease, None) is not None:  # else it was given back already
-            self._solo = self._solo and not claim.solo
             self._settle(claim, outcome)
+
+    async def _timed(self, running: Running) -> Outcome:
+        began = self._budget.clock.monotonic()
+        outcome = await execute(running.work, self._budget, running.stop, self._crew.threads)
+        self._admission.observe(running.work, self._budget.clock.monotonic() - began)
+        return outcome
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
         now = self._budget.clock.epoch_ms()
@@ -255,15 +276,15 @@ class Lane:
         if self._closing:
             self.report.stop = self._closing
         await self._end_running()
-        for lease, running in list(self._running.items()):  # it would not be cancelled
-            del self._running[lease]
+        for running in list(self._running.values()):  # these would not be cancelled
             self._settle(running.work.claim, Outcome("release"))
+        self._running.clear()
         while self._finished:
             await self._turn(0)
 
     async def _end_running(self) -> None:
         for running in list(self._running.values()):
-            _cancel(running, "deadline")
+            _stop(running, "deadline")
         if self._running:
             self._idle.clear()
             await _wait(self._idle, min(GRACE, self._budget.left() / 2))
@@ -278,7 +299,7 @@ class Lane:
         waking.cancel()
 
 
-def _cancel(running: Running, reason: str) -> None:
+def _stop(running: Running, reason: str) -> None:
     if running.task and not running.stop.reason:
         running.stop.reason = reason
         running.task.cancel()
