@@ -68,8 +68,10 @@ def test_functions_run_on_the_versions_that_the_tests_ran_on(root: Path) -> None
     assert not different, f"the two locks disagree; run `make lock`: {sorted(different)}"
 
 
-def test_a_function_does_not_carry_boto3(root: Path) -> None:
-    heavy = {"boto3", "botocore", "fastapi", "uvicorn", "typer"} & set(_pins(root, "runtime"))
+def test_a_function_does_not_carry_what_only_developers_need(root: Path) -> None:
+    heavy = {"boto3", "botocore", "fastapi", "uvicorn", "typer", "rich"} & set(
+        _pins(root, "runtime")
+    )
 
     assert not heavy, (
         f"{sorted(heavy)} would cost every cold start: make it an extra, import it lazily."
