@@ -1,0 +1,111 @@
+"""The journal: one SQLite file, one record of an account, symbol and day.
+
+Several threads and processes of one machine may write at once; a network disk is not supported
+(SQLite's WAL needs shared memory). A record outlives the process that wrote it. A power cut may
+take the last ones: importing the file again brings them back and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from .payloads import TradeRecord
+from .returns import daily_return, true_range
+
+BUSY = 10.0
+"""Seconds a writer waits for another process's."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    account TEXT NOT NULL, symbol TEXT NOT NULL, day TEXT NOT NULL,
+    open TEXT NOT NULL, high TEXT NOT NULL, low TEXT NOT NULL, close TEXT NOT NULL,
+    volume INTEGER NOT NULL, true_range TEXT NOT NULL, daily_return TEXT, job_id TEXT NOT NULL,
+    PRIMARY KEY (account, symbol, day)
+) WITHOUT ROWID
+"""
+# DO NOTHING and not OR IGNORE: the latter would also swallow a broken constraint.
+_INSERT = """
+INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (account, symbol, day) DO NOTHING
+"""
+
+
+class Journal:
+    """One connection that a process's threads share, one statement at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._db = _connect(path)
+
+    def record(self, record: TradeRecord, job_id: str) -> dict[str, object]:
+        """Write it unless the day is already there: the first record of a day stands.
+
+        Its own transaction, committed on return. Prices are stored as text, digit for digit.
+        """
+        row = record.row
+        gain = daily_return(row, record.previous_close)
+        span = true_range(row, record.previous_close)
+        prices = (str(price) for price in (row.open, row.high, row.low, row.close))
+        share = None if gain is None else str(gain)
+        values = (record.account, row.symbol, row.date.isoformat(), *prices, row.volume)
+        with self._lock:
+            done = self._db.execute(_INSERT, (*values, str(span), share, job_id))
+            written = done.rowcount == 1
+        return {"recorded": written, "true_range": str(span), "daily_return": share}
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+    try:
+        _share(db)
+        # No fsync per record: 3,000 of them would take a minute on a slow disk.
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _share(db: sqlite3.Connection) -> None:
+    # SQLite does not apply its own timeout here: of two processes that make the file at the same
+    # instant, one is told "database is locked" at once.
+    give_up = time.monotonic() + BUSY
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
+# Opening a file and closing it for each record would cost twenty times the record: the last one to
+# close a WAL copies it into the file and syncs. So a process keeps what it opened.
+_open: dict[tuple[Path, int], Journal] = {}
+_opening = threading.Lock()
+
+
+def journal_in(folder: Path) -> Journal:
+    """The journal in that folder, made when missing. One per process: a fork opens its own."""
+    path = folder.absolute() / "trading-journal.sqlite3"
+    key = (path, os.getpid())
+    with _opening:
+        if key not in _open:
+            folder.mkdir(parents=True, exist_ok=True)
+            _open[key] = Journal(path)
+        return _open[key]
+
+
+def close_journals() -> None:
+    """Close what this process opened. For tests and orderly ends; a process may also just end."""
+    with _opening:
+        for key in [key for key in _open if key[1] == os.getpid()]:
+            _open.pop(key).close()

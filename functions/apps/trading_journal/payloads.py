@@ -1,0 +1,67 @@
+"""What producers of the journal's jobs send."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from .rows import PriceRow
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Address = Annotated[
+    # One bare ASCII address: no display name, no list, nothing that could end a header line.
+    str,
+    StringConstraints(
+        max_length=254,
+        pattern=rf"^[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})+$",
+    ),
+]
+
+
+class Resume(BaseModel):
+    """Where an import that ran out of time left off. Written by the import itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: str
+    """The id of the job that began: every part derives the same row ids from it."""
+    line: int = Field(ge=1)
+    checksum: str
+
+
+class CsvImport(BaseModel):
+    """One price file to read.
+
+    `source` is the name of a packaged file, `file:` and a path below the data folder, or an https
+    address.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(min_length=1, max_length=2048)
+    account: Account = "main"
+    notify: Address | None = None
+    resume: Resume | None = None
+
+
+class TradeRecord(BaseModel):
+    """One row for the journal. `previous_close` is in the row's own terms: splits are taken out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: Account
+    row: PriceRow
+    previous_close: Annotated[Decimal, Field(gt=0)] | None = None
+
+
+class EmailMessage(BaseModel):
+    """One letter to one address: the name of a template, and what fills its gaps."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: Address
+    template: str = Field(min_length=1, max_length=64)
+    values: dict[str, str | int] = Field(default_factory=dict, max_length=50)

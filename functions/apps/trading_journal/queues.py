@@ -1,0 +1,32 @@
+"""The journal's queues, with the numbers of its requirements (story 1.7)."""
+
+from __future__ import annotations
+
+from shared import App, RateLimit, Retry
+
+app = App("trading-journal")
+
+# A BullMQ limiter lets `max` jobs start at once and then waits for its window: burst = max.
+imports = app.queue(
+    "import",
+    concurrency=3,
+    limit=RateLimit(5, per=60, burst=5),
+    retry=Retry.exponential(attempts=3, first=2.0),
+    priority="normal",
+    timeout=120,
+)
+emails = app.queue(
+    "email",
+    concurrency=10,
+    limit=RateLimit(100, per=60, burst=100),
+    retry=Retry.fixed(attempts=3, wait=5.0),
+    priority="low",
+    timeout=30,
+)
+default = app.queue(
+    "default",
+    concurrency=5,
+    retry=Retry.exponential(attempts=3, first=1.0),
+    priority="low",
+    timeout=30,
+)

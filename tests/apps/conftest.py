@@ -1,0 +1,42 @@
+"""What the tests of applications share: a job's context without a drain around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import pytest
+
+from shared import JobContext
+from shared.job import Claim
+
+
+class MakeContext(Protocol):
+    def __call__(
+        self, job_id: str = ..., *, queue: str = ..., left: Callable[[], float] = ...
+    ) -> JobContext: ...
+
+
+@pytest.fixture
+def context() -> MakeContext:
+    def make(
+        job_id: str = "job1", *, queue: str = "import", left: Callable[[], float] = lambda: 60.0
+    ) -> JobContext:
+        claim = Claim("lease", job_id, 1, queue, 0, 0, solo=False, body="", tail="")
+        return JobContext(claim, "type", budget_left=left)
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own keys and folders reach no test."""
+    for name in (
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "RESEND_API_KEY",
+        "TIDEGATE_DATA_DIR",
+        "TIDEGATE_MAIL_FROM",
+        "TIDEGATE_OUTBOX",
+        "VERCEL",
+    ):
+        monkeypatch.delenv(name, raising=False)

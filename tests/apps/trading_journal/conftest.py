@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from functions.apps.trading_journal import CsvImport, EmailMessage, TradeRecord
+from functions.apps.trading_journal.journal import close_journals
+
+HEADER = "Ticker,Date,Open,High,Low,Close,Volume,Adj Close"
+FIRST = "AAPL,2000-03-01,118.56,132.06,118.5,130.31,9616100,4.186662803811"
+SECOND = "AAPL,2000-03-02,127.0,127.94,120.69,122.0,2779100,3.9196750983419"
+
+
+@dataclass
+class Recorder:
+    """An import's output that remembers ids as the store does."""
+
+    records: dict[str, TradeRecord] = field(default_factory=dict)
+    rest: dict[str, CsvImport] = field(default_factory=dict)
+    letters: dict[str, EmailMessage] = field(default_factory=dict)
+    calls: int = 0
+
+    async def record(self, records: Mapping[str, TradeRecord]) -> int:
+        self.calls += 1
+        new = [job_id for job_id in records if job_id not in self.records]
+        self.records = {**records, **self.records}
+        return len(new)
+
+    async def resume(self, rest: CsvImport, job_id: str) -> str:
+        self.rest[job_id] = rest
+        return f"{job_id}.import"
+
+    async def notify(self, letter: EmailMessage, job_id: str) -> None:
+        self.letters[job_id] = letter
+
+
+@pytest.fixture
+def output() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The data folder."""
+    path = tmp_path / "data"
+    path.mkdir()
+    monkeypatch.setenv("TIDEGATE_DATA_DIR", str(path))
+    yield path
+    close_journals()
+
+
+@pytest.fixture
+def header() -> str:
+    return HEADER
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """A header and two valid days of one symbol."""
+    return [HEADER, FIRST, SECOND]

@@ -1,0 +1,78 @@
+"""The journal's numbers are those of its requirements, and loading it stays cheap."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from functions.apps import APPS
+from functions.apps.trading_journal import app
+from shared import Queue, RateLimit
+
+ROOT = Path(__file__).parents[3]
+
+# concurrency, the limiter's (max, duration), attempts, the wait after each failure, priority
+REQUIRED = {
+    "import": (3, (5, 60.0), 3, [2.0, 4.0], "normal"),
+    "email": (10, (100, 60.0), 3, [5.0, 5.0], "low"),
+    "default": (5, None, 3, [1.0, 2.0], "low"),
+}
+
+
+@pytest.fixture(params=sorted(REQUIRED))
+def queue(request: pytest.FixtureRequest) -> Queue:
+    return app.queues[request.param]
+
+
+def test_a_queue_has_the_numbers_of_the_requirements(queue: Queue) -> None:
+    concurrency, limiter, attempts, waits, priority = REQUIRED[queue.name]
+
+    assert queue.concurrency == concurrency
+    assert queue.limit == (limiter and RateLimit(limiter[0], per=limiter[1], burst=limiter[0]))
+    assert queue.retry.attempts == attempts
+    assert [queue.retry.wait(n, lambda: 0.0) for n in range(1, attempts)] == waits
+    assert queue.priority == priority
+
+
+def test_every_declared_queue_is_required_and_has_a_handler() -> None:
+    assert set(app.queues) == set(REQUIRED)
+    assert all(queue.types for queue in app.queues.values())
+    assert {name for queue in app.queues.values() for name in queue.types} == {
+        "csv.import",
+        "email.send",
+        "trade.record",
+    }
+
+
+def test_the_application_is_served() -> None:
+    assert app in APPS
+    assert app.name == "trading-journal"
+
+
+def test_loading_the_application_brings_pydantic_and_shared_only() -> None:
+    # Any application with one payload model and one handler is the measure.
+    smallest = """
+import sys
+from pydantic import BaseModel, Field
+from shared import App
+class Payload(BaseModel):
+    name: str = Field(pattern="^a$")
+@App("a").queue("q").job("t")
+def handler(payload: Payload) -> None: ...
+before = set(sys.modules)
+import functions.apps.trading_journal
+print(*sorted(set(sys.modules) - before))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", smallest], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    own = {"rows", "payloads", "queues", "handlers"}
+    loaded = {name for name in done.stdout.split() if not name.startswith("pydantic")}
+    rooms = {name.rpartition(".")[2] for name in loaded if ".trading_journal." in name}
+    assert rooms == own
+    assert all(name.startswith("functions") for name in loaded), loaded

@@ -1,0 +1,279 @@
+"""Letters say what they shall, break out of nothing, and leave once."""
+
+from __future__ import annotations
+
+import email
+import json
+from email.message import EmailMessage as Mime
+from email.policy import default
+from pathlib import Path
+
+import httpx
+import pytest
+import respx
+from pydantic import ValidationError
+
+from functions.apps.trading_journal import EmailMessage, send_email
+from functions.apps.trading_journal.letters import Letter, render
+from functions.apps.trading_journal.mail import RESEND
+from shared import ConfigurationError, Discard
+
+from ..conftest import MakeContext
+
+WELCOME = EmailMessage(to="ada@example.com", template="welcome", values={"name": "Ada"})
+
+
+def welcome(name: str | int) -> Letter:
+    return render(WELCOME.model_copy(update={"values": {"name": name}}))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.glob("*")}
+
+
+@pytest.fixture
+def outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TIDEGATE_OUTBOX", str(tmp_path / "outbox"))
+    return tmp_path / "outbox"
+
+
+@pytest.fixture
+def resend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESEND_API_KEY", "re_test")
+    monkeypatch.setenv("TIDEGATE_MAIL_FROM", "Journal <journal@example.com>")
+
+
+def test_a_letter_is_filled() -> None:
+    letter = welcome("Ada")
+
+    assert letter.subject == "Welcome to your trading journal, Ada"
+    assert letter.text.startswith("Hello Ada,")
+    assert "<p>Hello Ada,</p>" in letter.html
+
+
+def test_values_are_text_in_html() -> None:
+    letter = welcome("<script>alert('x')</script> & \"co\"")
+
+    assert "<script>" not in letter.html
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; &quot;co&quot;" in letter.html
+    assert "<script>alert('x')</script>" in letter.text
+
+
+def test_values_are_no_templates() -> None:
+    assert "Hello $name ${to},\n" in welcome("$name ${to}").text
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r", "\r\n", "\0", "\x0b", "\x85", "\u2028", "\x7f"])
+def test_a_value_breaks_out_of_no_header(sign: str) -> None:
+    with pytest.raises(Discard, match="subject: a value in it has a line break"):
+        welcome(f"Ada{sign}Bcc: all@example.com")
+
+
+def test_an_address_that_was_never_checked_breaks_out_of_no_header() -> None:
+    unchecked = WELCOME.model_copy(update={"to": "ada@example.com\nBcc: all@example.com"})
+
+    with pytest.raises(Discard, match="to: a value in it has a line break"):
+        render(unchecked)
+
+
+def test_a_subject_has_an_end() -> None:
+    with pytest.raises(Discard, match="longer than 254"):
+        welcome("a" * 250)
+
+
+def test_an_unknown_template_names_those_there_are() -> None:
+    with pytest.raises(Discard, match=r"no template 'nope'; known: import-finished, welcome"):
+        render(WELCOME.model_copy(update={"template": "nope"}))
+
+
+def test_a_missing_value_is_named() -> None:
+    with pytest.raises(Discard, match="needs a value for 'name'"):
+        render(WELCOME.model_copy(update={"values": {}}))
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "",
+        "ada",
+        "ada@localhost",
+        "ada@example.com\n",
+        "ada@example.com, eve@example.com",
+        "Ada <ada@example.com>",
+        "ada@exam\rple.com",
+        "ada @example.com",
+        "ada@-example.com",
+        "a" * 65 + "@example.com",
+        "ada@" + "a." * 130 + "com",
+    ],
+)
+def test_what_is_no_single_address_is_refused(to: str) -> None:
+    with pytest.raises(ValidationError):
+        EmailMessage(to=to, template="welcome")
+
+
+@pytest.mark.parametrize("to", ["ada@example.com", "a.b+c@mail.example.co.uk", "x_y@ex-ample.io"])
+def test_an_address_is_accepted(to: str) -> None:
+    assert EmailMessage(to=to, template="welcome").to == to
+
+
+async def test_without_a_provider_the_letter_lies_in_the_outbox(
+    outbox: Path, context: MakeContext
+) -> None:
+    answer = await send_email(WELCOME, context("mail1", queue="email"))
+
+    assert answer == {"sent": "outbox", "id": "mail1.email.eml"}
+    mime = email.message_from_bytes((outbox / "mail1.email.eml").read_bytes(), policy=default)
+    assert isinstance(mime, Mime)
+    assert (mime["To"], mime["From"]) == ("ada@example.com", "journal@tidegate.invalid")
+    assert mime["Subject"] == "Welcome to your trading journal, Ada"
+    assert mime["Message-ID"] == "<mail1.email@tidegate.invalid>"
+    assert [part.get_content_type() for part in mime.iter_parts()] == ["text/plain", "text/html"]
+
+
+async def test_letters_of_every_language_are_kept(outbox: Path, context: MakeContext) -> None:
+    name = "Zoë 木村 🌊"
+
+    await send_email(WELCOME.model_copy(update={"values": {"name": name}}), context())
+
+    content = (outbox / "job1.import.eml").read_bytes()
+    mime = email.message_from_bytes(content, policy=default)
+    assert isinstance(mime, Mime)
+    body = mime.get_body(("plain",))
+    assert mime["Subject"].endswith(name)
+    assert body is not None
+    assert name in body.get_content()
+
+
+async def test_a_run_again_writes_no_second_letter(outbox: Path, context: MakeContext) -> None:
+    await send_email(WELCOME, context())
+    before = files(outbox)
+
+    await send_email(WELCOME, context())
+
+    assert files(outbox) == before
+    assert len(before) == 1
+
+
+async def test_a_write_that_fails_leaves_no_half_letter(
+    outbox: Path, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="disk full"):
+        await send_email(WELCOME, context())
+
+    assert files(outbox) == {}
+
+
+async def test_a_letter_is_readable_by_its_owner_only(outbox: Path, context: MakeContext) -> None:
+    await send_email(WELCOME, context())
+
+    assert (outbox / "job1.import.eml").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("host", ["AWS_LAMBDA_FUNCTION_NAME", "VERCEL"])
+async def test_no_letter_is_left_on_a_function_s_disk(
+    host: str, context: MakeContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(host, "1")
+
+    with pytest.raises(ConfigurationError, match="RESEND_API_KEY"):
+        await send_email(WELCOME, context())
+
+
+async def test_a_provider_needs_a_sender(
+    context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESEND_API_KEY", "re_test")
+
+    with pytest.raises(ConfigurationError, match="TIDEGATE_MAIL_FROM"):
+        await send_email(WELCOME, context())
+
+
+@respx.mock
+async def test_a_provider_gets_the_letter_under_the_job_s_id(
+    resend: None, outbox: Path, context: MakeContext
+) -> None:
+    route = respx.post(RESEND).respond(200, json={"id": "49a3999c"})
+
+    answer = await send_email(WELCOME, context("mail1", queue="email"))
+
+    assert answer == {"sent": "resend", "id": "49a3999c"}
+    request = route.calls[0].request
+    assert request.headers["authorization"] == "Bearer re_test"
+    assert request.headers["idempotency-key"] == "mail1.email"
+    sent = json.loads(request.content)
+    assert (sent["from"], sent["to"]) == ("Journal <journal@example.com>", ["ada@example.com"])
+    assert (sent["subject"], sent["text"], sent["html"]) == (
+        render(WELCOME).subject,
+        render(WELCOME).text,
+        render(WELCOME).html,
+    )
+    assert files(outbox) == {}
+
+
+@respx.mock
+async def test_every_run_of_a_job_asks_for_the_same(resend: None, context: MakeContext) -> None:
+    route = respx.post(RESEND).respond(200, json={"id": "49a3999c"})
+
+    for _ in range(2):
+        await send_email(WELCOME, context())
+
+    first, second = (call.request for call in route.calls)
+    assert first.content == second.content
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+
+
+@respx.mock
+async def test_an_answer_that_is_no_json_is_still_a_success(
+    resend: None, context: MakeContext
+) -> None:
+    respx.post(RESEND).respond(200, text="ok")
+
+    assert await send_email(WELCOME, context()) == {"sent": "resend", "id": ""}
+
+
+@respx.mock
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_provider_in_trouble_says_when_to_come_back(
+    status: int, resend: None, context: MakeContext
+) -> None:
+    respx.post(RESEND).respond(status, headers={"retry-after": "12"})
+
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        await send_email(WELCOME, context())
+
+    assert caught.value.response.headers["retry-after"] == "12"
+
+
+@respx.mock
+async def test_an_earlier_try_still_on_its_way_is_waited_for(
+    resend: None, context: MakeContext
+) -> None:
+    respx.post(RESEND).respond(409, json={"name": "concurrent_idempotent_requests"})
+
+    with pytest.raises(httpx.HTTPStatusError):
+        await send_email(WELCOME, context())
+
+
+@respx.mock
+@pytest.mark.parametrize("status", [400, 401, 403, 409, 422])
+async def test_a_letter_the_provider_refuses_is_no_retry(
+    status: int, resend: None, context: MakeContext
+) -> None:
+    respx.post(RESEND).respond(status, json={"name": "validation_error", "message": "bad `to`"})
+
+    with pytest.raises(Discard, match=f"Resend answers {status}: bad `to`"):
+        await send_email(WELCOME, context())
+
+
+@respx.mock
+async def test_trouble_on_the_way_is_a_retry(resend: None, context: MakeContext) -> None:
+    respx.post(RESEND).mock(side_effect=httpx.ConnectTimeout("slow"))
+
+    with pytest.raises(httpx.ConnectTimeout):
+        await send_email(WELCOME, context())

@@ -1,0 +1,107 @@
+"""An import from its enqueue to the journal and the letter, through a real store."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.apps.trading_journal import CsvImport, import_csv, record_trade, send_email
+from shared.store import Store
+from shared.testing import FakeClock, drain_queue, embedded_store, run_job
+
+from ..conftest import MakeContext
+
+DAYS = 28
+
+
+@pytest.fixture
+def prices(folder: Path, header: str) -> CsvImport:
+    days = [
+        f"AAPL,2026-01-{day:02},10,12,9,{9 + day % 3},500,{9 + day % 3}" for day in range(1, 29)
+    ]
+    (folder / "prices.csv").write_text("\n".join([header, *days, "AAPL,2026-01-29,10,9,9,9,1,9"]))
+    return CsvImport(source="file:prices.csv", notify="ada@example.com")
+
+
+def journal(folder: Path) -> list[Any]:
+    with closing(sqlite3.connect(folder / "trading-journal.sqlite3")) as db:
+        return db.execute("SELECT day, daily_return FROM records ORDER BY day").fetchall()
+
+
+async def imported(
+    store: Store, prices: CsvImport, clock: FakeClock, job_id: str
+) -> dict[str, Any]:
+    view = await run_job(store, import_csv, prices, clock=clock, job_id=job_id)
+    assert view.state == "completed"
+    result = view.tail["result"]
+    assert isinstance(result, dict)
+    return result
+
+
+async def test_a_file_reaches_the_journal_and_its_sender_is_told(
+    folder: Path, prices: CsvImport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_OUTBOX", str(folder / "outbox"))
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        result = await imported(store, prices, clock, "imp")
+        for job_type in (record_trade, send_email):
+            await drain_queue(store, job_type, clock=clock)
+
+    assert (result["accepted"], result["enqueued"]) == (DAYS, DAYS)
+    assert result["rejected"]["first"][0]["line"] == DAYS + 2
+    assert journal(folder)[:3] == [
+        ("2026-01-01", None),
+        ("2026-01-02", "0.100000"),
+        ("2026-01-03", "-0.181818"),
+    ]
+    assert len(journal(folder)) == DAYS
+    letter = (folder / "outbox" / "imp-mail.email.eml").read_text(encoding="utf-8")
+    assert f"{DAYS} of {DAYS + 1} rows" in letter
+
+
+async def test_an_import_that_runs_twice_makes_no_doubles(
+    folder: Path, prices: CsvImport, context: MakeContext
+) -> None:
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        results = [await import_csv(prices, context("imp")) for _ in range(2)]
+        await drain_queue(store, record_trade, clock=clock)
+        # the same file as another import: other jobs, the same days
+        again = await imported(store, prices, clock, "other")
+        await drain_queue(store, record_trade, clock=clock)
+
+    assert [result["enqueued"] for result in results] == [DAYS, 0]
+    assert again["enqueued"] == DAYS
+    assert len(journal(folder)) == DAYS
+
+
+async def test_an_import_short_of_time_is_finished_by_a_further_job(
+    folder: Path, prices: CsvImport, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.apps.trading_journal.importing.BATCH", 10)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        begun = await import_csv(prices, context("imp", left=lambda: 1.0))
+        await drain_queue(store, import_csv, clock=clock)
+        await drain_queue(store, record_trade, clock=clock)
+
+    assert (begun["enqueued"], begun["continued_by"]) == (10, "imp-from-11.import")
+    assert len(journal(folder)) == DAYS
+
+
+async def test_a_file_that_is_none_is_dead_at_once_and_says_why(folder: Path) -> None:
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        view = await run_job(store, import_csv, CsvImport(source="file:none.csv"), clock=clock)
+
+    assert (view.state, view.attempts) == ("dead", 1)
+    assert "there is no file 'file:none.csv'" in view.tail["errors"][0]["message"]
