@@ -45,6 +45,13 @@ class Stop:
 
     reason: str = ""
     context: JobContext | None = None
+    task: asyncio.Task[Any] | None = None
+
+    def now(self, reason: str) -> None:
+        """Cancel the job, once, for this reason."""
+        if self.task is not None and not self.reason:
+            self.reason = reason
+            self.task.cancel()
 
 
 def understand(claim: Claim, queue: Queue) -> Work:
@@ -75,7 +82,9 @@ async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> 
     allowed = min(work.timeout, budget.for_handlers())
     if work.job_type.takes_context:
         stop.context = JobContext(work.claim, work.name, budget_left=_countdown(budget, allowed))
-    timer = asyncio.get_running_loop().call_later(allowed, _time_out, stop, asyncio.current_task())
+    stop.task = stop.task or asyncio.current_task()
+    # A plain timer: asyncio.timeout would cost a third of what a small job costs in all.
+    timer = asyncio.get_running_loop().call_later(allowed, stop.now, "timeout")
     try:
         payload = _validated(work.job_type, work.payload)
         result = await _call(work.job_type, payload, stop.context, threads)
@@ -86,13 +95,6 @@ async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> 
         return _stopped(work, stop.reason, allowed)
     finally:
         timer.cancel()
-
-
-def _time_out(stop: Stop, task: asyncio.Task[Any] | None) -> None:
-    """A plain timer: asyncio.timeout would cost a third of what a small job costs in all."""
-    if task is not None and not stop.reason:
-        stop.reason = "timeout"
-        task.cancel()
 
 
 def _stopped(work: Work, reason: str, allowed: float) -> Outcome:

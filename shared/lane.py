@@ -54,7 +54,6 @@ class Running:
 
     work: Work
     stop: Stop
-    task: asyncio.Task[None] | None = None
 
 
 class Lane:
@@ -194,7 +193,7 @@ class Lane:
                 self.report.outcomes[settle.kind] += 1
         for running in self._running.values() if reply.cancel else ():
             if running.work.claim.id in reply.cancel:
-                _stop(running, "cancel")
+                running.stop.now("cancel")
 
     def _start(self, claims: list[Claim]) -> None:
         self.report.claimed += len(claims)
@@ -209,7 +208,7 @@ class Lane:
             running = Running(work, Stop())
             self._running[claim.lease] = running
             self._solo = self._solo or claim.solo
-            running.task = asyncio.create_task(self._run(running))
+            running.stop.task = asyncio.create_task(self._run(running))
 
     async def _run(self, running: Running) -> None:
         claim = running.work.claim
@@ -284,7 +283,7 @@ class Lane:
 
     async def _end_running(self) -> None:
         for running in list(self._running.values()):
-            _stop(running, "deadline")
+            running.stop.now("deadline")
         if self._running:
             self._idle.clear()
             await _wait(self._idle, min(GRACE, self._budget.left() / 2))
@@ -297,12 +296,6 @@ class Lane:
         await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
         sleeping.cancel()
         waking.cancel()
-
-
-def _stop(running: Running, reason: str) -> None:
-    if running.task and not running.stop.reason:
-        running.stop.reason = reason
-        running.task.cancel()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
