@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import respx
 
 from functions.apps.trading_journal import CsvImport, import_csv
 from functions.apps.trading_journal.importing import BATCH, row_id, run_import
-from shared import Discard, JobContext
+from shared import Discard
 from shared.job import check_job_id
 
 from ..conftest import MakeContext
@@ -153,53 +151,6 @@ async def test_who_asked_is_told_once(output: Recorder, context: MakeContext) ->
     letter = output.letters["imp-mail"]
     assert (letter.to, letter.template) == ("ada@example.com", "import-finished")
     assert letter.values["accepted"] == "3466"
-
-
-def running_out(after: int) -> Iterator[float]:
-    return itertools.chain([60.0] * after, itertools.repeat(1.0))
-
-
-async def finish(
-    payload: CsvImport, output: Recorder, make: MakeContext
-) -> list[dict[str, object]]:
-    """Run an import and every further part of it, each with time for two batches."""
-    summaries = []
-    queue = {"imp": payload}
-    while queue:
-        job_id, part = queue.popitem()
-        clock = running_out(1)
-        job: JobContext = make(job_id, left=lambda clock=clock: next(clock))  # type: ignore[misc]
-        summaries.append(await run_import(part, job, output))
-        queue, output.rest = output.rest, {}
-    return summaries
-
-
-async def test_an_import_short_of_time_goes_on_in_parts_and_misses_no_row(
-    output: Recorder, context: MakeContext
-) -> None:
-    payload = CsvImport(source="stocks.csv", notify="ada@example.com")
-
-    parts = await finish(payload, output, context)
-
-    assert [part.get("continued_by") for part in parts] == [
-        f"imp-from-{2 * BATCH + 1}.import",
-        f"imp-from-{4 * BATCH + 1}.import",
-        f"imp-from-{6 * BATCH + 1}.import",
-        None,
-    ]
-    assert sorted(output.records) == sorted(f"imp-{line}" for line in range(2, 3468))
-    assert [part["enqueued"] for part in parts] == [1000, 1000, 1000, 466]
-    assert (parts[-1]["rows"], parts[-1]["first_date"]) == (3466, "2000-03-01")
-    assert len(output.letters) == 1
-
-
-async def test_parts_make_the_records_that_one_run_makes(context: MakeContext) -> None:
-    whole, in_parts = Recorder(), Recorder()
-
-    await run_import(CsvImport(source="stocks.csv"), context("imp"), whole)
-    await finish(CsvImport(source="stocks.csv"), in_parts, context)
-
-    assert in_parts.records == whole.records
 
 
 async def test_a_file_changed_between_two_parts_is_not_mixed(

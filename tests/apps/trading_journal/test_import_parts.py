@@ -1,0 +1,60 @@
+"""An import that runs out of time leaves the rest to further jobs, and nothing between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from functions.apps.trading_journal import CsvImport
+from functions.apps.trading_journal.importing import BATCH, run_import
+from shared import JobContext
+
+from ..conftest import MakeContext
+from .conftest import Recorder
+
+
+def running_out(after: int) -> Iterator[float]:
+    return itertools.chain([60.0] * after, itertools.repeat(1.0))
+
+
+async def finish(
+    payload: CsvImport, output: Recorder, make: MakeContext
+) -> list[dict[str, object]]:
+    """Run an import and every further part of it, each with time for two batches."""
+    summaries = []
+    queue = {"imp": payload}
+    while queue:
+        job_id, part = queue.popitem()
+        clock = running_out(1)
+        job: JobContext = make(job_id, left=lambda clock=clock: next(clock))  # type: ignore[misc]
+        summaries.append(await run_import(part, job, output))
+        queue, output.rest = output.rest, {}
+    return summaries
+
+
+async def test_an_import_short_of_time_goes_on_in_parts_and_misses_no_row(
+    output: Recorder, context: MakeContext
+) -> None:
+    payload = CsvImport(source="stocks.csv", notify="ada@example.com")
+
+    parts = await finish(payload, output, context)
+
+    assert [part.get("continued_by") for part in parts] == [
+        f"imp-from-{2 * BATCH + 1}.import",
+        f"imp-from-{4 * BATCH + 1}.import",
+        f"imp-from-{6 * BATCH + 1}.import",
+        None,
+    ]
+    assert sorted(output.records) == sorted(f"imp-{line}" for line in range(2, 3468))
+    assert [part["enqueued"] for part in parts] == [1000, 1000, 1000, 466]
+    assert (parts[-1]["rows"], parts[-1]["first_date"]) == (3466, "2000-03-01")
+    assert len(output.letters) == 1
+
+
+async def test_parts_make_the_records_that_one_run_makes(context: MakeContext) -> None:
+    whole, in_parts = Recorder(), Recorder()
+
+    await run_import(CsvImport(source="stocks.csv"), context("imp"), whole)
+    await finish(CsvImport(source="stocks.csv"), in_parts, context)
+
+    assert in_parts.records == whole.records
