@@ -8,33 +8,33 @@ Knows no HTTP and no billing.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-import hiredis
+from ..errors import ConfigurationError, UnknownOutcome, Unreachable
+from .connection import Command, Connection, EngineError, EngineLost, Reply, pack
 
-from ..errors import UnknownOutcome, Unreachable
+__all__ = [
+    "Address",
+    "Command",
+    "Engine",
+    "EngineError",
+    "EngineLost",
+    "EngineUnreachable",
+    "Reply",
+    "RespEngine",
+]
 
-Command: TypeAlias = Sequence[bytes | str]
-Reply: TypeAlias = "bytes | int | EngineError | list[Reply] | None"
 Address: TypeAlias = Path | tuple[str, int]
 
-
-class EngineError(Exception):
-    """An error reply, as a value: `str(error)` is the text, code first. Never raised by an engine.
-
-    An exception class only because hiredis accepts nothing else as the type of an error reply.
-    """
+SCRIPT_SECONDS = 5.0
+"""Without a reply for so long, the server is taken to be stuck in a script."""
 
 
 class EngineUnreachable(Unreachable):
     """The local engine does not accept connections; nothing was sent."""
-
-
-class EngineLost(UnknownOutcome):
-    """The connection to the local engine broke with this call in flight: it may have run."""
 
 
 class Engine(Protocol):
@@ -79,22 +79,33 @@ class RespEngine:
 
     `locate` says where the server is, starting it if need be; it may block for as long as a start
     takes, so it runs in a thread. A lost connection is opened again by the next call.
+    When no reply comes for `patience` seconds, a script that runs away is killed; one that has
+    written can't be, and keeps the server busy.
     """
 
     sandboxed = True
 
-    def __init__(self, locate: Callable[[], Address], *, name: str, volatile: bool) -> None:
+    def __init__(
+        self,
+        locate: Callable[[], Address],
+        *,
+        name: str,
+        volatile: bool,
+        patience: float = SCRIPT_SECONDS,
+    ) -> None:
         self.name = name
         self.volatile = volatile
         self._locate = locate
-        self._connections: dict[asyncio.AbstractEventLoop, _Connection] = {}
-        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[_Connection]] = {}
+        self._patience = patience
+        self._killing: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.AbstractEventLoop, Connection] = {}
+        self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[Connection]] = {}
 
     async def execute(self, args: Command) -> Reply:
         connection = self._connections.get(asyncio.get_running_loop())
         if connection is None or connection.lost:
             connection = await self._open()
-        return (await connection.send(_pack(args), 1))[0]
+        return (await connection.send(pack(args), 1))[0]
 
     async def send(self, commands: Sequence[Command]) -> list[Reply]:
         if not commands:
@@ -102,7 +113,7 @@ class RespEngine:
         connection = self._connections.get(asyncio.get_running_loop())
         if connection is None or connection.lost:
             connection = await self._open()
-        packed = b"".join(map(_pack, commands))
+        packed = b"".join(map(pack, commands))
         return await connection.send(packed, len(commands))
 
     async def close(self) -> None:
@@ -115,98 +126,52 @@ class RespEngine:
                 loop.call_soon_threadsafe(connection.abort)
         self._connections.clear()
 
-    async def _open(self) -> _Connection:
+    async def _open(self) -> Connection:
         # Callers that arrive while the connection opens share the attempt and its failure.
         loop = asyncio.get_running_loop()
         opening = self._opening.get(loop)
         if opening is None:
             opening = self._opening[loop] = loop.create_task(self._connect(loop))
-            opening.add_done_callback(lambda _: self._opening.pop(loop, None))
+            opening.add_done_callback(lambda done: self._opened(loop, done))
         return await asyncio.shield(opening)
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop) -> _Connection:
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
         for other in [other for other in self._connections if other.is_closed()]:
             del self._connections[other]
-        address = await loop.run_in_executor(None, self._locate)
-        try:
-            if isinstance(address, Path):
-                transport, connection = await loop.create_unix_connection(_Connection, str(address))
-            else:
-                transport, connection = await loop.create_connection(_Connection, *address)
-        except OSError as error:
-            raise EngineUnreachable(
-                f"The embedded server at {address} does not answer: {error}"
-            ) from error
-        connection.transport = transport
+        connection = await self._dial(loop)
+        connection.watch(self._patience, self._kill_script)
         self._connections[loop] = connection
         return connection
 
+    def _opened(self, loop: asyncio.AbstractEventLoop, opening: asyncio.Task[Connection]) -> None:
+        self._opening.pop(loop, None)
+        if not opening.cancelled():
+            opening.exception()  # seen, also when every caller has given up
 
-class _Connection(asyncio.Protocol):
-    """Pairs replies with calls in order, and writes what one loop tick collects in one go."""
+    async def _dial(self, loop: asyncio.AbstractEventLoop) -> Connection:
+        try:
+            address = await loop.run_in_executor(None, self._locate)
+            if isinstance(address, Path):
+                transport, connection = await loop.create_unix_connection(Connection, str(address))
+            else:
+                transport, connection = await loop.create_connection(Connection, *address)
+        except ConfigurationError as error:
+            raise EngineUnreachable(str(error)) from error
+        except OSError as error:
+            raise EngineUnreachable(f"The embedded server does not answer: {error}") from error
+        connection.transport = transport
+        return connection
 
-    def __init__(self) -> None:
-        self.lost = False
-        self._reader = hiredis.Reader(replyError=EngineError, notEnoughData=_MORE)
-        self._waiting: deque[_Batch] = deque()
-        self._outbox: list[bytes] = []
-        self._loop = asyncio.get_running_loop()
-        self.closed = self._loop.create_future()
-        self.transport: asyncio.Transport | None = None
+    def _kill_script(self) -> None:
+        killing = asyncio.get_running_loop().create_task(self._send_kill())
+        self._killing.add(killing)
+        killing.add_done_callback(self._killing.discard)
 
-    def send(self, packed: bytes, expected: int) -> asyncio.Future[list[Reply]]:
-        batch = _Batch(self._loop.create_future(), expected)
-        self._waiting.append(batch)
-        if not self._outbox:
-            self._loop.call_soon(self._flush)
-        self._outbox.append(packed)
-        return batch.future
-
-    def abort(self) -> None:
-        self.lost = True
-        if self.transport is not None:
-            self.transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        self._reader.feed(data)
-        while (reply := self._reader.gets()) is not _MORE:
-            batch = self._waiting[0]
-            batch.replies.append(reply)
-            if len(batch.replies) == batch.expected:
-                self._waiting.popleft()
-                # A caller that gave up leaves its place in the line, not its reply.
-                if not batch.future.done():
-                    batch.future.set_result(batch.replies)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost = True
-        self.closed.set_result(None)
-        while self._waiting:
-            future = self._waiting.popleft().future
-            if not future.done():
-                future.set_exception(
-                    EngineLost(f"The embedded server went away during the call: {exc or 'closed'}")
-                )
-
-    def _flush(self) -> None:
-        outbox, self._outbox = self._outbox, []
-        if self.transport is not None and not self.lost:
-            self.transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
-
-
-class _Batch:
-    __slots__ = ("expected", "future", "replies")
-
-    def __init__(self, future: asyncio.Future[list[Reply]], expected: int) -> None:
-        self.future = future
-        self.expected = expected
-        self.replies: list[Reply] = []
-
-
-def _pack(args: Command) -> bytes:
-    # hiredis's stub says a tuple of one element where it means any number.
-    packed: bytes = hiredis.pack_command(tuple(args))  # type: ignore[arg-type]
-    return packed
-
-
-_MORE = object()
+    async def _send_kill(self) -> None:
+        # On a connection of its own: the shared one is what waits for the script.
+        with suppress(Unreachable, UnknownOutcome):
+            connection = await self._dial(asyncio.get_running_loop())
+            try:
+                await connection.send(pack(("SCRIPT", "KILL")), 1)
+            finally:
+                connection.abort()

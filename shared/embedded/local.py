@@ -240,4 +240,6 @@ def _state(path: Path) -> _State:
             return _State.SILENT
     if answer.startswith(b"-LOADING"):
         return _State.LOADING
-    return _State.READY if answer.startswith(b"+PONG") else _State.SILENT
+    # Busy with a script is there, and can be told to kill it.
+    ready = answer.startswith((b"+PONG", b"-BUSY"))
+    return _State.READY if ready else _State.SILENT

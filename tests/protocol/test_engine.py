@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from shared.embedded.engine import (
     RespEngine,
 )
 from shared.embedded.local import LocalRedis
+from shared.embedded.protocol import UpstashProtocol
 
 REPLIES = [
     (("SET", "s", "v"), b"OK"),
@@ -125,6 +127,21 @@ async def test_a_call_in_flight_on_a_lost_connection_has_an_unknown_outcome(
     assert await server_engine.execute(("PING",)) == b"PONG"
     assert await server_engine.execute(("CLIENT", "ID")) != mine
     await killer.close()
+
+
+async def test_a_script_that_runs_away_is_killed(valkey: LocalRedis) -> None:
+    engine = RespEngine(valkey.ensure, name="x", volatile=True, patience=0.05)
+    client = UpstashProtocol(engine, token="t")
+    headers = {"authorization": "Bearer t"}
+    await engine.execute(("CONFIG", "SET", "busy-reply-threshold", "20"))
+    body = json.dumps(["EVAL", "while true do end", 0]).encode()
+
+    answer = await client.handle("POST", "/", "", headers, body)
+
+    assert answer.status == 400
+    assert "Script killed by user" in answer.body.decode()
+    assert await engine.execute(("CONFIG", "SET", "busy-reply-threshold", "5000")) == b"OK"
+    await engine.close()
 
 
 async def test_closing_ends_calls_in_flight(server_engine: RespEngine) -> None:
