@@ -4,8 +4,9 @@ local function lease_of(id, job, q, solo)
   return string.format("%s %d %s %d %d", id, job.fence + 1, q.owner, q.seq, solo)
 end
 
--- high before normal before low, but every 4th turn begins with normal and every 8th with low:
--- whatever floods the bands above, the lowest is served in one turn of eight.
+-- high before normal before low, but every 4th time begins with normal and every 8th with low:
+-- whatever floods the bands above, the lowest is served one time in eight. Only turns that claim are
+-- counted: those in between, that settle or find no token, could fall on the same number each time.
 local function bands_in_order(turns)
   if turns % 8 == 7 then return { LOW, NORMAL, HIGH } end
   if turns % 4 == 3 then return { NORMAL, HIGH, LOW } end
@@ -15,6 +16,7 @@ end
 local function pop(q, want)
   if not q.mixed then return call("LPOP", NORMAL, want) or {} end
   local ids, bands = {}, bands_in_order(q.turns)
+  q.turns = q.turns + 1
   repeat
     local reply = call("LMPOP", 3, bands[1], bands[2], bands[3], "LEFT", "COUNT", want - #ids)
     if not reply then

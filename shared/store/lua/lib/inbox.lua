@@ -6,7 +6,7 @@ local INTAKE = 100
 local function take_in(q)
   local raws = call("LPOP", INBOX, INTAKE) or {}
   for i, raw in ipairs(raws) do
-    local id = string.format("~%s-%d-%d", whole(q.now), q.turns, i)
+    local id = string.format("~%s-%s-%d-%d", whole(q.now), q.owner, q.seq, i)
     local record = fresh("n", "-", "-", "f", raw)
     renewed[id] = record
     note(id, record)

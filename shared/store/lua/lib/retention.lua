@@ -16,6 +16,7 @@ local function trim(q, count, age_ms)
   if not due then return end
   for _, key in ipairs({ COMPLETED, CANCELLED }) do
     local ids = call("ZRANGEBYSCORE", key, "-inf", whole(q.now - age_ms), "LIMIT", 0, TRIM_PAGE)
+    if #ids == TRIM_PAGE then q.trimmed = q.now end -- there are more: look again in the next turn
     if #ids > 0 then
       variadic("ZREM", key, ids)
       forget(ids)

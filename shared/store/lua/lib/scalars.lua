@@ -5,7 +5,7 @@
 --   level, at, per   the token bucket            due, expiry, recheck   lower bounds of the next
 --   leased, kept, suspects   sizes of the sets     instants in delayed, active and parked
 --   mixed    1 if a band other than normal may hold jobs     foreign  1 if the inbox may hold more
---   trimmed  when retention by age is next applied           turns    count of turns, for aging
+--   trimmed  when retention by age is next applied           turns    claims from all bands, for aging
 --   cancel   ids of active jobs that shall stop  memo     per live owner: last turn and its answer
 --   totals   outcomes ever counted, in the order of TOTALS
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "leased", "kept",
