@@ -66,7 +66,7 @@ end
 
 local raws = {}
 for i = 1, #settles do raws[i] = values[#FIELDS + #types + i] end
-local verdicts = settle(q, settles, raws)
+local verdicts = settle(q, settles, raws, last and last.expiry > q.now)
 carry_out() -- before recovery looks: a lease that was just prolonged has not expired
 for i, kind in ipairs(types) do
   if kind.observed ~= "" then note(kind.field, merge(values[#FIELDS + i], kind.observed)) end
@@ -127,14 +127,13 @@ if claimed == 0 and want > 0 then
   end
 elseif want == 0 then
   if call("EXISTS", HIGH, NORMAL, LOW, SUSPECTS) > 0 then
-    call("ZADD", AGENDA, NOW, queue)
+    call_to_work(queue)
   else
     reschedule(queue, next_timer)
   end
 end
 
 trim(q, tonumber(ARGV[11]), tonumber(ARGV[12]))
-q.turns = q.turns + 1
 remember(q, others, verdicts)
 write_state(q)
 store_records()

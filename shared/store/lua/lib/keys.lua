@@ -21,12 +21,15 @@ local function variadic(command, key, values)
   return total
 end
 
--- Fields of the records hash, in order; false where there is none.
-local function fetch(fields)
+-- One value for each member, in order; false where there is none.
+local function each(command, key, members)
   local values = {}
-  for from = 1, #fields, CHUNK do
-    local reply = call("HMGET", RECORDS, unpack(fields, from, math.min(from + CHUNK - 1, #fields)))
+  for from = 1, #members, CHUNK do
+    local reply = call(command, key, unpack(members, from, math.min(from + CHUNK - 1, #members)))
     for i = 1, #reply do values[from + i - 1] = reply[i] end
   end
   return values
 end
+
+local function fetch(fields) return each("HMGET", RECORDS, fields) end
+local function scores(key, members) return each("ZMSCORE", key, members) end

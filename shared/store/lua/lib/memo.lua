@@ -4,7 +4,7 @@ local function recall(q, owner)
   local kept, mine = {}, nil
   for name, seq, expiry, verdicts in string.gmatch(q.memo, "(%S+) (%d+) (%d+) (%S+);") do
     if name == owner then
-      mine = { seq = tonumber(seq), verdicts = verdicts }
+      mine = { seq = tonumber(seq), expiry = tonumber(expiry), verdicts = verdicts }
     elseif tonumber(expiry) > q.now then
       kept[#kept + 1] = string.format("%s %s %s %s;", name, seq, expiry, verdicts)
     end

@@ -4,6 +4,12 @@
 local SPENDS = { d = true, r = true, x = true, c = true }
 local COUNTED = { d = "done", r = "retried", x = "dead", l = "released", s = "snoozed", p = "parked", c = "cancelled" }
 
+-- Back among those that wait, first or last in line.
+local function line_up(q, job, id, add)
+  add(BAND[job.band], id)
+  if job.band ~= "n" then q.mixed = true end
+end
+
 local function settle_one(q, id, job, lease, kind, delay, tail)
   if q.cancel[id] and (kind == "r" or kind == "l" or kind == "s" or kind == "p") then kind = "c" end
   job.tail = tail
@@ -39,22 +45,29 @@ local function settle_one(q, id, job, lease, kind, delay, tail)
     push_front(SUSPECTS, id)
     q.suspects = q.suspects + 1
   elseif kind == "l" then
-    push_front(BAND[job.band], id)
+    line_up(q, job, id, push_front)
   elseif delay > 0 then
     place(DELAYED, q.now + delay, id)
     q.due = math.min(q.due, q.now + delay)
   else
-    push(BAND[job.band], id)
+    line_up(q, job, id, push)
   end
   save(id, job)
 end
 
--- Settle every item; answers one character each: 1 applied, 0 refused (the lease was not ours any more).
-local function settle(q, items, raws)
-  local verdicts = {}
+-- Settle every item; answers one character each: 1 applied, 0 refused (the lease was not ours any
+-- more). `known`: this owner's leases are still running. Of anybody else the lease itself must be
+-- there: its job may have been deleted and made anew, with the fences beginning anew.
+local function settle(q, items, raws, known)
+  local verdicts, held = {}, {}
+  if not known and #items > 0 then
+    local leases = {}
+    for i, item in ipairs(items) do leases[i] = item.lease end
+    held = scores(ACTIVE, leases)
+  end
   for i, item in ipairs(items) do
     local job = decode(raws[i])
-    if job and job.state == "w" and job.fence == item.fence - 1 then
+    if job and job.state == "w" and job.fence == item.fence - 1 and (known or held[i]) then
       settle_one(q, item.id, job, item.lease, item.kind, item.delay, item.tail)
       verdicts[i] = "1"
     else
