@@ -24,11 +24,17 @@ for i = 1, n do
   timed = timed or delay ~= "0" or run_at ~= "0"
 end
 
+-- The state of a stored job; nobody can run a damaged record.
+local function letter(raw)
+  local job = decode(raw)
+  return job and job.state or "x"
+end
+
 -- The common single job: one command decides whether it is new.
 if n == 1 and not guarded and not timed and items[1].band == "n" then
   local item = items[1]
   if call("HSETNX", RECORDS, item.id, fresh("n", item.key, "-", "-", item.body)) == 0 then
-    return { billed, "D", item.id, "w" }
+    return { billed, "D", item.id, letter(fetch({ item.id })[1]) }
   end
   call("RPUSH", NORMAL, item.id)
   call_to_work(queue)
@@ -41,19 +47,34 @@ local values = fetch(fields)
 local now = 0
 if guarded or timed then now = now_ms(tonumber(values[1] or 0)) end
 
+-- A guard that holds until its job ends must not outlive a job that was lost (evicted, damaged).
+local function drop_orphans()
+  local names, ids = {}, {}
+  for name, guard in pairs(guards) do
+    local id = guard and string.match(guard, "^0 %S+ (%S+) %a$")
+    if id then
+      names[#names + 1], ids[#ids + 1] = name, id
+    end
+  end
+  for i, raw in ipairs(fetch(ids)) do
+    if not decode(raw) then guards[names[i]] = nil end
+  end
+end
+
 -- Guards: name -> "expires fingerprint id state"; expires 0 holds until the job ends.
 if guarded then
   local names = {}
   for _, item in ipairs(items) do
-    names[#names + 1] = item.dedup
-    names[#names + 1] = item.idem
+    if item.dedup ~= "-" then names[#names + 1] = item.dedup end
+    if item.idem ~= "-" then names[#names + 1] = item.idem end
   end
   for from = 1, #names, CHUNK do
     local found = call("HMGET", DEDUP, unpack(names, from, math.min(from + CHUNK - 1, #names)))
     for i = 1, #found do guards[names[from + i - 1]] = found[i] end
   end
+  drop_orphans()
   -- A few names at random: those that have expired go, so that dead ones can't pile up.
-  local sample, expired = call("HRANDFIELD", DEDUP, 4, "WITHVALUES"), {}
+  local sample, expired = call("HRANDFIELD", DEDUP, 4, "WITHVALUES") or {}, {}
   for i = 1, #sample, 2 do
     local expires = tonumber(string.match(sample[i + 1], "^%d+"))
     if expires > 0 and expires <= now and not guards[sample[i]] then expired[#expired + 1] = sample[i] end
@@ -93,7 +114,7 @@ local function enqueue(i, item)
   local twin = holder(item.dedup)
   if twin then return instead("D", twin.id, twin.state) end
   local known = values[i + 2] or seen[item.id]
-  if known then return instead("D", item.id, string.sub(known, 1, 1)) end
+  if known then return instead("D", item.id, letter(known)) end
 
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and "d" or "w"
