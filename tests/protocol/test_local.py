@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -264,6 +265,27 @@ def test_the_variable_decides_the_binary(monkeypatch: pytest.MonkeyPatch, tmp_pa
         find_server()
     monkeypatch.setenv("TIDEGATE_REDIS_BIN", sys.executable)
     assert find_server() == Path(sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "taken"),
+    [
+        ("redis-server", "Redis server v=6.2.14 sha=0", False),
+        ("redis-server", "Redis server v=7.0.15 sha=0", True),
+        ("redis-server", "gibberish", False),
+        ("valkey-server", "Valkey server v=8.0.1", True),
+    ],
+)
+def test_without_the_wheel_a_server_on_the_path_is_taken_if_new_enough(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, version: str, *, taken: bool
+) -> None:
+    (tmp_path / name).write_text(f"#!/bin/sh\necho '{version}'\n", "utf-8")
+    (tmp_path / name).chmod(0o755)
+    monkeypatch.delenv("TIDEGATE_REDIS_BIN", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+
+    assert find_server() == (tmp_path / name if taken else None)
 
 
 async def test_without_a_server_it_falls_back_loudly(
