@@ -195,10 +195,11 @@ def _batches(jobs: Sequence[Job]) -> Iterator[list[tuple[Job, str]]]:
     size = 0
     for job in jobs:
         body = job.body()
-        if batch and (len(batch) == MOST_JOBS or size + len(body) > MOST_BODY_BYTES):
+        length = len(body) if body.isascii() else len(body.encode())
+        if batch and (len(batch) == MOST_JOBS or size + length > MOST_BODY_BYTES):
             yield batch
             batch, size = [], 0
         batch.append((job, body))
-        size += len(body)
+        size += length
     if batch:
         yield batch
