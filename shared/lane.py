@@ -22,6 +22,7 @@ from .queue import Queue
 from .report import LaneReport
 from .store import Store, TurnAsk, TurnReply
 from .store.turn import Settle
+from .waiting import sleep_unless, wait
 
 log = logging.getLogger("tidegate.drain")
 
@@ -83,6 +84,7 @@ class Lane:
         self._solo = False
         self._closing = ""
         self._over = False
+        self._bug: BaseException | None = None
         self._seq = 0
         self._full_turns = 0
         self._on_backlog = on_backlog
@@ -104,6 +106,8 @@ class Lane:
         try:
             while await self._round():
                 pass
+            if self._bug is not None:
+                raise self._bug
             await self._finish()
         except StoreError as error:
             self.report.stop, self.report.error = "store", str(error)
@@ -135,10 +139,11 @@ class Lane:
         if reply.why in ("", "suspect"):
             return True
         self.report.stop = reply.why
-        wait = max(reply.wait_ms / 1000, self._tokens_worth_a_turn(reply))
-        if reply.wait_ms == 0 or wait > self._crew.patience or not self._budget.allows(wait):
+        pause = max(reply.wait_ms / 1000, self._tokens_worth_a_turn(reply))
+        if reply.wait_ms == 0 or pause > self._crew.patience or not self._budget.allows(pause):
             return False
-        await self._sleep(wait)
+        self._wake.clear()
+        await sleep_unless(self._wake, self._budget.clock, pause)
         return not self._over
 
     def _tokens_worth_a_turn(self, reply: TurnReply) -> float:
@@ -209,6 +214,7 @@ class Lane:
             self._running[claim.lease] = running
             self._solo = self._solo or claim.solo
             running.stop.task = asyncio.create_task(self._run(running))
+            running.stop.task.add_done_callback(self._check)
 
     async def _run(self, running: Running) -> None:
         claim = running.work.claim
@@ -227,6 +233,12 @@ class Lane:
             outcome = Outcome("cancelled" if running.stop.reason == "cancel" else "release")
         if self._running.pop(claim.lease, None) is not None:  # else it was given back already
             self._settle(claim, outcome)
+
+    def _check(self, task: asyncio.Task[None]) -> None:
+        """A task of ours ended by an exception is our bug: end the lane with it, never stall."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._bug = error
+            self.stop("error")
 
     async def _timed(self, running: Running) -> Outcome:
         began = self._budget.clock.monotonic()
@@ -261,14 +273,14 @@ class Lane:
                 self.stop("budget")
                 return
             self._wake.clear()
-            await _wait(self._wake, min(left, PROGRESS_EVERY))
+            await wait(self._wake, min(left, PROGRESS_EVERY))
             contexts = [r.stop.context for r in self._running.values() if r.stop.context]
             said = any(context.has_progress for context in contexts)
             if said or self._budget.clock.monotonic() >= beat:
                 return
         if self._running and not self._over:
             self._idle.clear()
-            await _wait(self._idle, min(self._round_trip, self._budget.for_handlers()))
+            await wait(self._idle, min(self._round_trip, self._budget.for_handlers()))
 
     async def _finish(self) -> None:
         """Stop what still runs, settle what has finished, give the rest back."""
@@ -286,21 +298,4 @@ class Lane:
             running.stop.now("deadline")
         if self._running:
             self._idle.clear()
-            await _wait(self._idle, min(GRACE, self._budget.left() / 2))
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep on the injected clock, unless the lane is stopped."""
-        self._wake.clear()
-        sleeping = asyncio.ensure_future(self._budget.clock.sleep(seconds))
-        waking = asyncio.ensure_future(self._wake.wait())
-        await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        sleeping.cancel()
-        waking.cancel()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            await event.wait()
-    except TimeoutError:
-        pass
+            await wait(self._idle, min(GRACE, self._budget.left() / 2))
