@@ -75,6 +75,16 @@ def new_id() -> str:
     return _ids.new()
 
 
+def made_ms(short: str) -> int | None:
+    """When `new_id` made this id, by its maker's clock; None for an id that a caller chose."""
+    if len(short) != 22 or not (short.isascii() and short.isalnum()):
+        return None
+    high = 0
+    for letter in short[:11]:
+        high = high * 62 + _ALPHABET.index(letter)
+    return high >> 16 if (high >> 12) & 0xF == 7 else None
+
+
 def public_id(short: str, queue: str) -> str:
     """The id that outsiders see: opaque, URL-safe, time-ordered, and it carries its queue."""
     return f"{short}.{queue}"

@@ -1,0 +1,98 @@
+"""A request's body: read no further than the cap, then as JSON. Nothing of it is echoed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+from starlette.requests import Request
+
+from ..outcome import clean
+from .problems import Kind, Problem
+
+LARGEST_BODY = 8 * 2**20
+MOST_ERRORS = 20
+LONGEST_NAME = 64
+LONGEST_MESSAGE = 200
+
+MALFORMED = Kind("malformed-json", 400, "Malformed JSON")
+TOO_DEEP = Kind("too-deep", 400, "Nested too deeply")
+TOO_LARGE = Kind("payload-too-large", 413, "Body too large")
+NOT_JSON = Kind("unsupported-media-type", 415, "Unsupported media type")
+INVALID = Kind("invalid-request", 422, "The request does not fit")
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Problem."""
+    _check_type(request)
+    value = parse(await _read(request))
+    if not isinstance(value, dict):
+        raise Problem(INVALID, "The body must be a JSON object.")
+    return value
+
+
+def parse(raw: bytes) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no lone surrogates, at most 200 levels. Raises Problem."""
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        reason = str(error)
+        if reason.startswith("recursion limit"):
+            raise Problem(TOO_DEEP, f"The body is nested too deeply: {reason}.") from None
+        raise Problem(MALFORMED, f"The body is not JSON: {reason[:LONGEST_MESSAGE]}.") from None
+
+
+def to_text(value: Any) -> str:
+    """A parsed value as JSON text: integers, 1.0, {} and [] as they came. Raises ValueError."""
+    text = to_json(value).decode()
+    if "Infinity" in text:  # 1e400 reads as infinity; a string may just hold the word
+        json.dumps(value, allow_nan=False)
+    return text
+
+
+def canonical(value: Any) -> bytes:
+    """The one text of a value, whatever the order of its names. Raises ValueError (1e400)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def faults(error: ValidationError, prefix: str = "") -> list[dict[str, str]]:
+    """A validation error as `[{"field", "message"}]`, cut to what is worth reading."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        {
+            "field": ".".join(_name(part) for part in (prefix, *fault["loc"]) if part != ""),
+            "message": clean(fault["msg"][:LONGEST_MESSAGE]),
+        }
+        for fault in found[:MOST_ERRORS]
+    ]
+
+
+def _name(part: str | int) -> str:
+    return clean(str(part)[:LONGEST_NAME])
+
+
+def _check_type(request: Request) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise Problem(NOT_JSON, "Send JSON: Content-Type: application/json.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(NOT_JSON, "Send the body as it is, without Content-Encoding.")
+
+
+async def _read(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and len(length) < 20 and int(length) > LARGEST_BODY:
+        raise _too_large()
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise _too_large()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large() -> Problem:
+    return Problem(TOO_LARGE, f"The body is over {LARGEST_BODY} bytes; send fewer jobs at a time.")

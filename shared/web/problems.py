@@ -1,0 +1,140 @@
+"""Errors as RFC 9457 documents. One table says which exception is which problem; whatever is not in
+it is ours to mend and tells nobody anything."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from ..errors import (
+    ConfigurationError,
+    IdempotencyMismatch,
+    InvalidOption,
+    InvalidPayload,
+    JobNotFound,
+    PayloadTooLarge,
+    QuotaExceeded,
+    Refused,
+    StoreError,
+    Throttled,
+    TidegateError,
+    TooLarge,
+    UnknownOutcome,
+    UnknownQueue,
+    UnknownType,
+    Unreachable,
+)
+
+log = logging.getLogger("tidegate.web")
+
+MEDIA_TYPE = "application/problem+json"
+SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+LONGEST_DETAIL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One sort of problem. `detail` replaces the exception's own text where that is not meant for
+    callers; `retry_after` is said where the store named no time."""
+
+    slug: str
+    status: int
+    title: str
+    detail: str | None = None
+    retry_after: float | None = None
+
+
+_MISCONFIGURED = "This deployment can't work as it is configured; its log says what to set."
+KINDS: Mapping[type[TidegateError], Kind] = {
+    UnknownQueue: Kind("unknown-queue", 404, "Unknown queue"),
+    JobNotFound: Kind("job-not-found", 404, "No such job"),
+    UnknownType: Kind("unknown-type", 422, "Unknown job type"),
+    InvalidPayload: Kind("invalid-payload", 422, "The payload does not fit its job type"),
+    InvalidOption: Kind("invalid-option", 422, "An option is out of range"),
+    PayloadTooLarge: Kind("payload-too-large", 413, "Payload too large"),
+    IdempotencyMismatch: Kind("idempotency-mismatch", 422, "Idempotency key used before"),
+    ConfigurationError: Kind("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
+    Refused: Kind("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
+    Throttled: Kind("store-throttled", 429, "Too many requests", Throttled.__doc__, 1),
+    QuotaExceeded: Kind("store-quota", 503, "Quota used up", QuotaExceeded.__doc__, 300),
+    Unreachable: Kind("store-unreachable", 503, "Store unreachable", Unreachable.__doc__, 5),
+    UnknownOutcome: Kind(
+        "store-unknown-outcome",
+        503,
+        "Unknown outcome",
+        "The store's reply was lost; the request may have run. Repeat it: with the same "
+        "Idempotency-Key or job_id it happens once.",
+        1,
+    ),
+    TooLarge: Kind("payload-too-large", 413, "Too large for the store", TooLarge.__doc__),
+}
+UNEXPECTED = Kind("internal", 500, "Internal error", "Something failed here; it has been logged.")
+_HTTP = {
+    404: Kind("not-found", 404, "Not found", "There is nothing at this path."),
+    405: Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header."),
+}
+
+
+class Problem(Exception):
+    """A problem that needs no exception of its own below the web."""
+
+    def __init__(
+        self, kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
+        super().__init__(detail)
+        self.kind, self.detail = kind, detail
+        self.headers, self.members = headers or {}, members
+
+
+def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
+    """(document, headers) of an exception. Logs those that are not the caller's doing."""
+    if isinstance(error, Problem):
+        return _document(error.kind, error.detail, error.members), dict(error.headers)
+    if isinstance(error, HTTPException):
+        kind = _HTTP.get(error.status_code, Kind("http", error.status_code, "HTTP error"))
+        return _document(kind, error.detail, {}), dict(error.headers or {})
+    kind = next((KINDS[c] for c in type(error).__mro__ if c in KINDS), UNEXPECTED)
+    if kind.status >= 500:
+        log.error("request_failed", exc_info=error if kind is UNEXPECTED else None, extra={
+            "problem": kind.slug, "error": str(error)[:LONGEST_DETAIL],
+        })  # fmt: skip
+    asked = error.retry_after if isinstance(error, StoreError) else None
+    wait = kind.retry_after if asked is None else asked
+    headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
+    return _document(kind, str(error), _members(error)), headers
+
+
+def problem_response(error: Exception) -> Response:
+    """The answer to a request that ended with this exception."""
+    document, headers = problem_of(error)
+    return Response(
+        to_json(document, inf_nan_mode="null"),
+        status_code=document["status"],
+        headers={**SAFE_HEADERS, **headers},
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _members(error: Exception) -> dict[str, Any]:
+    if isinstance(error, InvalidPayload):
+        return {"errors": error.fields}
+    if isinstance(error, InvalidOption):
+        return {"errors": [{"field": f"options.{error.field}", "message": str(error)}]}
+    return {}
+
+
+def _document(kind: Kind, detail: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": f"/problems/{kind.slug}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": (kind.detail or detail)[:LONGEST_DETAIL],
+        **members,
+    }

@@ -1,0 +1,118 @@
+"""The one table of routes: path, method, the role it needs, what it takes and answers. The router,
+the access rules and the OpenAPI document are all made of it; what is not in it does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from . import cron, deadletters, enqueue, jobs, queues
+from .answers import (
+    Accepted,
+    AcceptedMany,
+    Answer,
+    Cancelled,
+    DeadLetterDetail,
+    DeadLetters,
+    Deleted,
+    JobAnswer,
+    Paused,
+    Purged,
+    Redriven,
+    RedrivenMany,
+    respond,
+)
+from .asked import EnqueueMany, EnqueueOne, RedriveMany
+from .auth import Need
+from .call import Call, Handler
+
+Models = tuple[type[BaseModel], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One operation. Several models mean: one of them."""
+
+    method: str
+    path: str
+    need: Need
+    handler: Handler
+    answers: Mapping[int, Models]
+    takes: Models = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Alive(Answer):
+    """The process answers. Nothing else was looked at."""
+
+    status: str
+
+
+class Document(Answer):
+    """An OpenAPI 3.1 document."""
+
+    openapi: str
+
+
+async def healthz(_call: Call) -> Response:
+    """Liveness, without a look at the store."""
+    return respond(Alive(status="ok"))
+
+
+async def openapi(_call: Call) -> Response:
+    """This API, described."""
+    from .openapi import document  # noqa: PLC0415 - asked for rarely, and builds every schema
+
+    return respond(document(ROUTES))
+
+
+_JOBS = "/api/v1/queues/{queue}/jobs"
+_DEAD = "/api/v1/dead-letters"
+_KEY = {"Idempotency-Key": "The same key and body have the same answer for 24 hours."}
+_FILTER = {
+    "queue": "Only of this queue.",
+    "type": "Only of this job type.",
+    "error": "Only with this text in the last error.",
+    "cursor": "The `next` of the page before.",
+    "limit": "Rows a page, 1 to 200.",
+}
+_ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or not."}
+
+ROUTES: tuple[Entry, ...] = (
+    Entry("POST", _JOBS, "producer", enqueue.enqueue, {202: (Accepted, AcceptedMany)},
+          (EnqueueOne, EnqueueMany), headers=_KEY),
+    Entry("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (JobAnswer,)}),
+    Entry("DELETE", "/api/v1/jobs/{id}", "operator", jobs.cancel,
+          {200: (Cancelled,), 202: (Cancelled,)}),
+    Entry("GET", "/api/v1/stats", "viewer", queues.stats, {200: (queues.Stats,)}),
+    Entry("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.Queues,)}),
+    Entry("GET", "/api/v1/queues/{queue}", "viewer", queues.show, {200: (queues.QueueAnswer,)}),
+    Entry("POST", "/api/v1/queues/{queue}/pause", "operator", queues.pause, {200: (Paused,)}),
+    Entry("POST", "/api/v1/queues/{queue}/resume", "operator", queues.resume, {200: (Paused,)}),
+    Entry("POST", "/api/v1/queues/{queue}/purge", "admin", queues.purge, {200: (Purged,)}),
+    Entry("GET", _DEAD, "viewer", deadletters.index, {200: (DeadLetters,)}, query=_FILTER),
+    Entry("POST", f"{_DEAD}/redrive", "operator", deadletters.redrive_many,
+          {200: (RedrivenMany,)}, (RedriveMany,)),
+    Entry("GET", f"{_DEAD}/{{id}}", "viewer", deadletters.show, {200: (DeadLetterDetail,)}),
+    Entry("DELETE", f"{_DEAD}/{{id}}", "admin", deadletters.delete, {200: (Deleted,)}),
+    Entry("POST", f"{_DEAD}/{{id}}/redrive", "operator", deadletters.redrive, {200: (Redriven,)}),
+    Entry("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.Health,)}),
+    Entry("GET", "/api/cron/drain", "cron", cron.drain, {200: (cron.ReportAnswer,)}, query=_ONLY),
+    Entry("POST", "/api/cron/drain", "cron", cron.drain, {200: (cron.ReportAnswer,)}, query=_ONLY),
+    Entry("GET", "/healthz", "public", healthz, {200: (Alive,)}),
+    Entry("GET", "/openapi.json", "public", openapi, {200: (Document,)}),
+)  # fmt: skip
+
+ALIASES: Mapping[str, str] = {
+    "/api/jobs/stats": "/api/v1/stats",
+    "/api/jobs/{id}": "/api/v1/jobs/{id}",
+    "/api/v1/admin/failed-jobs": _DEAD,
+    "/api/v1/admin/failed-jobs/{id}": f"{_DEAD}/{{id}}",
+    "/api/v1/admin/failed-jobs/{id}/retry": f"{_DEAD}/{{id}}/redrive",
+    "/api/v1/health/queues": "/api/v1/health",
+}
+"""Paths named in the requirements -> the route that answers there, for all its methods."""
