@@ -71,16 +71,14 @@ class Lane:
         on_backlog: Callable[[], None] | None = None,
     ) -> None:
         self.report = LaneReport(queue.name)
-        self._store, self._queue, self._budget = store, queue, budget
-        self._crew = crew
+        self._store, self._queue, self._budget, self._crew = store, queue, budget, crew
         self._admission = Admission(queue, budget)
         self._capacity = min(crew.batch, queue.concurrency or crew.batch)
         self._owner = secrets.token_hex(6)
         self._look = look
         self._running: dict[str, Running] = {}
         self._finished: list[Settle] = []
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
+        self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._solo = False
         self._closing = ""
         self._over = False

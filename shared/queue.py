@@ -91,6 +91,16 @@ class Queue:
     payload_limit: int
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
 
+    def __post_init__(self) -> None:
+        what = f"queue {self.name!r}"
+        require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
+        ok = self.concurrency is None or 1 <= self.concurrency <= 10_000
+        require(ok, f"{what}: concurrency is 1 to 10000, or None")
+        known = ", ".join(PRIORITIES)
+        require(self.priority in PRIORITIES, f"{what}: priority is one of {known}")
+        require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
+        _check_timeout(self.timeout, what)
+
     def job(
         self, name: str, *, timeout: float | None = None, retry: Retry | None = None
     ) -> Callable[[Handler], JobType[Any]]:
@@ -153,25 +163,7 @@ class App:
         payload_limit: int = PAYLOAD_LIMIT,
     ) -> Queue:
         """Declare a queue. `concurrency` is global: all functions together."""
-        require(
-            is_name(name),
-            f"queue {name!r}: {NAME_GRAMMAR}",
-        )
-        require(
-            name not in self.queues,
-            f"queue {name!r} is declared twice in {self.name!r}; rename one",
-        )
-        require(
-            concurrency is None or 1 <= concurrency <= 10_000,
-            f"queue {name!r}: concurrency is 1 to 10000, or None",
-        )
-        require(
-            priority in PRIORITIES, f"queue {name!r}: priority is one of {', '.join(PRIORITIES)}"
-        )
-        require(
-            1 <= payload_limit <= 4 * 2**20, f"queue {name!r}: payload_limit is 1 byte to 4 MiB"
-        )
-        _check_timeout(timeout, f"queue {name!r}")
+        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
         self.queues[name] = Queue(
             name=name,
             app=self.name,
