@@ -14,7 +14,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -211,6 +211,16 @@ def read_tail(text: str) -> dict[str, Any]:
     return tail if isinstance(tail, dict) else {}
 
 
+class JobLog(logging.LoggerAdapter[logging.Logger]):
+    """A handler's logger: every line says of which job it speaks."""
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        kwargs["extra"] = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+        return msg, kwargs
+
+
 class JobContext:
     """What a handler may know about, and do with, the job it runs."""
 
@@ -242,7 +252,10 @@ class JobContext:
         self.fence = claim.fence
         self.key = None if claim.key == "-" else claim.key
         self.redelivered = claim.redelivered
-        self.logger = logger or logging.getLogger("tidegate.job")
+        self.logger = logger or JobLog(
+            logging.getLogger("tidegate.job"),
+            {"queue": self.queue, "job_id": self.id, "type": self.type, "attempt": self.attempt},
+        )
         self._budget_left = budget_left
         self._progress: dict[str, Any] | None = None
 
