@@ -3,6 +3,7 @@ needs."""
 
 from __future__ import annotations
 
+from .current import Enqueuer, provide
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
 from .job import JobContext
 from .policy import RateLimit, Retention, Retry
@@ -22,3 +23,12 @@ __all__ = [
     "Snooze",
     "TidegateError",
 ]
+
+
+def _from_environment() -> Enqueuer:
+    from .connect import current_store  # noqa: PLC0415 - declaring jobs needs no store
+
+    return current_store()
+
+
+provide(_from_environment)

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import BaseModel
 
+from .current import enqueuer
 from .errors import ConfigurationError, UnknownQueue
 from .job import NAME_GRAMMAR, PRIORITIES, Enqueued, Job, Priority, is_name
 from .options import Options, make_job
@@ -70,9 +71,7 @@ class JobType(Generic[P]):
 
     async def enqueue_many(self, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs made by `job`, some 500 a request; one answer each, in order."""
-        from .connect import current_store  # noqa: PLC0415 - declaring needs no store
-
-        return await current_store().enqueue(self.queue, jobs)
+        return await enqueuer().enqueue(self.queue, jobs)
 
 
 @dataclass(frozen=True, slots=True)

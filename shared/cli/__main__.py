@@ -1,0 +1,7 @@
+"""`python -m shared.cli`, where the console script is not installed."""
+
+from __future__ import annotations
+
+from . import main
+
+main()

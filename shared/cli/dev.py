@@ -1,0 +1,89 @@
+"""`tidegate dev`: API, embedded store and cron ticks in one process, until stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .exits import Exit, command
+from .options import Data, Json, Port, StorePort, Volatile
+from .output import as_json, fields, flush, note
+from .store import about
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from .devtokens import Secrets
+
+NoTicks = Annotated[bool, typer.Option("--no-ticks", help="Drain only when asked to.")]
+Every = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between ticks.")]
+
+
+@command
+async def dev(
+    port: Port = 8787,
+    store_port: StorePort = 8079,
+    data: Data = None,
+    volatile: Volatile = False,
+    no_ticks: NoTicks = False,
+    every: Every = 10.0,
+    json: Json = False,
+) -> Exit:
+    """Serve the API, the embedded store and the cron on this machine until stopped.
+
+    With UPSTASH_REDIS_REST_URL set, that database is used and no store is started.
+    """
+    from contextlib import AsyncExitStack
+
+    from ..settings import Settings
+    from .cron import tick_until
+    from .devtokens import Secrets
+    from .serving import api, environment, local_store, stop_signals
+
+    settings = Settings.from_env()
+    folder = data or settings.data_dir
+    volatile = volatile or settings.volatile
+    made = Secrets.fresh() if volatile else Secrets.kept(folder)
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_signals())
+        names = _own(settings, made)
+        if settings.redis_url is None:
+            local = await stack.enter_async_context(
+                local_store(
+                    data_dir=folder, volatile=volatile, port=store_port, token=made.store_token
+                )
+            )
+            names |= local.environment
+            note(about(local.embedded))
+        stack.enter_context(environment({**names, "TIDEGATE_DATA": str(folder)}))
+        url = await stack.enter_async_context(api(port=port))
+        _tell({"url": url, **names}, json=json)
+        if no_ticks:
+            await stop.wait()
+        else:
+            await tick_until(stop, every=every)
+        note("stopping: what runs is given back")
+    return Exit.OK
+
+
+def _own(settings: Settings, made: Secrets) -> dict[str, str]:
+    """Tokens for what the environment leaves open."""
+    names = {}
+    if not settings.api_tokens:
+        names["TIDEGATE_API_TOKENS"] = f"admin:{made.api_token}"
+    if settings.cron_secret is None:
+        names["CRON_SECRET"] = made.cron_secret
+    return names
+
+
+def _tell(names: dict[str, str], *, json: bool) -> None:
+    token = names.get("TIDEGATE_API_TOKENS", "").removeprefix("admin:")
+    if json:
+        as_json({**names, "api_token": token or None})
+    else:
+        fields({"API": names["url"], "API token": token or "as in TIDEGATE_API_TOKENS"})
+        for name in ("CRON_SECRET", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
+            if name in names:
+                print(f"{name}={names[name]}")
+        note("Ctrl-C stops it.")
+    flush()

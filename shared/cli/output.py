@@ -1,0 +1,115 @@
+"""What people and programs read: tables and sentences on stdout, one JSON document with `--json`.
+
+On a terminal tables come from rich; into a pipe go plain columns without colours or frames.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+GAP = "  "
+
+
+def as_json(document: object) -> None:
+    """Print the document, bytes and other foreign values as text."""
+    print(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under their columns; numbers to the right."""
+    texts = [[_cell(value) for value in row] for row in rows]
+    right = [
+        bool(rows) and all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+        for i in range(len(columns))
+    ]
+    if sys.stdout.isatty():
+        _framed(columns, texts, right)
+        return
+    lines = [list(columns), *texts]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    for line in lines:
+        cells = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ]
+        print(GAP.join(cells).rstrip())
+
+
+def fields(values: Mapping[str, object]) -> None:
+    """Print name and value, one a line; what is not there is left out."""
+    there = {name: value for name, value in values.items() if value not in (None, "", {}, [])}
+    width = max(map(len, there), default=0)
+    for name, value in there.items():
+        print(f"{name.ljust(width)}{GAP}{_cell(value)}")
+
+
+def note(sentence: str) -> None:
+    """Say something to the person, not to the program that reads stdout."""
+    print(sentence, file=sys.stderr)
+
+
+def flush() -> None:
+    """Out with it: whoever started this process may be waiting for its lines."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while something long goes on; nothing where nobody looks."""
+    if not sys.stderr.isatty():
+        yield lambda _more: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)
+
+
+def instant(epoch_ms: float) -> str:
+    """An instant as people read it, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(epoch_ms / 1000)) + " UTC"
+
+
+def printable(text: str) -> str:
+    """Foreign text without what could steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def _framed(columns: Sequence[str], texts: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    framed = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, to_right in zip(columns, right, strict=True):
+        framed.add_column(name, justify="right" if to_right else "left", overflow="fold")
+    for line in texts:
+        framed.add_row(*map(Text, line))
+    Console().print(framed)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
+    if isinstance(value, dict | list):
+        value = json.dumps(value, ensure_ascii=False, default=_plain)
+    return printable(str(value))
+
+
+def _plain(value: Any) -> Any:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

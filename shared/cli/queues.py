@@ -1,0 +1,48 @@
+"""`tidegate queues`: stop a queue from claiming, and let it go on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .exits import Exit, command
+from .opened import opened
+from .options import Json
+from .output import as_json
+
+app = typer.Typer(no_args_is_help=True, help="Pause and resume queues.")
+Names = Annotated[list[str], typer.Argument(metavar="QUEUE…", help="Names of queues.")]
+
+
+@app.command()
+@command
+async def pause(queues: Names, json: Json = False) -> Exit:
+    """Start no more jobs of these queues. Enqueues go on, and what runs ends as usual."""
+    return await _set(queues, json=json, paused=True)
+
+
+@app.command()
+@command
+async def resume(queues: Names, json: Json = False) -> Exit:
+    """Let these queues run again."""
+    return await _set(queues, json=json, paused=False)
+
+
+async def _set(names: list[str], *, json: bool, paused: bool) -> Exit:
+    async with opened() as here:
+        rows = [
+            {
+                "queue": queue.name,
+                "paused": paused,
+                "was_paused": await here.store.pause(queue, paused=paused),
+            }
+            for queue in here.queues(names)
+        ]
+    if json:
+        as_json({"queues": rows})
+        return Exit.OK
+    for row in rows:
+        already = " already" if row["was_paused"] is paused else ""
+        print(f"{row['queue']} is{already} {'paused' if paused else 'running'}")
+    return Exit.OK
