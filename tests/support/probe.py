@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from shared.embedded.engine import Engine, EngineError
 from shared.store import keys
+from shared.store.views import TOTALS
 
-Content: TypeAlias = "list[str] | dict[str, str] | dict[str, int]"
+NEVER = "9007199254740991"
+NOISE = ("clock", "memo", "totals", "turns", "trimmed", "at")
+"""Scalars that change with every turn; tests that mean them ask for `scalars`."""
 _LISTS = ("suspects", "high", "normal", "low", "inbox")
 _HASHES = ("records", "dedup")
 
@@ -32,16 +35,32 @@ class Probe:
             return keys.agenda(self._prefix)
         return keys.part(self._prefix, queue, part)
 
-    async def snapshot(self, queue: str = "q") -> dict[str, Content]:
-        """Every key that exists, by its part: lists in order, hashes, sets as member -> score."""
-        found: dict[str, Content] = {}
+    async def snapshot(self, queue: str = "q") -> dict[str, Any]:
+        """Every key that exists, by its part: lists in order, hashes, sets as member -> score.
+
+        The queue's own numbers are a part of their own, those that say something: no zeros, no
+        NEVER, no noise.
+        """
+        found: dict[str, Any] = {}
         for part in (*keys.PARTS, "agenda"):
             content = await self.read(queue, part)
+            if part == "records":
+                content = {k: str(v) for k, v in content.items() if not k.startswith(":")}
             if content:
                 found[part] = content
-        return found
+        telling = {
+            name: value
+            for name, value in (await self.scalars(queue)).items()
+            if name not in NOISE and value not in ("", "0", NEVER) and name[:5] != "took:"
+        }
+        return {**found, "scalars": telling} if telling else found
 
-    async def read(self, queue: str, part: str) -> Content:
+    async def totals(self, queue: str = "q") -> dict[str, int]:
+        """Outcomes ever counted, those that are not 0."""
+        counts = (await self.scalars(queue)).get("totals", "").split()
+        return {name: int(n) for name, n in zip(TOTALS, counts, strict=False) if n != "0"}
+
+    async def read(self, queue: str, part: str) -> Any:
         """One key; empty where it does not exist. Bytes that are not UTF-8 are escaped."""
         key = self.key(queue, part)
         if part in _LISTS:
@@ -58,7 +77,6 @@ class Probe:
     async def scalars(self, queue: str = "q") -> dict[str, str]:
         """The queue's own numbers, without the colon."""
         records = await self.read(queue, "records")
-        assert isinstance(records, dict)
         return {k[1:]: str(v) for k, v in records.items() if k.startswith(":")}
 
     async def seed(self, queue: str, content: Mapping[str, Any]) -> None:

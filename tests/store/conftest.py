@@ -1,0 +1,13 @@
+"""The verbs are proved on every server that can be had: Valkey, Redis 7, fakeredis."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import kinds
+
+
+@pytest.fixture(params=kinds())
+def engine_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind

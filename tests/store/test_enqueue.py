@@ -1,0 +1,333 @@
+"""enqueue: a job is its id; guards let one job stand for all that share a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared import Queue
+from shared.errors import IdempotencyMismatch, ScriptError
+from shared.job import Guard, Job
+from shared.store import Store
+from shared.testing import FakeClock
+from tests.support.probe import Probe
+from tests.support.records import BODY, record
+from tests.support.turns import Owner, ids, jobs, numbered, settle
+
+Declare = Callable[..., Queue]
+
+
+async def test_a_plain_job_is_a_record_a_place_in_line_and_a_call_to_work(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    (answer,) = await store.enqueue(declare(), jobs("a"))
+
+    assert (answer.id, answer.state, answer.duplicate) == ("a.q", "waiting", False)
+    assert await probe.snapshot() == {
+        "records": {"a": record()},
+        "normal": ["a"],
+        "agenda": {"q": 1},
+    }
+
+
+async def test_many_jobs_keep_their_order_in_their_bands(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    batch = [*jobs("a", "b"), *jobs("c", priority="high"), *jobs("d", "e", priority="low")]
+
+    answers = await store.enqueue(declare(), batch)
+
+    assert [answer.state for answer in answers] == ["waiting"] * 5
+    assert await probe.snapshot() == {
+        "records": {
+            "a": record(),
+            "b": record(),
+            "c": record(band="h"),
+            "d": record(band="l"),
+            "e": record(band="l"),
+        },
+        "high": ["c"],
+        "normal": ["a", "b"],
+        "low": ["d", "e"],
+        "agenda": {"q": 1},
+        "scalars": {"mixed": "1"},
+    }
+
+
+async def test_a_delayed_job_waits_for_its_instant_by_the_store_clock(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    due = clock.epoch_ms() + 1500
+
+    (answer,) = await store.enqueue(declare(), jobs("a", delay_ms=1500))
+
+    assert answer.state == "delayed"
+    assert await probe.snapshot() == {
+        "records": {"a": record()},
+        "delayed": {"a": due},
+        "agenda": {"q": due},
+        "scalars": {"due": str(due)},
+    }
+
+
+@pytest.mark.parametrize(("offset", "state"), [(-1, "waiting"), (0, "waiting"), (1, "delayed")])
+async def test_run_at_decides_to_the_millisecond(
+    store: Store, declare: Declare, clock: FakeClock, offset: int, state: str
+) -> None:
+    (answer,) = await store.enqueue(declare(), jobs("a", run_at_ms=clock.epoch_ms() + offset))
+
+    assert answer.state == state
+
+
+async def test_a_nearer_job_lowers_the_agenda_and_a_farther_one_does_not(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue, now = declare(), clock.epoch_ms()
+    for job_id, delay in (("b", 2000), ("c", 3000), ("a", 1000)):
+        await store.enqueue(queue, jobs(job_id, delay_ms=delay))
+
+    assert await probe.read("q", "agenda") == {"q": now + 1000}
+    assert (await probe.scalars())["due"] == str(now + 1000)
+
+
+@pytest.mark.parametrize("options", [{}, {"priority": "high"}, {"delay_ms": 500}])
+async def test_the_same_id_again_changes_nothing(
+    store: Store, probe: Probe, declare: Declare, options: dict[str, object]
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, [Job("t", "{}", id="a")])
+    before = await probe.snapshot()
+
+    (answer,) = await store.enqueue(queue, [Job("t", '{"other":1}', id="a", **options)])  # type: ignore[arg-type]
+
+    assert (answer.id, answer.state, answer.duplicate) == ("a.q", "waiting", True)
+    assert await probe.snapshot() == before
+
+
+@pytest.mark.parametrize("options", [{}, {"priority": "low"}])
+async def test_a_job_that_ended_is_not_made_anew_and_its_state_is_told(
+    store: Store, probe: Probe, declare: Declare, options: dict[str, str]
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim()
+    await owner.finish(claim)
+
+    (answer,) = await store.enqueue(queue, jobs("a", **options))
+
+    assert (answer.state, answer.duplicate) == ("completed", True)
+    assert await probe.read("q", "normal") == []
+
+
+async def test_twins_within_one_request_are_one_job(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    answers = await store.enqueue(declare(), [*jobs("a"), *jobs("b"), *jobs("a")])
+
+    assert [answer.duplicate for answer in answers] == [False, False, True]
+    assert await probe.read("q", "normal") == ["a", "b"]
+
+
+async def test_more_jobs_than_one_request_holds_arrive_all_and_in_order(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    batch = numbered(1203)
+
+    answers = await store.enqueue(declare(), batch)
+
+    assert [answer.id for answer in answers] == [f"{job.id}.q" for job in batch]
+    assert await probe.ids("q", "normal") == [job.id for job in batch]
+    assert store.meter.requests == 4  # three, and one EVAL: the server did not know the script
+
+
+async def test_a_large_batch_of_wide_characters_stays_below_the_request_limit(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    wide = [Job("t", '"' + "漢" * 15_000 + '"', id=f"j{i}") for i in range(260)]
+
+    answers = await store.enqueue(declare(), wide)
+
+    assert {answer.state for answer in answers} == {"waiting"}
+
+
+async def test_a_job_named_like_a_scalar_is_a_job_beside_it(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    names = ["paused", "clock", "memo", "cancel", "-", "took"]
+    await store.enqueue(queue, jobs(*names))
+    owner = Owner(store, queue)
+
+    claims = await owner.claim()
+    await owner.finish(*claims)
+
+    assert ids(claims) == names
+    assert set(await probe.ids("q", "completed")) == set(names)
+    assert (await probe.scalars())["paused"] == "0"
+
+
+async def test_a_malformed_job_is_refused_before_anything_is_written(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    with pytest.raises(ScriptError, match="job 2 is not well formed"):
+        await store.enqueue(declare(), [*jobs("a"), Job("t", "{}", id="two words")])
+
+    assert await probe.snapshot() == {}
+
+
+async def test_a_dedup_name_stands_for_one_job_until_that_job_ends(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue, guard = declare(), Guard("dedup:x")
+    await store.enqueue(queue, jobs("a", dedup=guard))
+    (twin,) = await store.enqueue(queue, jobs("b", dedup=guard))
+    assert (twin.id, twin.duplicate) == ("a.q", True)
+    assert await probe.snapshot() == {
+        "records": {"a": record(dedup="dedup:x")},
+        "normal": ["a"],
+        "dedup": {"dedup:x": "0 - a w"},
+        "agenda": {"q": 1},
+    }
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim())
+
+    (fresh,) = await store.enqueue(queue, jobs("b", dedup=guard))
+
+    assert (fresh.id, fresh.duplicate) == ("b.q", False)
+
+
+@pytest.mark.parametrize("kind", ["dead", "cancelled"])
+async def test_every_end_frees_the_dedup_name(
+    store: Store, probe: Probe, declare: Declare, kind: str
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", dedup=Guard("dedup:x")))
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim()
+    await owner.turn(0, [settle(claim, kind)])  # type: ignore[arg-type]
+
+    assert await probe.read("q", "dedup") == {}
+
+
+@pytest.mark.parametrize("kind", ["retry", "release", "snooze", "park"])
+async def test_a_job_that_goes_on_keeps_its_dedup_name(
+    store: Store, probe: Probe, declare: Declare, kind: str
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", dedup=Guard("dedup:x")))
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim()
+    await owner.turn(0, [settle(claim, kind, 1000)])  # type: ignore[arg-type]
+
+    assert await probe.read("q", "dedup") == {"dedup:x": "0 - a w"}
+
+
+@pytest.mark.parametrize(("after_ms", "duplicate"), [(999, True), (1000, False), (1001, False)])
+async def test_a_dedup_with_a_time_to_live_ends_to_the_millisecond(
+    store: Store, declare: Declare, clock: FakeClock, after_ms: int, duplicate: bool
+) -> None:
+    queue, guard = declare(), Guard("dedup:x", 1000)
+    await store.enqueue(queue, jobs("a", dedup=guard))
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim())  # its end does not end the guard
+    clock.advance(after_ms / 1000)
+
+    (answer,) = await store.enqueue(queue, jobs("b", dedup=guard))
+
+    assert answer.duplicate is duplicate
+
+
+async def test_a_dedup_whose_job_was_lost_does_not_hold_for_ever(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue, guard = declare(), Guard("dedup:x")
+    await store.enqueue(queue, jobs("a", dedup=guard))
+    await probe.run("HDEL", probe.key("q", "records"), "a")
+
+    (answer,) = await store.enqueue(queue, jobs("b", dedup=guard))
+
+    assert (answer.id, answer.duplicate) == ("b.q", False)
+
+
+async def test_an_idempotency_key_answers_the_same_request_as_before(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue, guard = declare(), Guard("idem:k", 86_400_000, "print1")
+    first = await store.enqueue_one(queue, jobs("a", idempotency=guard)[0])
+    before = await probe.snapshot()
+
+    again = await store.enqueue_one(queue, jobs("b", idempotency=guard)[0])
+
+    assert again == first
+    assert await probe.snapshot() == before
+
+
+async def test_an_idempotency_key_with_another_body_is_a_mismatch_and_stores_nothing(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", idempotency=Guard("idem:k", 1000, "one")))
+    before = await probe.snapshot()
+
+    with pytest.raises(IdempotencyMismatch):
+        await store.enqueue_one(queue, jobs("b", idempotency=Guard("idem:k", 1000, "two"))[0])
+
+    assert await probe.snapshot() == before
+
+
+async def test_each_job_of_a_request_gets_the_answer_of_its_own_guard(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    same, other = Guard("idem:k", 1000, "one"), Guard("idem:k", 1000, "two")
+    batch = [
+        *jobs("a", idempotency=same),
+        *jobs("b", idempotency=same),
+        *jobs("c", idempotency=other),
+        *jobs("d", dedup=Guard("dedup:x")),
+        *jobs("e", dedup=Guard("dedup:x")),
+        *jobs("f"),
+    ]
+
+    answers = await store.enqueue(queue, batch)
+
+    assert [a.id for a in answers] == ["a.q", "a.q", "c.q", "d.q", "d.q", "f.q"]
+    assert [a.duplicate for a in answers] == [False, False, False, False, True, False]
+    assert [a.mismatch for a in answers] == [False, False, True, False, False, False]
+    assert await probe.ids("q", "normal") == ["a", "d", "f"]
+
+
+async def test_expired_guards_do_not_pile_up(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(
+        queue, [job for i in range(50) for job in jobs(f"a{i}", dedup=Guard(f"dedup:a{i}", 10))]
+    )
+    clock.advance(1)
+    for i in range(60):
+        await store.enqueue(queue, jobs(f"b{i}", dedup=Guard("dedup:b", 1)))
+        clock.advance(1)
+
+    assert len(await probe.read("q", "dedup")) < 10
+
+
+async def test_a_key_rides_along_to_the_claim(store: Store, declare: Declare) -> None:
+    queue = declare()
+    await store.enqueue(queue, [Job("t", "{}", id="a", key="usér-42")])
+
+    (claim,) = await Owner(store, queue).claim()
+
+    assert claim.key == "usér-42"
+
+
+async def test_a_payload_comes_back_byte_for_byte(store: Store, declare: Declare) -> None:
+    payload = '{"n":9007199254740993,"f":1.0,"e":{},"l":[],"z":"\\u0000\\n","u":"漢🎉","b":1e400}'
+    queue = declare()
+    await store.enqueue(queue, [Job("t", payload, id="a")])
+
+    (claim,) = await Owner(store, queue).claim()
+
+    assert claim.body == BODY.partition("\n")[0] + "\n" + payload

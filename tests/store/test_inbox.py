@@ -1,0 +1,81 @@
+"""The inbox: what foreign producers push becomes jobs, bytes untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared import Queue
+from shared.store import Store
+from tests.support.probe import Probe
+from tests.support.records import record
+from tests.support.turns import Owner
+
+Declare = Callable[..., Queue]
+ODD = [b'{"type":"t","payload":{}}', b"\xff\x00\xfe not UTF-8", b"", b"a\nb\n", b"[" * 10_000]
+
+
+async def test_raw_records_become_jobs_with_their_bytes(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await probe.run("RPUSH", probe.key("q", "inbox"), *ODD)
+
+    claims = await Owner(store, queue).claim(look=True)
+
+    bodies = [c.body.encode() if isinstance(c.body, str) else c.body for c in claims]
+    assert bodies == ODD
+    assert all(claim.foreign and claim.id.startswith("~") for claim in claims)
+    assert await probe.read("q", "inbox") == []
+
+
+async def test_the_inbox_is_only_read_by_a_turn_that_looks(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await probe.run("RPUSH", probe.key("q", "inbox"), "x")
+    owner = Owner(store, queue)
+
+    assert await owner.claim() == []
+    assert len(await owner.claim(look=True)) == 1
+
+
+async def test_more_than_a_page_is_taken_in_over_the_next_turns(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await probe.run("RPUSH", probe.key("q", "inbox"), *(f"r{i}" for i in range(250)))
+    owner, bodies = Owner(store, queue), []
+    for turn in range(4):
+        bodies += [c.body for c in await owner.claim(100, look=turn == 0)]
+
+    assert bodies == [f"r{i}" for i in range(250)]
+
+
+async def test_two_intakes_in_one_millisecond_give_different_ids(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    claims = []
+    for name in ("o1", "o2"):
+        owner = Owner(store, queue, name)
+        for _ in range(2):
+            await probe.run("RPUSH", probe.key("q", "inbox"), "x", "y")
+            claims += await owner.claim(look=True)
+
+    assert len({claim.id for claim in claims}) == 8
+
+
+async def test_a_bad_record_dies_alone_and_keeps_its_bytes(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await probe.run("RPUSH", probe.key("q", "inbox"), b"\xff\xfe")
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim(look=True)
+    await owner.finish(claim, kind="dead")
+
+    (letter,) = await store.browse(queue, "dead")
+
+    assert (letter.payload, letter.type, letter.attempts) == (b"\xff\xfe", "", 1)
+    (raw,) = dict((await probe.snapshot())["records"]).values()
+    assert str(raw).startswith(record("x", fence=1, attempts=1, flags="f", body="ab")[:-2])

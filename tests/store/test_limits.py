@@ -1,0 +1,189 @@
+"""The token bucket inside the claim: exact, on store time only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared import App, Queue, RateLimit
+from shared.store import Store
+from shared.store.scripts import FOLDER
+from shared.testing import FakeClock
+from tests.support.probe import Probe
+from tests.support.turns import Owner, jobs, numbered, settle
+
+Declare = Callable[..., Queue]
+
+
+async def test_a_fresh_bucket_is_full_and_refills_to_the_millisecond(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(4, per=1, burst=3))
+    await store.enqueue(queue, numbered(20))
+    owner = Owner(store, queue)
+
+    first = await owner.turn(10)
+    empty = await owner.turn(10)
+
+    assert (len(first.claims), first.why) == (3, "limited")
+    assert (empty.claims, empty.why, empty.wait_ms) == ([], "limited", 250)
+    clock.advance(0.249)
+    assert await owner.claim() == []
+    clock.advance(0.001)
+    assert len(await owner.claim()) == 1
+
+
+async def test_a_limited_queue_is_on_the_agenda_for_its_next_token(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(1, per=60, burst=1))
+    await store.enqueue(queue, jobs("a", "b"))
+    owner = Owner(store, queue)
+    (a,) = await owner.claim()
+
+    await owner.turn(1, [settle(a)])
+
+    assert await probe.read("q", "agenda") == {"q": clock.epoch_ms() + 60_000}
+
+
+async def test_only_started_jobs_cost_tokens(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(1, per=3600, burst=5))
+    owner = Owner(store, queue)
+    for _ in range(10):
+        await owner.claim()
+    await store.enqueue(queue, numbered(10))
+
+    assert len(await owner.claim(2)) == 2
+    assert len(await owner.claim(10)) == 3
+    assert await owner.claim(10) == []
+
+
+async def test_a_crash_gives_no_token_back(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(1, per=3600, burst=2))
+    await store.enqueue(queue, numbered(5))
+    await Owner(store, queue, "dead").claim(2)
+    clock.advance(31)
+
+    assert (await Owner(store, queue).turn()).why == "limited"
+
+
+@pytest.mark.parametrize("back", [1, 60, 3599])
+async def test_a_clock_that_steps_back_brings_no_burst(
+    store: Store, declare: Declare, clock: FakeClock, back: int
+) -> None:
+    queue = declare(limit=RateLimit(2, per=1, burst=2))
+    await store.enqueue(queue, numbered(10))
+    owner = Owner(store, queue)
+    assert len(await owner.claim()) == 2
+    clock.step(-back)
+    assert await owner.claim() == []
+    clock.step(back)
+
+    assert await owner.claim() == []
+
+
+async def test_a_long_idle_time_refills_to_the_burst_and_no_further(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(1000, per=1, burst=3))
+    await store.enqueue(queue, numbered(20))
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim())
+    clock.advance(40 * 86_400)
+
+    assert len(await owner.claim()) == 3
+
+
+async def test_a_new_rate_applies_from_now_and_keeps_the_level(
+    store: Store, clock: FakeClock
+) -> None:
+    before, after = (App("x").queue("q", limit=limit) for limit in (
+        RateLimit(10, per=1, burst=10), RateLimit(1, per=60, burst=20),
+    ))  # fmt: skip
+    await store.enqueue(before, numbered(40))
+    assert len(await Owner(store, before).claim(6)) == 6
+    owner = Owner(store, after, "o2")
+
+    assert len(await owner.claim(20)) == 4
+    clock.advance(59.9)
+    assert await owner.claim() == []
+    clock.advance(0.1)
+    assert len(await owner.claim()) == 1
+
+
+async def test_the_bucket_of_the_largest_limit_is_still_exact(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(1_000_000, per=86_400, burst=1_000_000))
+    await store.enqueue(queue, numbered(3))
+    await Owner(store, queue).claim()
+
+    assert (await probe.scalars())["level"] == str((1_000_000 - 3) * 86_400_000)
+
+
+@pytest.mark.parametrize(("rate", "per", "burst"), [(7, 3, 2), (50, 1, 10), (1, 0.7, 2)])
+async def test_many_small_turns_start_exactly_what_fits(
+    store: Store, declare: Declare, clock: FakeClock, rate: int, per: float, burst: int
+) -> None:
+    queue = declare(limit=RateLimit(rate, per=per, burst=burst))
+    await store.enqueue(queue, numbered(1000))
+    owner, elapsed = Owner(store, queue), 0
+    started = len(await owner.claim(1000))
+    for step in range(400):
+        wait = 3 + step % 41
+        clock.advance(wait / 1000)
+        elapsed += wait
+        started += len(await owner.claim(1000, alone=False))
+
+    assert started == burst + elapsed * rate // round(per * 1000)
+
+
+# The real lib/bucket.lua, turned a million times inside the server.
+TURN = """
+local rate, per, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local gaps, n = tonumber(ARGV[4]), tonumber(ARGV[5])
+local bucket, now, taken, bad = { level = 0, at = 0, per = 0 }, 1800000000000, 0, 0
+local first = now
+for step = 0, n - 1 do
+  refill(bucket, now, rate, per, burst)
+  local all = tokens_in(bucket)
+  bucket.level = bucket.level - all * per
+  taken = taken + all
+  if bucket.level < 0 or bucket.level % 1 ~= 0 or all > burst then bad = bad + 1 end
+  if token_wait(bucket, rate) * rate + bucket.level < per then bad = bad + 1 end
+  if step < n - 1 then now = now + 1 + step % gaps end
+end
+local function whole(value) return string.format("%.0f", value) end
+return { whole(taken), whole(bucket.level), whole(now - first), bad }
+"""
+
+
+async def turn_bucket(probe: Probe, *args: int) -> list[int]:
+    source = (FOLDER / "lib" / "bucket.lua").read_text("utf-8")
+    return [int(value) for value in await probe.run("EVAL", source + TURN, 0, *args)]
+
+
+async def test_a_million_operations_do_not_drift(probe: Probe, engine_kind: str) -> None:
+    n = 10_000 if engine_kind == "fakeredis" else 1_000_000
+    taken, level, elapsed, bad = await turn_bucket(probe, 7, 3000, 5, 97, n)
+
+    assert taken * 3000 + level == 5 * 3000 + elapsed * 7
+    assert bad == 0
+
+
+@pytest.mark.parametrize("rate", [1, 999_983])
+@pytest.mark.parametrize("per", [1, 86_400_000])
+@pytest.mark.parametrize("burst", [1, 1_000_000])
+async def test_every_number_stays_whole_at_the_edges_of_what_may_be_declared(
+    probe: Probe, rate: int, per: int, burst: int
+) -> None:
+    taken, level, elapsed, bad = await turn_bucket(probe, rate, per, burst, 100_003, 5000)
+
+    assert bad == 0
+    assert 0 <= level <= burst * per
+    assert taken * per <= burst * per + elapsed * rate

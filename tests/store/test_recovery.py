@@ -1,0 +1,232 @@
+"""What a dead function leaves: leases come back, the guilty job is found, nobody else pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared import Queue
+from shared.store import Store
+from shared.testing import FakeClock
+from tests.support.probe import Probe
+from tests.support.records import record
+from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
+
+Declare = Callable[..., Queue]
+OVER = LEASE_MS / 1000
+
+
+async def test_jobs_of_a_dead_owner_come_back_as_suspects_with_no_attempt_burnt(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", "b"))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(OVER)
+
+    await Owner(store, queue).turn(10, alone=False)
+
+    suspect = record(fence=1, why="suspect")
+    assert await probe.snapshot() == {
+        "records": {"a": suspect, "b": suspect},
+        "suspects": ["a", "b"],
+        "agenda": {"q": 1},
+        "scalars": {"suspects": "2"},
+    }
+    assert await probe.totals() == {"claimed": 2, "crashed": 2}
+
+
+async def test_a_lease_holds_to_the_millisecond(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(OVER - 0.001)
+    assert await Owner(store, queue, "o2").claim() == []
+    clock.advance(0.001)
+
+    assert ids(await Owner(store, queue, "o3").claim()) == ["a"]
+
+
+async def test_suspects_are_handed_out_one_by_one_and_before_the_rest(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", "b"))
+    await Owner(store, queue, "dead").claim()
+    await store.enqueue(queue, jobs("c", "d"))
+    clock.advance(OVER)
+    owner = Owner(store, queue)
+
+    first = await owner.turn()
+    second = await owner.turn(10, [settle(claim) for claim in first.claims])
+    third = await owner.turn(10, [settle(claim) for claim in second.claims])
+
+    assert [ids(r.claims) for r in (first, second, third)] == [["a"], ["b"], ["c", "d"]]
+    assert [c.solo for c in (*first.claims, *second.claims, *third.claims)] == [
+        *[True, True],
+        *[False, False],
+    ]
+    assert first.why == second.why == "suspect"
+
+
+async def test_a_function_that_runs_other_jobs_gets_no_suspect_but_is_not_held_up(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead").claim()
+    await store.enqueue(queue, jobs("c"))
+    clock.advance(OVER)
+
+    assert ids(await Owner(store, queue).claim(alone=False)) == ["c"]
+
+
+async def test_three_crashes_alone_are_the_end_and_neighbours_lose_nothing(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("n1", "poison", "n2"))
+    await Owner(store, queue, "d0").claim()
+    for i in range(1, 20):
+        clock.advance(OVER)
+        owner = Owner(store, queue, f"d{i}")
+        while claims := await owner.claim():
+            if "poison" in ids(claims):
+                break  # the process is gone
+            await owner.finish(*claims)
+
+    records = (await probe.snapshot())["records"]
+    assert records == {
+        "n1": record("c", fence=2, attempts=1),
+        "n2": record("c", fence=2, attempts=1),
+        "poison": record("x", fence=4, crashes=3, why="crashed"),
+    }
+    assert await probe.ids("q", "dead") == ["poison"]
+    assert (await probe.totals())["dead"] == 1
+
+
+async def test_a_suspect_that_is_given_back_unstarted_is_still_a_suspect_and_not_blamed(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(OVER)
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim(), kind="release")
+
+    (claim,) = await owner.claim()
+
+    assert (claim.solo, claim.crashes, claim.attempts) == (True, 0, 0)
+
+
+async def test_a_suspect_that_fails_in_the_ordinary_way_is_cleared(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(OVER)
+    owner = Owner(store, queue)
+    await owner.turn(0, [settle(claim, "retry", 1000) for claim in await owner.claim()])
+    clock.advance(1)
+
+    (claim,) = await owner.claim()
+
+    assert (claim.solo, claim.attempts, claim.crashes) == (False, 1, 0)
+
+
+async def test_more_dead_leases_than_a_page_come_back_over_several_turns(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, numbered(250))
+    await Owner(store, queue, "dead").claim(250)
+    clock.advance(OVER)
+    owner = Owner(store, queue)
+    for _ in range(3):
+        await owner.turn(1, alone=False)
+
+    assert len(await probe.ids("q", "suspects")) == 250
+    assert await probe.ids("q", "active") == []
+
+
+async def test_an_undecodable_record_does_not_stop_the_recovery_of_the_others(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, numbered(120))
+    await Owner(store, queue, "dead").claim(120)
+    for i in range(110):
+        await probe.run("HSET", probe.key("q", "records"), f"j{i:03}", "rubbish")
+    clock.advance(OVER)
+    owner = Owner(store, queue)
+    for _ in range(2):
+        await owner.turn(1, alone=False)
+
+    assert await probe.ids("q", "suspects") == [f"j{i:03}" for i in range(110, 120)]
+    assert (await probe.totals())["lost"] == 110
+
+
+async def test_a_cancelled_job_whose_function_died_is_cancelled_then(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead").claim()
+    assert await store.cancel(queue, "a") == "asked"
+    clock.advance(OVER)
+
+    await Owner(store, queue).turn()
+
+    assert await probe.ids("q", "cancelled") == ["a"]
+    assert (await probe.scalars())["cancel"] == ""
+
+
+async def test_a_lost_suspect_does_not_hide_the_jobs_that_wait(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(OVER)
+    await Owner(store, queue, "o2").turn(1, alone=False)
+    await store.enqueue(queue, jobs("b"))
+    await probe.run("DEL", probe.key("q", "suspects"))
+    owner = Owner(store, queue)
+
+    vain = await owner.turn()
+
+    assert vain.claims == []
+    assert await probe.read("q", "agenda") == {"q": 1}
+    assert ids(await owner.claim()) == ["b"]
+
+
+async def test_a_store_clock_that_steps_back_ends_no_lease_early_and_revives_none(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim()
+    clock.step(-1800)
+
+    reply = await Owner(store, queue, "o2").turn()
+
+    assert reply.claims == []
+    assert reply.now_ms == (await probe.read("q", "active"))[claim.lease] - LEASE_MS
+    assert (await owner.finish(claim)).refused == frozenset()
+
+
+async def test_a_clock_that_had_run_a_day_ahead_does_not_stop_the_queue_for_a_day(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    clock.step(86_400)
+    await Owner(store, queue).turn()
+    clock.step(-86_400)
+    await store.enqueue(queue, jobs("a", delay_ms=1000))
+    clock.advance(1)
+
+    assert ids(await Owner(store, queue, "o2").claim()) == ["a"]

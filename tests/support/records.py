@@ -1,0 +1,25 @@
+"""Records as the scripts write them, to say in a test what must be stored."""
+
+from __future__ import annotations
+
+BODY = '{"type":"t"}\n{}'
+"""The body of the jobs that `tests.support.turns.jobs` makes."""
+
+
+def record(
+    state: str = "w",
+    *,
+    fence: int = 0,
+    attempts: int = 0,
+    crashes: int = 0,
+    band: str = "n",
+    redrives: int = 0,
+    key: str = "-",
+    dedup: str = "-",
+    flags: str = "-",
+    why: str = "-",
+    body: str = BODY,
+    tail: str = "",
+) -> str:
+    header = (state, fence, attempts, crashes, band, len(body.encode()), redrives)
+    return " ".join(map(str, (*header, key, dedup, flags, why))) + f"\n{body}{tail}"
