@@ -1,0 +1,162 @@
+"""inspect, stats, browse: they tell the truth and write nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from shared import Queue, RateLimit
+from shared.errors import JobNotFound
+from shared.job import Job
+from shared.store import Store
+from shared.testing import FakeClock
+from tests.support.probe import Probe
+from tests.support.turns import LEASE_MS, Owner, jobs, numbered, settle
+
+Declare = Callable[..., Queue]
+
+
+@pytest.fixture
+async def told(store: Store, declare: Declare, clock: FakeClock) -> tuple[Queue, Owner]:
+    """One job of each state, named after it."""
+    queue = declare(limit=RateLimit(10, per=1, burst=100))
+    await store.enqueue(queue, jobs("completed", "dead", "cancelled", "parked", "active"))
+    owner = Owner(store, queue)
+    claims = await owner.claim()
+    kinds = ("done", "dead", "cancelled", "park")
+    closing = [settle(c, k, 60_000, '{"note":1}') for c, k in zip(claims, kinds, strict=False)]  # type: ignore[arg-type]
+    await owner.turn(0, closing)
+    await store.enqueue(queue, [*jobs("waiting", priority="low"), *jobs("delayed", delay_ms=7000)])
+    return queue, owner
+
+
+@pytest.mark.parametrize(
+    ("state", "after_ms"),
+    [("completed", 0), ("dead", 0), ("cancelled", 0), ("parked", 60_000), ("active", LEASE_MS),
+     ("delayed", 7000)],
+)  # fmt: skip
+async def test_a_job_is_shown_in_its_state_with_its_instant(
+    store: Store, probe: Probe, told: tuple[Queue, Owner], clock: FakeClock,
+    state: str, after_ms: int,
+) -> None:  # fmt: skip
+    before = await probe.snapshot(), await probe.scalars()
+
+    view = await store.inspect(told[0], state)
+
+    assert (view.id, view.state, view.type, view.payload) == (f"{state}.q", state, "t", "{}")
+    assert view.at_ms == clock.epoch_ms() + after_ms
+    assert (await probe.snapshot(), await probe.scalars()) == before
+
+
+async def test_a_waiting_job_is_shown_with_what_holds_it_back(
+    store: Store, told: tuple[Queue, Owner]
+) -> None:
+    queue, _owner = told
+    await store.pause(queue, paused=True)
+
+    view = await store.inspect(queue, "waiting")
+
+    assert (view.state, view.priority, view.paused, view.active) == ("waiting", "low", True, 1)
+    assert (view.suspect, view.stopping, view.limited_ms) == (False, False, 0)
+
+
+async def test_a_job_behind_an_empty_bucket_says_how_long(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(4, per=1, burst=1))
+    await store.enqueue(queue, jobs("a", "b"))
+    await Owner(store, queue).claim()
+    assert (await store.inspect(queue, "b")).limited_ms == 250
+    clock.advance(0.1)
+
+    assert (await store.inspect(queue, "b")).limited_ms == 150
+
+
+async def test_a_suspect_and_a_job_asked_to_stop_are_shown_as_such(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", "b"))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(31)
+    await Owner(store, queue).turn(1)
+    await store.cancel(queue, "a")
+
+    a, b = await store.inspect(queue, "a"), await store.inspect(queue, "b")
+
+    assert (a.state, a.stopping) == ("active", True)
+    assert (b.state, b.suspect) == ("waiting", True)
+
+
+async def test_an_unknown_or_a_damaged_job_is_not_found(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    await probe.run("HSET", probe.key("q", "records"), "broken", "rubbish")
+    for job_id in ("nobody", "broken"):
+        with pytest.raises(JobNotFound):
+            await store.inspect(declare(), job_id)
+
+
+async def test_stats_count_every_place_and_write_nothing(
+    store: Store, probe: Probe, told: tuple[Queue, Owner]
+) -> None:
+    queue, _owner = told
+    await probe.run("RPUSH", probe.key("q", "inbox"), "x")
+    before = await probe.snapshot(), await probe.scalars()
+
+    stats = await store.stats(queue)
+
+    ones = ("low", "delayed", "active", "parked", "completed", "cancelled", "dead", "inbox")
+    assert stats.sizes == {**dict.fromkeys(stats.sizes, 0), **dict.fromkeys(ones, 1)}
+    assert (stats.waiting, stats.oldest, stats.paused) == (2, "waiting.q", False)
+    assert (stats.tokens, stats.totals["claimed"], stats.totals["done"]) == (95, 5, 1)
+    assert (await probe.snapshot(), await probe.scalars()) == before
+
+
+async def test_stats_of_a_queue_that_was_never_used_are_zeros(
+    store: Store, declare: Declare
+) -> None:
+    stats = await store.stats(declare())
+
+    assert set(stats.sizes.values()) | set(stats.totals.values()) == {0}
+    assert (stats.oldest, stats.tokens, stats.sketches) == (None, None, {})
+
+
+async def test_ended_jobs_are_browsed_page_by_page_newest_first(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    owner = Owner(store, queue)
+    for i in range(3):
+        await store.enqueue(queue, numbered(4, f"r{i}-"))
+        await owner.finish(*await owner.claim(), kind="dead")
+        clock.advance(1)
+    seen: list[str] = []
+    newest, skip = "+inf", 0
+    while page := await store.browse(queue, "dead", newest=newest, skip=skip, most=3):
+        seen += [row.id for row in page]
+        last = page[-1].at_ms
+        same = sum(row.at_ms == last for row in page)
+        skip = skip + same if str(last) == newest else same
+        newest = str(last)
+
+    expected = [f"r{i}-{n:03}.q" for i in (2, 1, 0) for n in (3, 2, 1, 0)]
+    assert seen == expected
+
+
+async def test_a_row_tells_what_happened_and_a_damaged_one_shows_its_bytes(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, [Job("mail", '{"to":"ü"}', id="a")])
+    owner = Owner(store, queue)
+    tail = '{"errors":[{"message":"é"}]}'
+    await owner.turn(0, [settle(c, "dead", 0, tail) for c in await owner.claim()])
+    await probe.seed("q", {"dead": {"zz": 5}, "records": {"zz": "rubbish"}})
+
+    good, bad = await store.browse(queue, "dead")
+
+    assert (good.type, good.payload, good.attempts) == ("mail", '{"to":"ü"}', 1)
+    assert good.tail == {"errors": [{"message": "é"}]}
+    assert (bad.id, bad.why, bad.payload) == ("zz.q", "damaged", b"rubbish")
