@@ -1,0 +1,1 @@
+"""What surrounds the functions: packaging, rehearsal of deployments, things for operators."""

@@ -1,0 +1,192 @@
+"""One deterministic zip a function: `python -m infra.package [--arch arm64] [api] [drain]`.
+
+The dependencies of requirements/runtime.txt are installed for the target, whatever this machine
+is; byte code is shipped when the target's interpreter is here (it halves a cold start); times,
+order and modes are fixed, so that the same sources give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from .contents import FUNCTIONS, ROOT, SOURCES, Function, locked, own_files
+from .interpreters import find_python
+
+RUNTIME = "3.13"
+"""The Lambda runtime that serverless.yml names."""
+UV = "0.13.9"
+PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+"""Lambda's architectures; its Amazon Linux 2023 has glibc 2.34."""
+TASK_ROOT = "/var/task"
+"""Where Lambda unzips: tracebacks name files there."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+LARGEST_DRAIN = 12 * 2**20
+_INSTALLERS_NOTES = ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json", "direct_url.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an artefact is to run."""
+
+    runtime: str = RUNTIME
+    arch: str = "x86_64"
+
+    @classmethod
+    def here(cls, runtime: str) -> Target:
+        """This machine's own architecture."""
+        arm = platform.machine() in ("aarch64", "arm64")
+        return cls(runtime, "arm64" if arm else "x86_64")
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A built zip. `byte_code`: whether .pyc files could be compiled for its runtime."""
+
+    path: Path
+    function: Function
+    target: Target
+    zipped: int
+    unzipped: int
+    byte_code: bool
+    sha256: str
+
+    def __str__(self) -> str:
+        code = "with" if self.byte_code else "WITHOUT (no such interpreter here)"
+        return (
+            f"{self.path.name}: python{self.target.runtime} {self.target.arch}, "
+            f"{self.zipped / 2**20:.2f} MB zipped, {self.unzipped / 2**20:.2f} MB unzipped, "
+            f"{code} byte code, sha256 {self.sha256[:16]}"
+        )
+
+
+def build(function: Function, target: Target, folder: Path, *, root: Path = ROOT) -> Artefact:
+    """Make `<folder>/<function>.zip` of the sources in `root`. The same sources and lock give the
+    same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{function.name}.zip"
+    with tempfile.TemporaryDirectory(prefix="tidegate-build-") as made:
+        tree = Path(made) / "tree"
+        install(function, target, tree)
+        for relative in own_files(function, root):
+            (tree / relative).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(root / relative, tree / relative)
+        interpreter = find_python(target.runtime)
+        if interpreter is not None:
+            compile_tree(interpreter, tree)
+        unzipped = write_zip(tree, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    size = path.stat().st_size
+    return Artefact(path, function, target, size, unzipped, interpreter is not None, digest)
+
+
+def snapshot(folder: Path) -> Path:
+    """A copy of our sources that nobody edits meanwhile."""
+    for name in SOURCES:
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
+        )
+    return folder
+
+
+def install(function: Function, target: Target, tree: Path) -> None:
+    """The function's locked distributions, for `target`, into `tree`: wheels only, hashes checked,
+    without scripts and installers' notes."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as wanted:
+        wanted.write(locked(function))
+        wanted.flush()
+        command = [str(uv()), "pip", "install", "--quiet", "--target", str(tree)]
+        command += ["--python-version", target.runtime, "--only-binary", ":all:", "--no-deps"]
+        command += ["--python-platform", PLATFORMS[target.arch], "--link-mode", "copy"]
+        command += ["--python", sys.executable, "--require-hashes", "-r", wanted.name]
+        subprocess.run(command, check=True)
+    shutil.rmtree(tree / "bin", ignore_errors=True)
+    for notes in tree.glob("*.dist-info"):
+        for name in _INSTALLERS_NOTES:
+            (notes / name).unlink(missing_ok=True)
+    for lock in tree.glob(".lock"):
+        lock.unlink()
+
+
+def compile_tree(interpreter: Path, tree: Path) -> None:
+    """Byte code that is never checked against times or sources: both are fixed in an artefact."""
+    subprocess.run(
+        [
+            *(str(interpreter), "-m", "compileall", "-q", "-j", "1"),
+            *("--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", TASK_ROOT, str(tree)),
+        ],
+        check=True,
+        # A set among a function's constants is written in hash order.
+        env={"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"},
+    )
+
+
+def write_zip(tree: Path, path: Path) -> int:
+    """Zip `tree` in sorted order with fixed times and modes; returns its unzipped size."""
+    unzipped = 0
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        files = [item for item in tree.rglob("*") if item.is_file()]
+        for file in sorted(files, key=lambda item: item.relative_to(tree).as_posix()):
+            entry = zipfile.ZipInfo(file.relative_to(tree).as_posix(), EPOCH)
+            entry.external_attr = 0o100644 << 16
+            entry.create_system = 3  # unix, also when built elsewhere
+            content = file.read_bytes()
+            unzipped += len(content)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+    return unzipped
+
+
+def uv() -> Path:
+    """The pinned uv, installed under .cache the first time."""
+    folder = ROOT / ".cache" / f"uv-{UV}"
+    binary = folder / "bin" / "uv"
+    if not binary.exists():
+        pip_install([f"uv=={UV}"], folder)
+    return binary
+
+
+def pip_install(requirements: list[str], folder: Path) -> None:
+    """Install into a folder of its own, with pip; an environment without one borrows its base's."""
+    base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+    for python in (sys.executable, str(base)):
+        asked = [python, "-m", "pip", "--version"]
+        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*install, "--target", str(folder), *requirements], check=True)
+            return
+    raise SystemExit("infra.package needs pip: on Debian or Ubuntu, apt-get install python3-pip")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build what was asked for, print sizes; non-zero when the drain has grown too large."""
+    parser = argparse.ArgumentParser(prog="python -m infra.package", description=__doc__)
+    parser.add_argument("functions", nargs="*", metavar="api|drain", help="default: both")
+    parser.add_argument("--arch", choices=sorted(PLATFORMS), default="x86_64")
+    parser.add_argument("--runtime", default=RUNTIME, help=f"Python version, default {RUNTIME}")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "lambda")
+    asked = parser.parse_args(arguments)
+    unknown = set(asked.functions) - set(FUNCTIONS)
+    if unknown:
+        parser.error(f"no function {', '.join(sorted(unknown))}; there are api and drain")
+    status = 0
+    for name in asked.functions or FUNCTIONS:
+        target = Target(asked.runtime, asked.arch)
+        artefact = build(FUNCTIONS[name], target, asked.out / asked.arch)
+        print(artefact)
+        if name == "drain" and artefact.zipped > LARGEST_DRAIN:
+            print(f"drain.zip is larger than {LARGEST_DRAIN // 2**20} MB", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

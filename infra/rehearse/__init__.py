@@ -1,0 +1,1 @@
+"""Deployments rehearsed without an account: `python -m infra.rehearse`, or `make rehearse`."""

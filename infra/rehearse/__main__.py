@@ -1,0 +1,78 @@
+"""Run the steps of the rehearsal, all or those named, and sum them up in one line each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .checks import Failed, Skipped
+from .lambda_steps import lambda_journey, lambda_kill, lambda_sigterm
+from .package_steps import packages
+
+STEPS: dict[str, Callable[[], str]] = {
+    "package": packages,
+    "lambda-journey": lambda_journey,
+    "lambda-kill": lambda_kill,
+    "lambda-sigterm": lambda_sigterm,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a step ended: ok, skipped or FAILED."""
+
+    name: str
+    verdict: str
+    seconds: float
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict:<8}{self.name:<16}{self.seconds:6.1f} s  {self.said}"
+
+
+def run(name: str) -> Result:
+    """One step. Whatever goes wrong in it is a failed step, told with its trace."""
+    print(f"--- {name}", flush=True)
+    began = time.monotonic()
+    try:
+        verdict, said = "ok", STEPS[name]()
+    except Skipped as reason:
+        verdict, said = "skipped", str(reason)
+    except Failed as error:
+        verdict, said = "FAILED", str(error).partition("\n")[0]
+        print(error, flush=True)
+    except Exception as error:  # noqa: BLE001 - a step that breaks must not keep the others from running
+        verdict, said = "FAILED", f"{type(error).__name__}: {error}"
+        traceback.print_exc()
+    result = Result(name, verdict, time.monotonic() - began, said)
+    print(result, flush=True)
+    return result
+
+
+def main() -> int:
+    """Non-zero when a step failed, or when one was skipped that `--all` demands."""
+    parser = argparse.ArgumentParser(prog="python -m infra.rehearse", description=__doc__)
+    parser.add_argument("steps", nargs="*", metavar="step", help=f"of {', '.join(STEPS)}")
+    parser.add_argument("--all", action="store_true", help="a skipped step is a failure")
+    asked = parser.parse_args()
+    unknown = sorted(set(asked.steps) - set(STEPS))
+    if unknown:
+        parser.error(f"no step {', '.join(unknown)}")
+    results = [run(name) for name in asked.steps or STEPS]
+    print("\n=== rehearsal")
+    for result in results:
+        print(result)
+    total = sum(result.seconds for result in results)
+    bad = {"FAILED", "skipped"} if asked.all else {"FAILED"}
+    failed = [result.name for result in results if result.verdict in bad]
+    ending = f"failed: {', '.join(failed)}" if failed else "nothing failed"
+    print(f"{len(results)} steps in {total:.0f} s, {ending}; logs under .cache/rehearse/logs")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""The foreign tools of the rehearsal, each in a folder of its own under .cache/rehearse: installed
+from the locks beside this file when it is first needed, or when its lock has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from ..contents import ROOT
+from ..package import uv
+from .checks import Failed, Skipped
+
+HERE = Path(__file__).resolve().parent
+CACHE = ROOT / ".cache" / "rehearse"
+NODE_NEEDED = 20
+
+
+def node_modules() -> Path:
+    """osls, serverless-offline and the Vercel CLI, exactly as locked."""
+    if shutil.which("npm") is None or _node_major() < NODE_NEEDED:
+        raise Skipped(f"needs Node.js {NODE_NEEDED} or newer with npm")
+    locks = [HERE / "package.json", HERE / "package-lock.json"]
+
+    def install(folder: Path) -> None:
+        for lock in locks:
+            shutil.copyfile(lock, folder / lock.name)
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+        run_tool(["npm", "ci", *quiet], cwd=folder)
+
+    return _made("node", locks, install) / "node_modules"
+
+
+def python_tools(lock: str, interpreter: Path, version: str) -> Path:
+    """An environment with what `requirements/<lock>.txt` names; returns its interpreter."""
+    requirements = HERE / "requirements" / f"{lock}.txt"
+
+    def install(folder: Path) -> None:
+        run_tool([str(uv()), "venv", "--quiet", "--python", str(interpreter), str(folder / "env")])
+        python = folder / "env" / "bin" / "python"
+        command = [str(uv()), "pip", "install", "--quiet", "--python", str(python)]
+        run_tool([*command, "--require-hashes", "--no-deps", "-r", str(requirements)])
+
+    return _made(f"{lock}-{version}", [requirements], install) / "env" / "bin" / "python"
+
+
+def lambda_emulator() -> Path:
+    """AWS's own runtime interface emulator, out of the wheel of the SAM CLI that ships it."""
+    requirements = HERE / "requirements" / "emulator.txt"
+    arm = platform.machine() in ("aarch64", "arm64")
+    name = f"samcli/local/rapid/aws-lambda-rie-{'arm64' if arm else 'x86_64'}"
+
+    def install(folder: Path) -> None:
+        wheel = folder / "wheel"
+        command = [str(uv()), "pip", "install", "--quiet", "--target", str(wheel), "--no-deps"]
+        run_tool([*command, "--require-hashes", "-r", str(requirements)])
+        shutil.copyfile(wheel / name, folder / "rie")
+        (folder / "rie").chmod(0o755)
+        shutil.rmtree(wheel)
+
+    return _made("emulator", [requirements], install) / "rie"
+
+
+def run_tool(
+    command: list[str],
+    *,
+    cwd: Path = ROOT,
+    env: dict[str, str] | None = None,
+    within: float = 300,
+) -> str:
+    """What the command wrote. Failed, with the end of it, when it does not end well or in time."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=within,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Failed(f"`{' '.join(command[:3])} …` took more than {within:g} s") from error
+    if done.returncode != 0:
+        raise Failed(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout[-3000:]}")
+    return done.stdout
+
+
+def bare_environment(**more: str) -> dict[str, str]:
+    """PATH and HOME and what is said: nothing of this machine's settings reaches a function."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, **more}
+
+
+def _made(name: str, locks: list[Path], install: Callable[[Path], None]) -> Path:
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+    folder, stamp = CACHE / name, CACHE / name / ".ready"
+    if not stamp.exists() or stamp.read_text("utf-8") != digest:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        install(folder)
+        stamp.write_text(digest, "utf-8")
+    return folder
+
+
+def _node_major() -> int:
+    node = shutil.which("node")
+    if node is None:
+        return 0
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return int(told.stdout.lstrip("v").partition(".")[0] or 0)

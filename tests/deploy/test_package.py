@@ -1,0 +1,172 @@
+"""What is inside the zips, and that they are the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import zipfile
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from infra.contents import FUNCTIONS, LOCK, locked, own_files
+from infra.package import EPOCH, LARGEST_DRAIN, Artefact, Target, build, main, write_zip
+
+pytestmark = pytest.mark.timeout(240)  # installs from the index the first time
+
+
+def _names(artefact: Artefact) -> list[str]:
+    with zipfile.ZipFile(artefact.path) as archive:
+        return archive.namelist()
+
+
+def _pinned() -> set[str]:
+    return set(re.findall(r"^([a-z0-9.-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_two_builds_are_the_same_bytes(
+    artefacts: dict[str, Artefact], here: Target, sources: Path, tmp_path: Path
+) -> None:
+    again = build(FUNCTIONS["drain"], here, tmp_path, root=sources)
+
+    assert again.sha256 == artefacts["drain"].sha256, "sources unchanged, bytes changed"
+
+
+def test_times_order_and_modes_are_fixed(artefacts: dict[str, Artefact]) -> None:
+    for artefact in artefacts.values():
+        with zipfile.ZipFile(artefact.path) as archive:
+            entries = archive.infolist()
+
+        assert {entry.date_time for entry in entries} == {EPOCH}
+        assert {entry.external_attr >> 16 for entry in entries} == {0o100644}
+        assert [entry.filename for entry in entries] == sorted(e.filename for e in entries)
+
+
+def test_the_drain_carries_no_web_code_and_no_tools(artefacts: dict[str, Artefact]) -> None:
+    tops = {name.split("/")[0] for name in _names(artefacts["drain"])}
+    rooms = {"/".join(name.split("/")[:2]) for name in _names(artefacts["drain"])}
+
+    assert not tops & {"starlette", "mangum", "boto3", "botocore", "uvicorn", "fakeredis", "bin"}
+    assert not rooms & {"shared/web", "shared/cli", "shared/embedded", "shared/testing.py"}
+    assert {"functions/drain.py", "functions/apps", "shared/store"} <= rooms
+    assert artefacts["drain"].zipped < LARGEST_DRAIN
+
+
+def test_the_api_carries_web_code_and_no_tools(artefacts: dict[str, Artefact]) -> None:
+    rooms = {"/".join(name.split("/")[:2]) for name in _names(artefacts["api"])}
+
+    assert {"functions/api.py", "shared/web", "starlette/routing.py"} <= rooms
+    assert not rooms & {"shared/cli", "shared/embedded", "shared/testing.py"}
+
+
+def test_scripts_and_data_ride_along(artefacts: dict[str, Artefact]) -> None:
+    for artefact in artefacts.values():
+        names = _names(artefact)
+
+        assert "shared/store/lua/turn.lua" in names
+        assert "functions/apps/trading_journal/data/stocks.csv" in names
+
+
+def test_byte_code_is_shipped_for_the_interpreter_that_is_here(
+    artefacts: dict[str, Artefact],
+) -> None:
+    names = _names(artefacts["drain"])
+    sources = {name for name in names if name.endswith(".py")}
+    tag = f"cpython-{sys.version_info.major}{sys.version_info.minor}"
+    compiled = {
+        name.replace("__pycache__/", "").replace(f".{tag}.pyc", ".py")
+        for name in names
+        if name.endswith(f".{tag}.pyc")
+    }
+
+    assert artefacts["drain"].byte_code
+    assert sources == compiled
+
+
+def test_byte_code_is_unchecked_so_that_times_do_not_matter(artefacts: dict[str, Artefact]) -> None:
+    with zipfile.ZipFile(artefacts["drain"].path) as archive:
+        code = next(name for name in archive.namelist() if name.endswith(".pyc"))
+        flags = int.from_bytes(archive.read(code)[4:8], "little")
+
+    assert flags == 0b01, "0b01 is hash-based and never checked (PEP 552)"
+
+
+def test_nothing_of_a_developers_machine_is_packed(artefacts: dict[str, Artefact]) -> None:
+    for artefact in artefacts.values():
+        strange = [
+            name
+            for name in _names(artefact)
+            if any(part.startswith(".") for part in name.split("/"))
+            or name.endswith(("/RECORD", "/INSTALLER", "/direct_url.json"))
+        ]
+
+        assert not strange
+
+
+def test_every_locked_distribution_is_shipped_by_some_function() -> None:
+    shipped = frozenset[str]().union(*(f.distributions for f in FUNCTIONS.values()))
+
+    assert shipped == _pinned(), "infra/contents.py lists what requirements/runtime.txt locks"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_ships_what_its_distributions_require(name: str) -> None:
+    function = FUNCTIONS[name]
+    missing = set()
+    for distribution in function.distributions:
+        for line in requires(distribution) or []:
+            needed = Requirement(line)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                missing |= {canonicalize_name(needed.name)} - function.distributions
+
+    assert not missing, f"add to infra/contents.py, or the import fails on Lambda: {missing}"
+
+
+def test_hashes_are_kept_for_the_installer() -> None:
+    lines = locked(FUNCTIONS["drain"]).splitlines()
+
+    assert len(lines) == len(FUNCTIONS["drain"].distributions)
+    assert all("--hash=sha256:" in line for line in lines)
+
+
+def test_an_unlocked_distribution_is_an_error(tmp_path: Path) -> None:
+    lock = tmp_path / "runtime.txt"
+    lock.write_text("httpx==0.28.1 \\\n    --hash=sha256:00\n", encoding="utf-8")
+
+    with pytest.raises(KeyError):
+        locked(FUNCTIONS["drain"], lock)
+
+
+def test_caches_and_hidden_files_stay_out(tmp_path: Path) -> None:
+    for name in ("shared/a.py", "shared/__pycache__/a.pyc", "shared/.env", "functions/drain.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("", encoding="utf-8")
+
+    packed = [path.as_posix() for path in own_files(FUNCTIONS["drain"], tmp_path)]
+
+    assert packed == ["functions/drain.py", "shared/a.py"]
+
+
+def test_a_zip_does_not_depend_on_when_files_were_written(tmp_path: Path) -> None:
+    tree, copy = tmp_path / "tree", tmp_path / "copy"
+    (tree / "b").mkdir(parents=True)
+    (tree / "b" / "x.py").write_text("x = 1\n", encoding="utf-8")
+    (tree / "a.py").write_text("a = 1\n", encoding="utf-8")
+    shutil.copytree(tree, copy, copy_function=shutil.copyfile)
+    (copy / "a.py").chmod(0o600)
+
+    sizes = write_zip(tree, tmp_path / "one.zip"), write_zip(copy, tmp_path / "two.zip")
+
+    assert sizes == (12, 12)
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_an_unknown_function_is_refused_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["worker"])
+
+    assert "there are api and drain" in capsys.readouterr().err
