@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -15,7 +15,7 @@ from .errors import StoreError
 from .lane import BATCH, Crew, Lane
 from .queue import Queue, Registry
 from .report import Report, stop_of
-from .store import Store
+from .store import Store, keys
 from .store.meter import Meter
 
 log = logging.getLogger("tidegate.drain")
@@ -72,34 +72,40 @@ class Drain:
     async def _due(self) -> list[tuple[Queue, bool]]:
         """(queue, look everywhere?) of those whose time has come, most urgent first.
 
-        Once in `sweep_every` seconds (by the clock's own minutes, so it needs no memory) all
-        queues are looked at instead of the agenda, with one command as well: a lost entry heals,
-        and a lasting one costs nothing while everything is idle.
+        A process's first tick, and one every `sweep_every` seconds, looks past the agenda: with
+        one command as well while everything is idle. So a lost or wrong entry heals, and what
+        foreign producers push is found.
         """
         queues = self._registry.queues()
-        now = self._budget.clock.epoch_ms() + self._store.skew_ms()
-        sweeping = self._is_sweep(now)
-        if sweeping and not await self._store.stirring(queues):
+        sweeping = bool(queues) and self._sweeps()
+        if sweeping and not await self._store.stirring({q.name: keys.WORK for q in queues}):
             return []
         agenda = await self._store.agenda()
+        now = self._budget.clock.epoch_ms() + self._store.skew_ms()  # known by now: a reply came
+        look = {name: instant < LOOK for name, instant in agenda.items() if instant <= now}
         if sweeping:
-            lost = [queue for queue in queues if queue.name not in agenda]
-            forgotten = {queue.name for queue in lost if await self._store.stirring([queue])}
-        else:
-            forgotten = set()
-        due = []
-        for queue in queues:
-            instant = agenda.get(queue.name)
-            if queue.name in forgotten or (instant is not None and instant <= now):
-                due.append(
-                    (queue, queue.name in forgotten or (instant is not None and instant < LOOK))
-                )
-        return due
+            look |= dict.fromkeys(await self._forgotten(queues, agenda, look), True)
+        return [(queue, look[queue.name]) for queue in queues if queue.name in look]
 
-    def _is_sweep(self, now_ms: float) -> bool:
-        minute = 60_000
-        period = max(1, round(self._sweep_every * 1000 / minute))
-        return self._sweep_every > 0 and int(now_ms // minute) % period == 0
+    def _sweeps(self) -> bool:
+        """Is this tick a sweep? By this process's own memory, so it holds for any rhythm of
+        ticks."""
+        now, last = self._budget.clock.monotonic(), self._store.swept_at
+        if not self._sweep_every or (last is not None and now - last < self._sweep_every):
+            return False
+        self._store.swept_at = now
+        return True
+
+    async def _forgotten(
+        self, queues: Sequence[Queue], agenda: Mapping[str, float], due: Mapping[str, bool]
+    ) -> list[str]:
+        """Queues with work that the agenda does not tell. One read, and one each if it is so."""
+        parts = {queue.name: keys.WORK for queue in queues}
+        parts |= dict.fromkeys(parts.keys() & agenda.keys(), keys.CLAIMABLE)
+        parts |= dict.fromkeys(parts.keys() & due.keys(), keys.FOREIGN)
+        if not await self._store.stirring(parts):
+            return []
+        return [name for name in parts if await self._store.stirring({name: parts[name]})]
 
     async def _run(self, due: Sequence[tuple[Queue, bool]], before: Meter) -> Report:
         if not due or self._stopping:

@@ -6,6 +6,8 @@ share a lock and a cluster slot. The agenda is one more key for the whole deploy
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 PARTS = (
     "records",  # HASH   id -> job record; ":name" -> the queue's own scalars
     "suspects",  # LIST  ids whose function died; handed out alone
@@ -22,8 +24,12 @@ PARTS = (
     "inbox",  # LIST     raw records from foreign producers
 )
 
-WORK = ("high", "normal", "low", "suspects", "delayed", "active", "parked", "inbox")
+WORK: tuple[str, ...] = ("high", "normal", "low", "suspects", "delayed", "active", "parked", "inbox")
 """The parts that exist only while a queue has work."""
+CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
+"""Those whose work needs no instant to come."""
+FOREIGN: tuple[str, ...] = ("inbox",)
+"""What others write, who know nothing of the agenda."""
 
 
 def agenda(prefix: str) -> str:
@@ -41,6 +47,6 @@ def vector(prefix: str, queue: str) -> list[str]:
     return [*(part(prefix, queue, name) for name in PARTS), agenda(prefix)]
 
 
-def work(prefix: str, queue: str) -> list[str]:
-    """The keys of which none exists while the queue is idle."""
-    return [part(prefix, queue, name) for name in WORK]
+def parts(prefix: str, queue: str, names: Iterable[str]) -> list[str]:
+    """Several keys of a queue."""
+    return [part(prefix, queue, name) for name in names]

@@ -7,7 +7,7 @@ says what it found. Raises StoreError.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import IdempotencyMismatch, JobNotFound
@@ -35,12 +35,14 @@ _STATES = {
 
 
 class Store:
-    """All that Tidegate says to Redis. Holds a client and a prefix, no other state."""
+    """All that Tidegate says to Redis. Holds a client and a prefix, and when it was last swept."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
         self.rest = rest
         self.prefix = prefix
         self._key_locking = key_locking
+        self.swept_at: float | None = None
+        """When a drain of this process last looked past the agenda, on its monotonic clock."""
 
     @property
     def meter(self) -> Meter:
@@ -86,11 +88,11 @@ class Store:
         )
         return {name: float(instant) for name, instant in reply}  # upstash-redis makes the pairs
 
-    async def stirring(self, queues: Sequence[Queue]) -> bool:
-        """Does any of these queues hold anything to do, on the agenda or not? One plain read for
-        all."""
-        names = [key for queue in queues for key in keys.work(self.prefix, queue.name)]
-        return int(await self.rest.execute(["EXISTS", *names], "sweep")) > 0
+    async def stirring(self, parts: Mapping[str, Sequence[str]]) -> bool:
+        """Does any of these parts of these queues exist, whatever the agenda says? One plain read
+        for all."""
+        found = [key for queue in parts for key in keys.parts(self.prefix, queue, parts[queue])]
+        return int(await self.rest.execute(["EXISTS", *found], "sweep")) > 0
 
     async def inspect(self, queue: Queue, job_id: str) -> JobView:
         """One job as it stands. Raises JobNotFound."""
