@@ -244,12 +244,14 @@ def store_on(
     clock: FakeClock | None = None,
     wrap: Wrap | None = None,
     prefix: str = "test",
+    machine: Clock | None = None,
 ) -> Store:
-    """A client of an open embedded store. `wrap` puts a transport (LossyTransport) in between."""
+    """A client of an open embedded store. `wrap` puts a transport (LossyTransport) in between;
+    `machine` is the client's own clock where it differs from the store's."""
     transport: httpx.AsyncBaseTransport = _StoreTransport(protocol, clock)
     if wrap is not None:
         transport = wrap(transport)
-    rest = Rest("http://embedded.localhost", TOKEN, transport=transport, clock=clock)
+    rest = Rest("http://embedded.localhost", TOKEN, transport=transport, clock=machine or clock)
     return Store(rest, prefix)
 
 

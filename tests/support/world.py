@@ -1,0 +1,134 @@
+"""A deployment in a test: one store, any number of functions that drain it, and a ledger of what
+handlers really did."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from pydantic import BaseModel
+
+from shared import App, JobContext, Queue
+from shared.budget import Budget
+from shared.clock import Clock
+from shared.drain import Drain
+from shared.embedded.engine import Engine
+from shared.embedded.local import LocalRedis
+from shared.embedded.protocol import UpstashProtocol
+from shared.queue import JobType, Registry
+from shared.report import Report
+from shared.store import Store
+from shared.testing import TOKEN, FakeClock, Fate, LossyTransport, known_scripts, store_on
+from tests.support.probe import Probe
+
+
+class Nothing(BaseModel):
+    """A payload that says only which job it is."""
+
+    n: int = 0
+
+
+class Latency(httpx.AsyncBaseTransport):
+    """Every request takes so long, half of it each way, on the clock of the test."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, clock: Clock, seconds: float) -> None:
+        self._inner, self._clock, self._half = inner, clock, seconds / 2
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._clock.sleep(self._half)
+        response = await self._inner.handle_async_request(request)
+        await self._clock.sleep(self._half)
+        return response
+
+
+class World:
+    """`store` is the producer's and the assertions' client; each function has one of its own."""
+
+    def __init__(self, engine: Engine, clock: FakeClock) -> None:
+        self.engine, self.clock = engine, clock
+        self.protocol = UpstashProtocol(
+            engine,
+            token=TOKEN,
+            strict=True,
+            clock=clock.epoch_ms,
+            allowed_scripts=known_scripts(),
+        )
+        self.app = App("world")
+        self.store = store_on(self.protocol, clock=clock)
+        self.probe = Probe(engine)
+        self.ran: list[str] = []
+        """Ids in the order in which their handlers began."""
+        self.starts: list[int] = []
+        """Milliseconds at which they began."""
+        self.transports: list[LossyTransport] = []
+        self._stores = [self.store]
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, kind: str, servers: Callable[[str], LocalRedis], clock: FakeClock
+    ) -> AsyncIterator[World]:
+        from tests.conftest import open_engine  # noqa: PLC0415 - conftest imports this room
+
+        engine = open_engine(kind, servers)
+        await engine.execute(("FLUSHALL",))
+        world = cls(engine, clock)
+        try:
+            yield world
+        finally:
+            for store in world._stores:
+                await store.close()
+            await engine.close()
+
+    def queue(self, name: str = "q", *, seconds: float = 0.0, **options: Any) -> Queue:
+        """A queue whose jobs of type "t" take so long and do nothing but be counted."""
+        queue = self.app.queue(name, **options)
+
+        @queue.job("t")
+        async def handle(payload: Nothing, job: JobContext) -> None:
+            self.began(job)
+            if seconds:
+                await self.clock.sleep(seconds)
+
+        return queue
+
+    def began(self, job: JobContext) -> None:
+        """For handlers: write the start into the ledger."""
+        self.ran.append(job.id.partition(".")[0])
+        self.starts.append(self.clock.epoch_ms())
+
+    def client(
+        self, fates: Iterable[Fate] = (), *, latency: float = 0.0, machine: Clock | None = None
+    ) -> Store:
+        """A store client of a function of its own; `transports[-1]` decides over its requests."""
+
+        def wrap(inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+            self.transports.append(LossyTransport(inner, fates))
+            if latency:
+                return Latency(self.transports[-1], self.clock, latency)
+            return self.transports[-1]
+
+        store = store_on(self.protocol, clock=self.clock, wrap=wrap, machine=machine)
+        self._stores.append(store)
+        return store
+
+    def drain(
+        self, store: Store | None = None, *, budget: float = 60.0, clock: Clock | None = None,
+        **options: Any,
+    ) -> Drain:  # fmt: skip
+        """One invocation of a function."""
+        window = Budget.of(budget, clock=clock or self.clock)
+        return Drain(store or self.store, Registry([self.app]), window, **options)
+
+    async def drained(self, *queues: Queue, **options: Any) -> Report:
+        """Drain these queues once and report."""
+        return await self.drain(**options).run(queues)
+
+    async def enqueue(self, queue: Queue, n: int, **options: Any) -> list[str]:
+        """`n` jobs of type "t"; their ids."""
+        job_type: JobType[Any] = queue.types["t"]
+        jobs = [job_type.job(Nothing(n=i), job_id=f"j{i:04}", **options) for i in range(n)]
+        await self.store.enqueue(queue, jobs)
+        return [job.id for job in jobs]
