@@ -100,5 +100,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
-    load_registry(Settings.from_env())
+    _settings = Settings.from_env()
+    log.configure(_settings)
+    load_registry(_settings)
     _adapter()

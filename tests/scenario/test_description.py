@@ -1,0 +1,44 @@
+"""/openapi.json: valid, complete, and what the other scenarios' answers were held against."""
+
+from __future__ import annotations
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from shared.web.routes import ROUTES
+from tests.scenario.world import Client, description
+
+
+async def test_the_document_is_valid_openapi_3_1(api: Client) -> None:
+    document = (await api.get("/openapi.json")).json()
+
+    assert document["openapi"].startswith("3.1")
+    assert list(map(str, OpenAPIV31SpecValidator(document).iter_errors())) == []
+    assert document == description()
+
+
+def test_every_route_is_in_it_and_nothing_else() -> None:
+    described = {
+        (method.upper(), path)
+        for path, operations in description()["paths"].items()
+        for method in operations
+    }
+
+    assert described == {(entry.method, entry.path) for entry in ROUTES}
+
+
+def test_every_operation_has_a_name_of_its_own_a_summary_and_its_security() -> None:
+    operations = [op for path in description()["paths"].values() for op in path.values()]
+
+    assert len({op["operationId"] for op in operations}) == len(operations)
+    assert all(op["summary"] and "default" in op["responses"] for op in operations)
+    open_ones = [op["operationId"] for op in operations if op["security"] == []]
+    assert sorted(open_ones) == ["get_healthz", "get_openapi_json"]
+
+
+def test_the_enqueue_options_are_those_of_the_contract() -> None:
+    options = description()["components"]["schemas"]["EnqueueOptions"]
+
+    assert set(options["properties"]) == {
+        "delay", "run_at", "priority", "attempts", "backoff", "timeout", "dedup", "key", "job_id",
+    }  # fmt: skip
+    assert options["additionalProperties"] is False

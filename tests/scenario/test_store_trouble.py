@@ -1,0 +1,116 @@
+"""The store fails, and callers are told what that means for them: what, when to come back, no
+secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import repeat
+
+import httpx
+import pytest
+
+from shared.embedded.protocol import UpstashProtocol
+from shared.testing import FakeClock, Fate, LossyTransport, store_on
+from tests.scenario.world import JOBS, TOKENS, Client, World, application
+
+JOB = {"type": "double", "payload": {"n": 1}}
+READS = ("/api/v1/stats", "/api/v1/queues/work", "/api/v1/dead-letters", "/api/v1/health")
+
+
+def client(
+    world: World, protocol: UpstashProtocol, clock: FakeClock, fates: Iterable[Fate]
+) -> Client:
+    store = store_on(protocol, clock=clock, wrap=lambda inner: LossyTransport(inner, fates))
+    return Client(application(world, store, clock), TOKENS["admin"])
+
+
+def answering(world: World, protocol: UpstashProtocol, clock: FakeClock, error: str) -> Client:
+    """A store that answers every request with this error."""
+    reply = httpx.Response(400, json={"error": error})
+    store = store_on(
+        protocol, clock=clock, wrap=lambda _inner: httpx.MockTransport(lambda _r: reply)
+    )
+    return Client(application(world, store, clock), TOKENS["admin"])
+
+
+@pytest.mark.parametrize(
+    ("fate", "status", "slug"),
+    [
+        (Fate.LOST_BEFORE, 503, "store-unreachable"),
+        (Fate.LOST_AFTER, 503, "store-unknown-outcome"),
+        (Fate.BAD_GATEWAY, 503, "store-unknown-outcome"),
+        (Fate.GARBAGE, 503, "store-unknown-outcome"),
+        (Fate.THROTTLED, 429, "store-throttled"),
+    ],
+)
+async def test_a_store_that_stays_away_is_said_with_a_time_to_come_back(
+    world: World, protocol: UpstashProtocol, clock: FakeClock, fate: Fate, status: int, slug: str
+) -> None:
+    async with client(world, protocol, clock, repeat(fate)) as api:
+        answers = [await api.post(JOBS, json=JOB), *[await api.get(path) for path in READS]]
+
+    for response in answers:
+        assert response.status_code == status, response.text
+        assert response.json()["type"] == f"/problems/{slug}"
+        assert int(response.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("fate", [Fate.LOST_BEFORE, Fate.LOST_AFTER, Fate.TWICE, Fate.THROTTLED])
+async def test_one_failed_request_is_not_noticed_and_makes_no_second_job(
+    world: World, protocol: UpstashProtocol, clock: FakeClock, fate: Fate
+) -> None:
+    async with client(world, protocol, clock, [Fate.DELIVERED, fate]) as api:
+        await api.get("/api/v1/queues/odd")  # so that the fate meets the enqueue
+        response = await api.post(JOBS, json=JOB)
+        counts = (await api.get("/api/v1/queues/work")).json()["counts"]
+
+    assert response.status_code == 202
+    assert counts["waiting"] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        ("ERR max daily request limit exceeded. Limit: 10000", 503, "store-quota"),
+        ("WRONGPASS invalid or missing auth token of db-secret-host", 503, "misconfigured"),
+        ("ERR max request size exceeded. Limit: 10485760 bytes", 413, "payload-too-large"),
+        ("ERR unknown command, with args beginning with: secret-host", 500, "internal"),
+    ],
+)
+async def test_what_the_store_says_is_translated_and_not_repeated(
+    world: World, protocol: UpstashProtocol, clock: FakeClock, error: str, status: int, slug: str
+) -> None:
+    async with answering(world, protocol, clock, error) as api:
+        response = await api.post(JOBS, json=JOB)
+
+    assert response.status_code == status
+    assert response.json()["type"] == f"/problems/{slug}"
+    assert "secret" not in response.text
+    assert "Limit:" not in response.text
+
+
+async def test_a_drain_that_loses_its_store_answers_503_with_its_report(
+    world: World, protocol: UpstashProtocol, clock: FakeClock
+) -> None:
+    async with client(world, protocol, clock, repeat(Fate.LOST_BEFORE)) as api:
+        response = await api.post("/api/cron/drain")
+
+    assert response.status_code == 503
+    assert response.json()["report"]["stop"] == "store"
+    assert response.json()["report"]["claimed"] == 0
+
+
+async def test_a_bulk_that_fails_half_way_tells_which_jobs_are_stored(
+    world: World, protocol: UpstashProtocol, clock: FakeClock
+) -> None:
+    fates = [Fate.DELIVERED, Fate.DELIVERED, *repeat(Fate.LOST_BEFORE, 500)]  # NOSCRIPT, EVAL, then
+    async with client(world, protocol, clock, fates) as api:
+        response = await api.post(JOBS, json={"jobs": [JOB] * 600})
+    async with client(world, protocol, clock, ()) as api:
+        counts = (await api.get("/api/v1/queues/work")).json()["counts"]
+
+    answers = response.json()["jobs"]
+    assert response.status_code == 202
+    assert [("id" in answer) for answer in answers] == [True] * 500 + [False] * 100
+    assert answers[-1]["error"]["type"] == "/problems/store-unreachable"
+    assert counts["waiting"] == 500
