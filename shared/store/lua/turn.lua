@@ -111,6 +111,10 @@ if starts > 0 then
 end
 carry_out()
 
+-- Without a token nothing was popped, so it is not known yet whether anything waits for one.
+local function anything_waits() return call("EXISTS", HIGH, NORMAL, LOW, SUSPECTS) > 0 end
+if why == "limited" and starts == 0 and not anything_waits() then why, wait = "empty", 0 end
+
 -- When can there be work again? Only a turn that claimed nothing knows that nothing waits.
 local next_timer = math.min(q.due, q.expiry, q.recheck)
 if q.leased == 0 then next_timer = math.min(q.due, q.recheck) end
@@ -126,7 +130,7 @@ if claimed == 0 and want > 0 then
     call_to_work(queue)
   end
 elseif want == 0 then
-  if call("EXISTS", HIGH, NORMAL, LOW, SUSPECTS) > 0 then
+  if anything_waits() then
     call_to_work(queue)
   else
     reschedule(queue, next_timer)
