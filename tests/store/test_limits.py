@@ -47,6 +47,20 @@ async def test_a_limited_queue_is_on_the_agenda_for_its_next_token(
     assert await probe.read("q", "agenda") == {"q": clock.epoch_ms() + 60_000}
 
 
+async def test_a_limited_queue_with_nothing_left_leaves_the_agenda(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare(limit=RateLimit(1, per=60, burst=1))
+    await store.enqueue(queue, jobs("a"))
+    owner = Owner(store, queue)
+    (a,) = await owner.claim()
+
+    last = await owner.turn(1, [settle(a)])
+
+    assert (last.why, last.wait_ms) == ("empty", 0)
+    assert await probe.read("q", "agenda") == {}
+
+
 async def test_only_started_jobs_cost_tokens(
     store: Store, declare: Declare, clock: FakeClock
 ) -> None:
