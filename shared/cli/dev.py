@@ -35,12 +35,14 @@ async def dev(
     """
     from contextlib import AsyncExitStack
 
+    from ..connect import load_registry
     from ..settings import Settings
     from .cron import tick_until
     from .devtokens import Secrets
     from .serving import api, environment, local_store, stop_signals
 
     settings = Settings.from_env()
+    load_registry(settings)  # what can't work is told before anything starts
     folder = data or settings.data_dir
     volatile = volatile or settings.volatile
     made = Secrets.fresh() if volatile else Secrets.kept(folder)

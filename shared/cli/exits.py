@@ -46,7 +46,7 @@ class Exit(IntEnum):
     CONFIGURATION = 5
     """A setting or a declaration can't work, or the store refuses the token. Trying again won't."""
     INTERRUPTED = 130
-    """Ctrl-C."""
+    """Ctrl-C, or SIGTERM where that does not end the command in order."""
 
 
 _CODES: tuple[tuple[tuple[type[TidegateError], ...], Exit], ...] = (
@@ -96,4 +96,7 @@ def _run(main: Coroutine[Any, Any, Exit]) -> Exit:
 
         loop_factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(main)
+        try:
+            return runner.run(main)
+        except asyncio.CancelledError:  # SIGTERM, where a command takes it for a Ctrl-C
+            raise KeyboardInterrupt from None

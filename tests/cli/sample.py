@@ -1,0 +1,60 @@
+"""An application of these tests: jobs that write, fail, wait, and read what is not there yet."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+
+from shared import App, Discard, JobContext, RateLimit, Retry
+
+app = App("sample")
+work = app.queue("work", concurrency=4, retry=Retry.fixed(attempts=2, wait=0.0), timeout=20)
+slow = app.queue("slow", limit=RateLimit(2, per=60), timeout=20, payload_limit=200)
+
+
+class Note(BaseModel):
+    text: str = Field(min_length=1)
+    size: int = 0
+
+
+class Wanted(BaseModel):
+    path: str
+
+
+class Nap(BaseModel):
+    seconds: float
+    started: str
+
+
+@work.job("note.keep")
+async def keep(payload: Note, job: JobContext) -> dict[str, str]:
+    job.progress(50, "half")
+    return {"kept": payload.text}
+
+
+@work.job("file.read")
+def read(payload: Wanted) -> dict[str, int]:
+    """Discards its job while the file is not there."""
+    path = Path(payload.path)
+    if not path.exists():
+        raise Discard(f"there is no {path.name}")
+    return {"bytes": len(path.read_bytes())}
+
+
+@work.job("file.await")
+def wait_for(payload: Wanted) -> None:
+    """Fails, to be tried again, while the file is not there."""
+    Path(payload.path).read_bytes()
+
+
+@work.job("nap")
+async def nap(payload: Nap) -> None:
+    await asyncio.to_thread(Path(payload.started).touch)
+    await asyncio.sleep(payload.seconds)
+
+
+@slow.job("note.keep")
+async def keep_slowly(payload: Note) -> dict[str, str]:
+    return {"kept": payload.text}

@@ -1,0 +1,143 @@
+"""`tidegate doctor` and `tokens`: what is well, what is not, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.cli.exits import Exit
+from shared.settings import ROLES, Settings
+from tests.cli.conftest import Cli, Spawn, printed_json
+
+Findings = list[dict[str, str]]
+
+
+def verdicts(findings: Findings) -> dict[str, str]:
+    return {finding["check"]: finding["verdict"] for finding in findings}
+
+
+def test_a_fresh_machine_is_well(cli: Cli) -> None:
+    ran = cli("doctor", "--json")
+
+    assert (ran.code, ran.json["ok"]) == (Exit.OK, True)
+    assert verdicts(ran.json["findings"]) == dict.fromkeys(
+        ("settings", "apps", "store", "reach", "write", "scripts", "clock"), "OK"
+    )
+
+
+def test_each_finding_is_a_line(cli: Cli) -> None:
+    out = cli("doctor").out
+
+    assert all(line.startswith(("OK ", "WARN ", "FAIL ")) for line in out.splitlines())
+    assert "sample: 2 queues, 5 job types" in out
+    assert "embedded, valkey" in out or "embedded, redis" in out
+
+
+def test_it_leaves_no_key_behind(cli: Cli) -> None:
+    before = cli("status", "--json").json
+    cli("doctor")
+
+    assert cli("status", "--json").json == before
+
+
+def test_settings_that_can_not_work_fail(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_BATCH", "many")
+
+    ran = cli("doctor", "--json")
+
+    assert ran.code is Exit.FAILED
+    assert verdicts(ran.json["findings"]) == {"settings": "FAIL"}
+
+
+def test_applications_that_do_not_load_fail_and_the_rest_is_checked(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_APPS", "tests.cli.sample:nothing")
+
+    ran = cli("doctor", "--json")
+
+    found = verdicts(ran.json["findings"])
+    assert (ran.code, found["apps"], found["scripts"]) == (Exit.FAILED, "FAIL", "OK")
+
+
+def test_an_unreachable_store_fails(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "none")
+
+    ran = cli("doctor")
+
+    assert ran.code is Exit.FAILED
+    assert "FAIL reach" in ran.out
+    assert "check the URL" in ran.out
+
+
+def test_a_wrong_token_fails(cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    local = printed_json(spawn("store", "--port", "0", "--volatile", "--json"))
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", local["UPSTASH_REDIS_REST_URL"])
+    monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "wrong")
+
+    ran = cli("doctor", "--json")
+
+    assert (ran.code, verdicts(ran.json["findings"])["reach"]) == (Exit.FAILED, "FAIL")
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"KV_REST_API_URL": "http://127.0.0.1:2"}, "two databases are named"),
+        ({"TIDEGATE_VOLATILE": "1"}, "TIDEGATE_VOLATILE has no meaning"),
+        ({"TIDEGATE_SWEEP_SECONDS": "0"}, "no sweeps"),
+        ({}, "no API tokens"),
+        ({}, "no CRON_SECRET"),
+        (
+            {"CRON_SECRET": "0123456789abcdef", "TIDEGATE_API_TOKENS": "admin:0123456789abcdef"},
+            "CRON_SECRET is also an API token",
+        ),
+        ({"TIDEGATE_MAX_DURATION": "10"}, "note.keep may take 20 s; a function has 9"),
+    ],
+)
+def test_contradictions_are_warned_of(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], said: str
+) -> None:
+    upstash = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "x"}
+    for name, value in (upstash | env).items():
+        monkeypatch.setenv(name, value)
+
+    findings: Findings = cli("doctor", "--json").json["findings"]
+
+    warned = [finding for finding in findings if said in finding["said"]]
+    assert [(finding["verdict"], bool(finding["do"])) for finding in warned] in (
+        [("WARN", True)],
+        [("WARN", True)] * 2,
+    )
+
+
+def test_a_token_without_its_url_is_warned_of(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "x")
+
+    ran = cli("doctor", "--json")
+
+    assert ran.code is Exit.OK
+    assert "a store token without a URL" in [f["said"] for f in ran.json["findings"]]
+
+
+def test_tokens_are_what_the_settings_accept(cli: Cli) -> None:
+    lines = dict(line.split("=", 1) for line in cli("tokens").out.splitlines())
+
+    settings = Settings.from_env(lines)
+
+    assert sorted(settings.api_tokens.values()) == sorted(ROLES)
+    assert settings.cron_secret == lines["CRON_SECRET"]
+
+
+def test_tokens_differ_each_time_and_can_be_chosen(cli: Cli) -> None:
+    one, two = (cli("tokens", "--role", "viewer", "--json").json for _ in range(2))
+
+    assert list(one["api_tokens"]) == ["viewer"]
+    assert one["api_tokens"]["viewer"] != two["api_tokens"]["viewer"]
+    assert one["cron_secret"] != two["cron_secret"]
+
+
+def test_an_unknown_role_is_refused(cli: Cli) -> None:
+    ran = cli("tokens", "--role", "king")
+
+    assert (ran.code, "producer, viewer, operator, admin" in ran.err) == (Exit.USAGE, True)

@@ -1,0 +1,162 @@
+"""`tidegate enqueue`: one job or many, and nothing stored where a payload is not valid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.cli.exits import Exit
+from tests.cli.conftest import Cli
+
+NOTES = "\n".join(json.dumps({"text": f"note {n}"}) for n in range(1, 1203))
+
+
+def waiting(cli: Cli, queue: str = "work") -> int:
+    (row,) = cli("status", queue, "--json").json["queues"]
+    return int(row["waiting"])
+
+
+def test_one_job_is_stored_and_its_id_told(cli: Cli) -> None:
+    ran = cli("enqueue", "work", "note.keep", "--payload", '{"text": "hello"}')
+
+    job_id, state = ran.out.split()
+    assert (ran.code, state) == (Exit.OK, "waiting")
+    assert cli("jobs", "show", job_id, "--json").json["payload"] == {"text": "hello"}
+
+
+def test_options_reach_the_job(cli: Cli) -> None:
+    ran = cli(
+        *("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--delay", "60"),
+        *("--priority", "high", "--key", "user-1", "--job-id", "mine", "--json"),
+    )
+
+    assert ran.json["jobs"] == [{"id": "mine.work", "state": "delayed", "duplicate": False}]
+    job = cli("jobs", "show", "mine.work", "--json").json
+    assert (job["priority"], job["key"], job["state"]) == ("high", "user-1", "delayed")
+    assert job["why"] == "it is not due yet"
+
+
+def test_a_time_without_a_zone_is_utc(cli: Cli) -> None:
+    cli(
+        *("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "then"),
+        *("--run-at", "2099-01-02T03:04:05"),
+    )
+
+    assert cli("jobs", "show", "then.work", "--json").json["due"] == "2099-01-02 03:04:05 UTC"
+
+
+def test_dedup_lets_one_job_stand_for_both(cli: Cli) -> None:
+    one, two = (
+        cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--dedup", "daily", "--json")
+        for _ in range(2)
+    )
+
+    assert two.json["jobs"][0] == {**one.json["jobs"][0], "duplicate": True}
+    assert waiting(cli) == 1
+
+
+def test_lines_of_standard_input_become_jobs(cli: Cli) -> None:
+    ran = cli("enqueue", "work", "note.keep", "--payload", "-", stdin=NOTES)
+
+    assert (ran.code, ran.out) == (Exit.OK, "1,202 enqueued, 0 were there already\n")
+    assert waiting(cli) == 1202
+
+
+def test_a_file_sent_again_with_its_ids_changes_nothing(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "notes.ndjson"
+    file.write_text('{"text": "a"}\n\n{"text": "b"}\n')
+    for _ in range(2):
+        ran = cli("enqueue", "work", "note.keep", "-p", f"@{file}", "--job-id", "batch", "--json")
+
+    assert [job["id"] for job in ran.json["jobs"]] == ["batch-1.work", "batch-3.work"]
+    assert all(job["duplicate"] for job in ran.json["jobs"])
+    assert waiting(cli) == 2
+
+
+def test_a_file_may_hold_one_document_over_several_lines(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "note.json"
+    file.write_text('{\n  "text": "pretty"\n}\n')
+
+    ran = cli("enqueue", "work", "note.keep", "-p", f"@{file}", "--json")
+
+    assert len(ran.json["jobs"]) == 1
+
+
+def test_one_bad_line_keeps_all_from_being_sent(cli: Cli) -> None:
+    lines = '{"text": "good"}\n{"text": ""}\nnot json\n'
+
+    ran = cli("enqueue", "work", "note.keep", "-p", "-", "--json", stdin=lines)
+
+    assert ran.code is Exit.USAGE
+    assert [fault["line"] for fault in ran.json["invalid"]] == [2, 3]
+    assert "payload.text: String should have at least 1 character" in ran.err
+    assert "nothing was enqueued" in ran.err
+    assert waiting(cli) == 0
+
+
+def test_the_valid_lines_can_be_sent_alone(cli: Cli) -> None:
+    lines = '{"text": "good"}\n{"text": ""}\n'
+
+    ran = cli("enqueue", "work", "note.keep", "-p", "-", "--skip-invalid", "--json", stdin=lines)
+
+    assert ran.code is Exit.FAILED
+    assert (len(ran.json["jobs"]), len(ran.json["invalid"])) == (1, 1)
+    assert waiting(cli) == 1
+
+
+def test_a_flood_of_bad_lines_is_told_in_short(cli: Cli) -> None:
+    ran = cli("enqueue", "work", "note.keep", "-p", "-", stdin="x\n" * 100)
+
+    assert ran.err.count("\nline ") == 19
+    assert "and 80 more lines" in ran.err
+
+
+def test_a_payload_over_the_queues_limit_is_refused(cli: Cli) -> None:
+    payload = json.dumps({"text": "x" * 300})
+
+    ran = cli("enqueue", "slow", "note.keep", "-p", payload)
+
+    assert ran.code is Exit.USAGE
+    assert "queue 'slow' takes 200" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "sentence"),
+    [
+        (("nowhere", "note.keep"), Exit.NOT_FOUND, "no queue 'nowhere'; known: slow, work"),
+        (("work", "nothing"), Exit.NOT_FOUND, "has no job type 'nothing'; known: file.await"),
+        (("work", "note.keep", "-p", "@missing"), Exit.USAGE, "can't read 'missing'"),
+        (("work", "note.keep", "-p", '{"text":"x"}', "--priority", "urgent"), Exit.USAGE, "'high'"),
+        (("work", "note.keep", "-p", '{"text":"x"}', "--timeout", "0"), Exit.USAGE, "timeout"),
+        (("work", "note.keep", "-p", '{"text":"x"}', "--delay", "-1"), Exit.USAGE, "delay"),
+        (("work", "note.keep", "-p", '{"text":"x"}', "--job-id", "a b"), Exit.USAGE, "job_id"),
+        (("work", "note.keep", "-p", '{"text":"x"}', "--delay", "soon"), Exit.USAGE, "delay"),
+    ],
+)
+def test_what_can_not_be_meant_is_one_sentence(
+    cli: Cli, args: tuple[str, ...], code: Exit, sentence: str
+) -> None:
+    ran = cli("enqueue", *args)
+
+    assert ran.code is code
+    assert sentence in ran.err
+    assert "Traceback" not in ran.err
+    assert waiting(cli) == 0
+
+
+def test_one_dedup_name_for_many_lines_is_refused(cli: Cli) -> None:
+    ran = cli("enqueue", "work", "note.keep", "-p", "-", "--dedup", "d", stdin=NOTES)
+
+    assert ran.code is Exit.USAGE
+    assert "stand for all lines" in ran.err
+
+
+def test_a_file_that_is_no_text_is_refused(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "photo"
+    file.write_bytes(b"\xff\xfe\x00")
+
+    ran = cli("enqueue", "work", "note.keep", "-p", f"@{file}")
+
+    assert (ran.code, "not UTF-8" in ran.err) == (Exit.USAGE, True)

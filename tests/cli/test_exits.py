@@ -1,0 +1,89 @@
+"""Every expected error has its code and its sentence; a program can rely on both."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from shared import errors
+from shared.cli.exits import Exit, exit_of
+from tests.cli.conftest import ROOT, Cli
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.InvalidPayload("x"), Exit.USAGE),
+        (errors.InvalidOption("x", "delay"), Exit.USAGE),
+        (errors.PayloadTooLarge(), Exit.USAGE),
+        (errors.JobNotFound(), Exit.NOT_FOUND),
+        (errors.UnknownQueue(), Exit.NOT_FOUND),
+        (errors.UnknownType(), Exit.NOT_FOUND),
+        (errors.Unreachable(), Exit.STORE),
+        (errors.UnknownOutcome(), Exit.STORE),
+        (errors.Throttled(), Exit.STORE),
+        (errors.QuotaExceeded(), Exit.STORE),
+        (errors.Refused(), Exit.CONFIGURATION),
+        (errors.ConfigurationError(), Exit.CONFIGURATION),
+        (errors.ScriptError(), Exit.FAILED),
+    ],
+)
+def test_an_error_has_its_code(error: errors.TidegateError, code: Exit) -> None:
+    assert exit_of(error) is code
+
+
+def test_the_codes_are_what_is_documented() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+    for code in Exit:
+        assert f"| {code.value} |" in page
+
+
+def test_a_store_that_is_not_there_is_one_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "none")
+
+    ran = cli("status")
+
+    assert ran.code is Exit.STORE
+    assert ran.err.startswith("tidegate: can't reach the store at 127.0.0.1")
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("UPSTASH_REDIS_REST_URL", "https://x.invalid", "UPSTASH_REDIS_REST_TOKEN is not"),
+        ("TIDEGATE_PREFIX", "{x}", "TIDEGATE_PREFIX"),
+        ("TIDEGATE_APPS", "nowhere.at:all", "can't import 'nowhere.at'"),
+        ("TIDEGATE_BATCH", "many", "TIDEGATE_BATCH"),
+    ],
+)
+def test_a_setting_that_can_not_work_is_one_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    ran = cli("status")
+
+    assert ran.code is Exit.CONFIGURATION
+    assert sentence in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(environ: object) -> None:
+    command = f"{sys.executable} -m shared.cli status --json | head -c 1"
+
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{", "")

@@ -1,0 +1,75 @@
+"""Help is there at once, for every command; asserted by what gets loaded, not by time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from shared.cli import app
+from shared.cli.exits import Exit
+from tests.cli.conftest import ROOT, Cli
+
+COMMANDS = (
+    *("demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor"),
+    *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead purge"),
+    *("queues pause", "queues resume"),
+)
+HEAVY = {
+    *("rich", "httpx", "upstash_redis", "starlette", "uvicorn", "uvloop", "hiredis", "asyncio"),
+    *("fakeredis", "shared.store", "shared.embedded", "shared.web", "shared.drain", "functions"),
+}
+PROBE = """
+import json, sys
+sys.argv = ["tidegate", *{args!r}]
+from shared.cli import main
+try:
+    main()
+except SystemExit as end:
+    print(json.dumps([end.code, sorted(sys.modules)]))
+"""
+
+
+@pytest.mark.parametrize("args", [["--help"], ["enqueue", "--help"], ["dead", "redrive", "-h"]])
+def test_help_loads_neither_a_client_nor_a_server_nor_a_table_library(args: list[str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROBE.format(args=args)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    code, modules = json.loads(ran.stdout.splitlines()[-1])
+    assert code == 0
+    assert "Usage: tidegate" in ran.stdout
+    assert not HEAVY.intersection(modules)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_tells_what_it_does_and_knows_json(cli: Cli, command: str) -> None:
+    ran = cli(*command.split(), "--help")
+
+    assert ran.code is Exit.OK
+    assert "--json" in ran.out
+    assert len(ran.out.splitlines()[2].strip()) > 20
+
+
+def test_the_list_above_is_complete() -> None:
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    found = {command.name for command in app.registered_commands}
+    for name, group in groups.items():
+        assert group is not None
+        for command in group.registered_commands:
+            assert command.callback is not None
+            found.add(f"{name} {command.name or command.callback.__name__}")
+
+    assert found == set(COMMANDS)
+
+
+def test_an_unknown_command_is_a_matter_of_usage(cli: Cli) -> None:
+    ran = cli("explode")
+
+    assert (ran.code, "No such command" in ran.err) == (Exit.USAGE, True)
