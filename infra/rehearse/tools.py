@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from ..contents import ROOT
+from ..contents import LOCK, ROOT
 from ..package import uv
 from .checks import Failed, Skipped
 
@@ -35,13 +35,24 @@ def node_modules() -> Path:
     return _made("node", locks, install) / "node_modules"
 
 
+def plain_environment(interpreter: Path, version: str) -> Path:
+    """An environment with the runtime's lock and its byte code, as a checkout on a server has it;
+    returns its interpreter."""
+
+    def install(folder: Path) -> None:
+        python = _environment(folder, interpreter)
+        command = [str(uv()), "pip", "install", "--quiet", "--compile-bytecode", "--python"]
+        run_tool([*command, str(python), "--require-hashes", "--no-deps", "-r", str(LOCK)])
+
+    return _made(f"plain-{version}", [LOCK], install) / "env" / "bin" / "python"
+
+
 def python_tools(lock: str, interpreter: Path, version: str) -> Path:
     """An environment with what `requirements/<lock>.txt` names; returns its interpreter."""
     requirements = HERE / "requirements" / f"{lock}.txt"
 
     def install(folder: Path) -> None:
-        run_tool([str(uv()), "venv", "--quiet", "--python", str(interpreter), str(folder / "env")])
-        python = folder / "env" / "bin" / "python"
+        python = _environment(folder, interpreter)
         command = [str(uv()), "pip", "install", "--quiet", "--python", str(python)]
         run_tool([*command, "--require-hashes", "--no-deps", "-r", str(requirements)])
 
@@ -96,6 +107,11 @@ def bare_environment(**more: str) -> dict[str, str]:
     """PATH and HOME and what is said: nothing of this machine's settings reaches a function."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, **more}
+
+
+def _environment(folder: Path, interpreter: Path) -> Path:
+    run_tool([str(uv()), "venv", "--quiet", "--python", str(interpreter), str(folder / "env")])
+    return folder / "env" / "bin" / "python"
 
 
 def _made(name: str, locks: list[Path], install: Callable[[Path], None]) -> Path:

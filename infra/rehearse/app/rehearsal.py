@@ -42,6 +42,16 @@ async def long_step(payload: Step, job: JobContext) -> dict[str, Any]:
     return await _run(payload, job)
 
 
+class Nothing(BaseModel):
+    """No payload."""
+
+
+@work.job("reached")
+async def reached(_payload: Nothing) -> None:
+    """Say when it was claimed, on the clock that all processes of this machine share."""
+    print(f"REACHED {time.monotonic()}", flush=True)
+
+
 async def _run(payload: Step, job: JobContext) -> dict[str, Any]:
     beside = len(_running)
     _running.add(job.id)

@@ -1,0 +1,169 @@
+"""How long a fresh process takes to its first claim (drain) and its first enqueue (api), as a ratio
+to `python -c "import httpx, pydantic"` in the same run: `python -m infra.rehearse.coldstart`.
+
+Every round starts each kind of process once, in turn, so that a noisy machine is noisy for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..contents import FUNCTIONS, ROOT
+from ..package import Target, build
+from .checks import check
+from .lambdas import TOKEN, http_event, schedule_event, unzipped
+from .processes import Store, embedded_store
+from .tools import CACHE, HERE, bare_environment, plain_environment
+
+ROUNDS = 11
+BUDGETS = {"drain": 2.0, "api": 2.4}
+BASE = "import httpx, pydantic"
+APPS = "functions.apps:APPS,rehearsal:app"
+"""What a deployment serves, and the job that says when it was claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One kind of fresh process: how it is started, and what line of it ends the measurement."""
+
+    name: str
+    function: str
+    command: Sequence[str]
+    cwd: Path
+    env: Mapping[str, str]
+
+    def seconds(self) -> float:
+        """From before the fork to the instant that the process names, or to its end."""
+        began = time.monotonic()
+        done = subprocess.run(
+            self.command, cwd=self.cwd, env=self.env, capture_output=True, text=True, check=False
+        )
+        ended = time.monotonic()
+        check(done.returncode == 0, f"{self.name} ended with {done.returncode}:\n{done.stderr}")
+        if not self.function:
+            return ended - began
+        reached = [line for line in done.stdout.splitlines() if line.startswith("REACHED ")]
+        check(reached, f"{self.name} never got there:\n{done.stdout}\n{done.stderr}")
+        return float(reached[0].split()[1]) - began
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Median seconds by process, and as ratios to the base."""
+
+    medians: Mapping[str, float]
+
+    def ratio(self, name: str) -> float:
+        """How many times the base."""
+        return self.medians[name] / self.medians["base"]
+
+    def __str__(self) -> str:
+        base = f"base {self.medians['base'] * 1000:.0f} ms"
+        rest = [
+            f"{name} {self.ratio(name):.2f} x ({seconds * 1000:.0f} ms)"
+            for name, seconds in self.medians.items()
+            if name != "base"
+        ]
+        return ", ".join([base, *rest])
+
+
+def cold_starts() -> str:
+    """Measure; Failed when a function is over its budget, in the plain tree or as an artefact."""
+    measured = measure(ROUNDS)
+    for name in measured.medians:
+        if name != "base":
+            most = BUDGETS[name.split("-")[0]]
+            check(
+                measured.ratio(name) <= most,
+                f"{name} starts in {measured.ratio(name):.2f} x the base, over {most} x: "
+                f"`python -X importtime -c 'import functions.{name.split('-')[0]}'` ({measured})",
+            )
+    return f"{measured}; budgets: drain {BUDGETS['drain']} x, api {BUDGETS['api']} x"
+
+
+def measure(rounds: int) -> Measured:
+    """Medians of `rounds`, after one that only warms caches."""
+    with (
+        embedded_store(CACHE / "logs" / "coldstart" / "store.log") as store,
+        _starts(store) as all_,
+    ):
+        times: dict[str, list[float]] = {start.name: [] for start in all_}
+        for turn in range(rounds + 1):
+            for start in all_:
+                if start.function == "drain":
+                    _waiting_job(all_)
+                seconds = start.seconds()
+                if turn:
+                    times[start.name].append(seconds)
+        return Measured({name: statistics.median(taken) for name, taken in times.items()})
+
+
+@contextmanager
+def _starts(store: Store) -> Generator[list[Start], None, None]:
+    """The base, and each function as plain tree and as artefact, on one interpreter."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    plain = str(plain_environment(Path(sys.executable), version))
+    bare = str(Path(sys.base_prefix) / "bin" / f"python{version}")
+    env = bare_environment(
+        AWS_LAMBDA_FUNCTION_NAME="tidegate-coldstart",
+        TIDEGATE_APPS=APPS,
+        TIDEGATE_API_TOKENS=f"admin:{TOKEN}",
+        PYTHONHASHSEED="0",
+        **store.environment,
+    )
+    with tempfile.TemporaryDirectory(prefix="tidegate-coldstart-") as made:
+        folder = Path(made)
+        starts = [Start("base", "", [plain, "-c", BASE], folder, bare_environment())]
+        for name, function in FUNCTIONS.items():
+            artefact = build(function, Target.here(version), folder / "zips")
+            tree = unzipped(artefact.path, folder / name)
+            code = _CODE[name]
+            for kind, python, root in (("plain", plain, ROOT), ("artefact", bare, tree)):
+                path = {"PYTHONPATH": f"{root}:{HERE / 'app'}"}
+                command = [python, "-c", code]
+                starts.append(Start(f"{name}-{kind}", name, command, folder, {**env, **path}))
+        yield starts
+
+
+def _waiting_job(starts: Sequence[Start]) -> None:
+    """Something to claim, put there by a process that is not measured."""
+    next(start for start in starts if start.name == "api-plain").seconds()
+
+
+_CONTEXT = """
+class Context:
+    aws_request_id = "coldstart"
+    function_name = memory_limit_in_mb = invoked_function_arn = "coldstart"
+    def get_remaining_time_in_millis(self): return 20000
+"""
+_JOB = json.dumps({"type": "reached", "payload": {}})
+_CODE = {
+    # The job itself says when it was claimed.
+    "drain": f"{_CONTEXT}\nfrom functions.drain import handler\n"
+    f"handler({schedule_event()!r}, Context())",
+    "api": f"{_CONTEXT}\nimport time\nfrom functions.api import handler\n"
+    f"answer = handler({http_event('POST', '/api/v1/queues/rehearsal/jobs', _JOB)!r}, Context())\n"
+    "assert answer['statusCode'] == 202, answer\nprint('REACHED', time.monotonic())",
+}
+
+
+def main() -> int:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m infra.rehearse.coldstart", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    print(measure(parser.parse_args().rounds))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
