@@ -3,6 +3,8 @@ command runs, so that help is there at once."""
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from . import dead, demo, dev, doctor, drain, enqueue, jobs, queues, status, store, tokens
@@ -35,4 +37,5 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """The console script."""
+    sys.path.append("")  # TIDEGATE_APPS may name modules of the folder one stands in
     app(prog_name="tidegate")

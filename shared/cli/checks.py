@@ -100,7 +100,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
     try:
         yield await _which(settings)
     except (ConfigurationError, StoreError) as error:
-        yield Finding("store", "FAIL", str(error), "see .tidegate/server.log")
+        yield Finding("store", "FAIL", str(error), f"see {settings.data_dir}/server.log")
         return
     store = connect(settings)
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +15,8 @@ from .output import as_json, fields, flush, note
 from .store import about
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ..settings import Settings
     from .devtokens import Secrets
 
@@ -33,39 +38,53 @@ async def dev(
 
     With UPSTASH_REDIS_REST_URL set, that database is used and no store is started.
     """
-    from contextlib import AsyncExitStack
-
     from ..connect import load_registry
     from ..settings import Settings
-    from .cron import tick_until
     from .devtokens import Secrets
-    from .serving import api, environment, local_store, stop_signals
+    from .serving import stop_signals
 
     settings = Settings.from_env()
     load_registry(settings)  # what can't work is told before anything starts
     folder = data or settings.data_dir
     volatile = volatile or settings.volatile
     made = Secrets.fresh() if volatile else Secrets.kept(folder)
+    with stop_signals() as stop:
+        async with _served(settings, made, folder, volatile, port, store_port) as names:
+            _tell(names, json=json)
+            await _ticked(stop, every=None if no_ticks else every)
+            note("stopping: what runs is given back")
+    return Exit.OK
+
+
+@asynccontextmanager
+async def _served(
+    settings: Settings, made: Secrets, folder: Path, volatile: bool, port: int, store_port: int
+) -> AsyncIterator[dict[str, str]]:
+    """Store and API up during the block; yields what they are called and opened with."""
+    from .serving import api, environment, local_store
+
+    names = _own(settings, made)
     async with AsyncExitStack() as stack:
-        stop = stack.enter_context(stop_signals())
-        names = _own(settings, made)
         if settings.redis_url is None:
-            local = await stack.enter_async_context(
-                local_store(
-                    data_dir=folder, volatile=volatile, port=store_port, token=made.store_token
-                )
+            opening = local_store(
+                data_dir=folder, volatile=volatile, port=store_port, token=made.store_token
             )
+            local = await stack.enter_async_context(opening)
             names |= local.environment
             note(about(local.embedded))
         stack.enter_context(environment({**names, "TIDEGATE_DATA": str(folder)}))
         url = await stack.enter_async_context(api(port=port))
-        _tell({"url": url, **names}, json=json)
-        if no_ticks:
-            await stop.wait()
-        else:
-            await tick_until(stop, every=every)
-        note("stopping: what runs is given back")
-    return Exit.OK
+        yield {"url": url, **names}
+
+
+async def _ticked(stop: asyncio.Event, *, every: float | None) -> None:
+    """Until stopped, with ticks in between unless there shall be none."""
+    from .cron import tick_until
+
+    if every is None:
+        await stop.wait()
+    else:
+        await tick_until(stop, every=every)
 
 
 def _own(settings: Settings, made: Secrets) -> dict[str, str]:

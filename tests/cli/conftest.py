@@ -86,7 +86,7 @@ def cli(environ: Path) -> Cli:
 
 @pytest.fixture
 def spawn(environ: Path) -> Iterator[Spawn]:
-    """Start a command as a process of its own; killed at the end if it still runs."""
+    """Start a command as a process of its own; stopped at the end if it still runs."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*args: str) -> subprocess.Popen[str]:
@@ -103,8 +103,9 @@ def spawn(environ: Path) -> Iterator[Spawn]:
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        process.terminate()
+    for process in started:
+        process.communicate(timeout=DEADLINE)
 
 
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> Ran:

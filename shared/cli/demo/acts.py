@@ -61,7 +61,7 @@ async def _mend_outbox(stage: Stage, early: list[str]) -> None:
 
     async def all_failed() -> bool:
         shown[:] = [await stage.job(job_id) for job_id in early]
-        return all(job["attempts"] == 1 and job["state"] == "delayed" for job in shown)
+        return all(job["error"] is not None for job in shown)
 
     await stage.until(all_failed, "the first letters fail and wait for their second attempt")
     error = shown[0]["error"]
