@@ -14,7 +14,7 @@ import selectors
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from email.utils import formatdate
 from enum import Enum
 from typing import Any, TypeVar, TypeVarTuple, Unpack
@@ -128,6 +128,14 @@ class _Selector(selectors.DefaultSelector):
         return super().select(None)
 
 
+@contextmanager
+def standing_still() -> Iterator[None]:
+    """What is awaited inside is real and takes no virtual time."""
+    loop = asyncio.get_running_loop()
+    with loop.outside() if isinstance(loop, VirtualLoop) else nullcontext():
+        yield
+
+
 def run_virtually(main: Coroutine[Any, Any, T], clock: FakeClock) -> T:
     """Run `main` in virtual time: hours of retries and rate limits take moments, and the same ones
     each time."""
@@ -149,7 +157,7 @@ class Fate(Enum):
     GARBAGE = "executed; the reply is 200 and no JSON"
 
 
-FAULTS = tuple(fate for fate in Fate if fate is not Fate.DELIVERED)
+FAULTS: tuple[Fate, ...] = tuple(fate for fate in Fate if fate is not Fate.DELIVERED)
 
 
 class LossyTransport(httpx.AsyncBaseTransport):
@@ -162,12 +170,13 @@ class LossyTransport(httpx.AsyncBaseTransport):
         self._fates = iter(fates)
         self._echoes: deque[httpx.Request] = deque()
 
-    @classmethod
-    def seeded(
-        cls, inner: httpx.AsyncBaseTransport, seed: int, odds: Mapping[Fate, float]
-    ) -> LossyTransport:
-        """Fates drawn for ever with these odds; the rest is delivered. A seed gives one story."""
-        return cls(inner, _drawn(random.Random(seed), odds))  # noqa: S311 - a story, not a secret
+    @staticmethod
+    def drawn(seed: int, odds: Mapping[Fate, float]) -> Iterator[Fate]:
+        """Fates for ever with these odds; the rest is delivered. A seed gives one story."""
+        rng = random.Random(seed)  # noqa: S311 - a story, not a secret
+        fates, weights = [*odds, Fate.DELIVERED], [*odds.values(), 1.0 - sum(odds.values())]
+        while True:
+            yield rng.choices(fates, weights)[0]
 
     def script(self, *fates: Fate) -> None:
         """The fates of the next requests."""
@@ -198,13 +207,6 @@ class LossyTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def _drawn(rng: random.Random, odds: Mapping[Fate, float]) -> Iterator[Fate]:
-    fates = [*odds, Fate.DELIVERED]
-    weights = [*odds.values(), max(0.0, 1.0 - sum(odds.values()))]
-    while True:
-        yield rng.choices(fates, weights)[0]
-
-
 def _arrived(fate: Fate, request: httpx.Request, response: httpx.Response) -> httpx.Response:
     match fate:
         case Fate.LOST_AFTER:
@@ -227,11 +229,7 @@ class _StoreTransport(httpx.AsyncBaseTransport):
         self._clock = clock
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        loop = asyncio.get_running_loop()
-        if isinstance(loop, VirtualLoop):
-            with loop.outside():
-                response = await self._inner.handle_async_request(request)
-        else:
+        with standing_still():
             response = await self._inner.handle_async_request(request)
         if self._clock is not None:
             response.headers["date"] = formatdate(self._clock.epoch_ms() / 1000, usegmt=True)

@@ -16,9 +16,7 @@ Tell = Callable[[Callable[[World], Coroutine[Any, Any, T]]], T]
 
 
 @pytest.fixture
-def tell(
-    engine_kind: str, servers: Callable[[str], LocalRedis], clock: FakeClock
-) -> Tell[Any]:
+def tell(engine_kind: str, servers: Callable[[str], LocalRedis], clock: FakeClock) -> Tell[Any]:
     """Runs a story: a coroutine that is given a `World`."""
 
     def tell(story: Callable[[World], Coroutine[Any, Any, Any]]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from shared.embedded.engine import Engine, EngineError
 from shared.store import keys
 from shared.store.views import TOTALS
+from shared.testing import standing_still
 
 NEVER = "9007199254740991"
 NOISE = ("clock", "memo", "totals", "turns", "trimmed", "at")
@@ -25,7 +26,10 @@ class Probe:
 
     async def run(self, *args: str | bytes | int) -> Any:
         """A raw command; an error reply fails the test."""
-        reply = await self._engine.execute([a if isinstance(a, bytes) else str(a) for a in args])
+        with standing_still():
+            reply = await self._engine.execute(
+                [a if isinstance(a, bytes) else str(a) for a in args]
+            )
         assert not isinstance(reply, EngineError), reply
         return reply
 
@@ -57,7 +61,8 @@ class Probe:
 
     async def totals(self, queue: str = "q") -> dict[str, int]:
         """Outcomes ever counted, those that are not 0."""
-        counts = (await self.scalars(queue)).get("totals", "").split()
+        raw = await self.run("HGET", self.key(queue, "records"), ":totals")
+        counts = _text(raw or b"").split()
         return {name: int(n) for name, n in zip(TOTALS, counts, strict=False) if n != "0"}
 
     async def read(self, queue: str, part: str) -> Any:

@@ -43,6 +43,36 @@ class Latency(httpx.AsyncBaseTransport):
         return response
 
 
+Answer = tuple[int, dict[str, str]]
+
+
+class Answering(httpx.AsyncBaseTransport):
+    """Answers the first requests itself: (status, body), or None where they go through."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, answers: Iterable[Answer | None]) -> None:
+        self._inner, self._answers = inner, iter(answers)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = next(self._answers, None)
+        if answer is None:
+            return await self._inner.handle_async_request(request)
+        return httpx.Response(answer[0], json=answer[1])
+
+
+class Watching(httpx.AsyncBaseTransport):
+    """Notes after each request how many jobs of queue "q" the store has handed out."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, world: World) -> None:
+        self._inner, self._world = inner, world
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        claimed = (await self._world.probe.totals()).get("claimed", 0)
+        new = claimed - len(self._world.claims)
+        self._world.claims += [self._world.clock.epoch_ms()] * new
+        return response
+
+
 class World:
     """`store` is the producer's and the assertions' client; each function has one of its own."""
 
@@ -62,6 +92,8 @@ class World:
         """Ids in the order in which their handlers began."""
         self.starts: list[int] = []
         """Milliseconds at which they began."""
+        self.claims: list[int] = []
+        """Milliseconds at which the store took a token, or would have."""
         self.transports: list[LossyTransport] = []
         self._stores = [self.store]
 
@@ -73,8 +105,8 @@ class World:
         from tests.conftest import open_engine  # noqa: PLC0415 - conftest imports this room
 
         engine = open_engine(kind, servers)
-        await engine.execute(("FLUSHALL",))
         world = cls(engine, clock)
+        await world.probe.run("FLUSHALL")
         try:
             yield world
         finally:
@@ -100,15 +132,19 @@ class World:
         self.starts.append(self.clock.epoch_ms())
 
     def client(
-        self, fates: Iterable[Fate] = (), *, latency: float = 0.0, machine: Clock | None = None
+        self,
+        fates: Iterable[Fate] = (),
+        *,
+        latency: float = 0.0,
+        machine: Clock | None = None,
+        answers: Iterable[Answer | None] = (),
     ) -> Store:
-        """A store client of a function of its own; `transports[-1]` decides over its requests."""
+        """A store client of a function of its own; `transports[-1]` knows its requests' fates."""
 
         def wrap(inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-            self.transports.append(LossyTransport(inner, fates))
-            if latency:
-                return Latency(self.transports[-1], self.clock, latency)
-            return self.transports[-1]
+            lossy = LossyTransport(Answering(Watching(inner, self), answers), fates)
+            self.transports.append(lossy)
+            return Latency(lossy, self.clock, latency) if latency else lossy
 
         store = store_on(self.protocol, clock=self.clock, wrap=wrap, machine=machine)
         self._stores.append(store)

@@ -1,0 +1,152 @@
+"""Many functions drain one queue at once: each job once, and the limits hold over all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from shared import JobContext, RateLimit
+from shared.testing import FAULTS, Fate, LossyTransport
+from tests.faults.conftest import Tell
+from tests.support.world import Nothing, World
+
+
+def test_twenty_drains_over_a_thousand_jobs_claim_each_once(tell: Tell[None]) -> None:
+    async def story(world: World) -> None:
+        queue = world.queue(seconds=0.01)
+        ids = await world.enqueue(queue, 1000)
+        drains = [world.drain(world.client(latency=0.005), batch=10) for _ in range(20)]
+
+        reports = await asyncio.gather(*(drain.run([queue]) for drain in drains))
+
+        assert sorted(world.ran) == ids
+        assert sum(lane.claimed for report in reports for lane in report.queues) == 1000
+        assert sum(report.outcomes["done"] for report in reports) == 1000
+        assert sum(1 for report in reports if report.outcomes["done"]) > 10
+        assert (await world.probe.totals()) == {"claimed": 1000, "done": 1000}
+
+    tell(story)
+
+
+@pytest.mark.parametrize("lossy", [False, True])
+def test_a_flood_never_runs_more_at_once_than_the_queue_allows(
+    tell: Tell[None], lossy: bool
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q", concurrency=5)
+        active, most = 0, 0
+
+        @queue.job("t")
+        async def handle(payload: Nothing, job: JobContext) -> None:
+            nonlocal active, most
+            world.began(job)
+            active += 1
+            most = max(most, active)
+            await asyncio.sleep(0.02)
+            active -= 1
+
+        ids = await world.enqueue(queue, 500)
+        odds = dict.fromkeys(FAULTS, 0.02 if lossy else 0)
+        while len(world.ran) < 500:
+            seeds = range(len(world.transports), len(world.transports) + 8)
+            clients = [world.client(LossyTransport.drawn(s, odds), latency=0.01) for s in seeds]
+            await asyncio.gather(*(world.drain(client).run([queue]) for client in clients))
+
+        assert most == 5
+        assert sorted(world.ran) == ids
+
+    tell(story)
+
+
+def test_eight_drains_keep_a_rate_limit_and_use_it(tell: Tell[None]) -> None:
+    async def story(world: World) -> None:
+        queue = world.queue(limit=RateLimit(50, per=1, burst=10))
+        ids = await world.enqueue(queue, 1000)
+        began = world.clock.monotonic()
+        drains = [world.drain(world.client(latency=0.004)) for _ in range(8)]
+
+        reports = await asyncio.gather(*(drain.run([queue]) for drain in drains))
+
+        took = world.clock.monotonic() - began
+        print(f"1,000 jobs at 50/s: {took:.2f} s, {sum(r.commands for r in reports)} commands")
+        assert sorted(world.ran) == ids
+        assert within_limit(world.claims, rate=50, burst=10)
+        assert within_limit(world.starts, rate=50, burst=10, slack_ms=4)
+        assert 1000 / took >= 0.9 * 50
+
+    tell(story)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_rate_limit_holds_when_replies_are_lost_and_functions_die(
+    tell: Tell[None], seed: int
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.queue(limit=RateLimit(20, per=1, burst=5))
+        ids = await world.enqueue(queue, 60)
+        odds = dict.fromkeys(FAULTS, 0.05)
+        while len(await world.probe.ids("q", "completed")) < 60:
+            lossy = world.client(LossyTransport.drawn(seed + len(world.claims), odds))
+            dying = world.client([*[Fate.DELIVERED] * 4, *[Fate.LOST_AFTER] * 500])
+            drains = [world.drain(client, budget=8) for client in (lossy, dying)]
+            await asyncio.gather(*(drain.run([queue]) for drain in drains))
+            world.clock.advance(1)
+
+        assert set(world.ran) == set(ids)
+        assert within_limit(world.claims, rate=20, burst=5)
+
+    tell(story)
+
+
+def within_limit(instants: list[int], *, rate: int, burst: int, slack_ms: int = 0) -> bool:
+    """Does every window hold at most burst + rate x window? Milliseconds; `slack_ms` is by how much
+    a job may start later than its token was taken."""
+    return all(
+        (i - j + 1 - burst) * 1000 <= rate * (instants[i] - instants[j] + slack_ms)
+        for i in range(len(instants))
+        for j in range(i + 1)
+    )
+
+
+def test_two_queues_share_a_function_and_neither_starves(tell: Tell[None]) -> None:
+    async def story(world: World) -> None:
+        first = world.queue("first", seconds=0.1, priority="high")
+        second = world.queue("second", seconds=0.1, priority="low")
+        await world.enqueue(first, 400)
+        await world.enqueue(second, 400)
+
+        report = await world.drain(budget=5, batch=4).tick()
+
+        done = Counter({lane.queue: 0 for lane in report.queues})
+        for lane in report.queues:
+            done[lane.queue] += lane.outcomes["done"]
+        assert min(done.values()) > 20
+
+    tell(story)
+
+
+def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(tell: Tell[None]) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q")
+        runs: list[int] = []
+
+        @queue.job("t")
+        async def handle(payload: Nothing, job: JobContext) -> None:
+            runs.append(world.clock.epoch_ms())
+            if len(runs) < 3:
+                raise ValueError("not yet")
+
+        began = world.clock.epoch_ms()
+        await world.enqueue(queue, 1, delay=90)
+        commands = 0
+        for _ in range(10):
+            commands += (await world.drain(world.store, patience=0).tick()).commands
+            world.clock.advance(60)
+
+        assert [round((at - began) / 60_000) for at in runs] == [2, 3, 4]
+        assert await world.probe.ids("q", "completed") == ["j0000"]
+        print(f"ten ticks, one job of three attempts: {commands} commands")
+
+    tell(story)
