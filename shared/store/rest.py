@@ -10,6 +10,7 @@ right.
 
 from __future__ import annotations
 
+import calendar
 import random
 import time
 from binascii import a2b_base64
@@ -105,7 +106,7 @@ class Rest:
     def skew_ms(self) -> float:
         """The store's clock minus ours in milliseconds, as its last Date header told (whole
         seconds)."""
-        return self._layer.skew_ms
+        return self._layer.skew_ms()
 
     async def close(self) -> None:
         await self._redis.close()
@@ -127,7 +128,7 @@ class HttpLayer:
             trust_env=False,
         )
         self._sync_token = ""
-        self.skew_ms = 0.0
+        self._dated = ("", 0)
 
     async def execute(
         self,
@@ -188,10 +189,17 @@ class HttpLayer:
 
     def _learn(self, response: httpx.Response) -> None:
         self._sync_token = response.headers.get("upstash-sync-token", self._sync_token)
-        stamp = _http_date(response.headers.get("date"))
-        if stamp:
-            skew = stamp * 1000 - self._clock.epoch_ms()
-            self.skew_ms = 0.0 if -2000 < skew < 2000 else skew
+        self._dated = (response.headers.get("date", ""), self._clock.epoch_ms())
+
+    def skew_ms(self) -> float:
+        """From the last reply's Date header. Within two seconds it says nothing: it has no fractions."""
+        text, received = self._dated
+        try:
+            stamp = calendar.timegm(time.strptime(text, "%a, %d %b %Y %H:%M:%S GMT"))
+        except ValueError:
+            return 0.0
+        skew = stamp * 1000.0 - received
+        return 0.0 if -2000 < skew < 2000 else skew
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -273,15 +281,6 @@ def _decode(value: Any) -> Any:
 def _seconds(text: str | None) -> float | None:
     try:
         return max(0.0, float(text)) if text else None
-    except ValueError:
-        return None
-
-
-def _http_date(text: str | None) -> float | None:
-    if not text:
-        return None
-    try:
-        return time.mktime(time.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
     except ValueError:
         return None
 
