@@ -24,7 +24,10 @@ PARTS = (
     "inbox",  # LIST     raw records from foreign producers
 )
 
-WORK: tuple[str, ...] = ("high", "normal", "low", "suspects", "delayed", "active", "parked", "inbox")
+WORK: tuple[str, ...] = (
+    *("high", "normal", "low", "suspects"),
+    *("delayed", "active", "parked", "inbox"),
+)
 """The parts that exist only while a queue has work."""
 CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
 """Those whose work needs no instant to come."""

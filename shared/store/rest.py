@@ -192,7 +192,7 @@ class HttpLayer:
         self._dated = (response.headers.get("date", ""), self._clock.epoch_ms())
 
     def skew_ms(self) -> float:
-        """From the last reply's Date header. Within two seconds it says nothing: it has no fractions."""
+        """From the last reply's Date header, which has no fractions: within 2 s it says nothing."""
         text, received = self._dated
         try:
             stamp = calendar.timegm(time.strptime(text, "%a, %d %b %Y %H:%M:%S GMT"))

@@ -34,7 +34,8 @@ end
 if n == 1 and not guarded and not timed and items[1].band == "n" then
   local item = items[1]
   if call("HSETNX", RECORDS, item.id, fresh("n", item.key, "-", "-", item.body)) == 0 then
-    return { billed, "D", item.id, letter(fetch({ item.id })[1]) }
+    local state = letter(fetch({ item.id })[1]) -- before `billed` is read
+    return { billed, "D", item.id, state }
   end
   call("RPUSH", NORMAL, item.id)
   call_to_work(queue)

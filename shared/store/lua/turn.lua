@@ -106,7 +106,8 @@ if starts > 0 then
     if #ids < starts then why, wait = "empty", 0 end
   end
   claimed, more = lease_all(q, ids, solo and 1 or 0, claims)
-  if more then why = "" end
+  -- Too large for one reply, or all that was popped was lost: behind it more may wait.
+  if more or (claimed == 0 and #ids >= starts) then why, wait = "", 0 end
   if rate > 0 then q.bucket.level = q.bucket.level - claimed * q.bucket.per end
 end
 carry_out()
@@ -121,11 +122,12 @@ if q.leased == 0 then next_timer = math.min(q.due, q.recheck) end
 if why == "empty" and next_timer < NEVER then wait = math.max(1, next_timer - q.now) end
 if claimed == 0 and want > 0 then
   if why == "paused" or why == "full" then
-    reschedule(queue, q.leased > 0 and q.expiry or NEVER)
+    q.told = reschedule(queue, q.leased > 0 and q.expiry or NEVER)
+    if why == "full" then q.told = NEVER end -- jobs may wait, for whoever makes room
   elseif why == "limited" then
-    reschedule(queue, math.min(next_timer, q.now + wait))
+    q.told = reschedule(queue, math.min(next_timer, q.now + wait))
   elseif why == "empty" and q.suspects == 0 and not q.foreign then
-    reschedule(queue, next_timer)
+    q.told = reschedule(queue, next_timer)
   else -- there may be more behind what was popped in vain
     call_to_work(queue)
   end
@@ -133,8 +135,11 @@ elseif want == 0 then
   if anything_waits() then
     call_to_work(queue)
   else
-    reschedule(queue, next_timer)
+    q.told = reschedule(queue, next_timer)
   end
+elseif next_timer < q.told - SECOND then -- a retry, a shorter lease, or room in a queue that was full
+  call("ZADD", AGENDA, "LT", whole(why == "empty" and next_timer or NOW), queue)
+  q.told = next_timer
 end
 
 trim(q, tonumber(ARGV[11]), tonumber(ARGV[12]))

@@ -7,9 +7,10 @@
 --   mixed    1 if a band other than normal may hold jobs     foreign  1 if the inbox may hold more
 --   trimmed  when retention by age is next applied           turns    claims from all bands, for aging
 --   cancel   ids of active jobs that shall stop  memo     per live owner: last turn and its answer
+--   told     the latest instant a turn has put on the agenda (0: none; NEVER: work may wait before it)
 --   totals   outcomes ever counted, in the order of TOTALS
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "leased", "kept",
-  "suspects", "mixed", "foreign", "trimmed", "turns", "cancel", "memo", "totals" }
+  "suspects", "mixed", "foreign", "trimmed", "turns", "told", "cancel", "memo", "totals" }
 local TOTALS = { "claimed", "done", "retried", "dead", "released", "snoozed", "parked", "cancelled",
   "crashed", "lost" }
 
@@ -26,6 +27,7 @@ local function read_state(values)
     recheck = number_or(raw.recheck, NEVER), leased = number_or(raw.leased, 0),
     kept = number_or(raw.kept, 0), suspects = number_or(raw.suspects, 0), mixed = raw.mixed == "1",
     foreign = raw.foreign == "1", trimmed = number_or(raw.trimmed, 0), turns = number_or(raw.turns, 0),
+    told = number_or(raw.told, 0),
     cancel = {}, memo = raw.memo or "", totals = {}, closed = {},
   }
   for id in string.gmatch(raw.cancel or "", "%S+") do q.cancel[id] = true end
@@ -49,7 +51,7 @@ local function write_state(q)
     at = whole(q.bucket.at), per = whole(q.bucket.per), due = whole(q.due), expiry = whole(q.expiry),
     recheck = whole(q.recheck), leased = whole(q.leased), kept = whole(q.kept),
     suspects = whole(q.suspects), mixed = q.mixed and "1" or "0", foreign = q.foreign and "1" or "0",
-    trimmed = whole(q.trimmed), turns = whole(q.turns), cancel = table.concat(cancel, " "),
+    trimmed = whole(q.trimmed), turns = whole(q.turns), told = whole(q.told), cancel = table.concat(cancel, " "),
     memo = q.memo, totals = table.concat(totals, " "),
   }
   for _, name in ipairs(FIELDS) do

@@ -16,6 +16,7 @@ local function settle_one(q, id, job, lease, kind, delay, tail)
   if kind == "k" then
     save(id, job)
     place(ACTIVE, q.now + q.lease_ms, lease)
+    q.expiry = math.min(q.expiry, q.now + q.lease_ms) -- a slow request may bring an earlier end
     return
   end
   q.closed[#q.closed + 1] = lease
