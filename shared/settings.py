@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .errors import ConfigurationError
 from .job import NAME_GRAMMAR, is_name
+from .parameters import with_secrets
 
 ROLES = ("producer", "viewer", "operator", "admin")
 """What a token may do, each role all that the ones before it may."""
@@ -40,7 +41,7 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read and check the environment. Raises ConfigurationError with a sentence."""
-        env = os.environ if env is None else env
+        env = with_secrets(os.environ if env is None else env)
         url = env.get("UPSTASH_REDIS_REST_URL") or env.get("KV_REST_API_URL") or None
         token = env.get("UPSTASH_REDIS_REST_TOKEN") or env.get("KV_REST_API_TOKEN") or None
         prefix = env.get("TIDEGATE_PREFIX", "tidegate")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.contents import FUNCTIONS
+from infra.contents import FUNCTIONS, ROOT
 from infra.package import Artefact, Target, build, snapshot
 
 
@@ -31,3 +31,8 @@ def artefacts(
     return {
         name: build(function, here, folder, root=sources) for name, function in FUNCTIONS.items()
     }
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
