@@ -13,8 +13,9 @@ from starlette.routing import Route
 
 from .auth import Gate
 from .call import Call
+from .entry import Entry
 from .problems import problem_response
-from .routes import ALIASES, ROUTES, Entry
+from .routes import ALIASES, ROUTES
 from .site import Site
 
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from .answers import ProblemAnswer
+from .entry import Entry, Models
 from .problems import MEDIA_TYPE
-from .routes import Entry, Models
 
 _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"\{(\w+)\}")

@@ -3,10 +3,6 @@ the access rules and the OpenAPI document are all made of it; what is not in it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from . import cron, deadletters, enqueue, jobs, queues
@@ -26,24 +22,8 @@ from .answers import (
     respond,
 )
 from .asked import EnqueueMany, EnqueueOne, RedriveMany
-from .auth import Need
-from .call import Call, Handler
-
-Models = tuple[type[BaseModel], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One operation. Several models mean: one of them."""
-
-    method: str
-    path: str
-    need: Need
-    handler: Handler
-    answers: Mapping[int, Models]
-    takes: Models = ()
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+from .call import Call
+from .entry import Entry
 
 
 class Alive(Answer):
