@@ -3,6 +3,8 @@ the access rules and the OpenAPI document are all made of it; what is not in it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from . import cron, deadletters, enqueue, jobs, queues
