@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from shared.cli.checks import contradictions
 from shared.cli.exits import Exit
+from shared.queue import Registry
 from shared.settings import ROLES, Settings
+from tests.cli import sample
 from tests.cli.conftest import Cli, Spawn, printed_json
 
 Findings = list[dict[str, str]]
@@ -95,20 +98,26 @@ def test_a_wrong_token_fails(cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyP
         ({"TIDEGATE_MAX_DURATION": "10"}, "note.keep may take 20 s; a function has 9"),
     ],
 )
-def test_contradictions_are_warned_of(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], said: str
-) -> None:
+def test_contradictions_are_warned_of(env: dict[str, str], said: str) -> None:
     upstash = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "x"}
-    for name, value in (upstash | env).items():
-        monkeypatch.setenv(name, value)
+    all_of_it = upstash | env
 
-    findings: Findings = cli("doctor", "--json").json["findings"]
+    found = contradictions(Settings.from_env(all_of_it), Registry([sample.app]), all_of_it)
 
-    warned = [finding for finding in findings if said in finding["said"]]
-    assert [(finding["verdict"], bool(finding["do"])) for finding in warned] in (
-        [("WARN", True)],
-        [("WARN", True)] * 2,
-    )
+    warned = [finding for finding in found if said in finding.said]
+    assert warned
+    assert all(finding.verdict == "WARN" and finding.do for finding in warned)
+
+
+def test_settings_that_fit_each_other_are_not_warned_of() -> None:
+    env = {
+        "UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1",
+        "UPSTASH_REDIS_REST_TOKEN": "x",
+        "CRON_SECRET": "0123456789abcdef",
+        "TIDEGATE_API_TOKENS": "admin:fedcba9876543210",
+    }
+
+    assert not list(contradictions(Settings.from_env(env), Registry([sample.app]), env))
 
 
 def test_a_token_without_its_url_is_warned_of(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,16 +107,18 @@ async def _ended(stage: Stage, job_id: str) -> dict[str, Any]:
 
 async def _rest(stage: Stage, accepted: dict[str, int]) -> None:
     """Wait for the last row and the last letter; looks at the files, so it costs no request."""
-    rows, told = sum(accepted.values()), stage.elapsed()
+    rows, told, there = sum(accepted.values()), stage.elapsed(), 0
 
     async def all_there() -> bool:
-        nonlocal told
+        nonlocal told, there
         recorded = sum((await asyncio.to_thread(stage.recorded)).values())
         sent = len(stage.sent())
+        there = recorded + sent
         if stage.elapsed() - told >= 1:
             told = stage.elapsed()
             stage.tell(f"{recorded:,} of {rows:,} rows recorded, {sent} of {LETTERS} letters sent")
         return recorded >= rows and sent >= LETTERS
 
-    await stage.until(all_there, "every row is recorded and every letter sent")
+    what = "every row is recorded and every letter sent"
+    await stage.until(all_there, what, done=lambda: there)
     stage.tell(f"{rows:,} rows recorded, {LETTERS} letters sent")

@@ -11,8 +11,8 @@ from .acts import Played
 
 BURST, RATE = 100, 100 / 60
 """The letters' limit: 100 per 60 s."""
-LAG = 1.0
-"""Seconds between a letter's start, which is what the limit counts, and its file."""
+LAG = 3.0
+"""Seconds that may lie between a letter's start, which is what the limit counts, and its file."""
 LEFT = ("waiting", "delayed", "active", "parked", "dead")
 
 

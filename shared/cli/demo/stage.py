@@ -26,7 +26,8 @@ BUDGET = 20.0
 """Seconds each tick may take: what a function host would be configured to give."""
 PATIENCE = 0.7
 """Seconds a tick waits for a retry or a limit rather than leave it to the next tick."""
-LONGEST = 50.0
+STALLED = 30.0
+LONGEST_CALL = 60.0
 FOREIGN = ("TIDEGATE_", "UPSTASH_", "KV_REST_", "CRON_", "AWS_", "VERCEL", "RESEND_", "DATABASE_")
 """Variables that might lead to real databases, hosts or mail providers: gone while this runs."""
 
@@ -85,11 +86,19 @@ class Stage:
         shown: dict[str, Any] = await self.ask("GET", f"/api/v1/jobs/{job_id}")
         return shown
 
-    async def until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
-        """Look every quarter of a second until it holds. Raises DemoFailed if it takes too long."""
+    async def until(
+        self, holds: Callable[[], Awaitable[bool]], what: str, *, done: Callable[[], int] = int
+    ) -> None:
+        """Look every quarter of a second until it holds.
+
+        Raises DemoFailed after STALLED seconds in which `done` has not moved.
+        """
+        moved, before = self.elapsed(), done()
         while not await holds():
-            if self.elapsed() > LONGEST:
-                raise DemoFailed(f"not within {LONGEST:.0f} s: {what}")
+            if done() != before:
+                moved, before = self.elapsed(), done()
+            if self.elapsed() - moved > STALLED:
+                raise DemoFailed(f"nothing moved for {STALLED:.0f} s; this was expected: {what}")
             await asyncio.sleep(0.25)
 
     def recorded(self) -> dict[str, int]:
@@ -133,7 +142,10 @@ def packaged() -> list[str]:
 
 def _client(url: str, token: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=LONGEST, trust_env=False
+        base_url=url,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=LONGEST_CALL,
+        trust_env=False,
     )
 
 
