@@ -1,0 +1,166 @@
+"""serverless.yml, executed: packaged, linted, compared word for word, deployed to an AWS that moto
+plays, invoked and ticked on this machine."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from ..contents import FUNCTIONS, ROOT
+from ..package import Target, build
+from .checks import Failed, check, wait_for
+from .lambda_steps import LOGS
+from .processes import free_port, running
+from .template import STAGE, check_template
+from .tools import CACHE, HERE, bare_environment, node_modules, python_tools, run_tool
+
+REGION = "eu-central-1"
+TOLERATED = {"W3005"}
+"""cfn-lint's word for dependencies that osls writes twice."""
+SERVICE = CACHE / "service"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def sls_package() -> str:
+    """`sls package` without an account; cfn-lint; the template word for word."""
+    service()
+    osls("package", "--stage", STAGE)
+    path = SERVICE / ".serverless" / "cloudformation-template-update-stack.json"
+    template = json.loads(path.read_text("utf-8"))
+    check_template(template)
+    lint = python_tools("aws", Path(sys.executable), VERSION).with_name("cfn-lint")
+    ignored = [part for code in sorted(TOLERATED) for part in ("-i", code)]
+    run_tool([str(lint), "-t", str(path), "-r", REGION, *ignored])
+    osls("package", "--stage", STAGE, "--param", "reserve=no", "--package", "unreserved")
+    unreserved = SERVICE / "unreserved" / path.name
+    drain = json.loads(unreserved.read_text("utf-8"))["Resources"]["DrainLambdaFunction"]
+    check("ReservedConcurrentExecutions" not in drain["Properties"], "reserve=no still reserves")
+    return f"{len(template['Resources'])} resources as declared, cfn-lint content"
+
+
+def sls_deploy() -> str:
+    """`sls deploy` against moto; what moto holds then; `sls remove`."""
+    service()
+    with cloud() as endpoint:
+        osls("deploy", "--stage", STAGE, endpoint=endpoint)
+        told = _look_at(endpoint)
+        info = osls("info", "--stage", STAGE, endpoint=endpoint)
+        check(f"tidegate-{STAGE}-drain" in info, f"`sls info` says:\n{info}")
+        osls("remove", "--stage", STAGE, endpoint=endpoint)
+        left = _client("lambda", endpoint).list_functions()["Functions"]
+        check(left == [], f"`sls remove` left {left}")
+    return told
+
+
+def _look_at(endpoint: str) -> str:
+    """Failed unless moto holds both functions, exactly our zips, and what calls and limits them."""
+    functions = _client("lambda", endpoint)
+    for name in FUNCTIONS:
+        held = functions.get_function(FunctionName=f"tidegate-{STAGE}-{name}")["Configuration"]
+        zipped = (SERVICE / "build" / "lambda" / "x86_64" / f"{name}.zip").read_bytes()
+        ours = base64.b64encode(hashlib.sha256(zipped).digest()).decode("ascii")
+        check(held["CodeSha256"] == ours, f"{name}: the deployed code is not what was packaged")
+        check(held["Handler"] == f"functions.{name}.handler", f"{name} runs {held['Handler']}")
+    drain = f"tidegate-{STAGE}-drain"
+    reserved = functions.get_function_concurrency(FunctionName=drain)
+    check(reserved["ReservedConcurrentExecutions"] == 5, f"reserved is {reserved}")
+    policy = json.loads(functions.get_policy(FunctionName=drain)["Policy"])
+    callers = [statement["Principal"]["Service"] for statement in policy["Statement"]]
+    check(callers == ["events.amazonaws.com"], f"the drain may be called by {callers}")
+
+    events = _client("events", endpoint)
+    (rule,) = events.list_rules()["Rules"]
+    check(rule["ScheduleExpression"] == "rate(1 minute)", f"the schedule is {rule}")
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    check(target["Arn"].endswith(f":function:{drain}"), f"the schedule calls {target}")
+
+    groups = _client("logs", endpoint).describe_log_groups()["logGroups"]
+    kept = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+    expected = {f"/aws/lambda/tidegate-{STAGE}-{name}": 14 for name in FUNCTIONS}
+    check(kept == expected, f"logs are kept {kept}")
+    queues = _client("sqs", endpoint).list_queues()["QueueUrls"]
+    check(queues[0].endswith(f"/tidegate-{STAGE}-drain-failures"), f"queues: {queues}")
+    topics = _client("sns", endpoint).list_topics()["Topics"]
+    check(len(topics) == 1, f"topics: {topics}")
+    (role,) = _client("iam", endpoint).list_roles()["Roles"]
+    return (
+        f"2 functions hold our zips, {rule['ScheduleExpression']} calls {drain}, {role['RoleName']}"
+    )
+
+
+@contextmanager
+def cloud() -> Generator[str, None, None]:
+    """An empty AWS; its endpoint."""
+    python = python_tools("aws", Path(sys.executable), VERSION)
+    port, log = free_port(), LOGS / "sls-deploy" / "moto.log"
+    env = bare_environment(**_credentials())
+    command: list[str | Path] = [python, HERE / "cloud.py", str(port)]
+    with running(command, cwd=CACHE, env=env, log=log) as program:
+
+        def ready() -> bool:
+            if program.process.poll() is not None:
+                raise Failed(f"moto did not start:\n{program.said()}")
+            return "READY" in program.said()
+
+        wait_for(ready, within=60, what="moto")
+        yield f"http://127.0.0.1:{port}"
+
+
+@cache
+def service() -> Path:
+    """A copy of what `sls` reads, with fresh zips for the deployed runtime."""
+    shutil.rmtree(SERVICE, ignore_errors=True)
+    SERVICE.mkdir(parents=True)
+    shutil.copyfile(ROOT / "serverless.yml", SERVICE / "serverless.yml")
+    shutil.copytree(ROOT / "infra" / "aws", SERVICE / "infra" / "aws")
+    for function in FUNCTIONS.values():
+        build(function, Target(), SERVICE / "build" / "lambda" / "x86_64")
+    return SERVICE
+
+
+def osls(*arguments: str, endpoint: str = "", cwd: Path = SERVICE, **env: str) -> str:
+    """Run `sls`; what it wrote, without colours."""
+    if endpoint:
+        env["AWS_ENDPOINT_URL"] = endpoint
+    said = run_tool(
+        [str(node_modules() / ".bin" / "osls"), *arguments],
+        cwd=cwd,
+        env=bare_environment(**_credentials(), **env),
+    )
+    return re.sub(r"\x1b\[[0-9;]*m", "", said)
+
+
+def _credentials() -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "rehearsal",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SLS_TELEMETRY_DISABLED": "1",
+        "SLS_NOTIFICATIONS_MODE": "off",
+        "FORCE_COLOR": "0",
+    }
+
+
+def _client(name: str, endpoint: str) -> Any:
+    return boto3.client(
+        name,
+        region_name=REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id="rehearsal",
+        aws_secret_access_key="rehearsal",  # noqa: S106 - moto asks for any
+        config=Config(retries={"max_attempts": 1}),
+    )
