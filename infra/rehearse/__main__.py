@@ -9,8 +9,11 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .aws_steps import sls_deploy, sls_package
 from .checks import Failed, Skipped
+from .coldstart import cold_starts
 from .lambda_steps import lambda_journey, lambda_kill, lambda_sigterm
+from .local_steps import sls_invoke_local, sls_offline
 from .package_steps import packages
 
 STEPS: dict[str, Callable[[], str]] = {
@@ -18,6 +21,11 @@ STEPS: dict[str, Callable[[], str]] = {
     "lambda-journey": lambda_journey,
     "lambda-kill": lambda_kill,
     "lambda-sigterm": lambda_sigterm,
+    "sls-package": sls_package,
+    "sls-deploy": sls_deploy,
+    "sls-invoke-local": sls_invoke_local,
+    "sls-offline": sls_offline,
+    "cold-start": cold_starts,
 }
 
 
@@ -31,7 +39,7 @@ class Result:
     said: str
 
     def __str__(self) -> str:
-        return f"{self.verdict:<8}{self.name:<16}{self.seconds:6.1f} s  {self.said}"
+        return f"{self.verdict:<8}{self.name:<17}{self.seconds:6.1f} s  {self.said}"
 
 
 def run(name: str) -> Result:
