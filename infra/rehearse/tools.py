@@ -112,6 +112,13 @@ def bare_environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
+def tool_environment(**more: str) -> dict[str, str]:
+    """What installers here need (proxies, certificates, mirrors), without anything that deploys."""
+    ours = ("AWS_", "TIDEGATE_", "UPSTASH_", "KV_", "VERCEL_", "CRON_SECRET", "DATABASE_URL")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, **more}
+
+
 def _environment(folder: Path, interpreter: Path) -> Path:
     run_tool([str(uv()), "venv", "--quiet", "--python", str(interpreter), str(folder / "env")])
     return folder / "env" / "bin" / "python"

@@ -42,6 +42,13 @@ async def long_step(payload: Step, job: JobContext) -> dict[str, Any]:
     return await _run(payload, job)
 
 
+@long.job("blocking-step")
+def blocking_step(payload: Step) -> None:
+    """A plain function that blocks its thread."""
+    time.sleep(payload.seconds)
+    print(f"REHEARSAL ran {payload.name}", flush=True)
+
+
 class Nothing(BaseModel):
     """No payload."""
 
