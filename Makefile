@@ -11,10 +11,10 @@ RUFF    := $(BIN)/ruff
 SHELL   := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint fmt bench lock clean
+.PHONY: help setup demo dev test lint fmt bench rehearse lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv from the hashed lock; instant when nothing changed
 
@@ -30,7 +30,7 @@ test: $(READY) ## run the whole test suite in parallel; ARGS="-k word" narrows i
 lint: $(READY) ## check style, format, types and import contracts
 	$(RUFF) check .
 	$(RUFF) format --check .
-	$(BIN)/mypy shared functions tests
+	$(BIN)/mypy shared functions infra tests
 	$(BIN)/lint-imports
 
 fmt: $(READY) ## mend style and format where that is mechanical
@@ -39,6 +39,9 @@ fmt: $(READY) ## mend style and format where that is mechanical
 
 bench: $(READY) ## measure throughput, latency and cold start; prints figures
 	$(BIN)/pytest tests/bench -m bench -s $(ARGS)
+
+rehearse: $(READY) ## package and try both deployments without an account; ARGS=lambda-kill picks a step
+	$(BIN)/python -m infra.rehearse $(ARGS)
 
 UV      := .cache/lock/bin/uv
 COMPILE := $(UV) --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
