@@ -4,13 +4,13 @@ would otherwise be blamed on its neighbours (or theirs on it)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+
+from .waiting import unless
 
 
 class Alone:
-    """Many at once (`enter` … `leave`) or exactly one (`exclusive`); who waits to be alone goes
-    first."""
+    """Many at once (`enter` … `leave`) or exactly one (`take` … `release`); who waits to be alone
+    goes first."""
 
     def __init__(self) -> None:
         self._running = 0
@@ -19,11 +19,11 @@ class Alone:
 
     @property
     def taken(self) -> bool:
-        """Does somebody run alone, or wait to? Then `await wait_turn()` before `enter()`."""
+        """Is somebody alone, or waiting to be? Then `await wait_turn()` before `enter()`."""
         return self._taken
 
     async def wait_turn(self) -> None:
-        """Wait until nobody runs alone or wants to."""
+        """Wait until nobody is alone or wants to be."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._taken)
 
@@ -37,19 +37,55 @@ class Alone:
         if self._taken:
             await self._notify()
 
-    @asynccontextmanager
-    async def exclusive(self) -> AsyncIterator[None]:
-        """Wait until nothing runs, keep everything else waiting."""
+    def try_take(self) -> bool:
+        """Be alone at once, or say that something runs."""
+        if self._running or self._taken:
+            return False
+        self._taken = True
+        return True
+
+    async def take(self) -> None:
+        """Wait until nothing runs; from now on keep everything else waiting."""
         await self.wait_turn()
         self._taken = True
         try:
             async with self._changed:
                 await self._changed.wait_for(lambda: self._running == 0)
-            yield
-        finally:
-            self._taken = False
-            await self._notify()
+        except BaseException:
+            await self.release()
+            raise
+
+    async def release(self) -> None:
+        """End of `take`."""
+        self._taken = False
+        await self._notify()
 
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
+
+
+class Seat:
+    """One lane's right to be alone. A suspect is only asked for while it is held: a function that
+    crashed for another's sake would be blamed on the suspect that merely waited."""
+
+    def __init__(self, alone: Alone) -> None:
+        self._alone = alone
+        self._held = False
+
+    def taken(self) -> bool:
+        """Take it if nothing runs; is it held now?"""
+        self._held = self._held or self._alone.try_take()
+        return self._held
+
+    async def wait(self, interrupt: asyncio.Event) -> None:
+        """Take it when nothing runs any more, unless interrupted before."""
+        if not self._held:
+            interrupt.clear()
+            self._held = await unless(interrupt, self._alone.take())
+
+    async def leave(self) -> None:
+        """Give it back; harmless when it is not held."""
+        if self._held:
+            self._held = False
+            await self._alone.release()

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from .admission import Admission
-from .alone import Alone
+from .alone import Alone, Seat
 from .budget import Budget
 from .errors import StoreError
 from .execute import Stop, Work, execute, understand
@@ -22,7 +22,7 @@ from .queue import Queue
 from .report import LaneReport
 from .store import Store, TurnAsk, TurnReply
 from .store.turn import Settle
-from .waiting import sleep_unless, wait
+from .waiting import unless, wait
 
 log = logging.getLogger("tidegate.drain")
 
@@ -79,7 +79,7 @@ class Lane:
         self._running: dict[str, Running] = {}
         self._finished: list[Settle] = []
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
-        self._solo = False
+        self._solo, self._seat = False, Seat(crew.alone)
         self._closing = ""
         self._over = False
         self._bug: BaseException | None = None
@@ -112,6 +112,8 @@ class Lane:
             log.warning("drain_store_error", extra={"queue": self._queue.name, "error": str(error)})
             await self._end_running()
             self._running.clear()  # their leases bring the jobs back
+        finally:
+            await self._seat.leave()
         return self.report
 
     async def _round(self) -> bool:
@@ -134,23 +136,18 @@ class Lane:
 
     async def _held(self, reply: TurnReply) -> bool:
         """Nothing runs, nothing was claimed: wait for a near instant, or end with the reason."""
+        if reply.why == "suspect":
+            await self._seat.wait(self._wake)
         if reply.why in ("", "suspect"):
-            return True
+            return not self._over
         self.report.stop = reply.why
-        pause = max(reply.wait_ms / 1000, self._tokens_worth_a_turn(reply))
+        limit = self._queue.limit if reply.why == "limited" else None
+        pause = max(reply.wait_ms / 1000, min(LONGEST_PAUSE, limit.half_burst) if limit else 0.0)
         if reply.wait_ms == 0 or pause > self._crew.patience or not self._budget.allows(pause):
             return False
         self._wake.clear()
-        await sleep_unless(self._wake, self._budget.clock, pause)
+        await unless(self._wake, self._budget.clock.sleep(pause))
         return not self._over
-
-    def _tokens_worth_a_turn(self, reply: TurnReply) -> float:
-        """Seconds in which half a burst comes together: a turn for each single token would cost
-        as many commands as a turn for many."""
-        limit = self._queue.limit
-        if limit is None or reply.why != "limited":
-            return 0.0
-        return min(LONGEST_PAUSE, limit.burst * limit.per / limit.rate / 2)
 
     def _room(self) -> int:
         if self._closing or self._solo:
@@ -171,7 +168,7 @@ class Lane:
             want=want,
             lease_ms=round((left + LEASE_MARGIN) * 1000),
             settles=settles,
-            alone=not self._running,
+            alone=want > 0 and not self._running and self._seat.taken(),
             look=self._look,
             ask_sketches=sorted(self._queue.types) if self._seq == 1 else (),
             observed=self._admission.take_observed(),
@@ -181,6 +178,8 @@ class Lane:
         began = self._budget.clock.monotonic()
         reply = await self._store.turn(self._queue, ask, within=within)
         self._round_trip = self._budget.clock.monotonic() - began
+        if not self._solo and not any(claim.solo for claim in reply.claims):
+            await self._seat.leave()
         self._admission.learn(reply.sketches)
         self._note(reply, settles)
         return reply
@@ -210,7 +209,7 @@ class Lane:
                 continue
             running = Running(work, Stop())
             self._running[claim.lease] = running
-            self._solo = self._solo or claim.solo
+            self._solo = claim.solo
             running.stop.task = asyncio.create_task(self._run(running))
             running.stop.task.add_done_callback(self._check)
 
@@ -218,9 +217,9 @@ class Lane:
         claim = running.work.claim
         try:
             if claim.solo:
-                async with self._crew.alone.exclusive():
-                    outcome = await self._timed(running)
+                outcome = await self._timed(running)
                 self._solo = False
+                await self._seat.leave()
             else:
                 if self._crew.alone.taken:
                     await self._crew.alone.wait_turn()

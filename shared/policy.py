@@ -116,6 +116,12 @@ class RateLimit:
         )
 
     @property
+    def half_burst(self) -> float:
+        """Seconds in which half a burst comes together: a turn for each single token would cost as
+        many commands as a turn for many."""
+        return self.burst * self.per / self.rate / 2
+
+    @property
     def per_ms(self) -> int:
         return round(self.per * 1000)
 

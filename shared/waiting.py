@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
-
-from .clock import Clock
+from typing import Any
 
 
 async def wait(event: asyncio.Event, seconds: float) -> None:
@@ -15,10 +15,12 @@ async def wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-async def sleep_unless(event: asyncio.Event, clock: Clock, seconds: float) -> None:
-    """Sleep on the injected clock, unless the event is set before."""
-    sleeping = asyncio.ensure_future(clock.sleep(seconds))
+async def unless(event: asyncio.Event, awaited: Coroutine[Any, Any, None]) -> bool:
+    """Await something unless the event is set before; was it done?"""
+    doing = asyncio.ensure_future(awaited)
     waking = asyncio.ensure_future(event.wait())
-    await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-    sleeping.cancel()
+    await asyncio.wait({doing, waking}, return_when=asyncio.FIRST_COMPLETED)
+    done = doing.done()
+    doing.cancel()
     waking.cancel()
+    return done
