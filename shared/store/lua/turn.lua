@@ -33,10 +33,10 @@ for i = 1, tonumber(ARGV[15]) do
   at = at + 3
 end
 for i = 1, tonumber(ARGV[16]) do
-  local id, fence = string.match(ARGV[at], "^(%S+) (%d+) ")
+  local id, fence, owner, seq = string.match(ARGV[at], "^(%S+) (%d+) (%S+) (%d+) %d$")
   if not id then return redis.error_reply("TIDEGATE a settle without a lease") end
-  settles[i] = { id = id, fence = tonumber(fence), lease = ARGV[at], kind = ARGV[at + 1],
-    delay = tonumber(ARGV[at + 2]), tail = ARGV[at + 3] }
+  settles[i] = { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = ARGV[at],
+    kind = ARGV[at + 1], delay = tonumber(ARGV[at + 2]), tail = ARGV[at + 3] }
   fields[#fields + 1] = id
   at = at + 4
 end
@@ -66,7 +66,7 @@ end
 
 local raws = {}
 for i = 1, #settles do raws[i] = values[#FIELDS + #types + i] end
-local verdicts = settle(q, settles, raws, last and last.expiry > q.now)
+local verdicts = settle(q, settles, raws, last)
 carry_out() -- before recovery looks: a lease that was just prolonged has not expired
 for i, kind in ipairs(types) do
   if kind.observed ~= "" then note(kind.field, merge(values[#FIELDS + i], kind.observed)) end
@@ -104,7 +104,6 @@ if starts > 0 then
   else
     ids = pop(q, starts)
     if #ids < starts then why, wait = "empty", 0 end
-    if #ids == 0 and q.suspects > 0 then why = "suspect" end -- for a function that runs nothing else
   end
   claimed, more = lease_all(q, ids, solo and 1 or 0, claims)
   -- Too large for one reply, or all that was popped was lost: behind it more may wait.
@@ -144,7 +143,7 @@ elseif next_timer < q.told - SECOND then -- a retry, a shorter lease, or room in
 end
 
 trim(q, tonumber(ARGV[11]), tonumber(ARGV[12]))
-remember(q, others, verdicts)
+remember(q, last, others, verdicts)
 write_state(q)
 store_records()
 return answer(why, wait, verdicts)

@@ -1,20 +1,27 @@
 -- memo: the last turn of every live owner and its answer, so that a repeated request is answered
--- again instead of carried out again. One entry an owner, gone when its leases are.
+-- again instead of carried out again. One entry an owner, gone when its leases are:
+-- "owner seq expiry since sure verdicts;". What the turns since `since` leased is open until `sure`,
+-- if no settle closed it; before `since` the store has lost turns of this owner (a failover).
 local function recall(q, owner)
   local kept, mine = {}, nil
-  for name, seq, expiry, verdicts in string.gmatch(q.memo, "(%S+) (%d+) (%d+) (%S+);") do
+  for entry in string.gmatch(q.memo, "[^;]+;") do
+    local name, seq, expiry, since, sure, verdicts =
+      string.match(entry, "^(%S+) (%d+) (%d+) (%d+) (%d+) (%S+);$")
     if name == owner then
-      mine = { seq = tonumber(seq), expiry = tonumber(expiry), verdicts = verdicts }
-    elseif tonumber(expiry) > q.now then
-      kept[#kept + 1] = string.format("%s %s %s %s;", name, seq, expiry, verdicts)
+      mine = { seq = tonumber(seq), since = tonumber(since), sure = tonumber(sure), verdicts = verdicts }
+    elseif name and tonumber(expiry) > q.now then
+      kept[#kept + 1] = entry
     end
   end
   return mine, table.concat(kept)
 end
 
-local function remember(q, others, verdicts)
+local function remember(q, last, others, verdicts)
+  local expiry = q.now + q.lease_ms
+  local since, sure = q.seq, expiry
+  if last and last.seq == q.seq - 1 then since, sure = last.since, math.min(last.sure, expiry) end
   local answer = string.find(verdicts, "0", 1, true) and verdicts or "-"
-  q.memo = others .. string.format("%s %d %s %s;", q.owner, q.seq, whole(q.now + q.lease_ms), answer)
+  q.memo = others .. string.format("%s %d %s %d %s %s;", q.owner, q.seq, whole(expiry), since, whole(sure), answer)
 end
 
 -- What this owner's turn `seq` claimed, read back from the leases themselves.

@@ -56,19 +56,30 @@ local function settle_one(q, id, job, lease, kind, delay, tail)
   save(id, job)
 end
 
--- Settle every item; answers one character each: 1 applied, 0 refused (the lease was not ours any
--- more). `known`: this owner's leases are still running. Of anybody else the lease itself must be
--- there: its job may have been deleted and made anew, with the fences beginning anew.
-local function settle(q, items, raws, known)
-  local verdicts, held = {}, {}
-  if not known and #items > 0 then
-    local leases = {}
-    for i, item in ipairs(items) do leases[i] = item.lease end
-    held = scores(ACTIVE, leases)
+-- Which leases are open? Those of this owner's unbroken turns, without asking. Of any other the lease
+-- itself must be there: its job may have been deleted and made anew, with the fences beginning anew,
+-- or the store may have lost the claim and given the job to somebody else under the same fence.
+local function open_leases(q, items, last)
+  local unbroken = last and last.seq == q.seq - 1 and q.now < last.sure
+  local open, doubted, places = {}, {}, {}
+  for i, item in ipairs(items) do
+    if unbroken and item.owner == q.owner and item.seq >= last.since then
+      open[i] = true
+    else
+      doubted[#doubted + 1], places[#places + 1] = item.lease, i
+    end
   end
+  for i, score in ipairs(scores(ACTIVE, doubted)) do open[places[i]] = score end
+  return open
+end
+
+-- Settle every item; answers one character each: 1 applied, 0 refused (the lease was not ours any
+-- more). `last`: what is remembered of this owner's turn before.
+local function settle(q, items, raws, last)
+  local verdicts, open = {}, open_leases(q, items, last)
   for i, item in ipairs(items) do
     local job = decode(raws[i])
-    if job and job.state == "w" and job.fence == item.fence - 1 and (known or held[i]) then
+    if job and job.state == "w" and job.fence == item.fence - 1 and open[i] then
       settle_one(q, item.id, job, item.lease, item.kind, item.delay, item.tail)
       verdicts[i] = "1"
     else
