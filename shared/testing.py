@@ -289,15 +289,9 @@ async def run_job(
     answer = (await store.enqueue(queue, [job_type.job(payload, **options)]))[0]
     job_id = answer.id.partition(".")[0]
     for _ in range(MOST_DRAINS):
-        await drain_queue(store, job_type, clock=clock)
+        await Drain(store, Registry([]), Budget.of(WINDOW, clock=clock)).run([queue])
         view = await store.inspect(queue, job_id)
         if view.state not in ("waiting", "delayed") or view.paused:
-            return view
+            break
         clock.advance(max(1, view.at_ms - view.now_ms) / 1000)
     return view
-
-
-async def drain_queue(store: Store, job_type: JobType[Any], *, clock: Clock) -> None:
-    """One drain of the queue of `job_type`."""
-    budget = Budget.of(WINDOW, clock=clock)
-    await Drain(store, Registry([]), budget).run([job_type.queue])

@@ -1,0 +1,168 @@
+"""What Upstash would bill, asserted exactly: the client's meter, the server's and the bar."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from shared import App, Queue, RateLimit
+from shared.budget import Budget
+from shared.drain import Drain
+from shared.embedded.protocol import UpstashProtocol
+from shared.job import Guard
+from shared.queue import Registry
+from shared.store import Store
+from shared.testing import FakeClock
+from tests.support.turns import Owner, jobs, numbered, settle
+from tests.support.world import Nothing
+
+Declare = Callable[..., Queue]
+
+
+@pytest.fixture
+async def cost(
+    store: Store, protocol: UpstashProtocol, declare: Declare
+) -> AsyncIterator[Callable[[], tuple[int, int]]]:
+    """(commands, requests) since it was last asked, with every script known to the store. At its
+    end both meters must have counted the same."""
+    warm = declare("warm")
+    await store.enqueue(warm, jobs("x"))
+    await store.enqueue(warm, jobs("y", delay_ms=1))
+    await Owner(store, warm).turn()
+    await store.cancel(warm, "y")
+    last = [store.meter.snapshot()]
+
+    def ask() -> tuple[int, int]:
+        used = store.meter.since(last[0])
+        last[0] = store.meter.snapshot()
+        return used.commands, used.requests
+
+    yield ask
+    assert store.meter.commands == protocol.meter.commands
+    assert store.meter.requests == protocol.meter.requests
+
+
+Cost = Callable[[], tuple[int, int]]
+
+
+async def test_one_plain_job_costs_four_commands_and_one_request(
+    store: Store, declare: Declare, cost: Cost
+) -> None:
+    await store.enqueue(declare(), jobs("a"))
+    assert cost() == (4, 1)
+
+
+@pytest.mark.parametrize("n", [2, 20, 100, 500])
+async def test_a_bulk_enqueue_costs_the_same_for_any_number(
+    store: Store, declare: Declare, cost: Cost, n: int
+) -> None:
+    await store.enqueue(declare(), numbered(n))
+    assert cost() == (5, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "commands"),
+    [
+        ({"delay_ms": 1000}, 6),
+        ({"priority": "high"}, 5),
+        ({"dedup": Guard("dedup:x")}, 9),
+        ({"idempotency": Guard("idem:x", 1000, "f")}, 9),
+    ],
+)
+async def test_options_have_their_price(
+    store: Store, declare: Declare, cost: Cost, options: dict[str, object], commands: int
+) -> None:
+    await store.enqueue(declare(), jobs("a", **options))
+    assert cost() == (commands, 1)
+
+
+@pytest.mark.parametrize(("batch", "bar"), [(20, 2.0), (100, 0.5)])
+async def test_a_batch_with_its_limiter_stays_below_the_bar_from_enqueue_to_settle(
+    store: Store, declare: Declare, cost: Cost, batch: int, bar: float
+) -> None:
+    queue = declare(limit=RateLimit(100_000, burst=100_000))
+    owner, rounds = Owner(store, queue), 20
+    await store.enqueue(queue, numbered(1, "first"))
+    held = await owner.claim(batch)
+    cost()
+    for i in range(rounds):
+        await store.enqueue(queue, numbered(batch, f"r{i}-"))
+        held = (await owner.turn(batch, [settle(claim) for claim in held])).claims
+        assert len(held) == batch
+    commands, requests = cost()
+
+    print(f"batch {batch}: {commands / rounds / batch:.3f} commands a job all-in")
+    assert commands / (rounds * batch) <= bar
+    assert requests == 2 * rounds  # one to enqueue, one to settle and claim
+
+
+async def test_a_turn_in_steady_state_costs_the_same_for_any_batch(
+    store: Store, declare: Declare, cost: Cost
+) -> None:
+    queue = declare(limit=RateLimit(100_000, burst=100_000))
+    await store.enqueue(queue, numbered(400))
+    owner, prices = Owner(store, queue), []
+    held = await owner.claim(1)
+    for batch in (1, 10, 100, 200):
+        cost()
+        held = (await owner.turn(batch, [settle(claim) for claim in held])).claims
+        prices.append(cost())
+
+    assert len(set(prices)) == 1
+    print(f"one turn that settles and claims: {prices[0][0]} commands")
+
+
+async def test_a_drain_makes_one_request_a_batch(
+    store: Store, declare: Declare, cost: Cost, clock: FakeClock
+) -> None:
+    queue = declare()
+
+    @queue.job("t")
+    async def handle(payload: Nothing) -> None:
+        return None
+
+    jobs_of = [handle.job(Nothing(), job_id=f"j{i}") for i in range(400)]
+    await store.enqueue(queue, jobs_of)
+    cost()
+
+    report = await Drain(store, Registry([]), Budget.of(60, clock=clock), batch=20).run([queue])
+
+    commands, requests = cost()
+    assert report.outcomes["done"] == 400
+    assert (report.commands, report.requests) == (commands, requests)
+    assert requests <= 400 / 20 + 4  # the lanes' first and last turns
+    print(f"400 jobs in batches of 20: {requests} requests, {commands / 400:.3f} commands a job")
+
+
+@pytest.mark.parametrize("cold", [True, False])
+async def test_a_lone_job_costs_twenty_commands_from_enqueue_to_completed(
+    store: Store, cost: Cost, clock: FakeClock, cold: bool
+) -> None:
+    app = App("lone")
+    queue = app.queue("q", limit=RateLimit(10), concurrency=3)
+
+    @queue.job("t")
+    async def handle(payload: Nothing) -> None:
+        return None
+
+    registry = Registry([app])
+    if not cold:
+        await Drain(store, registry, Budget.of(60, clock=clock)).tick()
+    cost()
+    await store.enqueue(queue, [handle.job(Nothing(), job_id="a")])
+    await Drain(store, registry, Budget.of(60, clock=clock)).tick()
+
+    commands, requests = cost()
+    assert (await store.inspect(queue, "a")).state == "completed"
+    what = "first tick of a process" if cold else "warm"
+    print(f"lone job ({what}): {commands} commands, {requests} requests")
+    assert commands == (22 if cold else 20)
+
+
+async def test_looking_without_finding_is_cheap(store: Store, declare: Declare, cost: Cost) -> None:
+    await Owner(store, declare()).turn()
+    idle = cost()
+
+    assert idle[0] <= 7
+    assert idle[1] == 1
