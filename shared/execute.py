@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from .budget import Budget
-from .errors import ConfigurationError, InvalidPayload
+from .errors import ConfigurationError, InvalidPayload, Signal
 from .job import Claim, JobContext, Outcome
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .policy import Retry
@@ -44,6 +44,7 @@ class Stop:
     """Why a running job is being cancelled: "" (it is not), "deadline", "cancel" or "timeout"."""
 
     reason: str = ""
+    allowed: float = 0.0
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
 
@@ -79,7 +80,7 @@ async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> 
     if work.job_type is None:
         detail = {"parked": f"no handler for type {work.name!r} on queue {work.claim.queue!r}"}
         return Outcome("park", UNKNOWN_TYPE_RECHECK, detail)
-    allowed = min(work.timeout, budget.for_handlers())
+    allowed = stop.allowed = min(work.timeout, budget.for_handlers())
     if work.job_type.takes_context:
         stop.context = JobContext(work.claim, work.name, budget_left=_countdown(budget, allowed))
     stop.task = stop.task or asyncio.current_task()
@@ -90,18 +91,18 @@ async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> 
         result = await _call(work.job_type, payload, stop.context, threads)
         return Outcome("done", detail=_result(result))
     except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
-        if not isinstance(error, asyncio.CancelledError) or not stop.reason:
-            return outcome_of(error, attempt=work.claim.attempts + 1, retry=work.retry)
-        return _stopped(work, stop.reason, allowed)
+        if stop.reason and not isinstance(error, Signal):  # it fails because we cancelled it
+            return stopped(work, stop)
+        return outcome_of(error, attempt=work.claim.attempts + 1, retry=work.retry)
     finally:
         timer.cancel()
 
 
-def _stopped(work: Work, reason: str, allowed: float) -> Outcome:
-    """The outcome of a job that we cancelled ourselves."""
-    if reason == "cancel":
+def stopped(work: Work, stop: Stop) -> Outcome:
+    """The outcome of a job that we cancelled ourselves, whether it obeyed or not."""
+    if stop.reason == "cancel":
         return Outcome("cancelled")
-    if reason == "deadline" or allowed < work.timeout:
+    if stop.reason != "timeout" or stop.allowed < work.timeout:
         return Outcome("release")
     error = TimeoutError(f"not done after {work.timeout:g} s")
     return outcome_of(error, attempt=work.claim.attempts + 1, retry=work.retry)

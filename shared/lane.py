@@ -16,12 +16,12 @@ from .admission import Admission
 from .alone import Alone, Seat
 from .budget import Budget
 from .errors import StoreError
-from .execute import Stop, Work, execute, understand
+from .execute import Stop, Work, execute, stopped, understand
 from .job import Claim, Outcome, tail_of
 from .queue import Queue
 from .report import LaneReport
 from .store import Store, TurnAsk, TurnReply
-from .store.turn import Settle
+from .store.turn import Settle, that_fit
 from .waiting import unless, wait
 
 log = logging.getLogger("tidegate.drain")
@@ -158,7 +158,9 @@ class Lane:
         return self._capacity - len(self._running)
 
     async def _turn(self, want: int) -> TurnReply:
-        settles, self._finished = [*self._finished, *self._progressed()], []
+        fit = that_fit(self._finished)
+        settles = [*self._finished[:fit], *self._progressed()]
+        self._finished = self._finished[fit:]
         self._seq += 1
         self.report.turns += 1
         left = self._budget.left()
@@ -285,7 +287,7 @@ class Lane:
             self.report.stop = self._closing
         await self._end_running()
         for running in list(self._running.values()):  # these would not be cancelled
-            self._settle(running.work.claim, Outcome("release"))
+            self._settle(running.work.claim, stopped(running.work, running.stop))
         self._running.clear()
         while self._finished:
             await self._turn(0)

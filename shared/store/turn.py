@@ -22,6 +22,8 @@ LETTERS: Mapping[Kind, str] = {
 }
 MOST_BYTES = 4 * 2**20
 """Claimed per turn, so that a reply stays well below the store's limit."""
+MOST_TAILS = 2 * 2**20
+"""Characters of results and errors settled per turn: their quotes are escaped once more."""
 CLAIM_WIDTH = 6
 
 
@@ -33,6 +35,16 @@ class Settle:
     kind: Kind
     delay_ms: int = 0
     tail: str = ""
+
+
+def that_fit(settles: Sequence[Settle]) -> int:
+    """How many of these, from the first, fit into one request."""
+    size = 0
+    for n, settle in enumerate(settles):
+        size += len(settle.tail)
+        if n and size > MOST_TAILS:
+            return n
+    return len(settles)
 
 
 @dataclass(frozen=True, slots=True)
