@@ -68,7 +68,7 @@ async def hold(process: Process, jobs: int) -> list[str]:
 async def functions(protocol: UpstashProtocol) -> AsyncIterator[Functions]:
     web = server(protocol, port=0)
     serving = asyncio.create_task(web.serve())
-    while not web.started:
+    while not web.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0)
     started = Functions(web.servers[0].sockets[0].getsockname()[1])
     yield started
