@@ -13,4 +13,5 @@ local function take_in(q)
     push(NORMAL, id)
   end
   q.foreign = #raws == INTAKE
+  if #raws > 0 then q.told = NEVER end -- who pushed them has not called anybody to work
 end
