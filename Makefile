@@ -43,6 +43,19 @@ bench: $(READY) ## measure throughput, latency and cold start; prints figures
 rehearse: $(READY) ## package and try both deployments without an account; ARGS=lambda-kill picks a step
 	$(BIN)/python -m infra.rehearse $(ARGS)
 
+SEED    ?= 1
+STEPS   ?= 1000000
+RUNS    ?= 1000
+
+simulate: $(READY) ## hunt for lost jobs from a seed on: SEED=1 STEPS=1000000
+	$(BIN)/python -m tests.simulation $(SEED) $(STEPS)
+
+planted: $(READY) ## plant every bug and every mutation of the scripts; print what killed each
+	$(BIN)/python -m tests.planted $(ARGS)
+
+crash: $(READY) ## kill real drains and servers under load: SEED=1 RUNS=1000
+	$(BIN)/python -m tests.crash $(SEED) $(RUNS)
+
 UV      := .cache/lock/bin/uv
 COMPILE := $(UV) --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock"

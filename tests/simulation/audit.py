@@ -1,0 +1,170 @@
+"""The auditor: after every call the census must be what the book says, and whatever both say must
+keep the invariants of the failure model (I1 … I10)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from shared.store.views import TOTALS
+
+from .book import LINES, NEVER, SETS, Book
+from .census import Census
+
+WAITING = ("suspects", "high", "normal", "low")
+SLACK_MS = 1_000
+"""A turn that claimed pays for a command on the agenda only where that was this much too late."""
+STARVED = 16
+"""Claims that a waiting low job may be passed over by: served one turn in eight, and behind others
+of its band only."""
+
+
+class ViolationError(AssertionError):
+    """An invariant is broken; the text says which."""
+
+
+def require(holds: bool, invariant: str, *told: object) -> None:
+    if not holds:
+        raise ViolationError(f"{invariant}: " + " ".join(str(part) for part in told))
+
+
+@dataclass(slots=True)
+class Auditor:
+    """What must hold of one queue over time, beyond what its book says."""
+
+    starts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
+    fences: dict[str, int] = field(default_factory=dict)
+    passed_over: int = 0
+
+    def check(self, book: Book, census: Census, wall: int) -> None:
+        """Everything that one census can tell."""
+        conservation(census)
+        exclusive(census)
+        as_booked(book, census)
+        numbers(book, census)
+        agenda(book, census, wall)
+        limit = book.queue.concurrency
+        require(limit is None or len(census.sets["active"]) <= limit, "I9 concurrency", census.sets)
+
+    def started(self, book: Book, leases: list[str], now: int) -> None:
+        """Jobs were claimed: fences rise, and the rate is kept in every window."""
+        for lease in leases:
+            job, fence = lease.split(" ")[:2]
+            require(int(fence) > self.fences.get(job, 0), "I3 a fence was given twice", lease)
+            self.fences[job] = int(fence)
+        limit = book.queue.limit
+        if limit is None or not leases:
+            return
+        self.starts.extend([now] * len(leases))
+        starts = list(self.starts)
+        for i, since in enumerate(starts):
+            allowed = limit.burst + limit.rate * (now - since) / limit.per_ms
+            require(len(starts) - i <= allowed + 1e-6, "I9 rate", len(starts) - i, "since", since)
+
+    def claimed_from(self, book: Book, low_before: int, claims: int, low_taken: int) -> None:
+        """The lowest band waits at most so many claiming turns (I16)."""
+        if low_taken or not low_before or claims == 0:
+            self.passed_over = 0 if low_taken or not low_before else self.passed_over
+        else:
+            self.passed_over += 1
+        require(self.passed_over <= STARVED, "I16 a low job starves", book.lines["low"])
+
+    def forget(self) -> None:
+        """A new epoch of the store: what it lost it can't know."""
+        self.starts.clear()
+        self.fences.clear()
+        self.passed_over = 0
+
+
+def conservation(census: Census) -> None:
+    """I1: every record is in exactly one place, and in one that suits its state."""
+    homes: dict[str, str] = {}
+    total = 0
+    for name in WAITING:
+        total += len(census.lists[name])
+        homes.update(dict.fromkeys(census.lists[name], "w"))
+    for name, letter in (("delayed", "w"), ("parked", "p"), ("completed", "c"),
+                         ("cancelled", "k"), ("dead", "x")):  # fmt: skip
+        total += len(census.sets[name])
+        homes.update(dict.fromkeys(census.sets[name], letter))
+    active = [lease.split(" ", 1)[0] for lease in census.sets["active"]]
+    total += len(active)
+    homes.update(dict.fromkeys(active, "w"))
+    require(total == len(homes), "I1 a job is in two places", census.lists, census.sets)
+    for job, raw in census.records.items():
+        require(job in homes, "I1 a job is nowhere", job, raw)
+        require(raw[0] == homes[job] or raw[0] == "!", "I1 state and place", job, raw, homes[job])
+
+
+def exclusive(census: Census) -> None:
+    """I3, I4: one lease a job, for the fence that follows the last closed one."""
+    for lease in census.sets["active"]:
+        job, fence, *_rest = lease.split(" ")
+        raw = census.records.get(job, "!")
+        if raw[0] != "!":
+            require(int(fence) == int(raw.split(" ", 2)[1]) + 1, "I4 fence of a lease", lease, raw)
+
+
+def as_booked(book: Book, census: Census) -> None:
+    """The keys hold what the plain words say."""
+    if census.records != book.raws:
+        ours, theirs = set(book.raws.items()), set(census.records.items())
+        require(False, "book: records", "booked", ours - theirs, "stored", theirs - ours)
+    for line in LINES:
+        require(
+            census.lists[line] == book.lines[line], "book:", line, book.lines[line],
+            "stored", census.lists[line],
+        )  # fmt: skip
+    for name in SETS:
+        require(
+            census.sets[name] == book.sets[name], "book:", name, book.sets[name],
+            "stored", census.sets[name],
+        )  # fmt: skip
+    if book.guards or census.dedup:
+        _guards(book, census)
+
+
+def _guards(book: Book, census: Census) -> None:
+    """Names as booked; the store may have forgotten some that have expired."""
+    booked = {name: " ".join(map(str, guard)) for name, guard in book.guards.items()}
+    for name, text in census.dedup.items():
+        if name not in booked and text[:2] == "0 " and text.split(" ")[2] not in book.raws:
+            continue  # its job was lost: the next one of that name takes it over
+        require(booked.get(name) == text, "book: guard", name, booked.get(name), "stored", text)
+    for name in booked.keys() - census.dedup.keys():
+        expires = book.guards[name][0]
+        require(0 < expires <= book.horizon, "book: guard lost", booked[name])
+        del book.guards[name]
+
+
+def numbers(book: Book, census: Census) -> None:
+    """The queue's own numbers: sizes and flags are true, hints are never too late."""
+    number = census.number
+    require(number("leased") == len(book.sets["active"]), "numbers: leased", number("leased"))
+    require(number("kept") == len(book.sets["completed"]), "numbers: kept", number("kept"))
+    require(number("suspects") == len(book.lines["suspects"]), "numbers: suspects")
+    require(number("paused") == book.paused, "numbers: paused")
+    require(number("clock") == book.mark, "numbers: clock", number("clock"), book.mark)
+    require(number("turns") == book.turns, "numbers: turns", number("turns"), book.turns)
+    require(number("mixed") == book.mixed, "numbers: mixed")
+    require(number("trimmed") == book.trimmed, "numbers: trimmed")
+    require((number("level"), number("at")) == (book.level, book.level_at), "numbers: bucket",
+            number("level"), number("at"), book.level, book.level_at)  # fmt: skip
+    for hint, name in (("due", "delayed"), ("expiry", "active"), ("recheck", "parked")):
+        first = min(book.sets[name].values(), default=NEVER)
+        require(number(hint, NEVER) <= first, "numbers: hint too late", hint, number(hint), first)
+    require(set(census.scalars.get(":cancel", "").split()) == book.cancel, "numbers: cancel",
+            book.cancel)  # fmt: skip
+    totals = [int(n) for n in census.scalars.get(":totals", "").split()] or [0] * len(TOTALS)
+    booked = [book.totals[name] for name in TOTALS]
+    require(totals == booked, "numbers: totals", totals, booked)
+
+
+def agenda(book: Book, census: Census, wall: int) -> None:
+    """An entry is never later than the first instant at which a turn could do something."""
+    instant = book.next_work(wall)
+    if instant == NEVER:
+        return
+    latest = max(instant, book.now(wall)) + SLACK_MS
+    in_time = census.agenda is not None and census.agenda <= latest
+    require(in_time, "agenda too late", census.agenda, "work at", instant, "now", book.now(wall))

@@ -1,0 +1,178 @@
+"""The book of one queue: what its keys must hold, in the plain words of Python. Written from the
+docs, not from the scripts; every step is carried out in both and compared."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from shared import Queue
+
+HOUR = 3_600_000
+NEVER = 9_007_199_254_740_991
+BANDS = {"h": "high", "n": "normal", "l": "low"}
+SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead")
+LINES = ("suspects", "high", "normal", "low", "inbox")
+
+
+@dataclass(slots=True)
+class Entry:
+    """A job's record."""
+
+    state: str
+    fence: int
+    attempts: int
+    crashes: int
+    band: str
+    redrives: int
+    key: str
+    dedup: str
+    flags: str
+    why: str
+    body: str
+    tail: str
+
+    def raw(self) -> str:
+        length = len(self.body.encode("utf-8", "surrogateescape"))
+        return (
+            f"{self.state} {self.fence} {self.attempts} {self.crashes} {self.band} {length} "
+            f"{self.redrives} {self.key} {self.dedup} {self.flags} {self.why}\n"
+            f"{self.body}{self.tail}"
+        )
+
+
+def fresh(band: str, key: str, dedup: str, flags: str, body: str) -> Entry:
+    return Entry("w", 0, 0, 0, band, 0, key, dedup, flags, "-", body, "")
+
+
+@dataclass(slots=True)
+class Memo:
+    """An owner's last turn: what it must be answered should it come again."""
+
+    seq: int
+    expiry: int
+    verdicts: str
+    claimed: list[str]
+
+
+@dataclass(slots=True)
+class Book:
+    """One queue's content and numbers. `ended` tells of every job that is gone how it ended."""
+
+    queue: Queue
+    entries: dict[str, Entry] = field(default_factory=dict)
+    raws: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in LINES})
+    sets: dict[str, dict[str, int]] = field(default_factory=lambda: {name: {} for name in SETS})
+    guards: dict[str, tuple[int, str, str, str]] = field(default_factory=dict)
+    cancel: set[str] = field(default_factory=set)
+    totals: Counter[str] = field(default_factory=Counter)
+    memos: dict[str, Memo] = field(default_factory=dict)
+    mark: int = 0
+    paused: bool = False
+    mixed: bool = False
+    foreign: bool = False
+    turns: int = 0
+    trimmed: int = 0
+    level: int = 0
+    level_at: int = 0
+    per: int = 0
+    ended: dict[str, str] = field(default_factory=dict)
+    alone: Counter[str] = field(default_factory=Counter)
+    horizon: int = 0
+    returned: list[tuple[str, str]] = field(default_factory=list)
+
+    def copy(self) -> Book:
+        """As it stands, for a store that will lose its last writes."""
+        twin = copy.copy(self)
+        twin.entries = {name: replace(entry) for name, entry in self.entries.items()}
+        twin.lines = {name: list(line) for name, line in self.lines.items()}
+        twin.sets = {name: dict(members) for name, members in self.sets.items()}
+        twin.memos = {name: replace(memo) for name, memo in self.memos.items()}
+        for name in ("raws", "guards", "cancel", "totals", "ended", "alone"):
+            setattr(twin, name, copy.copy(getattr(self, name)))
+        return twin
+
+    def now(self, wall: int) -> int:
+        """The store's time, never behind the newest time seen unless that was the fault itself."""
+        return self.mark if 0 < self.mark - wall < HOUR else wall
+
+    def save(self, job: str, entry: Entry) -> None:
+        self.entries[job] = entry
+        self.raws[job] = entry.raw()
+
+    def forget(self, jobs: Iterable[str], how: str) -> None:
+        for job in jobs:
+            self.entries.pop(job, None)
+            self.raws.pop(job, None)
+            if how or job not in self.ended:
+                self.ended[job] = how
+
+    def end(self, job: str, entry: Entry, state: str, home: str, now: int) -> None:
+        """The job has ended: its place, and the end of a deduplication that held until then."""
+        entry.state = state
+        if entry.dedup != "-":
+            self.guards.pop(entry.dedup, None)
+            entry.dedup = "-"
+        self.sets[home][job] = now
+        self.ended[job] = home
+
+    def line_up(self, job: str, entry: Entry) -> None:
+        self.lines[BANDS[entry.band]].append(job)
+        self.mixed = self.mixed or entry.band != "n"
+
+    def put_back(self) -> None:
+        """What was given back stands first in line, in the order it was claimed in."""
+        for line, job in reversed(self.returned):
+            self.lines[line].insert(0, job)
+        self.returned.clear()
+
+    def first_due(self) -> int:
+        """When the first delayed or parked job wants to be looked at."""
+        return min([*self.sets["delayed"].values(), *self.sets["parked"].values()], default=NEVER)
+
+    def first_expiry(self) -> int:
+        return min(self.sets["active"].values(), default=NEVER)
+
+    def waiting(self) -> int:
+        return sum(len(self.lines[name]) for name in ("high", "normal", "low", "suspects"))
+
+    def tokens(self, now: int) -> int:
+        """Whole tokens at `now`; many where nothing limits."""
+        limit = self.queue.limit
+        return NEVER if limit is None else self.filled(now) // limit.per_ms
+
+    def filled(self, now: int) -> int:
+        """The bucket's level at `now`."""
+        limit = self.queue.limit
+        if limit is None:
+            return 0
+        full = limit.burst * limit.per_ms
+        if self.per == 0:
+            return full
+        return min(full, self.level + max(0, now - self.level_at) * limit.rate)
+
+    def token_wait(self, now: int) -> int:
+        """Milliseconds until there is a whole token, at least one."""
+        limit = self.queue.limit
+        if limit is None:
+            return 1
+        return max(1, -((self.filled(now) - limit.per_ms) // limit.rate))
+
+    def room(self) -> int:
+        """How many more may run at once."""
+        concurrency = self.queue.concurrency
+        return NEVER if concurrency is None else max(0, concurrency - len(self.sets["active"]))
+
+    def next_work(self, wall: int) -> int:
+        """The first instant at which a turn could do something, were every function dead."""
+        now = self.now(wall)
+        recovery = self.first_expiry()
+        if self.paused or self.room() == 0:
+            return recovery
+        instant = min(recovery, self.first_due())
+        if self.waiting():
+            instant = min(instant, now if self.tokens(now) else now + self.token_wait(now))
+        return instant

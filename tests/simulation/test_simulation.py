@@ -1,0 +1,75 @@
+"""Fifty thousand steps of the engine's scripts under faults, a few thousand a seed."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.embedded import guard
+from tests.simulation.server import Server, on_fake_time, production
+from tests.simulation.simulation import Simulation
+from tests.simulation.story import Failure, Tally, shrink, simulate
+from tests.simulation.world import World
+
+SEEDS = range(1, 11)
+STEPS = 5_000
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_invariant_breaks_whatever_happens_to_requests_functions_and_store(
+    server: Server, seed: int
+) -> None:
+    tally = Tally()
+
+    failure = simulate(server, seed, STEPS, tally=tally)
+
+    assert failure is None, failure.text()
+    assert tally.steps == STEPS
+    assert tally.faulted >= 0.10
+    assert min(tally.harms[harm] for harm in ("kill", "freeze", "thaw", "snapshot")) > 0
+
+
+def test_a_seed_tells_the_same_story_each_time(server: Server) -> None:
+    told: list[list[str]] = []
+    for _ in range(2):
+        lines: list[str] = []
+        Simulation(7, World(server, 7), told=lines.append).run(range(1_500))
+        told.append(lines)
+
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("verb", sorted(production()))
+def test_the_simulated_script_is_productions_but_for_its_time(verb: str) -> None:
+    body = production()[verb]
+    simulated = on_fake_time(body).text.decode()
+
+    before, _found, after = simulated.partition(body)
+
+    assert simulated == before + body + after
+    assert before.endswith("local function body(...)\n")
+    assert (before, after) == (_empty()[0], _empty()[1])
+
+
+def _empty() -> tuple[str, str]:
+    """What the guard puts around any script."""
+    marker = "return 'the body'"
+    before, _found, after = on_fake_time(marker).text.decode().partition(marker)
+    return before, after
+
+
+def test_with_real_time_the_guard_answers_no_command_itself() -> None:
+    prologue = guard.compose(b"", strict=False, clock=False).text.decode()
+
+    assert "is_time" not in prologue
+
+
+def test_a_failure_is_shrunk_to_the_steps_that_matter(server: Server) -> None:
+    bodies = production()
+    bodies["cancel"] = bodies["cancel"].replace('job.state, job.why = "k", "-"', 'job.why = "-"')
+
+    failure = simulate(server, 1, 5_000, bodies=bodies)
+
+    assert isinstance(failure, Failure)
+    assert len(failure.steps) <= 6, failure.text()
+    assert "cancel" in failure.text()
+    assert shrink(server, failure, production()).reason == failure.reason

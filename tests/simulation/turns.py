@@ -1,0 +1,282 @@
+"""What a turn must do to the book, and what it must answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.store.turn import LETTERS, MOST_BYTES, TurnAsk
+
+from .book import BANDS, NEVER, Book, Entry, Memo, fresh
+
+PAGE = 100
+INTAKE = 100
+MOST_CRASHES = 3
+TRIM_PAGE = 500
+COUNTED = {"d": "done", "r": "retried", "x": "dead", "l": "released", "s": "snoozed", "p": "parked",
+           "c": "cancelled"}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Told:
+    """What the turn must be told; None stands for an answer that this turn was overtaken."""
+
+    why: str
+    wait: int
+    verdicts: str
+    claims: list[object]
+    claimed: int = 0
+    replayed: bool = False
+
+
+def turn(book: Book, wall: int, ask: TurnAsk, most_bytes: int = MOST_BYTES) -> Told | None:
+    now = book.now(wall)
+    last = book.memos.get(ask.owner)
+    if last and ask.seq < last.seq:
+        return None
+    if last and ask.seq == last.seq:
+        held = [lease for lease in _in_order(book.sets["active"]) if lease in last.claimed]
+        return Told("", 0, last.verdicts, _answers(book, held), replayed=True)
+    book.mark = now
+    for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
+        del book.memos[owner]
+    verdicts = "".join(_settle(book, now, ask, i) for i in range(len(ask.settles)))
+    book.put_back()
+    if ask.look:
+        book.mixed = book.foreign = True
+    if book.foreign:
+        _take_in(book, now, ask)
+    _recover(book, now)
+    _promote(book, now)
+    told = _claim(book, now, ask, most_bytes)
+    told.verdicts = verdicts
+    _trim(book, now)
+    leases = [str(told.claims[i]) for i in range(0, len(told.claims), 6)]
+    book.memos[ask.owner] = Memo(ask.seq, now + ask.lease_ms, verdicts, leases)
+    return told
+
+
+def _in_order(scored: dict[str, int]) -> list[str]:
+    return [name for name, _score in sorted(scored.items(), key=lambda pair: (pair[1], pair[0]))]
+
+
+def _settle(book: Book, now: int, ask: TurnAsk, at: int) -> str:
+    """A settle counts while its very lease is open, and never again."""
+    settle = ask.settles[at]
+    job, fence, *_rest = settle.lease.split(" ")
+    entry, active = book.entries.get(job), book.sets["active"]
+    if entry is None or entry.state != "w" or entry.fence != int(fence) - 1:
+        return "0"
+    if settle.lease not in active:
+        return "0"
+    kind = LETTERS[settle.kind]
+    if job in book.cancel and kind in "rlsp":
+        kind = "c"
+    entry.tail = settle.tail
+    if kind == "k":
+        active[settle.lease] = now + ask.lease_ms
+    else:
+        del active[settle.lease]
+        book.cancel.discard(job)
+        entry.fence, entry.why = entry.fence + 1, "-"
+        entry.attempts += kind in "drxc"
+        book.totals[COUNTED[kind]] += 1
+        _to_its_place(book, now, job, entry, kind, settle.delay_ms, solo=settle.lease[-1] == "1")
+    book.save(job, entry)
+    return "1"
+
+
+def _to_its_place(
+    book: Book, now: int, job: str, entry: Entry, kind: str, delay: int, *, solo: bool
+) -> None:
+    if kind in "dxc":
+        state, home = {"d": ("c", "completed"), "x": ("x", "dead"), "c": ("k", "cancelled")}[kind]
+        book.end(job, entry, state, home, now)
+    elif kind == "p":
+        entry.state = "p"
+        book.sets["parked"][job] = now + delay
+    elif kind == "l" and solo:
+        entry.why = "suspect"
+        book.returned.append(("suspects", job))
+    elif kind == "l":
+        book.returned.append((BANDS[entry.band], job))
+        book.mixed = book.mixed or entry.band != "n"
+    elif delay > 0:
+        book.sets["delayed"][job] = now + delay
+    else:
+        book.line_up(job, entry)
+
+
+def _take_in(book: Book, now: int, ask: TurnAsk) -> None:
+    raws = book.lines["inbox"][:INTAKE]
+    del book.lines["inbox"][:INTAKE]
+    for i, raw in enumerate(raws, 1):
+        job = f"~{now}-{ask.owner}-{ask.seq}-{i}"
+        entry = fresh("n", "-", "-", "f", raw)
+        book.save(job, entry)
+        book.line_up(job, entry)
+    book.foreign = len(raws) == INTAKE
+
+
+def _due(scored: dict[str, int], now: int) -> list[str]:
+    return [name for name in _in_order(scored) if scored[name] <= now][:PAGE]
+
+
+def _recover(book: Book, now: int) -> None:
+    for lease in _due(book.sets["active"], now):
+        del book.sets["active"][lease]
+        job, fence, _owner, _seq, solo = lease.split(" ")
+        entry = book.entries.get(job)
+        if entry is None:
+            book.totals["lost"] += 1
+            continue
+        if entry.state != "w" or entry.fence != int(fence) - 1:
+            continue
+        entry.fence += 1
+        book.totals["crashed"] += 1
+        if job in book.cancel:
+            book.cancel.discard(job)
+            book.end(job, entry, "k", "cancelled", now)
+        else:
+            entry.crashes += solo == "1"
+            book.alone[job] += solo == "1"
+            if entry.crashes >= MOST_CRASHES:
+                entry.why = "crashed"
+                book.end(job, entry, "x", "dead", now)
+                book.totals["dead"] += 1
+            else:
+                entry.why = "suspect"
+                book.lines["suspects"].append(job)
+        book.save(job, entry)
+
+
+def _promote(book: Book, now: int) -> None:
+    for name in ("delayed", "parked"):
+        for job in _due(book.sets[name], now):
+            del book.sets[name][job]
+            entry = book.entries.get(job)
+            if entry is None:
+                book.totals["lost"] += 1
+                continue
+            entry.state = "w"
+            book.save(job, entry)
+            book.line_up(job, entry)
+
+
+def _claim(book: Book, now: int, ask: TurnAsk, most_bytes: int) -> Told:
+    told, starts = _starts(book, now, ask.want)
+    if starts <= 0:
+        return told
+    solo = bool(book.lines["suspects"]) and ask.alone
+    if solo:
+        jobs = [book.lines["suspects"].pop(0)]
+        told.why = "suspect"
+    else:
+        jobs = _pop(book, starts)
+        if len(jobs) < starts:
+            told.why, told.wait = "empty", 0
+        if not jobs and book.lines["suspects"]:
+            told.why = "suspect"
+    _lease(book, now, ask, jobs, told, solo=solo, most_bytes=most_bytes)
+    if told.claimed == 0 and len(jobs) >= starts:
+        told.why, told.wait = "", 0
+    if book.queue.limit:
+        book.level -= told.claimed * book.queue.limit.per_ms
+    return told
+
+
+def _starts(book: Book, now: int, want: int) -> tuple[Told, int]:
+    """How many may start, and what holds the others back."""
+    if book.paused:
+        return Told("paused", 0, "", []), 0
+    told, starts = Told("", 0, "", []), want
+    if starts > book.room():
+        told.why, starts = "full", book.room()
+    limit = book.queue.limit
+    if limit:
+        book.level, book.level_at, book.per = book.filled(now), now, limit.per_ms
+        if starts > book.tokens(now):
+            told.why, told.wait, starts = "limited", book.token_wait(now), book.tokens(now)
+    if told.why == "limited" and starts <= 0 and not book.waiting():
+        told.why, told.wait = "empty", 0
+    return told, starts
+
+
+def _pop(book: Book, want: int) -> list[str]:
+    order = ["normal"]
+    if book.mixed:
+        order = ["high", "normal", "low"]
+        if book.turns % 8 == 7:
+            order = ["low", "normal", "high"]
+        elif book.turns % 4 == 3:
+            order = ["normal", "high", "low"]
+        book.turns += 1
+    jobs: list[str] = []
+    for name in order:
+        take = want - len(jobs)
+        jobs += book.lines[name][:take]
+        del book.lines[name][:take]
+    if book.mixed and len(jobs) < want:
+        book.mixed = bool(jobs)
+    return jobs
+
+
+def _lease(
+    book: Book, now: int, ask: TurnAsk, jobs: list[str], told: Told, *, solo: bool, most_bytes: int
+) -> None:
+    size, back = 0, list[str]()
+    for job in jobs:
+        entry = book.entries.get(job)
+        if entry is None or entry.state != "w":
+            book.totals["lost"] += 1
+            continue
+        length = len(book.raws[job].encode("utf-8", "surrogateescape"))
+        if told.claimed and size + length > most_bytes:
+            back.append(job)
+            continue
+        size += length
+        told.claimed += 1
+        lease = f"{job} {entry.fence + 1} {ask.owner} {ask.seq} {int(solo)}"
+        book.sets["active"][lease] = now + ask.lease_ms
+        told.claims += _answers(book, [lease])
+    for job in reversed(back):
+        book.lines[BANDS[book.entries[job].band]].insert(0, job)
+    if back:
+        told.why, told.wait = "", 0
+    book.totals["claimed"] += told.claimed
+
+
+def _answers(book: Book, leases: list[str]) -> list[object]:
+    found: list[object] = []
+    for lease in leases:
+        entry = book.entries.get(lease.split(" ")[0])
+        if entry:
+            marks = f"{entry.flags} {entry.key}"
+            found += [lease, entry.attempts, entry.crashes, marks, entry.body, entry.tail]
+    return found
+
+
+def _trim(book: Book, now: int) -> None:
+    kept = book.queue.completed
+    completed = book.sets["completed"]
+    if len(completed) > kept.count:
+        extra = _in_order(completed)[: min(len(completed) - kept.count, TRIM_PAGE)]
+        for job in extra:
+            del completed[job]
+        book.forget(extra, "")
+    age = round(kept.age * 1000)
+    due = 0 < book.trimmed <= now
+    if due or book.trimmed == 0:
+        book.trimmed = now + max(60_000, age // 10)
+    if not due:
+        return
+    for name in ("completed", "cancelled"):
+        ended = book.sets[name]
+        old = [job for job in _in_order(ended) if ended[job] <= now - age][:TRIM_PAGE]
+        for job in old:
+            del ended[job]
+        book.forget(old, "")
+        if len(old) == TRIM_PAGE:
+            book.trimmed = now
+
+
+__all__ = ["NEVER", "Told", "turn"]

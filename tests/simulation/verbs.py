@@ -1,0 +1,151 @@
+"""What each verb but `turn` must do to the book, and what it must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shared.job import Job
+
+from .book import BANDS, Book, Entry, fresh
+
+PAGE = 500
+
+
+def enqueue(book: Book, wall: int, jobs: Sequence[Job]) -> list[object]:
+    """Codes, then for each duplicate the id that stands for it and its state."""
+    timed = any(job.delay_ms or job.run_at_ms for job in jobs)
+    now = book.now(wall)
+    book.horizon = now
+    _drop_orphans(book, jobs)
+    codes, others = "", list[object]()
+    for job in jobs:
+        code, twin = _enqueue_one(book, now, job, timed=timed)
+        codes += code
+        others += twin
+    return [codes, *others]
+
+
+def _enqueue_one(book: Book, now: int, job: Job, *, timed: bool) -> tuple[str, list[object]]:
+    idem = _holder(book, job.idempotency.name if job.idempotency else "", now)
+    if idem and job.idempotency:
+        if idem[1] != job.idempotency.fingerprint:
+            return "M", []
+        return "I", [idem[2], idem[3]]
+    twin = _holder(book, job.dedup.name if job.dedup else "", now)
+    if twin:
+        return "D", [twin[2], twin[3]]
+    if job.id in book.raws:
+        known = book.entries.get(job.id)
+        return "D", [job.id, known.state if known else "x"]
+    due = job.run_at_ms or now + job.delay_ms
+    state = "d" if timed and due > now else "w"
+    until_ended = job.dedup.name if job.dedup and job.dedup.ttl_ms == 0 else "-"
+    entry = fresh(job.priority[0], job.key, until_ended, "-", job.body())
+    book.save(job.id, entry)
+    book.ended.pop(job.id, None)
+    for guard in (job.dedup, job.idempotency):
+        if guard:
+            expires = now + guard.ttl_ms if guard.ttl_ms else 0
+            book.guards[guard.name] = (expires, guard.fingerprint, job.id, state)
+    if state == "d":
+        book.sets["delayed"][job.id] = due
+        book.mixed = book.mixed or entry.band != "n"
+    else:
+        book.line_up(job.id, entry)
+    return state, []
+
+
+def _holder(book: Book, name: str, now: int) -> tuple[int, str, str, str] | None:
+    guard = book.guards.get(name)
+    return guard if guard and (guard[0] == 0 or guard[0] > now) else None
+
+
+def _drop_orphans(book: Book, jobs: Sequence[Job]) -> None:
+    """A guard that holds until its job ends does not outlive a job that was lost."""
+    for job in jobs:
+        for guard in (job.dedup, job.idempotency):
+            held = book.guards.get(guard.name) if guard else None
+            if guard and held and held[0] == 0 and held[2] not in book.entries:
+                del book.guards[guard.name]
+
+
+def cancel(book: Book, wall: int, job: str) -> list[object]:
+    entry = book.entries.get(job)
+    if entry is None:
+        return [""]
+    if entry.state not in "wp":
+        return [entry.state]
+    if not _take_away(book, job, entry):
+        book.cancel.add(job)
+        return ["asked"]
+    entry.why = "-"
+    book.end(job, entry, "k", "cancelled", book.now(wall))
+    book.save(job, entry)
+    return ["cancelled"]
+
+
+def _take_away(book: Book, job: str, entry: Entry) -> bool:
+    for name in ("parked", "delayed"):
+        if book.sets[name].pop(job, None) is not None:
+            return True
+    for name in (BANDS[entry.band], "suspects"):
+        if job in book.lines[name]:
+            book.lines[name].remove(job)
+            return True
+    return False
+
+
+def pause(book: Book, *, paused: bool) -> list[object]:
+    before, book.paused = book.paused, paused
+    return [str(int(before))]
+
+
+def purge(book: Book, most: int) -> list[object]:
+    gone: list[str] = []
+    for name in ("high", "normal", "low", "suspects"):
+        line = book.lines[name]
+        take = most - len(gone)
+        gone += line[:take]
+        del line[:take]
+    delayed = sorted(book.sets["delayed"].items(), key=lambda pair: (pair[1], pair[0]))
+    for job, _due in delayed[: most - len(gone)]:
+        del book.sets["delayed"][job]
+        gone.append(job)
+    for job in gone:
+        entry = book.entries.get(job)
+        if entry and entry.dedup != "-":
+            book.guards.pop(entry.dedup, None)
+    book.forget(gone, "purged")
+    return [len(gone)]
+
+
+def drop(book: Book, jobs: Sequence[str]) -> list[object]:
+    homes = {"x": "dead", "c": "completed", "k": "cancelled"}
+    verdicts = ""
+    gone = []
+    for job in jobs:
+        entry = book.entries.get(job)
+        home = homes.get(entry.state) if entry else None
+        verdicts += "1" if home else "0"
+        if home:
+            book.sets[home].pop(job, None)
+            gone.append(job)
+    book.forget(gone, "")
+    return [verdicts]
+
+
+def redrive(book: Book, jobs: Sequence[str]) -> list[object]:
+    verdicts = ""
+    for job in jobs:
+        entry = book.entries.get(job)
+        again = entry is not None and entry.state in "xp"
+        verdicts += "1" if again else "0"
+        if entry is None or not again:
+            continue
+        book.sets["dead" if entry.state == "x" else "parked"].pop(job, None)
+        entry.state, entry.attempts, entry.crashes, entry.why = "w", 0, 0, "-"
+        entry.redrives += 1
+        book.save(job, entry)
+        book.ended.pop(job, None)
+        book.line_up(job, entry)
+    return [verdicts]

@@ -1,0 +1,242 @@
+"""The world: a real server with production's scripts, a clock, and an auditor beside every call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from shared import App, Queue, RateLimit, Retention
+from shared.job import Job
+from shared.store import TurnAsk, keys
+from shared.store.store import Store, _item
+from shared.store.turn import MOST_BYTES, TurnReply, read_reply
+
+from . import census as counting
+from . import turns, verbs
+from .audit import Auditor, require
+from .book import Book
+from .census import Census
+from .server import Reply, ReplyError, Scripts, Server, Word
+
+PREFIX = "sim"
+EPOCH = 1_800_000_000_000
+MOST_BYTES_AT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request for one script: what is sent, and what the auditor shall make of it."""
+
+    verb: str
+    queue: Queue
+    args: tuple[Word, ...]
+    told: Any = None
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """All queues as they stood, to fall back to."""
+
+    censuses: dict[str, Census]
+    books: dict[str, Book]
+    writes: int
+
+
+def queues(flavour: int) -> list[Queue]:
+    """The queues of a world: a busy one, a limited one, and one of few at a time."""
+    app = App("sim")
+    kept = Retention(count=3 + flavour % 4, age=600.0)
+    return [
+        app.queue("plain", completed=kept),
+        app.queue("paced", limit=RateLimit(2 + flavour % 3, per=10.0, burst=1 + flavour % 4),
+                  completed=Retention(count=1000, age=120.0)),
+        app.queue("few", concurrency=1 + flavour % 3, completed=kept,
+                  limit=RateLimit(5, per=1.0, burst=3) if flavour % 2 else None),
+    ]  # fmt: skip
+
+
+class World:
+    """Carries out calls, one after the other, and lets nothing pass that the book does not say."""
+
+    def __init__(
+        self, server: Server, flavour: int = 0, bodies: Mapping[str, str] | None = None
+    ) -> None:
+        self.server = server
+        server.run("FLUSHALL")
+        self.scripts = Scripts(server, bodies)
+        self.queues = queues(flavour)
+        self.wall = EPOCH
+        self.books = {queue.name: Book(queue) for queue in self.queues}
+        self.auditors = {queue.name: Auditor() for queue in self.queues}
+        self.calls: Counter[str] = Counter()
+        self.writes = 0
+        self._ask = {q.name: counting.commands(PREFIX, q.name) for q in self.queues}
+        self._keys = {q.name: keys.vector(PREFIX, q.name) for q in self.queues}
+        self.last: dict[str, Census] = {}
+        for queue in self.queues:
+            self.count(queue.name)
+
+    def execute(self, call: Call) -> Reply:
+        """The reply, audited. A script's own refusal is a reply too."""
+        name = call.queue.name
+        self.calls[call.verb] += 1
+        self.writes += 1
+        reply, answers = self.scripts.execute(
+            call.verb, self._keys[name], call.args, self.wall, self._ask[name]
+        )
+        if isinstance(reply, ReplyError):
+            require(False, "a script failed", call, reply)
+        calls, answer = reply[0], reply[1]
+        require(not (len(reply) > 2 and answer is None), "a script raised", call, reply)
+        before, after = self.last[name], counting.read(answers)
+        book, auditor = self.books[name], self.auditors[name]
+        self._compare(call, book, auditor, before, after, answer)
+        if not isinstance(answer, ReplyError):
+            require(answer[0] == calls + 1, "the bill is wrong", call.verb, answer[0], calls + 1)
+        self.last[name] = after
+        auditor.check(book, after, self.wall)
+        return answer
+
+    def _compare(
+        self, call: Call, book: Book, auditor: Auditor, before: Census, after: Census, answer: Reply
+    ) -> None:
+        if call.verb == "turn":
+            self._compare_turn(call, book, auditor, before, after, answer)
+            return
+        told = call.told
+        for job in [job for job in auditor.fences if job not in book.raws]:
+            del auditor.fences[job]  # that life is over
+        expected: list[object]
+        match call.verb:
+            case "enqueue":
+                expected = verbs.enqueue(book, self.wall, told)
+            case "cancel":
+                expected = verbs.cancel(book, self.wall, told)
+            case "pause":
+                expected = verbs.pause(book, paused=told)
+            case "purge":
+                expected = verbs.purge(book, told)
+            case "drop":
+                expected = verbs.drop(book, told)
+            case "redrive":
+                expected = verbs.redrive(book, told)
+            case _:
+                require(before.same(after), "a reading script wrote", call)
+                return
+        require(not isinstance(answer, ReplyError), "refused", call, answer)
+        require(list(answer[1:]) == expected, "answer of", call.verb, answer[1:], expected, call)
+
+    def _compare_turn(
+        self, call: Call, book: Book, auditor: Auditor, before: Census, after: Census, answer: Reply
+    ) -> None:
+        ask: TurnAsk = call.told
+        low = len(book.lines["low"])
+        told = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]))
+        if told is None or told.replayed:
+            require(before.same(after), "I5 a repeated turn changed something", call)
+        if told is None:
+            require(isinstance(answer, ReplyError), "I5 an overtaken turn was answered", call)
+            require("overtaken" in str(answer), "I5", answer)
+            return
+        require(not isinstance(answer, ReplyError), "a turn was refused", call, answer)
+        now = book.now(self.wall)
+        _billed, at, why, wait, verdicts, cancel, _sketches, claims = answer
+        require(int(at) == now, "I5 the time told", at, now)
+        require(verdicts == told.verdicts, "I4 verdicts", verdicts, told.verdicts, call)
+        require(list(claims) == told.claims, "claims", claims, "booked", told.claims, call)
+        require(set(cancel.split()) == book.cancel, "cancel", cancel, book.cancel)
+        require(why == told.why, "why", why, told.why, call)
+        self._wait(book, why, int(wait), told, now)
+        if not told.replayed:
+            leases = [str(told.claims[i]) for i in range(0, len(told.claims), 6)]
+            auditor.started(book, leases, now)
+            if why != "suspect":
+                auditor.claimed_from(book, low, told.claimed, low - len(book.lines["low"]))
+            if why == "empty" and told.claimed == 0 and ask.want:
+                self._idle(book, after, now)
+
+    def _wait(self, book: Book, why: str, wait: int, told: turns.Told, now: int) -> None:
+        if why != "empty":
+            require(wait == told.wait, "wait", why, wait, told.wait)
+            return
+        first = min(book.first_due(), book.first_expiry())
+        true = 0 if first == turns.NEVER else max(1, first - now)
+        require(wait == true or 0 < wait <= true or true == 0, "wait", wait, true)
+
+    def _idle(self, book: Book, after: Census, now: int) -> None:
+        """Nothing to do: the agenda must call nobody in vain (one command an idle tick)."""
+        if book.lines["suspects"] or book.foreign:
+            return
+        first = min(book.first_due(), book.first_expiry())
+        if first == turns.NEVER and not book.sets["active"]:
+            hint = min(after.number("due", turns.NEVER), after.number("recheck", turns.NEVER))
+            require(after.agenda is None or hint < turns.NEVER, "idle, yet called", after.agenda)
+
+    def push(self, queue: Queue, raws: Sequence[str]) -> None:
+        """A foreign producer writes to the inbox. It knows no scripts; the sweep finds it."""
+        name = queue.name
+        self.server.run("RPUSH", keys.part(PREFIX, name, "inbox"), *raws)
+        self.books[name].lines["inbox"] += raws
+        self.server.run("ZADD", keys.agenda(PREFIX), "LT", 0, name)
+        self.count(name)
+
+    def damage(self, rng: Random) -> None:
+        """A record of a job that waits is evicted."""
+        queue = rng.choice(self.queues)
+        book = self.books[queue.name]
+        lines = [job for line in ("high", "normal", "low") for job in book.lines[line]]
+        waiting = [job for job in lines if not job.startswith("same")]
+        if not waiting:
+            return
+        self.evict(queue, rng.choice(waiting))
+
+    def evict(self, queue: Queue, job: str) -> None:
+        """The store drops a record, against all rules."""
+        self.server.run("HDEL", keys.part(PREFIX, queue.name, "records"), job)
+        self.books[queue.name].forget([job], "evicted")
+        self.count(queue.name)
+
+    def count(self, name: str) -> Census:
+        """A census without a call."""
+        wire, replies = self._ask[name]
+        self.last[name] = counting.read(self.server.send(wire, replies))
+        return self.last[name]
+
+    def snapshot(self) -> Snapshot:
+        """What a replica has that is about to be promoted."""
+        return Snapshot(
+            dict(self.last), {name: book.copy() for name, book in self.books.items()}, self.writes
+        )
+
+    def fall_back(self, to: Snapshot) -> None:
+        """A failover: every write since then is lost, and the scripts with them."""
+        self.server.run("SCRIPT", "FLUSH")
+        for name, census in to.censuses.items():
+            counting.write_back(self.server, PREFIX, name, census)
+            require(self.count(name).records == census.records, "the simulator can't restore", name)
+            self.auditors[name].forget()
+        self.books = {name: book.copy() for name, book in to.books.items()}
+
+
+def turn_call(queue: Queue, ask: TurnAsk, most_bytes: int = MOST_BYTES) -> Call:
+    args = ask.args(queue)
+    args[MOST_BYTES_AT] = most_bytes
+    return Call("turn", queue, tuple(args), ask)
+
+
+def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
+    args: list[Word] = [queue.name, len(jobs)]
+    for job in jobs:
+        args += [_item(job), job.body()]
+    return Call("enqueue", queue, tuple(args), list(jobs))
+
+
+def answered(queue: Queue, ask: TurnAsk, answer: Reply) -> TurnReply:
+    """As the store's client reads it."""
+    return read_reply(queue.name, ask, list(answer[1:]))
+
+
+__all__ = ["Call", "Store", "World", "answered", "enqueue_call", "turn_call"]
