@@ -50,6 +50,16 @@ def plain_environment(interpreter: Path, version: str) -> Path:
     return _made(f"plain-{version}", [LOCK], install) / "env" / "bin" / "python"
 
 
+def empty_environment(interpreter: Path, version: str) -> Path:
+    """An environment with nothing in it: what a machine's own Python has installed costs time at
+    every start. Returns its interpreter."""
+
+    def install(folder: Path) -> None:
+        _environment(folder, interpreter)
+
+    return _made(f"empty-{version}", [], install) / "env" / "bin" / "python"
+
+
 def python_tools(lock: str, interpreter: Path, version: str) -> Path:
     """An environment with what `requirements/<lock>.txt` names; returns its interpreter."""
     requirements = HERE / "requirements" / f"{lock}.txt"

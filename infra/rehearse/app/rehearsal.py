@@ -49,16 +49,6 @@ def blocking_step(payload: Step) -> None:
     print(f"REHEARSAL ran {payload.name}", flush=True)
 
 
-class Nothing(BaseModel):
-    """No payload."""
-
-
-@work.job("reached")
-async def reached(_payload: Nothing) -> None:
-    """Say when it was claimed, on the clock that all processes of this machine share."""
-    print(f"REACHED {time.monotonic()}", flush=True)
-
-
 async def _run(payload: Step, job: JobContext) -> dict[str, Any]:
     beside = len(_running)
     _running.add(job.id)
