@@ -50,17 +50,28 @@ class Drain:
         self._stopping = False
 
     async def tick(self) -> Report:
-        """What a schedule calls: drain the queues that can have work. Idle, it is one command."""
+        """What a schedule calls: drain the queues that can have work. Idle, it is one command.
+
+        What handlers enqueue meanwhile need not wait for the next tick: if they did, it looks at
+        the agenda again.
+        """
         before = self._store.meter.snapshot()
         try:
             due = await self._due()
+            while due:
+                enqueued = self._enqueued()
+                await self._run(due)
+                again = self._enqueued() > enqueued and self._may_go_on()
+                due = await self._due() if again else []
         except StoreError as error:
             return self._report(before, str(error))
-        return await self._run(due, before)
+        return self._report(before)
 
     async def run(self, queues: Sequence[Queue]) -> Report:
         """Drain exactly these queues, looking everywhere for their work."""
-        return await self._run([(queue, True) for queue in queues], self._store.meter.snapshot())
+        before = self._store.meter.snapshot()
+        await self._run([(queue, True) for queue in queues])
+        return self._report(before)
 
     def stop(self, reason: str = "sigterm") -> None:
         """Claim nothing more, settle what has finished, give the rest back. Safe from a signal
@@ -68,6 +79,14 @@ class Drain:
         self._stopping = True
         for lane in self._lanes:
             lane.stop(reason)
+
+    def _enqueued(self) -> int:
+        """Commands that this process's enqueues have cost so far."""
+        return self._store.meter.by_verb.get("enqueue", 0)
+
+    def _may_go_on(self) -> bool:
+        failed = any(lane.report.error for lane in self._lanes)
+        return not self._stopping and not failed and self._budget.for_handlers() > 0
 
     async def _due(self) -> list[tuple[Queue, bool]]:
         """(queue, look everywhere?) of those whose time has come, most urgent first.
@@ -107,9 +126,9 @@ class Drain:
             return []
         return [name for name in parts if await self._store.stirring({name: parts[name]})]
 
-    async def _run(self, due: Sequence[tuple[Queue, bool]], before: Meter) -> Report:
-        if not due or self._stopping:
-            return self._report(before)
+    async def _run(self, due: Sequence[tuple[Queue, bool]]) -> None:
+        if self._stopping:
+            return
         threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="handler")
         crew = Crew(self._alone, threads, self._batch, self._patience)
         async with asyncio.TaskGroup() as group:
@@ -124,7 +143,6 @@ class Drain:
                 open_lane(queue, look=look, more=LANES - 1)
         # One that hangs in a thread must not hold the report back.
         threads.shutdown(wait=False, cancel_futures=True)
-        return self._report(before)
 
     def _report(self, before: Meter, error: str | None = None) -> Report:
         used = self._store.meter.since(before)

@@ -56,7 +56,8 @@ class Report:
         """One entry a queue; the lanes of one queue count together."""
         merged: dict[str, dict[str, Any]] = {}
         for lane in self.queues:
-            entry = merged.setdefault(lane.queue, {"stop": lane.stop, "claimed": 0, "turns": 0})
+            entry = merged.setdefault(lane.queue, {"stop": "", "claimed": 0, "turns": 0})
+            entry["stop"] = lane.stop
             for name, count in {
                 "claimed": lane.claimed,
                 "turns": lane.turns,

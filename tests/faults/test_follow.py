@@ -1,0 +1,56 @@
+"""Work that handlers enqueue is done by the same tick, as far as its budget goes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from shared import App, RateLimit
+from shared.budget import Budget
+from shared.connect import use_store
+from shared.drain import Drain
+from shared.queue import Registry
+from shared.store import Store
+
+
+class Step(BaseModel):
+    left: int
+
+
+app = App("chain")
+steps = app.queue("steps")
+slow = app.queue("slow", limit=RateLimit(1, per=3600))
+
+
+@steps.job("step")
+async def step(payload: Step) -> None:
+    if payload.left:
+        await (step if payload.left % 2 else pause).enqueue(Step(left=payload.left - 1))
+
+
+@slow.job("pause")
+async def pause(payload: Step) -> None:
+    await step.enqueue(Step(left=payload.left - 1))
+
+
+def drain(store: Store) -> Drain:
+    return Drain(store, Registry([app]), Budget.of(30), patience=0, sweep_every=0)
+
+
+async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> None:
+    use_store(store)
+    await step.enqueue(Step(left=3))
+
+    report = await drain(store).tick()
+
+    assert report.outcomes == {"done": 4}  # step 3 and step 2 of one lane, then pause, then step 0
+    assert report.stop == "empty"
+
+
+async def test_a_tick_does_not_wait_for_what_is_limited(store: Store) -> None:
+    use_store(store)
+    await step.enqueue(Step(left=5))
+
+    report = await drain(store).tick()
+
+    assert (await store.stats(slow)).waiting == 1
+    assert report.stop == "limited"
