@@ -14,7 +14,9 @@ import calendar
 import random
 import time
 from binascii import a2b_base64
+from contextlib import aclosing
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -44,6 +46,7 @@ IN_FLIGHT = 8
 docs/decisions/0002)."""
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
 
+_HEADERS = {"Accept-Encoding": "gzip, deflate", "Content-Type": "application/json"}
 _deadline: ContextVar[float | None] = ContextVar("tidegate_store_deadline", default=None)
 
 # Message texts are all that Upstash's errors have, and errors from inside a script are wrapped: the
@@ -120,11 +123,9 @@ class HttpLayer:
     ) -> None:
         self._meter = meter
         self._clock = clock
-        self._client = httpx.AsyncClient(
-            transport=transport,
-            timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
+        # The transport alone: cookies, redirects and auth flows of a client are a fifth of a call.
+        self._transport = transport or httpx.AsyncHTTPTransport(
             limits=httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
-            follow_redirects=False,
             trust_env=False,
         )
         self._sync_token = ""
@@ -158,22 +159,19 @@ class HttpLayer:
         return _result(replies)
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def _post(self, url: str, headers: dict[str, str], body: bytes, deadline: float) -> Any:
         left = max(0.05, deadline - self._clock.monotonic())
         timeout = httpx.Timeout(min(READ_TIMEOUT, left), connect=min(CONNECT_TIMEOUT, left))
-        headers = {
-            **headers,
-            "Content-Type": "application/json",
-            "Upstash-Sync-Token": self._sync_token,
-        }
+        headers = {**headers, **_HEADERS, "Upstash-Sync-Token": self._sync_token}
         self._meter.requests += 1
         self._meter.bytes_out += len(body)
         try:
-            async with self._client.stream(
-                "POST", url, content=body, headers=headers, timeout=timeout
-            ) as response:
+            request = httpx.Request("POST", _url(url), headers=headers, content=body)
+            request.extensions["timeout"] = timeout.as_dict()
+            response = await self._transport.handle_async_request(request)
+            async with aclosing(response):
                 raw = await _read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"can't reach the store at {_host(url)}: {_text(error)}") from error
@@ -200,6 +198,11 @@ class HttpLayer:
             return 0.0
         skew = stamp * 1000.0 - received
         return 0.0 if -2000 < skew < 2000 else skew
+
+
+@lru_cache(maxsize=8)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)
 
 
 async def _read(response: httpx.Response) -> bytes:
