@@ -37,8 +37,8 @@ fmt: $(READY) ## mend style and format where that is mechanical
 	$(RUFF) check --fix .
 	$(RUFF) format .
 
-bench: $(READY) ## measure throughput, latency and cold start; prints figures
-	$(BIN)/pytest tests/bench -m bench -s $(ARGS)
+bench: $(READY) ## compare with other job queues, in 3 minutes; ARGS=--full writes docs/benchmarks.md
+	$(BIN)/python -m tests.bench $(ARGS)
 
 rehearse: $(READY) ## package and try both deployments without an account; ARGS=lambda-kill picks a step
 	$(BIN)/python -m infra.rehearse $(ARGS)
