@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 GATEWAY_LIMIT = 29.0
 """Seconds: an HTTP API answers 504 after 30, whatever time the function has."""
+_at_start: Settings | None = None
+"""Lambda's environment stays as it is; a local server may start again in another one."""
 TEXT = ["text/", "application/json", "application/problem+json"]
 
 
 def _compose() -> Site:
     """The site as the environment has it. Runs inside the event loop that will serve it."""
-    settings = _with_token(Settings.from_env())
+    settings = _with_token(_at_start or Settings.from_env())
     log.configure(settings)
     store = connect(settings)
     use_store(store)
@@ -100,7 +102,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 if os.environ.get("AWS_LAMBDA_FUNCTION_NAME"):
-    _settings = Settings.from_env()
-    log.configure(_settings)
-    load_registry(_settings)
+    _at_start = Settings.from_env()
+    log.configure(_at_start)
+    load_registry(_at_start)
     _adapter()

@@ -1,0 +1,90 @@
+"""The HTTP function behind an HTTP API: Mangum, one loop, the gateway's thirty seconds."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.functions.recorded import Context, event
+from tests.functions.sample import sample
+
+
+@pytest.fixture
+def handler(environment: Callable[..., None], cold_start: Callable[[str], ModuleType]) -> Any:
+    environment("lambda")
+    return cold_start("functions.api").handler
+
+
+def test_an_enqueue_comes_in_as_an_event_and_goes_out_as_a_response(
+    handler: Any, store_says: Callable[..., Any]
+) -> None:
+    response = handler(event("http_enqueue"), Context())
+
+    assert (response["statusCode"], response["isBase64Encoded"]) == (202, False)
+    assert response["headers"]["content-type"] == "application/json"
+    assert json.loads(response["body"])["state"] == "waiting"
+    assert store_says("stats", sample).waiting == 1
+
+
+def test_a_body_that_the_gateway_encoded_is_read_as_it_was(handler: Any) -> None:
+    sent = event("http_enqueue")
+    sent["body"] = base64.b64encode(sent["body"].encode()).decode()
+    sent["isBase64Encoded"] = True
+
+    assert handler(sent, Context())["statusCode"] == 202
+
+
+def test_a_problem_is_text_for_the_gateway_too(handler: Any) -> None:
+    sent = event("http_enqueue")
+    del sent["headers"]["authorization"]
+
+    response = handler(sent, Context())
+
+    assert (response["statusCode"], response["isBase64Encoded"]) == (401, False)
+    assert response["headers"]["content-type"] == "application/problem+json"
+    assert json.loads(response["body"])["type"] == "/problems/unauthenticated"
+
+
+def test_invocations_share_a_loop_and_survive_somebody_elses(
+    handler: Any, store_says: Callable[..., Any]
+) -> None:
+    for count in (1, 2, 3):
+        assert handler(event("http_enqueue"), Context())["statusCode"] == 202
+        assert (
+            store_says("stats", sample).waiting == count
+        )  # by asyncio.run: it takes the loop away
+
+
+@pytest.mark.parametrize(("remaining", "window"), [(900.0, 29.0), (8.0, 8.0)])
+def test_its_cron_route_drains_within_what_lambda_and_the_gateway_leave(
+    handler: Any, remaining: float, window: float
+) -> None:
+    handler(event("http_enqueue"), Context())
+
+    response = handler(event("http_cron"), Context(seconds=remaining))
+
+    report = json.loads(response["body"])
+    assert (response["statusCode"], report["outcomes"]) == (200, {"done": 1})
+    total = report["seconds"]["used"] + report["seconds"]["left"]
+    assert window - 1 < total <= window
+
+
+def test_its_reports_are_metrics_too(
+    environment: Callable[..., None],
+    cold_start: Callable[[str], ModuleType],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    environment("lambda")
+    handler = cold_start("functions.api").handler
+    handler(event("http_enqueue"), Context())
+    capsys.readouterr()
+
+    handler(event("http_cron"), Context())
+
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["Done"] for line in printed if "_aws" in line and "queue" in line] == [[1.0]]

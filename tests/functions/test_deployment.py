@@ -1,0 +1,173 @@
+"""serverless.yml and vercel.json describe this repository: what they name exists."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from infra.contents import FUNCTIONS, own_files
+from infra.package import RUNTIME
+from shared.lane import LEASE_MARGIN
+from shared.settings import Settings
+from shared.web.routes import ROUTES
+
+ROOT = Path(__file__).parents[2]
+CRON_FIELD = re.compile(r"(?:\*|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)(?:/[1-9]\d*)?\Z")
+CRON_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+STORE = {"UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"}
+VERCEL_LONGEST = 300
+"""Seconds: the longest on its smallest plan, so that the file deploys on all of them."""
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML with CloudFormation's own tags, which are read as nothing."""
+
+
+_Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
+
+
+@pytest.fixture
+def aws() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(
+        (ROOT / "serverless.yml").read_text(encoding="utf-8"),
+        Loader=_Loader,  # noqa: S506 - it is a SafeLoader
+    )
+    return found
+
+
+@pytest.fixture
+def vercel() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "vercel.json").read_text(encoding="utf-8"))
+    return found
+
+
+def is_cron(expression: str) -> bool:
+    """Five fields of numbers, as Vercel takes them: no names, not both days."""
+    fields = expression.split(" ")
+    if len(fields) != 5 or not all(CRON_FIELD.match(field) for field in fields):
+        return False
+    for field, (least, most) in zip(fields, CRON_BOUNDS, strict=True):
+        if any(not least <= int(n) <= most for n in re.findall(r"\d+", field.partition("/")[0])):
+            return False
+    return "*" in (fields[2], fields[4])
+
+
+@pytest.mark.parametrize(
+    ("expression", "valid"),
+    [("* * * * *", True), ("*/5 0-6 1,15 * *", True), ("61 * * * *", False), ("* * * *", False),
+     ("0 0 * JAN *", False), ("0 0 1 * 1", False), ("0 24 * * *", False), ("*/0 * * * *", False)],
+)  # fmt: skip
+def test_the_cron_check_itself_knows_good_from_bad(expression: str, *, valid: bool) -> None:
+    assert is_cron(expression) is valid
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_handler_of_serverless_yml_is_there_and_packaged(
+    aws: dict[str, Any], environment: Callable[..., None], name: str
+) -> None:
+    environment("local")
+    function = aws["functions"][name]
+    module, _dot, attribute = function["handler"].rpartition(".")
+
+    assert module == FUNCTIONS[name].module
+    assert callable(getattr(importlib.import_module(module), attribute))
+    assert aws["provider"]["architecture"] == "${param:architecture}"
+    assert function["package"]["artifact"] == f"build/lambda/${{param:architecture}}/{name}.zip"
+    assert aws["provider"]["runtime"] == f"python{RUNTIME}"
+
+
+def test_serverless_yml_names_every_function_and_no_other(aws: dict[str, Any]) -> None:
+    assert set(aws["functions"]) == set(FUNCTIONS)
+
+
+def test_a_failed_tick_is_not_repeated_and_an_old_one_not_made_up_for(aws: dict[str, Any]) -> None:
+    drain = aws["functions"]["drain"]
+
+    assert (drain["maximumRetryAttempts"], drain["maximumEventAge"]) == (0, 60)
+    assert [e["schedule"]["rate"] for e in drain["events"]] == ["rate(1 minute)"]
+    assert drain["timeout"] + LEASE_MARGIN < 900
+
+
+def test_the_api_gives_up_before_its_gateway_does(
+    aws: dict[str, Any], environment: Callable[..., None]
+) -> None:
+    environment("local")
+    api = importlib.import_module("functions.api")
+
+    assert aws["functions"]["api"]["timeout"] < 30
+    assert aws["functions"]["api"]["timeout"] >= api.GATEWAY_LIMIT
+    assert aws["functions"]["api"]["events"] == [{"httpApi": "*"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "secrets"),
+    [
+        ("drain", STORE),
+        ("api", {*STORE, "TIDEGATE_API_TOKENS", "CRON_SECRET"}),
+    ],
+)
+def test_each_aws_function_is_given_the_names_of_its_secrets_and_of_no_other(
+    aws: dict[str, Any], name: str, secrets: set[str]
+) -> None:
+    given = {**aws["provider"]["environment"], **aws["functions"][name]["environment"]}
+    named = re.sub(
+        r"\$\{self:custom\.(\w+)\}",
+        lambda found: aws["custom"][found[1]],
+        given["TIDEGATE_SECRETS"],
+    )
+    pairs = dict(pair.split("=", 1) for pair in named.split(","))
+
+    assert set(pairs) == secrets
+    assert all(value.startswith(("ssm:", "secretsmanager:")) for value in pairs.values())
+    assert not secrets & set(given), "a secret's value must not lie in the function's configuration"
+
+
+def test_vercel_json_names_the_entrypoint_and_times_that_settings_agree_with(
+    vercel: dict[str, Any],
+) -> None:
+    (path,) = vercel["functions"]
+
+    assert vercel["framework"] == "python"
+    assert (ROOT / path).is_file()
+    entrypoint = f"{path.removesuffix('.py').replace('/', '.')}:app"
+    assert f'entrypoint = "{entrypoint}"' in (ROOT / "pyproject.toml").read_text()
+    assert vercel["functions"][path]["maxDuration"] == Settings().max_duration
+    assert vercel["functions"][path]["maxDuration"] <= VERCEL_LONGEST
+
+
+def test_vercel_jsons_crons_are_valid_and_their_paths_answer_get(vercel: dict[str, Any]) -> None:
+    answered = {entry.path for entry in ROUTES if entry.method == "GET"}
+
+    assert vercel["crons"]
+    for cron in vercel["crons"]:
+        assert cron["path"].partition("?")[0] in answered
+        assert is_cron(cron["schedule"])
+
+
+def test_vercel_ships_no_secrets_tests_or_developers_tools_and_all_that_is_served(
+    vercel: dict[str, Any],
+) -> None:
+    (function,) = vercel["functions"].values()
+    patterns = function["excludeFiles"].strip("{}").split(",")
+
+    def left_out(path: str) -> bool:
+        return any(_glob(pattern).fullmatch(path) for pattern in patterns)
+
+    ours = [path.as_posix() for path in own_files(FUNCTIONS["api"])]
+    theirs = [".env", ".env.local", ".tidegate/aof/1", "infra/package.py", "serverless.yml"]
+    theirs += ["tests/conftest.py", "shared/cli/demo/data.csv", "shared/embedded/fake.py"]
+    assert "shared/web/app.py" in ours
+    assert [path for path in ours if left_out(path)] == []
+    assert [path for path in theirs if not left_out(path)] == []
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    """`**` goes through folders, `*` stays in one."""
+    return re.compile(re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*"))
