@@ -10,6 +10,7 @@ right.
 
 from __future__ import annotations
 
+import asyncio
 import calendar
 import random
 import time
@@ -147,16 +148,15 @@ class HttpLayer:
         while True:
             try:
                 replies = await self._post(url, headers, body, deadline)
-                break
+                if from_pipeline and isinstance(replies, list):
+                    return [_result(reply) for reply in replies]
+                return _result(replies)
             except _REPEATABLE as error:
                 pause = max(error.retry_after or 0.0, wait * random.random())  # noqa: S311 - jitter
                 if self._clock.monotonic() + pause >= deadline:
                     raise
                 await self._clock.sleep(pause)
                 wait = min(LONGEST_WAIT, wait * 2)
-        if from_pipeline and isinstance(replies, list):
-            return [_result(reply) for reply in replies]
-        return _result(replies)
 
     async def close(self) -> None:
         await self._transport.aclose()
@@ -170,14 +170,15 @@ class HttpLayer:
         try:
             request = httpx.Request("POST", _url(url), headers=headers, content=body)
             request.extensions["timeout"] = timeout.as_dict()
-            response = await self._transport.handle_async_request(request)
-            async with aclosing(response):
-                raw = await _read(response)
+            async with asyncio.timeout(left):  # httpx's are by chunk: a dripping reply meets them
+                response = await self._transport.handle_async_request(request)
+                async with aclosing(response):
+                    raw = await _read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"can't reach the store at {_host(url)}: {_text(error)}") from error
         except httpx.InvalidURL as error:
             raise Refused(f"UPSTASH_REDIS_REST_URL is not a URL: {error}") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise UnknownOutcome(
                 f"no reply from the store at {_host(url)}: {_text(error)}"
             ) from error
@@ -261,7 +262,10 @@ def _result(reply: Any) -> Any:
     if isinstance(reply, dict):
         if "error" in reply:
             raise _error(str(reply["error"]), 400, None)
-        return _decode(reply.get("result"))
+        try:
+            return _decode(reply.get("result"))
+        except ValueError as error:
+            raise UnknownOutcome(f"the store's reply is not base64: {error}") from None
     raise UnknownOutcome("the store's reply has an unknown shape")
 
 

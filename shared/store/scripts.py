@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import NoScript
+from ..errors import NoScript, UnknownOutcome
 from .rest import Rest
 
 FOLDER = Path(__file__).parent / "lua"
@@ -47,11 +47,10 @@ class Script:
             reply = await rest.execute(["EVALSHA", self.sha, *tail], self.name, within=within)
         except NoScript:
             reply = await rest.execute(["EVAL", self.body, *tail], self.name, within=within)
-        billed: int
-        answer: list[Any]
-        billed, *answer = reply
-        rest.meter.add(self.name, billed - 1)
-        return answer
+        if not isinstance(reply, list) or not reply or not isinstance(reply[0], int):
+            raise UnknownOutcome(f"{self.name} was answered in an unknown shape: {str(reply)[:80]}")
+        rest.meter.add(self.name, reply[0] - 1)
+        return reply[1:]
 
 
 def compose(name: str) -> str:
