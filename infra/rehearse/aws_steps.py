@@ -19,7 +19,8 @@ import boto3
 from botocore.config import Config
 
 from ..contents import FUNCTIONS, ROOT
-from ..package import Target, build
+from ..package import Target
+from .builds import artefacts
 from .checks import Failed, check, wait_for
 from .lambda_steps import LOGS
 from .processes import free_port, running
@@ -120,13 +121,15 @@ def cloud() -> Generator[str, None, None]:
 
 @cache
 def service() -> Path:
-    """A copy of what `sls` reads, with fresh zips for the deployed runtime."""
+    """A copy of what `sls` reads, with zips for the deployed runtime."""
     shutil.rmtree(SERVICE, ignore_errors=True)
     SERVICE.mkdir(parents=True)
     shutil.copyfile(ROOT / "serverless.yml", SERVICE / "serverless.yml")
     shutil.copytree(ROOT / "infra" / "aws", SERVICE / "infra" / "aws")
-    for function in FUNCTIONS.values():
-        build(function, Target(), SERVICE / "build" / "lambda" / "x86_64")
+    folder = SERVICE / "build" / "lambda" / "x86_64"
+    folder.mkdir(parents=True)
+    for artefact in artefacts(Target()).values():
+        shutil.copyfile(artefact.path, folder / artefact.path.name)
     return SERVICE
 
 

@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contents import FUNCTIONS, ROOT
-from ..package import Target, build
+from ..contents import ROOT
+from ..package import Target
+from .builds import artefacts
 from .checks import check
 from .lambdas import TOKEN, http_event, schedule_event, unzipped
 from .processes import Store, embedded_store
@@ -130,8 +131,7 @@ def _starts(store: Store) -> Generator[list[Start], None, None]:
     with tempfile.TemporaryDirectory(prefix="tidegate-coldstart-") as made:
         folder = Path(made)
         starts = [Start("base", "", [plain, "-c", BASE], folder, bare_environment())]
-        for name, function in FUNCTIONS.items():
-            artefact = build(function, Target.here(version), folder / "zips")
+        for name, artefact in artefacts(Target.here(version)).items():
             tree = unzipped(artefact.path, folder / name)
             code = _CODE[name]
             for kind, python, root in (("plain", plain, ROOT), ("artefact", bare, tree)):

@@ -18,9 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..contents import FUNCTIONS
 from ..interpreters import find_python
-from ..package import RUNTIME, Target, build
+from ..package import RUNTIME, Target
+from .builds import artefacts
 from .checks import check, wait_for
 from .lambdas import Function, http_event, lambda_function, schedule_event, unzipped
 from .processes import embedded_store
@@ -147,8 +147,8 @@ def deployment(name: str, *, timeout: int) -> Generator[Deployment, None, None]:
         shutil.rmtree(logs, ignore_errors=True)
         (folder / "marks").mkdir()
         trees = {
-            function: unzipped(built, folder / function)
-            for function, built in built_for(version).items()
+            name: unzipped(artefact.path, folder / name)
+            for name, artefact in artefacts(Target.here(version)).items()
         }
         before = _files(folder / "drain")
         with embedded_store(logs / "store.log") as store:
@@ -174,16 +174,6 @@ def runtime() -> tuple[str, Path]:
     if target is not None:
         return RUNTIME, target
     return f"{sys.version_info.major}.{sys.version_info.minor}", Path(sys.executable)
-
-
-@cache
-def built_for(version: str) -> dict[str, Path]:
-    """Both zips for this machine's architecture."""
-    folder = CACHE / "artefacts" / version
-    return {
-        name: build(function, Target.here(version), folder).path
-        for name, function in FUNCTIONS.items()
-    }
 
 
 def _files(folder: Path) -> set[str]:

@@ -15,6 +15,7 @@ import httpx
 
 from ..contents import FUNCTIONS, ROOT, own_files
 from .aws_steps import credentials, osls, service
+from .builds import sources
 from .checks import Failed, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN, http_event
@@ -76,9 +77,9 @@ def checkout() -> None:
     shutil.rmtree(LOCAL, ignore_errors=True)
     shutil.copytree(service(), LOCAL, ignore=shutil.ignore_patterns(".serverless", "unreserved"))
     for function in FUNCTIONS.values():
-        for relative in own_files(function):
+        for relative in own_files(function, sources()):
             (LOCAL / relative).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / relative, LOCAL / relative)
+            shutil.copyfile(sources() / relative, LOCAL / relative)
     text = (ROOT / "serverless.yml").read_text("utf-8")
     text = text.replace("runtime: python3.13", f"runtime: python{VERSION}")
     text += "\nplugins:\n  - serverless-offline\n"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ..contents import FUNCTIONS, Function
-from ..package import LARGEST_DRAIN, PLATFORMS, RUNTIME, Target, build, snapshot
+from ..contents import FUNCTIONS
+from ..package import LARGEST_DRAIN, PLATFORMS, RUNTIME, Artefact, Target, build
+from .builds import artefacts, sources
 from .checks import check
 from .lambda_steps import runtime
 from .lambdas import unzipped
@@ -14,39 +15,37 @@ from .tools import CACHE, bare_environment, run_tool
 
 
 def packages() -> str:
-    """Build each function twice for both of Lambda's architectures."""
-    folder = CACHE / "twice"
-    shutil.rmtree(folder, ignore_errors=True)
-    root = snapshot(folder / "sources")
-    sizes = []
+    """Both functions for both of Lambda's architectures; those for x86_64 a second time."""
+    again = CACHE / "again"
     for arch in PLATFORMS:
-        for function in FUNCTIONS.values():
-            first, second = (
-                build(function, Target(RUNTIME, arch), folder / arch / turn, root=root)
-                for turn in ("first", "second")
+        for artefact in artefacts(Target(RUNTIME, arch)).values():
+            print(f"  {artefact}")
+            check(
+                artefact.function.name != "drain" or artefact.zipped < LARGEST_DRAIN,
+                f"{artefact.path.name} for {arch} has {artefact.zipped} bytes",
             )
-            print(f"  {first}")
-            same = first.path.read_bytes() == second.path.read_bytes()
-            check(same, f"two builds of {function.name} for {arch} differ")
-            sizes.append((function.name, arch, first.zipped))
-    for function in FUNCTIONS.values():
-        print(f"  {function.name} loads at its start: {_loads(function, folder)}")
-    shutil.rmtree(folder)
-    for name, arch, size in sizes:
-        check(name != "drain" or size < LARGEST_DRAIN, f"drain.zip for {arch} has {size} bytes")
-    told = ", ".join(f"{name} {arch} {size / 2**20:.2f} MB" for name, arch, size in sizes)
+    for name, first in artefacts(Target(RUNTIME)).items():
+        second = build(FUNCTIONS[name], Target(RUNTIME), again, root=sources())
+        same = first.path.read_bytes() == second.path.read_bytes()
+        check(same, f"two builds of {name} differ")
+        print(f"  {name} loads at its start: {_loads(second, again / name)}")
+    shutil.rmtree(again)
+    told = ", ".join(
+        f"{name} {arch} {artefact.zipped / 2**20:.2f} MB"
+        for arch in PLATFORMS
+        for name, artefact in artefacts(Target(RUNTIME, arch)).items()
+    )
     return f"byte-identical twice: {told}"
 
 
-def _loads(function: Function, folder: Path) -> str:
+def _loads(artefact: Artefact, folder: Path) -> str:
     """What the unzipped artefact imports when it starts, without the standard library."""
     version, python = runtime()
-    if version != RUNTIME:
-        return f"unknown, there is no Python {RUNTIME} here"
-    arch = Target.here(version).arch
-    tree = unzipped(folder / arch / "first" / f"{function.name}.zip", folder / function.name)
+    if version != RUNTIME or Target.here(version) != artefact.target:
+        return f"unknown, there is no Python {RUNTIME} for {artefact.target.arch} here"
+    tree = unzipped(artefact.path, folder)
     code = (
-        f"import sys; sys.path.insert(0, {str(tree)!r}); import {function.module}; "
+        f"import sys; sys.path.insert(0, {str(tree)!r}); import {artefact.function.module}; "
         "print(*sorted({name.split('.')[0] for name in sys.modules}"
         " - set(sys.stdlib_module_names) - {'__main__'}))"
     )

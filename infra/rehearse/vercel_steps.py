@@ -21,6 +21,7 @@ import httpx
 from ..contents import ROOT, SOURCES
 from ..interpreters import newest_python
 from ..package import uv
+from .builds import sources
 from .checks import Skipped, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN
@@ -147,7 +148,7 @@ def built() -> Path:
     version, python = interpreter()
     shutil.rmtree(BUILD, ignore_errors=True)
     for name in SOURCES:
-        shutil.copytree(ROOT / name, BUILD / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(sources() / name, BUILD / name)
     for name in COPIED:
         if (ROOT / name).exists():
             shutil.copyfile(ROOT / name, BUILD / name)

@@ -1,0 +1,29 @@
+"""The artefacts of one rehearsal: of one snapshot of the sources, each built once."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+
+from ..contents import FUNCTIONS
+from ..package import Artefact, Target, build, snapshot
+from .tools import CACHE
+
+
+@cache
+def sources() -> Path:
+    """Our sources as they were when the rehearsal began."""
+    folder = CACHE / "sources"
+    shutil.rmtree(folder, ignore_errors=True)
+    return snapshot(folder)
+
+
+@cache
+def artefacts(target: Target) -> dict[str, Artefact]:
+    """Both functions for this target."""
+    folder = CACHE / "artefacts" / f"{target.runtime}-{target.arch}"
+    return {
+        name: build(function, target, folder, root=sources())
+        for name, function in FUNCTIONS.items()
+    }
