@@ -104,6 +104,7 @@ if starts > 0 then
   else
     ids = pop(q, starts)
     if #ids < starts then why, wait = "empty", 0 end
+    if #ids == 0 and q.suspects > 0 then why = "suspect" end -- for a function that runs nothing else
   end
   claimed, more = lease_all(q, ids, solo and 1 or 0, claims)
   -- Too large for one reply, or all that was popped was lost: behind it more may wait.
