@@ -57,7 +57,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     """An error as data: type, message, where it was raised. Safe whatever its `__str__` does."""
     try:
         message = str(error)
-    except Exception as failure:  # noqa: BLE001 - a broken __str__ is the handler's, not a reason to lose the outcome
+    except BaseException as failure:  # noqa: BLE001 - a broken __str__ is the handler's, not a reason to lose the outcome
         message = f"<{type(error).__name__} whose text fails with {type(failure).__name__}>"
     found: dict[str, Any] = {"type": type(error).__name__, "message": clean(message)}
     frames = traceback.extract_tb(error.__traceback__)

@@ -84,11 +84,14 @@ class Retry:
         if self.steps:
             base = self.steps[min(attempt, len(self.steps)) - 1]
         else:
-            exponent = min(attempt - 1, 1024)
-            base = min(
-                self.cap, self.first * self.factor**exponent if self.factor > 1 else self.first
-            )
+            base = min(self.cap, self.first * self._growth(attempt - 1)) if self.first else 0.0
         return base * (1 - self.jitter * rng())
+
+    def _growth(self, times: int) -> float:
+        try:
+            return self.factor**times
+        except OverflowError:
+            return math.inf
 
 
 @dataclass(frozen=True, slots=True)
