@@ -1,0 +1,177 @@
+"""Ids, options, bodies, tails: what travels with a job."""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import InvalidOption
+from shared.job import (
+    ERRORS_KEPT,
+    Claim,
+    Job,
+    JobContext,
+    Outcome,
+    check_job_id,
+    new_id,
+    public_id,
+    read_tail,
+    split_id,
+    tail_of,
+)
+from shared.options import Options, make_job
+
+
+def claim(**options: Any) -> Claim:
+    fields = {"lease": "a 1 o 1 0", "id": "a", "fence": 1, "queue": "q", "attempts": 0}
+    return Claim(**{**fields, "crashes": 0, "solo": False, "body": "", "tail": "", **options})
+
+
+def test_ids_are_ordered_by_their_making_and_unique_over_threads() -> None:
+    made: list[list[str]] = [[] for _ in range(4)]
+
+    def make(into: list[str]) -> None:
+        into.extend(new_id() for _ in range(5000))
+
+    threads = [threading.Thread(target=make, args=(into,)) for into in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(into == sorted(into) for into in made)
+    assert len({job_id for into in made for job_id in into}) == 20_000
+    assert {len(job_id) for job_id in made[0]} == {22}
+
+
+def test_a_public_id_carries_its_queue() -> None:
+    job_id = new_id()
+
+    assert split_id(public_id(job_id, "mail.out")) == (job_id, "mail.out")
+    assert split_id("~1-o-1-1.q") == ("~1-o-1-1", "q")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", ".q", "a.", "a.Q", "a b.q", "a:b.q", "x" * 65 + ".q", "a.q\n", "ä.q", "~~a.q"]
+)
+def test_what_is_no_id_of_ours_is_told(text: str) -> None:
+    assert split_id(text) is None
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_an_id_or_is_not(text: str) -> None:
+    found = split_id(text)
+
+    assert found is None or public_id(*found) == text
+
+
+@pytest.mark.parametrize("job_id", ["", "~a", ":paused", "a b", "x" * 65, "a\n", "ü", "a.b"])
+def test_a_callers_own_id_can_not_collide_with_ours(job_id: str) -> None:
+    with pytest.raises(InvalidOption):
+        check_job_id(job_id)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"delay": -1}, "delay"),
+        ({"delay": math.nan}, "delay"),
+        ({"delay": math.inf}, "delay"),
+        ({"delay": 367 * 86_400}, "delay"),
+        ({"run_at": -1}, "run_at"),
+        ({"run_at": math.nan}, "run_at"),
+        ({"run_at": 2.0**60}, "run_at"),
+        ({"key": ""}, "key"),
+        ({"key": "-"}, "key"),
+        ({"key": "a b"}, "key"),
+        ({"key": "a\u00a0b"}, "key"),
+        ({"key": "x" * 129}, "key"),
+        ({"key": "\x00"}, "key"),
+        ({"dedup": ""}, "dedup"),
+        ({"dedup": "a\nb"}, "dedup"),
+        ({"dedup": "a", "dedup_ttl": -1}, "dedup.ttl"),
+        ({"job_id": "a:b"}, "job_id"),
+    ],
+)
+def test_an_option_out_of_range_is_named(options: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        make_job("t", "{}", Options(**options))
+
+    assert caught.value.field == field
+
+
+@given(st.floats(0, 253_402_300_799), st.floats(0, 366 * 86_400))
+def test_every_allowed_time_is_whole_milliseconds_below_2_to_the_53(
+    at: float, delay: float
+) -> None:
+    job = make_job("t", "{}", Options(run_at=at, delay=delay))
+
+    assert 1 <= job.run_at_ms < 2**53
+    assert 0 <= job.delay_ms < 2**53
+
+
+def test_a_body_is_one_line_of_meta_and_the_payload_untouched() -> None:
+    payload = '{"a": 1.0,\n "b": 10000000000000000000001}'
+
+    assert Job("t\u2028", payload, meta={"timeout": 5}).body() == (
+        '{"type":"t\\u2028","timeout":5}\n' + payload
+    )
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text(), max_size=3))
+def test_the_payload_of_a_body_begins_after_its_first_newline(
+    payload: str, meta: dict[str, str]
+) -> None:
+    assert Job("t", payload, meta=meta).body().partition("\n")[2] == payload
+
+
+def test_a_tail_keeps_the_last_errors_with_their_attempts() -> None:
+    tail = ""
+    for attempt in range(8):
+        failed = Outcome("retry", detail={"error": {"type": "E", "message": str(attempt)}})
+        tail = tail_of(claim(attempts=attempt, tail=tail), failed, at_ms=attempt)
+
+    errors = read_tail(tail)["errors"]
+    assert len(errors) == ERRORS_KEPT
+    assert errors[-1] == {"at": 7, "attempt": 8, "type": "E", "message": "7"}
+
+
+@given(st.text())
+def test_a_tail_that_is_not_ours_reads_as_empty(text: str) -> None:
+    assert isinstance(read_tail(text), dict)
+
+
+def test_a_tail_adds_what_is_new_and_keeps_what_was() -> None:
+    before = '{"progress":50,"errors":[{"type":"E"}]}'
+
+    tail = read_tail(tail_of(claim(tail=before), Outcome("done", detail={"result": [1]}), 0))
+
+    assert tail == {"progress": 50, "errors": [{"type": "E"}], "result": [1]}
+
+
+@pytest.mark.parametrize(
+    ("said", "stored"), [(40, 40), (40.5, 40.5), (-1, 0), (1000, 100), (33.0, 33)]
+)
+def test_progress_is_a_share_of_a_hundred(said: float, stored: float) -> None:
+    context = JobContext(claim(), "t", budget_left=lambda: 1.0)
+    context.progress(said, "n" * 10_000)
+
+    taken = context.take_progress()
+    assert taken is not None
+    assert taken["progress"] == stored
+    assert len(taken["note"]) == 2000
+    assert context.take_progress() is None
+
+
+def test_a_context_tells_the_attempt_the_fence_and_whether_it_was_delivered_before() -> None:
+    first = JobContext(claim(), "t", budget_left=lambda: 7.0)
+    again = JobContext(claim(fence=3, attempts=1, key="k"), "t", budget_left=lambda: 7.0)
+
+    assert (first.id, first.attempt, first.redelivered, first.key) == ("a.q", 1, False, None)
+    assert (again.attempt, again.fence, again.redelivered, again.key) == (2, 3, True, "k")
+    assert first.budget_left() == 7.0

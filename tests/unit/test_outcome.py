@@ -1,0 +1,124 @@
+"""outcome_of: every signal and exception, in one table; and errors as safe data."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared import Cancel, Discard, Retry, RetryLater, Snooze
+from shared.errors import InvalidPayload
+from shared.job import TEXT_KEPT
+from shared.outcome import clean, describe, outcome_of, retry_after
+
+RETRY = Retry.fixed(attempts=3, wait=10)
+
+
+@pytest.mark.parametrize(
+    ("error", "attempt", "kind", "delay"),
+    [
+        (ValueError("x"), 1, "retry", 10),
+        (ValueError("x"), 2, "retry", 10),
+        (ValueError("x"), 3, "dead", 0),
+        (SystemExit(1), 1, "retry", 10),
+        (KeyboardInterrupt(), 3, "dead", 0),
+        (asyncio.CancelledError(), 1, "retry", 10),
+        (BaseExceptionGroup("g", [SystemExit()]), 1, "retry", 10),
+        (RetryLater(5), 1, "retry", 5),
+        (RetryLater(5), 3, "dead", 0),
+        (RetryLater(-5), 1, "retry", 0),
+        (RetryLater(math.inf), 1, "retry", 0),
+        (RetryLater(math.nan), 1, "retry", 0),
+        (RetryLater(1e12), 1, "retry", 366 * 86_400),
+        (Snooze(5), 1, "snooze", 5),
+        (Snooze(5), 3, "snooze", 5),
+        (Snooze(math.nan), 1, "snooze", 0),
+        (Discard("no"), 1, "dead", 0),
+        (InvalidPayload("no"), 1, "dead", 0),
+        (Cancel("stop"), 1, "cancelled", 0),
+    ],
+)
+def test_what_each_exception_means(
+    error: BaseException, attempt: int, kind: str, delay: float
+) -> None:
+    outcome = outcome_of(error, attempt=attempt, retry=RETRY)
+
+    assert (outcome.kind, outcome.delay) == (kind, delay)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("-3", 0.0),
+        ("1e9", 86_400.0),
+        ("nan", None),
+        ("inf", None),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 86_400.0),
+        ("", None),
+    ],
+)
+def test_the_servers_own_word_on_when_to_come_back_is_honoured(
+    header: str, seconds: float | None
+) -> None:
+    request = httpx.Request("GET", "https://x")
+    response = httpx.Response(429, headers={"retry-after": header}, request=request)
+    error = httpx.HTTPStatusError("slow down", request=request, response=response)
+
+    assert retry_after(error) == seconds
+    waited = outcome_of(error, attempt=1, retry=RETRY).delay
+    assert waited == (10 if seconds is None else seconds)
+
+
+@pytest.mark.parametrize("response", [None, object(), {"headers": 1}])
+def test_an_error_whose_response_is_odd_has_no_retry_after(response: Any) -> None:
+    error = ValueError("x")
+    error.response = response  # type: ignore[attr-defined]
+
+    assert retry_after(error) is None
+
+
+class Broken(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("even this fails")
+
+
+class Hostile(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(1)
+
+
+def test_an_error_is_described_with_its_place() -> None:
+    try:
+        raise ValueError("bad \x1b[31mred\x00 \ud800 text")
+    except ValueError as error:
+        found = describe(error)
+
+    assert found["type"] == "ValueError"
+    assert "\x1b" not in found["message"]
+    assert "\x00" not in found["message"]
+    assert found["message"].encode()
+    assert found["where"].startswith("test_outcome.py:")
+
+
+@pytest.mark.parametrize("error", [Broken(), Hostile()])
+def test_an_error_that_can_not_even_say_its_name_is_still_described(error: Exception) -> None:
+    assert type(error).__name__ in describe(error)["message"]
+
+
+@given(st.text(max_size=300), st.integers(1, 20))
+def test_clean_text_is_short_valid_and_printable(text: str, times: int) -> None:
+    cleaned = clean(text * times)
+
+    assert len(cleaned) <= TEXT_KEPT
+    assert cleaned.encode().decode() == cleaned
+    assert all(c.isprintable() or c in "\n\t" for c in cleaned)
+    assert clean(cleaned) == cleaned

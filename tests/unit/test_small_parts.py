@@ -1,0 +1,162 @@
+"""Budget, durations, keys, meter, settings: small parts with exact numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.budget import Budget
+from shared.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
+from shared.errors import ConfigurationError
+from shared.settings import Settings
+from shared.store import keys
+from shared.store.meter import Meter
+from shared.store.scripts import KEY_LOCKING, compose, names, script
+from shared.testing import FakeClock
+
+SECRET = "s" * 32
+
+
+@pytest.mark.parametrize(
+    ("seconds", "reserve"), [(0.5, 0.25), (4, 0.5), (10, 1), (60, 3), (900, 3)]
+)
+def test_a_budget_keeps_a_reserve_that_handlers_never_get(seconds: float, reserve: float) -> None:
+    clock = FakeClock()
+    budget = Budget.of(seconds, clock=clock)
+    clock.advance(seconds / 4)
+
+    assert budget.reserve == pytest.approx(reserve)
+    assert budget.left() == pytest.approx(seconds * 3 / 4)
+    assert budget.for_handlers() == pytest.approx(max(0, seconds * 3 / 4 - reserve))
+    assert budget.used() == pytest.approx(seconds / 4)
+
+
+def test_a_budget_that_is_over_is_over() -> None:
+    clock = FakeClock()
+    budget = Budget.of(10, clock=clock)
+    clock.advance(11)
+
+    assert (budget.left(), budget.for_handlers()) == (0, 0)
+    assert not budget.allows(0.001)
+    assert budget.ever_allows(9)
+    assert not budget.ever_allows(9.1)
+
+
+def test_a_lambda_budget_is_what_lambda_says_is_left() -> None:
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 12_345
+
+    assert Budget.from_lambda(Context(), clock=FakeClock()).left() == pytest.approx(12.345)
+
+
+@given(st.floats(0, 10_000))
+def test_a_duration_lies_below_the_edge_of_its_bucket(seconds: float) -> None:
+    bucket = bucket_of(seconds)
+
+    assert 1 <= bucket <= BUCKETS
+    assert seconds <= edge_of(bucket) * 1.000001 or bucket == BUCKETS
+    assert bucket == 1 or seconds * 1.000001 >= edge_of(bucket - 1)
+
+
+@given(st.lists(st.integers(0, 50), min_size=BUCKETS, max_size=BUCKETS), st.floats(0.01, 1))
+def test_so_large_a_share_of_jobs_ended_within_the_quantile(
+    counts: list[int], share: float
+) -> None:
+    found = quantile(counts, share)
+
+    if sum(counts) < LEARNED:
+        assert found is None
+        return
+    assert found is not None
+    within = sum(n for i, n in enumerate(counts, 1) if edge_of(i) <= found)
+    assert within >= sum(counts) * share * 0.999999
+
+
+def test_nothing_observed_has_no_mean_and_no_quantile() -> None:
+    assert mean([]) is None
+    assert mean([0] * BUCKETS) is None
+    assert quantile([], 0.95) is None
+    assert mean([0, 0, 4]) == pytest.approx((edge_of(3) + edge_of(2)) / 2)
+
+
+def test_the_keys_of_a_queue_share_one_hash_tag() -> None:
+    vector = keys.vector("tidegate", "mail")
+
+    assert len(vector) == len(set(vector)) == len(keys.PARTS) + 1
+    assert all(key.startswith("{tidegate:mail}:") for key in vector[:-1])
+    assert vector[-1] == "tidegate:agenda"
+    assert set(keys.CLAIMABLE) < set(keys.WORK) < set(keys.PARTS)
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_script_is_composed_without_comments_and_carries_the_flag_only_when_asked(
+    name: str,
+) -> None:
+    body = compose(name)
+
+    assert "--" not in body.replace('"--', "")
+    assert "@include" not in body
+    assert script(name).body == KEY_LOCKING + body
+    assert script(name, key_locking=False).body == body
+    assert len(script(name).sha) == 40
+
+
+def test_a_meter_tells_what_was_added_since() -> None:
+    meter = Meter()
+    meter.add("turn", 3)
+    earlier = meter.snapshot()
+    meter.add("turn", 2)
+    meter.add("agenda", 1)
+    meter.requests += 2
+
+    since = meter.since(earlier)
+
+    assert (since.commands, since.requests) == (3, 2)
+    assert since.by_verb == {"turn": 2, "agenda": 1}
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"AWS_LAMBDA_FUNCTION_NAME": "f"}, "embedded store is for a developer's machine"),
+        ({"VERCEL": "1"}, "embedded store is for a developer's machine"),
+        ({"UPSTASH_REDIS_REST_URL": "https://x"}, "UPSTASH_REDIS_REST_TOKEN is not"),
+        (
+            {"UPSTASH_REDIS_REST_URL": "http://x", "UPSTASH_REDIS_REST_TOKEN": "t"},
+            "must start with https://",
+        ),
+        ({"TIDEGATE_PREFIX": "a:b"}, "TIDEGATE_PREFIX"),
+        ({"TIDEGATE_API_TOKENS": f"root:{SECRET}"}, "roles are producer, viewer"),
+        ({"TIDEGATE_API_TOKENS": "admin:short"}, "fewer than 16 characters"),
+        ({"CRON_SECRET": "short"}, "CRON_SECRET has fewer than 16"),
+        ({"TIDEGATE_VOLATILE": "maybe"}, "write 1 or 0"),
+        ({"TIDEGATE_BATCH": "0"}, "write a number from 1"),
+        ({"TIDEGATE_MAX_DURATION": "nan"}, "write a number from 1"),
+        ({"TIDEGATE_SWEEP_SECONDS": "x"}, "write a number from 0"),
+    ],
+)
+def test_an_environment_that_can_not_work_is_refused(env: dict[str, str], sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        Settings.from_env(env)
+
+
+def test_settings_come_from_either_name_and_hide_their_secrets() -> None:
+    settings = Settings.from_env(
+        {
+            "KV_REST_API_URL": "https://kv.example",
+            "KV_REST_API_TOKEN": SECRET,
+            "VERCEL": "1",
+            "CRON_SECRET": "c" * 32,
+            "TIDEGATE_API_TOKENS": f"admin:{'a' * 32}, viewer:{'v' * 32}",
+            "TIDEGATE_DATA": "/somewhere",
+        }
+    )
+
+    assert (settings.redis_url, settings.redis_token) == ("https://kv.example", SECRET)
+    assert (settings.platform, settings.data_dir) == ("vercel", Path("/somewhere"))
+    assert dict(settings.api_tokens) == {"a" * 32: "admin", "v" * 32: "viewer"}
+    assert not any(secret * 32 in repr(settings) for secret in "scav")
