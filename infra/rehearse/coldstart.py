@@ -130,7 +130,10 @@ def _starts(store: Store) -> Generator[list[Start], None, None]:
     )
     with tempfile.TemporaryDirectory(prefix="tidegate-coldstart-") as made:
         folder = Path(made)
-        starts = [Start("base", "", [plain, "-c", BASE], folder, bare_environment())]
+        starts = [
+            Start("base", "", [plain, "-c", BASE], folder, bare_environment()),
+            Start("packages", "packages", [plain, "-c", _PACKAGES], folder, env),
+        ]
         for name, artefact in artefacts(Target.here(version)).items():
             tree = unzipped(artefact.path, folder / name)
             code = _CODE[name]
@@ -146,6 +149,20 @@ def _waiting_job(starts: Sequence[Start]) -> None:
     next(start for start in starts if start.name == "api-plain").seconds()
 
 
+_PACKAGES = """
+import asyncio, json, os, time
+import httpx, pydantic
+from upstash_redis.asyncio import Redis
+class Payload(pydantic.BaseModel):
+    name: str
+async def main():
+    token = {"Authorization": "Bearer " + os.environ["UPSTASH_REDIS_REST_TOKEN"]}
+    async with httpx.AsyncClient(headers=token) as client:
+        (await client.post(os.environ["UPSTASH_REDIS_REST_URL"], json=["PING"])).raise_for_status()
+        print("REACHED", time.monotonic())
+asyncio.run(main())
+"""
+"""The prescribed packages without a line of ours: one model, the client, one request."""
 _CONTEXT = """
 class Context:
     aws_request_id = "coldstart"

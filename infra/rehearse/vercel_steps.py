@@ -209,11 +209,13 @@ def _deadline(running: VercelFunction) -> float:
 def _enqueue_beside_a_drain(running: VercelFunction) -> float:
     """Seconds of the slowest enqueue while one job of a drain waits and one blocks its thread."""
     _enqueue(running, "rehearsal-long", "long-step", {"name": "waits", "seconds": 5})
-    _enqueue(running, "rehearsal-long", "blocking-step", {"name": "blocks", "seconds": 5})
+    job = _enqueue(running, "rehearsal-long", "blocking-step", {"name": "blocks", "seconds": 5})
     reports: list[Any] = []
-    draining = threading.Thread(target=lambda: reports.append(_tick(running).json()))
+    draining = threading.Thread(
+        target=lambda: reports.append(_tick(running, only="rehearsal-long").json())
+    )
     draining.start()
-    time.sleep(0.5)
+    wait_for(lambda: _state(running, job)["state"] == "active", within=10, what="the job to run")
     slowest = 0.0
     for number in range(30):
         began = time.monotonic()
@@ -240,9 +242,14 @@ def _state(running: VercelFunction, job: str) -> dict[str, Any]:
 
 
 def _tick(
-    running: VercelFunction, *, token: str | None = CRON_SECRET, seconds: float = 60
+    running: VercelFunction,
+    *,
+    token: str | None = CRON_SECRET,
+    seconds: float = 60,
+    only: str = "",
 ) -> httpx.Response:
-    return running.request("GET", "/api/cron/drain", token=token, seconds=seconds)
+    path = f"/api/cron/drain?queue={only}" if only else "/api/cron/drain"
+    return running.request("GET", path, token=token, seconds=seconds)
 
 
 def _tick_until_gone(running: VercelFunction) -> None:
