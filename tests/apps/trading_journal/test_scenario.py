@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from functions.apps.trading_journal import CsvImport, import_csv, record_trade, send_email
+from shared.budget import Budget
+from shared.drain import Drain
+from shared.queue import JobType, Registry
 from shared.store import Store
-from shared.testing import FakeClock, drain_queue, embedded_store, run_job
+from shared.testing import FakeClock, embedded_store, run_job
 
 from ..conftest import MakeContext
 
@@ -30,6 +33,11 @@ def prices(folder: Path, header: str) -> CsvImport:
 def journal(folder: Path) -> list[Any]:
     with closing(sqlite3.connect(folder / "trading-journal.sqlite3")) as db:
         return db.execute("SELECT day, daily_return FROM records ORDER BY day").fetchall()
+
+
+async def drain_queue(store: Store, job_type: JobType[Any], *, clock: FakeClock) -> None:
+    drain = Drain(store, Registry([]), Budget.of(60, clock=clock))
+    await drain.run([job_type.queue])
 
 
 async def imported(
