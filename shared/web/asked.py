@@ -7,9 +7,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from ..policy import LONGEST_DELAY, MOST_ATTEMPTS
+from ..queue import LONGEST_RESERVE, LONGEST_WINDOW
+
 MOST_JOBS = 1000
+LONGEST_TIMEOUT = LONGEST_WINDOW - LONGEST_RESERVE
 LONGEST_TYPE = 64
-LONGEST_WAITS = 99
+LONGEST_WAITS = MOST_ATTEMPTS - 1
 _BY = {list: "as_list", dict: "as_object"}
 BACKOFF_TAGS = frozenset({"as_list", "as_object", "as_number"})
 
@@ -35,13 +39,13 @@ class Backoff(Asked):
     """How long to wait after each failed attempt, in seconds."""
 
     type: Literal["fixed", "exponential"]
-    delay: float = Field(ge=0, le=31_622_400, description="The first wait.")
+    delay: float = Field(ge=0, le=LONGEST_DELAY, description="The first wait.")
     factor: float | None = Field(None, ge=1, le=1000, description="exponential only; 2 if absent.")
-    cap: float | None = Field(None, ge=0, le=31_622_400, description="The longest wait.")
+    cap: float | None = Field(None, ge=0, le=LONGEST_DELAY, description="The longest wait.")
     jitter: float | None = Field(None, ge=0, le=1, description="Share of the wait to vary.")
 
 
-Seconds = Annotated[float, Field(ge=0, le=31_622_400)]
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_DELAY)]
 AnyBackoff: TypeAlias = Annotated[
     Annotated[list[Seconds], Field(min_length=1, max_length=LONGEST_WAITS), Tag("as_list")]
     | Annotated[Backoff, Tag("as_object")]
@@ -61,11 +65,15 @@ class EnqueueOptions(Asked):
         json_schema_extra={"format": "date-time"},
     )
     priority: Literal["high", "normal", "low"] | None = None
-    attempts: int | None = Field(None, ge=1, le=100, description="Tries, the first included.")
+    attempts: int | None = Field(
+        None, ge=1, le=MOST_ATTEMPTS, description="Tries, the first included."
+    )
     backoff: AnyBackoff | None = Field(
         None, description="A policy, a list of waits, or one number: always that wait."
     )
-    timeout: float | None = Field(None, gt=0, le=897, description="Seconds one try may take.")
+    timeout: float | None = Field(
+        None, gt=0, le=LONGEST_TIMEOUT, description="Seconds one try may take."
+    )
     dedup: Dedup | None = None
     key: str | None = Field(None, description="Whose job it is, for limits by user or tenant.")
     job_id: str | None = Field(None, description="Your own id: a repeat is the same job.")

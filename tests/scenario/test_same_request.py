@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from shared.testing import FakeClock
 from tests.scenario.world import JOBS, Client, World
 from tests.support.probe import Probe
@@ -68,6 +70,21 @@ async def test_one_of_ten_concurrent_requests_with_a_key_makes_the_job(
     await api.tick()
 
     assert len({answer.json()["id"] for answer in answers}) == 1
+    assert len(world.ran) == 1
+
+
+@pytest.mark.parametrize("option", [{"dedup": {"id": "daily"}}, {"job_id": "order-7"}])
+async def test_a_duplicates_answer_is_repeated_even_when_the_first_job_has_ended(
+    api: Client, world: World, option: dict[str, Any]
+) -> None:
+    await api.post(JOBS, json={**ONE, "options": option})
+    first = await send(api, {**TWO, "options": option}, "k")
+    await api.tick()
+    again = await send(api, {**TWO, "options": option}, "k")
+    await api.tick()
+
+    assert first.json()["duplicate"] is True
+    assert again.json() == first.json()
     assert len(world.ran) == 1
 
 

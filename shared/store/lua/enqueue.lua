@@ -106,16 +106,23 @@ local function instead(code, id, state)
   return code
 end
 
+-- The same request again is answered as a duplicate again: a capital letter keeps that.
+local function duplicate(item, id, state)
+  hold(item.idem, item.idem_ttl, item.fingerprint, id, string.upper(state))
+  return instead("D", id, state)
+end
+
 local function enqueue(i, item)
   local same = holder(item.idem)
   if same then
     if same.fingerprint ~= item.fingerprint then return "M" end
-    return instead("I", same.id, same.state)
+    local was = string.lower(same.state)
+    return instead(was == same.state and "I" or "D", same.id, was)
   end
   local twin = holder(item.dedup)
-  if twin then return instead("D", twin.id, twin.state) end
+  if twin then return duplicate(item, twin.id, twin.state) end
   local known = values[i + 2] or seen[item.id]
-  if known then return instead("D", item.id, letter(known)) end
+  if known then return duplicate(item, item.id, letter(known)) end
 
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and "d" or "w"
