@@ -169,13 +169,17 @@ def _job(rng: Random, name: str, now: int) -> Job:
     )
 
 
-def operate(rng: Random, queue: Queue, known: list[str], ended: list[str]) -> Call:
+def operate(
+    rng: Random, queue: Queue, known: list[str], ended: list[str], active: list[str]
+) -> Call:
     """Cancel, pause, resume, redrive, drop, purge, or only look."""
+    if active and rng.random() < 0.4:
+        known = active
     some = rng.sample(known, min(len(known), rng.randrange(1, 4))) or ["nobody"]
     dead = rng.sample(ended, min(len(ended), rng.randrange(1, 5))) or some
     verb = rng.choices(
         ("cancel", "pause", "redrive", "drop", "purge", "inspect", "stats", "browse"),
-        (30, 20, 20, 15, 2, 4, 4, 4),
+        (30, 20, 20, 15, 5, 4, 4, 4),
     )[0]
     name = queue.name
     args: tuple[Word, ...]

@@ -155,6 +155,8 @@ def numbers(book: Book, census: Census) -> None:
         require(number(hint, NEVER) <= first, "numbers: hint too late", hint, number(hint), first)
     require(set(census.scalars.get(":cancel", "").split()) == book.cancel, "numbers: cancel",
             book.cancel)  # fmt: skip
+    owners = {entry.split(" ", 1)[0] for entry in census.scalars.get(":memo", "").split(";")}
+    require(owners - {""} == book.memos.keys(), "I15 memos", owners, set(book.memos))
     totals = [int(n) for n in census.scalars.get(":totals", "").split()] or [0] * len(TOTALS)
     booked = [book.totals[name] for name in TOTALS]
     require(totals == booked, "numbers: totals", totals, booked)

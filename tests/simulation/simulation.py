@@ -25,6 +25,7 @@ PATIENCE = 0.75
 MOST_JOBS = 40
 MOST_LANES = 6
 LOST_WRITES = 200
+QUIET_EVERY, BUSY = 900, 600
 LEAPS = (40, 300, 1_000, 8_000, 35_000, 70_000)
 ACTIONS = {"deliver": 50, "move": 34, "produce": 9, "tick": 5, "operate": 4, "wait": 4, "harm": 2}
 HARMS = {
@@ -100,8 +101,9 @@ class Simulation:
         book = self.world.books[queue.name]
         if action == "operate":
             ended = [*book.sets["dead"], *book.sets["parked"]]
-            self.enter(operate(rng, queue, [*book.raws], ended))
-        elif len(book.raws) < MOST_JOBS:
+            active = [lease.split(" ")[0] for lease in book.sets["active"]]
+            self.enter(operate(rng, queue, [*book.raws], ended, active))
+        elif len(book.raws) < MOST_JOBS and self.step % QUIET_EVERY < BUSY:
             self.enter(produce(rng, queue, f"j{self.step}", self.world.wall))
 
     def send(self, call: Call, client: Lane | Client) -> None:

@@ -51,6 +51,11 @@ class Failure:
     reason: str
     lines: Sequence[str]
 
+    @property
+    def kind(self) -> str:
+        """Which invariant: a shorter story must not be another one."""
+        return self.reason[:6]
+
     def text(self) -> str:
         told = "\n".join(self.lines[-80:])
         return f"seed {self.seed}, shrunk to {len(self.steps)} steps:\n{told}\n{self.reason}"
@@ -116,7 +121,7 @@ def shrink(server: Server, failure: Failure, bodies: Mapping[str, str] | None = 
             fewer = steps[:at] + steps[at + size :]
             replays += 1
             found = _tell(server, failure.seed, fewer, bodies) if fewer else None
-            if found:
+            if found and found.kind == failure.kind:
                 steps = list(found.steps)
             else:
                 at += size

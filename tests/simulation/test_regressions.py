@@ -81,6 +81,19 @@ def test_a_shorter_lease_is_on_the_agenda_when_its_owner_dies(
     assert (world.last["few"].agenda or 0) <= world.wall + 5_000
 
 
+def test_jobs_given_back_beside_a_claim_are_on_the_agenda(world: World) -> None:
+    # Seed 1052: an "empty" turn had told the agenda the end of the leases; then two came back, one
+    # was claimed again, and the other would have waited for that end had the owner died.
+    queue = world.queues[0]
+    put(world, queue, "a", "b")
+    claims = turn(world, queue, "o", 1, 2).claims
+    assert turn(world, queue, "p", 1, 1).why == "empty"
+
+    turn(world, queue, "o", 2, 1, *closing(claims, "retry"))
+
+    assert world.last["plain"].agenda == 1
+
+
 def test_jobs_behind_a_lost_record_do_not_wait_for_somebody_elses_lease(
     worlds: Callable[[int], World],
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.job import Job
+from shared.job import Guard, Job
 
 from .book import BANDS, Book, Entry, fresh
 
@@ -30,13 +30,13 @@ def _enqueue_one(book: Book, now: int, job: Job, *, timed: bool) -> tuple[str, l
     if idem and job.idempotency:
         if idem[1] != job.idempotency.fingerprint:
             return "M", []
-        return "I", [idem[2], idem[3]]
+        return "D" if idem[3].isupper() else "I", [idem[2], idem[3].lower()]
     twin = _holder(book, job.dedup.name if job.dedup else "", now)
     if twin:
-        return "D", [twin[2], twin[3]]
+        return _duplicate(book, now, job, twin[2], twin[3])
     if job.id in book.raws:
         known = book.entries.get(job.id)
-        return "D", [job.id, known.state if known else "x"]
+        return _duplicate(book, now, job, job.id, known.state if known else "x")
     due = job.run_at_ms or now + job.delay_ms
     state = "d" if timed and due > now else "w"
     until_ended = job.dedup.name if job.dedup and job.dedup.ttl_ms == 0 else "-"
@@ -45,14 +45,25 @@ def _enqueue_one(book: Book, now: int, job: Job, *, timed: bool) -> tuple[str, l
     book.ended.pop(job.id, None)
     for guard in (job.dedup, job.idempotency):
         if guard:
-            expires = now + guard.ttl_ms if guard.ttl_ms else 0
-            book.guards[guard.name] = (expires, guard.fingerprint, job.id, state)
+            _hold(book, now, guard, job.id, state)
     if state == "d":
         book.sets["delayed"][job.id] = due
         book.mixed = book.mixed or entry.band != "n"
     else:
         book.line_up(job.id, entry)
     return state, []
+
+
+def _duplicate(book: Book, now: int, job: Job, holder: str, state: str) -> tuple[str, list[object]]:
+    """The same request again is told so again: a capital letter remembers it."""
+    if job.idempotency:
+        _hold(book, now, job.idempotency, holder, state.upper())
+    return "D", [holder, state]
+
+
+def _hold(book: Book, now: int, guard: Guard, holder: str, state: str) -> None:
+    expires = now + guard.ttl_ms if guard.ttl_ms else 0
+    book.guards[guard.name] = (expires, guard.fingerprint, holder, state)
 
 
 def _holder(book: Book, name: str, now: int) -> tuple[int, str, str, str] | None:

@@ -154,7 +154,8 @@ class World:
             leases = [str(told.claims[i]) for i in range(0, len(told.claims), 6)]
             auditor.started(book, leases, now)
             if why != "suspect":
-                auditor.claimed_from(book, low, told.claimed, low - len(book.lines["low"]))
+                bands = [book.entries[lease.split(" ")[0]].band for lease in leases]
+                auditor.claimed_from(book, low, told.claimed, bands.count("l"))
             if why == "empty" and told.claimed == 0 and ask.want:
                 self._idle(book, after, now)
 
@@ -180,7 +181,6 @@ class World:
         name = queue.name
         self.server.run("RPUSH", keys.part(PREFIX, name, "inbox"), *raws)
         self.books[name].lines["inbox"] += raws
-        self.server.run("ZADD", keys.agenda(PREFIX), "LT", 0, name)
         self.count(name)
 
     def damage(self, rng: Random) -> None:

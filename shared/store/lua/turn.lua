@@ -138,9 +138,10 @@ elseif want == 0 then
   else
     q.told = reschedule(queue, next_timer)
   end
-elseif next_timer < q.told - SECOND then -- a retry, a shorter lease, or room in a queue that was full
-  call("ZADD", AGENDA, "LT", whole(why == "empty" and next_timer or NOW), queue)
-  q.told = next_timer
+elseif next_timer < q.told - SECOND or (why ~= "empty" and q.told > q.now) then
+  -- A retry or a shorter lease comes before what was told, or more may wait than was claimed.
+  q.told = why == "empty" and next_timer or NOW
+  call("ZADD", AGENDA, "LT", whole(q.told), queue)
 end
 
 trim(q, tonumber(ARGV[11]), tonumber(ARGV[12]))
