@@ -11,7 +11,7 @@ RUFF    := $(BIN)/ruff
 SHELL   := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint fmt bench rehearse lock clean
+.PHONY: help setup demo dev test lint fmt bench simulate planted crash rehearse lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,112 @@
+"""Directed stories for bugs that chance seldom finds. The world's auditor is in every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared import Queue
+from shared.job import Guard, Job
+from shared.store import TurnAsk
+from shared.store.turn import Settle
+from tests.simulation.server import Server
+from tests.simulation.world import Call, World, answered, enqueue_call, turn_call
+
+Story = Callable[[World], None]
+
+
+def a_lease_that_ended_does_not_settle_a_new_life_of_its_job(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a")
+    (claim,) = turn(world, queue, TurnAsk("o", 1, 1, 10_000))
+    turn(world, queue, TurnAsk("o", 2, 0, 60_000))
+    world.wall += 11_000
+    turn(world, queue, TurnAsk("p", 1, 0, 60_000))
+    world.execute(Call("purge", queue, (queue.name, 9), 9))
+    put(world, queue, "a")
+
+    turn(world, queue, TurnAsk("o", 3, 0, 60_000, [Settle(claim, "done")]))
+
+
+def a_redrive_in_an_idle_queue_calls_somebody(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a")
+    (claim,) = turn(world, queue, TurnAsk("o", 1, 1, 10_000))
+    turn(world, queue, TurnAsk("o", 2, 1, 10_000, [Settle(claim, "dead")]))
+
+    world.execute(Call("redrive", queue, (queue.name, "a"), ["a"]))
+
+
+def a_purge_leaves_neither_suspects_nor_reserved_names(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a", "b")
+    turn(world, queue, TurnAsk("o", 1, 2, 10_000))
+    world.wall += 11_000
+    turn(world, queue, TurnAsk("p", 1, 0, 60_000))
+    put(world, queue, "c", dedup=Guard("dedup:x"))
+
+    world.execute(Call("purge", queue, (queue.name, 9), 9))
+    put(world, queue, "d", dedup=Guard("dedup:x"))
+
+
+def two_active_jobs_can_be_asked_to_stop(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a", "b")
+    turn(world, queue, TurnAsk("o", 1, 2, 10_000))
+    for job in ("a", "b"):
+        world.execute(Call("cancel", queue, (queue.name, job), job))
+
+
+def foreign_jobs_beside_a_claim_are_on_the_agenda(world: World) -> None:
+    queue = world.queues[0]
+    world.push(queue, ["{}", "{}", "{}"])
+    turn(world, queue, TurnAsk("o", 1, 2, 60_000, look=True))
+
+
+def a_lease_is_settled_once_by_its_own_owner_too(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a")
+    (claim,) = turn(world, queue, TurnAsk("o", 1, 1, 60_000))
+    turn(world, queue, TurnAsk("o", 2, 0, 60_000, [Settle(claim, "retry", 5_000)]))
+
+    turn(world, queue, TurnAsk("o", 3, 0, 60_000, [Settle(claim, "done")]))
+
+
+def a_retry_beside_a_claim_lowers_the_agenda(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a", "b")
+    first, second = turn(world, queue, TurnAsk("o", 1, 2, 60_000))
+    turn(world, queue, TurnAsk("p", 1, 1, 60_000))
+
+    closing = [Settle(first, "retry", 5_000), Settle(second, "retry")]
+    turn(world, queue, TurnAsk("o", 2, 2, 60_000, closing))
+
+
+STORIES: tuple[Story, ...] = (
+    a_lease_that_ended_does_not_settle_a_new_life_of_its_job,
+    a_redrive_in_an_idle_queue_calls_somebody,
+    a_purge_leaves_neither_suspects_nor_reserved_names,
+    two_active_jobs_can_be_asked_to_stop,
+    foreign_jobs_beside_a_claim_are_on_the_agenda,
+    a_lease_is_settled_once_by_its_own_owner_too,
+    a_retry_beside_a_claim_lowers_the_agenda,
+)
+
+
+def told_by_stories(server: Server, bodies: dict[str, str]) -> str:
+    """The first story that these scripts fail, or "" when they pass all."""
+    for story in STORIES:
+        try:
+            story(World(server, 0, bodies))
+        except AssertionError:
+            return story.__name__.replace("_", " ")
+    return ""
+
+
+def put(world: World, queue: Queue, *names: str, dedup: Guard | None = None) -> None:
+    world.execute(enqueue_call(queue, [Job("t", "{}", id=name, dedup=dedup) for name in names]))
+
+
+def turn(world: World, queue: Queue, ask: TurnAsk) -> list[str]:
+    """The leases it was given."""
+    reply = answered(queue, ask, world.execute(turn_call(queue, ask)))
+    return [claim.lease for claim in reply.claims]
