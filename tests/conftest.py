@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from shared import App, Queue
 from shared.connect import use_store
@@ -29,6 +30,10 @@ from shared.testing import TOKEN, FakeClock, known_scripts, store_on
 from tests.support.probe import Probe
 
 FAKE = "fakeredis"
+
+settings.register_profile("quick", max_examples=60, stateful_step_count=40, deadline=None)
+settings.register_profile("deep", max_examples=3000, stateful_step_count=100, deadline=None)
+settings.load_profile("quick")
 
 
 @cache

@@ -45,19 +45,16 @@ class Probe:
         The queue's own numbers are a part of their own, those that say something: no zeros, no
         NEVER, no noise.
         """
-        found: dict[str, Any] = {}
-        for part in (*keys.PARTS, "agenda"):
-            content = await self.read(queue, part)
-            if part == "records":
-                content = {k: str(v) for k, v in content.items() if not k.startswith(":")}
-            if content:
-                found[part] = content
-        telling = {
-            name: value
-            for name, value in (await self.scalars(queue)).items()
-            if name not in NOISE and value not in ("", "0", NEVER) and name[:5] != "took:"
+        parts = (*keys.PARTS, "agenda")
+        with standing_still():
+            replies = await self._engine.send([self._reading(queue, part) for part in parts])
+        found = {part: _content(part, reply) for part, reply in zip(parts, replies, strict=True)}
+        records = found["records"]
+        found["records"] = {k: v for k, v in records.items() if not k.startswith(":")}
+        found["scalars"] = {
+            k[1:]: v for k, v in records.items() if k.startswith(":") and _tells(k[1:], v)
         }
-        return {**found, "scalars": telling} if telling else found
+        return {part: content for part, content in found.items() if content}
 
     async def totals(self, queue: str = "q") -> dict[str, int]:
         """Outcomes ever counted, those that are not 0."""
@@ -67,13 +64,15 @@ class Probe:
 
     async def read(self, queue: str, part: str) -> Any:
         """One key; empty where it does not exist. Bytes that are not UTF-8 are escaped."""
+        return _content(part, await self.run(*self._reading(queue, part)))
+
+    def _reading(self, queue: str, part: str) -> tuple[str, ...]:
         key = self.key(queue, part)
         if part in _LISTS:
-            return [_text(v) for v in await self.run("LRANGE", key, 0, -1)]
+            return ("LRANGE", key, "0", "-1")
         if part in _HASHES:
-            return _pairs(await self.run("HGETALL", key))
-        members = _pairs(await self.run("ZRANGE", key, 0, -1, "WITHSCORES"))
-        return {member: int(float(score)) for member, score in members.items()}
+            return ("HGETALL", key)
+        return ("ZRANGE", key, "0", "-1", "WITHSCORES")
 
     async def ids(self, queue: str, part: str) -> list[str]:
         """The ids (or leases) in one list or sorted set, in order."""
@@ -95,6 +94,19 @@ class Probe:
             else:
                 scored = [part for member, score in value.items() for part in (score, member)]
                 await self.run("ZADD", key, *scored)
+
+
+def _content(part: str, reply: Any) -> Any:
+    assert not isinstance(reply, EngineError), reply
+    if part in _LISTS:
+        return [_text(value) for value in reply]
+    if part in _HASHES:
+        return _pairs(reply)
+    return {member: int(float(score)) for member, score in _pairs(reply).items()}
+
+
+def _tells(name: str, value: str) -> bool:
+    return name not in NOISE and value not in ("", "0", NEVER) and name[:5] != "took:"
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[str, str]:
