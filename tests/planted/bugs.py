@@ -71,7 +71,6 @@ BUGS = (
     Bug("the last turn forgets those that wait", TURN, "elseif want == 0 then\n  if anything_waits() then", "elseif want == 0 then\n  if false then"),
     Bug("the agenda is raised and never lowered", TURN, "elseif next_timer < q.told - SECOND or", "elseif"),
     Bug("what was given back beside a claim calls nobody", TURN, ' or (why ~= "empty" and q.told > q.now) then', " then"),
-    Bug("a full queue is told to have nothing waiting", TURN, 'if why == "full" then q.told = NEVER end', "do end"),
     Bug("recovery before settling", TURN, "local verdicts = settle(q, settles, raws, last)\n", "recover_and_promote(q)\nlocal verdicts = settle(q, settles, raws, last)\n"),
     Bug("suspects are given to busy functions", TURN, 'q.suspects > 0 and ARGV[6] == "1"', "q.suspects > 0"),
     Bug("nothing is remembered", TURN, "remember(q, last, others, verdicts)", "q.memo = others"),

@@ -81,6 +81,32 @@ def a_retry_beside_a_claim_lowers_the_agenda(world: World) -> None:
     turn(world, queue, TurnAsk("o", 2, 2, 60_000, closing))
 
 
+def what_is_given_back_beside_a_claim_is_on_the_agenda(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a", "b")
+    leases = turn(world, queue, TurnAsk("o", 1, 2, 60_000))
+    turn(world, queue, TurnAsk("p", 1, 1, 60_000))
+
+    closing = [Settle(lease, "retry") for lease in leases]
+    turn(world, queue, TurnAsk("o", 2, 1, 60_000, closing))
+
+
+def a_claim_that_a_failover_lost_is_not_settled(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a", "b")
+    turn(world, queue, TurnAsk("o", 1, 0, 60_000))
+    before = world.snapshot()
+    (lost,) = turn(world, queue, TurnAsk("o", 2, 1, 60_000))
+    world.fall_back(before)
+    turn(world, queue, TurnAsk("o", 3, 1, 60_000))
+
+    turn(world, queue, TurnAsk("o", 4, 0, 60_000, [Settle(lost, "retry")]))
+
+
+def an_id_twice_in_one_request_is_one_job(world: World) -> None:
+    put(world, world.queues[0], "a", "a")
+
+
 STORIES: tuple[Story, ...] = (
     a_lease_that_ended_does_not_settle_a_new_life_of_its_job,
     a_redrive_in_an_idle_queue_calls_somebody,
@@ -89,6 +115,9 @@ STORIES: tuple[Story, ...] = (
     foreign_jobs_beside_a_claim_are_on_the_agenda,
     a_lease_is_settled_once_by_its_own_owner_too,
     a_retry_beside_a_claim_lowers_the_agenda,
+    what_is_given_back_beside_a_claim_is_on_the_agenda,
+    a_claim_that_a_failover_lost_is_not_settled,
+    an_id_twice_in_one_request_is_one_job,
 )
 
 

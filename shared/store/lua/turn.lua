@@ -124,7 +124,6 @@ if why == "empty" and next_timer < NEVER then wait = math.max(1, next_timer - q.
 if claimed == 0 and want > 0 then
   if why == "paused" or why == "full" then
     q.told = reschedule(queue, q.leased > 0 and q.expiry or NEVER)
-    if why == "full" then q.told = NEVER end -- jobs may wait, for whoever makes room
   elseif why == "limited" then
     q.told = reschedule(queue, math.min(next_timer, q.now + wait))
   elseif why == "empty" and q.suspects == 0 and not q.foreign then
