@@ -61,12 +61,9 @@ class Auditor:
             allowed = limit.burst + limit.rate * (now - since) / limit.per_ms
             require(len(starts) - i <= allowed + 1e-6, "I9 rate", len(starts) - i, "since", since)
 
-    def claimed_from(self, book: Book, low_before: int, claims: int, low_taken: int) -> None:
-        """The lowest band waits at most so many claiming turns (I16)."""
-        if low_taken or not low_before or claims == 0:
-            self.passed_over = 0 if low_taken or not low_before else self.passed_over
-        else:
-            self.passed_over += 1
+    def claimed_from(self, book: Book, claims: int, *, passed: bool) -> None:
+        """The first of the lowest band is passed over by so many claiming turns at most (I16)."""
+        self.passed_over = self.passed_over + (claims > 0) if passed else 0
         require(self.passed_over <= STARVED, "I16 a low job starves", book.lines["low"])
 
     def forget(self) -> None:

@@ -133,7 +133,7 @@ class World:
         self, call: Call, book: Book, auditor: Auditor, before: Census, after: Census, answer: Reply
     ) -> None:
         ask: TurnAsk = call.told
-        low = len(book.lines["low"])
+        first = book.lines["low"][:1]
         told = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]))
         if told is None or told.replayed:
             require(before.same(after), "I5 a repeated turn changed something", call)
@@ -154,8 +154,8 @@ class World:
             leases = [str(told.claims[i]) for i in range(0, len(told.claims), 6)]
             auditor.started(book, leases, now)
             if why != "suspect":
-                bands = [book.entries[lease.split(" ")[0]].band for lease in leases]
-                auditor.claimed_from(book, low, told.claimed, bands.count("l"))
+                passed = bool(first) and book.lines["low"][:1] == first
+                auditor.claimed_from(book, told.claimed, passed=passed)
             if why == "empty" and told.claimed == 0 and ask.want:
                 self._idle(book, after, now)
 

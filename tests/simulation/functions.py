@@ -1,0 +1,341 @@
+"""Real drains in virtual time: `shared.drain.Drain` over a transport that executes in the audited
+world. A function that dies sends nothing more and hears nothing more; its handlers stop counting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from base64 import b64encode
+from collections import Counter
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from random import Random
+from typing import Any
+
+import httpx
+from pydantic import BaseModel
+
+from shared import JobContext
+from shared.budget import Budget
+from shared.drain import Drain
+from shared.errors import RetryLater, Snooze
+from shared.job import Job
+from shared.queue import Registry
+from shared.store import Store, TurnAsk
+from shared.store.rest import Rest
+from shared.store.scripts import names, script
+from shared.store.turn import LETTERS, Settle
+from shared.testing import FakeClock
+
+from .audit import require
+from .server import Reply, ReplyError
+from .world import EPOCH, PREFIX, Call, World, enqueue_call
+
+KINDS = {letter: kind for kind, letter in LETTERS.items()}
+SHAS = {script(name, key_locking=False).sha: name for name in names()}
+TEXTS = {script(name, key_locking=False).body: name for name in names()}
+FATES = {
+    "delivered": 80, "lost before": 3, "lost after": 4, "twice": 3, "late": 3, "throttled": 2,
+    "bad gateway": 2, "truncated": 1, "garbage": 1, "flushed": 1,
+}  # fmt: skip
+
+
+class Deed(BaseModel):
+    """What the handler shall do."""
+
+    do: str = "work"
+
+
+@dataclass(eq=False)
+class Function:
+    """One invocation. `owners` are the lanes that were seen to speak for it."""
+
+    number: int
+    dead: bool = False
+    owners: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
+    drain: Drain | None = None
+
+
+async def forever() -> None:
+    while True:
+        await asyncio.Event().wait()
+
+
+class Town:
+    """Functions that come and go over one world, in one virtual loop."""
+
+    def __init__(self, seed: int, world: World, clock: FakeClock) -> None:
+        self.rng, self.world, self.clock = Random(seed), world, clock
+        self.fates: Counter[str] = Counter()
+        self.began: set[tuple[str, int]] = set()
+        self.functions: list[Function] = []
+        self.peace = False
+        self.echoes: set[asyncio.Task[None]] = set()
+
+    def transport(self, function: Function) -> httpx.AsyncBaseTransport:
+        return _Wire(self, function)
+
+    def execute(self, function: Function, command: list[Any]) -> Reply:
+        """One command, as the store would answer it now."""
+        self.world.wall = max(EPOCH, self.clock.epoch_ms())
+        name = str(command[0])
+        if name not in ("EVALSHA", "EVAL"):
+            return self.world.server.run(*command)
+        known = SHAS if name == "EVALSHA" else TEXTS
+        verb, count = known[command[1]], int(command[2])
+        args = command[3 + count :]
+        queue = next(queue for queue in self.world.queues if queue.name == args[0])
+        ask = read_ask(args) if verb == "turn" else None
+        if ask is not None:
+            function.owners.add(ask.owner)
+        return self.world.execute(Call(verb, queue, tuple(args), ask))
+
+    def dies(self, function: Function, poison: str = "") -> None:
+        """kill -9. A poison job that ran alone may be blamed; nobody else's solo lease may be."""
+        function.dead = True
+        if not poison:
+            return
+        for book in self.world.books.values():
+            for lease in book.sets["active"]:
+                job, _fence, owner, _seq, solo = lease.split(" ")
+                innocent = solo == "1" and owner in function.owners and job != poison
+                require(not innocent, "I10 an innocent suspect will be blamed", lease, poison)
+
+
+class _Wire(httpx.AsyncBaseTransport):
+    def __init__(self, town: Town, function: Function) -> None:
+        self._town, self._function = town, function
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        town, function = self._town, self._function
+        command = json.loads(request.read())
+        weights = [80] if town.peace else list(FATES.values())
+        fate = town.rng.choices(list(FATES)[: len(weights)], weights)[0]
+        town.fates[fate] += 1
+        await asyncio.sleep(town.rng.choice((0.001, 0.02, 0.3)))
+        if function.dead:
+            await forever()
+        if fate == "lost before":
+            raise httpx.ConnectError("lost before", request=request)
+        if fate == "throttled":
+            return httpx.Response(429, headers={"retry-after": "1"}, json={"error": "rate limit"})
+        if fate == "flushed" and command[0] == "EVALSHA":
+            return httpx.Response(400, json={"error": "NOSCRIPT No matching script"})
+        if fate == "late":
+            town.echoes.add(asyncio.ensure_future(self._later(command)))
+            raise httpx.ReadError("late", request=request)
+        reply = town.execute(function, command)
+        if fate == "twice":
+            town.execute(function, command)
+        await asyncio.sleep(town.rng.choice((0.001, 0.02, 0.3)))
+        if function.dead:
+            await forever()
+        return self._answer(fate, request, reply)
+
+    async def _later(self, command: list[Any]) -> None:
+        await asyncio.sleep(self._town.rng.choice((0.05, 2.0, 40.0)))
+        self._town.execute(self._function, command)
+
+    def _answer(self, fate: str, request: httpx.Request, reply: Reply) -> httpx.Response:
+        if fate == "lost after":
+            raise httpx.ReadError("lost after", request=request)
+        if fate == "bad gateway":
+            return httpx.Response(502, html="<html>502</html>")
+        body = {"error": str(reply)} if isinstance(reply, ReplyError) else {"result": coded(reply)}
+        raw = json.dumps(body).encode()
+        if fate == "truncated":
+            raw = raw[: len(raw) // 2]
+        if fate == "garbage":
+            raw = b"\x00\xff"
+        date = formatdate(self._town.clock.epoch_ms() / 1000, usegmt=True)
+        return httpx.Response(400 if "error" in body else 200, content=raw, headers={"date": date})
+
+
+def coded(reply: Reply) -> Any:
+    """As Upstash sends it: every string in base64."""
+    if isinstance(reply, list):
+        return [coded(element) for element in reply]
+    if isinstance(reply, str):
+        return b64encode(reply.encode("utf-8", "surrogateescape")).decode()
+    return reply
+
+
+def read_ask(args: list[Any]) -> TurnAsk:
+    """The inverse of `TurnAsk.args`, for the auditor."""
+    at, types, settles = 16, [], list[Settle]()
+    for _ in range(int(args[14])):
+        types.append((args[at - 0], args[at + 1]))
+        at += 3
+    for _ in range(int(args[15])):
+        lease, letter, delay, tail = args[at : at + 4]
+        settles.append(Settle(lease, KINDS[letter], int(delay), tail))
+        at += 4
+    return TurnAsk(
+        args[1], int(args[2]), int(args[3]), int(args[4]), settles,
+        alone=int(args[5]) == 1, look=int(args[13]) == 1,
+        ask_sketches=[name for name, ask in types if int(ask)],
+    )  # fmt: skip
+
+
+MOST_TICKS = 200
+DEEDS = (*("work",) * 12, "slow", "fail", "fail", "later", "snooze", "hang", "stubborn", "poison")
+
+
+def serve(town: Town) -> None:
+    """Handlers on every queue of the world; they know which function they run in by its task."""
+
+    async def handle(payload: Deed, job: JobContext) -> dict[str, int]:
+        function = _function_of(town, job)
+        short = job.id.partition(".")[0]
+        require((short, job.fence) not in town.began, "I3 a fence began twice", short, job.fence)
+        town.began.add((short, job.fence))
+        await _do(town, function, payload.do if not town.peace else "work", short, job)
+        if function.dead:
+            await forever()
+        return {"fence": job.fence}
+
+    for queue in town.world.queues:
+        queue.types.clear()
+        queue.job("t", timeout=5)(handle)
+
+
+def _function_of(town: Town, job: JobContext) -> Function:
+    """Whose lease is it? The auditor has seen each lane's turns."""
+    book = town.world.books[job.queue]
+    short = job.id.partition(".")[0]
+    for lease in book.sets["active"]:
+        name, fence, owner, *_rest = lease.split(" ")
+        if (name, int(fence)) == (short, job.fence):
+            return next(f for f in town.functions if owner in f.owners)
+    return Function(-1, dead=True)  # the lease has ended on the way: whatever it does is late
+
+
+async def _do(town: Town, function: Function, deed: str, job: str, context: JobContext) -> None:
+    match deed:
+        case "work":
+            await asyncio.sleep(town.rng.choice((0.0, 0.001, 0.2)))
+        case "slow":
+            context.progress(50, "half")
+            await asyncio.sleep(4.0)
+        case "fail":
+            raise ValueError(job)
+        case "later":
+            raise RetryLater(town.rng.choice((0.0, 3.0)))
+        case "snooze":
+            raise Snooze(2.0)
+        case "hang":
+            await forever()
+        case "stubborn":
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                await asyncio.sleep(1)
+        case _:
+            if not function.dead:
+                town.dies(function, poison=job)
+            await forever()
+
+
+async def invoke(town: Town, window: float) -> None:
+    """One function from its cold start to its end."""
+    function = Function(len(town.functions))
+    town.functions.append(function)
+    rest = Rest("http://town", "t", transport=town.transport(function), clock=town.clock)
+    store = Store(rest, PREFIX, key_locking=False)
+    drain = Drain(
+        store, _Served(town), Budget.of(window, clock=town.clock),
+        batch=town.rng.choice((1, 3, 10)), patience=town.rng.choice((0.0, 5.0)),
+    )  # fmt: skip
+    function.drain = drain
+    if town.peace or town.rng.random() < 0.7:
+        await drain.tick()
+    else:
+        await drain.run(town.rng.sample(town.world.queues, 2))
+    await store.close()
+
+
+class _Served(Registry):
+    def __init__(self, town: Town) -> None:
+        super().__init__([])
+        self._queues = {queue.name: queue for queue in town.world.queues}
+
+
+async def live(town: Town, seconds: float) -> None:
+    """Jobs come, functions start, are stopped and killed; then peace, until nothing is left."""
+    serve(town)
+    random.seed(town.rng.random())
+    tasks: list[asyncio.Task[None]] = []
+    until = town.clock.monotonic() + seconds
+    made = 0
+    while town.clock.monotonic() < until:
+        await asyncio.sleep(town.rng.choice((0.1, 0.5, 2.0, 6.0)))
+        _raise(tasks)
+        match town.rng.choices(("enqueue", "invoke", "kill", "stop"), (6, 4, 1, 1))[0]:
+            case "enqueue":
+                made += 1
+                _enqueue(town, made)
+            case "invoke" if sum(not task.done() for task in tasks) < 5:
+                window = town.rng.choice((3.0, 10.0, 40.0))
+                tasks.append(asyncio.create_task(invoke(town, window)))
+            case "kill" if town.functions:
+                town.dies(town.rng.choice(town.functions))
+            case "stop" if town.functions:
+                stopped = town.rng.choice(town.functions)
+                if stopped.drain and not stopped.dead:
+                    stopped.drain.stop()
+            case _:
+                pass
+    await _settle_down(town, tasks)
+
+
+async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
+    town.peace = True
+    for queue in town.world.queues:  # a deploy brings the handler that was missing
+        queue.job("unknown", timeout=5)(queue.types["t"].handler)
+    await asyncio.sleep(60)
+    _raise(tasks)
+    for function in town.functions:
+        town.dies(function)
+    for _ in range(MOST_TICKS):
+        if not any(_left(town)):
+            break
+        await invoke(town, 30.0)
+        await asyncio.sleep(60)
+    require(not any(_left(town)), "I8 it never ends", _left(town))
+    rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+
+
+def _raise(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        if task.done() and (error := task.exception()) is not None:
+            raise error
+
+
+def _left(town: Town) -> list[int]:
+    books = town.world.books.values()
+    return [
+        book.waiting() + sum(len(book.sets[name]) for name in ("delayed", "active", "parked"))
+        for book in books
+    ]
+
+
+def _enqueue(town: Town, made: int) -> None:
+    town.world.wall = max(EPOCH, town.clock.epoch_ms())
+    queue = town.rng.choice(town.world.queues)
+    jobs = [
+        Job(
+            "t" if town.rng.random() < 0.97 else "unknown",
+            Deed(do=town.rng.choice(DEEDS)).model_dump_json(),
+            id=f"j{made}x{n}",
+            priority=town.rng.choice(("high", "normal", "low")),
+            delay_ms=town.rng.choice((0, 0, 1_500)),
+        )
+        for n in range(town.rng.randrange(1, 6))
+    ]
+    town.world.execute(enqueue_call(queue, jobs))
