@@ -6,7 +6,9 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="all of it, about an hour; writes docs")
     parser.add_argument("--only", nargs="+", choices=(*SECTIONS, "report"), default=SECTIONS)
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process is ended
     samples = Samples.load(RESULTS) if asked.full else Samples(CACHE / "quick.json")
     if tuple(asked.only) != ("report",):
         measure(samples, full=asked.full, sections=asked.only)

@@ -54,9 +54,14 @@ def _best(
 def _bars(
     panels: list[tuple[str, dict[str, float]]], path: Path, title: str, *, log: bool = False
 ) -> None:
+    panels = [panel for panel in panels if panel[1]]
+    if not panels:
+        return
     columns = 3 if len(panels) > 4 else 2
     lines = -(-len(panels) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(4.6 * columns, 3.1 * lines))
+    figure, axes = plt.subplots(lines, columns, figsize=(4.6 * columns, 3.1 * lines), squeeze=False)
+    for spare in axes.flat[len(panels) :]:
+        spare.set_axis_off()
     for axis, (name, values) in zip(axes.flat, panels, strict=False):
         systems = list(values)
         colours = [OURS if system == "Tidegate" else OTHERS for system in systems]
@@ -67,7 +72,7 @@ def _bars(
         axis.spines[["top", "right"]].set_visible(False)
         axis.margins(x=0.18)
         if log:
-            axis.set_xscale("log")
+            axis.set_xscale("symlog", linthresh=0.01)  # one cost is 0
     figure.suptitle(title, fontsize=11)
     figure.tight_layout()
     figure.savefig(path, dpi=110, metadata={"Software": None})

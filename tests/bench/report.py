@@ -40,7 +40,8 @@ METHOD = """\
   runs. Peers are counted by a proxy in front of Redis and by `INFO commandstats`; Tidegate by the
   REST server's meter.
 - **Idle**: one worker, one empty queue, 60 s, a Redis of its own each. Tidegate has no worker: an
-  idle minute is one tick of a schedule.
+  idle minute is one tick of a schedule. RQ and taskiq (list) block in a resident process, which
+  REST can't: RQ wakes every 405 s, beyond this window, taskiq (list) not at all.
 - **Latency**: 20 ms between two jobs, an idle worker. Tidegate: the producer nudges a warm function
   on the same machine after each enqueue, with the queue's name, which then claims.
 - **Fresh process to first job**: from before the fork to the first handler's begin, one job
@@ -59,8 +60,8 @@ def write(samples: Samples, path: Path) -> None:
     )
     parts = [
         HEAD.format(cores=about["cores"], machine=machine),
-        "## In short\n\n" + table(samples),
-        _plots(path),
+        "## In short\n\n" + table(samples) + _missing(samples),
+        _plots(samples, path),
         *_details(samples),
         METHOD.format(seconds="1.5 to 3 s"),
         _field(samples),
@@ -91,6 +92,12 @@ def table(samples: Samples) -> str:
         )
     head = ("row", "to BullMQ", "to best Python peer", "Tidegate", "BullMQ", "best Python peer", "")
     return _markdown(head, lines) + "\n"
+
+
+def _missing(samples: Samples) -> str:
+    """Rows of the summary that nobody has measured yet, so that none is missing in silence."""
+    missing = [row.title for row in SUMMARY if row.figure(samples, TIDEGATE) is None]
+    return f"\nNot measured yet: {'; '.join(missing)}.\n" if missing else ""
 
 
 def _verdict(row: Row, ours: Figure, ratios: Sequence[float | None]) -> str:
@@ -193,8 +200,9 @@ def _errors(samples: Samples) -> str:
     return f"## What did not run\n\n{_markdown(('row', 'error'), lines)}\n"
 
 
-def _plots(path: Path) -> str:
-    names = ("drain", "costs")
+def _plots(samples: Samples, path: Path) -> str:
+    drawn = {"drain": "drain", "costs": "memory"}
+    names = [n for n, section in drawn.items() if any(r.startswith(section) for r in samples.rows)]
     return "\n".join(f"![{name}]({path.stem}/{name}.png)" for name in names) + "\n"
 
 

@@ -30,7 +30,7 @@ class Row:
         found = []
         for variant in samples.variants(self.section, peer.name):
             figure = samples.figure(f"{self.section}/{peer.name}/{variant}")
-            admitted = not self.variants or any(variant.startswith(v) for v in self.variants)
+            admitted = not self.variants or any(_named(variant, v) for v in self.variants)
             if figure and admitted:
                 found.append((variant, figure))
         found.sort(key=lambda pair: pair[1].median, reverse=self.more)
@@ -40,6 +40,10 @@ class Row:
         """How many times better we are; below 1 the row is lost."""
         over, under = (ours, theirs) if self.more else (theirs, ours)
         return over.median / under.median if under.median else float("inf")
+
+
+def _named(variant: str, start: str) -> bool:
+    return variant == start or variant.startswith(f"{start} ")
 
 
 def best_python(samples: Samples, row: Row) -> tuple[Peer, Figure] | None:
@@ -69,8 +73,10 @@ SUMMARY: tuple[Row, ...] = (
         for mode in ("single", "bulk")
         for delay in (0, 5, 50)
     ),
-    Row("billed commands/job, stored in bulk", "commands", ("enqueue",), more=False),
-    Row("billed commands/job, worked off", "commands", ("work",), more=False),
+    Row("billed commands/job, stored singly", "commands", ("enqueue single",), more=False),
+    Row("billed commands/job, stored in bulk if it can", "commands", ("enqueue",), more=False),
+    Row("billed commands/job, worked at concurrency 10", "commands", ("work 10",), more=False),
+    Row("billed commands/job, worked at its best", "commands", ("work",), more=False),
     Row("idle commands a minute", "idle", more=False),
     Row("bytes a waiting job", "memory", more=False, most=400),
     Row("enqueue to start, ms (p50)", "latency", more=False),

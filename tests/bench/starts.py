@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from tests.bench.field import TIDEGATE
 from tests.bench.measure import Bench
 from tests.bench.peers.tidegate_peer import TOKEN, queue
 from tests.bench.runs import PeerFailed, enqueue, work
+from tests.bench.samples import watched
 from tests.bench.servers import spawn
 
 BASE = "import httpx, pydantic"
@@ -32,7 +34,7 @@ IMPORTS = {
     "python -c 'import httpx, pydantic'": BASE,
     "functions.api imported": "import functions.api",
 }
-CLAIMS = 40
+CLAIMS = 200
 
 
 def cold(bench: Bench, rounds: int) -> None:
@@ -63,20 +65,27 @@ def million(bench: Bench, jobs: int) -> None:
 
 async def _million(bench: Bench, jobs: int) -> None:
     store = Store(Rest(bench.direct.url(TIDEGATE), TOKEN), queue.name, key_locking=False)
-    for label, waiting in (("few", CLAIMS * 100), (f"{jobs:,}", jobs)):
+    for label, waiting in (("few", CLAIMS * 110), (f"{jobs:,}", jobs)):
         bench.server.flush()
         await asyncio.to_thread(enqueue, TIDEGATE, bench.direct, waiting, bulk=True)
-        for turn in range(CLAIMS):
-            owner = f"{label[:3]}{turn}"
-            ask = TurnAsk(owner=owner, seq=1, want=100, lease_ms=600_000)
-            began = time.perf_counter()
-            reply = await store.turn(queue, ask)
-            taken = 1000 * (time.perf_counter() - began)
-            if len(reply.claims) != 100:
-                raise PeerFailed(f"a turn claimed {len(reply.claims)} jobs instead of 100")
-            bench.sample(f"million/{TIDEGATE.name}/{label} waiting", partial(_taken, taken))
+        with watched() as sample:
+            taken = sorted([await _claim(store, f"{label[:3]}{turn}") for turn in range(CLAIMS)])
+        sample.value = statistics.median(taken)
+        sample.more = {"p95": taken[int(CLAIMS * 0.95)], "turns": CLAIMS}
+        bench.samples.add(f"million/{TIDEGATE.name}/{label} waiting", sample)
+        print(f"  {label} waiting: {sample.value:.4g} ms", flush=True)
     await store.close()
     bench.server.flush()
+
+
+async def _claim(store: Store, owner: str) -> float:
+    """Milliseconds of one turn of a new owner."""
+    ask = TurnAsk(owner=owner, seq=1, want=100, lease_ms=600_000)
+    began = time.perf_counter()
+    reply = await store.turn(queue, ask)
+    if len(reply.claims) != 100:
+        raise PeerFailed(f"a turn claimed {len(reply.claims)} jobs instead of 100")
+    return 1000 * (time.perf_counter() - began)
 
 
 def _process(bench: Bench, code: str) -> tuple[float, dict[str, object]]:
@@ -108,10 +117,6 @@ def _function(bench: Bench) -> tuple[float, dict[str, object]]:
     if not lines:
         raise PeerFailed((err or out)[-200:])
     return 1000 * (json.loads(lines[0])["first"] - began), {}
-
-
-def _taken(milliseconds: float) -> tuple[float, dict[str, object]]:
-    return milliseconds, {}
 
 
 def _env(bench: Bench) -> dict[str, str]:
