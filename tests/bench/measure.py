@@ -109,6 +109,7 @@ class Bench:
                             best = self.samples.best(section, peer.name)
                             if best:
                                 self._drain(section, peer, where, handler, int(best[0]))
+                self.samples.save()
 
     def _concurrencies(self, peer: Peer, delay: int) -> tuple[int, ...]:
         if not self.plan.every_concurrency:
