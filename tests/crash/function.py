@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from shared import App, JobContext
+from shared import App, JobContext, Retention
 from shared.budget import Budget
 from shared.drain import Drain
 from shared.embedded.engine import RespEngine
@@ -39,7 +39,7 @@ class Step(BaseModel):
 
 
 app = App("crash")
-queue = app.queue("q", concurrency=8, timeout=5)
+queue = app.queue("q", concurrency=8, timeout=5, completed=Retention(count=1_000_000))
 
 
 @queue.job("step")
