@@ -18,10 +18,10 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv from the hashed lock; instant when nothing changed
 
-demo: $(READY) ## run the five applications' workloads on the embedded store and print a summary
+demo: $(READY) ## run the trading journal's workload on the embedded store and print a summary
 	$(BIN)/tidegate demo $(ARGS)
 
-dev: $(READY) ## serve API, dashboard and cron ticks on port 8787 until stopped
+dev: $(READY) ## serve API and cron ticks on port 8787 until stopped
 	$(BIN)/tidegate dev $(ARGS)
 
 test: $(READY) ## run the whole test suite in parallel; ARGS="-k word" narrows it
