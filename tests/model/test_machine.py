@@ -306,6 +306,8 @@ class Machine(RuleBasedStateMachine):
         return self.now + max(0, -((have - 1000) // model.rate))
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_store_and_the_model_tell_the_same_story(
     servers: Callable[[str], LocalRedis],
 ) -> None:
