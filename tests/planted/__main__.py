@@ -6,6 +6,7 @@ import sys
 import time
 
 from .bugs import BUGS
+from .drains import DRAIN_BUGS, hunt
 from .mutator import mutants
 from .plant import Hunter, composed, planted
 
@@ -30,7 +31,11 @@ def _bugs(hunter: Hunter) -> int:
             f"| {bug.name} | {kill.reason[:70] or 'ALIVE'} | {kill.seed} | {kill.steps} |",
             flush=True,
         )
-    print(f"{len(BUGS)} planted, {alive} alive")
+    for bug in DRAIN_BUGS:
+        reason = hunt(bug)
+        alive += not reason
+        print(f"| {bug.name} | {reason[:70] or 'ALIVE'} | | |", flush=True)
+    print(f"{len(BUGS) + len(DRAIN_BUGS)} planted, {alive} alive")
     return alive
 
 

@@ -55,7 +55,6 @@ class Function:
     number: int
     dead: bool = False
     owners: set[str] = field(default_factory=set)
-    running: set[str] = field(default_factory=set)
     drain: Drain | None = None
 
 
@@ -78,7 +77,7 @@ class Town:
     def transport(self, function: Function) -> httpx.AsyncBaseTransport:
         return _Wire(self, function)
 
-    def execute(self, function: Function, command: list[Any]) -> Reply:
+    def execute(self, function: Function, command: list[Any], *, late: bool = False) -> Reply:
         """One command, as the store would answer it now."""
         self.world.wall = max(EPOCH, self.clock.epoch_ms())
         name = str(command[0])
@@ -91,7 +90,10 @@ class Town:
         ask = read_ask(args) if verb == "turn" else None
         if ask is not None:
             function.owners.add(ask.owner)
-        return self.world.execute(Call(verb, queue, tuple(args), ask))
+        reply = self.world.execute(Call(verb, queue, tuple(args), ask))
+        if ask and not late and not function.dead and not isinstance(reply, ReplyError):
+            require("0" not in reply[4], "B4 a living function lost its lease", ask, reply[4])
+        return reply
 
     def dies(self, function: Function, poison: str = "") -> None:
         """kill -9. A poison job that ran alone may be blamed; nobody else's solo lease may be."""
@@ -137,7 +139,7 @@ class _Wire(httpx.AsyncBaseTransport):
 
     async def _later(self, command: list[Any]) -> None:
         await asyncio.sleep(self._town.rng.choice((0.05, 2.0, 40.0)))
-        self._town.execute(self._function, command)
+        self._town.execute(self._function, command, late=True)
 
     def _answer(self, fate: str, request: httpx.Request, reply: Reply) -> httpx.Response:
         if fate == "lost after":
@@ -181,6 +183,8 @@ def read_ask(args: list[Any]) -> TurnAsk:
 
 
 MOST_TICKS = 200
+OVERTIME = 2.5
+"""Seconds: a last request may be answered late."""
 DEEDS = (*("work",) * 12, "slow", "fail", "fail", "later", "snooze", "hang", "stubborn", "poison")
 
 
@@ -241,7 +245,7 @@ async def _do(town: Town, function: Function, deed: str, job: str, context: JobC
 
 async def invoke(town: Town, window: float) -> None:
     """One function from its cold start to its end."""
-    function = Function(len(town.functions))
+    function, began = Function(len(town.functions)), town.clock.monotonic()
     town.functions.append(function)
     rest = Rest("http://town", "t", transport=town.transport(function), clock=town.clock)
     store = Store(rest, PREFIX, key_locking=False)
@@ -255,6 +259,17 @@ async def invoke(town: Town, window: float) -> None:
     else:
         await drain.run(town.rng.sample(town.world.queues, 2))
     await store.close()
+    used = town.clock.monotonic() - began
+    require(function.dead or used <= window + OVERTIME, "B4 beyond the window", window, used)
+    if not function.dead and not any(lane.report.error for lane in drain._lanes):  # noqa: SLF001
+        _left_nothing(town, function)
+
+
+def _left_nothing(town: Town, function: Function) -> None:
+    """A function that ended well has given everything back."""
+    for book in town.world.books.values():
+        held = [lease for lease in book.sets["active"] if lease.split(" ")[2] in function.owners]
+        require(not held, "B4 a function ended and left leases", held)
 
 
 class _Served(Registry):
@@ -272,7 +287,7 @@ async def live(town: Town, seconds: float) -> None:
     made = 0
     while town.clock.monotonic() < until:
         await asyncio.sleep(town.rng.choice((0.1, 0.5, 2.0, 6.0)))
-        _raise(tasks)
+        _raise([*tasks, *town.echoes])
         match town.rng.choices(("enqueue", "invoke", "kill", "stop"), (6, 4, 1, 1))[0]:
             case "enqueue":
                 made += 1
@@ -296,7 +311,7 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
     for queue in town.world.queues:  # a deploy brings the handler that was missing
         queue.job("unknown", timeout=5)(queue.types["t"].handler)
     await asyncio.sleep(60)
-    _raise(tasks)
+    _raise([*tasks, *town.echoes])
     for function in town.functions:
         town.dies(function)
     for _ in range(MOST_TICKS):

@@ -157,7 +157,7 @@ class World:
                 passed = bool(first) and book.lines["low"][:1] == first
                 auditor.claimed_from(book, told.claimed, passed=passed)
             if why == "empty" and told.claimed == 0 and ask.want:
-                self._idle(book, after, now)
+                self._idle(book, after)
 
     def _wait(self, book: Book, why: str, wait: int, told: turns.Told, now: int) -> None:
         if why != "empty":
@@ -167,14 +167,15 @@ class World:
         true = 0 if first == turns.NEVER else max(1, first - now)
         require(wait == true or 0 < wait <= true or true == 0, "wait", wait, true)
 
-    def _idle(self, book: Book, after: Census, now: int) -> None:
-        """Nothing to do: the agenda must call nobody in vain (one command an idle tick)."""
+    def _idle(self, book: Book, after: Census) -> None:
+        """Nothing to do: the agenda calls nobody before the next timer (an idle tick is one
+        command)."""
         if book.lines["suspects"] or book.foreign:
             return
-        first = min(book.first_due(), book.first_expiry())
-        if first == turns.NEVER and not book.sets["active"]:
-            hint = min(after.number("due", turns.NEVER), after.number("recheck", turns.NEVER))
-            require(after.agenda is None or hint < turns.NEVER, "idle, yet called", after.agenda)
+        names = ("due", "recheck", "expiry") if book.sets["active"] else ("due", "recheck")
+        first = min(after.number(name, turns.NEVER) for name in names)
+        entry = None if first == turns.NEVER else first
+        require(after.agenda == entry, "idle, yet called", after.agenda, "next", entry)
 
     def push(self, queue: Queue, raws: Sequence[str]) -> None:
         """A foreign producer writes to the inbox. It knows no scripts; the sweep finds it."""
