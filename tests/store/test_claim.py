@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from shared import Queue, RateLimit
-from shared.job import Job
+from shared.job import Job, Kind
 from shared.store import Store
 from shared.store.turn import MOST_BYTES
 from shared.testing import FakeClock
@@ -112,6 +112,24 @@ async def test_a_band_that_a_settle_refills_is_asked_again(
     await owner.turn(0, [settle(claim, kind, delay)])  # type: ignore[arg-type]
 
     assert ids(await Owner(store, queue, "o2").claim()) == ["a"]
+
+
+@pytest.mark.parametrize("way", ["delayed", "parked", "redriven"])
+async def test_a_band_that_was_seen_empty_is_asked_again_when_a_job_comes_back_to_it(
+    store: Store, declare: Declare, clock: FakeClock, way: str
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", priority="low"))
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim()
+    kind: Kind = {"delayed": "retry", "parked": "park", "redriven": "dead"}[way]  # type: ignore[assignment]
+    await owner.finish(claim, kind=kind, delay_ms=1000)
+    assert (await owner.turn(5)).why == "empty"  # all bands are seen empty
+    if way == "redriven":
+        await store.redrive(queue, ["a"])
+    clock.advance(1)
+
+    assert ids(await owner.claim()) == ["a"]
 
 
 async def test_concurrency_counts_the_leases_of_all_owners(store: Store, declare: Declare) -> None:

@@ -104,6 +104,7 @@ async def test_a_parked_job_is_looked_at_again_when_its_time_comes(
     }
     clock.advance(900)
     assert ids(await owner.claim()) == ["a"]
+    assert await probe.read("q", "parked") == {}
 
 
 async def test_a_kept_lease_lasts_longer_and_carries_progress(
