@@ -85,7 +85,7 @@ fi
 pip="$(BIN)/python -m pip"
 $$pip --version >/dev/null 2>&1 || pip="$(PYTHON) -m pip --python $(BIN)/python"
 echo "Installing the locked dependencies into $(VENV) (about a minute, once)"
-$$pip $(INSTALL) --require-hashes -r requirements/dev.txt
+$$pip $(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 $$pip $(INSTALL) --no-deps --no-build-isolation --editable .
 touch $(READY)
 endef
