@@ -25,8 +25,9 @@ SWEEP_EVERY = 300.0
 LOOK = 1.0
 """Below this an agenda entry asks the first turn to look everywhere (the inbox too)."""
 SYNC_THREADS = 32
-LANES = 2
-"""Of one queue in one drain, when it has a backlog: one runs handlers while the other waits."""
+LANES = 4
+"""Of one queue in one drain, at most, when it has a backlog: one runs handlers while others wait for
+the store. More would not pay: a process sends no more than some eight requests at a time."""
 
 
 class Drain:

@@ -80,6 +80,7 @@ class Lane:
         self._finished: list[Settle] = []
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._solo, self._seat = False, Seat(crew.alone)
+        self._suspects = True  # there may be some, until a turn tells
         self._closing = ""
         self._over = False
         self._bug: BaseException | None = None
@@ -170,7 +171,7 @@ class Lane:
             want=want,
             lease_ms=round((left + LEASE_MARGIN) * 1000),
             settles=settles,
-            alone=want > 0 and not self._running and self._seat.taken(),
+            alone=want > 0 and self._suspects and not self._running and self._seat.taken(),
             look=self._look,
             ask_sketches=sorted(self._queue.types) if self._seq == 1 else (),
             observed=self._admission.take_observed(),
@@ -182,6 +183,7 @@ class Lane:
         self._round_trip = self._budget.clock.monotonic() - began
         if not self._solo and not any(claim.solo for claim in reply.claims):
             await self._seat.leave()
+        self._suspects = reply.suspects > 0
         self._admission.learn(reply.sketches)
         self._note(reply, settles)
         return reply

@@ -92,11 +92,13 @@ class TurnAsk:
 
 @dataclass(frozen=True, slots=True)
 class TurnReply:
-    """What a turn answered. `refused` are the leases that were not ours any more."""
+    """What a turn answered. `refused` are the leases that were not ours any more,
+    `suspects` how many jobs wait to run alone."""
 
     now_ms: int
     why: Why
     wait_ms: int
+    suspects: int
     refused: frozenset[str]
     cancel: frozenset[str]
     sketches: dict[str, list[int]]
@@ -105,11 +107,12 @@ class TurnReply:
 
 def read_reply(queue: str, ask: TurnAsk, reply: list[Any]) -> TurnReply:
     """The script's flat answer as values."""
-    now, why, wait, verdicts, cancel, sketches, flat = reply
+    now, why, wait, suspects, verdicts, cancel, sketches, flat = reply
     return TurnReply(
         now_ms=int(now),
         why=why,
         wait_ms=int(wait),
+        suspects=int(suspects),
         refused=frozenset(
             s.lease for s, verdict in zip(ask.settles, verdicts, strict=False) if verdict == "0"
         ),

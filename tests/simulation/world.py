@@ -143,12 +143,13 @@ class World:
             return
         require(not isinstance(answer, ReplyError), "a turn was refused", call, answer)
         now = book.now(self.wall)
-        _billed, at, why, wait, verdicts, cancel, _sketches, claims = answer
+        _billed, at, why, wait, suspects, verdicts, cancel, _sketches, claims = answer
         require(int(at) == now, "I5 the time told", at, now)
         require(verdicts == told.verdicts, "I4 verdicts", verdicts, told.verdicts, call)
         require(list(claims) == told.claims, "claims", claims, "booked", told.claims, call)
         require(set(cancel.split()) == book.cancel, "cancel", cancel, book.cancel)
         require(why == told.why, "why", why, told.why, call)
+        require(suspects == len(book.lines["suspects"]), "suspects", suspects, call)
         self._wait(book, why, int(wait), told, now)
         if not told.replayed:
             leases = [str(told.claims[i]) for i in range(0, len(told.claims), 6)]

@@ -7,7 +7,8 @@
 --       16 number of settles; then per type: name, ask (1: answer its sketch), observed
 --       ("bucket:count …"); then per settle: lease, kind, delay ms, tail
 -- Returns  billed, now, why fewer than wanted ("" empty limited full paused suspect), ms until there
---       can be more (0: unknown or none), verdicts, ids to cancel, sketches, claims (flat, six each)
+--       can be more (0: unknown or none), suspects that wait to run alone, verdicts, ids to cancel,
+--       sketches, claims (flat, six each)
 --- @include "keys"
 --- @include "clock"
 --- @include "record"
@@ -50,7 +51,7 @@ local sketches, claims = {}, {}
 local function answer(why, wait, verdicts)
   local cancel = {}
   for id in pairs(q.cancel) do cancel[#cancel + 1] = id end
-  return { billed, whole(q.now), why, whole(wait), verdicts, table.concat(cancel, " "), sketches, claims }
+  return { billed, whole(q.now), why, whole(wait), q.suspects, verdicts, table.concat(cancel, " "), sketches, claims }
 end
 for i, kind in ipairs(types) do
   if kind.ask then sketches[#sketches + 1] = values[#FIELDS + i] or "" end
