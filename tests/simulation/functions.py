@@ -68,7 +68,7 @@ class Town:
 
     def __init__(self, seed: int, world: World, clock: FakeClock) -> None:
         self.rng, self.world, self.clock = Random(seed), world, clock
-        self.fates: Counter[str] = Counter()
+        self.fates: Counter[str] = Counter()  # before peace, when there are faults
         self.began: set[tuple[str, int]] = set()
         self.functions: list[Function] = []
         self.peace = False
@@ -92,7 +92,7 @@ class Town:
             function.owners.add(ask.owner)
         reply = self.world.execute(Call(verb, queue, tuple(args), ask))
         if ask and not late and not function.dead and not isinstance(reply, ReplyError):
-            require("0" not in reply[4], "B4 a living function lost its lease", ask, reply[4])
+            require("0" not in reply[5], "B4 a living function lost its lease", ask, reply[5])
         return reply
 
     def dies(self, function: Function, poison: str = "") -> None:
@@ -116,7 +116,7 @@ class _Wire(httpx.AsyncBaseTransport):
         command = json.loads(request.read())
         weights = [80] if town.peace else list(FATES.values())
         fate = town.rng.choices(list(FATES)[: len(weights)], weights)[0]
-        town.fates[fate] += 1
+        town.fates[fate] += not town.peace
         await asyncio.sleep(town.rng.choice((0.001, 0.02, 0.3)))
         if function.dead:
             await forever()
