@@ -26,8 +26,8 @@ LOOK = 1.0
 """Below this an agenda entry asks the first turn to look everywhere (the inbox too)."""
 SYNC_THREADS = 32
 LANES = 4
-"""Of one queue in one drain, at most, when it has a backlog: one runs handlers while others wait for
-the store. More would not pay: a process sends no more than some eight requests at a time."""
+"""Of one queue in one drain, at most, when it has a backlog: one runs handlers while others wait
+for the store. Twice as many would send no more: a process has eight connections."""
 
 
 class Drain:

@@ -38,7 +38,13 @@ def install() -> dict[str, str]:
 def _python(folder: Path, lock: Path) -> None:
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)])
     python = str(folder / "bin" / "python")
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes"]
+    quiet = [
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--no-deps",
+        "--require-hashes",
+    ]
     _run([sys.executable, "-m", "pip", "--python", python, "install", *quiet, "-r", str(lock)])
 
 

@@ -57,10 +57,13 @@ def fails(kind: type[httpx.TransportError]) -> Answer:
 
 def test_the_private_names_of_upstash_redis_that_we_rely_on() -> None:
     client = Redis("https://x.upstash.io", "t", rest_retries=0, allow_telemetry=False)
+    ours_made = Rest("https://x.upstash.io", "t")._redis  # noqa: SLF001 - as below
     theirs = list(inspect.signature(AsyncHttpClient.execute).parameters)
     ours = list(inspect.signature(HttpLayer.execute).parameters)
 
     assert isinstance(client._http, AsyncHttpClient)  # noqa: SLF001 - this is the pin
+    assert vars(client).keys() - {"_json", "_search"} == vars(ours_made).keys()
+    assert client._headers == ours_made._headers  # noqa: SLF001 - as above
     assert theirs == ours
     assert inspect.iscoroutinefunction(AsyncHttpClient.execute)
     assert "self._http.close()" in inspect.getsource(Redis.close)

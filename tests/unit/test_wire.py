@@ -1,0 +1,262 @@
+"""The wire over real sockets: every way a server can answer, every way a connection can fail."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from shared.store import wire
+from shared.store.wire import Wire
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@asynccontextmanager
+async def server(
+    *answers: bytes | None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """Answers each request on a connection with the next of `answers`; None, or no more, hangs up.
+    Gives its URL and the requests it saw, one b"connected" for every new connection."""
+    seen: list[bytes] = []
+    left = list(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(b"connected")
+        try:
+            while left:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+                seen.append(head + await reader.readexactly(length))
+                answer = left.pop(0)
+                if answer is None:
+                    return
+                writer.write(answer)
+                await writer.drain()
+                if b"content-length" not in answer.lower() and b"chunked" not in answer.lower():
+                    return
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}/x?y=1", seen
+
+
+@asynccontextmanager
+async def wired(connections: int) -> AsyncIterator[Wire]:
+    """A wire that is closed again."""
+    made = Wire(connections)
+    yield made
+    await made.aclose()
+    await asyncio.sleep(0)  # what was given up at once is closed by the loop's next round
+
+
+async def post(
+    transport: Wire, url: str, body: bytes = b"[1]", **timeout: float
+) -> tuple[httpx.Response, bytes]:
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), 5.0) | timeout
+    request = httpx.Request("POST", url, content=body, extensions={"timeout": timeouts})
+    response = await transport.handle_async_request(request)
+    async with aclosing(response):
+        return response, await response.aread()
+
+
+async def test_a_request_is_one_piece_and_its_connection_is_kept() -> None:
+    async with server(OK, OK) as (url, seen), wired(2) as transport:
+        first, said = await post(transport, url, b'["PING"]')
+        await post(transport, url)
+
+        assert (first.status_code, said) == (200, b"ok")
+        assert seen[0] == b"connected"
+        assert seen[1].startswith(b"POST /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:")
+        assert seen[1].endswith(b'\r\n\r\n["PING"]')
+        assert seen.count(b"connected") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (OK, b"ok"),
+        (b"HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n", b""),
+        (b"HTTP/1.1 204 No Content\r\nx: chunked-not\r\n\r\n", b""),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, b"ok"),
+        (
+            CHUNKED + b"2;ext=1\r\nab\r\n3\r\ncde\r\n0\r\nTrailer: x\r\n\r\n",
+            b"abcde",
+        ),
+        (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", b"until the end"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\n<ht>", b"<ht>"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
+            % (len(gzip.compress(b"z" * 999, mtime=0)), gzip.compress(b"z" * 999, mtime=0)),
+            b"z" * 999,
+        ),
+    ],
+    ids=["length", "empty", "204", "100", "chunked", "until-closed", "status", "gzip"],
+)
+async def test_what_a_server_may_answer(answer: bytes, body: bytes) -> None:
+    async with server(answer) as (url, _seen), wired(1) as transport:
+        response, said = await post(transport, url)
+
+        assert said == body
+        assert response.status_code in (200, 204, 502)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nno colon\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        CHUNKED + b"not a size\r\n",
+        CHUNKED + b"1\r\nabc\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX-Something: 9\r\n",
+    ],
+    ids=["hung-up", "garbage", "bad-field", "bad-length", "bad-chunk", "long-chunk", "half-a-head"],
+)
+async def test_what_is_no_answer_leaves_the_outcome_unknown(answer: bytes | None) -> None:
+    async with server(answer, OK) as (url, seen), wired(1) as transport:
+        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+            await post(transport, url)
+        _response, said = await post(transport, url)  # the slot is free, the connection is new
+
+        assert said == b"ok"
+        assert seen.count(b"connected") == 2
+
+
+async def test_a_reply_given_up_half_way_takes_its_connection_along() -> None:
+    async with (
+        server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", None) as (url, _),
+        wired(1) as transport,
+    ):
+        request = httpx.Request("POST", url, content=b"[]")
+        response = await transport.handle_async_request(request)
+        chunks = response.aiter_bytes()
+        assert await anext(chunks) == b"half"
+        waiting = asyncio.ensure_future(anext(chunks))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await response.aclose()
+        assert transport._idle == []  # noqa: SLF001 - a connection out of step is never kept
+
+
+async def test_nobody_there_and_no_time_are_told_apart_from_silence() -> None:
+    async with server() as (url, _seen):
+        pass
+    async with wired(1) as transport:
+        with pytest.raises(httpx.ConnectError):
+            await post(transport, url)
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # to its end
+        writer.close()
+
+    listening = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with listening, wired(1) as transport:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+        with pytest.raises(httpx.ReadTimeout):
+            await post(transport, url, read=0.01)
+        with pytest.raises(httpx.ConnectTimeout):
+            await post(transport, url, connect=0.0)
+        first = asyncio.create_task(post(transport, url))
+        await asyncio.sleep(0)
+        with pytest.raises(httpx.PoolTimeout):
+            await post(transport, url, pool=0.01)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+
+async def test_a_connection_that_closed_while_it_was_idle_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "TRUSTED_IDLE", 0.0)  # as after a freeze: nothing was noticed
+    async with server(OK + b"and more, unasked", OK) as (url, seen), wired(1) as transport:
+        await post(transport, url)
+        _response, said = await post(transport, url)
+
+        assert said == b"ok"
+        assert seen.count(b"connected") == 2
+
+
+async def test_an_old_connection_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "TRUSTED_IDLE", 0.0)
+    monkeypatch.setattr(wire, "KEPT_IDLE", 0.0)
+    async with server(OK, OK) as (url, seen), wired(1) as transport:
+        await post(transport, url)
+        await post(transport, url)
+
+        assert seen.count(b"connected") == 2
+
+
+async def test_no_more_connections_than_allowed() -> None:
+    async with server(*[OK] * 20) as (url, seen), wired(3) as transport:
+        await asyncio.gather(*[post(transport, url) for _ in range(20)])
+
+        assert seen.count(b"connected") <= 3
+        assert len(seen) - seen.count(b"connected") == 20
+
+
+async def test_over_tls_the_server_must_prove_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = self_signed("localhost", tmp_path)
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    theirs.load_cert_chain(certificate, key)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+
+    async with server(OK, OK, tls=theirs) as (url, seen), wired(1) as transport:
+        named = url.replace("http://127.0.0.1", "https://localhost")
+        with pytest.raises(httpx.ConnectError):  # nobody vouches for it
+            await post(transport, named)
+        monkeypatch.setattr(wire, "_trust", lambda: trusting)
+        with pytest.raises(httpx.ConnectError):  # vouched for, under another name
+            await post(transport, url.replace("http:", "https:"))
+        await post(transport, named)
+        _response, said = await post(transport, named)
+
+        assert said == b"ok"
+        assert seen.count(b"connected") == 1
+
+
+def self_signed(name: str, folder: Path) -> tuple[Path, Path]:
+    """A certificate for this name, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(plain)
+    return folder / "cert.pem", folder / "key.pem"
