@@ -81,11 +81,9 @@ class Lane:
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._solo, self._seat = False, Seat(crew.alone)
         self._suspects = True  # there may be some, until a turn tells
-        self._closing = ""
-        self._over = False
+        self._closing, self._over = "", False
         self._bug: BaseException | None = None
-        self._seq = 0
-        self._full_turns = 0
+        self._seq = self._full_turns = 0
         self._on_backlog = on_backlog
         self._round_trip = 0.0
 

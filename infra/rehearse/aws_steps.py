@@ -115,7 +115,7 @@ def cloud() -> Generator[str, None, None]:
                 raise Failed(f"moto did not start:\n{program.said()}")
             return "READY" in program.said()
 
-        wait_for(ready, within=60, what="moto")
+        wait_for(ready, what="moto")
         yield f"http://127.0.0.1:{port}"
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds given to what takes one on an idle machine: a bound against waiting for ever, no claim
+about speed."""
 
 
 class Failed(Exception):
@@ -23,12 +26,16 @@ def check(condition: object, otherwise: str) -> None:
         raise Failed(otherwise)
 
 
-def wait_for(look: Callable[[], T | None], *, within: float, what: str, every: float = 0.1) -> T:
+def wait_for(
+    look: Callable[[], T | None], *, what: str, within: float = PATIENCE, every: float = 0.1
+) -> T:
     """The first truthy thing that `look` returns; Failed when `within` seconds bring none."""
     end = time.monotonic() + within
-    while time.monotonic() < end:
+    while True:
+        late = time.monotonic() >= end  # before the look: a slow one still counts
         found = look()
         if found:
             return found
+        if late:
+            raise Failed(f"waited {within:g} s in vain for {what}")
         time.sleep(every)
-    raise Failed(f"waited {within:g} s in vain for {what}")

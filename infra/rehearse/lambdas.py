@@ -85,7 +85,7 @@ def lambda_function(
     ]
     with running(command, cwd=artefact, env=env, log=log) as program:
         url = f"http://{HOST}:{port}/2015-03-31/functions/function/invocations"
-        wait_for(lambda: _listens(port), within=10, what="the interface emulator")
+        wait_for(lambda: _listens(port), what="the interface emulator")
         yield Function(url, timeout, program)
 
 

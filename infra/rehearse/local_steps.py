@@ -16,7 +16,7 @@ import httpx
 from ..contents import FUNCTIONS, ROOT, own_files
 from .aws_steps import credentials, osls, service
 from .builds import sources
-from .checks import Failed, check, wait_for
+from .checks import PATIENCE, Failed, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN, http_event
 from .processes import Program, Store, embedded_store, free_port, running
@@ -25,6 +25,8 @@ from .tools import CACHE, HERE, bare_environment, node_modules, plain_environmen
 
 LOCAL = CACHE / "local-service"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+MINUTES = 3
+"""Ticks of the local schedule to wait for; the first one comes within a minute."""
 JOBS = "/api/v1/queues/rehearsal/jobs"
 
 
@@ -55,9 +57,9 @@ def sls_offline() -> str:
         env = {**bare_environment(), **credentials(), **_environment(store)}
         with running(command, cwd=LOCAL, env=env, log=log) as program:
             url = f"http://127.0.0.1:{port}"
-            wait_for(lambda: _alive(url, program), within=60, what="serverless-offline", every=0.5)
+            wait_for(lambda: _alive(url, program), within=120, what="serverless-offline", every=0.5)
             with httpx.Client(
-                base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
+                base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE
             ) as client:
                 accepted = client.post(JOBS, json={"type": "step", "payload": {"name": "offline"}})
                 check(accepted.status_code == 202, f"enqueueing answered {accepted.text}")
@@ -67,7 +69,7 @@ def sls_offline() -> str:
                     state: str = client.get(f"/api/v1/jobs/{job_id}").json()["state"]
                     return state == "completed"
 
-                wait_for(completed, within=100, every=2.0, what="the schedule's tick")
+                wait_for(completed, within=MINUTES * 60, every=2.0, what="the schedule's tick")
     return "the job that HTTP enqueued was completed by a tick of the local schedule"
 
 

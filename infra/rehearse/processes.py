@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from .checks import Failed, wait_for
 from .tools import bare_environment
 
 GRACE = 5.0
+_PORTS = range(20000, 32000)
+_untried = iter(random.sample(_PORTS, len(_PORTS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +100,24 @@ def embedded_store(log: Path) -> Generator[Store, None, None]:
             said = {name: value.strip() for name, _, value in lines if value.endswith("\n")}
             return said if "UPSTASH_REDIS_REST_TOKEN" in said else None
 
-        said = wait_for(told, within=20, what="the embedded store")
+        said = wait_for(told, what="the embedded store")
         yield Store(said["UPSTASH_REDIS_REST_URL"], said["UPSTASH_REDIS_REST_TOKEN"])
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on just now and that was not given out before.
+
+    Below those that the system gives to outgoing connections: one of these could take it before the
+    program does that shall listen there.
+    """
+    while True:
+        port = next(_untried)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

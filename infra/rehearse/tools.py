@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from ..contents import LOCK, ROOT
@@ -36,6 +37,25 @@ def node_modules() -> Path:
         check(locked == locks[1].read_bytes(), "npm installed something else than its lock says")
 
     return _made("node", locks, install) / "node_modules"
+
+
+@cache
+def downloaded_python(version: str) -> Path | None:
+    """An interpreter of this version that uv fetches, for a machine that has none; None where it
+    can't be fetched."""
+    name = f"python-{version}"
+
+    def install(folder: Path) -> None:
+        command = [str(uv()), "python", "install", "--quiet", "--no-bin", "--install-dir"]
+        env = tool_environment(UV_HTTP_RETRIES="1", UV_HTTP_TIMEOUT="60")
+        run_tool([*command, str(folder), version], env=env)
+
+    try:
+        folder = _made(name, [], install)
+    except Failed as error:
+        print(error, flush=True)
+        return None
+    return next(folder.glob(f"*/bin/python{version}"))
 
 
 def plain_environment(interpreter: Path, version: str) -> Path:
@@ -94,7 +114,7 @@ def run_tool(
     *,
     cwd: Path = ROOT,
     env: dict[str, str] | None = None,
-    within: float = 300,
+    within: float = 600,
 ) -> str:
     """What the command wrote. Failed, with the end of it, when it does not end well or in time."""
     try:

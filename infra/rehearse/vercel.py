@@ -15,11 +15,10 @@ from pathlib import Path
 
 import httpx
 
-from .checks import Failed
+from .checks import PATIENCE, Failed
 from .processes import Program, running
 from .tools import bare_environment
 
-START_SECONDS = 20.0
 MAX_DURATION = 300.0
 
 
@@ -85,13 +84,13 @@ def vercel_function(
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
-        listening.settimeout(START_SECONDS)
+        listening.settimeout(PATIENCE)
         command = [str(python), "-S", "-c", "import vc__handler__python"]
         with running(command, cwd=folder, env=env, log=log) as program:
             try:
                 connection, _ = listening.accept()
                 with connection:
-                    connection.settimeout(START_SECONDS)
+                    connection.settimeout(PATIENCE)
                     port = _announced(connection)
                     yield VercelFunction(f"http://127.0.0.1:{port}", program)
             except TimeoutError:

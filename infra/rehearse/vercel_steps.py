@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -22,12 +23,21 @@ from ..contents import ROOT, SOURCES
 from ..interpreters import newest_python
 from ..package import uv
 from .builds import sources
-from .checks import Skipped, check, wait_for
+from .checks import PATIENCE, Failed, Skipped, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN
+from .marks import Marks
 from .processes import embedded_store
-from .tools import CACHE, HERE, bare_environment, node_modules, run_tool, tool_environment
-from .vercel import VercelFunction, unpacked, vercel_function
+from .tools import (
+    CACHE,
+    HERE,
+    bare_environment,
+    downloaded_python,
+    node_modules,
+    run_tool,
+    tool_environment,
+)
+from .vercel import MAX_DURATION, VercelFunction, unpacked, vercel_function
 
 BUILD = CACHE / "vercel"
 PYTHONS = ("3.13", "3.14", "3.12")
@@ -36,6 +46,10 @@ PROJECT = {"projectId": "prj_local", "orgId": "team_local"}
 SETTINGS = {"framework": None, "nodeVersion": "24.x"}
 SECRET = "a-secret-that-must-not-be-bundled"  # noqa: S105 - bait
 JOBS = "/api/v1/queues/{}/jobs"
+DEADLINE = 10
+"""Seconds of the request that a drain must end in: one of them is its reserve."""
+BESIDE, AT_ONCE = 30, 6
+"""Enqueues beside a drain, and how many of them at a time."""
 
 
 def vercel_build() -> str:
@@ -73,7 +87,7 @@ def vercel_build() -> str:
 
 def vercel_run() -> str:
     """Enqueue, cron tick with its secret, the deadline, and enqueues while a drain runs."""
-    with deployed("run") as start, start() as running:
+    with deployed("run") as (start, marks), start() as running:
         accepted = _enqueue(running, "rehearsal", "step", {"name": "one"})
         check(
             _tick(running, token=None).status_code == 401, "a tick without the secret was admitted"
@@ -81,29 +95,29 @@ def vercel_run() -> str:
         report = _tick(running).json()
         check(report["outcomes"] == {"done": 1}, f"the tick answered {report}")
         check(_state(running, accepted)["state"] == "completed", "the job is not completed")
-        used = _deadline(running)
-        slowest = _enqueue_beside_a_drain(running)
+        used = _deadline(running, marks)
+        slowest = _enqueue_beside_a_drain(running, marks)
         return (
-            f"enqueued, ticked, completed; a drain with 4 s ended after {used:.1f} s; "
-            f"slowest of 30 enqueues beside a drain {slowest * 1000:.0f} ms"
+            f"enqueued, ticked, completed; a drain with {DEADLINE} s ended after {used:.1f} s; "
+            f"{BESIDE} enqueues answered beside an open drain, the slowest after "
+            f"{slowest * 1000:.0f} ms"
         )
 
 
 def vercel_sigterm() -> str:
     """SIGTERM while a job runs: given back, and the process ends soon."""
-    with deployed("sigterm") as start:
+    with deployed("sigterm") as (start, marks):
         with start() as running:
-            job = _enqueue(running, "rehearsal-long", "long-step", {"name": "slow", "seconds": 15})
+            job = _enqueue(running, "rehearsal-long", "held-step", {"name": "held"})
             ticking = threading.Thread(target=_tick_until_gone, args=(running,))
             ticking.start()
-            wait_for(
-                lambda: _state(running, job)["state"] == "active", within=10, what="the job to run"
-            )
+            marks.wait_until_runs("held")
+            process = running.program.process
             began = time.monotonic()
-            running.program.process.send_signal(signal.SIGTERM)
-            running.program.process.wait(10)
+            process.send_signal(signal.SIGTERM)
+            wait_for(lambda: process.poll() is not None, every=0.01, what="the process to end")
             took = time.monotonic() - began
-            ticking.join(10)
+            ticking.join(PATIENCE)
         with start() as again:
             shown = _state(again, job)
             check(
@@ -115,8 +129,8 @@ def vercel_sigterm() -> str:
 @contextmanager
 def deployed(
     name: str,
-) -> Generator[Callable[[], AbstractContextManager[VercelFunction]], None, None]:
-    """An embedded store, and how to start the built function on it."""
+) -> Generator[tuple[Callable[[], AbstractContextManager[VercelFunction]], Marks], None, None]:
+    """An embedded store, how to start the built function on it, and the marks of its jobs."""
     output = built()
     _, python = interpreter()
     logs = LOGS / f"vercel-{name}"
@@ -126,20 +140,24 @@ def deployed(
         embedded_store(logs / "store.log") as store,
     ):
         folder = unpacked(output, BUILD, Path(made) / "task")
+        marks = Marks(Path(made) / "marks")
+        marks.folder.mkdir()
         environment = {
             **store.environment,
+            **marks.environment,
             "PYTHONPATH": str(HERE / "app"),
             "TIDEGATE_APPS": "rehearsal:app",
             "TIDEGATE_API_TOKENS": f"admin:{TOKEN}",
             "CRON_SECRET": CRON_SECRET,
         }
-        yield partial(
+        start = partial(
             vercel_function,
             folder,
             python=python,
             environment=environment,
             log=logs / "function.log",
         )
+        yield start, marks
 
 
 @cache
@@ -168,9 +186,14 @@ def built() -> Path:
 def interpreter() -> tuple[str, Path]:
     """Vercel's runtime needs Python 3.12 or newer."""
     found = newest_python(*PYTHONS)
-    if found is None:
-        raise Skipped("needs Python 3.12 or newer (vercel-runtime); this machine has none")
-    return found
+    if found is not None:
+        return found
+    downloaded = downloaded_python(PYTHONS[0])
+    if downloaded is None:
+        raise Skipped(
+            "needs Python 3.12 or newer (vercel-runtime): none here, and uv could fetch none"
+        )
+    return PYTHONS[0], downloaded
 
 
 def _validate() -> None:
@@ -192,45 +215,73 @@ def _validate() -> None:
     check(errors[1], "the validator accepts anything")
 
 
-def _deadline(running: VercelFunction) -> float:
-    """A drain whose request ends in 4 s gives a job of 15 s back in time. Seconds it took."""
-    job = _enqueue(running, "rehearsal-long", "long-step", {"name": "slow", "seconds": 15})
+def _deadline(running: VercelFunction, marks: Marks) -> float:
+    """A drain gives a job that does not end back before its request ends. Seconds it took."""
+    job = _enqueue(running, "rehearsal-long", "held-step", {"name": "endless"})
     began = time.monotonic()
-    report = _tick(running, seconds=4).json()
+    report = _tick(running, seconds=DEADLINE).json()
     used = time.monotonic() - began
-    check(used < 4, f"with 4 s the drain took {used:.1f} s")
+    marks.wait_until_runs("endless")
+    check(used < DEADLINE, f"with {DEADLINE} s the drain took {used:.1f} s")
     check(report["stop"] == "budget", f"the drain stopped by {report}")
     shown = _state(running, job)
     check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not given back: {shown}")
-    running.request("DELETE", f"/api/v1/jobs/{job}", token=TOKEN)
+    gone = running.request("DELETE", f"/api/v1/jobs/{job}", token=TOKEN)
+    check(gone.is_success, f"cancelling the job answered {gone.status_code}: {gone.text}")
     return used
 
 
-def _enqueue_beside_a_drain(running: VercelFunction) -> float:
-    """Seconds of the slowest enqueue while one job of a drain waits and one blocks its thread."""
-    _enqueue(running, "rehearsal-long", "long-step", {"name": "waits", "seconds": 5})
-    job = _enqueue(running, "rehearsal-long", "blocking-step", {"name": "blocks", "seconds": 5})
-    reports: list[Any] = []
-    draining = threading.Thread(
-        target=lambda: reports.append(_tick(running, only="rehearsal-long").json())
-    )
-    draining.start()
-    wait_for(lambda: _state(running, job)["state"] == "active", within=10, what="the job to run")
-    slowest = 0.0
-    for number in range(30):
-        began = time.monotonic()
-        _enqueue(running, "rehearsal", "step", {"name": f"beside-{number}"})
-        slowest = max(slowest, time.monotonic() - began)
-    check(not reports, f"the drain had ended already: {reports}")
-    check(slowest < 1.0, f"an enqueue beside a drain took {slowest:.2f} s")
-    draining.join(30)
-    check(reports and reports[0]["outcomes"].get("done") == 2, f"the drain answered {reports}")
+def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
+    """Seconds of the slowest enqueue beside a drain, one of whose jobs awaits and one of whose jobs
+    blocks its thread. Neither ends before all enqueues are answered, so the drain does not either.
+    """
+    jobs = [
+        _enqueue(running, "rehearsal-long", "held-step", {"name": "awaits"}),
+        _enqueue(running, "rehearsal-long", "held-thread", {"name": "blocks"}),
+    ]
+    with ThreadPoolExecutor(1 + AT_ONCE) as pool:
+        drain = pool.submit(_tick, running, only="rehearsal-long", seconds=MAX_DURATION)
+        try:
+            marks.wait_until_runs("awaits", "blocks")
+            slowest = max(pool.map(partial(_enqueue_during, running, drain), range(BESIDE)))
+            states = [_state(running, job)["state"] for job in jobs]
+            check(states == ["active"] * 2, f"the drain's jobs were not held: {states}")
+        finally:
+            marks.release()
+        wait_for(drain.done, what="the drain to end after its jobs were released")
+        report = drain.result().json()
+    ending = report["stop"], report["outcomes"]
+    check(ending == ("empty", {"done": 2}), f"the drain answered {report}")
+    states = [_state(running, job)["state"] for job in jobs]
+    check(states == ["completed"] * 2, f"after the drain its jobs are {states}")
     return slowest
 
 
-def _enqueue(running: VercelFunction, queue: str, kind: str, payload: dict[str, Any]) -> str:
+def _enqueue_during(running: VercelFunction, drain: Future[httpx.Response], number: int) -> float:
+    """Seconds that an enqueue took. Failed unless it is answered while the drain is open."""
+    began = time.monotonic()
+    payload = {"name": f"beside-{number}"}
+    try:
+        _enqueue(running, "rehearsal", "step", payload, seconds=PATIENCE)
+    except httpx.TimeoutException:
+        raise Failed("an enqueue beside an open drain was not answered: it is blocked") from None
+    took = time.monotonic() - began
+    if drain.done():
+        raise Failed(f"the drain ended although its jobs are held: {drain.result().text}")
+    return took
+
+
+def _enqueue(
+    running: VercelFunction,
+    queue: str,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    seconds: float = MAX_DURATION,
+) -> str:
     body = {"type": kind, "payload": payload}
-    answer = running.request("POST", JOBS.format(queue), token=TOKEN, body=body)
+    path = JOBS.format(queue)
+    answer = running.request("POST", path, token=TOKEN, body=body, seconds=seconds)
     check(answer.status_code == 202, f"enqueueing answered {answer.status_code}: {answer.text}")
     job_id: str = answer.json()["id"]
     return job_id

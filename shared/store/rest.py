@@ -14,36 +14,31 @@ import asyncio
 import calendar
 import random
 import time
-from binascii import a2b_base64
 from contextlib import aclosing
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
 import httpx
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from upstash_redis.asyncio import Redis
 from upstash_redis.http import make_headers
 
 from ..clock import Clock, SystemClock
 from ..errors import (
-    NoScript,
-    QuotaExceeded,
     Refused,
-    ScriptError,
-    StoreError,
     Throttled,
     TooLarge,
     UnknownOutcome,
     Unreachable,
 )
 from .meter import Meter
+from .reply import parse, read, result
 from .wire import Wire
 
 CONNECT_TIMEOUT = 2.0
 READ_TIMEOUT = 5.0
 LARGEST_REQUEST = 10 * 2**20
-LARGEST_REPLY = 32 * 2**20
 IN_FLIGHT = 8
 """Connections of one process. Few and large requests are what the store is quick and cheap with."""
 FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
@@ -51,24 +46,6 @@ FIRST_WAIT, LONGEST_WAIT = 0.05, 2.0
 _HEADERS = {"Accept-Encoding": "gzip, deflate", "Content-Type": "application/json"}
 _deadline: ContextVar[float | None] = ContextVar("tidegate_store_deadline", default=None)
 
-# Message texts are all that Upstash's errors have, and errors from inside a script are wrapped: the
-# code stands in the middle, hence by substring (reference: upstash docs, redis/troubleshooting).
-_MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
-    ("NOSCRIPT", NoScript),
-    ("WRONGPASS", Refused),
-    ("NOAUTH", Refused),
-    ("NOPERM", Refused),
-    ("Unauthorized", Refused),
-    ("READONLY", Refused),
-    ("max requests limit", QuotaExceeded),
-    ("max daily request limit", QuotaExceeded),
-    ("capacity quota exceeded", QuotaExceeded),
-    ("max request size", TooLarge),
-    ("max single record size", TooLarge),
-    ("max key size", TooLarge),
-    ("LOADING", Throttled),
-    ("rate limit", Throttled),
-)
 _REPEATABLE = (Unreachable, UnknownOutcome, Throttled)
 
 
@@ -156,8 +133,8 @@ class HttpLayer:
             try:
                 replies = await self._post(url, headers, body, deadline)
                 if from_pipeline and isinstance(replies, list):
-                    return [_result(reply) for reply in replies]
-                return _result(replies)
+                    return [result(reply) for reply in replies]
+                return result(replies)
             except _REPEATABLE as error:
                 pause = max(error.retry_after or 0.0, wait * random.random())  # noqa: S311 - jitter
                 if self._clock.monotonic() + pause >= deadline:
@@ -180,7 +157,7 @@ class HttpLayer:
             async with asyncio.timeout(left):  # httpx's are by chunk: a dripping reply meets them
                 response = await self._transport.handle_async_request(request)
                 async with aclosing(response):
-                    raw = await _read(response)
+                    raw = await read(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise Unreachable(f"can't reach the store at {_host(url)}: {_text(error)}") from error
         except httpx.InvalidURL as error:
@@ -191,7 +168,7 @@ class HttpLayer:
             ) from error
         self._meter.bytes_in += len(raw)
         self._learn(response)
-        return _parse(response, raw)
+        return parse(response, raw)
 
     def _learn(self, response: httpx.Response) -> None:
         self._sync_token = response.headers.get("upstash-sync-token", self._sync_token)
@@ -211,92 +188,6 @@ class HttpLayer:
 @lru_cache(maxsize=8)
 def _url(text: str) -> httpx.URL:
     return httpx.URL(text)
-
-
-async def _read(response: httpx.Response) -> bytes:
-    """The decoded body, or TooLarge before a hostile one fills the memory."""
-    chunks, size = [], 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > LARGEST_REPLY:
-            raise TooLarge(f"the store's reply is over {LARGEST_REPLY} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _parse(response: httpx.Response, raw: bytes) -> Any:
-    status = response.status_code
-    if 300 <= status < 400:
-        raise Refused(
-            f"the store answered with a redirect ({status}); check UPSTASH_REDIS_REST_URL"
-        )
-    try:
-        reply = from_json(raw)
-    except ValueError:
-        reply = None
-    if isinstance(reply, dict) and "error" in reply:
-        raise _error(str(reply["error"]), status, _seconds(response.headers.get("retry-after")))
-    if status in (401, 403):
-        raise Refused(f"the store refused the token ({status})")
-    if status == 429:
-        throttled = Throttled("the store asks to slow down (429)")
-        throttled.retry_after = _seconds(response.headers.get("retry-after"))
-        raise throttled
-    shaped = isinstance(reply, list) or (isinstance(reply, dict) and "result" in reply)
-    if status != 200 or not shaped:
-        raise UnknownOutcome(f"the store answered {status} without a result: {raw[:80]!r}")
-    return reply
-
-
-def _error(text: str, status: int, retry_after: float | None) -> StoreError:
-    for piece, kind in _MEANINGS:
-        if piece in text:
-            found = kind(text)
-            break
-    else:
-        found = (
-            Throttled(text)
-            if status == 429
-            else UnknownOutcome(text)
-            if status >= 500
-            else ScriptError(text)
-        )
-    found.retry_after = retry_after
-    return found
-
-
-def _result(reply: Any) -> Any:
-    if isinstance(reply, dict):
-        if "error" in reply:
-            raise _error(str(reply["error"]), 400, None)
-        try:
-            return _decode(reply.get("result"))
-        except ValueError as error:
-            raise UnknownOutcome(f"the store's reply is not base64: {error}") from None
-    raise UnknownOutcome("the store's reply has an unknown shape")
-
-
-def _decode(value: Any) -> Any:
-    """base64 off every string, element by element: one that is not UTF-8 stays bytes and harms no
-    other."""
-    if isinstance(value, str):
-        if value == "OK":
-            return value
-        raw = a2b_base64(value)
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return raw
-    if isinstance(value, list):
-        return [_decode(element) for element in value]
-    return value
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return max(0.0, float(text)) if text else None
-    except ValueError:
-        return None
 
 
 def _text(error: Exception) -> str:

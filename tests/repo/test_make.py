@@ -26,7 +26,7 @@ def test_help_lists_every_target(root: Path) -> None:
 def test_ci_runs_what_developers_run(root: Path) -> None:
     script = (root / ".ci" / "run").read_text(encoding="utf-8")
 
-    targets = ("make lint", "make test", "make demo")
+    targets = ("make lint", "make test", "make demo", "make rehearse")
     missing = [target for target in targets if f"\n{target}\n" not in script]
 
     assert "set -euo pipefail" in script, ".ci/run must stop at the first failure."

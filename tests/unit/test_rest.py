@@ -24,7 +24,8 @@ from shared.errors import (
     UnknownOutcome,
     Unreachable,
 )
-from shared.store.rest import LARGEST_REPLY, HttpLayer, Rest
+from shared.store.reply import LARGEST_REPLY
+from shared.store.rest import HttpLayer, Rest
 from shared.store.scripts import script
 from shared.testing import FakeClock, run_virtually
 

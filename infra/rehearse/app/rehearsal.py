@@ -1,5 +1,6 @@
 # ruff: noqa: INP001 - it is on a path of its own, never inside a package
-"""The application that rehearsals serve: jobs that are quick, slow, or hang their whole process.
+"""The application that rehearsals serve: jobs that are quick, that hang their whole process, or
+that run until the rehearsal releases them.
 
 It stands beside the artefact, not in it: TIDEGATE_APPS names it, PYTHONPATH leads here.
 """
@@ -16,9 +17,13 @@ from pydantic import BaseModel
 
 from shared import App, JobContext
 
+LONGEST_HOLD = 180.0
+"""Seconds after which a held job fails: its rehearsal is gone, or stuck."""
+POLL = 0.05
+
 app = App("rehearsal")
-work = app.queue("rehearsal", timeout=1.0)
-long = app.queue("rehearsal-long", timeout=20.0)
+work = app.queue("rehearsal", timeout=3.0)
+long = app.queue("rehearsal-long", timeout=LONGEST_HOLD + 30)
 _running: set[str] = set()
 
 
@@ -26,48 +31,62 @@ class Step(BaseModel):
     """One job. `hang`: the first time it runs it blocks the process and never returns."""
 
     name: str
-    seconds: float = 0.0
     hang: bool = False
 
 
 @work.job("step")
 async def step(payload: Step, job: JobContext) -> dict[str, Any]:
-    """Say that it runs, and beside how many others; then sleep, or hang."""
-    return await _run(payload, job)
-
-
-@long.job("long-step")
-async def long_step(payload: Step, job: JobContext) -> dict[str, Any]:
-    """The same, where a job may take longer."""
-    return await _run(payload, job)
-
-
-@long.job("blocking-step")
-def blocking_step(payload: Step) -> None:
-    """A plain function that blocks its thread."""
-    time.sleep(payload.seconds)
-    print(f"REHEARSAL ran {payload.name}", flush=True)
-
-
-async def _run(payload: Step, job: JobContext) -> dict[str, Any]:
-    beside = len(_running)
+    """Say when it ran, and beside how many others; hang if told to."""
+    began, beside = time.monotonic(), len(_running)
     _running.add(job.id)
     try:
         if payload.hang and _first_time(payload.name):
             print(f"REHEARSAL hangs {payload.name} beside={beside}", flush=True)
             time.sleep(3600)  # noqa: ASYNC251 - blocks the loop on purpose: only a kill ends it
-        await asyncio.sleep(payload.seconds)
+        await asyncio.sleep(0)  # the others of its batch enter
     finally:
         _running.discard(job.id)
     said = f"attempt={job.attempt} redelivered={job.redelivered} beside={beside}"
-    print(f"REHEARSAL ran {payload.name} {said}", flush=True)
+    print(f"REHEARSAL ran at={began:.3f} {payload.name} {said}", flush=True)
     return {"name": payload.name}
 
 
+@long.job("held-step")
+async def held_step(payload: Step) -> None:
+    """Say that it runs, and await the release."""
+    end = _hold(payload.name)
+    while not _released(payload.name, end):  # noqa: ASYNC110 - another process releases it
+        await asyncio.sleep(POLL)
+
+
+@long.job("held-thread")
+def held_thread(payload: Step) -> None:
+    """The same as a plain function, which blocks its thread."""
+    end = _hold(payload.name)
+    while not _released(payload.name, end):
+        time.sleep(POLL)
+
+
+def _hold(name: str) -> float:
+    _mark(f"runs-{name}").touch()
+    return time.monotonic() + LONGEST_HOLD
+
+
+def _released(name: str, end: float) -> bool:
+    if _mark("released").exists():
+        return True
+    if time.monotonic() > end:
+        raise TimeoutError(f"nobody released the job {name!r} within {LONGEST_HOLD:g} s")
+    return False
+
+
 def _first_time(name: str) -> bool:
-    mark = Path(os.environ["REHEARSAL_MARKS"]) / name
     try:
-        mark.touch(exist_ok=False)
+        _mark(f"hung-{name}").touch(exist_ok=False)
     except FileExistsError:
         return False
     return True
+
+
+def _mark(name: str) -> Path:
+    return Path(os.environ["REHEARSAL_MARKS"]) / name
