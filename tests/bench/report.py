@@ -32,10 +32,10 @@ METHOD = """\
 ## How it is measured
 
 - **Drained jobs/s**: the queue is filled, then one worker drains it for {seconds}; every
-  concurrency once, the best one five times, systems interleaved. With a delay, concurrencies from
+  concurrency once, the best one three times, systems interleaved. With a delay, concurrencies from
   50 on.
 - **Concurrency** of Tidegate is `TIDEGATE_BATCH` (default 100): the most jobs that a lane runs at a
-  time. A queue with a backlog gets two lanes.
+  time. A queue with a backlog gets up to four lanes.
 - **Billed commands** are what Upstash bills: commands as sent, plus each command that a script
   runs. Peers are counted by a proxy in front of Redis and by `INFO commandstats`; Tidegate by the
   REST server's meter.
@@ -63,7 +63,7 @@ def write(samples: Samples, path: Path) -> None:
         "## In short\n\n" + table(samples) + _missing(samples),
         _plots(samples, path),
         *_details(samples),
-        METHOD.format(seconds="1.5 to 3 s"),
+        METHOD.format(seconds="1 to 2 s"),
         _field(samples),
         _errors(samples),
     ]

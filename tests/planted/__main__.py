@@ -9,6 +9,7 @@ from .bugs import BUGS
 from .drains import DRAIN_BUGS, hunt
 from .mutator import mutants
 from .plant import Hunter, composed, planted
+from .suite import Suite
 
 
 def main(arguments: list[str]) -> int:
@@ -40,17 +41,27 @@ def _bugs(hunter: Hunter) -> int:
 
 
 def _mutants(hunter: Hunter) -> None:
-    total = killed = 0
+    """The simulator first; what survives it meets the tests of the scripts."""
+    simulated = tested = total = 0
     began = time.monotonic()
+    suite = Suite()
     for mutant in mutants():
         total += 1
-        kill = hunter.hunt(composed(mutant.file, mutant.text), seeds=4)
-        killed += bool(kill.reason)
-        if not kill.reason:
+        if hunter.hunt(composed(mutant.file, mutant.text), seeds=4).reason:
+            simulated += 1
+        elif test := suite.kill(mutant.file, mutant.text):
+            tested += 1
+            print(f"{test} kills {mutant.file}:{mutant.line} {mutant.what}", flush=True)
+        else:
             print(f"ALIVE {mutant.file}:{mutant.line} {mutant.what}", flush=True)
         if total % 50 == 0:
-            print(f"{killed} of {total} killed, {time.monotonic() - began:.0f} s", flush=True)
-    print(f"{killed} of {total} mutants killed ({killed / max(1, total):.1%})")
+            seconds = time.monotonic() - began
+            print(f"{simulated} + {tested} of {total} killed, {seconds:.0f} s", flush=True)
+    suite.close()
+    print(
+        f"{total} mutants: the simulator killed {simulated} ({simulated / total:.1%}), "
+        f"the tests of the scripts {tested} more: {(simulated + tested) / total:.1%}"
+    )
 
 
 if __name__ == "__main__":
