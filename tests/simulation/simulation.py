@@ -213,9 +213,14 @@ class Simulation:
                 kept = self.snapshot.writes
                 self.acked = {job: at for job, at in self.acked.items() if at <= kept}
             case "damage":
-                world.damage(rng)
+                world.damage(rng, spared=self._under_way())
             case _:
                 pass
+
+    def _under_way(self) -> set[str]:
+        """Jobs that a request on its way would store, perhaps once more."""
+        calls = [message.call for message in self.flying]
+        return {job.id for call in calls if call.verb == "enqueue" for job in call.told}
 
     def check_acked(self) -> None:
         """I2: whatever was acknowledged has ended, or somebody ended it."""

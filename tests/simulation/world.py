@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -185,12 +185,13 @@ class World:
         self.books[name].lines["inbox"] += raws
         self.count(name)
 
-    def damage(self, rng: Random) -> None:
-        """A record of a job that waits is evicted."""
+    def damage(self, rng: Random, *, spared: Collection[str]) -> None:
+        """A record of a job that waits is evicted. Not of one that may be enqueued once more: it
+        would have two places in line (docs/failures.md, known and not mended)."""
         queue = rng.choice(self.queues)
         book = self.books[queue.name]
         lines = [job for line in ("high", "normal", "low") for job in book.lines[line]]
-        waiting = [job for job in lines if not job.startswith("same")]
+        waiting = [job for job in lines if not job.startswith("same") and job not in spared]
         if not waiting:
             return
         self.evict(queue, rng.choice(waiting))
