@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 from tests.bench.servers import ROOT
@@ -36,10 +35,12 @@ class Peer:
     def command(self) -> list[str]:
         if self.env == "node":
             return ["node", str(PEERS / self.module)]
-        python = sys.executable
-        if not self.over_rest:
-            python = str(CACHE / self.env / "bin" / "python")
-        return [python, "-m", f"tests.bench.peers.{self.module}"]
+        return [self.python, "-m", f"tests.bench.peers.{self.module}"]
+
+    @property
+    def python(self) -> str:
+        """The interpreter of its environment: what it needs to run, and nothing else."""
+        return str(CACHE / self.env / "bin" / "python")
 
 
 STEPS = (1, 10, 50, 100)

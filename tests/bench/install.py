@@ -9,16 +9,21 @@ import sys
 from pathlib import Path
 
 from tests.bench.field import CACHE, PEERS
+from tests.bench.servers import ROOT
 
-PYTHONS = ("python", "arq")
+LOCKS = {
+    "tidegate": ROOT / "requirements" / "runtime.txt",  # as a deployed function has it
+    "python": PEERS / "python.txt",
+    "arq": PEERS / "arq.txt",
+    "node": PEERS / "package-lock.json",
+}
 
 
 def install() -> dict[str, str]:
     """Make what is missing; environment -> error for those that can't be had."""
     CACHE.mkdir(parents=True, exist_ok=True)
     failures = {}
-    for name in (*PYTHONS, "node"):
-        lock = PEERS / ("package-lock.json" if name == "node" else f"{name}.txt")
+    for name, lock in LOCKS.items():
         stamp = CACHE / name / ".ready"
         digest = hashlib.sha256(lock.read_bytes()).hexdigest()
         if stamp.exists() and stamp.read_text() == digest:

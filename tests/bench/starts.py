@@ -6,7 +6,6 @@ import asyncio
 import json
 import statistics
 import subprocess
-import sys
 import time
 from functools import partial
 
@@ -91,7 +90,7 @@ async def _claim(store: Store, owner: str) -> float:
 def _process(bench: Bench, code: str) -> tuple[float, dict[str, object]]:
     began = time.time()
     process = spawn(
-        [sys.executable, "-c", code],
+        [TIDEGATE.python, "-c", code],
         env=_env(bench),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -107,7 +106,7 @@ def _function(bench: Bench) -> tuple[float, dict[str, object]]:
     enqueue(TIDEGATE, bench.direct, 1)
     began = time.time()
     process = spawn(
-        [sys.executable, "-c", DRAIN_FUNCTION],
+        [TIDEGATE.python, "-c", DRAIN_FUNCTION],
         env=_env(bench),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
