@@ -101,10 +101,12 @@ class Bench:
                 section = f"drain {handler} +{delay} ms"
                 self.samples.drop(section)
                 with self.delayed(delay) as where:
+                    brief = handler == "io" and delay > 0  # once each, to see that nothing turns
                     for peer in self.peers:
-                        for concurrency in self._concurrencies(peer, delay):
+                        every = (peer.usual,) if brief else self._concurrencies(peer, delay)
+                        for concurrency in every:
                             self._drain(section, peer, where, handler, concurrency)
-                    for _ in range(self.plan.rounds):
+                    for _ in range(0 if brief else self.plan.rounds):
                         for peer in self.peers:
                             best = self.samples.best(section, peer.name)
                             if best:
