@@ -150,3 +150,20 @@ def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(tell: Te
         print(f"ten ticks, one job of three attempts: {commands} commands")
 
     tell(story)
+
+
+def test_lanes_of_one_drain_overlap_their_round_trips(tell: Tell[None]) -> None:
+    """While one lane awaits a reply, the jobs of the others run: nothing waits for nothing."""
+
+    async def story(world: World) -> None:
+        queue = world.queue()
+        ids = await world.enqueue(queue, 400)
+        began = world.clock.monotonic()
+
+        await world.drain(world.client(latency=0.05), batch=10, patience=0).run([queue])
+
+        one_lane_alone = 400 / 10 * 0.05
+        assert world.clock.monotonic() - began < one_lane_alone / 2
+        assert sorted(world.ran) == ids
+
+    tell(story)
