@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
+from unittest import mock
 
 import pytest
 
-from shared import JobContext, RateLimit
+from shared import JobContext, Queue, RateLimit
+from shared.drain import LANES
+from shared.store import TurnAsk, TurnReply
 from shared.testing import FAULTS, Fate, LossyTransport
 from tests.faults.conftest import Tell
 from tests.support.world import Nothing, World
@@ -153,17 +157,27 @@ def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(tell: Te
 
 
 def test_lanes_of_one_drain_overlap_their_round_trips(tell: Tell[None]) -> None:
-    """While one lane awaits a reply, the jobs of the others run: nothing waits for nothing."""
+    """While one lane awaits a reply, the jobs of the others run. A lane that asked to be alone at
+    each turn would hold them up: it does so only as long as it may think that a suspect waits."""
 
     async def story(world: World) -> None:
         queue = world.queue()
         ids = await world.enqueue(queue, 400)
-        began = world.clock.monotonic()
+        store, asked = world.client(latency=0.05), list[TurnAsk]()
+        turn = store.turn
 
-        await world.drain(world.client(latency=0.05), batch=10, patience=0).run([queue])
+        async def watched(queue: Queue, ask: TurnAsk, **options: Any) -> TurnReply:
+            asked.append(ask)
+            return await turn(queue, ask, **options)
 
-        one_lane_alone = 400 / 10 * 0.05
-        assert world.clock.monotonic() - began < one_lane_alone / 2
+        with mock.patch.object(store, "turn", watched):
+            began = world.clock.monotonic()
+            await world.drain(store, batch=10, patience=0).run([queue])
+            used = world.clock.monotonic() - began
+
         assert sorted(world.ran) == ids
+        assert len({ask.owner for ask in asked}) == LANES
+        assert used < 400 / 10 * 0.05 / 2  # what one lane alone would take, halved
+        assert {ask.seq for ask in asked if ask.alone} == {1}
 
     tell(story)
