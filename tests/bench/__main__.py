@@ -24,7 +24,7 @@ from tests.bench.servers import ROOT
 from tests.bench.starts import cold, million
 
 RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
-SECTIONS = ("drain", "enqueue", "commands", "idle", "memory", "latency", "cold", "million")
+SECTIONS = ("drain", "again", "enqueue", "commands", "idle", "memory", "latency", "cold", "million")
 
 
 def main() -> None:
@@ -54,6 +54,7 @@ def measure(samples: Samples, *, full: bool, sections: Sequence[str]) -> None:
     samples.about = {**samples.about, **_about(bench, peers)}
     steps: dict[str, Callable[[], None]] = {
         "drain": bench.drains,
+        "again": bench.again,
         "enqueue": bench.enqueues,
         "commands": bench.commands,
         "idle": bench.idle,
@@ -64,7 +65,7 @@ def measure(samples: Samples, *, full: bool, sections: Sequence[str]) -> None:
     }
     try:
         for section in sections:
-            if section == "million" and not full:
+            if section in {"million", "again"} and not full:
                 continue
             began = time.monotonic()
             print(f"{section} …", flush=True)

@@ -107,11 +107,22 @@ class Bench:
                         for concurrency in every:
                             self._drain(section, peer, where, handler, concurrency)
                     for _ in range(0 if brief else self.plan.rounds):
-                        for peer in self.peers:
-                            best = self.samples.best(section, peer.name)
-                            if best:
-                                self._drain(section, peer, where, handler, int(best[0]))
+                        self._best_again(section, where, handler)
                 self.samples.save()
+
+    def again(self) -> None:
+        """More runs of everybody's best with no-op jobs, beside those that are there."""
+        for delay in self.plan.delays:
+            with self.delayed(delay) as where:
+                for _ in range(self.plan.rounds):
+                    self._best_again(f"drain noop +{delay} ms", where, "noop")
+            self.samples.save()
+
+    def _best_again(self, section: str, where: Where, handler: str) -> None:
+        for peer in self.peers:
+            best = self.samples.best(section, peer.name)
+            if best:
+                self._drain(section, peer, where, handler, int(best[0]))
 
     def _concurrencies(self, peer: Peer, delay: int) -> tuple[int, ...]:
         if not self.plan.every_concurrency:
