@@ -32,7 +32,7 @@ METHOD = """\
 ## How it is measured
 
 - **Drained jobs/s**: the queue is filled, then one worker drains it for {seconds}; every
-  concurrency once, the best one again, systems interleaved (no-op: four times, I/O: twice). With
+  concurrency once, the best one again, systems interleaved (two to four times). With
   a delay, concurrencies from 50 on; with a delay and 5 ms of I/O, each system's usual one once.
 - **Concurrency** of Tidegate is `TIDEGATE_BATCH` (default 100): the most jobs that a lane runs at a
   time. A queue with a backlog gets up to four lanes.
