@@ -2,7 +2,7 @@
 transport.
 
 httpx's own transport loads httpcore, h11 and anyio and makes a TLS context even for plain HTTP: two
-fifths of a cold start, and most of a call's processor time (measured:
+fifths of a cold start, and more than half of what a lone enqueue takes (measured:
 docs/decisions/0008-our-wire.md). One POST at a time to one store needs none of that. Errors are
 httpx's, so that a connection that never stood (`ConnectError`, `ConnectTimeout`, `PoolTimeout`:
 nothing was sent) stays apart from one that broke (`ReadError`, `ReadTimeout`,
