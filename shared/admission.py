@@ -22,20 +22,26 @@ class Admission:
         self._budget = budget
         self._sketches: dict[str, list[int]] = {}
         self._observed: dict[str, Counter[int]] = {}
+        self._expectations: dict[tuple[str, float], float] = {}
 
     def learn(self, sketches: dict[str, list[int]]) -> None:
         """Take over what the store knows."""
         self._sketches.update(sketches)
+        self._expectations.clear()
 
     def observe(self, work: Work, seconds: float) -> None:
         """A job of this type ran for so long (to its end, or until it was cut off)."""
         if work.job_type is None or work.problem:
             return
         bucket = bucket_of(seconds)
-        self._observed.setdefault(work.name, Counter())[bucket] += 1
+        observed = self._observed.get(work.name)
+        if observed is None:
+            observed = self._observed[work.name] = Counter()
+        observed[bucket] += 1
         sketch = self._sketches.get(work.name)
         if sketch and len(sketch) >= bucket:
             sketch[bucket - 1] += 1
+            self._expectations.clear()
 
     def take_observed(self) -> dict[str, Counter[int]]:
         """What was observed since the last call, for the next turn."""
@@ -47,12 +53,13 @@ class Admission:
         names = list(self._queue.types) or [""]
         return any(self._budget.allows(self._expected(name, self._timeout(name))) for name in names)
 
-    def refusal(self, work: Work) -> Outcome | None:
-        """None when the job may start; else it is given back, or parked if no window is enough."""
+    def refusal(self, work: Work, left: float) -> Outcome | None:
+        """None when the job may start, with `left` seconds for handlers; else it is given back, or
+        parked if no window is enough."""
         if work.job_type is None or work.problem:
             return None
         expected = self._expected(work.name, work.timeout)
-        if self._budget.allows(expected):
+        if expected <= left:
             return None
         if self._budget.ever_allows(expected):
             return Outcome("release")
@@ -67,7 +74,10 @@ class Admission:
     def _expected(self, name: str, timeout: float) -> float:
         """Seconds a job takes, as learned. Before that its timeout, but not over half a window: a
         guess may delay a job, it must not keep it from ever being tried."""
-        learned = quantile(self._sketches.get(name, ()), SURE)
-        if learned is None:
-            return min(timeout, (self._budget.total - self._budget.reserve) / 2)
-        return min(timeout, learned)
+        expected = self._expectations.get((name, timeout))
+        if expected is None:
+            learned = quantile(self._sketches.get(name, ()), SURE)
+            if learned is None:
+                learned = (self._budget.total - self._budget.reserve) / 2
+            expected = self._expectations[name, timeout] = min(timeout, learned)
+        return expected

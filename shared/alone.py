@@ -14,55 +14,53 @@ class Alone:
 
     def __init__(self) -> None:
         self._running = 0
-        self._taken = False
-        self._changed = asyncio.Condition()
+        self._nobody, self._free = asyncio.Event(), asyncio.Event()
+        self._nobody.set()
+        self._free.set()
 
     @property
     def taken(self) -> bool:
         """Is somebody alone, or waiting to be? Then `await wait_turn()` before `enter()`."""
-        return self._taken
+        return not self._free.is_set()
 
     async def wait_turn(self) -> None:
         """Wait until nobody is alone or wants to be."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._taken)
+        while self.taken:
+            await self._free.wait()
 
     def enter(self) -> None:
         """Count as running beside others."""
         self._running += 1
+        if self._running == 1:
+            self._nobody.clear()
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """End of `enter`."""
         self._running -= 1
-        if self._taken:
-            await self._notify()
+        if not self._running:
+            self._nobody.set()
 
     def try_take(self) -> bool:
         """Be alone at once, or say that something runs."""
-        if self._running or self._taken:
+        if self._running or self.taken:
             return False
-        self._taken = True
+        self._free.clear()
         return True
 
     async def take(self) -> None:
         """Wait until nothing runs; from now on keep everything else waiting."""
         await self.wait_turn()
-        self._taken = True
+        self._free.clear()
         try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._running == 0)
+            while self._running:
+                await self._nobody.wait()
         except BaseException:
-            await self.release()
+            self.release()
             raise
 
-    async def release(self) -> None:
+    def release(self) -> None:
         """End of `take`."""
-        self._taken = False
-        await self._notify()
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+        self._free.set()
 
 
 class Seat:
@@ -84,8 +82,8 @@ class Seat:
             interrupt.clear()
             self._held = await unless(interrupt, self._alone.take())
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Give it back; harmless when it is not held."""
         if self._held:
             self._held = False
-            await self._alone.release()
+            self._alone.release()

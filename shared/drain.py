@@ -17,6 +17,7 @@ from .queue import Queue, Registry
 from .report import Report, stop_of
 from .store import Store, keys
 from .store.meter import Meter
+from .timeouts import Timeouts
 
 log = logging.getLogger("tidegate.drain")
 
@@ -131,7 +132,7 @@ class Drain:
         if self._stopping:
             return
         threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="handler")
-        crew = Crew(self._alone, threads, self._batch, self._patience)
+        crew = Crew(self._alone, threads, Timeouts(), self._batch, self._patience)
         async with asyncio.TaskGroup() as group:
 
             def open_lane(queue: Queue, *, look: bool, more: int) -> None:

@@ -21,14 +21,17 @@ from .job import Claim, JobContext, Outcome
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .policy import Retry
 from .queue import JobType, Queue
+from .timeouts import Timeouts
 
 LARGEST_RESULT = 64 * 1024
+_DONE = Outcome("done")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Work:
     """A claim understood: its type, its handler (None: not served here), its payload and its
-    numbers."""
+    numbers; and once it is under way its task, and why that is being cancelled: "" (it is not),
+    "deadline", "cancel" or "timeout"."""
 
     claim: Claim
     name: str
@@ -37,18 +40,12 @@ class Work:
     timeout: float
     retry: Retry
     problem: str = ""
-
-
-@dataclass(slots=True)
-class Stop:
-    """Why a running job is being cancelled: "" (it is not), "deadline", "cancel" or "timeout"."""
-
     reason: str = ""
     allowed: float = 0.0
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
 
-    def now(self, reason: str) -> None:
+    def stop(self, reason: str) -> None:
         """Cancel the job, once, for this reason."""
         if self.task is not None and not self.reason:
             self.reason = reason
@@ -70,39 +67,44 @@ def understand(claim: Claim, queue: Queue) -> Work:
     return Work(claim, name, job_type, payload, timeout, retry)
 
 
-async def execute(work: Work, budget: Budget, stop: Stop, threads: Executor) -> Outcome:
+async def execute(work: Work, budget: Budget, threads: Executor, timeouts: Timeouts) -> Outcome:
     """The job's outcome. Ends by its timeout or the budget, whichever comes first.
 
     A job that the budget cut off is released: no attempt is burnt.
     """
+    job_type = work.job_type
     if work.problem:
         return Outcome("dead", detail={"error": {"type": "InvalidRecord", "message": work.problem}})
-    if work.job_type is None:
+    if job_type is None:
         detail = {"parked": f"no handler for type {work.name!r} on queue {work.claim.queue!r}"}
         return Outcome("park", UNKNOWN_TYPE_RECHECK, detail)
-    allowed = stop.allowed = min(work.timeout, budget.for_handlers())
-    if work.job_type.takes_context:
-        stop.context = JobContext(work.claim, work.name, budget_left=_countdown(budget, allowed))
-    stop.task = stop.task or asyncio.current_task()
-    # A plain timer: asyncio.timeout would cost a third of what a small job costs in all.
-    timer = asyncio.get_running_loop().call_later(allowed, stop.now, "timeout")
+    allowed = work.allowed = min(work.timeout, budget.for_handlers())
+    if job_type.takes_context:
+        work.context = JobContext(work.claim, work.name, budget_left=_countdown(budget, allowed))
+    if work.task is None:
+        work.task = asyncio.current_task()
+    timeouts.watch(work, allowed)
     try:
-        payload = _validated(work.job_type, work.payload)
-        result = await _call(work.job_type, payload, stop.context, threads)
-        return Outcome("done", detail=_result(result))
+        payload = _validated(job_type, work.payload)
+        arguments = (payload,) if work.context is None else (payload, work.context)
+        if job_type.is_async:
+            result = await job_type.handler(*arguments)
+        else:
+            result = await _in_thread(job_type, arguments, threads)
+        return _DONE if result is None else Outcome("done", detail=_result(result))
     except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
-        if stop.reason and not isinstance(error, Signal):  # it fails because we cancelled it
-            return stopped(work, stop)
+        if work.reason and not isinstance(error, Signal):  # it fails because we cancelled it
+            return stopped(work)
         return outcome_of(error, attempt=work.claim.attempts + 1, retry=work.retry)
     finally:
-        timer.cancel()
+        timeouts.release(work)
 
 
-def stopped(work: Work, stop: Stop) -> Outcome:
+def stopped(work: Work) -> Outcome:
     """The outcome of a job that we cancelled ourselves, whether it obeyed or not."""
-    if stop.reason == "cancel":
+    if work.reason == "cancel":
         return Outcome("cancelled")
-    if stop.reason != "timeout" or stop.allowed < work.timeout:
+    if work.reason != "timeout" or work.allowed < work.timeout:
         return Outcome("release")
     error = TimeoutError(f"not done after {work.timeout:g} s")
     return outcome_of(error, attempt=work.claim.attempts + 1, retry=work.retry)
@@ -126,12 +128,7 @@ def _validated(job_type: JobType[Any], payload: str | bytes) -> Any:
         ) from None
 
 
-async def _call(
-    job_type: JobType[Any], payload: Any, context: JobContext | None, threads: Executor
-) -> Any:
-    arguments = (payload,) if context is None else (payload, context)
-    if job_type.is_async:
-        return await job_type.handler(*arguments)
+async def _in_thread(job_type: JobType[Any], arguments: tuple[Any, ...], threads: Executor) -> Any:
     run = contextvars.copy_context().run
     ok, value = await asyncio.get_running_loop().run_in_executor(
         threads, run, _shielded, job_type, arguments
@@ -151,8 +148,6 @@ def _shielded(job_type: JobType[Any], arguments: tuple[Any, ...]) -> tuple[bool,
 
 def _result(result: Any) -> dict[str, Any]:
     """A result as data. The handler has succeeded: one that can't be kept must not undo that."""
-    if result is None:
-        return {}
     try:
         text = to_json(result, inf_nan_mode="strings")
     except Exception as error:  # noqa: BLE001 - any serializer may fail in any way

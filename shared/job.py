@@ -16,7 +16,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from .errors import InvalidOption
 
@@ -152,8 +153,7 @@ class Enqueued:
     mismatch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A job leased to one drain. `lease` is the fencing token that its settle must show."""
 
     lease: str
@@ -174,14 +174,13 @@ class Claim:
         return self.fence - 1 > self.attempts
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one claim. `delay` in seconds (retry, snooze); `detail` goes into the job's
     tail."""
 
     kind: Kind
     delay: float = 0.0
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def delay_ms(self) -> int:

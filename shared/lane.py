@@ -16,12 +16,13 @@ from .admission import Admission
 from .alone import Alone, Seat
 from .budget import Budget
 from .errors import StoreError
-from .execute import Stop, Work, execute, stopped, understand
+from .execute import Work, execute, stopped, understand
 from .job import Claim, Outcome, tail_of
 from .queue import Queue
 from .report import LaneReport
 from .store import Store, TurnAsk, TurnReply
 from .store.turn import Settle, that_fit
+from .timeouts import Timeouts
 from .waiting import unless, wait
 
 log = logging.getLogger("tidegate.drain")
@@ -45,16 +46,9 @@ class Crew:
 
     alone: Alone
     threads: Executor
+    timeouts: Timeouts
     batch: int = BATCH
     patience: float = 5.0
-
-
-@dataclass(slots=True)
-class Running:
-    """A claimed job that has not finished: under way, or about to start."""
-
-    work: Work
-    stop: Stop
 
 
 class Lane:
@@ -76,7 +70,7 @@ class Lane:
         self._capacity = min(crew.batch, queue.concurrency or crew.batch)
         self._owner = secrets.token_hex(6)
         self._look = look
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, Work] = {}
         self._finished: list[Settle] = []
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._solo, self._seat = False, Seat(crew.alone)
@@ -112,7 +106,7 @@ class Lane:
             await self._end_running()
             self._running.clear()  # their leases bring the jobs back
         finally:
-            await self._seat.leave()
+            self._seat.leave()
         return self.report
 
     async def _round(self) -> bool:
@@ -180,7 +174,7 @@ class Lane:
         reply = await self._store.turn(self._queue, ask, within=within)
         self._round_trip = self._budget.clock.monotonic() - began
         if not self._solo and not any(claim.solo for claim in reply.claims):
-            await self._seat.leave()
+            self._seat.leave()
         self._suspects = reply.suspects > 0
         self._admission.learn(reply.sketches)
         self._note(reply, settles)
@@ -195,59 +189,52 @@ class Lane:
                 log.warning("late_settle", extra={"queue": self._queue.name, "job_id": job_id})
             elif settle.kind != "keep":
                 self.report.outcomes[settle.kind] += 1
-        for running in self._running.values() if reply.cancel else ():
-            if running.work.claim.id in reply.cancel:
-                running.stop.now("cancel")
+        for work in self._running.values() if reply.cancel else ():
+            if work.claim.id in reply.cancel:
+                work.stop("cancel")
 
     def _start(self, claims: list[Claim]) -> None:
         self.report.claimed += len(claims)
+        left, loop = self._budget.for_handlers(), asyncio.get_running_loop()
         for claim in claims:
             work = understand(claim, self._queue)
-            refusal = self._admission.refusal(work)
+            refusal = self._admission.refusal(work, left)
             if refusal is not None:
                 if refusal.kind == "release":
                     self.close("budget")
                 self._settle(claim, refusal)
                 continue
-            running = Running(work, Stop())
-            self._running[claim.lease] = running
+            self._running[claim.lease] = work
             self._solo = claim.solo
-            running.stop.task = asyncio.create_task(self._run(running))
-            running.stop.task.add_done_callback(self._check)
+            work.task = loop.create_task(self._run(work))
 
-    async def _run(self, running: Running) -> None:
-        claim = running.work.claim
+    async def _run(self, work: Work) -> None:
+        claim, alone, clock = work.claim, self._crew.alone, self._budget.clock
         try:
+            if not claim.solo:
+                await alone.wait_turn()
+                alone.enter()
+            began = clock.monotonic()
+            outcome = await execute(work, self._budget, self._crew.threads, self._crew.timeouts)
+            self._admission.observe(work, clock.monotonic() - began)
             if claim.solo:
-                outcome = await self._timed(running)
                 self._solo = False
-                await self._seat.leave()
+                self._seat.leave()
             else:
-                if self._crew.alone.taken:
-                    await self._crew.alone.wait_turn()
-                self._crew.alone.enter()
-                outcome = await self._timed(running)
-                await self._crew.alone.leave()
+                alone.leave()
         except asyncio.CancelledError:  # while it waited to start
-            outcome = Outcome("cancelled" if running.stop.reason == "cancel" else "release")
+            outcome = Outcome("cancelled" if work.reason == "cancel" else "release")
+        except BaseException as bug:  # noqa: BLE001 - ours: end the lane with it, never stall
+            self._bug = bug
+            self.stop("error")
+            return
         if self._running.pop(claim.lease, None) is not None:  # else it was given back already
             self._settle(claim, outcome)
 
-    def _check(self, task: asyncio.Task[None]) -> None:
-        """A task of ours ended by an exception is our bug: end the lane with it, never stall."""
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._bug = error
-            self.stop("error")
-
-    async def _timed(self, running: Running) -> Outcome:
-        began = self._budget.clock.monotonic()
-        outcome = await execute(running.work, self._budget, running.stop, self._crew.threads)
-        self._admission.observe(running.work, self._budget.clock.monotonic() - began)
-        return outcome
-
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
-        now = self._budget.clock.epoch_ms()
-        tail = claim.tail if outcome.kind == "release" else tail_of(claim, outcome, now)
+        tail = claim.tail
+        if outcome.detail:
+            tail = tail_of(claim, outcome, self._budget.clock.epoch_ms())
         self._finished.append(Settle(claim.lease, outcome.kind, outcome.delay_ms, tail))
         self._wake.set()
         if not self._running:
@@ -255,10 +242,10 @@ class Lane:
 
     def _progressed(self) -> Iterator[Settle]:
         """Progress said since the last turn, as leases kept."""
-        for running in self._running.values():
-            said = running.stop.context.take_progress() if running.stop.context else None
+        for work in self._running.values():
+            said = work.context.take_progress() if work.context else None
             if said:
-                claim = running.work.claim
+                claim = work.claim
                 tail = tail_of(claim, Outcome("keep", detail=said), 0)
                 yield Settle(claim.lease, "keep", 0, tail)
 
@@ -273,7 +260,7 @@ class Lane:
                 return
             self._wake.clear()
             await wait(self._wake, min(left, PROGRESS_EVERY))
-            contexts = [r.stop.context for r in self._running.values() if r.stop.context]
+            contexts = [work.context for work in self._running.values() if work.context]
             said = any(context.has_progress for context in contexts)
             if said or self._budget.clock.monotonic() >= beat:
                 return
@@ -286,15 +273,15 @@ class Lane:
         if self._closing:
             self.report.stop = self._closing
         await self._end_running()
-        for running in list(self._running.values()):  # these would not be cancelled
-            self._settle(running.work.claim, stopped(running.work, running.stop))
+        for work in list(self._running.values()):  # these would not be cancelled
+            self._settle(work.claim, stopped(work))
         self._running.clear()
         while self._finished:
             await self._turn(0)
 
     async def _end_running(self) -> None:
-        for running in list(self._running.values()):
-            running.stop.now("deadline")
+        for work in list(self._running.values()):
+            work.stop("deadline")
         if self._running:
             self._idle.clear()
             await wait(self._idle, min(GRACE, self._budget.left() / 2))

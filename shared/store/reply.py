@@ -111,16 +111,20 @@ def _decode(value: Any) -> Any:
     """base64 off every string, element by element: one that is not UTF-8 stays bytes and harms no
     other."""
     if isinstance(value, str):
-        if value == "OK":
-            return value
-        raw = a2b_base64(value)
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            return raw
+        return _text(value)
     if isinstance(value, list):
-        return [_decode(element) for element in value]
+        return [_text(one) if isinstance(one, str) else _decode(one) for one in value]
     return value
+
+
+def _text(value: str) -> str | bytes:
+    if value == "OK":
+        return value
+    raw = a2b_base64(value)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _seconds(text: str | None) -> float | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..job import Claim, Kind
 from ..queue import Queue
+from .record import read_record
 
 Why = Literal["", "empty", "limited", "full", "paused", "suspect"]
 LETTERS: Mapping[Kind, str] = {
@@ -24,11 +25,9 @@ MOST_BYTES = 4 * 2**20
 """Claimed per turn, so that a reply stays well below the store's limit."""
 MOST_TAILS = 2 * 2**20
 """Characters of results and errors settled per turn: their quotes are escaped once more."""
-CLAIM_WIDTH = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(NamedTuple):
     """One lease to close (or, kind "keep", to prolong). `tail` replaces the job's tail."""
 
     lease: str
@@ -86,7 +85,7 @@ class TurnAsk:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
             args += [name, int(name in self.ask_sketches), counts]
         for settle in self.settles:
-            args += [settle.lease, LETTERS[settle.kind], settle.delay_ms, settle.tail]
+            args += [f"{settle.lease} {LETTERS[settle.kind]} {settle.delay_ms}", settle.tail]
         return args
 
 
@@ -122,27 +121,26 @@ def read_reply(queue: str, ask: TurnAsk, reply: list[Any]) -> TurnReply:
             for name, sketch in zip(ask.ask_sketches, sketches, strict=True)
         },
         claims=[
-            read_claim(queue, flat[at : at + CLAIM_WIDTH])
-            for at in range(0, len(flat), CLAIM_WIDTH)
+            read_claim(queue, lease, record)
+            for lease, record in zip(flat[::2], flat[1::2], strict=True)
         ],
     )
 
 
-def read_claim(queue: str, fields: list[Any]) -> Claim:
-    """One claimed job from its six fields."""
-    lease, attempts, crashes, marks, body, tail = fields
+def read_claim(queue: str, lease: str, record: str | bytes) -> Claim:
+    """One claimed job from its lease and its record."""
     job_id, fence, _owner, _seq, solo = lease.split(" ")
-    flags, _space, key = marks.partition(" ")
+    header, body, tail = read_record(record)
     return Claim(
         lease,
         job_id,
         int(fence),
         queue,
-        attempts,
-        crashes,
+        header.attempts,
+        header.crashes,
         solo == "1",
         body,
-        tail,
-        flags == "f",
-        key,
+        tail if isinstance(tail, str) else "",
+        header.flags == "f",
+        header.key,
     )

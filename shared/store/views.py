@@ -8,6 +8,7 @@ from typing import Any
 
 from ..job import public_id, read_tail
 from ..queue import Queue
+from .record import read_record
 
 _BANDS = {"h": "high", "n": "normal", "l": "low"}
 _ENDED = {"c": "completed", "k": "cancelled", "x": "dead", "p": "parked", "w": "waiting"}
@@ -100,71 +101,54 @@ def read_body(body: str | bytes) -> tuple[str, dict[str, Any], str | bytes]:
 
 def read_view(queue: Queue, job_id: str, reply: list[Any]) -> JobView:
     """inspect.lua's answer."""
-    now, paused, level, per, at, leased, state, *header, body, tail = reply[:17]
-    fence, attempts, crashes, band, redrives, key, _flags, why = header
-    position, instant, _lease, stopping = reply[17:]
+    now, paused, level, per, at, leased, record, position, instant, _lease, stopping = reply
+    header, body, tail = read_record(record)
     job_type, meta, payload = read_body(body)
     return JobView(
         id=public_id(job_id, queue.name),
         queue=queue,
         type=job_type,
-        state=position if state == "w" else _ENDED[state],
-        priority=_BANDS[band],
-        attempts=attempts,
-        crashes=crashes,
-        redrives=redrives,
-        fence=fence,
-        key=None if key == "-" else key,
-        why=None if why == "-" else why,
+        state=position if header.state == "w" else _ENDED[header.state],
+        priority=_BANDS[header.band],
+        attempts=header.attempts,
+        crashes=header.crashes,
+        redrives=header.redrives,
+        fence=header.fence,
+        key=_said(header.key),
+        why=_said(header.why),
         payload=payload,
         meta=meta,
-        tail=read_tail(tail if isinstance(tail, str) else ""),
+        tail=_readable_tail(tail),
         now_ms=int(now),
         at_ms=int(float(instant)),
         paused=bool(paused),
         stopping=bool(stopping),
         limited_ms=_token_wait(queue, int(now), int(level), int(per), int(at)),
         active=int(leased),
-        suspect=why == "suspect" and state == "w" and position == "waiting",
+        suspect=header.why == "suspect" and header.state == "w" and position == "waiting",
     )
 
 
 def read_ended(queue: Queue, job_id: str, instant: str, record: str | bytes) -> Ended:
     """One row of browse.lua's answer."""
-    raw = record if isinstance(record, bytes) else record.encode()
-    header, _newline, rest = raw.partition(b"\n")
-    fields = header.decode("utf-8", "replace").split(" ")
-    if len(fields) != 11:
-        return Ended(
-            public_id(job_id, queue.name),
-            int(float(instant)),
-            "",
-            "dead",
-            0,
-            0,
-            0,
-            "damaged",
-            raw,
-            {},
-        )
-    length = int(fields[5])
-    body: str | bytes = rest[:length]
     try:
-        body = rest[:length].decode()
-    except UnicodeDecodeError:
-        body = rest[:length]
+        header, body, tail = read_record(record)
+    except ValueError:
+        damaged = record if isinstance(record, bytes) else record.encode()
+        named = public_id(job_id, queue.name), int(float(instant))
+        return Ended(*named, "", "dead", 0, 0, 0, "damaged", damaged, {})
     job_type, _meta, payload = read_body(body)
     return Ended(
         id=public_id(job_id, queue.name),
         at_ms=int(float(instant)),
         type=job_type,
-        state=_ENDED[fields[0]],
-        attempts=int(fields[2]),
-        crashes=int(fields[3]),
-        redrives=int(fields[6]),
-        why=None if fields[10] == "-" else fields[10],
+        state=_ENDED[header.state],
+        attempts=header.attempts,
+        crashes=header.crashes,
+        redrives=header.redrives,
+        why=_said(header.why),
         payload=payload,
-        tail=read_tail(rest[length:].decode("utf-8", "replace")),
+        tail=_readable_tail(tail),
     )
 
 
@@ -198,3 +182,11 @@ def _token_wait(queue: Queue, now: int, level: int, per: int, at: int) -> int:
         return 0
     have = level + max(0, now - at) * queue.limit.rate
     return max(0, -((have - per) // queue.limit.rate))
+
+
+def _readable_tail(tail: str | bytes) -> dict[str, Any]:
+    return read_tail(tail if isinstance(tail, str) else tail.decode("utf-8", "replace"))
+
+
+def _said(field: str) -> str | None:
+    return None if field == "-" else field

@@ -22,14 +22,14 @@ DRAIN_BUGS = (
     Bug("every turn has the same number", LANE, "self._seq += 1", "self._seq = 1"),
     Bug("what has finished is never settled", LANE, "settles = [*self._finished[:fit], *self._progressed()]", "settles = [*self._progressed()]"),
     Bug("the last results are dropped", LANE, "while self._finished:\n            await self._turn(0)", "self._finished.clear()"),
-    Bug("what would not stop is not given back", LANE, "self._settle(running.work.claim, stopped(running.work, running.stop))", "pass"),
+    Bug("what would not stop is not given back", LANE, "self._settle(work.claim, stopped(work))", "pass"),
     Bug("a job that was given back is settled again", LANE, "if self._running.pop(claim.lease, None) is not None:", "self._running.pop(claim.lease, None)\n        if True:"),
     Bug("every lane says that it runs alone", LANE, "alone=want > 0 and self._suspects and not self._running and self._seat.taken()", "alone=True"),
     Bug("handlers may use the whole window and more", LANE, "if left <= 0:\n                self.stop", "if left <= -30:\n                self.stop"),
     Bug("claims are not started", LANE, "self._start(reply.claims)", "self._start(reply.claims[1:])"),
     Bug("no settle survives a claim", LANE, "self._finished = self._finished[fit:]", "self._finished = self._finished[:0]\n        settles = settles if want else []"),
     Bug("count and age of retention change places", TURN, "queue.completed.count,\n            round(queue.completed.age * 1000),", "round(queue.completed.age * 1000),\n            queue.completed.count,"),
-    Bug("a delay is sent as seconds", TURN, "settle.delay_ms, settle.tail]", "settle.delay_ms // 1000, settle.tail]"),
+    Bug("a delay is sent as seconds", TURN, "{settle.delay_ms}", "{settle.delay_ms // 1000}"),
     Bug("a tick finds only what is overdue for long", "drain.py", "if instant <= now}", "if instant < 0}"),
 )  # fmt: skip
 

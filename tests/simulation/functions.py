@@ -172,9 +172,9 @@ def read_ask(args: list[Any]) -> TurnAsk:
         types.append((args[at - 0], args[at + 1]))
         at += 3
     for _ in range(int(args[15])):
-        lease, letter, delay, tail = args[at : at + 4]
-        settles.append(Settle(lease, KINDS[letter], int(delay), tail))
-        at += 4
+        lease, letter, delay = args[at].rsplit(" ", 2)
+        settles.append(Settle(lease, KINDS[letter], int(delay), args[at + 1]))
+        at += 2
     return TurnAsk(
         args[1], int(args[2]), int(args[3]), int(args[4]), settles,
         alone=int(args[5]) == 1, look=int(args[13]) == 1,

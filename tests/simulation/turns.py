@@ -50,7 +50,7 @@ def turn(book: Book, wall: int, ask: TurnAsk, most_bytes: int = MOST_BYTES) -> T
     told = _claim(book, now, ask, most_bytes)
     told.verdicts = verdicts
     _trim(book, now)
-    leases = [str(told.claims[i]) for i in range(0, len(told.claims), 6)]
+    leases = [str(lease) for lease in told.claims[::2]]
     book.memos[ask.owner] = Memo(ask.seq, now + ask.lease_ms, verdicts, leases)
     return told
 
@@ -248,10 +248,9 @@ def _lease(
 def _answers(book: Book, leases: list[str]) -> list[object]:
     found: list[object] = []
     for lease in leases:
-        entry = book.entries.get(lease.split(" ")[0])
-        if entry:
-            marks = f"{entry.flags} {entry.key}"
-            found += [lease, entry.attempts, entry.crashes, marks, entry.body, entry.tail]
+        raw = book.raws.get(lease.split(" ")[0])
+        if raw is not None:
+            found += [lease, raw]
     return found
 
 

@@ -152,7 +152,7 @@ class World:
         require(suspects == len(book.lines["suspects"]), "suspects", suspects, call)
         self._wait(book, why, int(wait), told, now)
         if not told.replayed:
-            leases = [str(told.claims[i]) for i in range(0, len(told.claims), 6)]
+            leases = [str(lease) for lease in told.claims[::2]]
             auditor.started(book, leases, now)
             if why != "suspect":
                 passed = bool(first) and book.lines["low"][:1] == first
@@ -239,7 +239,17 @@ def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
 
 def answered(queue: Queue, ask: TurnAsk, answer: Reply) -> TurnReply:
     """As the store's client reads it."""
-    return read_reply(queue.name, ask, list(answer[1:]))
+    *told, claims = answer[1:]
+    return read_reply(queue.name, ask, [*told, [_received(text) for text in claims]])
+
+
+def _received(text: str) -> str | bytes:
+    """As a client has it: what is not UTF-8 stays bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+    return text
 
 
 __all__ = ["Call", "Store", "World", "answered", "enqueue_call", "turn_call"]

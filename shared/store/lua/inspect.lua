@@ -1,8 +1,8 @@
 -- inspect: one job as it stands, and what its queue would say to it. Writes nothing.
 -- ARGV  1 queue  2 id
--- Returns  billed, now, paused, level, per, rate at, leased, record header fields (state fence attempts crashes
---       band redrives key flags why), body, tail, position (waiting delayed active parked or "-"),
---       its instant, its lease; or just billed when there is no such job
+-- Returns  billed, "found", now, paused, level, per, rate at, leased, record, position (waiting delayed
+--       active parked or "-"), its instant, its lease, stopping; or just billed when there is no such
+--       job
 --- @include "keys"
 --- @include "clock"
 --- @include "record"
@@ -35,5 +35,4 @@ elseif job.state == "x" then
 end
 local stopping = string.find(" " .. (values[7] or "") .. " ", " " .. id .. " ", 1, true) and 1 or 0
 return { billed, "found", whole(now), values[1] == "1" and 1 or 0, values[3] or "0", values[4] or "0", values[5] or "0",
-  values[6] or "0", job.state, job.fence, job.attempts, job.crashes, job.band, job.redrives, job.key, job.flags,
-  job.why, job.body, job.tail, position, tostring(instant), lease, stopping }
+  values[6] or "0", job.raw, position, tostring(instant), lease, stopping }

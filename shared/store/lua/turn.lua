@@ -28,18 +28,19 @@ local concurrency, rate, per, burst = tonumber(ARGV[7]), tonumber(ARGV[8]), tonu
 local types, settles, fields = {}, {}, {}
 for i, name in ipairs(FIELDS) do fields[i] = ":" .. name end
 local at = 17
+local SETTLE = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+)$"
 for i = 1, tonumber(ARGV[15]) do
   types[i] = { field = ":took:" .. ARGV[at], ask = ARGV[at + 1] == "1", observed = ARGV[at + 2] }
   fields[#fields + 1] = types[i].field
   at = at + 3
 end
 for i = 1, tonumber(ARGV[16]) do
-  local id, fence, owner, seq = string.match(ARGV[at], "^(%S+) (%d+) (%S+) (%d+) %d$")
+  local lease, id, fence, owner, seq, kind, delay = string.match(ARGV[at], SETTLE)
   if not id then return redis.error_reply("TIDEGATE a settle without a lease") end
-  settles[i] = { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = ARGV[at],
-    kind = ARGV[at + 1], delay = tonumber(ARGV[at + 2]), tail = ARGV[at + 3] }
+  settles[i] = { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = lease,
+    kind = kind, delay = tonumber(delay), tail = ARGV[at + 1] }
   fields[#fields + 1] = id
-  at = at + 4
+  at = at + 2
 end
 
 local values = fetch(fields)

@@ -1,8 +1,5 @@
 -- claim: lease up to `want` waiting jobs to one owner. No record is written: the lease itself, a
 -- member of the active set, says who holds which fence of a job, and from which turn.
-local function lease_of(id, job, q, solo)
-  return string.format("%s %d %s %d %d", id, job.fence + 1, q.owner, q.seq, solo)
-end
 
 -- high before normal before low, but every 4th time begins with normal and every 8th with low:
 -- whatever floods the bands above, the lowest is served one time in eight. Only turns that claim are
@@ -28,42 +25,34 @@ local function pop(q, want)
   return ids
 end
 
-local function raw_records(ids)
-  local missing, raws = {}, {}
-  for _, id in ipairs(ids) do
-    if not renewed[id] then missing[#missing + 1] = id end
-  end
-  local fetched = fetch(missing)
-  for i, id in ipairs(missing) do raws[id] = fetched[i] end
-  for _, id in ipairs(ids) do raws[id] = renewed[id] or raws[id] end
-  return raws
-end
+-- The fence of a job that waits, and its band; nothing where the record is damaged or tells otherwise.
+local WAITING = "^w (%d+) %d+ %d+ (%a) %d+ %d+ %S+ %S+ %S+ %S+\n"
 
--- Appends lease, attempts, crashes, "flags key", body and tail of each claimed job to `reply`.
+-- Appends lease and record of each claimed job to `reply`.
 local function lease_all(q, ids, solo, reply)
-  local raws = raw_records(ids)
-  local bytes, claimed, back = 0, 0, {}
-  for _, id in ipairs(ids) do
-    local raw = raws[id]
-    local job = decode(raw)
-    if not job or job.state ~= "w" then
+  local raws = fetch(ids)
+  local till, by = q.now + q.lease_ms, string.format("%s %d %d", q.owner, q.seq, solo)
+  local bytes, claimed, back = 0, 0, 0
+  for i, id in ipairs(ids) do
+    local raw = renewed[id] or raws[i]
+    local fence, band = string.match(raw or "", WAITING)
+    if not fence then
       q.count("lost", 1)
     elseif claimed > 0 and bytes + #raw > q.max_bytes then
-      back[#back + 1] = id -- the reply would be too large: these stay first in line
-      push_front(BAND[job.band], id)
+      back = back + 1 -- the reply would be too large: these stay first in line
+      push_front(BAND[band], id)
     else
       bytes, claimed = bytes + #raw, claimed + 1
-      local lease = lease_of(id, job, q, solo)
-      place(ACTIVE, q.now + q.lease_ms, lease)
-      for _, value in ipairs({ lease, job.attempts, job.crashes, job.flags .. " " .. job.key, job.body, job.tail }) do
-        reply[#reply + 1] = value
-      end
+      local lease = string.format("%s %d %s", id, tonumber(fence) + 1, by)
+      place(ACTIVE, till, lease)
+      reply[#reply + 1] = lease
+      reply[#reply + 1] = raw
     end
   end
   if claimed > 0 then
     q.leased = q.leased + claimed
-    q.expiry = math.min(q.expiry, q.now + q.lease_ms)
+    q.expiry = math.min(q.expiry, till)
     q.count("claimed", claimed)
   end
-  return claimed, #back > 0
+  return claimed, back > 0
 end

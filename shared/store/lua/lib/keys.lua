@@ -23,6 +23,7 @@ end
 
 -- One value for each member, in order; false where there is none.
 local function each(command, key, members)
+  if #members > 0 and #members <= CHUNK then return call(command, key, unpack(members)) end
   local values = {}
   for from = 1, #members, CHUNK do
     local reply = call(command, key, unpack(members, from, math.min(from + CHUNK - 1, #members)))

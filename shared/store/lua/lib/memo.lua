@@ -37,11 +37,9 @@ local function claimed_by(q, reply)
   end
   local raws = fetch(ids)
   for i, lease in ipairs(leases) do
-    local job = decode(raws[i])
-    if job then
-      for _, value in ipairs({ lease, job.attempts, job.crashes, job.flags .. " " .. job.key, job.body, job.tail }) do
-        reply[#reply + 1] = value
-      end
+    if decode(raws[i]) then
+      reply[#reply + 1] = lease
+      reply[#reply + 1] = raws[i]
     end
   end
 end

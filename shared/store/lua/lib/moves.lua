@@ -15,20 +15,39 @@ local function save(id, job)
   note(id, raw)
 end
 
+local function list_of(lists, key)
+  local list = lists[key]
+  if not list then
+    list = {}
+    lists[key] = list
+  end
+  return list
+end
+
 local function push(key, id)
-  if not pushes[key] then pushes[key] = {} end
-  table.insert(pushes[key], id)
+  local ids = list_of(pushes, key)
+  ids[#ids + 1] = id
 end
 
 local function push_front(key, id)
-  if not fronts[key] then fronts[key] = {} end
-  table.insert(fronts[key], 1, id) -- LPUSH turns the order round: the first named ends first in line
+  table.insert(list_of(fronts, key), 1, id) -- LPUSH turns the order round: the first named ends first in line
+end
+
+-- Most of a turn's instants are the same few, and turning one into text takes longer than placing it.
+local texts = {}
+local function text_of(instant)
+  local text = texts[instant]
+  if not text then
+    text = whole(instant)
+    texts[instant] = text
+  end
+  return text
 end
 
 local function place(key, score, member)
-  if not zadds[key] then zadds[key] = {} end
-  table.insert(zadds[key], score)
-  table.insert(zadds[key], member)
+  local members = list_of(zadds, key)
+  members[#members + 1] = text_of(score)
+  members[#members + 1] = member
 end
 
 -- The job has ended: a deduplication that holds until then ends with it.

@@ -8,24 +8,20 @@ local function decode(raw)
   local state, fence, attempts, crashes, band, length, redrives, key, dedup, flags, why, at =
     string.match(raw, HEADER)
   if not at then return nil end
-  local from = at + tonumber(length)
   return {
-    state = state, fence = tonumber(fence), attempts = tonumber(attempts),
-    crashes = tonumber(crashes), band = band, redrives = tonumber(redrives), key = key,
-    dedup = dedup, flags = flags, why = why,
-    body = string.sub(raw, at, from - 1), tail = string.sub(raw, from),
+    state = state, fence = tonumber(fence), attempts = tonumber(attempts), crashes = tonumber(crashes),
+    band = band, length = tonumber(length), redrives = tonumber(redrives), key = key, dedup = dedup,
+    flags = flags, why = why, raw = raw, at = at, -- where the body begins
   }
 end
 
+-- `job.tail`, where it was set, takes the place of the tail that was.
 local function encode(job)
   return string.format("%s %d %d %d %s %d %d %s %s %s %s\n", job.state, job.fence, job.attempts,
-    job.crashes, job.band, #job.body, job.redrives, job.key, job.dedup, job.flags, job.why)
-    .. job.body .. job.tail
+    job.crashes, job.band, job.length, job.redrives, job.key, job.dedup, job.flags, job.why)
+    .. string.sub(job.raw, job.at, job.tail and job.at + job.length - 1) .. (job.tail or "")
 end
 
 local function fresh(band, key, dedup, flags, body)
-  return encode({
-    state = "w", fence = 0, attempts = 0, crashes = 0, band = band, redrives = 0, key = key,
-    dedup = dedup, flags = flags, why = "-", body = body, tail = "",
-  })
+  return string.format("w 0 0 0 %s %d 0 %s %s %s -\n", band, #body, key, dedup, flags) .. body
 end

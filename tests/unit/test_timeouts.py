@@ -1,0 +1,88 @@
+"""One timer for all jobs: each is stopped in its own time, and nobody who has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from shared.testing import FakeClock, run_virtually
+from shared.timeouts import LATE, Timeouts
+
+
+class Job:
+    """Remembers when it was stopped, and why."""
+
+    def __init__(self) -> None:
+        self.stopped: list[tuple[float, str]] = []
+
+    def stop(self, reason: str) -> None:
+        self.stopped.append((round(asyncio.get_running_loop().time(), 3), reason))
+
+
+def virtually(story: Callable[[Timeouts], Awaitable[None]]) -> None:
+    async def tell() -> None:
+        await story(Timeouts())
+
+    run_virtually(tell(), FakeClock(0))
+
+
+def test_each_job_is_stopped_once_in_its_own_time_whatever_the_order() -> None:
+    jobs = {seconds: Job() for seconds in (30.0, 5.0, 60.0, 5.5)}
+
+    async def story(timeouts: Timeouts) -> None:
+        began = asyncio.get_running_loop().time()
+        for seconds, job in jobs.items():
+            timeouts.watch(job, seconds)
+        await asyncio.sleep(100)
+        told = {seconds: job.stopped for seconds, job in jobs.items()}
+        assert told == {s: [(round(began + s, 3), "timeout")] for s in jobs}
+
+    virtually(story)
+
+
+def test_who_has_ended_in_time_is_not_stopped_and_the_others_are() -> None:
+    early, late = Job(), Job()
+
+    async def story(timeouts: Timeouts) -> None:
+        timeouts.watch(early, 5)
+        timeouts.watch(late, 10)
+        await asyncio.sleep(1)
+        timeouts.release(early)
+        timeouts.release(early)  # harmless when repeated
+        await asyncio.sleep(20)
+
+    virtually(story)
+    assert early.stopped == []
+    assert [reason for _when, reason in late.stopped] == ["timeout"]
+
+
+def test_a_job_that_begins_after_everybody_has_ended_is_still_stopped() -> None:
+    first, second = Job(), Job()
+
+    async def story(timeouts: Timeouts) -> None:
+        timeouts.watch(first, 2)
+        timeouts.release(first)
+        await asyncio.sleep(50)
+        began = asyncio.get_running_loop().time()
+        timeouts.watch(second, 3)
+        await asyncio.sleep(50)
+        assert second.stopped == [(round(began + 3, 3), "timeout")]
+
+    virtually(story)
+    assert first.stopped == []
+
+
+def test_times_that_hardly_differ_share_a_ring_and_nobody_waits_longer_than_that() -> None:
+    jobs = [Job() for _ in range(5)]
+
+    async def story(timeouts: Timeouts) -> None:
+        began = asyncio.get_running_loop().time()
+        for n, job in enumerate(jobs):
+            timeouts.watch(job, 10 - n * LATE / 5)
+        await asyncio.sleep(20)
+        for n, job in enumerate(jobs):
+            ((when, _reason),) = job.stopped
+            asked = began + 10 - n * LATE / 5
+            assert asked - 0.001 <= when <= asked + LATE + 0.001
+
+    virtually(story)
