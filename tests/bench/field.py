@@ -51,7 +51,8 @@ TIDEGATE = Peer(
     500,
     20_000,
     "over REST; leases with fences, retries, recovery, results, limits; every job is settled and "
-    "kept until its retention ends",
+    "kept until its retention ends; its concurrency is a batch's, and a backlog opens up to four "
+    "lanes of it",
     bulk=True,
 )
 
@@ -63,7 +64,8 @@ FIELD: tuple[Peer, ...] = (
         100,
         6000,
         "over TCP, Node; locks renewed in the background, retries, stalled jobs found again, "
-        "completed jobs kept",
+        "completed jobs kept; fetches one job a round trip until its concurrency is reached and "
+        "only then begins (500 at +50 ms: half a minute, which is not timed)",
         bulk=True,
     ),
     Peer(

@@ -43,7 +43,7 @@ class Plan:
 
 
 QUICK = Plan(0.8, 0, False, ("noop",), (0, 5), 500, 6.0, 0, 0.0)
-FULL = Plan(1.0, 2, True, ("noop", "io"), (0, 5, 50), 2000, 60.0, 1_000_000, 600.0)
+FULL = Plan(1.5, 3, True, ("noop", "io"), (0, 5, 50), 2000, 60.0, 1_000_000, 600.0)
 
 
 class Bench:

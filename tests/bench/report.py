@@ -79,7 +79,7 @@ def write(samples: Samples, path: Path) -> None:
         "## In short\n\n" + table(samples) + _missing(samples),
         _plots(samples, path),
         *_details(samples),
-        METHOD.format(seconds="1 to 2 s"),
+        METHOD.format(seconds="1.5 to 3 s"),
         _field(samples),
         _errors(samples),
     ]
