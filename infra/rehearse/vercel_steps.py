@@ -15,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -38,6 +37,7 @@ from .tools import (
     tool_environment,
 )
 from .vercel import MAX_DURATION, VercelFunction, unpacked, vercel_function
+from .vercel_calls import enqueue, state, tick, tick_until_gone
 
 BUILD = CACHE / "vercel"
 PYTHONS = ("3.13", "3.14", "3.12")
@@ -45,7 +45,6 @@ COPIED = ("pyproject.toml", "vercel.json", "README.md", "LICENSE", "CHANGELOG.md
 PROJECT = {"projectId": "prj_local", "orgId": "team_local"}
 SETTINGS = {"framework": None, "nodeVersion": "24.x"}
 SECRET = "a-secret-that-must-not-be-bundled"  # noqa: S105 - bait
-JOBS = "/api/v1/queues/{}/jobs"
 DEADLINE = 10
 """Seconds of the request that a drain must end in: one of them is its reserve."""
 BESIDE, AT_ONCE = 30, 6
@@ -88,13 +87,13 @@ def vercel_build() -> str:
 def vercel_run() -> str:
     """Enqueue, cron tick with its secret, the deadline, and enqueues while a drain runs."""
     with deployed("run") as (start, marks), start() as running:
-        accepted = _enqueue(running, "rehearsal", "step", {"name": "one"})
+        accepted = enqueue(running, "rehearsal", "step", {"name": "one"})
         check(
-            _tick(running, token=None).status_code == 401, "a tick without the secret was admitted"
+            tick(running, token=None).status_code == 401, "a tick without the secret was admitted"
         )
-        report = _tick(running).json()
+        report = tick(running).json()
         check(report["outcomes"] == {"done": 1}, f"the tick answered {report}")
-        check(_state(running, accepted)["state"] == "completed", "the job is not completed")
+        check(state(running, accepted)["state"] == "completed", "the job is not completed")
         used = _deadline(running, marks)
         slowest = _enqueue_beside_a_drain(running, marks)
         return (
@@ -108,8 +107,8 @@ def vercel_sigterm() -> str:
     """SIGTERM while a job runs: given back, and the process ends soon."""
     with deployed("sigterm") as (start, marks):
         with start() as running:
-            job = _enqueue(running, "rehearsal-long", "held-step", {"name": "held"})
-            ticking = threading.Thread(target=_tick_until_gone, args=(running,))
+            job = enqueue(running, "rehearsal-long", "held-step", {"name": "held"})
+            ticking = threading.Thread(target=tick_until_gone, args=(running,))
             ticking.start()
             marks.wait_until_runs("held")
             process = running.program.process
@@ -119,7 +118,7 @@ def vercel_sigterm() -> str:
             took = time.monotonic() - began
             ticking.join(PATIENCE)
         with start() as again:
-            shown = _state(again, job)
+            shown = state(again, job)
             check(
                 shown["state"] == "waiting" and shown["attempts"] == 0, f"not given back: {shown}"
             )
@@ -217,14 +216,14 @@ def _validate() -> None:
 
 def _deadline(running: VercelFunction, marks: Marks) -> float:
     """A drain gives a job that does not end back before its request ends. Seconds it took."""
-    job = _enqueue(running, "rehearsal-long", "held-step", {"name": "endless"})
+    job = enqueue(running, "rehearsal-long", "held-step", {"name": "endless"})
     began = time.monotonic()
-    report = _tick(running, seconds=DEADLINE).json()
+    report = tick(running, seconds=DEADLINE).json()
     used = time.monotonic() - began
     marks.wait_until_runs("endless")
     check(used < DEADLINE, f"with {DEADLINE} s the drain took {used:.1f} s")
     check(report["stop"] == "budget", f"the drain stopped by {report}")
-    shown = _state(running, job)
+    shown = state(running, job)
     check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not given back: {shown}")
     gone = running.request("DELETE", f"/api/v1/jobs/{job}", token=TOKEN)
     check(gone.is_success, f"cancelling the job answered {gone.status_code}: {gone.text}")
@@ -236,15 +235,15 @@ def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
     blocks its thread. Neither ends before all enqueues are answered, so the drain does not either.
     """
     jobs = [
-        _enqueue(running, "rehearsal-long", "held-step", {"name": "awaits"}),
-        _enqueue(running, "rehearsal-long", "held-thread", {"name": "blocks"}),
+        enqueue(running, "rehearsal-long", "held-step", {"name": "awaits"}),
+        enqueue(running, "rehearsal-long", "held-thread", {"name": "blocks"}),
     ]
     with ThreadPoolExecutor(1 + AT_ONCE) as pool:
-        drain = pool.submit(_tick, running, only="rehearsal-long", seconds=MAX_DURATION)
+        drain = pool.submit(tick, running, only="rehearsal-long", seconds=MAX_DURATION)
         try:
             marks.wait_until_runs("awaits", "blocks")
             slowest = max(pool.map(partial(_enqueue_during, running, drain), range(BESIDE)))
-            states = [_state(running, job)["state"] for job in jobs]
+            states = [state(running, job)["state"] for job in jobs]
             check(states == ["active"] * 2, f"the drain's jobs were not held: {states}")
         finally:
             marks.release()
@@ -252,7 +251,7 @@ def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
         report = drain.result().json()
     ending = report["stop"], report["outcomes"]
     check(ending == ("empty", {"done": 2}), f"the drain answered {report}")
-    states = [_state(running, job)["state"] for job in jobs]
+    states = [state(running, job)["state"] for job in jobs]
     check(states == ["completed"] * 2, f"after the drain its jobs are {states}")
     return slowest
 
@@ -262,49 +261,10 @@ def _enqueue_during(running: VercelFunction, drain: Future[httpx.Response], numb
     began = time.monotonic()
     payload = {"name": f"beside-{number}"}
     try:
-        _enqueue(running, "rehearsal", "step", payload, seconds=PATIENCE)
+        enqueue(running, "rehearsal", "step", payload, seconds=PATIENCE)
     except httpx.TimeoutException:
         raise Failed("an enqueue beside an open drain was not answered: it is blocked") from None
     took = time.monotonic() - began
     if drain.done():
         raise Failed(f"the drain ended although its jobs are held: {drain.result().text}")
     return took
-
-
-def _enqueue(
-    running: VercelFunction,
-    queue: str,
-    kind: str,
-    payload: dict[str, Any],
-    *,
-    seconds: float = MAX_DURATION,
-) -> str:
-    body = {"type": kind, "payload": payload}
-    path = JOBS.format(queue)
-    answer = running.request("POST", path, token=TOKEN, body=body, seconds=seconds)
-    check(answer.status_code == 202, f"enqueueing answered {answer.status_code}: {answer.text}")
-    job_id: str = answer.json()["id"]
-    return job_id
-
-
-def _state(running: VercelFunction, job: str) -> dict[str, Any]:
-    answer: dict[str, Any] = running.request("GET", f"/api/v1/jobs/{job}", token=TOKEN).json()
-    return answer
-
-
-def _tick(
-    running: VercelFunction,
-    *,
-    token: str | None = CRON_SECRET,
-    seconds: float = 60,
-    only: str = "",
-) -> httpx.Response:
-    path = f"/api/cron/drain?queue={only}" if only else "/api/cron/drain"
-    return running.request("GET", path, token=token, seconds=seconds)
-
-
-def _tick_until_gone(running: VercelFunction) -> None:
-    try:
-        _tick(running)
-    except httpx.TransportError:
-        return
