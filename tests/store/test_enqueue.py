@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -168,11 +169,12 @@ async def test_a_job_named_like_a_scalar_is_a_job_beside_it(
     assert (await probe.scalars())["paused"] == "0"
 
 
+@pytest.mark.parametrize("options", [{"id": "two words"}, {"priority": "zero"}])
 async def test_a_malformed_job_is_refused_before_anything_is_written(
-    store: Store, probe: Probe, declare: Declare
+    store: Store, probe: Probe, declare: Declare, options: dict[str, Any]
 ) -> None:
     with pytest.raises(ScriptError, match="job 2 is not well formed"):
-        await store.enqueue(declare(), [*jobs("a"), Job("t", "{}", id="two words")])
+        await store.enqueue(declare(), [*jobs("a"), Job("t", "{}", **options)])
 
     assert await probe.snapshot() == {}
 
