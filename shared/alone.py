@@ -76,11 +76,11 @@ class Seat:
         self._held = self._held or self._alone.try_take()
         return self._held
 
-    async def wait(self, interrupt: asyncio.Event) -> None:
-        """Take it when nothing runs any more, unless interrupted before."""
+    async def wait(self, interrupt: asyncio.Event, seconds: float) -> None:
+        """Take it when nothing runs any more, unless interrupted before, for at most `seconds`."""
         if not self._held:
             interrupt.clear()
-            self._held = await unless(interrupt, self._alone.take())
+            self._held = await unless(interrupt, self._alone.take(), seconds)
 
     def leave(self) -> None:
         """Give it back; harmless when it is not held."""

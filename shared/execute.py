@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from .budget import Budget
-from .errors import ConfigurationError, InvalidPayload, Signal
+from .errors import InvalidPayload, Signal
 from .job import Claim, JobContext, Outcome
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .policy import Retry
@@ -60,7 +60,7 @@ def understand(claim: Claim, queue: Queue) -> Work:
         base = job_type.retry if job_type else queue.retry
         timeout = float(meta.get("timeout", job_type.timeout if job_type else queue.timeout))
         retry = _retry(meta, base)
-    except (ValueError, KeyError, TypeError, AttributeError, ConfigurationError) as error:
+    except Exception as error:  # noqa: BLE001 - who wrote the body may have written anything
         return Work(
             claim, "", None, "", queue.timeout, queue.retry, f"the record can't be read: {error}"
         )
@@ -150,11 +150,12 @@ def _result(result: Any) -> dict[str, Any]:
     """A result as data. The handler has succeeded: one that can't be kept must not undo that."""
     try:
         text = to_json(result, inf_nan_mode="strings")
+        kept = from_json(text) if len(text) <= LARGEST_RESULT else None
     except Exception as error:  # noqa: BLE001 - any serializer may fail in any way
         return {"result_error": f"the result is not JSON: {type(error).__name__}"}
     if len(text) > LARGEST_RESULT:
         return {"result_error": f"the result has {len(text)} bytes; {LARGEST_RESULT} are kept"}
-    return {"result": from_json(text)}
+    return {"result": kept}
 
 
 def _own(body: str | bytes) -> tuple[str, dict[str, Any], str]:

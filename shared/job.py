@@ -187,6 +187,13 @@ class Outcome(NamedTuple):
         return max(0, round(self.delay * 1000))
 
 
+def clean(text: str) -> str:
+    """Text that any sink can hold: capped, valid Unicode, no control characters but newline and
+    tab."""
+    capped = text[:TEXT_KEPT].encode("utf-8", "replace").decode()
+    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in capped)
+
+
 def tail_of(claim: Claim, outcome: Outcome, at_ms: int) -> str:
     """The claim's tail with this outcome in it: the last few errors, the result, the progress."""
     if not outcome.detail:
@@ -196,7 +203,8 @@ def tail_of(claim: Claim, outcome: Outcome, at_ms: int) -> str:
     error = detail.pop("error", None)
     if error is not None:
         entry = {"at": at_ms, "attempt": claim.attempts + 1, **error}
-        tail["errors"] = [*tail.get("errors", []), entry][-ERRORS_KEPT:]
+        before = tail.get("errors")
+        tail["errors"] = [*(before if isinstance(before, list) else ()), entry][-ERRORS_KEPT:]
     tail.update(detail)
     return json.dumps(tail, separators=(",", ":"), ensure_ascii=False) if tail else ""
 
@@ -205,7 +213,7 @@ def read_tail(text: str) -> dict[str, Any]:
     """The tail as a mapping; a tail that is not ours reads as empty."""
     try:
         tail = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return tail if isinstance(tail, dict) else {}
 
@@ -267,7 +275,7 @@ class JobContext:
         value = min(100.0, max(0.0, float(done)))
         self._progress = {"progress": int(value) if value.is_integer() else value}
         if note:
-            self._progress["note"] = note[:TEXT_KEPT]
+            self._progress["note"] = clean(note)
 
     @property
     def has_progress(self) -> bool:

@@ -130,7 +130,7 @@ class Lane:
     async def _held(self, reply: TurnReply) -> bool:
         """Nothing runs, nothing was claimed: wait for a near instant, or end with the reason."""
         if reply.why == "suspect":
-            await self._seat.wait(self._wake)
+            await self._seat.wait(self._wake, self._budget.for_handlers())
         if reply.why in ("", "suspect"):
             return not self._over
         self.report.stop = reply.why
@@ -199,37 +199,46 @@ class Lane:
         for claim in claims:
             work = understand(claim, self._queue)
             refusal = self._admission.refusal(work, left)
-            if refusal is not None:
-                if refusal.kind == "release":
-                    self.close("budget")
-                self._settle(claim, refusal)
+            if refusal is not None and refusal.kind == "release":
+                self.close("budget")
+            if refusal is not None or self._over:  # stopped while the claim was under way
+                self._settle(claim, refusal or Outcome("release"))
                 continue
             self._running[claim.lease] = work
             self._solo = claim.solo
             work.task = loop.create_task(self._run(work))
 
     async def _run(self, work: Work) -> None:
-        claim, alone, clock = work.claim, self._crew.alone, self._budget.clock
         try:
-            if not claim.solo:
+            outcome = await self._outcome(work)
+            if self._running.pop(work.claim.lease, None) is not None:  # else it was given back
+                self._settle(work.claim, outcome)
+        except BaseException as bug:  # noqa: BLE001 - ours: the lane ends with it and never stalls
+            self._bug = bug
+            self.stop("error")
+
+    async def _outcome(self, work: Work) -> Outcome:
+        """Wait while somebody else must be alone, then execute. Cancelled while it waits, it has an
+        outcome too; once it is under way `execute` turns that into one."""
+        alone, clock, solo = self._crew.alone, self._budget.clock, work.claim.solo
+        try:
+            if not solo:
                 await alone.wait_turn()
-                alone.enter()
+        except asyncio.CancelledError:
+            return Outcome("cancelled" if work.reason == "cancel" else "release")
+        if not solo:
+            alone.enter()
+        try:
             began = clock.monotonic()
             outcome = await execute(work, self._budget, self._crew.threads, self._crew.timeouts)
             self._admission.observe(work, clock.monotonic() - began)
-            if claim.solo:
+            return outcome
+        finally:
+            if solo:
                 self._solo = False
                 self._seat.leave()
             else:
                 alone.leave()
-        except asyncio.CancelledError:  # while it waited to start
-            outcome = Outcome("cancelled" if work.reason == "cancel" else "release")
-        except BaseException as bug:  # noqa: BLE001 - ours: end the lane with it, never stall
-            self._bug = bug
-            self.stop("error")
-            return
-        if self._running.pop(claim.lease, None) is not None:  # else it was given back already
-            self._settle(claim, outcome)
 
     def _settle(self, claim: Claim, outcome: Outcome) -> None:
         tail = claim.tail

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .errors import Cancel, Discard, InvalidPayload, RetryLater, Snooze
-from .job import TEXT_KEPT, Outcome
+from .job import Outcome, clean
 from .policy import LONGEST_DELAY, Retry
 
 LONGEST_RETRY_AFTER = 86_400.0
@@ -66,13 +66,6 @@ def describe(error: BaseException) -> dict[str, Any]:
             f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno} in {frames[-1].name}"
         )
     return found
-
-
-def clean(text: str) -> str:
-    """Text that any sink can hold: capped, valid Unicode, no control characters but newline and
-    tab."""
-    capped = text[:TEXT_KEPT].encode("utf-8", "replace").decode()
-    return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in capped)
 
 
 def _bounded(seconds: float) -> float:

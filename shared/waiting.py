@@ -15,12 +15,16 @@ async def wait(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-async def unless(event: asyncio.Event, awaited: Coroutine[Any, Any, None]) -> bool:
-    """Await something unless the event is set before; was it done?"""
+async def unless(
+    event: asyncio.Event, awaited: Coroutine[Any, Any, None], seconds: float | None = None
+) -> bool:
+    """Await something unless the event is set before, or so many seconds have passed; was it
+    done?"""
     doing = asyncio.ensure_future(awaited)
     waking = asyncio.ensure_future(event.wait())
-    await asyncio.wait({doing, waking}, return_when=asyncio.FIRST_COMPLETED)
-    done = doing.done()
-    doing.cancel()
-    waking.cancel()
-    return done
+    try:
+        await asyncio.wait({doing, waking}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return doing.done()
+    finally:
+        doing.cancel()
+        waking.cancel()

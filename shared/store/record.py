@@ -31,7 +31,7 @@ def read_record(raw: str | bytes) -> tuple[Header, str | bytes, str | bytes]:
         header = _header(line)
         return header, text[: header.length], text[header.length :]
     first, _newline, rest = (raw.encode() if isinstance(raw, str) else raw).partition(b"\n")
-    header = _header(first.decode())
+    header = _header(first.decode("utf-8", "replace"))
     return header, _text(rest[: header.length]), _text(rest[header.length :])
 
 

@@ -128,9 +128,14 @@ def read_reply(queue: str, ask: TurnAsk, reply: list[Any]) -> TurnReply:
 
 
 def read_claim(queue: str, lease: str, record: str | bytes) -> Claim:
-    """One claimed job from its lease and its record."""
+    """One claimed job from its lease and its record. A record that can't be read is a body that
+    nobody will understand: it dies alone, its neighbours run."""
     job_id, fence, _owner, _seq, solo = lease.split(" ")
-    header, body, tail = read_record(record)
+    try:
+        header, body, tail = read_record(record)
+    except ValueError:
+        raw = record if isinstance(record, bytes) else record.encode()
+        return Claim(lease, job_id, int(fence), queue, 0, 0, solo == "1", raw, "")
     return Claim(
         lease,
         job_id,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 from starlette.requests import Request
 
-from ..outcome import clean
+from ..job import clean
 from .problems import Kind, Problem
 
 LARGEST_BODY = 8 * 2**20

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 SETTLE, RECOVER, CLAIM = "lib/settle.lua", "lib/recover.lua", "lib/claim.lua"
 MEMO, BUCKET, MOVES = "lib/memo.lua", "lib/bucket.lua", "lib/moves.lua"
+RECORD = "lib/record.lua"
 TURN, ENQUEUE, CANCEL = "turn.lua", "enqueue.lua", "cancel.lua"
 
 
@@ -54,13 +55,13 @@ BUGS = (
     Bug("suspects are not counted", RECOVER, "      q.suspects = q.suspects + 1\n", ""),
     Bug("a cancelled job that crashed is run again", RECOVER, "if q.cancel[id] then", "if false then"),
     Bug("a poison job keeps its name reserved", RECOVER, '"crashed"\n      finish(job)\n', '"crashed"\n'),
-    Bug("the lease has the fence that was closed", CLAIM, "id, tonumber(fence) + 1, by", "id, tonumber(fence), by"),
+    Bug("the lease has the fence that was closed", CLAIM, "id, fence + 1, by", "id, fence, by"),
     Bug("last in, first out", CLAIM, 'call("LPOP", NORMAL, want)', 'call("RPOP", NORMAL, want)'),
     Bug("the end of a lease is not noted", CLAIM, "    q.expiry = math.min(q.expiry, till)\n", ""),
     Bug("claimed jobs do not count as running", CLAIM, "    q.leased = q.leased + claimed\n", ""),
     Bug("the low band starves", CLAIM, "if turns % 8 == 7 then", "if turns % 8 == 8 then"),
     Bug("what does not fit a reply is forgotten", CLAIM, "      push_front(BAND[band], id)\n", ""),
-    Bug("a job that has ended is handed out", CLAIM, '"^w (%d+)', '"^%a (%d+)'),
+    Bug("a job that has ended is handed out", RECORD, 'WAITING = "^w', 'WAITING = "^%a'),
     Bug("no token is taken", TURN, "q.bucket.level = q.bucket.level - claimed * q.bucket.per", "do end"),
     Bug("one token a turn", TURN, "- claimed * q.bucket.per", "- q.bucket.per"),
     Bug("one more than the concurrency", TURN, 'why, starts = "full", math.max(0, concurrency - q.leased)', 'why, starts = "full", math.max(0, concurrency - q.leased + 1)'),
@@ -93,7 +94,7 @@ BUGS = (
     Bug("a delayed job is on no agenda", ENQUEUE, 'call("ZADD", AGENDA, "LT", whole(due), queue)', "do end"),
     Bug("a delayed job is not noted as due", ENQUEUE, 'note(":due", whole(due))', "do end"),
     Bug("a high job is not announced", ENQUEUE, 'if mixed then note(":mixed", "1") end', ""),
-    Bug("a delayed job waits as well", ENQUEUE, "    place(DELAYED, whole(at), item.id)\n", "    place(DELAYED, whole(at), item.id)\n    push(BAND[item.band], item.id)\n"),
+    Bug("a delayed job waits as well", ENQUEUE, "    place(DELAYED, at, item.id)\n", "    place(DELAYED, at, item.id)\n    push(BAND[item.band], item.id)\n"),
     Bug("a twin in the same request is stored twice", ENQUEUE, "or seen[item.id]", ""),
     Bug("a cancelled job stays in line", CANCEL, 'call("LREM", BAND[job.band], 1, id) > 0', "true"),
     Bug("a second request to cancel forgets the first", CANCEL, '(values[2] or "") .. " " .. id)', "id)"),

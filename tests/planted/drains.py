@@ -23,7 +23,7 @@ DRAIN_BUGS = (
     Bug("what has finished is never settled", LANE, "settles = [*self._finished[:fit], *self._progressed()]", "settles = [*self._progressed()]"),
     Bug("the last results are dropped", LANE, "while self._finished:\n            await self._turn(0)", "self._finished.clear()"),
     Bug("what would not stop is not given back", LANE, "self._settle(work.claim, stopped(work))", "pass"),
-    Bug("a job that was given back is settled again", LANE, "if self._running.pop(claim.lease, None) is not None:", "self._running.pop(claim.lease, None)\n        if True:"),
+    Bug("a job that was given back is settled again", LANE, "if self._running.pop(work.claim.lease, None) is not None:", "self._running.pop(work.claim.lease, None)\n            if True:"),
     Bug("every lane says that it runs alone", LANE, "alone=want > 0 and self._suspects and not self._running and self._seat.taken()", "alone=True"),
     Bug("handlers may use the whole window and more", LANE, "if left <= 0:\n                self.stop", "if left <= -30:\n                self.stop"),
     Bug("claims are not started", LANE, "self._start(reply.claims)", "self._start(reply.claims[1:])"),

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from shared import Cancel, Discard, Retry, RetryLater, Snooze
 from shared.errors import InvalidPayload
-from shared.job import TEXT_KEPT
-from shared.outcome import clean, describe, outcome_of, retry_after
+from shared.job import TEXT_KEPT, clean
+from shared.outcome import describe, outcome_of, retry_after
 
 RETRY = Retry.fixed(attempts=3, wait=10)
 

@@ -32,7 +32,7 @@ end
 job.state, job.why = "k", "-"
 finish(job)
 save(id, job)
-place(CANCELLED, whole(now_ms(tonumber(values[1] or 0))), id)
+place(CANCELLED, now_ms(tonumber(values[1] or 0)), id)
 carry_out()
 store_records()
 return { billed, "cancelled" }

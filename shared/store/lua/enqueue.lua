@@ -133,7 +133,7 @@ local function enqueue(i, item)
   hold(item.dedup, item.dedup_ttl, "-", item.id, state)
   hold(item.idem, item.idem_ttl, item.fingerprint, item.id, state)
   if state == "d" then
-    place(DELAYED, whole(at), item.id)
+    place(DELAYED, at, item.id)
     due = math.min(due, at)
   else
     push(BAND[item.band], item.id)

@@ -8,7 +8,7 @@
 --       ("bucket:count …"); then per settle: lease, kind, delay ms, tail
 -- Returns  billed, now, why fewer than wanted ("" empty limited full paused suspect), ms until there
 --       can be more (0: unknown or none), suspects that wait to run alone, verdicts, ids to cancel,
---       sketches, claims (flat, six each)
+--       sketches, claims (lease, record; lease, record; …)
 --- @include "keys"
 --- @include "clock"
 --- @include "record"

@@ -25,9 +25,6 @@ local function pop(q, want)
   return ids
 end
 
--- The fence of a job that waits, and its band; nothing where the record is damaged or tells otherwise.
-local WAITING = "^w (%d+) %d+ %d+ (%a) %d+ %d+ %S+ %S+ %S+ %S+\n"
-
 -- Appends lease and record of each claimed job to `reply`.
 local function lease_all(q, ids, solo, reply)
   local raws = fetch(ids)
@@ -35,7 +32,7 @@ local function lease_all(q, ids, solo, reply)
   local bytes, claimed, back = 0, 0, 0
   for i, id in ipairs(ids) do
     local raw = renewed[id] or raws[i]
-    local fence, band = string.match(raw or "", WAITING)
+    local fence, band = waiting(raw)
     if not fence then
       q.count("lost", 1)
     elseif claimed > 0 and bytes + #raw > q.max_bytes then
@@ -43,7 +40,7 @@ local function lease_all(q, ids, solo, reply)
       push_front(BAND[band], id)
     else
       bytes, claimed = bytes + #raw, claimed + 1
-      local lease = string.format("%s %d %s", id, tonumber(fence) + 1, by)
+      local lease = string.format("%s %d %s", id, fence + 1, by)
       place(ACTIVE, till, lease)
       reply[#reply + 1] = lease
       reply[#reply + 1] = raw

@@ -34,6 +34,7 @@ local function push_front(key, id)
 end
 
 -- Most of a turn's instants are the same few, and turning one into text takes longer than placing it.
+-- A number, always: GopherLua, which Upstash runs, takes no text where a number is to be written.
 local texts = {}
 local function text_of(instant)
   local text = texts[instant]

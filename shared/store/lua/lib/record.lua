@@ -2,7 +2,7 @@
 -- rewrites, then the tail (result, progress, errors) that each settle replaces.
 -- state: w live (waiting, delayed or active: where its id is tells), p parked, c completed,
 -- k cancelled, x dead. fence: the last delivery that was closed; an open lease has fence + 1.
-local HEADER = "^(%a) (%d+) (%d+) (%d+) (%a) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+)\n()"
+local HEADER = "^(%a) (%d+) (%d+) (%d+) ([hnl]) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+)\n()"
 local function decode(raw)
   if not raw then return nil end
   local state, fence, attempts, crashes, band, length, redrives, key, dedup, flags, why, at =
@@ -10,9 +10,17 @@ local function decode(raw)
   if not at then return nil end
   return {
     state = state, fence = tonumber(fence), attempts = tonumber(attempts), crashes = tonumber(crashes),
-    band = band, length = tonumber(length), redrives = tonumber(redrives), key = key, dedup = dedup,
-    flags = flags, why = why, raw = raw, at = at, -- where the body begins
+    band = band, redrives = tonumber(redrives), key = key, dedup = dedup, flags = flags, why = why,
+    raw = raw, at = at, length = math.min(tonumber(length), #raw - at + 1), -- of the body
   }
+end
+
+-- Fence and band of a job that waits, for whoever needs no more: nothing where it does not wait, or is
+-- damaged.
+local WAITING = "^w (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+\n"
+local function waiting(raw)
+  local fence, band = string.match(raw or "", WAITING)
+  return fence and tonumber(fence), band
 end
 
 -- `job.tail`, where it was set, takes the place of the tail that was.
