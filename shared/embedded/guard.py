@@ -1,4 +1,5 @@
-"""Composes the guarded variant of a script: it counts its inner calls and keeps to its keys.
+"""Composes the guarded variant of a script: it counts its inner calls, keeps to its keys, and writes
+numbers as Upstash's Lua does.
 
 The body stays as it is, below a prologue that shadows `redis` with counting versions. The reply
 becomes `{calls, result}`, or `{calls, false, text}` when the script raised.
@@ -85,6 +86,25 @@ local function undeclared(name, ...)
 end
 """
 
+# Upstash runs scripts in GopherLua, whose string.format does not turn text into a number.
+_NUMBERS = """\
+local raw_format = string.format
+local function format(pattern, ...)
+  local n = 0
+  for kind in string.gmatch(pattern, '%%[^%a%%]*([%a%%])') do
+    if kind ~= '%' then
+      n = n + 1
+      local given = select(n, ...)
+      if kind ~= 's' and kind ~= 'q' and type(given) ~= 'number' then
+        error('string.format: %' .. kind .. ' takes a number, not a ' .. type(given), 2)
+      end
+    end
+  end
+  return raw_format(pattern, ...)
+end
+local string = setmetatable({format = format}, {__index = string})
+"""
+
 # A refused call counts: what was asked is what is billed.
 _CALLS = """\
 local function call(%(args)s)
@@ -168,7 +188,7 @@ def _prologue(*, strict: bool, clock: bool) -> str:
         "refuse_call": _REFUSE % {"deliver": f"error({refusal})"} if strict else "",
         "refuse_pcall": _REFUSE % {"deliver": f"return {refusal}"} if strict else "",
     }
-    checks = _STRICT % {"rules": _RULES_LUA} if strict else ""
+    checks = _STRICT % {"rules": _RULES_LUA} + _NUMBERS if strict else ""
     return _COUNT + (_CLOCK if clock else "") + checks + calls + _OPEN
 
 

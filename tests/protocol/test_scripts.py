@@ -52,6 +52,13 @@ async def test_a_script_returns_what_it_returns(client: Any, script: str, result
     assert await client.run("EVAL", script, 1, "k", "v") == result
 
 
+async def test_text_is_no_number_where_one_is_to_be_written_as_in_upstashs_lua(client: Any) -> None:
+    write = FLAG + "return string.format('%s %d%% %.0f', ARGV[1], tonumber(ARGV[1]), {})"
+    assert await client.run("EVAL", write.format(1700000000123.0), 0, "7") == "7 7% 1700000000123"
+    refused = await client.fail("EVAL", write.format("ARGV[1]"), 0, "7")
+    assert "string.format: %f takes a number, not a string" in refused
+
+
 async def test_a_returned_error_comes_back_as_it_is(client: Any) -> None:
     assert await client.fail("EVAL", "return redis.error_reply('FENCED 7')", 0) == "FENCED 7"
     wrong_type = "redis.call('SET', KEYS[1], 'x') return redis.pcall('LPUSH', KEYS[1], 'y')"
