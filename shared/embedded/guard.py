@@ -1,5 +1,5 @@
-"""Composes the guarded variant of a script: it counts its inner calls, keeps to its keys, and writes
-numbers as Upstash's Lua does.
+"""Composes the guarded variant of a script: it counts its inner calls, keeps to its keys and
+writes numbers as Upstash's Lua does.
 
 The body stays as it is, below a prologue that shadows `redis` with counting versions. The reply
 becomes `{calls, result}`, or `{calls, false, text}` when the script raised.

@@ -327,7 +327,11 @@ def test_results_that_can_not_be_kept_do_not_undo_success(tell: Tell[None]) -> N
         queue = world.app.queue("q")
         ring: list[Any] = []
         ring.append(ring)
+        deep: list[Any] = []
+        for _ in range(220):
+            deep = [deep]
         odd = [object(), ring, float("nan"), "x" * 10**6, b"\xff", {1: {2: 3}}, "\ud800", 2**70]
+        odd += [deep, 10**5000]
 
         @queue.job("t")
         async def handle(payload: Nothing) -> Any:

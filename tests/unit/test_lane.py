@@ -1,0 +1,156 @@
+"""A lane by itself, its store played from a script: nothing stalls it, and one bad job harms no
+other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import pytest
+from pydantic import BaseModel
+
+from shared import App, JobContext, Queue
+from shared.alone import Alone
+from shared.budget import Budget
+from shared.job import Claim
+from shared.lane import Crew, Lane
+from shared.report import LaneReport
+from shared.store import Store, TurnAsk, TurnReply
+from shared.store.turn import Settle, read_reply
+from shared.testing import FakeClock, run_virtually
+from shared.timeouts import Timeouts
+from tests.support.records import record
+
+
+class Nothing(BaseModel):
+    """No fields."""
+
+
+class Played:
+    """A store that answers turns from a script, each after 10 ms, and then with "empty"."""
+
+    def __init__(self, replies: Sequence[TurnReply]) -> None:
+        self.replies = list(replies)
+        self.settled: list[Settle] = []
+        self.on_turn: Callable[[], None] = lambda: None
+
+    async def turn(self, _queue: Queue, ask: TurnAsk, *, within: float | None = None) -> TurnReply:
+        assert within
+        self.settled += ask.settles
+        self.on_turn()
+        await asyncio.sleep(0.01)
+        return self.replies.pop(0) if self.replies else reply()
+
+
+def reply(*claims: Claim, why: Any = "empty", suspects: int = 0) -> TurnReply:
+    return TurnReply(0, why, 0, suspects, frozenset(), frozenset(), {}, list(claims))
+
+
+def claim(name: str, kind: str, tail: str = "") -> Claim:
+    body = f'{{"type":"{kind}"}}\n{{}}'
+    return Claim(f"{name} 1 o 1 0", name, 1, "q", 0, 0, solo=False, body=body, tail=tail)
+
+
+def drained(
+    queue: Queue, store: Played, seconds: float, alone: Alone | None = None, *, stop: bool = False
+) -> tuple[LaneReport, float]:
+    """What a lane reports, and how long it took."""
+
+    async def run() -> tuple[LaneReport, float]:
+        with ThreadPoolExecutor(1) as threads:
+            crew = Crew(alone or Alone(), threads, Timeouts(), 10, 0.5)
+            budget = Budget.of(seconds, clock=clock)
+            lane = Lane(cast("Store", store), queue, budget, crew, look=False)
+            if stop:
+                store.on_turn = lambda: lane.stop("sigterm")
+            report = await lane.run()
+            return report, budget.used()
+
+    clock = FakeClock(0)
+    return run_virtually(run(), clock)
+
+
+@pytest.fixture
+def queue() -> Queue:
+    queue = App("app").queue("q")
+
+    @queue.job("fails")
+    async def fails(_payload: Nothing) -> None:
+        raise RuntimeError("no")
+
+    @queue.job("works")
+    async def works(_payload: Nothing) -> None:
+        await asyncio.sleep(0.05)
+
+    @queue.job("tells")
+    async def tells(_payload: Nothing, job: JobContext) -> None:
+        job.progress(1, "half of a pair: \ud800")
+        await asyncio.sleep(5)
+
+    return queue
+
+
+def test_a_tail_that_is_not_ours_is_replaced_and_the_job_is_settled(queue: Queue) -> None:
+    store = Played([reply(claim("a", "fails", tail='{"errors":5,"mine":1}'))])
+    report, took = drained(queue, store, 20)
+    assert (report.outcomes, took < 1) == ({"retry": 1}, True)
+    assert '"errors":[{"at"' in store.settled[0].tail
+
+
+def test_a_bug_of_ours_ends_the_lane_at_once_and_is_not_swallowed(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("shared.lane.tail_of", broken)
+    with pytest.raises(ZeroDivisionError):
+        drained(queue, Played([reply(claim("a", "fails"))]), 20)
+
+
+def test_a_lane_that_waits_to_be_alone_ends_with_its_budget(queue: Queue) -> None:
+    alone = Alone()
+    alone.enter()  # a neighbour's handler that would not stop
+    report, took = drained(queue, Played([reply(why="suspect", suspects=1)] * 9), 2, alone)
+    assert report.stop in {"budget", "suspect"}
+    assert took <= 2
+    assert not alone.taken
+
+
+def test_what_is_claimed_while_the_lane_is_stopped_goes_back_unstarted(queue: Queue) -> None:
+    store = Played([reply(claim("a", "works"), claim("b", "works"))])
+    report, took = drained(queue, store, 20, stop=True)
+    assert [settle.kind for settle in store.settled] == ["release", "release"]
+    assert (report.stop, report.outcomes, took < 0.1) == ("sigterm", {"release": 2}, True)
+
+
+def test_progress_is_text_that_any_store_can_hold(queue: Queue) -> None:
+    store = Played([reply(claim("a", "tells"))])
+    report, _took = drained(queue, store, 20)
+    (told,) = [settle for settle in store.settled if settle.kind == "keep"]
+    assert "half of a pair: ?" in told.tail
+    assert told.tail.encode()
+    assert report.outcomes == {"done": 1}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        record(body="{}", dedup="?").encode().replace(b"?", b"\xff"),
+        record(body="{}").replace(" 0 0 0 ", f" 0 {'9' * 5000} 0 "),
+        record(body="??").encode().replace(b"??", b"\xff\xff"),
+        record(body='{"type":"works","attempts":1e9999}\n{}'),
+        record(body="[" * 100_000),
+    ],
+    ids=["header not UTF-8", "a number too long", "body not UTF-8", "infinite", "too deep"],
+)
+def test_a_record_that_makes_no_sense_dies_alone_and_its_neighbours_run(
+    queue: Queue, bad: str | bytes
+) -> None:
+    good = record(body='{"type":"works"}\n{}')
+    flat = ["a 1 o 1 0", good, "b 1 o 1 0", bad, "c 1 o 1 0", good]
+    told = read_reply("q", TurnAsk("o", 1, 3, 1000), [0, "", 0, 0, "", "", [], flat])
+    report, _took = drained(queue, Played([told]), 20)
+    assert report.outcomes == {"done": 2, "dead": 1}
