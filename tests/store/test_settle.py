@@ -273,3 +273,21 @@ async def test_old_durations_fade(store: Store, declare: Declare) -> None:
     sketch = (await owner.turn(1, ask_sketches=["t"])).sketches["t"]
 
     assert (sketch[4], sketch[19]) == (500, 50)
+
+
+async def test_a_record_that_was_cut_short_keeps_its_tail_apart_from_what_is_left_of_its_body(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    cut = record()[:-5]
+    await probe.seed("q", {"records": {"a": cut}})
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim()
+
+    await owner.turn(0, [settle(claim, "retry", tail='{"errors":[]}')])
+
+    body = cut.partition("\n")[2]
+    kept = record(fence=1, attempts=1, body=body, tail='{"errors":[]}')
+    assert (await probe.read("q", "records"))["a"] == kept
+    assert (await owner.claim())[0].tail == '{"errors":[]}'
