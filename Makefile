@@ -11,7 +11,7 @@ RUFF    := $(BIN)/ruff
 SHELL   := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint fmt bench simulate planted crash rehearse lock clean
+.PHONY: help setup demo dev test lint fmt bench simulate planted mutate crash rehearse lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,15 @@ simulate: $(READY) ## hunt for lost jobs from a seed on: SEED=1 STEPS=1000000
 planted: $(READY) ## plant every bug and every mutation of the scripts; print what killed each
 	$(BIN)/python -m tests.planted $(ARGS)
 
+# An environment of its own, since no other target needs mutmut: the lock knows nothing of it.
+MUTATE  := .cache/mutate
+MUTMUT  := mutmut==3.8.1
+
+mutate: ## change the engine's Python and tell what no test noticed; ARGS="shared.lane*" narrows it
+	test -x $(MUTATE)/bin/mutmut || { $(MAKE) setup VENV=$(MUTATE) && $(MUTATE)/bin/python -m pip $(INSTALL) $(MUTMUT); }
+	$(MUTATE)/bin/mutmut run --max-children 1 $(ARGS)
+	$(MUTATE)/bin/python -m tests.planted.python
+
 crash: $(READY) ## kill real drains and servers under load: SEED=1 RUNS=1000
 	$(BIN)/python -m tests.crash $(SEED) $(RUNS)
 
@@ -66,7 +75,7 @@ lock: ## resolve requirements/*.txt anew; ARGS=--upgrade takes the newest versio
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt
 
 clean: ## remove what make and the tools built; the data in .tidegate stays
-	rm -rf $(VENV) .cache build dist htmlcov .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) .cache mutants build dist htmlcov .coverage .coverage.* .hypothesis
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

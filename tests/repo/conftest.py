@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_IGNORED = {".venv", ".git", ".cache", ".tidegate", "build", "dist", "node_modules"}
+_IGNORED = {".venv", ".git", ".cache", ".tidegate", "build", "dist", "mutants", "node_modules"}
 
 
 def _committed() -> list[Path]:
