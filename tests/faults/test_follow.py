@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+
+import pytest
 from pydantic import BaseModel
 
 from shared import App, RateLimit
@@ -10,6 +13,8 @@ from shared.connect import use_store
 from shared.drain import Drain
 from shared.queue import Registry
 from shared.store import Store
+from tests.faults.conftest import Tell
+from tests.support.world import Nothing, World
 
 
 class Step(BaseModel):
@@ -54,3 +59,34 @@ async def test_a_tick_does_not_wait_for_what_is_limited(store: Store) -> None:
 
     assert (await store.stats(slow)).waiting == 1
     assert report.stop == "limited"
+
+
+@pytest.mark.parametrize("reason", ["stopped", "no-time-left", "store-refuses"])
+def test_a_tick_that_is_over_leaves_what_its_handlers_enqueued(
+    tell: Tell[None], reason: str
+) -> None:
+    async def story(world: World) -> None:
+        first, second = world.app.queue("first"), world.queue("second")
+        refusal = (400, {"error": "ERR max requests limit exceeded. Limit: 1"})
+        enqueued: list[str] = []
+        refusing = reason == "store-refuses"
+        answers = (refusal if enqueued and refusing else None for _ in itertools.count())
+        client = world.client(answers=answers)
+        drain = world.drain(client, budget=60, patience=0, sweep_every=0)
+
+        @first.job("t")
+        async def handle(payload: Nothing) -> None:
+            await client.enqueue(second, [second.types["t"].job(Nothing())])
+            enqueued.append(reason)
+            if reason == "stopped":
+                drain.stop()
+            if reason == "no-time-left":
+                await world.clock.sleep(120)
+
+        await world.enqueue(first, 1)
+        report = await drain.tick()
+
+        assert {lane.queue for lane in report.queues} == {"first"}
+        assert (await world.store.stats(second)).waiting == 1
+
+    tell(story)

@@ -43,6 +43,7 @@ def test_an_idle_tick_is_one_command_whatever_the_number_of_queues(
 def test_a_tick_with_a_job_delayed_to_a_later_day_is_one_command_too(tell: Tell[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
+        world.clock.advance(1000)
         await world.enqueue(queue, 1, delay=86_400)
         await world.drain().tick()  # sweeps
         world.clock.advance(60)
@@ -66,6 +67,19 @@ def test_a_lost_agenda_heals_for_any_rhythm_of_ticks(
         for _ in range(max(1, 300 // rhythm)):
             world.clock.advance(rhythm)
             await world.drain().tick()
+
+        assert world.ran == ids
+
+    tell(story)
+
+
+def test_a_delayed_job_that_no_agenda_tells_is_found_by_the_next_sweep(tell: Tell[None]) -> None:
+    async def story(world: World) -> None:
+        ids = await world.enqueue(world.queue(), 1, delay=30)
+        await world.probe.run("DEL", world.probe.key("q", "agenda"))
+        world.clock.advance(30)
+
+        await world.drain().tick()
 
         assert world.ran == ids
 

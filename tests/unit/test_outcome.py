@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -52,6 +53,22 @@ def test_what_each_exception_means(
 
 
 @pytest.mark.parametrize(
+    "error",
+    [ValueError("why"), RetryLater(5, "why"), Discard("why"), InvalidPayload("why"), Cancel("why")],
+)
+def test_whatever_becomes_of_a_job_its_error_is_kept(error: BaseException) -> None:
+    outcome = outcome_of(error, attempt=1, retry=RETRY)
+
+    assert outcome.detail["error"] == {"type": type(error).__name__, "message": "why"}
+
+
+def test_the_wait_of_a_retry_has_its_jitter() -> None:
+    retry = Retry.fixed(wait=10, jitter=0.5)
+
+    assert outcome_of(ValueError(), attempt=1, retry=retry, rng=lambda: 1.0).delay == 5
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"),
     [
         ("120", 120.0),
@@ -78,7 +95,16 @@ def test_the_servers_own_word_on_when_to_come_back_is_honoured(
     assert waited == (10 if seconds is None else seconds)
 
 
-@pytest.mark.parametrize("response", [None, object(), {"headers": 1}])
+def test_any_clients_response_may_tell_when_to_come_back() -> None:
+    error = ValueError("x")
+    error.response = SimpleNamespace(headers={"retry-after": "7"})  # type: ignore[attr-defined]
+
+    assert retry_after(error) == 7
+
+
+@pytest.mark.parametrize(
+    "response", [None, object(), SimpleNamespace(headers=None), SimpleNamespace(headers=1)]
+)
 def test_an_error_whose_response_is_odd_has_no_retry_after(response: Any) -> None:
     error = ValueError("x")
     error.response = response  # type: ignore[attr-defined]
@@ -107,11 +133,29 @@ def test_an_error_is_described_with_its_place() -> None:
     assert "\x00" not in found["message"]
     assert found["message"].encode()
     assert found["where"].startswith("test_outcome.py:")
+    assert found["where"].endswith(" in test_an_error_is_described_with_its_place")
 
 
-@pytest.mark.parametrize("error", [Broken(), Hostile()])
-def test_an_error_that_can_not_even_say_its_name_is_still_described(error: Exception) -> None:
-    assert type(error).__name__ in describe(error)["message"]
+def test_an_error_of_code_that_has_no_file_is_described_too() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        eval(compile("1 / 0", "<typed>", "eval"))  # noqa: S307 - what a console does
+
+    assert describe(caught.value)["where"] == "<typed>:1 in <module>"
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"), [(Broken(), "RuntimeError"), (Hostile(), "SystemExit")]
+)
+def test_an_error_that_can_not_even_say_its_name_is_still_described(
+    error: Exception, failure: str
+) -> None:
+    told = f"<{type(error).__name__} whose text fails with {failure}>"
+
+    assert describe(error) == {"type": type(error).__name__, "message": told}
+
+
+def test_what_can_not_be_printed_is_replaced_character_by_character() -> None:
+    assert clean("a\x00b\x1b\ud800\n\tc") == "a\ufffdb\ufffd?\n\tc"
 
 
 @given(st.text(max_size=300), st.integers(1, 20))

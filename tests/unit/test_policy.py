@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import ConfigurationError, RateLimit, Retention, Retry
+from shared.policy import LONGEST_DELAY
 
 SECONDS = st.floats(0, 1e6, allow_nan=False)
 
@@ -19,27 +20,52 @@ SECONDS = st.floats(0, 1e6, allow_nan=False)
     [
         (lambda: Retry(attempts=0), "attempts=0: choose 1 to 100"),
         (lambda: Retry(attempts=101), "attempts=101: choose 1 to 100"),
-        (lambda: Retry(first=-1), "a wait can't be negative"),
-        (lambda: Retry(first=math.inf), "a wait can't be negative"),
-        (lambda: Retry(factor=0.5), "below 1 the waits would shrink"),
-        (lambda: Retry(factor=math.nan), "below 1 the waits would shrink"),
-        (lambda: Retry(cap=-1), "choose the longest wait"),
-        (lambda: Retry(cap=math.nan), "choose the longest wait"),
-        (lambda: Retry(jitter=1.5), "a share of the wait, 0 to 1"),
-        (lambda: Retry.waits([]), "name at least one wait"),
-        (lambda: Retry.waits([1, -1]), "none may be negative"),
-        (lambda: RateLimit(0), "rate=0: choose 1 or more, or pause the queue"),
-        (lambda: RateLimit(5, burst=-1), "below one no job could ever start"),
-        (lambda: RateLimit(5, per=0), "choose 0.001 to 86400 seconds"),
-        (lambda: RateLimit(5, per=math.nan), "choose 0.001 to 86400 seconds"),
-        (lambda: RateLimit(2_000_000), "at most 1000000"),
-        (lambda: Retention(count=-1), "choose 0 to 1000000"),
-        (lambda: Retention(age=0), "choose seconds above 0"),
+        (lambda: Retry(first=-1), "first=-1: a wait can't be negative"),
+        (lambda: Retry(first=math.inf), "first=inf: a wait can't be negative"),
+        (lambda: Retry(first=math.nan), "first=nan: a wait can't be negative"),
+        (lambda: Retry(factor=0.5), "factor=0.5: below 1 the waits would shrink; choose 1 or more"),
+        (
+            lambda: Retry(factor=math.nan),
+            "factor=nan: below 1 the waits would shrink; choose 1 or more",
+        ),
+        (lambda: Retry(cap=-1), "cap=-1: choose the longest wait in seconds"),
+        (lambda: Retry(cap=math.inf), "cap=inf: choose the longest wait in seconds"),
+        (lambda: Retry(cap=math.nan), "cap=nan: choose the longest wait in seconds"),
+        (lambda: Retry(jitter=1.5), "jitter=1.5: it is a share of the wait, 0 to 1"),
+        (lambda: Retry(jitter=-0.1), "jitter=-0.1: it is a share of the wait, 0 to 1"),
+        (lambda: Retry.waits([]), "waits: name at least one wait, or use Retry.fixed(attempts=1)"),
+        (lambda: Retry.waits([1, -1]), "waits: none may be negative"),
+        (lambda: Retry.waits([1, math.inf]), "cap=inf: choose the longest wait in seconds"),
+        (lambda: RateLimit(0), "rate=0: choose 1 or more, or pause the queue instead"),
+        (
+            lambda: RateLimit(5, burst=-1),
+            "burst=-1: below one no job could ever start; choose 1 or more",
+        ),
+        (lambda: RateLimit(5, per=0), "per=0: choose 0.001 to 86400 seconds"),
+        (lambda: RateLimit(5, per=86_401), "per=86401: choose 0.001 to 86400 seconds"),
+        (lambda: RateLimit(5, per=math.nan), "per=nan: choose 0.001 to 86400 seconds"),
+        (lambda: RateLimit(1_000_001), "rate and burst: at most 1000000"),
+        (lambda: RateLimit(5, burst=1_000_001), "rate and burst: at most 1000000"),
+        (lambda: Retention(count=-1), "count=-1: choose 0 to 1000000"),
+        (lambda: Retention(count=1_000_001), "count=1000001: choose 0 to 1000000"),
+        (lambda: Retention(age=0), "age=0: choose seconds above 0"),
+        (lambda: Retention(age=10 * LONGEST_DELAY + 1), "age=316224001.0: choose seconds above 0"),
     ],
 )
 def test_each_contradiction_is_refused_with_what_to_change(make: Any, sentence: str) -> None:
-    with pytest.raises(ConfigurationError, match=sentence):
+    with pytest.raises(ConfigurationError) as caught:
         make()
+
+    assert str(caught.value) == sentence
+
+
+def test_the_bounds_themselves_are_allowed() -> None:
+    Retry(attempts=1, first=0, factor=1, cap=0, jitter=0)
+    Retry(attempts=100, jitter=1, steps=(0.0,))
+    RateLimit(1, per=0.001, burst=1)
+    RateLimit(1_000_000, per=86_400)
+    Retention(count=0, age=0.001)
+    Retention(count=1_000_000, age=10 * LONGEST_DELAY)
 
 
 def test_the_waits_of_the_requirements() -> None:
@@ -48,6 +74,32 @@ def test_the_waits_of_the_requirements() -> None:
     assert [Retry.fixed(wait=7).wait(n) for n in (1, 2, 50)] == [7, 7, 7]
     exponential = Retry.exponential(first=2, factor=3, cap=50, jitter=0, attempts=9)
     assert [exponential.wait(n) for n in (1, 2, 3, 4, 99)] == [2, 6, 18, 50, 50]
+
+
+def test_a_retry_that_says_nothing_else_is_three_attempts_a_second_or_more_apart() -> None:
+    fixed, exponential = Retry.fixed(), Retry.exponential()
+
+    assert [fixed.attempts, *(fixed.wait(n) for n in (1, 2, 3))] == [3, 1, 1, 1]
+    assert exponential.attempts == 3
+    assert [exponential.wait(n, lambda: 0.0) for n in (1, 2, 3, 99)] == [1, 2, 4, 3600]
+    assert exponential.wait(1, lambda: 1.0) == pytest.approx(0.9)
+
+
+def test_no_wait_stays_no_wait_and_a_long_one_is_not_capped() -> None:
+    assert Retry(first=0.0).wait(10_000) == 0
+    assert Retry.fixed(wait=7200).wait(3) == 7200
+
+
+@pytest.mark.parametrize(
+    "retry",
+    [
+        Retry.fixed(wait=10, jitter=0.5),
+        Retry.exponential(first=10, jitter=0.5),
+        Retry.waits([10], jitter=0.5),
+    ],
+)
+def test_jitter_is_a_share_of_every_kind_of_wait(retry: Retry) -> None:
+    assert [retry.wait(1, lambda: 0.0), retry.wait(1, lambda: 1.0)] == [10, 5]
 
 
 @given(

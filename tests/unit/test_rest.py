@@ -157,6 +157,27 @@ async def test_what_may_pass_is_repeated_until_the_deadline_and_then_named(
     assert clock.monotonic() < 4
 
 
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (httpx.ConnectError("refused"), "can't reach the store at x.upstash.io: refused"),
+        (httpx.ConnectTimeout(""), "can't reach the store at x.upstash.io: ConnectTimeout"),
+        (httpx.ReadError("reset"), "no reply from the store at x.upstash.io: reset"),
+        (TimeoutError(), "no reply from the store at x.upstash.io: TimeoutError"),
+    ],
+)
+async def test_a_store_that_does_not_answer_is_named_with_what_went_wrong(
+    error: Exception, sentence: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error
+
+    with pytest.raises(StoreError) as caught:
+        await rest(answer).execute(["PING"], "test", within=0)
+
+    assert str(caught.value) == sentence
+
+
 async def test_the_answer_after_a_fault_is_the_answer() -> None:
     client = rest([fails(httpx.ReadError), says(502, text="x"), says(200, json={"result": 7})])
 
@@ -266,7 +287,10 @@ async def test_a_url_that_is_none_is_a_refusal() -> None:
         await client.execute(["PING"], "test")
 
 
-@pytest.mark.parametrize(("offset", "skew"), [(0, 0), (1, 0), (86_400, 86_400_000), (-60, -60_000)])
+@pytest.mark.parametrize(
+    ("offset", "skew"),
+    [(0, 0), (1, 0), (-1, 0), (2, 2000), (-2, -2000), (86_400, 86_400_000), (-60, -60_000)],
+)
 async def test_the_date_of_a_reply_tells_how_far_off_our_clock_is(offset: int, skew: int) -> None:
     clock = FakeClock()
     date = formatdate(clock.epoch_ms() / 1000 + offset, usegmt=True)

@@ -12,7 +12,7 @@ from shared.budget import Budget
 from shared.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
 from shared.errors import ConfigurationError
 from shared.settings import Settings
-from shared.store import keys
+from shared.store import keys, scripts
 from shared.store.meter import Meter
 from shared.store.scripts import KEY_LOCKING, compose, names, script
 from shared.testing import FakeClock
@@ -80,7 +80,14 @@ def test_nothing_observed_has_no_mean_and_no_quantile() -> None:
     assert mean([]) is None
     assert mean([0] * BUCKETS) is None
     assert quantile([], 0.95) is None
-    assert mean([0, 0, 4]) == pytest.approx((edge_of(3) + edge_of(2)) / 2)
+
+
+def test_a_mean_takes_the_middle_of_each_bucket_the_first_from_zero_on() -> None:
+    assert mean([4]) == pytest.approx(edge_of(1) / 2)
+    assert mean([0, 4]) == pytest.approx((edge_of(1) + edge_of(2)) / 2)
+    assert mean([3, 0, 1]) == pytest.approx(
+        (3 * edge_of(1) / 2 + (edge_of(2) + edge_of(3)) / 2) / 4
+    )
 
 
 def test_the_keys_of_a_queue_share_one_hash_tag() -> None:
@@ -103,6 +110,19 @@ def test_a_script_is_composed_without_comments_and_carries_the_flag_only_when_as
     assert script(name).body == KEY_LOCKING + body
     assert script(name, key_locking=False).body == body
     assert len(script(name).sha) == 40
+
+
+def test_an_include_is_taken_once_however_often_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "a.lua").write_text('--- @include "b"\nlocal a = "ä"\n', encoding="utf-8")
+    (tmp_path / "lib" / "b.lua").write_text("-- said once\nlocal b = 2 -- too\n", encoding="utf-8")
+    verb = '--- @include "a"\n--- @include "b"\n--- @include "a"\nreturn a, b\n'
+    (tmp_path / "verb.lua").write_text(verb, encoding="utf-8")
+    monkeypatch.setattr(scripts, "FOLDER", tmp_path)
+
+    assert compose("verb") == 'local b = 2\nlocal a = "ä"\nreturn a, b\n'
 
 
 def test_a_meter_tells_what_was_added_since() -> None:

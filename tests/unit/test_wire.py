@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,6 +72,15 @@ async def wired(connections: int) -> AsyncIterator[Wire]:
     await asyncio.sleep(0)  # what was given up at once is closed by the loop's next round
 
 
+def answer_one(listening: socket.socket) -> socket.socket:
+    """Answers one request of the next connection, in blocking calls for a thread."""
+    connection, _address = listening.accept()
+    while not connection.recv(4096).endswith(b"[1]"):
+        pass
+    connection.sendall(OK)
+    return connection
+
+
 async def post(
     transport: Wire, url: str, body: bytes = b"[1]", **timeout: float
 ) -> tuple[httpx.Response, bytes]:
@@ -85,6 +97,7 @@ async def test_a_request_is_one_piece_and_its_connection_is_kept() -> None:
         await post(transport, url)
 
         assert (first.status_code, said) == (200, b"ok")
+        assert str(first.request.url) == url
         assert seen[0] == b"connected"
         assert seen[1].startswith(b"POST /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:")
         assert seen[1].endswith(b'\r\n\r\n["PING"]')
@@ -103,6 +116,7 @@ async def test_a_request_is_one_piece_and_its_connection_is_kept() -> None:
             b"abcde",
         ),
         (b"HTTP/1.0 200 OK\r\n\r\nuntil the end", b"until the end"),
+        (b"HTTP/1.1 200 OK\r\nX: %b\r\nContent-Length: 1\r\n\r\n." % (b"x" * 2**19), b"."),
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 4\r\n\r\n<ht>", b"<ht>"),
         (
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b"
@@ -110,7 +124,7 @@ async def test_a_request_is_one_piece_and_its_connection_is_kept() -> None:
             b"z" * 999,
         ),
     ],
-    ids=["length", "empty", "204", "100", "chunked", "until-closed", "status", "gzip"],
+    ids=["length", "empty", "204", "100", "chunked", "until-closed", "long-head", "status", "gzip"],
 )
 async def test_what_a_server_may_answer(answer: bytes, body: bytes) -> None:
     async with server(answer) as (url, _seen), wired(1) as transport:
@@ -121,26 +135,102 @@ async def test_what_a_server_may_answer(answer: bytes, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "kept"),
     [
-        None,
-        b"garbage\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nno colon\r\ncontent-length: 0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-        CHUNKED + b"not a size\r\n",
-        CHUNKED + b"1\r\nabc\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX-Something: 9\r\n",
+        (OK, True),
+        (b"HTTP/1.1 204 No Content\r\nx: chunked-not\r\n\r\n", True),
+        (b"HTTP/1.1 304 Not Modified\r\nx: chunked-not\r\n\r\n", True),
+        (CHUNKED + b"1A\r\n%b\r\n0\r\n\r\n" % (b"z" * 26), True),
+        (CHUNKED + b"0\r\nTrailer: x\r\n\r\n", True),
+        (OK.replace(b"Content", b"Connection: keep-alive\r\nContent"), True),
+        (OK.replace(b"Content", b"Connection: Close\r\nContent"), False),
+        (OK.replace(b"1.1", b"1.0"), False),
+        (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", False),
     ],
-    ids=["hung-up", "garbage", "bad-field", "bad-length", "bad-chunk", "long-chunk", "half-a-head"],
+    ids=["length", "204", "304", "chunked", "trailer", "asked", "close", "1.0", "until-closed"],
 )
-async def test_what_is_no_answer_leaves_the_outcome_unknown(answer: bytes | None) -> None:
+async def test_a_connection_is_kept_where_its_reply_has_an_end_and_nobody_asks_to_close_it(
+    answer: bytes, *, kept: bool
+) -> None:
     async with server(answer, OK) as (url, seen), wired(1) as transport:
-        with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
+        await post(transport, url)
+        _response, said = await post(transport, url)
+
+        assert said == b"ok"
+        assert seen.count(b"connected") == (1 if kept else 2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (None, "the connection was closed before the reply was complete"),
+        (b"garbage\r\n\r\n", r"that is no HTTP reply: b'garbage\r\n\r\n'"),
+        (
+            b"HTTP/1.1 200 OK\r\nno colon\r\ncontent-length: 0\r\n\r\n",
+            r"that is no HTTP reply: b'HTTP/1.1 200 OK\r\nno colon\r\ncontent-length: 0\r\n\r\n'",
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "content-length is b'-1'"),
+        (CHUNKED + b"not a size\r\n", "the reply's body is not chunked as its head says"),
+        (
+            CHUNKED + b"1\r\nabc\r\n0\r\n\r\n",
+            "a chunk of the reply's body has another length",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nX-Something: 9\r\n",
+            "the connection was closed before the reply was complete",
+        ),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2**20, "the reply's head is over 1048576 bytes"),
+    ],
+    ids=[
+        *("hung-up", "garbage", "bad-field", "bad-length", "bad-chunk", "long-chunk"),
+        *("half-a-head", "long-head"),
+    ],
+)
+async def test_what_is_no_answer_leaves_the_outcome_unknown(
+    answer: bytes | None, sentence: str
+) -> None:
+    async with server(answer, OK) as (url, seen), wired(1) as transport:
+        with pytest.raises(httpx.RemoteProtocolError) as caught:
             await post(transport, url)
         _response, said = await post(transport, url)  # the slot is free, the connection is new
 
+        assert str(caught.value) == sentence
         assert said == b"ok"
         assert seen.count(b"connected") == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+        CHUNKED,
+        CHUNKED + b"5\r\nab",
+        CHUNKED + b"2\r\nab",
+        CHUNKED + b"2\r\nab\r\n0\r\n",
+    ],
+    ids=["head", "length", "size", "chunk", "end-of-chunk", "trailers"],
+)
+async def test_a_reply_that_stops_half_way_is_waited_for_no_longer_than_allowed(
+    answer: bytes,
+) -> None:
+    async with server(answer, OK) as (url, _seen), wired(1) as transport:
+        with pytest.raises(httpx.ReadTimeout, match=r"^no reply in time$"):
+            async with asyncio.timeout(2):  # so that a wire without patience fails, not hangs
+                await post(transport, url, read=0.01)
+
+
+async def test_a_connection_that_is_reset_says_so() -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        at_once = struct.pack("ii", 1, 0)  # closing sends a reset
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+
+    listening = await asyncio.start_server(reset, "127.0.0.1", 0)
+    async with listening, wired(1) as transport:
+        with pytest.raises(httpx.ReadError, match="reset by peer"):
+            await post(transport, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
 
 
 async def test_a_reply_given_up_half_way_takes_its_connection_along() -> None:
@@ -177,15 +267,46 @@ async def test_nobody_there_and_no_time_are_told_apart_from_silence() -> None:
         url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
         with pytest.raises(httpx.ReadTimeout):
             await post(transport, url, read=0.01)
-        with pytest.raises(httpx.ConnectTimeout):
+        with pytest.raises(httpx.ConnectTimeout, match=r"^no connection in time$"):
             await post(transport, url, connect=0.0)
         first = asyncio.create_task(post(transport, url))
         await asyncio.sleep(0)
-        with pytest.raises(httpx.PoolTimeout):
+        with pytest.raises(httpx.PoolTimeout, match=r"^too many requests are under way$") as caught:
             await post(transport, url, pool=0.01)
+        assert str(caught.value.request.url) == url
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "secure"),
+    [
+        ("http://store.example", 80, False),
+        ("https://store.example", 443, True),
+        ("https://store.example:8443", 8443, True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("error", "sentence"), [(OSError("no route"), "^no route$"), (OSError(), "^OSError$")]
+)
+async def test_a_connection_goes_where_its_url_says_or_the_error_tells_why_not(
+    url: str,
+    port: int,
+    error: OSError,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    secure: bool,
+) -> None:
+    async def refuse(host: str, asked: int, *, limit: int, ssl: ssl.SSLContext | None) -> None:
+        assert (host, asked, ssl is not None) == ("store.example", port, secure)
+        raise error
+
+    monkeypatch.setattr(asyncio, "open_connection", refuse)
+    async with wired(1) as transport:
+        with pytest.raises(httpx.ConnectError, match=sentence):
+            await post(transport, url)
 
 
 async def test_a_connection_that_closed_while_it_was_idle_is_not_used(
@@ -198,6 +319,63 @@ async def test_a_connection_that_closed_while_it_was_idle_is_not_used(
 
         assert said == b"ok"
         assert seen.count(b"connected") == 2
+
+
+async def test_an_idle_connection_that_still_stands_is_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "TRUSTED_IDLE", 0.0)  # ask the socket
+    async with server(OK, OK) as (url, seen), wired(1) as transport:
+        await post(transport, url)
+        await post(transport, url)
+
+        assert seen.count(b"connected") == 1
+
+
+async def test_a_connection_that_was_closed_while_we_were_frozen_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire, "TRUSTED_IDLE", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as elsewhere:
+        listening.settimeout(2)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        async with wired(1) as transport:
+            first = elsewhere.submit(answer_one, listening)
+            await post(transport, url)
+            first.result().close()  # the loop stands still meanwhile and notices nothing
+            second = elsewhere.submit(answer_one, listening)
+            _response, said = await post(transport, url)
+            second.result().close()
+
+            assert said == b"ok"
+
+
+async def test_a_connection_that_was_seen_to_close_is_not_used() -> None:
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"[1]")
+        writer.write(OK)
+        writer.close()
+
+    listening = await asyncio.start_server(once, "127.0.0.1", 0)
+    async with listening, wired(1) as transport:
+        url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+        await post(transport, url)
+        (connection,) = transport._idle  # noqa: SLF001 - nothing else tells what the loop has seen
+        await connection.reader.read()  # to its end
+        _response, said = await post(transport, url)
+
+        assert said == b"ok"
+
+
+async def test_a_reply_that_is_closed_twice_gives_its_place_back_once() -> None:
+    async with server(*[OK] * 9) as (url, seen), wired(1) as transport:
+        response, _said = await post(transport, url)
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        await stream.aclose()
+        await asyncio.gather(*[post(transport, url) for _ in range(8)])
+
+        assert seen.count(b"connected") == 1
 
 
 async def test_an_old_connection_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
