@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterator
 
 import pytest
 from pydantic import BaseModel
@@ -14,7 +14,7 @@ from shared.drain import Drain
 from shared.queue import Registry
 from shared.store import Store
 from tests.faults.conftest import Tell
-from tests.support.world import Nothing, World
+from tests.support.world import Answer, Nothing, World
 
 
 class Step(BaseModel):
@@ -67,11 +67,14 @@ def test_a_tick_that_is_over_leaves_what_its_handlers_enqueued(
 ) -> None:
     async def story(world: World) -> None:
         first, second = world.app.queue("first"), world.queue("second")
-        refusal = (400, {"error": "ERR max requests limit exceeded. Limit: 1"})
         enqueued: list[str] = []
-        refusing = reason == "store-refuses"
-        answers = (refusal if enqueued and refusing else None for _ in itertools.count())
-        client = world.client(answers=answers)
+
+        def answers() -> Iterator[Answer | None]:
+            while not enqueued or reason != "store-refuses":
+                yield None
+            yield 400, {"error": "ERR max requests limit exceeded. Limit: 1"}
+
+        client = world.client(answers=answers())
         drain = world.drain(client, budget=60, patience=0, sweep_every=0)
 
         @first.job("t")

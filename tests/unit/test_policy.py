@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -91,14 +92,16 @@ def test_no_wait_stays_no_wait_and_a_long_one_is_not_capped() -> None:
 
 
 @pytest.mark.parametrize(
-    "retry",
+    "make",
     [
-        Retry.fixed(wait=10, jitter=0.5),
-        Retry.exponential(first=10, jitter=0.5),
-        Retry.waits([10], jitter=0.5),
+        lambda: Retry.fixed(wait=10, jitter=0.5),
+        lambda: Retry.exponential(first=10, jitter=0.5),
+        lambda: Retry.waits([10], jitter=0.5),
     ],
 )
-def test_jitter_is_a_share_of_every_kind_of_wait(retry: Retry) -> None:
+def test_jitter_is_a_share_of_every_kind_of_wait(make: Callable[[], Retry]) -> None:
+    retry = make()
+
     assert [retry.wait(1, lambda: 0.0), retry.wait(1, lambda: 1.0)] == [10, 5]
 
 

@@ -84,7 +84,7 @@ def answer_one(listening: socket.socket) -> socket.socket:
 async def post(
     transport: Wire, url: str, body: bytes = b"[1]", **timeout: float
 ) -> tuple[httpx.Response, bytes]:
-    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), 5.0) | timeout
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), 2.0) | timeout
     request = httpx.Request("POST", url, content=body, extensions={"timeout": timeouts})
     response = await transport.handle_async_request(request)
     async with aclosing(response):
@@ -178,6 +178,10 @@ async def test_a_connection_is_kept_where_its_reply_has_an_end_and_nobody_asks_t
         (
             b"HTTP/1.1 200 OK\r\nX-Something: 9\r\n",
             "the connection was closed before the reply was complete",
+        ),
+        (
+            b"HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nabc",
+            "the reply ended 1 bytes too early",
         ),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2**20, "the reply's head is over 1048576 bytes"),
     ],
