@@ -32,17 +32,17 @@ async def test_who_wants_to_be_alone_waits_for_the_others_and_keeps_new_ones_wai
     alone.enter()
     taking = await begun(alone.take())
     entering = await begun(alone.wait_turn())
-    await alone.leave()
+    alone.leave()
     await settled()
 
     assert (alone.taken, alone.try_take()) == (True, False)
     assert (taking.done(), entering.done()) == (False, False)
 
-    await alone.leave()
+    alone.leave()
     await asyncio.wait_for(taking, 1)
     assert not entering.done()
 
-    await alone.release()
+    alone.release()
     await asyncio.wait_for(entering, 1)
     assert not alone.taken
 
@@ -53,7 +53,7 @@ async def test_two_that_want_to_be_alone_are_so_one_after_the_other() -> None:
     second = await begun(alone.take())
     assert not second.done()
 
-    await alone.release()
+    alone.release()
     await asyncio.wait_for(second, 1)
 
     assert alone.taken is True
@@ -78,7 +78,7 @@ async def test_alone_at_once_is_only_who_finds_nothing_running() -> None:
     alone.enter()
     assert not alone.try_take()
 
-    await alone.leave()
+    alone.leave()
 
     assert alone.try_take()
     assert not alone.try_take()
@@ -89,9 +89,9 @@ async def test_a_seat_is_held_by_one_lane_until_it_leaves() -> None:
     mine, other = Seat(alone), Seat(alone)
 
     assert (mine.taken(), mine.taken(), other.taken()) == (True, True, False)
-    await other.leave()  # was never held: takes nothing from the one who holds it
+    other.leave()  # was never held: takes nothing from the one who holds it
     assert alone.taken is True
-    await mine.leave()
+    mine.leave()
 
     assert (alone.taken, other.taken()) == (False, True)
 
@@ -109,7 +109,7 @@ async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:
 
     waiting = await begun(seat.wait(interrupt))  # what was set before interrupts nobody now
     assert not waiting.done()
-    await alone.leave()
+    alone.leave()
     await asyncio.wait_for(waiting, 1)
     assert (seat.taken(), alone.taken) == (True, True)
 
