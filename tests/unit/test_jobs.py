@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 import threading
+import time
+import uuid
 from typing import Any
 
 import pytest
@@ -18,6 +22,7 @@ from shared.job import (
     JobContext,
     Outcome,
     check_job_id,
+    made_ms,
     new_id,
     public_id,
     read_tail,
@@ -47,6 +52,54 @@ def test_ids_are_ordered_by_their_making_and_unique_over_threads() -> None:
     assert all(into == sorted(into) for into in made)
     assert len({job_id for into in made for job_id in into}) == 20_000
     assert {len(job_id) for job_id in made[0]} == {22}
+
+
+def test_an_id_of_ours_tells_when_it_was_made_and_a_callers_own_does_not() -> None:
+    before = time.time_ns() // 1_000_000
+    made = made_ms(new_id())
+    after = time.time_ns() // 1_000_000
+
+    assert made is not None
+    assert before <= made <= after + 1  # ids of one millisecond may run ahead of it
+    assert made_ms("01H0000008m3k00000000Z") is None  # an id's length and letters, no version 7
+    assert made_ms("my-own") is None
+    assert made_ms("ü" * 22) is None
+    assert made_ms("_" * 22) is None
+
+
+def halves(job_id: str) -> tuple[int, int]:
+    """The two halves of the UUID that an id is."""
+    digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    high = low = 0
+    for first, second in zip(job_id[:11], job_id[11:], strict=True):
+        high, low = high * 62 + digits.index(first), low * 62 + digits.index(second)
+    return high, low
+
+
+def test_an_id_is_a_uuid_of_version_7_whose_62_last_bits_are_chance() -> None:
+    ids = [new_id() for _ in range(300)]
+    lows = [halves(job_id)[1] for job_id in ids]
+    high, low = halves(ids[0])
+    found = uuid.UUID(int=high << 64 | low)
+
+    assert (found.version, found.variant) == (7, uuid.RFC_4122)
+    assert high >> 16 == made_ms(ids[0])
+    assert functools.reduce(operator.or_, lows) == 0xBFFF_FFFF_FFFF_FFFF
+    assert functools.reduce(operator.and_, lows) == 0x8000_0000_0000_0000
+
+
+def test_every_line_of_a_handlers_log_says_of_which_job_it_speaks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    context = JobContext(claim(attempts=1), "t", budget_left=lambda: 1.0)
+
+    with caplog.at_level("INFO", logger="tidegate.job"):
+        context.logger.info("said", extra={"of": "mine"})
+
+    (line,) = caplog.records
+    told = {name: vars(line)[name] for name in ("queue", "job_id", "type", "attempt", "of")}
+    assert line.getMessage() == "said"
+    assert told == {"queue": "q", "job_id": "a.q", "type": "t", "attempt": 2, "of": "mine"}
 
 
 def test_a_public_id_carries_its_queue() -> None:
@@ -152,6 +205,12 @@ def test_a_tail_adds_what_is_new_and_keeps_what_was() -> None:
     tail = read_tail(tail_of(claim(tail=before), Outcome("done", detail={"result": [1]}), 0))
 
     assert tail == {"progress": 50, "errors": [{"type": "E"}], "result": [1]}
+
+
+def test_a_tail_is_stored_in_as_few_bytes_as_it_can() -> None:
+    said = Outcome("done", detail={"result": {"ü": 1, "b": 2}})
+
+    assert tail_of(claim(), said, 0) == '{"result":{"ü":1,"b":2}}'
 
 
 @pytest.mark.parametrize(

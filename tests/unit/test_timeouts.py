@@ -86,3 +86,18 @@ def test_times_that_hardly_differ_share_a_ring_and_nobody_waits_longer_than_that
             assert asked - 0.001 <= when <= asked + LATE + 0.001
 
     virtually(story)
+
+
+def test_times_that_come_a_little_later_each_do_not_postpone_the_first() -> None:
+    jobs = [Job() for _ in range(100)]
+
+    async def story(timeouts: Timeouts) -> None:
+        for i, job in enumerate(jobs):
+            timeouts.watch(job, 5 + i * LATE * 0.8)
+        await asyncio.sleep(10)
+
+    virtually(story)
+
+    for i, job in enumerate(jobs):
+        ((at, _reason),) = job.stopped
+        assert 0 <= at - (5 + i * LATE * 0.8) <= LATE + 0.001

@@ -1,0 +1,140 @@
+"""What may start: durations learned by type against the time that is left."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from shared import App, Queue
+from shared.admission import Admission
+from shared.budget import Budget
+from shared.durations import BUCKETS, bucket_of, edge_of
+from shared.execute import Work, understand
+from shared.job import Claim, Job, Outcome
+from shared.testing import FakeClock
+
+WINDOW = 57.0
+"""What a budget of 60 s leaves to handlers."""
+
+
+class Nothing(BaseModel): ...
+
+
+@pytest.fixture
+def queue() -> Queue:
+    queue = App("app").queue("q", timeout=300)
+
+    @queue.job("quick", timeout=5)
+    async def quick(payload: Nothing) -> None: ...
+
+    @queue.job("slow")
+    async def slow(payload: Nothing) -> None: ...
+
+    return queue
+
+
+@pytest.fixture
+def admission(queue: Queue, clock: FakeClock) -> Admission:
+    return Admission(queue, Budget.of(60, clock=clock))
+
+
+def work(queue: Queue, name: str, body: str | None = None) -> Work:
+    body = Job(name, "{}").body() if body is None else body
+    return understand(Claim("a 1 o 1 0", "a", 1, "q", 0, 0, solo=False, body=body, tail=""), queue)
+
+
+def took(seconds: float, jobs: int = 100) -> list[int]:
+    """A sketch in which so many jobs took so long."""
+    counts = [0] * BUCKETS
+    counts[bucket_of(seconds) - 1] = jobs
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"), [("quick", 5.0), ("slow", WINDOW / 2)], ids=["timeout", "half-a-window"]
+)
+def test_before_anything_is_learned_a_job_needs_its_timeout_but_half_a_window_at_most(
+    queue: Queue, admission: Admission, name: str, needed: float
+) -> None:
+    assert admission.refusal(work(queue, name), needed) is None
+    assert admission.refusal(work(queue, name), needed - 0.001) == Outcome("release")
+
+
+def test_a_learned_duration_counts_and_a_later_one_replaces_it(
+    queue: Queue, admission: Admission
+) -> None:
+    slow = work(queue, "slow")
+    for seconds in (2.0, 9.0):
+        admission.learn({"slow": took(seconds)})
+        needed = edge_of(bucket_of(seconds))
+
+        assert admission.refusal(slow, needed) is None
+        assert admission.refusal(slow, needed - 0.001) == Outcome("release")
+
+
+def test_a_learned_duration_is_never_above_the_timeout_which_ends_the_job_anyway(
+    queue: Queue, admission: Admission
+) -> None:
+    admission.learn({"quick": took(50)})
+
+    assert admission.refusal(work(queue, "quick"), 5.0) is None
+
+
+def test_a_job_that_no_window_of_this_host_is_enough_for_is_parked_with_the_reason(
+    queue: Queue, admission: Admission
+) -> None:
+    admission.learn({"slow": took(200)})
+    expected = edge_of(bucket_of(200))
+
+    assert admission.refusal(work(queue, "slow"), WINDOW) == Outcome(
+        "park",
+        60.0,
+        {"parked": f"expected to take {expected:.1f} s; a window of this host has 57.0 s"},
+    )
+
+
+def test_what_reaches_no_handler_needs_no_time(queue: Queue, admission: Admission) -> None:
+    for nobodys in (work(queue, "unknown"), work(queue, "", body="no record")):
+        assert admission.refusal(nobodys, 0.0) is None
+        admission.observe(nobodys, 1.0)
+
+    assert admission.take_observed() == {}
+
+
+def test_what_was_observed_is_taken_once_and_counts_at_once(
+    queue: Queue, admission: Admission
+) -> None:
+    slow, quick = work(queue, "slow"), work(queue, "quick")
+    admission.learn({"slow": took(2, jobs=20)})
+    assert admission.refusal(slow, 10.0) is None
+
+    for _ in range(20):
+        admission.observe(slow, 20.0)
+    admission.observe(quick, 0.3)
+
+    assert admission.refusal(slow, 10.0) == Outcome("release")
+    assert admission.take_observed() == {
+        "slow": {bucket_of(20.0): 20},
+        "quick": {bucket_of(0.3): 1},
+    }
+    assert admission.take_observed() == {}
+
+
+def test_something_fits_as_long_as_one_type_does(
+    queue: Queue, admission: Admission, clock: FakeClock
+) -> None:
+    clock.advance(WINDOW - 5)
+    assert admission.anything_fits()
+
+    clock.advance(0.001)
+    assert not admission.anything_fits()
+
+
+def test_a_queue_whose_handlers_are_elsewhere_is_asked_by_its_own_timeout(clock: FakeClock) -> None:
+    queue = App("app").queue("q", timeout=10)
+    admission = Admission(queue, Budget.of(60, clock=clock))
+    clock.advance(WINDOW - 10)
+    assert admission.anything_fits()
+
+    clock.advance(0.001)
+    assert not admission.anything_fits()
