@@ -24,6 +24,7 @@ from shared.errors import (
     UnknownOutcome,
     Unreachable,
 )
+from shared.store import reply
 from shared.store.reply import LARGEST_REPLY
 from shared.store.rest import HttpLayer, Rest
 from shared.store.scripts import script
@@ -178,6 +179,117 @@ async def test_a_store_that_does_not_answer_is_named_with_what_went_wrong(
     assert str(caught.value) == sentence
 
 
+@pytest.mark.parametrize(
+    ("answer", "kind", "sentence"),
+    [
+        (says(400, json={"error": "WRONGTYPE no"}), ScriptError, "WRONGTYPE no"),
+        (says(200, json={"error": "NOSCRIPT no"}), NoScript, "NOSCRIPT no"),
+        (says(500, json={"error": "ERR away"}), UnknownOutcome, "ERR away"),
+        (says(429, json={"error": "ERR slowly"}), Throttled, "ERR slowly"),
+        (says(429, text="x"), Throttled, "the store asks to slow down (429)"),
+        (says(401, text="x"), Refused, "the store refused the token (401)"),
+        (
+            says(300, text="x"),
+            Refused,
+            "the store answered with a redirect (300); check UPSTASH_REDIS_REST_URL",
+        ),
+        (says(502, text="x"), UnknownOutcome, "the store answered 502 without a result: b'x'"),
+        (says(200, text="x"), UnknownOutcome, "the store answered 200 without a result: b'x'"),
+        (says(200, json=[]), UnknownOutcome, "the store's reply has an unknown shape"),
+        (
+            says(200, json={"result": "abc"}),
+            UnknownOutcome,
+            "the store's reply is not base64: Incorrect padding",
+        ),
+    ],
+)
+async def test_an_error_says_what_the_store_said(
+    answer: Answer, kind: type[StoreError], sentence: str
+) -> None:
+    with pytest.raises(kind) as caught:
+        await rest(answer).execute(["PING"], "test", within=0)
+
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("within", "allowed"),
+    [(None, (2.0, 5.0)), (60, (2.0, 5.0)), (3, (2.0, 3.0)), (1, (1.0, 1.0)), (0, (0.05, 0.05))],
+)
+async def test_a_request_may_take_what_is_left_and_never_more_than_is_usual(
+    within: float | None, allowed: tuple[float, float]
+) -> None:
+    clock = FakeClock()
+    clock.advance(1000)
+    seen: list[dict[str, float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200, json={"result": 1})
+
+    await rest(answer, clock).execute(["PING"], "test", within=within)
+
+    (timeout,) = seen
+    assert (timeout["connect"], timeout["read"]) == pytest.approx(allowed)
+
+
+async def test_the_meter_counts_every_byte_both_ways() -> None:
+    client = rest(says(200, content=b'{"result":1}'))
+
+    await client.execute(["PING"], "test")
+    await client.execute(["GET", "k"], "test")
+
+    assert (client.meter.bytes_out, client.meter.bytes_in) == (8 + 11, 12 + 12)
+
+
+async def test_each_reply_of_a_pipeline_is_decoded_and_an_error_in_it_is_raised() -> None:
+    commands = [["GET", "a"], ["GET", "b"]]
+
+    async def piped(*replies: dict[str, Any]) -> Any:
+        layer = rest(says(200, json=list(replies)))._layer  # noqa: SLF001 - the client's half of it
+        return await layer.execute("https://x.upstash.io", {}, commands, from_pipeline=True)
+
+    assert await piped({"result": "YQ=="}, {"result": None}) == ["a", None]
+    with pytest.raises(ScriptError, match=r"^WRONGTYPE no$"):
+        await piped({"result": "YQ=="}, {"error": "WRONGTYPE no"})
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(12, True), (11, False)])
+async def test_a_reply_may_be_as_large_as_the_limit_in_any_number_of_pieces(
+    monkeypatch: pytest.MonkeyPatch, limit: int, *, fits: bool
+) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"result"'
+        yield b":1}"
+
+    monkeypatch.setattr(reply, "LARGEST_REPLY", limit)
+    client = rest(lambda _request: httpx.Response(200, content=pieces()))
+
+    if fits:
+        assert await client.execute(["GET", "k"], "test") == 1
+        return
+    with pytest.raises(TooLarge, match=r"^the store's reply is over 11 bytes$"):
+        await client.execute(["GET", "k"], "test")
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_script_is_not_repeated_beyond_its_time(*, known: bool) -> None:
+    unknown = says(400, json={"error": "NOSCRIPT No matching script."})
+    clock = FakeClock()
+    clock.advance(1000)
+    client = rest([*([] if known else [unknown]), fails(httpx.ReadError)], clock)
+
+    with pytest.raises(UnknownOutcome):
+        await script("pause").run(client, ["k"], ["q", "1"], within=0)
+
+
+async def test_a_reply_without_a_date_tells_nothing_about_our_clock() -> None:
+    client = rest(says(200, json={"result": 1}))
+    await client.execute(["PING"], "test")
+
+    assert client.skew_ms() == 0
+
+
 async def test_the_answer_after_a_fault_is_the_answer() -> None:
     client = rest([fails(httpx.ReadError), says(502, text="x"), says(200, json={"result": 7})])
 
@@ -211,9 +323,9 @@ async def test_one_element_that_is_not_utf8_harms_no_other() -> None:
     encoded = [base64.b64encode(raw).decode() for raw in (b"good", b"\xff\xfe", "ü".encode(), b"")]
     client = rest(says(200, json={"result": [*encoded, 3, None, [encoded[1]], "OK"]}))
 
-    reply = await client.execute(["EVAL"], "test")
+    said = await client.execute(["EVAL"], "test")
 
-    assert reply == ["good", b"\xff\xfe", "ü", "", 3, None, [b"\xff\xfe"], "OK"]
+    assert said == ["good", b"\xff\xfe", "ü", "", 3, None, [b"\xff\xfe"], "OK"]
 
 
 async def test_a_request_over_the_limit_is_not_sent() -> None:
@@ -258,8 +370,11 @@ def test_a_reply_that_drips_does_not_outlast_the_deadline() -> None:
 async def test_a_script_whose_reply_has_another_shape_is_a_store_error(result: Any) -> None:
     client = rest(says(200, json={"result": result}))
 
-    with pytest.raises(StoreError):
-        await script("pause").run(client, ["k"], ["q", "1"])
+    with pytest.raises(StoreError) as caught:
+        await script("pause").run(client, ["k"], ["q", "1"], within=0)
+
+    if result == 5:
+        assert str(caught.value) == "pause was answered in an unknown shape: 5"
 
 
 async def test_a_script_the_store_does_not_know_is_sent_whole_once() -> None:

@@ -34,6 +34,13 @@ def test_a_budget_keeps_a_reserve_that_handlers_never_get(seconds: float, reserv
     assert budget.used() == pytest.approx(seconds / 4)
 
 
+@pytest.mark.parametrize(("asked", "reserve"), [(0.2, 0.2), (0.0, 0.0), (9.0, 5.0)])
+def test_a_reserve_that_was_asked_for_is_kept_up_to_half_of_the_budget(
+    asked: float, reserve: float
+) -> None:
+    assert Budget.of(10, clock=FakeClock(), reserve=asked).reserve == reserve
+
+
 def test_a_budget_that_is_over_is_over() -> None:
     clock = FakeClock()
     budget = Budget.of(10, clock=clock)
@@ -110,6 +117,10 @@ def test_a_script_is_composed_without_comments_and_carries_the_flag_only_when_as
     assert script(name).body == KEY_LOCKING + body
     assert script(name, key_locking=False).body == body
     assert len(script(name).sha) == 40
+
+
+def test_every_verb_has_its_script() -> None:
+    assert {"turn", "enqueue", "cancel", "pause", "redrive", "purge", "drop"} < set(names())
 
 
 def test_an_include_is_taken_once_however_often_it_is_asked_for(
