@@ -202,6 +202,10 @@ async def test_a_store_that_does_not_answer_is_named_with_what_went_wrong(
             "the store's reply is not base64: Incorrect padding",
         ),
     ],
+    ids=[
+        *("fault", "no-script", "away", "slowly", "slow", "token", "redirect", "proxy"),
+        *("garbage", "shape", "base64"),
+    ],
 )
 async def test_an_error_says_what_the_store_said(
     answer: Answer, kind: type[StoreError], sentence: str
