@@ -112,7 +112,8 @@ def test_what_was_observed_is_taken_once_and_counts_at_once(
         admission.observe(slow, 20.0)
     admission.observe(quick, 0.3)
 
-    assert admission.refusal(slow, 10.0) == Outcome("release")
+    assert admission.refusal(slow, edge_of(bucket_of(20.0))) is None
+    assert admission.refusal(slow, edge_of(bucket_of(20.0)) - 0.001) == Outcome("release")
     assert admission.take_observed() == {
         "slow": {bucket_of(20.0): 20},
         "quick": {bucket_of(0.3): 1},
@@ -127,6 +128,15 @@ def test_something_fits_as_long_as_one_type_does(
     assert admission.anything_fits()
 
     clock.advance(0.001)
+    assert not admission.anything_fits()
+
+
+def test_something_fits_by_what_was_learned(admission: Admission, clock: FakeClock) -> None:
+    admission.learn({"quick": took(2), "slow": took(50)})
+    clock.advance(WINDOW - edge_of(bucket_of(2)) - 0.001)
+    assert admission.anything_fits()
+
+    clock.advance(0.002)
     assert not admission.anything_fits()
 
 

@@ -94,6 +94,8 @@ async def test_a_seat_is_held_by_one_lane_until_it_leaves() -> None:
     mine.leave()
 
     assert (alone.taken, other.taken()) == (False, True)
+    mine.leave()  # once more, harmless
+    assert (mine.taken(), other.taken()) == (False, True)
 
 
 async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:

@@ -126,6 +126,36 @@ async def test_what_has_no_handler_here_is_parked_and_what_makes_no_sense_is_dea
     }
 
 
+async def test_of_many_wrong_fields_five_are_named(
+    queue: Queue, threads: Executor, clock: FakeClock
+) -> None:
+    @queue.job("t")
+    async def handle(payload: Payload) -> None: ...
+
+    wrong = await run(work(queue, '{"names": [1, 2, 3, 4, 5, 6]}'), threads, clock)
+
+    assert wrong.detail["error"]["message"].count("names.") == 5
+
+
+@pytest.mark.parametrize(("attempts", "kind"), [(0, "retry"), (2, "retry"), (3, "dead")])
+async def test_the_attempts_of_a_jobs_type_are_counted_from_one(
+    queue: Queue, threads: Executor, clock: FakeClock, attempts: int, kind: str
+) -> None:
+    @queue.job("t", retry=Retry.fixed(attempts=4, wait=8))
+    async def handle(payload: Payload) -> None:
+        raise ValueError
+
+    outcome = await run(work(queue, attempts=attempts), threads, clock)
+
+    assert (outcome.kind, outcome.delay) == (kind, 8 if kind == "retry" else 0)
+
+
+def test_a_payload_may_have_lines() -> None:
+    queue = App("app").queue("q")
+
+    assert work(queue, '{"n":\n1}').payload == '{"n":\n1}'
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
@@ -144,6 +174,7 @@ def test_a_foreign_record_that_can_not_be_read_says_why(
 
     assert found.problem == f"the record can't be read: {problem}"
     assert (found.job_type, found.timeout, found.retry) == (None, 7, BASE)
+    assert (found.claim.body, found.name, found.payload) == (body, "", "")
 
 
 def test_a_foreign_record_has_the_queues_numbers_and_a_body_of_bytes_no_meaning(
@@ -230,6 +261,7 @@ async def test_a_handler_is_told_what_its_timeout_or_the_window_leaves(
 ) -> None:
     @queue.job("t")
     async def handle(payload: Payload, job: JobContext) -> list[float]:
+        assert job.type == "t"
         before = job.budget_left()
         clock.advance(5)
         middle = job.budget_left()

@@ -46,6 +46,7 @@ SECONDS = st.floats(0, 1e6, allow_nan=False)
         (lambda: RateLimit(5, per=86_401), "per=86401: choose 0.001 to 86400 seconds"),
         (lambda: RateLimit(5, per=math.nan), "per=nan: choose 0.001 to 86400 seconds"),
         (lambda: RateLimit(1_000_001), "rate and burst: at most 1000000"),
+        (lambda: RateLimit(1_000_001, burst=1), "rate and burst: at most 1000000"),
         (lambda: RateLimit(5, burst=1_000_001), "rate and burst: at most 1000000"),
         (lambda: Retention(count=-1), "count=-1: choose 0 to 1000000"),
         (lambda: Retention(count=1_000_001), "count=1000001: choose 0 to 1000000"),
@@ -81,7 +82,7 @@ def test_a_retry_that_says_nothing_else_is_three_attempts_a_second_or_more_apart
     fixed, exponential = Retry.fixed(), Retry.exponential()
 
     assert [fixed.attempts, *(fixed.wait(n) for n in (1, 2, 3))] == [3, 1, 1, 1]
-    assert exponential.attempts == 3
+    assert (exponential.attempts, Retry.exponential(attempts=9).attempts) == (3, 9)
     assert [exponential.wait(n, lambda: 0.0) for n in (1, 2, 3, 99)] == [1, 2, 4, 3600]
     assert exponential.wait(1, lambda: 1.0) == pytest.approx(0.9)
 

@@ -83,6 +83,13 @@ def test_so_large_a_share_of_jobs_ended_within_the_quantile(
     assert within >= sum(counts) * share * 0.999999
 
 
+@pytest.mark.parametrize(("share", "bucket"), [(0.01, 2), (0.5, 2), (0.51, 4), (0.75, 4), (1.0, 7)])
+def test_a_quantile_is_the_edge_of_the_bucket_that_reaches_the_share(
+    share: float, bucket: int
+) -> None:
+    assert quantile([0, 100, 0, 50, 0, 0, 50], share) == edge_of(bucket)
+
+
 def test_nothing_observed_has_no_mean_and_no_quantile() -> None:
     assert mean([]) is None
     assert mean([0] * BUCKETS) is None
