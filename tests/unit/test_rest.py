@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import inspect
+import itertools
+import random
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
 from typing import Any
@@ -292,6 +294,23 @@ async def test_a_reply_without_a_date_tells_nothing_about_our_clock() -> None:
     await client.execute(["PING"], "test")
 
     assert client.skew_ms() == 0
+
+
+async def test_repeats_wait_twice_as_long_each_time_up_to_two_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 1.0)
+    clock, began = FakeClock(), list[float]()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        began.append(clock.monotonic())
+        return httpx.Response(502)
+
+    with pytest.raises(UnknownOutcome):
+        await rest(answer, clock).execute(["PING"], "test", within=10)
+
+    waits = [later - earlier for earlier, later in itertools.pairwise(began)]
+    assert waits == pytest.approx([0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0])
 
 
 async def test_the_answer_after_a_fault_is_the_answer() -> None:
