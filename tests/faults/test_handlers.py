@@ -276,6 +276,26 @@ def test_a_sync_handler_runs_in_a_thread_with_its_context_and_its_errors(
     tell(story)
 
 
+def test_thirty_two_sync_handlers_run_at_a_time_in_threads_of_the_drain(tell: Tell[None]) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q")
+        together = threading.Barrier(32)
+        names: list[str] = []
+
+        @queue.job("t")
+        def handle(payload: Nothing) -> None:
+            together.wait(5)
+            names.append(threading.current_thread().name)
+
+        await world.enqueue(queue, 32)
+        report = await world.drained(queue)
+
+        assert report.outcomes == {"done": 32}
+        assert all(name.startswith("handler_") for name in names)
+
+    tell(story)
+
+
 def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(tell: Tell[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
