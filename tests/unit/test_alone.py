@@ -103,20 +103,34 @@ async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:
     seat = Seat(alone)
     alone.enter()
 
-    waiting = await begun(seat.wait(interrupt))
+    waiting = await begun(seat.wait(interrupt, 60))
     interrupt.set()
     await asyncio.wait_for(waiting, 1)
     await settled()
     assert (seat.taken(), alone.taken) == (False, False)
 
-    waiting = await begun(seat.wait(interrupt))  # what was set before interrupts nobody now
+    waiting = await begun(seat.wait(interrupt, 60))  # what was set before interrupts nobody now
     assert not waiting.done()
     alone.leave()
     await asyncio.wait_for(waiting, 1)
     assert (seat.taken(), alone.taken) == (True, True)
 
-    await asyncio.wait_for(seat.wait(interrupt), 1)  # held already
+    await asyncio.wait_for(seat.wait(interrupt, 60), 1)  # held already
     assert seat.taken() is True
+
+
+def test_a_seat_that_is_not_free_in_time_is_not_waited_for_any_longer() -> None:
+    clock, alone = FakeClock(), Alone()
+    seat = Seat(alone)
+
+    async def story() -> None:
+        alone.enter()
+        await seat.wait(asyncio.Event(), 7)
+
+    run_virtually(story(), clock)
+
+    assert clock.monotonic() == pytest.approx(7, abs=0.001)
+    assert (seat.taken(), alone.taken) == (False, False)
 
 
 async def test_what_an_event_overtakes_is_given_up() -> None:
