@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import BaseModel
 from shared import App, RateLimit
 from shared.budget import Budget
 from shared.connect import use_store
-from shared.drain import Drain
+from shared.drain import SYNC_THREADS, Drain
 from shared.queue import Registry
 from shared.store import Store
 from tests.faults.conftest import Tell
@@ -49,6 +50,46 @@ async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> N
 
     assert report.outcomes == {"done": 4}  # step 3 and step 2 of one lane, then pause, then step 0
     assert report.stop == "empty"
+
+
+async def test_a_report_tells_what_the_drain_itself_has_used(store: Store) -> None:
+    use_store(store)
+    await step.enqueue(Step(left=0))
+    before = store.meter.snapshot()
+
+    report = await drain(store).tick()
+
+    used = store.meter.since(before)
+    assert (report.requests, report.commands) == (used.requests, used.commands)
+    assert report.bytes == used.bytes_in + used.bytes_out > 0
+
+
+async def test_sync_handlers_that_hang_hold_no_report_back_and_none_begins_after_it(
+    store: Store,
+) -> None:
+    queue = App("hanging").queue("hanging")
+    began: list[int] = []
+    ended: list[int] = []
+    go_on = threading.Event()
+
+    @queue.job("hang")
+    def hang(payload: Step) -> None:
+        began.append(payload.left)
+        go_on.wait(3)
+        ended.append(payload.left)
+
+    await store.enqueue(queue, [hang.job(Step(left=i)) for i in range(SYNC_THREADS + 1)])
+    drains = Drain(store, Registry([]), Budget.of(0.4), patience=0)
+    try:
+        await drains.run([queue])
+        assert (len(began), ended) == (SYNC_THREADS, [])
+    finally:
+        go_on.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("handler"):
+                thread.join(3)
+
+    assert len(began) == len(ended) == SYNC_THREADS
 
 
 async def test_a_tick_does_not_wait_for_what_is_limited(store: Store) -> None:
