@@ -52,16 +52,21 @@ async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> N
     assert report.stop == "empty"
 
 
-async def test_a_report_tells_what_the_drain_itself_has_used(store: Store) -> None:
+async def test_a_report_tells_what_the_drain_has_used_and_is_logged(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     use_store(store)
     await step.enqueue(Step(left=0))
     before = store.meter.snapshot()
 
-    report = await drain(store).tick()
+    with caplog.at_level("INFO", logger="tidegate.drain"):
+        report = await drain(store).tick()
 
     used = store.meter.since(before)
     assert (report.requests, report.commands) == (used.requests, used.commands)
     assert report.bytes == used.bytes_in + used.bytes_out > 0
+    (line,) = caplog.records
+    assert (line.getMessage(), vars(line)["report"]) == ("drained", report.as_dict())
 
 
 async def test_sync_handlers_that_hang_hold_no_report_back_and_none_begins_after_it(
