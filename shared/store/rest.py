@@ -127,7 +127,9 @@ class HttpLayer:
         body = to_json(command)
         if len(body) > LARGEST_REQUEST:
             raise TooLarge(f"the request has {len(body)} bytes; the store takes {LARGEST_REQUEST}")
-        deadline = _deadline.get() or self._clock.monotonic() + READ_TIMEOUT
+        deadline = _deadline.get()
+        if deadline is None:
+            deadline = self._clock.monotonic() + READ_TIMEOUT
         wait = FIRST_WAIT
         while True:
             try:

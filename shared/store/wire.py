@@ -256,7 +256,7 @@ def _understood(raw: bytes) -> _Head:
     length = said.get(b"content-length", b"")
     if length and not length.isdigit():
         raise httpx.RemoteProtocolError(f"content-length is {length[:40]!r}")
-    empty = status.group(2) in (b"204", b"304") or status.group(2).startswith(b"1")
+    empty = status.group(2) in (b"204", b"304")
     known = 0 if empty else int(length) if length and not chunked else None
     ends = known is not None or chunked
     keep = status.group(1) == b"1" and b"close" not in said.get(b"connection", b"").lower()

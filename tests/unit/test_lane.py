@@ -44,8 +44,10 @@ class Played:
         return self.replies.pop(0) if self.replies else reply()
 
 
-def reply(*claims: Claim, why: Any = "empty", suspects: int = 0) -> TurnReply:
-    return TurnReply(0, why, 0, suspects, frozenset(), frozenset(), {}, list(claims))
+def reply(
+    *claims: Claim, why: Any = "empty", suspects: int = 0, cancel: Sequence[str] = ()
+) -> TurnReply:
+    return TurnReply(0, why, 0, suspects, frozenset(), frozenset(cancel), {}, list(claims))
 
 
 def claim(name: str, kind: str, tail: str = "") -> Claim:
@@ -117,6 +119,22 @@ def test_a_lane_that_waits_to_be_alone_ends_with_its_budget(queue: Queue) -> Non
     assert report.stop in {"budget", "suspect"}
     assert took <= 2
     assert not alone.taken
+
+
+@pytest.mark.parametrize(
+    ("replies", "seconds", "kind"),
+    [([reply(cancel=["a"])], 60, "cancelled"), ([], 3, "release")],
+    ids=["cancelled", "out of time"],
+)
+def test_a_job_that_waits_for_a_suspect_to_end_can_be_stopped(
+    queue: Queue, replies: list[TurnReply], seconds: float, kind: str
+) -> None:
+    alone = Alone()
+    assert alone.try_take()  # the suspect, which runs in another lane
+    store = Played([reply(claim("a", "works")), *replies])
+    report, took = drained(queue, store, seconds, alone)
+    assert report.outcomes == {kind: 1}
+    assert took <= seconds
 
 
 def test_what_is_claimed_while_the_lane_is_stopped_goes_back_unstarted(queue: Queue) -> None:
