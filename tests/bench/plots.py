@@ -19,6 +19,11 @@ import matplotlib.pyplot as plt  # type: ignore[import-not-found]
 OURS, OTHERS = "#0b6e6e", "#b8bec6"
 
 
+def _label(value: float) -> str:
+    """Jobs by the thousand need no fractions; a handful of commands does."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def main(results: Path) -> None:
     rows: dict[str, list[dict[str, Any]]] = json.loads(results.read_text("utf-8"))["rows"]
     drains = [
@@ -66,7 +71,7 @@ def _bars(
         systems = list(values)
         colours = [OURS if system == "Tidegate" else OTHERS for system in systems]
         bars = axis.barh(systems, list(values.values()), color=colours)
-        axis.bar_label(bars, fmt=lambda value: f"{value:,.4g}", fontsize=7, padding=2)
+        axis.bar_label(bars, fmt=_label, fontsize=7, padding=2)
         axis.set_title(name, fontsize=9, loc="left")
         axis.tick_params(labelsize=7)
         axis.spines[["top", "right"]].set_visible(False)
