@@ -61,7 +61,7 @@ BUGS = (
     Bug("claimed jobs do not count as running", CLAIM, "    q.leased = q.leased + claimed\n", ""),
     Bug("the low band starves", CLAIM, "if turns % 8 == 7 then", "if turns % 8 == 8 then"),
     Bug("what does not fit a reply is forgotten", CLAIM, "      push_front(BAND[band], id)\n", ""),
-    Bug("a job that has ended is handed out", RECORD, 'WAITING = "^w', 'WAITING = "^%a'),
+    Bug("a turn stumbles over a record that is gone", RECORD, 'string.match(raw or "", WAITING)', "string.match(raw, WAITING)"),
     Bug("no token is taken", TURN, "q.bucket.level = q.bucket.level - claimed * q.bucket.per", "do end"),
     Bug("one token a turn", TURN, "- claimed * q.bucket.per", "- q.bucket.per"),
     Bug("one more than the concurrency", TURN, 'why, starts = "full", math.max(0, concurrency - q.leased)', 'why, starts = "full", math.max(0, concurrency - q.leased + 1)'),
