@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from shared import App, JobContext, Queue
 from shared.alone import Alone
 from shared.budget import Budget
+from shared.errors import Unreachable
 from shared.job import Claim
 from shared.lane import Crew, Lane
 from shared.report import LaneReport
@@ -34,20 +35,29 @@ class Played:
     def __init__(self, replies: Sequence[TurnReply]) -> None:
         self.replies = list(replies)
         self.settled: list[Settle] = []
+        self.asked: list[tuple[float, int]] = []
+        """When each turn came, in whole seconds of the loop's clock, and how many it wanted."""
         self.on_turn: Callable[[], None] = lambda: None
 
     async def turn(self, _queue: Queue, ask: TurnAsk, *, within: float | None = None) -> TurnReply:
         assert within
         self.settled += ask.settles
+        self.asked.append((round(asyncio.get_running_loop().time()), ask.want))
         self.on_turn()
         await asyncio.sleep(0.01)
         return self.replies.pop(0) if self.replies else reply()
 
 
 def reply(
-    *claims: Claim, why: Any = "empty", suspects: int = 0, cancel: Sequence[str] = ()
+    *claims: Claim,
+    why: Any = "empty",
+    wait_ms: int = 0,
+    suspects: int = 0,
+    cancel: Sequence[str] = (),
+    refused: Sequence[str] = (),
 ) -> TurnReply:
-    return TurnReply(0, why, 0, suspects, frozenset(), frozenset(cancel), {}, list(claims))
+    sets = frozenset(refused), frozenset(cancel)
+    return TurnReply(0, why, wait_ms, suspects, *sets, {}, list(claims))
 
 
 def claim(name: str, kind: str, tail: str = "") -> Claim:
@@ -86,6 +96,10 @@ def queue() -> Queue:
     async def works(_payload: Nothing) -> None:
         await asyncio.sleep(0.05)
 
+    @queue.job("lasts")
+    async def lasts(_payload: Nothing) -> None:
+        await asyncio.sleep(40)
+
     @queue.job("tells")
     async def tells(_payload: Nothing, job: JobContext) -> None:
         job.progress(1, "half of a pair: \ud800")
@@ -99,6 +113,62 @@ def test_a_tail_that_is_not_ours_is_replaced_and_the_job_is_settled(queue: Queue
     report, took = drained(queue, store, 20)
     assert (report.outcomes, took < 1) == ({"retry": 1}, True)
     assert '"errors":[{"at"' in store.settled[0].tail
+
+
+def test_while_its_jobs_run_a_lane_asks_for_more_every_15_s_or_a_progress_look_later(
+    queue: Queue,
+) -> None:
+    store = Played([reply(claim("a", "lasts"), claim("b", "lasts"))])
+    report, _took = drained(queue, store, 120)
+    began = store.asked[0][0]
+    assert [(at - began, want) for at, want in store.asked] == [(0, 10), (16, 8), (32, 8), (40, 10)]
+    assert (report.outcomes, report.turns, report.claimed) == ({"done": 2}, 4, 2)
+
+
+def test_a_job_that_the_budget_cuts_off_goes_back_and_nothing_more_is_asked_for(
+    queue: Queue,
+) -> None:
+    store = Played([reply(claim("a", "lasts"))])
+    report, took = drained(queue, store, 20)
+    assert (report.stop, report.outcomes) == ("budget", {"release": 1})
+    assert 17 <= took < 20
+    assert [want for _at, want in store.asked] == [10, 0, 0]
+
+
+def test_a_store_that_fails_ends_the_lane_with_what_it_said(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise Unreachable("nobody answers")
+
+    store = Played([])
+    store.on_turn = fail
+    report, _took = drained(queue, store, 20)
+    assert (report.stop, report.error, report.turns) == ("store", "nobody answers", 1)
+    (record,) = caplog.records
+    assert record.getMessage() == "drain_store_error"
+    assert (vars(record)["queue"], vars(record)["error"]) == ("q", "nobody answers")
+
+
+def test_settles_that_came_too_late_are_counted_apart_and_named(
+    queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    claims = [claim(name, "works") for name in "abc"]
+    late = reply(refused=[claims[0].lease, claims[2].lease])
+    report, _took = drained(queue, Played([reply(*claims), late]), 20)
+    assert (report.late, report.outcomes) == (2, {"done": 1})
+    told = [(r.getMessage(), vars(r)["queue"], vars(r)["job_id"]) for r in caplog.records]
+    assert told == [("late_settle", "q", "a"), ("late_settle", "q", "c")]
+
+
+@pytest.mark.parametrize(("wait_ms", "turns"), [(400, 2), (501, 1), (0, 1)])
+def test_a_lane_that_is_held_back_waits_as_long_as_its_patience_allows(
+    queue: Queue, wait_ms: int, turns: int
+) -> None:
+    store = Played([reply(why="limited", wait_ms=wait_ms)])
+    report, took = drained(queue, store, 20)
+    assert (report.turns, report.stop) == (turns, "empty" if turns == 2 else "limited")
+    assert took == pytest.approx(0.02 + wait_ms / 1000 if turns == 2 else 0.01, abs=0.0005)
 
 
 def test_a_bug_of_ours_ends_the_lane_at_once_and_is_not_swallowed(
