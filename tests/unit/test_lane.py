@@ -115,7 +115,7 @@ def test_a_tail_that_is_not_ours_is_replaced_and_the_job_is_settled(queue: Queue
     assert '"errors":[{"at"' in store.settled[0].tail
 
 
-def test_while_its_jobs_run_a_lane_asks_for_more_every_15_s_or_a_progress_look_later(
+def test_while_its_jobs_run_a_lane_asks_for_more_about_every_15_s(
     queue: Queue,
 ) -> None:
     store = Played([reply(claim("a", "lasts"), claim("b", "lasts"))])
