@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -242,3 +243,11 @@ def test_a_record_that_makes_no_sense_dies_alone_and_its_neighbours_run(
     told = read_reply("q", TurnAsk("o", 1, 3, 1000), [0, "", 0, 0, "", "", [], flat])
     report, _took = drained(queue, Played([told]), 20)
     assert report.outcomes == {"done": 2, "dead": 1}
+
+
+def test_a_job_that_no_longer_fits_goes_back_and_the_lane_claims_no_more(queue: Queue) -> None:
+    quick = replace(reply(claim("a", "lasts")), sketches={"works": [99]})  # a short type may follow
+    store = Played([quick, reply(claim("b", "tells"))])
+    report, _took = drained(queue, store, 20)
+    assert (report.stop, report.outcomes) == ("budget", {"release": 2})
+    assert [want for _at, want in store.asked] == [10, 9, 0, 0]
