@@ -31,8 +31,7 @@ class Alone:
     def enter(self) -> None:
         """Count as running beside others."""
         self._running += 1
-        if self._running == 1:
-            self._nobody.clear()
+        self._nobody.clear()
 
     def leave(self) -> None:
         """End of `enter`."""

@@ -5,7 +5,7 @@
 --       7 concurrency (0: any)  8 rate (0: any)  9 per ms  10 burst  11 completed kept: count
 --       12 and age ms  13 most bytes claimed  14 look (1: everywhere)  15 number of types
 --       16 number of settles; then per type: name, ask (1: answer its sketch), observed
---       ("bucket:count …"); then per settle: lease, kind, delay ms, tail
+--       ("bucket:count …"); then per settle: "lease kind delay_ms", tail
 -- Returns  billed, now, why fewer than wanted ("" empty limited full paused suspect), ms until there
 --       can be more (0: unknown or none), suspects that wait to run alone, verdicts, ids to cancel,
 --       sketches, claims (lease, record; lease, record; …)
