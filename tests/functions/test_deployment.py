@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 
 from infra.contents import FUNCTIONS, own_files
 from infra.package import RUNTIME
-from shared.lane import LEASE_MARGIN
+from shared.turns import LEASE_MARGIN
 from shared.settings import Settings
 from shared.web.routes import ROUTES
 

@@ -178,7 +178,7 @@ def test_a_bug_of_ours_ends_the_lane_at_once_and_is_not_swallowed(
     def broken(*_: object) -> str:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("shared.lane.tail_of", broken)
+    monkeypatch.setattr("shared.pool.tail_of", broken)
     with pytest.raises(ZeroDivisionError):
         drained(queue, Played([reply(claim("a", "fails"))]), 20)
 

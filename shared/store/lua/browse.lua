@@ -3,7 +3,6 @@
 --       ms)  4 how many of that instant to skip  5 most jobs
 -- Returns  billed, then per job: id, instant, record
 --- @include "keys"
---- @include "clock"
 local HOME = { dead = DEAD, completed = COMPLETED, cancelled = CANCELLED, parked = PARKED }
 local page = call("ZRANGE", HOME[ARGV[2]], ARGV[3], "-inf", "BYSCORE", "REV", "LIMIT", ARGV[4], ARGV[5], "WITHSCORES")
 local ids, reply = {}, {}

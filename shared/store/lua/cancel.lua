@@ -2,9 +2,7 @@
 -- ARGV  1 queue  2 id
 -- Returns  billed, "cancelled", "asked" (active: its drain learns it with its next turn), the
 --       final state letter of a job that had ended already, or "" when there is no such job
---- @include "keys"
 --- @include "clock"
---- @include "record"
 --- @include "moves"
 local id = ARGV[2]
 local values = fetch({ ":clock", ":cancel", ":suspects", id })

@@ -1,9 +1,7 @@
 -- drop: delete ended jobs for good (dead, completed or cancelled); a live one is left alone.
 -- ARGV  1 queue  2… ids
 -- Returns  billed, one character an id (1 deleted, 0 not ended or unknown)
---- @include "keys"
---- @include "clock"
---- @include "record"
+--- @include "numbers"
 --- @include "moves"
 local HOME = { x = DEAD, c = COMPLETED, k = CANCELLED }
 local ids = {}

@@ -4,9 +4,7 @@
 --       idempotency its_ttl_ms fingerprint" ('-' where there is none), body
 -- Returns  billed, one code a job (w waiting, d delayed, D duplicate, I the same request again,
 --       M mismatch), then for each D and I: the id that stands for it and its state letter
---- @include "keys"
 --- @include "clock"
---- @include "record"
 --- @include "moves"
 --- @include "agenda"
 local ITEM = "^(%S+) (%a) (%d+) (%d+) (%S+) (%S+) (%d+) (%S+) (%d+) (%S+)$"

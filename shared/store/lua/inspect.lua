@@ -3,8 +3,8 @@
 -- Returns  billed, "found", now, paused, level, per, rate at, leased, record, position (waiting delayed
 --       active parked or "-"), its instant, its lease, stopping; or just billed when there is no such
 --       job
---- @include "keys"
 --- @include "clock"
+--- @include "numbers"
 --- @include "record"
 local id = ARGV[2]
 local values = fetch({ ":paused", ":clock", ":level", ":per", ":at", ":leased", ":cancel", id })

@@ -1,8 +1,6 @@
 -- pause: stop or allow claiming. Settles, recovery and enqueues go on while a queue is paused.
 -- ARGV  1 queue  2 "1" to pause, "0" to resume
 -- Returns  billed, the state before ("1" paused, "0" not)
---- @include "keys"
---- @include "clock"
 --- @include "agenda"
 local before = call("HGET", RECORDS, ":paused") or "0"
 call("HSET", RECORDS, ":paused", ARGV[2])

@@ -1,9 +1,6 @@
 -- purge: delete waiting, suspect and delayed jobs, a page a call; active and ended ones stay.
 -- ARGV  1 queue  2 most jobs to delete in this call
 -- Returns  billed, how many went
---- @include "keys"
---- @include "clock"
---- @include "record"
 --- @include "moves"
 local most, ids = tonumber(ARGV[2]), {}
 for _, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do

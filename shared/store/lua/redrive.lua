@@ -2,9 +2,6 @@
 -- Twice is once: a job that is not dead any more is left alone.
 -- ARGV  1 queue  2… ids
 -- Returns  billed, one character an id (1 redriven, 0 not dead)
---- @include "keys"
---- @include "clock"
---- @include "record"
 --- @include "moves"
 --- @include "agenda"
 local ids = {}

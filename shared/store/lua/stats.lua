@@ -2,8 +2,8 @@
 -- ARGV  1 queue  2… job types whose durations are wanted
 -- Returns  billed, now, sizes (high normal low suspects delayed active parked completed cancelled
 --       dead inbox), the oldest waiting id of each band, paused, level, per, at, totals, sketches
---- @include "keys"
 --- @include "clock"
+--- @include "numbers"
 local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals" }
 for i = 2, #ARGV do fields[#fields + 1] = ":took:" .. ARGV[i] end
 local values = fetch(fields)

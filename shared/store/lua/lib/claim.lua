@@ -1,5 +1,9 @@
 -- claim: lease up to `want` waiting jobs to one owner. No record is written: the lease itself, a
 -- member of the active set, says who holds which fence of a job, and from which turn.
+--- @include "keys"
+--- @include "record"
+--- @include "moves"
+--- @include "bucket"
 
 -- high before normal before low, but every 4th time begins with normal and every 8th with low:
 -- whatever floods the bands above, the lowest is served one time in eight. Only turns that claim are
@@ -52,4 +56,53 @@ local function lease_all(q, ids, solo, reply)
     q.count("claimed", claimed)
   end
   return claimed, back > 0
+end
+
+local function anything_waits() return call("EXISTS", HIGH, NORMAL, LOW, SUSPECTS) > 0 end
+
+-- How many may start now; what holds the others back, and for how long.
+local function may_start(q, ask)
+  local starts, why, wait = ask.want, "", 0
+  if q.paused then return 0, "paused", 0 end
+  if ask.concurrency > 0 and starts > ask.concurrency - q.leased then
+    starts, why = math.max(0, ask.concurrency - q.leased), "full"
+  end
+  if ask.rate > 0 then
+    refill(q.bucket, q.now, ask.rate, ask.per, ask.burst)
+    local tokens = tokens_in(q.bucket)
+    if starts > tokens then starts, why, wait = tokens, "limited", token_wait(q.bucket, ask.rate) end
+  end
+  -- Without a token nothing is popped, so it is not known whether anything waits for one.
+  if why == "limited" and starts == 0 and not anything_waits() then why, wait = "empty", 0 end
+  return starts, why, wait
+end
+
+-- One suspect, by itself, or else a batch.
+local function take(q, ask, starts)
+  if q.suspects > 0 and ask.alone then
+    q.suspects = math.max(0, q.suspects - 1)
+    return { call("LPOP", SUSPECTS) or nil }, 1
+  end
+  return pop(q, starts), 0
+end
+
+-- Answers { claims, claimed, why, wait }.
+local function claim(q, ask)
+  local starts, why, wait = may_start(q, ask)
+  local got = { claims = {}, claimed = 0, why = why, wait = wait }
+  if starts <= 0 then return got end
+  local ids, solo = take(q, ask, starts)
+  if solo == 1 then
+    got.why = "suspect"
+  elseif #ids == 0 and q.suspects > 0 then
+    got.why, got.wait = "suspect", 0 -- for a function that runs nothing else
+  elseif #ids < starts then
+    got.why, got.wait = "empty", 0
+  end
+  local more
+  got.claimed, more = lease_all(q, ids, solo, got.claims)
+  -- Too large for one reply, or all that was popped was lost: behind it more may wait.
+  if more or (got.claimed == 0 and #ids >= starts) then got.why, got.wait = "", 0 end
+  if ask.rate > 0 then q.bucket.level = q.bucket.level - got.claimed * q.bucket.per end
+  return got
 end

@@ -1,6 +1,10 @@
 -- inbox: raw records that foreign producers pushed become jobs here, bytes untouched; whether they
 -- make sense is found out when they are executed, where a bad one dies alone, with its bytes. Their
 -- ids start with "~", which no caller may choose.
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
+--- @include "moves"
 local INTAKE = 100
 
 local function take_in(q)

@@ -2,6 +2,9 @@
 -- again instead of carried out again. One entry an owner, gone when its leases are:
 -- "owner seq expiry since sure verdicts;". What the turns since `since` leased is open until `sure`,
 -- if no settle closed it; before `since` the store has lost turns of this owner (a failover).
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
 local function recall(q, owner)
   local kept, mine = {}, nil
   for entry in string.gmatch(q.memo, "[^;]+;") do
@@ -25,7 +28,8 @@ local function remember(q, last, others, verdicts)
 end
 
 -- What this owner's turn `seq` claimed, read back from the leases themselves.
-local function claimed_by(q, reply)
+local function claimed_by(q)
+  local reply = {}
   local suffix = string.format(" %s %d", q.owner, q.seq)
   local leases, ids = {}, {}
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
@@ -42,4 +46,5 @@ local function claimed_by(q, reply)
       reply[#reply + 1] = raws[i]
     end
   end
+  return reply
 end

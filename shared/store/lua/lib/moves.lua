@@ -1,4 +1,7 @@
 -- moves: where jobs go, gathered while a script decides and carried out with one command a structure.
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
 local writes = {}  -- fields and values of the records hash: job records and the queue's own scalars
 local renewed = {} -- id -> raw record written by this script but not yet stored
 local gone = {}    -- ids whose records this script dropped

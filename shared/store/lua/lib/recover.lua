@@ -2,6 +2,10 @@
 -- it comes back as a suspect, to be handed out alone; only a suspect that ran alone is blamed.
 -- promote: delayed jobs that are due, and parked ones whose time to be looked at again has come.
 -- Both are bounded: a turn moves at most PAGE of each, the rest waits for the next turn.
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
+--- @include "moves"
 local PAGE = 100
 local MOST_CRASHES = 3
 

@@ -1,5 +1,8 @@
 -- retention: ended jobs stay readable up to a count and an age. Dead letters are never trimmed here.
 -- By age it looks every tenth of that age (at least a minute), so a job stays at most a tenth longer.
+--- @include "keys"
+--- @include "numbers"
+--- @include "moves"
 local TRIM_EVERY = 60000
 local TRIM_PAGE = 500
 

@@ -9,6 +9,9 @@
 --   cancel   ids of active jobs that shall stop  memo     per live owner: last turn and its answer
 --   told     the latest instant a turn has put on the agenda (0: none; NEVER: work may wait before it)
 --   totals   outcomes ever counted, in the order of TOTALS
+--- @include "numbers"
+--- @include "moves"
+--- @include "clock"
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "leased", "kept",
   "suspects", "mixed", "foreign", "trimmed", "turns", "told", "cancel", "memo", "totals" }
 local TOTALS = { "claimed", "done", "retried", "dead", "released", "snoozed", "parked", "cancelled",
@@ -16,8 +19,16 @@ local TOTALS = { "claimed", "done", "retried", "dead", "released", "snoozed", "p
 
 local function number_or(value, default) return value and tonumber(value) or default end
 
+-- What a turn reads at once: the queue's own numbers, then what the ask names.
+local function fields_of(ask)
+  local fields = {}
+  for i, name in ipairs(FIELDS) do fields[i] = ":" .. name end
+  for _, field in ipairs(ask.fields) do fields[#fields + 1] = field end
+  return fields
+end
+
 -- Turns fetched values (in the order of FIELDS) into the queue's state.
-local function read_state(values)
+local function read_state(values, ask)
   local raw = {}
   for i, name in ipairs(FIELDS) do raw[name] = values[i] end
   local q = {
@@ -37,6 +48,8 @@ local function read_state(values)
     q.totals[TOTALS[i]] = tonumber(count)
   end
   q.count = function(name, n) q.totals[name] = (q.totals[name] or 0) + n end
+  q.owner, q.seq, q.lease_ms, q.max_bytes = ask.owner, ask.seq, ask.lease_ms, ask.max_bytes
+  q.now = now_ms(q.mark)
   return q
 end
 
@@ -57,4 +70,10 @@ local function write_state(q)
   for _, name in ipairs(FIELDS) do
     if new[name] ~= q.was[name] then note(":" .. name, new[name]) end
   end
+end
+
+-- The hints anew, from the structures themselves; the inbox and every band may hold something.
+local function look_everywhere(q)
+  q.leased, q.kept, q.suspects = call("ZCARD", ACTIVE), call("ZCARD", COMPLETED), call("LLEN", SUSPECTS)
+  q.due, q.expiry, q.recheck, q.mixed, q.foreign = 0, 0, 0, true, true
 end

@@ -1,6 +1,9 @@
 -- settle: close leases. A lease counts only while its job's record still waits for exactly this
 -- fence; whoever comes later changes nothing and is told so.
 -- kinds: d done, r retry, x dead, l release, s snooze, p park, c cancelled, k keep (still running)
+--- @include "keys"
+--- @include "record"
+--- @include "moves"
 local SPENDS = { d = true, r = true, x = true, c = true }
 local COUNTED = { d = "done", r = "retried", x = "dead", l = "released", s = "snoozed", p = "parked", c = "cancelled" }
 

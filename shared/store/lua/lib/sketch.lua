@@ -1,5 +1,7 @@
 -- sketch: how long jobs of a type take, as counts in buckets that grow by half (1 ms, 1.5 ms, …).
 -- Old observations fade: past 1,000 all counts are halved.
+--- @include "numbers"
+--- @include "moves"
 local BUCKETS = 36
 
 local function merge(sketch, observed)
@@ -16,4 +18,10 @@ local function merge(sketch, observed)
     counts[i] = whole(counts[i])
   end
   return table.concat(counts, " ")
+end
+
+local function learn(types, sketches)
+  for i, kind in ipairs(types) do
+    if kind.observed ~= "" then note(kind.field, merge(sketches[i], kind.observed)) end
+  end
 end
