@@ -19,7 +19,7 @@ import pytest
 from hypothesis import settings
 
 from shared import App, Queue
-from shared.connect import use_store
+from shared.deployment import use_store
 from shared.embedded.binary import find_server
 from shared.embedded.engine import Engine, RespEngine
 from shared.embedded.fake import FakeEngine

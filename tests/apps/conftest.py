@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from shared import JobContext
-from shared.job import Claim
+from shared.jobs.claim import Claim
 
 
 class MakeContext(Protocol):

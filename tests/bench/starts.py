@@ -10,7 +10,7 @@ import time
 from functools import partial
 
 from shared.store import Store, TurnAsk
-from shared.store.rest import Rest
+from shared.store.client.rest import Rest
 from tests.bench.field import TIDEGATE
 from tests.bench.measure import Bench
 from tests.bench.peers.tidegate_peer import TOKEN, queue

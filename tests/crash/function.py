@@ -20,12 +20,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from shared import App, JobContext, Retention
-from shared.budget import Budget
-from shared.drain import Drain
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
+from shared.drain.shutdown import Stopping
 from shared.embedded.engine import RespEngine
 from shared.embedded.protocol import UpstashProtocol
-from shared.queue import Registry
-from shared.stopping import Stopping
 from shared.store import Store
 from shared.testing import TOKEN, known_scripts, store_on
 

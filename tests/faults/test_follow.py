@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, RateLimit
-from shared.budget import Budget
-from shared.connect import use_store
-from shared.drain import SYNC_THREADS, Drain
-from shared.queue import Registry
+from shared.declare.app import Registry
+from shared.deployment import use_store
+from shared.drain.budget import Budget
+from shared.drain.drain import SYNC_THREADS, Drain
 from shared.store import Store
 from tests.faults.conftest import Tell
 from tests.support.world import Answer, Nothing, World

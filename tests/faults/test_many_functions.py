@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from shared import JobContext, Queue, RateLimit
-from shared.drain import LANES
+from shared.drain.drain import LANES
 from shared.store import TurnAsk, TurnReply
 from shared.testing import FAULTS, Fate, LossyTransport
 from tests.faults.conftest import Tell

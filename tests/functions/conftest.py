@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from shared.cli.serving import LocalStore, local_store
-from shared.connect import connect
-from shared.settings import Settings
+from shared.cli.servers import LocalStore, local_store
+from shared.config.settings import Settings
+from shared.deployment import connect
 from tests.functions.recorded import CRON_SECRET, OPERATOR
 
 DEPLOYED = {

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from infra.contents import FUNCTIONS, own_files
+from infra.manifest import FUNCTIONS, own_files
 from infra.package import RUNTIME
-from shared.turns import LEASE_MARGIN
-from shared.settings import Settings
+from shared.config.settings import Settings
+from shared.drain.turns import LEASE_MARGIN
 from shared.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]

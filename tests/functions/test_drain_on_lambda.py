@@ -18,11 +18,11 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.connect import connect, load_registry
+from shared.config.settings import Settings
+from shared.deployment import connect, load_registry
 from shared.errors import ConfigurationError, UnknownQueue
-from shared.settings import Settings
 from shared.store import Store
-from shared.store.rest import Rest
+from shared.store.client.rest import Rest
 from tests.functions.recorded import Context, event
 from tests.functions.sample import Number, double, fail, other, sample, sigterm
 

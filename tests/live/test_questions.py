@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.cli.live import QUESTIONS, Answer, ask, page, unasked
+from shared.cli.upstash_survey import QUESTIONS, Answer, ask, page, unasked
 from shared.embedded.engine import Engine
 from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.transport import EmbeddedTransport

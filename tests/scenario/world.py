@@ -18,8 +18,8 @@ from starlette.applications import Starlette
 
 from shared import App, JobContext, Queue, RateLimit, Retry
 from shared.clock import Clock
-from shared.queue import Registry
-from shared.settings import ROLES, Settings
+from shared.config.settings import ROLES, Settings
+from shared.declare.app import Registry
 from shared.store import Store
 from shared.web import Site, create_app
 from shared.web.openapi import document

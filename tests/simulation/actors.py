@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from shared import Queue
-from shared.job import Claim, Guard, Job, Kind
+from shared.jobs.claim import Claim
+from shared.jobs.job import Guard, Job
+from shared.jobs.outcome import Kind
 from shared.store import TurnAsk
 from shared.store.turn import MOST_BYTES, Settle
 

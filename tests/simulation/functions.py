@@ -18,13 +18,13 @@ import httpx
 from pydantic import BaseModel
 
 from shared import JobContext
-from shared.budget import Budget
-from shared.drain import Drain
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.errors import RetryLater, Snooze
-from shared.job import Job
-from shared.queue import Registry
+from shared.jobs.job import Job
 from shared.store import Store, TurnAsk
-from shared.store.rest import Rest
+from shared.store.client.rest import Rest
 from shared.store.scripts import names, script
 from shared.store.turn import LETTERS, Settle
 from shared.testing import FakeClock

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shared import Queue
-from shared.job import Claim, Job
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
 from shared.store import TurnAsk
 from shared.store.turn import Settle, TurnReply
 from tests.simulation.world import World, answered, enqueue_call, turn_call

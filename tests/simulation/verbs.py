@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.job import Guard, Job
+from shared.jobs.job import Guard, Job
 
 from .book import BANDS, Book, Entry, fresh
 

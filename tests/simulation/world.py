@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from shared import App, Queue, RateLimit, Retention
-from shared.job import Job
+from shared.jobs.job import Job
 from shared.store import TurnAsk, keys
 from shared.store.store import Store, _item
 from shared.store.turn import MOST_BYTES, TurnReply, read_reply

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared import Queue, RateLimit
 from shared.embedded.fake import FakeEngine
 from shared.embedded.protocol import UpstashProtocol
-from shared.job import Claim
+from shared.jobs.claim import Claim
 from shared.store import Store
 from shared.testing import TOKEN, FakeClock, known_scripts, store_on
 from tests.support.probe import Probe

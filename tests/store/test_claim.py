@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from shared import Queue, RateLimit
-from shared.job import Job, Kind
+from shared.jobs.job import Job
+from shared.jobs.outcome import Kind
 from shared.store import Store
 from shared.store.turn import MOST_BYTES
 from shared.testing import FakeClock

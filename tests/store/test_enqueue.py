@@ -9,7 +9,7 @@ import pytest
 
 from shared import Queue
 from shared.errors import IdempotencyMismatch, ScriptError
-from shared.job import Guard, Job
+from shared.jobs.job import Guard, Job
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe

@@ -8,7 +8,7 @@ import pytest
 
 from shared import Queue
 from shared.errors import JobNotFound
-from shared.job import Guard
+from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe

@@ -8,7 +8,7 @@ import pytest
 
 from shared import Queue, RateLimit
 from shared.errors import ScriptError
-from shared.job import Guard
+from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock, Fate, LossyTransport, store_on
 from tests.support.probe import Probe

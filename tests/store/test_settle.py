@@ -8,7 +8,8 @@ import pytest
 
 from shared import Queue
 from shared.errors import ScriptError
-from shared.job import Claim, Kind
+from shared.jobs.claim import Claim
+from shared.jobs.outcome import Kind
 from shared.store import Store
 from shared.store.turn import Settle
 from shared.testing import FakeClock

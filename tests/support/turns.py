@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from shared import Queue
-from shared.job import Claim, Job, Kind
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
+from shared.jobs.outcome import Kind
 from shared.store import Store, TurnAsk, TurnReply
 from shared.store.turn import Settle
 

@@ -6,11 +6,13 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, Queue
-from shared.admission import Admission
-from shared.budget import Budget
-from shared.durations import BUCKETS, bucket_of, edge_of
-from shared.execute import Work, understand
-from shared.job import Claim, Job, Outcome
+from shared.drain.admission import Admission
+from shared.drain.budget import Budget
+from shared.drain.durations import BUCKETS, bucket_of, edge_of
+from shared.drain.execute import Work, understand
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
+from shared.jobs.outcome import Outcome
 from shared.testing import FakeClock
 
 WINDOW = 57.0

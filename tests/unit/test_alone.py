@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shared.alone import Alone, Seat
+from shared.drain.exclusive import Alone, Seat
+from shared.drain.waiting import unless, wait
 from shared.testing import FakeClock, run_virtually
-from shared.waiting import unless, wait
 
 
 async def begun(awaited: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

@@ -13,11 +13,13 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, JobContext, Queue, Retry
-from shared.budget import Budget
-from shared.execute import LARGEST_RESULT, Work, execute, stopped, understand
-from shared.job import Claim, Job, Outcome
+from shared.drain.budget import Budget
+from shared.drain.execute import LARGEST_RESULT, Work, execute, stopped, understand
+from shared.drain.timeouts import Timeouts
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
+from shared.jobs.outcome import Outcome
 from shared.testing import FakeClock
-from shared.timeouts import Timeouts
 
 BASE = Retry(attempts=4, first=1, factor=3, cap=90, jitter=0.25)
 who: ContextVar[str] = ContextVar("who", default="nobody")

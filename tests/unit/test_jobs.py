@@ -14,22 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.declare.options import Options, make_job
 from shared.errors import InvalidOption
-from shared.job import (
-    ERRORS_KEPT,
-    Claim,
-    Job,
-    JobContext,
-    Outcome,
-    check_job_id,
-    made_ms,
-    new_id,
-    public_id,
-    read_tail,
-    split_id,
-    tail_of,
-)
-from shared.options import Options, make_job
+from shared.jobs.claim import Claim
+from shared.jobs.context import JobContext
+from shared.jobs.history import ERRORS_KEPT, read_tail, tail_of
+from shared.jobs.ids import check_job_id, made_ms, new_id, public_id, split_id
+from shared.jobs.job import Job
+from shared.jobs.outcome import Outcome
 
 
 def claim(**options: Any) -> Claim:

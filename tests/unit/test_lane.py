@@ -13,16 +13,16 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, JobContext, Queue
-from shared.alone import Alone
-from shared.budget import Budget
+from shared.drain.budget import Budget
+from shared.drain.consumer import Crew, Lane
+from shared.drain.exclusive import Alone
+from shared.drain.report import LaneReport
+from shared.drain.timeouts import Timeouts
 from shared.errors import Unreachable
-from shared.job import Claim
-from shared.lane import Crew, Lane
-from shared.report import LaneReport
+from shared.jobs.claim import Claim
 from shared.store import Store, TurnAsk, TurnReply
 from shared.store.turn import Settle, read_reply
 from shared.testing import FakeClock, run_virtually
-from shared.timeouts import Timeouts
 from tests.support.records import record
 
 

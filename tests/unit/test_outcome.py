@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import Cancel, Discard, Retry, RetryLater, Snooze
+from shared.drain.outcome import describe, outcome_of, retry_after
 from shared.errors import InvalidPayload
-from shared.job import TEXT_KEPT, clean
-from shared.outcome import describe, outcome_of, retry_after
+from shared.jobs.history import TEXT_KEPT, clean
 
 RETRY = Retry.fixed(attempts=3, wait=10)
 

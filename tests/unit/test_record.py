@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.store.record import read_record
+from shared.store.codec import read_record
 from tests.support.records import record
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.budget import Budget
-from shared.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
+from shared.config.settings import Settings
+from shared.drain.budget import Budget
+from shared.drain.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
 from shared.errors import ConfigurationError
-from shared.settings import Settings
 from shared.store import keys, scripts
 from shared.store.meter import Meter
 from shared.store.scripts import KEY_LOCKING, compose, names, script

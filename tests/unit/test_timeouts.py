@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from shared.drain.timeouts import LATE, Timeouts
 from shared.testing import FakeClock, run_virtually
-from shared.timeouts import LATE, Timeouts
 
 
 class Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.job import Claim
+from shared.jobs.claim import Claim
 from shared.store.turn import MOST_TAILS, Settle, read_claim, that_fit
 from tests.support.records import record
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from functions.apps.trading_journal import CsvImport, import_csv, record_trade, send_email
-from shared.budget import Budget
-from shared.drain import Drain
-from shared.queue import JobType, Registry
+from shared.declare.app import Registry
+from shared.declare.queue import JobType
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.store import Store
 from shared.testing import FakeClock, embedded_store, run_job
 
