@@ -130,7 +130,7 @@ class Lane:
         """Nothing runs, nothing was claimed: wait for a near instant, or end with the reason."""
         if reply.why == "suspect":
             await self._pool.seat.wait(self._pool.changed, self._budget.for_handlers())
-        if reply.why in ("", "suspect"):
+        if reply.why in ("more", "suspect"):
             return not self._over
         self.report.stop = reply.why
         limit = self._queue.limit if reply.why == "limited" else None

@@ -100,7 +100,7 @@ async def _each(what: str, ids: list[str] | None, queue: str | None, *, json: bo
             if what == "redrive":
                 answers = await here.store.redrive(found, shorts)
             elif queue is not None:
-                answers = await here.store.drop(found, shorts)
+                answers = await here.store.delete(found, shorts)
             else:
                 answers = await _drop_dead(here, found, shorts)
             verdicts.update(
@@ -143,7 +143,7 @@ async def _drop_dead(here: Opened, queue: Queue, shorts: list[str]) -> list[bool
         with suppress(JobNotFound):
             if (await here.store.inspect(queue, short)).state == "dead":
                 dead.append(short)
-    dropped = dict(zip(dead, await here.store.drop(queue, dead), strict=True))
+    dropped = dict(zip(dead, await here.store.delete(queue, dead), strict=True))
     return [dropped.get(short, False) for short in shorts]
 
 

@@ -56,7 +56,7 @@ async def cancel(job_id: JobId, json: Json = False) -> Exit:
 
 _CANCELLED = {
     "cancelled": "cancelled",
-    "asked": "it is running; its function was asked to stop it",
+    "cancel_requested": "it is running; its function was asked to stop it",
 }
 
 

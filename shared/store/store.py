@@ -102,7 +102,7 @@ class Store:
         return read_view(queue, job_id, reply[1:])
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
-        """`cancelled` at once, `asked` (it runs and was told to stop), or the state it ended in."""
+        """`cancelled` at once, `cancel_requested` (it is running), or the state it ended in."""
         (answer,) = await self._run("cancel", queue.name, [queue.name, job_id])
         if not answer:
             raise _not_found(queue, job_id)
@@ -112,9 +112,9 @@ class Store:
         """Dead letters back to work. Per id: was it dead (or parked) and is waiting now?"""
         return await self._each("redrive", queue.name, job_ids)
 
-    async def drop(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
+    async def delete(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
         """Delete ended jobs for good. Per id: was it there, and ended?"""
-        return await self._each("drop", queue.name, job_ids)
+        return await self._each("delete", queue.name, job_ids)
 
     async def pause(self, queue: Queue, *, paused: bool) -> bool:
         """Stop or allow claiming; answers whether it was paused before."""

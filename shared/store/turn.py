@@ -10,7 +10,7 @@ from ..job import Claim, Kind
 from ..queue import Queue
 from .record import read_record
 
-Why = Literal["", "empty", "limited", "full", "paused", "suspect"]
+Why = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 LETTERS: Mapping[Kind, str] = {
     "done": "d",
     "retry": "r",

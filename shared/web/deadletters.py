@@ -107,7 +107,7 @@ async def delete(call: Call) -> Response:
     view = await store.inspect(queue, short)
     if view.state != "dead":
         raise JobNotFound(f"job {view.id} is {view.state}, not dead")
-    (deleted,) = await store.drop(queue, [short])
+    (deleted,) = await store.delete(queue, [short])
     return respond(Deleted(id=view.id, deleted=deleted))
 
 

@@ -29,7 +29,7 @@ async def cancel(call: Call) -> Response:
     job_id = call.param("id")
     if state == "cancelled":
         return respond(Cancelled(id=job_id, state=state))
-    if state == "asked":
+    if state == "cancel_requested":
         return respond(Cancelled(id=job_id, state="active"), 202)
     raise Problem(ENDED, f"It is {state} already; there is nothing to cancel.", state=state)
 

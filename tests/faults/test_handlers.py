@@ -389,7 +389,7 @@ def test_a_cancelled_job_is_stopped_at_the_next_turn(tell: Tell[None]) -> None:
         await world.enqueue(queue, 2)
         draining = asyncio.create_task(world.drain(budget=290).run([queue]))
         await world.clock.sleep(5)
-        assert await world.store.cancel(queue, "j0000") == "asked"
+        assert await world.store.cancel(queue, "j0000") == "cancel_requested"
 
         report = await draining
 

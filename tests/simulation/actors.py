@@ -85,7 +85,7 @@ class Lane:
             if claim.id in told.cancel:
                 self.running.pop(claim.lease)
                 self.finished.append(Settle(claim.lease, "cancelled", 0, claim.tail))
-        if not self.running and not self.finished and told.why not in ("", "suspect"):
+        if not self.running and not self.finished and told.why not in ("more", "suspect"):
             self.closing = self.closing or self.healthy or rng.random() < 0.7
         return f"got {[claim.lease for claim in told.claims]} {told.why}"
 
@@ -172,13 +172,13 @@ def _job(rng: Random, name: str, now: int) -> Job:
 def operate(
     rng: Random, queue: Queue, known: list[str], ended: list[str], active: list[str]
 ) -> Call:
-    """Cancel, pause, resume, redrive, drop, purge, or only look."""
+    """Cancel, pause, resume, redrive, delete, purge, or only look."""
     if active and rng.random() < 0.4:
         known = active
     some = rng.sample(known, min(len(known), rng.randrange(1, 4))) or ["nobody"]
     dead = rng.sample(ended, min(len(ended), rng.randrange(1, 5))) or some
     verb = rng.choices(
-        ("cancel", "pause", "redrive", "drop", "purge", "inspect", "stats", "browse"),
+        ("cancel", "pause", "redrive", "delete", "purge", "inspect", "stats", "browse"),
         (30, 20, 20, 15, 5, 4, 4, 4),
     )[0]
     name = queue.name
@@ -190,7 +190,7 @@ def operate(
         case "pause":
             told = rng.random() < 0.35
             args = (name, int(told))
-        case "redrive" | "drop":
+        case "redrive" | "delete":
             args, told = (name, *dead), dead
         case "purge":
             told = rng.randrange(1, 8)

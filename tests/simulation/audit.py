@@ -137,14 +137,14 @@ def _guards(book: Book, census: Census) -> None:
 def numbers(book: Book, census: Census) -> None:
     """The queue's own numbers: sizes and flags are true, hints are never too late."""
     number = census.number
-    require(number("leased") == len(book.sets["active"]), "numbers: leased", number("leased"))
-    require(number("kept") == len(book.sets["completed"]), "numbers: kept", number("kept"))
+    require(number("active") == len(book.sets["active"]), "numbers: active", number("active"))
+    require(number("completed") == len(book.sets["completed"]), "numbers: completed", number("completed"))
     require(number("suspects") == len(book.lines["suspects"]), "numbers: suspects")
     require(number("paused") == book.paused, "numbers: paused")
     require(number("clock") == book.mark, "numbers: clock", number("clock"), book.mark)
     require(number("turns") == book.turns, "numbers: turns", number("turns"), book.turns)
     require(number("mixed") == book.mixed, "numbers: mixed")
-    require(number("trimmed") == book.trimmed, "numbers: trimmed")
+    require(number("trim_at") == book.trimmed, "numbers: trimmed")
     require((number("level"), number("at")) == (book.level, book.level_at), "numbers: bucket",
             number("level"), number("at"), book.level, book.level_at)  # fmt: skip
     for hint, name in (("due", "delayed"), ("expiry", "active"), ("recheck", "parked")):
@@ -152,7 +152,7 @@ def numbers(book: Book, census: Census) -> None:
         require(number(hint, NEVER) <= first, "numbers: hint too late", hint, number(hint), first)
     require(set(census.scalars.get(":cancel", "").split()) == book.cancel, "numbers: cancel",
             book.cancel)  # fmt: skip
-    owners = {entry.split(" ", 1)[0] for entry in census.scalars.get(":memo", "").split(";")}
+    owners = {entry.split(" ", 1)[0] for entry in census.scalars.get(":replay", "").split(";")}
     require(owners - {""} == book.memos.keys(), "I15 memos", owners, set(book.memos))
     totals = [int(n) for n in census.scalars.get(":totals", "").split()] or [0] * len(TOTALS)
     booked = [book.totals[name] for name in TOTALS]

@@ -35,7 +35,7 @@ def turn(book: Book, wall: int, ask: TurnAsk, most_bytes: int = MOST_BYTES) -> T
         return None
     if last and ask.seq == last.seq:
         held = [lease for lease in _in_order(book.sets["active"]) if lease in last.claimed]
-        return Told("", 0, last.verdicts, _answers(book, held), replayed=True)
+        return Told("more", 0, last.verdicts, _answers(book, held), replayed=True)
     book.mark = now
     for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
         del book.memos[owner]
@@ -178,7 +178,7 @@ def _claim(book: Book, now: int, ask: TurnAsk, most_bytes: int) -> Told:
             told.why = "suspect"
     _lease(book, now, ask, jobs, told, solo=solo, most_bytes=most_bytes)
     if told.claimed == 0 and len(jobs) >= starts:
-        told.why, told.wait = "", 0
+        told.why, told.wait = "more", 0
     if book.queue.limit:
         book.level -= told.claimed * book.queue.limit.per_ms
     return told
@@ -188,7 +188,7 @@ def _starts(book: Book, now: int, want: int) -> tuple[Told, int]:
     """How many may start, and what holds the others back."""
     if book.paused:
         return Told("paused", 0, "", []), 0
-    told, starts = Told("", 0, "", []), want
+    told, starts = Told("more", 0, "", []), want
     if starts > book.room():
         told.why, starts = "full", book.room()
     limit = book.queue.limit
@@ -241,7 +241,7 @@ def _lease(
     for job in reversed(back):
         book.lines[BANDS[book.entries[job].band]].insert(0, job)
     if back:
-        told.why, told.wait = "", 0
+        told.why, told.wait = "more", 0
     book.totals["claimed"] += told.claimed
 
 

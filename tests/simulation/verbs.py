@@ -88,7 +88,7 @@ def cancel(book: Book, wall: int, job: str) -> list[object]:
         return [entry.state]
     if not _take_away(book, job, entry):
         book.cancel.add(job)
-        return ["asked"]
+        return ["cancel_requested"]
     entry.why = "-"
     book.end(job, entry, "k", "cancelled", book.now(wall))
     book.save(job, entry)
@@ -130,7 +130,7 @@ def purge(book: Book, most: int) -> list[object]:
     return [len(gone)]
 
 
-def drop(book: Book, jobs: Sequence[str]) -> list[object]:
+def delete(book: Book, jobs: Sequence[str]) -> list[object]:
     homes = {"x": "dead", "c": "completed", "k": "cancelled"}
     verdicts = ""
     gone = []

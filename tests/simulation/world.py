@@ -119,8 +119,8 @@ class World:
                 expected = verbs.pause(book, paused=told)
             case "purge":
                 expected = verbs.purge(book, told)
-            case "drop":
-                expected = verbs.drop(book, told)
+            case "delete":
+                expected = verbs.delete(book, told)
             case "redrive":
                 expected = verbs.redrive(book, told)
             case _:

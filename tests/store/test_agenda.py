@@ -55,7 +55,7 @@ async def test_queues_share_the_agenda_and_nothing_else(
         ("recheck", "9007199254740991"),
         ("mixed", "0"),
         ("suspects", "0"),
-        ("leased", "7"),
+        ("active", "7"),
     ],
 )
 async def test_a_turn_that_looks_heals_a_hint_that_lies(

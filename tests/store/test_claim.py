@@ -31,13 +31,13 @@ async def test_a_claim_is_a_lease_and_nothing_else(
         ("a", 1, 0, 0, False),
         ("b", 1, 0, 0, False),
     ]
-    assert (reply.why, reply.wait_ms, reply.now_ms) == ("", 0, clock.epoch_ms())
+    assert (reply.why, reply.wait_ms, reply.now_ms) == ("more", 0, clock.epoch_ms())
     assert await probe.snapshot() == {
         "records": {"a": record(), "b": record(), "c": record()},
         "normal": ["c"],
         "active": {"a 1 o1 1 0": expiry, "b 1 o1 1 0": expiry},
         "agenda": {"q": 1},
-        "scalars": {"expiry": str(expiry), "leased": "2"},
+        "scalars": {"expiry": str(expiry), "active": "2"},
     }
 
 
@@ -168,7 +168,7 @@ async def test_a_batch_is_capped_by_bytes_and_keeps_its_order(
 
     first = await owner.turn(10)
 
-    assert (ids(first.claims), first.why) == (["a", "b"], "")
+    assert (ids(first.claims), first.why) == (["a", "b"], "more")
     assert await probe.ids("q", "normal") == ["c", "d", "e"]
     assert ids(await owner.claim(10)) == ["c", "d"]
     assert ids(await owner.claim(10)) == ["e"]
@@ -232,7 +232,7 @@ async def test_records_that_can_not_run_never_block_those_behind_them(
     owner = Owner(store, queue)
 
     vain = await owner.turn(5)
-    assert (vain.claims, vain.why) == ([], "")
+    assert (vain.claims, vain.why) == ([], "more")
     assert await probe.read("q", "agenda") == {"q": 1}
     assert ids(await owner.claim(5)) == [f"j{i:03}" for i in range(5, 10)]
     assert (await probe.totals())["lost"] == 5

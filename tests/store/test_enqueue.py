@@ -157,7 +157,7 @@ async def test_a_job_named_like_a_scalar_is_a_job_beside_it(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()
-    names = ["paused", "clock", "memo", "cancel", "-", "took"]
+    names = ["paused", "clock", "replay", "cancel", "-", "durations"]
     await store.enqueue(queue, jobs(*names))
     owner = Owner(store, queue)
 

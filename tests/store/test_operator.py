@@ -89,8 +89,8 @@ async def test_an_active_job_is_asked_to_stop_and_its_drain_is_told(
     owner = Owner(store, queue)
     a, b = await owner.claim()
 
-    assert await store.cancel(queue, "a") == "asked"
-    assert await store.cancel(queue, "a") == "asked"
+    assert await store.cancel(queue, "a") == "cancel_requested"
+    assert await store.cancel(queue, "a") == "cancel_requested"
 
     assert (await probe.scalars())["cancel"].split() == ["a"]
     assert (await owner.turn(0)).cancel == {"a"}
@@ -217,7 +217,7 @@ async def test_drop_deletes_ended_jobs_and_leaves_live_ones_alone(
     kinds = ("dead", "done", "cancelled")
     await owner.turn(0, [settle(c, k) for c, k in zip(claims, kinds, strict=False)])  # type: ignore[arg-type]
 
-    verdicts = await store.drop(queue, ["dead", "done", "stopped", "active", "waiting", "nobody"])
+    verdicts = await store.delete(queue, ["dead", "done", "stopped", "active", "waiting", "nobody"])
 
     expiry = clock.epoch_ms() + LEASE_MS
     assert verdicts == [True, True, True, False, False, False]
@@ -226,7 +226,7 @@ async def test_drop_deletes_ended_jobs_and_leaves_live_ones_alone(
         "normal": ["waiting"],
         "active": {"active 1 o1 1 0": expiry},
         "agenda": {"q": 1},
-        "scalars": {"leased": "1", "expiry": str(expiry)},
+        "scalars": {"active": "1", "expiry": str(expiry)},
     }
 
 

@@ -175,7 +175,7 @@ async def test_a_cancelled_job_whose_function_died_is_cancelled_then(
     queue = declare()
     await store.enqueue(queue, jobs("a"))
     await Owner(store, queue, "dead").claim()
-    assert await store.cancel(queue, "a") == "asked"
+    assert await store.cancel(queue, "a") == "cancel_requested"
     clock.advance(OVER)
 
     await Owner(store, queue).turn()

@@ -117,9 +117,9 @@ async def test_an_owner_is_forgotten_when_its_leases_have_ended(
         await Owner(store, queue, f"o{i}").turn()
         clock.advance(LEASE_MS / 1000 / 2)
 
-    memo = (await probe.scalars())["memo"]
+    entries = (await probe.scalars())["replay"]
 
-    assert [entry.split(" ")[0] for entry in memo.split(";")[:-1]] == ["o18", "o19"]
+    assert [entry.split(" ")[0] for entry in entries.split(";")[:-1]] == ["o18", "o19"]
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ async def test_completed_and_cancelled_jobs_go_by_age(
     await owner.turn()
 
     assert set((await probe.snapshot())["records"]) == {"dead", "young"}
-    assert (await probe.scalars())["kept"] == "1"
+    assert (await probe.scalars())["completed"] == "1"
 
 
 async def test_a_backlog_of_old_jobs_goes_page_by_page_without_a_pause(

@@ -48,7 +48,7 @@ async def test_an_end_moves_the_job_home_with_its_attempt_and_its_tail(
     assert await probe.snapshot() == {
         "records": {"a": record(state, fence=1, attempts=1, tail='{"result":1}')},
         home: {"a": clock.epoch_ms()},
-        "scalars": ({"kept": "1"} if kind == "done" else {})
+        "scalars": ({"completed": "1"} if kind == "done" else {})
         | {"expiry": str(clock.epoch_ms() + LEASE_MS)},
     }
     assert await probe.totals() == {"claimed": 1, total: 1}
@@ -248,7 +248,7 @@ async def test_a_large_batch_settles_in_one_turn(
 
     assert (len(claims), reply.refused, reply.claims) == (1000, frozenset(), [])
     assert len(await probe.ids("q", "completed")) == 1000
-    assert (await probe.scalars())["leased"] == "0"
+    assert (await probe.scalars())["active"] == "0"
 
 
 async def test_durations_are_learned_and_told_to_whoever_asks(

@@ -127,7 +127,7 @@ def test_a_script_is_composed_without_comments_and_carries_the_flag_only_when_as
 
 
 def test_every_verb_has_its_script() -> None:
-    assert {"turn", "enqueue", "cancel", "pause", "redrive", "purge", "drop"} < set(names())
+    assert {"turn", "enqueue", "cancel", "pause", "redrive", "purge", "delete"} < set(names())
 
 
 def test_an_include_is_taken_once_however_often_it_is_asked_for(
