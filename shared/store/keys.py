@@ -15,7 +15,7 @@ PARTS = (
     "normal",
     "low",
     "delayed",  # ZSET   id -> due instant (ms)
-    "active",  # ZSET    lease -> expiry (ms); a lease is "id fence owner seq solo"
+    "active",  # ZSET    lease -> expiry (ms); a lease is "id fence owner seq exclusive"
     "parked",  # ZSET    id -> instant at which to look again (ms)
     "completed",  # ZSET id -> instant of its end (ms), until retention
     "cancelled",  # ZSET id -> instant of its end (ms), until retention

@@ -35,6 +35,7 @@ class JobRecord:
     attempts: int
     crashes: int
     redrives: int
+    fence: int
     key: str | None
     reason: str | None
     payload: str | bytes
@@ -114,6 +115,7 @@ def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> Jo
             attempts=0,
             crashes=0,
             redrives=0,
+            fence=0,
             key=None,
             reason="damaged",
             payload=record if isinstance(record, bytes) else record.encode(),
@@ -159,6 +161,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         attempts=header.attempts,
         crashes=header.crashes,
         redrives=header.redrives,
+        fence=header.fence,
         key=_optional(header.key),
         reason=_optional(header.reason),
         payload=body.payload,

@@ -17,7 +17,7 @@ import pytest
 
 from shared.cli.servers import LocalStore, local_store
 from shared.config.settings import Settings
-from shared.deployment import connect
+from shared.connect import connect
 from tests.functions.recorded import CRON_SECRET, OPERATOR
 
 DEPLOYED = {

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 
 from shared import App, JobContext, RateLimit
 from shared.config.settings import Settings
+from shared.connect import connect
 from shared.declare.app import Registry
-from shared.deployment import connect
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
 from shared.store import Store

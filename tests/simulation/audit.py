@@ -16,7 +16,7 @@ SLACK_MS = 1_000
 """A turn that claimed pays for a command on the agenda only where that was this much too late."""
 STARVED = 16
 """Claims that a waiting low job may be passed over by: served one turn in eight, and behind others
-of its band only."""
+of its priority only."""
 
 
 class ViolationError(AssertionError):
@@ -62,7 +62,7 @@ class Auditor:
             require(len(starts) - i <= allowed + 1e-6, "I9 rate", len(starts) - i, "since", since)
 
     def claimed_from(self, book: Book, claims: int, *, passed: bool) -> None:
-        """The first of the lowest band is passed over by so many claiming turns at most (I16)."""
+        """The first of the lowest priority is passed over by so many claiming turns at most (I16)."""
         self.passed_over = self.passed_over + (claims > 0) if passed else 0
         require(self.passed_over <= STARVED, "I16 a low job starves", book.lines["low"])
 
@@ -137,14 +137,18 @@ def _guards(book: Book, census: Census) -> None:
 def numbers(book: Book, census: Census) -> None:
     """The queue's own numbers: sizes and flags are true, hints are never too late."""
     number = census.number
-    require(number("leased") == len(book.sets["active"]), "numbers: leased", number("leased"))
-    require(number("kept") == len(book.sets["completed"]), "numbers: kept", number("kept"))
+    require(number("active") == len(book.sets["active"]), "numbers: active", number("active"))
+    require(
+        number("completed") == len(book.sets["completed"]),
+        "numbers: completed",
+        number("completed"),
+    )
     require(number("suspects") == len(book.lines["suspects"]), "numbers: suspects")
     require(number("paused") == book.paused, "numbers: paused")
     require(number("clock") == book.mark, "numbers: clock", number("clock"), book.mark)
     require(number("turns") == book.turns, "numbers: turns", number("turns"), book.turns)
     require(number("mixed") == book.mixed, "numbers: mixed")
-    require(number("trimmed") == book.trimmed, "numbers: trimmed")
+    require(number("trim_at") == book.trimmed, "numbers: trimmed")
     require((number("level"), number("at")) == (book.level, book.level_at), "numbers: bucket",
             number("level"), number("at"), book.level, book.level_at)  # fmt: skip
     for hint, name in (("due", "delayed"), ("expiry", "active"), ("recheck", "parked")):
@@ -152,7 +156,7 @@ def numbers(book: Book, census: Census) -> None:
         require(number(hint, NEVER) <= first, "numbers: hint too late", hint, number(hint), first)
     require(set(census.scalars.get(":cancel", "").split()) == book.cancel, "numbers: cancel",
             book.cancel)  # fmt: skip
-    owners = {entry.split(" ", 1)[0] for entry in census.scalars.get(":memo", "").split(";")}
+    owners = {entry.split(" ", 1)[0] for entry in census.scalars.get(":replay", "").split(";")}
     require(owners - {""} == book.memos.keys(), "I15 memos", owners, set(book.memos))
     totals = [int(n) for n in census.scalars.get(":totals", "").split()] or [0] * len(TOTALS)
     booked = [book.totals[name] for name in TOTALS]

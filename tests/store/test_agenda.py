@@ -55,7 +55,7 @@ async def test_queues_share_the_agenda_and_nothing_else(
         ("recheck", "9007199254740991"),
         ("mixed", "0"),
         ("suspects", "0"),
-        ("leased", "7"),
+        ("active", "7"),
     ],
 )
 async def test_a_turn_that_looks_heals_a_hint_that_lies(
@@ -74,7 +74,7 @@ async def test_a_turn_that_looks_heals_a_hint_that_lies(
     started = []
     for i in range(5):
         fresh = Owner(store, queue, f"new{i}")
-        claims = await fresh.claim(look=i == 0)
+        claims = await fresh.claim(resync=i == 0)
         started += ids(claims)
         await fresh.finish(*claims)
 
@@ -126,8 +126,8 @@ class Story:
 
     async def _produce(self, word: str, name: str) -> None:
         delay = self.made * 700 if word == "delay" else 0
-        band = "high" if word == "high" else "normal"
-        await self.store.enqueue(self.queue, jobs(name, priority=band, delay_ms=delay))
+        priority = "high" if word == "high" else "normal"
+        await self.store.enqueue(self.queue, jobs(name, priority=priority, delay_ms=delay))
 
     async def _operate(self, word: str) -> None:
         match word:

@@ -44,9 +44,9 @@ async def test_many_jobs_keep_their_order_in_their_bands(
         "records": {
             "a": record(),
             "b": record(),
-            "c": record(band="h"),
-            "d": record(band="l"),
-            "e": record(band="l"),
+            "c": record(priority="h"),
+            "d": record(priority="l"),
+            "e": record(priority="l"),
         },
         "high": ["c"],
         "normal": ["a", "b"],
@@ -157,7 +157,7 @@ async def test_a_job_named_like_a_scalar_is_a_job_beside_it(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()
-    names = ["paused", "clock", "memo", "cancel", "-", "took"]
+    names = ["paused", "clock", "replay", "cancel", "-", "durations"]
     await store.enqueue(queue, jobs(*names))
     owner = Owner(store, queue)
 

@@ -46,7 +46,7 @@ async def test_a_settle_whose_reply_was_lost_counts_once_and_is_answered_alike(
 
     again = await owner.again()
 
-    assert again.refused == first.refused == {a.lease}
+    assert again.stale == first.stale == {a.lease}
     assert (await probe.snapshot(), await probe.scalars()) == before
     assert await probe.totals() == {"claimed": 2, "done": 1, "dead": 1}
 
@@ -62,7 +62,7 @@ async def test_a_turn_that_settles_and_claims_is_repeated_as_a_whole(
 
     again = await owner.again()
 
-    assert (again.claims, again.refused) == (first.claims, first.refused)
+    assert (again.claims, again.stale) == (first.claims, first.stale)
     assert ids(again.claims) == ["b"]
     assert await probe.totals() == {"claimed": 2, "retried": 1}
 
@@ -80,7 +80,7 @@ async def test_a_suspect_claimed_alone_is_answered_again_alone(
     again = await owner.again()
 
     assert again.claims == first.claims
-    assert [claim.solo for claim in again.claims] == [True]
+    assert [claim.exclusive for claim in again.claims] == [True]
 
 
 async def test_a_copy_that_arrives_after_its_owners_next_turn_is_refused(
@@ -117,9 +117,9 @@ async def test_an_owner_is_forgotten_when_its_leases_have_ended(
         await Owner(store, queue, f"o{i}").turn()
         clock.advance(LEASE_MS / 1000 / 2)
 
-    memo = (await probe.scalars())["memo"]
+    entries = (await probe.scalars())["replay"]
 
-    assert [entry.split(" ")[0] for entry in memo.split(";")[:-1]] == ["o18", "o19"]
+    assert [entry.split(" ")[0] for entry in entries.split(";")[:-1]] == ["o18", "o19"]
 
 
 @pytest.mark.parametrize(

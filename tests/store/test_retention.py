@@ -1,4 +1,4 @@
-"""Ended jobs stay readable up to a count and an age; dead letters stay until somebody acts."""
+"""JobRecord jobs stay readable up to a count and an age; dead letters stay until somebody acts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def test_completed_and_cancelled_jobs_go_by_age(
     await owner.turn()
 
     assert set((await probe.snapshot())["records"]) == {"dead", "young"}
-    assert (await probe.scalars())["kept"] == "1"
+    assert (await probe.scalars())["completed"] == "1"
 
 
 async def test_a_backlog_of_old_jobs_goes_page_by_page_without_a_pause(

@@ -30,7 +30,7 @@ def test_a_budget_keeps_a_reserve_that_handlers_never_get(seconds: float, reserv
 
     assert budget.reserve == pytest.approx(reserve)
     assert budget.left() == pytest.approx(seconds * 3 / 4)
-    assert budget.for_handlers() == pytest.approx(max(0, seconds * 3 / 4 - reserve))
+    assert budget.handler_time() == pytest.approx(max(0, seconds * 3 / 4 - reserve))
     assert budget.used() == pytest.approx(seconds / 4)
 
 
@@ -46,7 +46,7 @@ def test_a_budget_that_is_over_is_over() -> None:
     budget = Budget.of(10, clock=clock)
     clock.advance(11)
 
-    assert (budget.left(), budget.for_handlers()) == (0, 0)
+    assert (budget.left(), budget.handler_time()) == (0, 0)
     assert not budget.allows(0.001)
     assert budget.ever_allows(9)
     assert not budget.ever_allows(9.1)
@@ -127,7 +127,7 @@ def test_a_script_is_composed_without_comments_and_carries_the_flag_only_when_as
 
 
 def test_every_verb_has_its_script() -> None:
-    assert {"turn", "enqueue", "cancel", "pause", "redrive", "purge", "drop"} < set(names())
+    assert {"turn", "enqueue", "cancel", "pause", "redrive", "purge", "delete"} < set(names())
 
 
 def test_an_include_is_taken_once_however_often_it_is_asked_for(

@@ -1,36 +1,43 @@
--- cancel: end a waiting, delayed or parked job at once; ask an active one to stop.
+-- cancel: end a waiting, delayed or parked job at once; request an active one to stop.
 -- ARGV  1 queue  2 id
--- Returns  billed, "cancelled", "asked" (active: its drain learns it with its next turn), the
---       final state letter of a job that had ended already, or "" when there is no such job
+-- Returns  billed, then "cancelled", "cancel_requested" (active: its drain is told with its next
+--       turn), the state code of a job that had ended already, or "" where there is no such job
 --- @include "clock"
---- @include "moves"
+--- @include "codes"
+--- @include "keys"
+--- @include "numbers"
+--- @include "places"
+--- @include "priorities"
+--- @include "record"
+--- @include "words"
+--- @include "writes"
 local id = ARGV[2]
 local values = fetch({ ":clock", ":cancel", ":suspects", id })
+local latest, requests, suspects = tonumber(values[1] or 0), values[2] or "", tonumber(values[3] or 0)
 local job = decode(values[4])
 if not job then return { billed, "" } end
-if job.state ~= "w" and job.state ~= "p" then return { billed, job.state } end
+if job.state ~= STATE.live and job.state ~= STATE.parked then return { billed, job.state } end
 
-local found
-if job.state == "p" then
-  found = call("ZREM", PARKED, id) > 0
-else
-  found = call("ZREM", DELAYED, id) > 0 or call("LREM", BAND[job.band], 1, id) > 0
-  if not found and call("LREM", SUSPECTS, 1, id) > 0 then
-    found = true
-    note(":suspects", whole(math.max(0, tonumber(values[3] or 0) - 1)))
-  end
+-- Takes the job out of the structure it waits in; false where it is in none.
+local function remove_waiting()
+  if job.state == STATE.parked then return call("ZREM", PARKED, id) > 0 end
+  if call("ZREM", DELAYED, id) > 0 then return true end
+  if call("LREM", LIST[job.priority], 1, id) > 0 then return true end
+  if call("LREM", SUSPECTS, 1, id) == 0 then return false end
+  set_field(":suspects", whole(math.max(0, suspects - 1)))
+  return true
 end
-if not found then -- it is neither waiting nor delayed: somebody holds a lease
-  if not string.find(" " .. (values[2] or "") .. " ", " " .. id .. " ", 1, true) then
-    note(":cancel", (values[2] or "") .. " " .. id)
-    store_records()
+
+if not remove_waiting() then -- a function holds its lease
+  if not has_word(requests, id) then
+    set_field(":cancel", requests .. " " .. id)
+    flush_records()
   end
-  return { billed, "asked" }
+  return { billed, "cancel_requested" }
 end
-job.state, job.why = "k", "-"
-finish(job)
-save(id, job)
-place(CANCELLED, now_ms(tonumber(values[1] or 0)), id)
-carry_out()
-store_records()
+job.reason = NONE
+end_job(id, job, STATE.cancelled, now_ms(latest))
+save_job(id, job)
+flush()
+flush_records()
 return { billed, "cancelled" }

@@ -1,38 +1,44 @@
--- inspect: one job as it stands, and what its queue would say to it. Writes nothing.
+-- inspect: one job as it stands, and what its queue would answer it. Writes nothing.
 -- ARGV  1 queue  2 id
--- Returns  billed, "found", now, paused, level, per, rate at, leased, record, position (waiting delayed
---       active parked or "-"), its instant, its lease, stopping; or just billed when there is no such
---       job
+-- Returns  billed, "found", now, paused (1, 0), level, per and at of the token bucket, active jobs of
+--       the queue, record, place (waiting delayed active parked, or "-": ended), its instant (ms; 0:
+--       none), its lease (""), cancel_requested (1, 0)
+--       or  billed, "" where there is no such job, "damaged" where its record is, that record
 --- @include "clock"
+--- @include "codes"
+--- @include "keys"
 --- @include "numbers"
+--- @include "places"
 --- @include "record"
+--- @include "words"
 local id = ARGV[2]
-local values = fetch({ ":paused", ":clock", ":level", ":per", ":at", ":leased", ":cancel", id })
+local values = fetch({ ":paused", ":clock", ":level", ":per", ":at", ":active", ":cancel", id })
 local job = decode(values[8])
-if not job then return { billed, values[8] and "damaged" or "" , values[8] or "" } end
+if not job then return { billed, values[8] and "damaged" or "", values[8] or "" } end
 local now = now_ms(tonumber(values[2] or 0))
-local position, instant, lease = "-", 0, ""
-if job.state == "w" then
-  position = "waiting"
-  local due = call("ZSCORE", DELAYED, id)
-  if due then
-    position, instant = "delayed", due
-  else
-    for _, member in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
-      if string.sub(member, 1, #id + 1) == id .. " " then
-        position, lease, instant = "active", member, call("ZSCORE", ACTIVE, member)
-      end
-    end
+
+-- Its open lease and the end of it; nil where it has none.
+local function find_lease()
+  local found
+  for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
+    if string.sub(lease, 1, #id + 1) == id .. " " then found = lease end
   end
-elseif job.state == "p" then
-  position, instant = "parked", call("ZSCORE", PARKED, id) or 0
-elseif job.state == "c" then
-  instant = call("ZSCORE", COMPLETED, id) or 0
-elseif job.state == "k" then
-  instant = call("ZSCORE", CANCELLED, id) or 0
-elseif job.state == "x" then
-  instant = call("ZSCORE", DEAD, id) or 0
+  if found then return found, call("ZSCORE", ACTIVE, found) end
 end
-local stopping = string.find(" " .. (values[7] or "") .. " ", " " .. id .. " ", 1, true) and 1 or 0
-return { billed, "found", whole(now), values[1] == "1" and 1 or 0, values[3] or "0", values[4] or "0", values[5] or "0",
-  values[6] or "0", job.raw, position, tostring(instant), lease, stopping }
+
+-- Where the job is, the instant that belongs to that place, its lease.
+local function find_place()
+  if job.state == STATE.parked then return "parked", call("ZSCORE", PARKED, id) or 0, "" end
+  local ended = ENDED[job.state]
+  if ended then return NONE, call("ZSCORE", ended, id) or 0, "" end
+  local due = call("ZSCORE", DELAYED, id)
+  if due then return "delayed", due, "" end
+  local lease, expiry = find_lease()
+  if lease then return "active", expiry, lease end
+  return "waiting", 0, ""
+end
+
+local place, instant, lease = find_place()
+return { billed, "found", whole(now), values[1] == YES and 1 or 0, values[3] or "0", values[4] or "0",
+  values[5] or "0", values[6] or "0", job.raw, place, tostring(instant), lease,
+  has_word(values[7] or "", id) and 1 or 0 }

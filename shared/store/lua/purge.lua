@@ -1,7 +1,10 @@
--- purge: delete waiting, suspect and delayed jobs, a page a call; active and ended ones stay.
+-- purge: delete waiting, suspect and delayed jobs, a page a call; active and ended jobs stay.
 -- ARGV  1 queue  2 most jobs to delete in this call
--- Returns  billed, how many went
---- @include "moves"
+-- Returns  billed, how many were deleted
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
+--- @include "writes"
 local most, ids = tonumber(ARGV[2]), {}
 for _, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do
   if #ids < most then
@@ -9,15 +12,14 @@ for _, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do
   end
 end
 if #ids < most then
-  local page = call("ZPOPMIN", DELAYED, most - #ids)
-  for i = 1, #page, 2 do ids[#ids + 1] = page[i] end
+  for _, id in ipairs(members_of(call("ZPOPMIN", DELAYED, most - #ids))) do ids[#ids + 1] = id end
 end
 for _, raw in ipairs(fetch(ids)) do
   local job = decode(raw)
-  if job then finish(job) end
+  if job then release_dedup(job) end
 end
-note(":suspects", whole(call("LLEN", SUSPECTS)))
-carry_out()
-forget(ids)
-store_records()
+set_field(":suspects", whole(call("LLEN", SUSPECTS)))
+flush()
+delete_records(ids)
+flush_records()
 return { billed, #ids }

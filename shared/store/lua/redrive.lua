@@ -1,29 +1,33 @@
--- redrive: dead letters (or parked jobs) go back to work with their attempts and crashes set to 0.
--- Twice is once: a job that is not dead any more is left alone.
+-- redrive: dead letters (or parked jobs) wait again, with attempts and crashes set to 0. A repeat
+-- changes nothing: a job that is neither dead nor parked any more is left alone.
 -- ARGV  1 queue  2… ids
--- Returns  billed, one character an id (1 redriven, 0 not dead)
---- @include "moves"
+-- Returns  billed, one character per id (1 redriven, 0 neither dead nor parked)
 --- @include "agenda"
+--- @include "codes"
+--- @include "keys"
+--- @include "priorities"
+--- @include "record"
+--- @include "writes"
 local ids = {}
 for i = 2, #ARGV do ids[i - 1] = ARGV[i] end
 local raws, verdicts, dead, parked = fetch(ids), {}, {}, {}
 for i, id in ipairs(ids) do
-  local job = decode(renewed[id] or raws[i])
-  if job and (job.state == "x" or job.state == "p") then
-    table.insert(job.state == "x" and dead or parked, id)
-    job.state, job.attempts, job.crashes, job.why = "w", 0, 0, "-"
+  local job = decode(rewritten[id] or raws[i])
+  if job and (job.state == STATE.dead or job.state == STATE.parked) then
+    table.insert(job.state == STATE.dead and dead or parked, id)
+    job.state, job.attempts, job.crashes, job.reason = STATE.live, 0, 0, NONE
     job.redrives = job.redrives + 1
-    save(id, job)
-    push(BAND[job.band], id)
-    if job.band ~= "n" then note(":mixed", "1") end
-    verdicts[i] = "1"
+    save_job(id, job)
+    buffer_push(LIST[job.priority], id)
+    if job.priority ~= PRIORITY.normal then set_field(":mixed", YES) end
+    verdicts[i] = YES
   else
-    verdicts[i] = "0"
+    verdicts[i] = NO
   end
 end
-if #dead > 0 then variadic("ZREM", DEAD, dead) end
-if #parked > 0 then variadic("ZREM", PARKED, parked) end
-carry_out()
-store_records()
-if #dead + #parked > 0 then call_to_work(ARGV[1]) end
+call_chunked("ZREM", DEAD, dead)
+call_chunked("ZREM", PARKED, parked)
+flush()
+flush_records()
+if #dead + #parked > 0 then mark_due(ARGV[1]) end
 return { billed, table.concat(verdicts) }

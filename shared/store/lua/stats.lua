@@ -1,19 +1,23 @@
--- stats: how many jobs are in each state, the totals and the limits' levels. Writes nothing.
+-- stats: how many jobs each structure holds, the totals and the token bucket. Writes nothing.
 -- ARGV  1 queue  2… job types whose durations are wanted
 -- Returns  billed, now, sizes (high normal low suspects delayed active parked completed cancelled
---       dead inbox), the oldest waiting id of each band, paused, level, per, at, totals, sketches
+--       dead inbox), the first id of high, normal and low (""), paused, level, per, at, totals, one
+--       histogram per type ("" where nothing is stored)
 --- @include "clock"
+--- @include "keys"
 --- @include "numbers"
 local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals" }
-for i = 2, #ARGV do fields[#fields + 1] = ":took:" .. ARGV[i] end
+for i = 2, #ARGV do fields[#fields + 1] = ":durations:" .. ARGV[i] end
 local values = fetch(fields)
 local reply = { billed, whole(now_ms(tonumber(values[1] or 0))) }
 for _, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do reply[#reply + 1] = call("LLEN", key) end
-for _, key in ipairs({ DELAYED, ACTIVE, PARKED, COMPLETED, CANCELLED, DEAD }) do reply[#reply + 1] = call("ZCARD", key) end
+for _, key in ipairs({ DELAYED, ACTIVE, PARKED, COMPLETED, CANCELLED, DEAD }) do
+  reply[#reply + 1] = call("ZCARD", key)
+end
 reply[#reply + 1] = call("LLEN", INBOX)
 for i, key in ipairs({ HIGH, NORMAL, LOW }) do
   reply[#reply + 1] = reply[2 + i] > 0 and call("LINDEX", key, 0) or ""
 end
 for i = 2, #values do reply[#reply + 1] = values[i] or "" end
-reply[1] = billed
+reply[1] = billed -- only now are all calls counted
 return reply

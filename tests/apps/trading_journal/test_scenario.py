@@ -46,7 +46,7 @@ async def imported(
 ) -> dict[str, Any]:
     view = await run_job(store, import_csv, prices, clock=clock, job_id=job_id)
     assert view.state == "completed"
-    result = view.tail["result"]
+    result = view.history["result"]
     assert isinstance(result, dict)
     return result
 
@@ -113,4 +113,4 @@ async def test_a_file_that_is_none_is_dead_at_once_and_says_why(folder: Path) ->
         view = await run_job(store, import_csv, CsvImport(source="file:none.csv"), clock=clock)
 
     assert (view.state, view.attempts) == ("dead", 1)
-    assert "there is no file 'file:none.csv'" in view.tail["errors"][0]["message"]
+    assert "there is no file 'file:none.csv'" in view.history["errors"][0]["message"]

@@ -1,6 +1,6 @@
--- bucket: a token bucket in whole units. One token is `per` units and every millisecond adds `rate`
--- of them, so nothing is ever rounded. A bucket that was never used is full; a clock that stepped
--- back adds nothing; a new `per` (a deploy) keeps the level's share.
+-- bucket: a token bucket in whole numbers. A token is `per` units and each millisecond adds `rate`
+-- units, so nothing is rounded. A bucket starts full; a clock that steps back adds nothing; when a
+-- deploy changes `per`, the level keeps its share.
 local function refill(bucket, now, rate, per, burst)
   local full = burst * per
   if bucket.per == 0 then

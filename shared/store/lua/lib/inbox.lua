@@ -1,21 +1,20 @@
--- inbox: raw records that foreign producers pushed become jobs here, bytes untouched; whether they
--- make sense is found out when they are executed, where a bad one dies alone, with its bytes. Their
--- ids start with "~", which no caller may choose.
+-- inbox: raw records that foreign producers pushed become jobs, bytes untouched. Whether they make
+-- sense shows when they are executed: a bad one ends dead with its bytes. Their ids start with "~",
+-- which callers may not use.
+--- @include "codes"
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"
---- @include "moves"
+--- @include "writes"
 local INTAKE = 100
 
-local function take_in(q)
+local function accept_inbox(q)
   local raws = call("LPOP", INBOX, INTAKE) or {}
   for i, raw in ipairs(raws) do
     local id = string.format("~%s-%s-%d-%d", whole(q.now), q.owner, q.seq, i)
-    local record = fresh("n", "-", "-", "f", raw)
-    renewed[id] = record
-    note(id, record)
-    push(NORMAL, id)
+    save_record(id, new_record(PRIORITY.normal, NONE, NONE, FOREIGN, raw))
+    buffer_push(NORMAL, id)
   end
   q.foreign = #raws == INTAKE
-  if #raws > 0 then q.told = NEVER end -- who pushed them has not called anybody to work
+  if #raws > 0 then q.agenda_at = NEVER end -- the producer did not update the agenda
 end

@@ -1,18 +1,19 @@
 -- keys: names for the one vector of keys that every script of a queue receives, and counted calls.
 local RECORDS, SUSPECTS, HIGH, NORMAL, LOW, DELAYED, ACTIVE, PARKED, COMPLETED, CANCELLED, DEAD,
   DEDUP, INBOX, AGENDA = unpack(KEYS)
-local BAND = { h = HIGH, n = NORMAL, l = LOW }
 
--- What Upstash bills for this call: the EVAL itself and each inner command.
+-- The commands that Upstash bills for this script: the EVAL itself and each inner call.
 local billed = 1
 local function call(...)
   billed = billed + 1
   return redis.call(...)
 end
 
--- Lua can't unpack without bound (GopherLua: 5,120 slots), so long argument lists go in chunks.
+-- unpack has a limit (5,120 slots in GopherLua, which Upstash runs), so long lists go in chunks.
 local CHUNK = 1000
-local function variadic(command, key, values)
+
+-- A command with any number of arguments. Returns the sum of the replies where they are numbers.
+local function call_chunked(command, key, values)
   local total = 0
   for from = 1, #values, CHUNK do
     local reply = call(command, key, unpack(values, from, math.min(from + CHUNK - 1, #values)))
@@ -21,8 +22,8 @@ local function variadic(command, key, values)
   return total
 end
 
--- One value for each member, in order; false where there is none.
-local function each(command, key, members)
+-- One value per member, in order; false where there is none.
+local function fetch_each(command, key, members)
   if #members > 0 and #members <= CHUNK then return call(command, key, unpack(members)) end
   local values = {}
   for from = 1, #members, CHUNK do
@@ -32,5 +33,12 @@ local function each(command, key, members)
   return values
 end
 
-local function fetch(fields) return each("HMGET", RECORDS, fields) end
-local function scores(key, members) return each("ZMSCORE", key, members) end
+local function fetch(fields) return fetch_each("HMGET", RECORDS, fields) end
+local function fetch_scores(key, members) return fetch_each("ZMSCORE", key, members) end
+
+-- A page of a sorted set comes back as member, score, member, score: only the members.
+local function members_of(page)
+  local members = {}
+  for i = 1, #page, 2 do members[#members + 1] = page[i] end
+  return members
+end

@@ -1,35 +1,46 @@
--- record: a job as stored: one header line that only scripts write, then the body that nobody
--- rewrites, then the tail (result, progress, errors) that each settle replaces.
--- state: w live (waiting, delayed or active: where its id is tells), p parked, c completed,
--- k cancelled, x dead. fence: the last delivery that was closed; an open lease has fence + 1.
+-- record: a job as stored. One header line that only the scripts write, then the body, which never
+-- changes, then the tail (result, progress, errors), which each settle replaces.
+-- Header: state fence attempts crashes priority length redrives key dedup flags reason
+-- `fence` numbers the last delivery that was closed (an open lease carries fence + 1); `length` is
+-- the body's in bytes; `dedup` is the name to release when the job ends.
+--- @include "codes"
 local HEADER = "^(%a) (%d+) (%d+) (%d+) ([hnl]) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+)\n()"
+local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+\n"
+local HEADER_OF_NEW = STATE.live .. " 0 0 0 %s %d 0 %s %s %s " .. NONE .. "\n"
+
+-- The job as a table; nil where the record is missing or damaged.
 local function decode(raw)
   if not raw then return nil end
-  local state, fence, attempts, crashes, band, length, redrives, key, dedup, flags, why, at =
+  local state, fence, attempts, crashes, priority, length, redrives, key, dedup, flags, reason, at =
     string.match(raw, HEADER)
   if not at then return nil end
   return {
     state = state, fence = tonumber(fence), attempts = tonumber(attempts), crashes = tonumber(crashes),
-    band = band, redrives = tonumber(redrives), key = key, dedup = dedup, flags = flags, why = why,
-    raw = raw, at = at, length = math.min(tonumber(length), #raw - at + 1), -- of the body
+    priority = priority, redrives = tonumber(redrives), key = key, dedup = dedup, flags = flags,
+    reason = reason, raw = raw, body_at = at, length = math.min(tonumber(length), #raw - at + 1),
   }
 end
 
--- Fence and band of a job that waits, for whoever needs no more: nothing where it does not wait, or is
--- damaged.
-local WAITING = "^w (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+\n"
-local function waiting(raw)
-  local fence, band = string.match(raw or "", WAITING)
-  return fence and tonumber(fence), band
+-- Fence and priority of a live job, without building a table: the claim needs no more. Returns nil
+-- where the job is not live or its record is damaged.
+local function read_waiting(raw)
+  local fence, priority = string.match(raw or "", HEADER_OF_LIVE)
+  return fence and tonumber(fence), priority
 end
 
--- `job.tail`, where it was set, takes the place of the tail that was.
+-- The record of a changed job. `job.tail`, if set, replaces the stored tail.
 local function encode(job)
   return string.format("%s %d %d %d %s %d %d %s %s %s %s\n", job.state, job.fence, job.attempts,
-    job.crashes, job.band, job.length, job.redrives, job.key, job.dedup, job.flags, job.why)
-    .. string.sub(job.raw, job.at, job.tail and job.at + job.length - 1) .. (job.tail or "")
+    job.crashes, job.priority, job.length, job.redrives, job.key, job.dedup, job.flags, job.reason)
+    .. string.sub(job.raw, job.body_at, job.tail and job.body_at + job.length - 1) .. (job.tail or "")
 end
 
-local function fresh(band, key, dedup, flags, body)
-  return string.format("w 0 0 0 %s %d 0 %s %s %s -\n", band, #body, key, dedup, flags) .. body
+local function new_record(priority, key, dedup, flags, body)
+  return string.format(HEADER_OF_NEW, priority, #body, key, dedup, flags) .. body
+end
+
+-- The state of a stored job. A damaged record counts as dead: no function can run it.
+local function state_of(raw)
+  local job = decode(raw)
+  return job and job.state or STATE.dead
 end

@@ -1,29 +1,27 @@
 -- retention: ended jobs stay readable up to a count and an age. Dead letters are never trimmed here.
--- By age it looks every tenth of that age (at least a minute), so a job stays at most a tenth longer.
+-- Age is checked every tenth of itself (at least every minute), so a job stays at most a tenth longer.
 --- @include "keys"
 --- @include "numbers"
---- @include "moves"
-local TRIM_EVERY = 60000
+--- @include "writes"
+local MIN_INTERVAL = 60000
 local TRIM_PAGE = 500
 
-local function trim(q, count, age_ms)
-  if q.kept > count then
-    local page = call("ZPOPMIN", COMPLETED, math.min(q.kept - count, TRIM_PAGE))
-    local ids = {}
-    for i = 1, #page, 2 do ids[#ids + 1] = page[i] end
-    q.kept = q.kept - #ids
-    forget(ids)
-  end
-  local due = q.trimmed > 0 and q.now >= q.trimmed
-  if due or q.trimmed == 0 then q.trimmed = q.now + math.max(TRIM_EVERY, math.floor(age_ms / 10)) end
+local function trim_by_count(q, count)
+  if q.completed <= count then return end
+  local ids = members_of(call("ZPOPMIN", COMPLETED, math.min(q.completed - count, TRIM_PAGE)))
+  q.completed = q.completed - #ids
+  delete_records(ids)
+end
+
+local function trim_by_age(q, age_ms)
+  local due = q.trim_at > 0 and q.now >= q.trim_at
+  if due or q.trim_at == 0 then q.trim_at = q.now + math.max(MIN_INTERVAL, math.floor(age_ms / 10)) end
   if not due then return end
   for _, key in ipairs({ COMPLETED, CANCELLED }) do
     local ids = call("ZRANGEBYSCORE", key, "-inf", whole(q.now - age_ms), "LIMIT", 0, TRIM_PAGE)
-    if #ids == TRIM_PAGE then q.trimmed = q.now end -- there are more: look again in the next turn
-    if #ids > 0 then
-      variadic("ZREM", key, ids)
-      forget(ids)
-      if key == COMPLETED then q.kept = math.max(0, q.kept - #ids) end
-    end
+    if #ids == TRIM_PAGE then q.trim_at = q.now end -- there are more: continue in the next turn
+    call_chunked("ZREM", key, ids)
+    delete_records(ids)
+    if key == COMPLETED then q.completed = math.max(0, q.completed - #ids) end
   end
 end

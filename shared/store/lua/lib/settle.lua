@@ -1,97 +1,87 @@
--- settle: close leases. A lease counts only while its job's record still waits for exactly this
--- fence; whoever comes later changes nothing and is told so.
--- kinds: d done, r retry, x dead, l release, s snooze, p park, c cancelled, k keep (still running)
+-- settle: close leases. A settle counts only while the job's record waits for exactly this fence and
+-- the lease is open; a stale one changes nothing and is answered NO.
+--- @include "codes"
 --- @include "keys"
+--- @include "places"
 --- @include "record"
---- @include "moves"
-local SPENDS = { d = true, r = true, x = true, c = true }
-local COUNTED = { d = "done", r = "retried", x = "dead", l = "released", s = "snoozed", p = "parked", c = "cancelled" }
+--- @include "writes"
+local TOTAL = { [KIND.done] = "done", [KIND.retry] = "retried", [KIND.dead] = "dead",
+  [KIND.release] = "released", [KIND.snooze] = "snoozed", [KIND.park] = "parked",
+  [KIND.cancelled] = "cancelled" }
+local END_STATE = { [KIND.done] = STATE.completed, [KIND.dead] = STATE.dead,
+  [KIND.cancelled] = STATE.cancelled }
 
--- Back among those that wait, first or last in line.
-local function line_up(q, job, id, add)
-  add(BAND[job.band], id)
-  if job.band ~= "n" then q.mixed = true end
+local function prolong(q, item, job)
+  local expiry = q.now + q.lease_ms
+  save_job(item.id, job)
+  buffer_zadd(ACTIVE, expiry, item.lease)
+  q.expiry = math.min(q.expiry, expiry) -- a slow request may bring an earlier end than the last one
 end
 
-local function settle_one(q, id, job, lease, kind, delay, tail)
-  if q.cancel[id] and (kind == "r" or kind == "l" or kind == "s" or kind == "p") then kind = "c" end
-  job.tail = tail
-  if kind == "k" then
-    save(id, job)
-    place(ACTIVE, q.now + q.lease_ms, lease)
-    q.expiry = math.min(q.expiry, q.now + q.lease_ms) -- a slow request may bring an earlier end
-    return
-  end
-  q.closed[#q.closed + 1] = lease
+local function close(q, item, job)
+  local id, kind, due = item.id, item.kind, q.now + item.delay
+  if q.cancel[id] and not END_STATE[kind] then kind = KIND.cancelled end
   q.cancel[id] = nil
-  job.fence, job.why = job.fence + 1, "-"
-  if SPENDS[kind] then job.attempts = job.attempts + 1 end
-  q.count(COUNTED[kind], 1)
-  if kind == "d" then
-    job.state = "c"
-    finish(job)
-    place(COMPLETED, q.now, id)
-    q.kept = q.kept + 1
-  elseif kind == "x" then
-    job.state = "x"
-    finish(job)
-    place(DEAD, q.now, id)
-  elseif kind == "c" then
-    job.state = "k"
-    finish(job)
-    place(CANCELLED, q.now, id)
-  elseif kind == "p" then
-    job.state = "p"
-    place(PARKED, q.now + delay, id)
-    q.recheck = math.min(q.recheck, q.now + delay)
-  elseif kind == "l" and string.sub(lease, -1) == "1" then
-    job.why = "suspect" -- it was to run alone and did not get to: it still has to
-    push_front(SUSPECTS, id)
-    q.suspects = q.suspects + 1
-  elseif kind == "l" then
-    line_up(q, job, id, push_front)
-  elseif delay > 0 then
-    place(DELAYED, q.now + delay, id)
-    q.due = math.min(q.due, q.now + delay)
+  job.fence, job.reason = job.fence + 1, NONE
+  if END_STATE[kind] or kind == KIND.retry then job.attempts = job.attempts + 1 end
+  q.count(TOTAL[kind], 1)
+  if END_STATE[kind] then
+    end_job(id, job, END_STATE[kind], q.now)
+    if kind == KIND.done then q.completed = q.completed + 1 end
+  elseif kind == KIND.park then
+    job.state = STATE.parked
+    buffer_zadd(PARKED, due, id)
+    q.recheck = math.min(q.recheck, due)
+  elseif kind == KIND.release then
+    -- A suspect that was to run exclusively and did not still has to.
+    local back = string.sub(item.lease, -1) == YES and make_suspect or requeue
+    back(q, id, job, buffer_push_front)
+  elseif item.delay > 0 then -- retry or snooze
+    buffer_zadd(DELAYED, due, id)
+    q.due = math.min(q.due, due)
   else
-    line_up(q, job, id, push)
+    requeue(q, id, job, buffer_push)
   end
-  save(id, job)
+  save_job(id, job)
 end
 
--- Which leases are open? Those of this owner's unbroken turns, without asking. Of any other the lease
--- itself must be there: its job may have been deleted and made anew, with the fences beginning anew,
--- or the store may have lost the claim and given the job to somebody else under the same fence.
+-- Which leases are open, by position. Those of this owner's unbroken turns are, without a read. Any
+-- other must be found in the active set: its job may have been deleted and enqueued again, with fences
+-- from 1, or the store may have lost the claim and leased the job again under the same fence.
 local function open_leases(q, items, last)
-  local unbroken = last and last.seq == q.seq - 1 and q.now < last.sure
-  local open, doubted, places = {}, {}, {}
+  local unbroken = last and last.seq == q.seq - 1 and q.now < last.valid_until
+  local open, unsure, positions = {}, {}, {}
   for i, item in ipairs(items) do
     if unbroken and item.owner == q.owner and item.seq >= last.since then
       open[i] = true
     else
-      doubted[#doubted + 1], places[#places + 1] = item.lease, i
+      unsure[#unsure + 1], positions[#positions + 1] = item.lease, i
     end
   end
-  for i, score in ipairs(scores(ACTIVE, doubted)) do open[places[i]] = score end
+  for i, score in ipairs(fetch_scores(ACTIVE, unsure)) do open[positions[i]] = score end
   return open
 end
 
--- Settle every item; answers one character each: 1 applied, 0 refused (the lease was not ours any
--- more). `last`: what is remembered of this owner's turn before.
+-- Returns one verdict per item: YES applied, NO stale. `last`: this owner's turn before.
 local function settle(q, items, raws, last)
-  local verdicts, open = {}, open_leases(q, items, last)
+  local verdicts, closed, open = {}, {}, open_leases(q, items, last)
   for i, item in ipairs(items) do
     local job = decode(raws[i])
-    if job and job.state == "w" and job.fence == item.fence - 1 and open[i] then
-      settle_one(q, item.id, job, item.lease, item.kind, item.delay, item.tail)
-      verdicts[i] = "1"
-    else
-      verdicts[i] = "0"
+    local applies = job and job.state == STATE.live and job.fence == item.fence - 1 and open[i]
+    if applies then
+      job.tail = item.tail
+      if item.kind == KIND.keep then
+        prolong(q, item, job)
+      else
+        close(q, item, job)
+        closed[#closed + 1] = item.lease
+      end
     end
+    verdicts[i] = applies and YES or NO
   end
-  if #q.closed > 0 then
-    variadic("ZREM", ACTIVE, q.closed)
-    q.leased = math.max(0, q.leased - #q.closed)
+  if #closed > 0 then
+    call_chunked("ZREM", ACTIVE, closed)
+    q.active = math.max(0, q.active - #closed)
   end
   return table.concat(verdicts)
 end

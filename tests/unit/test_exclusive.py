@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.drain.exclusive import Alone, Seat
-from shared.drain.waiting import unless, wait
+from shared.drain.exclusive import ExclusiveHold, SharedExclusiveLock
+from shared.drain.waiting import race
 from shared.testing import FakeClock, run_virtually
 
 
@@ -27,110 +27,110 @@ async def settled() -> None:
 
 
 async def test_who_wants_to_be_alone_waits_for_the_others_and_keeps_new_ones_waiting() -> None:
-    alone = Alone()
-    alone.enter()
-    alone.enter()
-    taking = await begun(alone.take())
-    entering = await begun(alone.wait_turn())
-    alone.leave()
+    lock = SharedExclusiveLock()
+    lock.acquire_shared()
+    lock.acquire_shared()
+    taking = await begun(lock.acquire_exclusive())
+    entering = await begun(lock.wait_shared())
+    lock.release_shared()
     await settled()
 
-    assert (alone.taken, alone.try_take()) == (True, False)
+    assert (lock.reserved, lock.try_acquire_exclusive()) == (True, False)
     assert (taking.done(), entering.done()) == (False, False)
 
-    alone.leave()
+    lock.release_shared()
     await asyncio.wait_for(taking, 1)
     assert not entering.done()
 
-    alone.release()
+    lock.release_exclusive()
     await asyncio.wait_for(entering, 1)
-    assert not alone.taken
+    assert not lock.reserved
 
 
 async def test_two_that_want_to_be_alone_are_so_one_after_the_other() -> None:
-    alone = Alone()
-    await alone.take()
-    second = await begun(alone.take())
+    lock = SharedExclusiveLock()
+    await lock.acquire_exclusive()
+    second = await begun(lock.acquire_exclusive())
     assert not second.done()
 
-    alone.release()
+    lock.release_exclusive()
     await asyncio.wait_for(second, 1)
 
-    assert alone.taken is True
+    assert lock.reserved is True
 
 
 async def test_who_gives_up_waiting_to_be_alone_keeps_nobody_waiting() -> None:
-    alone = Alone()
-    alone.enter()
-    taking = await begun(alone.take())
-    entering = await begun(alone.wait_turn())
+    lock = SharedExclusiveLock()
+    lock.acquire_shared()
+    taking = await begun(lock.acquire_exclusive())
+    entering = await begun(lock.wait_shared())
 
     taking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await taking
 
     await asyncio.wait_for(entering, 1)
-    assert alone.taken is False
+    assert lock.reserved is False
 
 
 async def test_alone_at_once_is_only_who_finds_nothing_running() -> None:
-    alone = Alone()
-    alone.enter()
-    assert not alone.try_take()
+    lock = SharedExclusiveLock()
+    lock.acquire_shared()
+    assert not lock.try_acquire_exclusive()
 
-    alone.leave()
+    lock.release_shared()
 
-    assert alone.try_take()
-    assert not alone.try_take()
+    assert lock.try_acquire_exclusive()
+    assert not lock.try_acquire_exclusive()
 
 
 async def test_a_seat_is_held_by_one_lane_until_it_leaves() -> None:
-    alone = Alone()
-    mine, other = Seat(alone), Seat(alone)
+    lock = SharedExclusiveLock()
+    mine, other = ExclusiveHold(lock), ExclusiveHold(lock)
 
-    assert (mine.taken(), mine.taken(), other.taken()) == (True, True, False)
-    other.leave()  # was never held: takes nothing from the one who holds it
-    assert alone.taken is True
-    mine.leave()
+    assert (mine.try_acquire(), mine.try_acquire(), other.try_acquire()) == (True, True, False)
+    other.release()  # was never held: takes nothing from the one who holds it
+    assert lock.reserved is True
+    mine.release()
 
-    assert (alone.taken, other.taken()) == (False, True)
-    mine.leave()  # once more, harmless
-    assert (mine.taken(), other.taken()) == (False, True)
+    assert (lock.reserved, other.try_acquire()) == (False, True)
+    mine.release()  # once more, harmless
+    assert (mine.try_acquire(), other.try_acquire()) == (False, True)
 
 
 async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:
-    alone, interrupt = Alone(), asyncio.Event()
-    seat = Seat(alone)
-    alone.enter()
+    lock, interrupt = SharedExclusiveLock(), asyncio.Event()
+    hold = ExclusiveHold(lock)
+    lock.acquire_shared()
 
-    waiting = await begun(seat.wait(interrupt, 60))
+    waiting = await begun(hold.acquire(interrupt, 60))
     interrupt.set()
     await asyncio.wait_for(waiting, 1)
     await settled()
-    assert (seat.taken(), alone.taken) == (False, False)
+    assert (hold.try_acquire(), lock.reserved) == (False, False)
 
-    waiting = await begun(seat.wait(interrupt, 60))  # what was set before interrupts nobody now
+    waiting = await begun(hold.acquire(interrupt, 60))  # what was set before interrupts nobody now
     assert not waiting.done()
-    alone.leave()
+    lock.release_shared()
     await asyncio.wait_for(waiting, 1)
-    assert (seat.taken(), alone.taken) == (True, True)
+    assert (hold.try_acquire(), lock.reserved) == (True, True)
 
-    await asyncio.wait_for(seat.wait(interrupt, 60), 1)  # held already
-    assert seat.taken() is True
+    await asyncio.wait_for(hold.acquire(interrupt, 60), 1)  # held already
+    assert hold.try_acquire() is True
 
 
 def test_a_seat_that_is_not_free_in_time_is_not_waited_for_any_longer() -> None:
-    clock, alone = FakeClock(), Alone()
-    seat = Seat(alone)
+    clock, lock = FakeClock(), SharedExclusiveLock()
+    hold = ExclusiveHold(lock)
 
     async def story() -> None:
-        alone.enter()
-        await seat.wait(asyncio.Event(), 7)
+        lock.acquire_shared()
+        await hold.acquire(asyncio.Event(), 7)
 
     run_virtually(story(), clock)
 
     assert clock.monotonic() == pytest.approx(7, abs=0.001)
-    assert (seat.taken(), alone.taken) == (False, False)
+    assert (hold.try_acquire(), lock.reserved) == (False, False)
 
 
 async def test_what_an_event_overtakes_is_given_up() -> None:
@@ -143,7 +143,7 @@ async def test_what_an_event_overtakes_is_given_up() -> None:
             never.set()
             raise
 
-    waiting = await begun(unless(event, endless()))
+    waiting = await begun(race(endless()), event)
     assert not waiting.done()
     event.set()
 

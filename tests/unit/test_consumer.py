@@ -14,13 +14,14 @@ from pydantic import BaseModel
 
 from shared import App, JobContext, Queue
 from shared.drain.budget import Budget
-from shared.drain.consumer import Crew, Lane
-from shared.drain.exclusive import Alone
-from shared.drain.report import LaneReport
+from shared.drain.consumer import Consumer
+from shared.drain.exclusive import SharedExclusiveLock
+from shared.drain.pool import DrainResources
+from shared.drain.report import ConsumerReport, StopReason
 from shared.drain.timeouts import Timeouts
 from shared.errors import Unreachable
 from shared.jobs.claim import Claim
-from shared.store import Store, TurnAsk, TurnReply
+from shared.store import Store, TurnReply, TurnRequest
 from shared.store.turn import Settle, read_reply
 from shared.testing import FakeClock, run_virtually
 from tests.support.records import record
@@ -40,7 +41,9 @@ class Played:
         """When each turn came, in whole seconds of the loop's clock, and how many it wanted."""
         self.on_turn: Callable[[], None] = lambda: None
 
-    async def turn(self, _queue: Queue, ask: TurnAsk, *, within: float | None = None) -> TurnReply:
+    async def turn(
+        self, _queue: Queue, ask: TurnRequest, *, within: float | None = None
+    ) -> TurnReply:
         assert within
         self.settled += ask.settles
         self.asked.append((round(asyncio.get_running_loop().time()), ask.want))
@@ -51,33 +54,38 @@ class Played:
 
 def reply(
     *claims: Claim,
-    why: Any = "empty",
+    reason: Any = "empty",
     wait_ms: int = 0,
     suspects: int = 0,
     cancel: Sequence[str] = (),
     refused: Sequence[str] = (),
 ) -> TurnReply:
     sets = frozenset(refused), frozenset(cancel)
-    return TurnReply(0, why, wait_ms, suspects, *sets, {}, list(claims))
+    return TurnReply(0, reason, wait_ms, suspects, *sets, {}, list(claims))
 
 
-def claim(name: str, kind: str, tail: str = "") -> Claim:
+def claim(name: str, kind: str, history: str = "") -> Claim:
     body = f'{{"type":"{kind}"}}\n{{}}'
-    return Claim(f"{name} 1 o 1 0", name, 1, "q", 0, 0, solo=False, body=body, tail=tail)
+    return Claim(f"{name} 1 o 1 0", name, 1, "q", 0, 0, exclusive=False, body=body, history=history)
 
 
 def drained(
-    queue: Queue, store: Played, seconds: float, alone: Alone | None = None, *, stop: bool = False
-) -> tuple[LaneReport, float]:
+    queue: Queue,
+    store: Played,
+    seconds: float,
+    lock: SharedExclusiveLock | None = None,
+    *,
+    stop: bool = False,
+) -> tuple[ConsumerReport, float]:
     """What a lane reports, and how long it took."""
 
-    async def run() -> tuple[LaneReport, float]:
+    async def run() -> tuple[ConsumerReport, float]:
         with ThreadPoolExecutor(1) as threads:
-            crew = Crew(alone or Alone(), threads, Timeouts(), 10, 0.5)
+            crew = DrainResources(lock or SharedExclusiveLock(), threads, Timeouts(), 10, 0.5)
             budget = Budget.of(seconds, clock=clock)
-            lane = Lane(cast("Store", store), queue, budget, crew, look=False)
+            lane = Consumer(cast("Store", store), queue, budget, crew, resync=False)
             if stop:
-                store.on_turn = lambda: lane.stop("sigterm")
+                store.on_turn = lambda: lane.stop(StopReason.SHUTDOWN)
             report = await lane.run()
             return report, budget.used()
 
@@ -110,10 +118,10 @@ def queue() -> Queue:
 
 
 def test_a_tail_that_is_not_ours_is_replaced_and_the_job_is_settled(queue: Queue) -> None:
-    store = Played([reply(claim("a", "fails", tail='{"errors":5,"mine":1}'))])
+    store = Played([reply(claim("a", "fails", history='{"errors":5,"mine":1}'))])
     report, took = drained(queue, store, 20)
-    assert (report.outcomes, took < 1) == ({"retry": 1}, True)
-    assert '"errors":[{"at"' in store.settled[0].tail
+    assert (report.outcomes, took < 1) == ({"retried": 1}, True)
+    assert '"errors":[{"at"' in store.settled[0].history
 
 
 def test_while_its_jobs_run_a_lane_asks_for_more_about_every_15_s(
@@ -131,7 +139,7 @@ def test_a_job_that_the_budget_cuts_off_goes_back_and_nothing_more_is_asked_for(
 ) -> None:
     store = Played([reply(claim("a", "lasts"))])
     report, took = drained(queue, store, 20)
-    assert (report.stop, report.outcomes) == ("budget", {"release": 1})
+    assert (report.stop, report.outcomes) == ("budget", {"released": 1})
     assert 17 <= took < 20
     assert [want for _at, want in store.asked] == [10, 0, 0]
 
@@ -157,16 +165,16 @@ def test_settles_that_came_too_late_are_counted_apart_and_named(
     claims = [claim(name, "works") for name in "abc"]
     late = reply(refused=[claims[0].lease, claims[2].lease])
     report, _took = drained(queue, Played([reply(*claims), late]), 20)
-    assert (report.late, report.outcomes) == (2, {"done": 1})
+    assert (report.stale, report.outcomes) == (2, {"done": 1})
     told = [(r.getMessage(), vars(r)["queue"], vars(r)["job_id"]) for r in caplog.records]
-    assert told == [("late_settle", "q", "a"), ("late_settle", "q", "c")]
+    assert told == [("stale_settle", "q", "a.q"), ("stale_settle", "q", "c.q")]
 
 
 @pytest.mark.parametrize(("wait_ms", "turns"), [(400, 2), (501, 1), (0, 1)])
 def test_a_lane_that_is_held_back_waits_as_long_as_its_patience_allows(
     queue: Queue, wait_ms: int, turns: int
 ) -> None:
-    store = Played([reply(why="limited", wait_ms=wait_ms)])
+    store = Played([reply(reason="limited", wait_ms=wait_ms)])
     report, took = drained(queue, store, 20)
     assert (report.turns, report.stop) == (turns, "empty" if turns == 2 else "limited")
     assert took == pytest.approx(0.02 + wait_ms / 1000 if turns == 2 else 0.01, abs=0.0005)
@@ -178,32 +186,32 @@ def test_a_bug_of_ours_ends_the_lane_at_once_and_is_not_swallowed(
     def broken(*_: object) -> str:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("shared.pool.tail_of", broken)
+    monkeypatch.setattr("shared.drain.pool.add_to_history", broken)
     with pytest.raises(ZeroDivisionError):
         drained(queue, Played([reply(claim("a", "fails"))]), 20)
 
 
 def test_a_lane_that_waits_to_be_alone_ends_with_its_budget(queue: Queue) -> None:
-    alone = Alone()
-    alone.enter()  # a neighbour's handler that would not stop
-    report, took = drained(queue, Played([reply(why="suspect", suspects=1)] * 9), 2, alone)
+    lock = SharedExclusiveLock()
+    lock.acquire_shared()  # a neighbour's handler that would not stop
+    report, took = drained(queue, Played([reply(reason="suspect", suspects=1)] * 9), 2, lock)
     assert report.stop in {"budget", "suspect"}
     assert took <= 2
-    assert not alone.taken
+    assert not lock.reserved
 
 
 @pytest.mark.parametrize(
     ("replies", "seconds", "kind"),
-    [([reply(cancel=["a"])], 60, "cancelled"), ([], 3, "release")],
+    [([reply(cancel=["a"])], 60, "cancelled"), ([], 3, "released")],
     ids=["cancelled", "out of time"],
 )
 def test_a_job_that_waits_for_a_suspect_to_end_can_be_stopped(
     queue: Queue, replies: list[TurnReply], seconds: float, kind: str
 ) -> None:
-    alone = Alone()
-    assert alone.try_take()  # the suspect, which runs in another lane
+    lock = SharedExclusiveLock()
+    assert lock.try_acquire_exclusive()  # the suspect, which runs in another lane
     store = Played([reply(claim("a", "works")), *replies])
-    report, took = drained(queue, store, seconds, alone)
+    report, took = drained(queue, store, seconds, lock)
     assert report.outcomes == {kind: 1}
     assert took <= seconds
 
@@ -212,15 +220,15 @@ def test_what_is_claimed_while_the_lane_is_stopped_goes_back_unstarted(queue: Qu
     store = Played([reply(claim("a", "works"), claim("b", "works"))])
     report, took = drained(queue, store, 20, stop=True)
     assert [settle.kind for settle in store.settled] == ["release", "release"]
-    assert (report.stop, report.outcomes, took < 0.1) == ("sigterm", {"release": 2}, True)
+    assert (report.stop, report.outcomes, took < 0.1) == ("shutdown", {"released": 2}, True)
 
 
 def test_progress_is_text_that_any_store_can_hold(queue: Queue) -> None:
     store = Played([reply(claim("a", "tells"))])
     report, _took = drained(queue, store, 20)
     (told,) = [settle for settle in store.settled if settle.kind == "keep"]
-    assert "half of a pair: ?" in told.tail
-    assert told.tail.encode()
+    assert "half of a pair: ?" in told.history
+    assert told.history.encode()
     assert report.outcomes == {"done": 1}
 
 
@@ -240,14 +248,16 @@ def test_a_record_that_makes_no_sense_dies_alone_and_its_neighbours_run(
 ) -> None:
     good = record(body='{"type":"works"}\n{}')
     flat = ["a 1 o 1 0", good, "b 1 o 1 0", bad, "c 1 o 1 0", good]
-    told = read_reply("q", TurnAsk("o", 1, 3, 1000), [0, "", 0, 0, "", "", [], flat])
+    told = read_reply("q", TurnRequest("o", 1, 3, 1000), [0, "more", 0, 0, "", "", [], flat])
     report, _took = drained(queue, Played([told]), 20)
     assert report.outcomes == {"done": 2, "dead": 1}
 
 
 def test_a_job_that_no_longer_fits_goes_back_and_the_lane_claims_no_more(queue: Queue) -> None:
-    quick = replace(reply(claim("a", "lasts")), sketches={"works": [99]})  # a short type may follow
+    quick = replace(
+        reply(claim("a", "lasts")), histograms={"works": [99]}
+    )  # a short type may follow
     store = Played([quick, reply(claim("b", "tells"))])
     report, _took = drained(queue, store, 20)
-    assert (report.stop, report.outcomes) == ("budget", {"release": 2})
+    assert (report.stop, report.outcomes) == ("budget", {"released": 2})
     assert [want for _at, want in store.asked] == [10, 9, 0, 0]

@@ -1,0 +1,22 @@
+-- codes: every one-letter code that records, guards, settles and replies use, under its name.
+
+-- A job's state in its record. `live` covers waiting, delayed and active: the structure that holds
+-- the id tells which. `delayed` appears only in guards and in enqueue's reply.
+local STATE = { live = "w", delayed = "d", parked = "p", completed = "c", cancelled = "k", dead = "x" }
+
+local PRIORITY = { high = "h", normal = "n", low = "l" }
+
+-- How a settle closes a lease; `keep` prolongs it, because the job is still running.
+local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s", park = "p",
+  cancelled = "c", keep = "k" }
+
+-- What enqueue answers for a job that it did not store (for a new job it answers the state).
+local DUPLICATE, SAME_REQUEST, MISMATCH = "D", "I", "M"
+
+-- What settle, redrive and delete answer for each item, and flags in the queue's fields.
+local YES, NO = "1", "0"
+
+-- An empty name in a record's header, a guard or a replay entry.
+local NONE = "-"
+-- The record's flag for a body that a foreign producer wrote.
+local FOREIGN = "f"

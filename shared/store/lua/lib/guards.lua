@@ -1,0 +1,65 @@
+-- guards: names that at most one job may hold, for deduplication and idempotency keys. A guard is
+-- stored as "expires fingerprint id state". `expires` 0 holds until the job ends. An upper-case state
+-- means that the request with this key was answered as a duplicate, so a repeat is answered so again.
+--- @include "codes"
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
+local GUARD = "^(%d+) (%S+) (%S+) (%a)$"
+local HELD_UNTIL_END = "^0 %S+ (%S+) %a$"
+local SAMPLE = 4
+local guards, changed_guards = {}, {} -- name -> text; name, text, …
+
+-- A guard that holds until its job ends must not outlive a job that was lost (evicted, damaged).
+local function remove_orphan_guards()
+  local names, ids = {}, {}
+  for name, guard in pairs(guards) do
+    local id = guard and string.match(guard, HELD_UNTIL_END)
+    if id then
+      names[#names + 1], ids[#ids + 1] = name, id
+    end
+  end
+  for i, raw in ipairs(fetch(ids)) do
+    if not decode(raw) then guards[names[i]] = nil end
+  end
+end
+
+-- Looks at a few names at random and deletes the expired ones, so that they do not pile up.
+local function delete_expired_guards(now)
+  local sample, expired = call("HRANDFIELD", DEDUP, SAMPLE, "WITHVALUES") or {}, {}
+  for i = 1, #sample, 2 do
+    local expires = tonumber(string.match(sample[i + 1], "^%d+"))
+    if expires > 0 and expires <= now and not guards[sample[i]] then expired[#expired + 1] = sample[i] end
+  end
+  call_chunked("HDEL", DEDUP, expired)
+end
+
+local function load_guards(items, now)
+  local names = {}
+  for _, item in ipairs(items) do
+    if item.dedup ~= NONE then names[#names + 1] = item.dedup end
+    if item.idem ~= NONE then names[#names + 1] = item.idem end
+  end
+  for i, guard in ipairs(fetch_each("HMGET", DEDUP, names)) do guards[names[i]] = guard end
+  remove_orphan_guards()
+  delete_expired_guards(now)
+end
+
+-- The guard of this name as { fingerprint, id, state }; nil where none holds now.
+local function guard_of(name, now)
+  if name == NONE or not guards[name] then return nil end
+  local expires, fingerprint, id, state = string.match(guards[name], GUARD)
+  if tonumber(expires) > 0 and tonumber(expires) <= now then return nil end
+  return { fingerprint = fingerprint, id = id, state = state }
+end
+
+-- `ttl` 0 holds until the job ends.
+local function set_guard(name, now, ttl, fingerprint, id, state)
+  if name == NONE then return end
+  local expires = ttl > 0 and now + ttl or 0
+  guards[name] = string.format("%s %s %s %s", whole(expires), fingerprint, id, state)
+  changed_guards[#changed_guards + 1] = name
+  changed_guards[#changed_guards + 1] = guards[name]
+end
+
+local function flush_guards() call_chunked("HSET", DEDUP, changed_guards) end

@@ -1,0 +1,26 @@
+-- places: where a job goes when it ends, waits again or becomes a suspect. The caller saves the job.
+--- @include "codes"
+--- @include "keys"
+--- @include "priorities"
+--- @include "writes"
+
+-- Ended jobs: one sorted set per final state, scored by the instant of the end.
+local ENDED = { [STATE.completed] = COMPLETED, [STATE.cancelled] = CANCELLED, [STATE.dead] = DEAD }
+
+local function end_job(id, job, state, now)
+  job.state = state
+  release_dedup(job)
+  buffer_zadd(ENDED[state], now, id)
+end
+
+-- `buffer` says at which end of the list: buffer_push (last) or buffer_push_front (first).
+local function requeue(q, id, job, buffer)
+  buffer(LIST[job.priority], id)
+  if job.priority ~= PRIORITY.normal then q.mixed = true end
+end
+
+local function make_suspect(q, id, job, buffer)
+  job.reason = "suspect"
+  buffer(SUSPECTS, id)
+  q.suspects = q.suspects + 1
+end

@@ -1,0 +1,58 @@
+-- replay: the last turn of every live owner and its reply, so that a repeated request is answered
+-- again instead of executed again. The queue's `replay` field holds one entry per owner, dropped when
+-- the owner's leases have expired:
+--   "owner seq expiry since valid_until verdicts;"   (verdicts: NONE if all settles applied)
+-- The leases of turns `since` to `seq` are open until `valid_until` unless settled. A gap in seq means
+-- that a failover of the store lost turns of this owner: `since` restarts.
+--- @include "codes"
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
+local ENTRY = "^(%S+) (%d+) (%d+) (%d+) (%d+) (%S+);$"
+
+-- Returns the owner's last turn (or nil) and the live entries of all other owners as text.
+local function load_replay(q, owner)
+  local others, last = {}, nil
+  for entry in string.gmatch(q.replay, "[^;]+;") do
+    local name, seq, expiry, since, valid_until, verdicts = string.match(entry, ENTRY)
+    if name == owner then
+      last = { seq = tonumber(seq), since = tonumber(since), valid_until = tonumber(valid_until),
+        verdicts = verdicts }
+    elseif name and tonumber(expiry) > q.now then
+      others[#others + 1] = entry
+    end
+  end
+  return last, table.concat(others)
+end
+
+local function save_replay(q, last, others, verdicts)
+  local expiry = q.now + q.lease_ms
+  local since, valid_until = q.seq, expiry
+  if last and last.seq == q.seq - 1 then
+    since, valid_until = last.since, math.min(last.valid_until, expiry)
+  end
+  local stored = string.find(verdicts, NO, 1, true) and verdicts or NONE
+  q.replay = others .. string.format("%s %d %s %d %s %s;", q.owner, q.seq, whole(expiry), since,
+    whole(valid_until), stored)
+end
+
+-- What this turn claimed when it was executed, read back from the open leases: lease, record, …
+local function claims_of_turn(q)
+  local suffix = string.format(" %s %d", q.owner, q.seq)
+  local leases, ids, claims = {}, {}, {}
+  for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
+    local id, owner_and_seq = string.match(lease, "^(%S+) %d+( %S+ %d+) %d$")
+    if owner_and_seq == suffix then
+      leases[#leases + 1] = lease
+      ids[#ids + 1] = id
+    end
+  end
+  local raws = fetch(ids)
+  for i, lease in ipairs(leases) do
+    if decode(raws[i]) then
+      claims[#claims + 1] = lease
+      claims[#claims + 1] = raws[i]
+    end
+  end
+  return claims
+end

@@ -1,0 +1,41 @@
+-- request: the arguments of a turn by name (turn.lua lists them by number).
+--- @include "codes"
+local SETTLE = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+)$" -- lease (id fence owner seq …) kind delay
+
+local function read_type(at)
+  return { field = ":durations:" .. ARGV[at], wanted = ARGV[at + 1] == YES, observed = ARGV[at + 2] }
+end
+
+-- nil where the argument names no lease.
+local function read_settle(at)
+  local lease, id, fence, owner, seq, kind, delay = string.match(ARGV[at], SETTLE)
+  if not id then return nil end
+  return { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = lease,
+    kind = kind, delay = tonumber(delay), tail = ARGV[at + 1] }
+end
+
+-- nil where a settle names no lease. `fields` are those of the records hash that the turn reads.
+local function read_request()
+  local n = tonumber
+  local request = {
+    queue = ARGV[1], owner = ARGV[2], seq = n(ARGV[3]), want = n(ARGV[4]), lease_ms = n(ARGV[5]),
+    exclusive = ARGV[6] == YES, concurrency = n(ARGV[7]),
+    rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
+    keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
+    types = {}, settles = {}, fields = {},
+  }
+  local at = 17
+  for i = 1, n(ARGV[15]) do
+    request.types[i] = read_type(at)
+    request.fields[#request.fields + 1] = request.types[i].field
+    at = at + 3
+  end
+  for i = 1, n(ARGV[16]) do
+    local item = read_settle(at)
+    if not item then return nil end
+    request.settles[i] = item
+    request.fields[#request.fields + 1] = item.id
+    at = at + 2
+  end
+  return request
+end

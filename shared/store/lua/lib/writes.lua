@@ -1,0 +1,90 @@
+-- writes: a write buffer. A script decides job by job and buffers what must change; `flush` and
+-- `flush_records` then need one command per structure, whatever the number of jobs.
+--- @include "codes"
+--- @include "keys"
+--- @include "numbers"
+--- @include "record"
+local buffered_fields = {} -- field, value, … for the records hash: job records and queue state
+local rewritten = {} -- id -> record buffered by this script but not yet stored
+local deleted = {}   -- set of the ids whose records this script deleted
+local pushes, front_pushes, zadds, ended_names = {}, {}, {}, {}
+
+local function set_field(field, value)
+  buffered_fields[#buffered_fields + 1] = field
+  buffered_fields[#buffered_fields + 1] = value
+end
+
+local function save_record(id, raw)
+  rewritten[id] = raw
+  set_field(id, raw)
+end
+
+local function save_job(id, job) save_record(id, encode(job)) end
+
+local function buffer_of(buffers, key)
+  local buffer = buffers[key]
+  if not buffer then
+    buffer = {}
+    buffers[key] = buffer
+  end
+  return buffer
+end
+
+local function buffer_push(key, id)
+  local ids = buffer_of(pushes, key)
+  ids[#ids + 1] = id
+end
+
+-- LPUSH reverses its arguments, so the buffer is reversed too: the first id buffered is first in line.
+local function buffer_push_front(key, id) table.insert(buffer_of(front_pushes, key), 1, id) end
+
+local texts = {} -- a script uses few different instants, and formatting one is the slow part
+local function text_of(instant)
+  local text = texts[instant]
+  if not text then
+    text = whole(instant) -- a number, always: GopherLua's format refuses text here
+    texts[instant] = text
+  end
+  return text
+end
+
+local function buffer_zadd(key, score, member)
+  local members = buffer_of(zadds, key)
+  members[#members + 1] = text_of(score)
+  members[#members + 1] = member
+end
+
+-- The job ends, and with it the deduplication that holds until then.
+local function release_dedup(job)
+  if job.dedup ~= NONE then
+    ended_names[#ended_names + 1] = job.dedup
+    job.dedup = NONE
+  end
+end
+
+-- Writes everything but the records, which are written once, at the end of the script.
+local function flush()
+  for key, ids in pairs(pushes) do call_chunked("RPUSH", key, ids) end
+  for key, ids in pairs(front_pushes) do call_chunked("LPUSH", key, ids) end
+  for key, members in pairs(zadds) do call_chunked("ZADD", key, members) end
+  if #ended_names > 0 then call_chunked("HDEL", DEDUP, ended_names) end
+  pushes, front_pushes, zadds, ended_names = {}, {}, {}, {}
+end
+
+-- Deletes records at once. A record of theirs that is still buffered is not written any more.
+local function delete_records(ids)
+  if #ids == 0 then return end
+  call_chunked("HDEL", RECORDS, ids)
+  for _, id in ipairs(ids) do deleted[id] = true end
+end
+
+local function flush_records()
+  local pairs_left = {}
+  for i = 1, #buffered_fields, 2 do
+    if not deleted[buffered_fields[i]] then
+      pairs_left[#pairs_left + 1] = buffered_fields[i]
+      pairs_left[#pairs_left + 1] = buffered_fields[i + 1]
+    end
+  end
+  if #pairs_left > 0 then call_chunked("HSET", RECORDS, pairs_left) end
+end
