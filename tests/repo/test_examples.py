@@ -51,7 +51,9 @@ class Block:
     def compiled(self) -> CodeType:
         """The block's code. Its line numbers are the page's."""
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        return compile("\n" * (self.line - 1) + self.text, self.page, "exec", flags)
+        text = "\n" * (self.line - 1) + self.text
+        code: CodeType = compile(text, self.page, "exec", flags)
+        return code
 
 
 def blocks(page: Path) -> list[Block]:
@@ -150,7 +152,9 @@ def test_no_python_hides_in_a_block_without_a_language() -> None:
         for page in PAGES
         for block in blocks(page)
         if not block.info
-        and re.search(r"^(from \w|import \w|async def |def |class \w|@\w)", block.text, re.MULTILINE)
+        and re.search(
+            r"^(from \w|import \w|async def |def |class \w|@\w)", block.text, re.MULTILINE
+        )
     ]
 
     assert not hidden, f"Mark these blocks ```python: {hidden}"
@@ -173,6 +177,7 @@ def test_a_failing_test_of_a_page_fails() -> None:
     module = ModuleType("example")
     block = Block("page", 1, "python", "async def test_it():\n    assert False\n")
 
-    with asyncio.Runner() as runner, pytest.raises(AssertionError):
+    with asyncio.Runner() as runner:
         runner.run(_run(block, module))
-        _call_tests(module, _tests(module), runner)
+        with pytest.raises(AssertionError):
+            _call_tests(module, _tests(module), runner)
