@@ -1,4 +1,4 @@
-"""tests/failure-rows.md names a test for every row of the failure model, or says why there is none."""
+"""tests/failure-rows.md names a test for every row of the failure model, or says why none does."""
 
 from __future__ import annotations
 
