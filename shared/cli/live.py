@@ -137,7 +137,7 @@ async def _empty(db: Database) -> str:
 
 QUESTIONS: tuple[tuple[str, str, Callable[[Database], Awaitable[str]]], ...] = (
     ("What does one EVALSHA with 3 inner calls add to the monthly counter?", "4", _bill),
-    ("Which HTTP status have quota, size and NOSCRIPT errors?", "400, recognized by its text", _statuses),
+    ("Which HTTP status have quota, size and NOSCRIPT errors?", "400, known by text", _statuses),
     ("May a script that writes call TIME?", "yes", _time),
     ("Are cjson, cmsgpack, struct and bit there?", "not relied on", _libraries),
     ("How many values may unpack give a command?", "at least 500", _unpack),
