@@ -28,6 +28,11 @@ Signals are exceptions that a handler raises to decide its job's outcome; they a
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+LONGEST_DELAY = 366 * 86_400.0
+"""Seconds: the longest time that a job can be made to wait."""
+
 
 class TidegateError(Exception):
     """Something went wrong in Tidegate."""
@@ -140,19 +145,20 @@ class Signal(Exception):
 
 
 class RetryLater(Signal):
-    """Try again after `seconds`; the attempt counts."""
+    """Try again after `seconds` (a number or a timedelta); the attempt counts."""
 
-    def __init__(self, seconds: float, reason: str = "") -> None:
-        super().__init__(reason or f"retry in {seconds} s")
-        self.seconds = seconds
+    def __init__(self, seconds: float | timedelta, reason: str = "") -> None:
+        self.seconds = _seconds(seconds, "RetryLater")
+        super().__init__(reason or f"retry in {self.seconds:g} s")
 
 
 class Snooze(Signal):
-    """Run again after `seconds`; the attempt does not count."""
+    """Run again after `seconds` (a number or a timedelta), at least one; the attempt does not
+    count."""
 
-    def __init__(self, seconds: float, reason: str = "") -> None:
-        super().__init__(reason or f"snoozed for {seconds} s")
-        self.seconds = seconds
+    def __init__(self, seconds: float | timedelta, reason: str = "") -> None:
+        self.seconds = _seconds(seconds, "Snooze")
+        super().__init__(reason or f"snoozed for {self.seconds:g} s")
 
 
 class Discard(Signal):
@@ -161,3 +167,13 @@ class Discard(Signal):
 
 class Cancel(Signal):
     """Stop here: the job ends `cancelled`."""
+
+
+def _seconds(value: float | timedelta, signal: str) -> float:
+    """Checked where the signal is made, so that the mistake is an error of its own handler."""
+    seconds: object = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"{signal}: seconds is a number or a timedelta, not {seconds!r:.80}")
+    if not 0 <= seconds <= LONGEST_DELAY:  # NaN fails both comparisons
+        raise ValueError(f"{signal}: seconds={seconds!r:.80}; choose 0 to {LONGEST_DELAY:.0f}")
+    return float(seconds)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import InvalidOption
+from ..errors import LONGEST_DELAY, InvalidOption
 from ..jobs.ids import check_job_id, new_id
 from ..jobs.job import Guard, Job, Priority
-from .policy import LONGEST_DELAY
 
 KEY_LIMIT = 128
 YEAR_10000 = 253_402_300_800

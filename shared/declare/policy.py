@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import LONGEST_DELAY, ConfigurationError
 
 MOST_ATTEMPTS = 100
-LONGEST_DELAY = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Enqueued, Job, Priority
 from .default_store import default_store
+from .handler import Handler, Shape, shape_of
 from .options import Options, make_job
 from .policy import RateLimit, Retention, Retry, require
 
@@ -21,7 +20,6 @@ LONGEST_WINDOW = 900.0
 LONGEST_RESERVE = 3.0
 PAYLOAD_LIMIT = 256 * 1024
 P = TypeVar("P", bound=BaseModel)
-Handler = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +32,7 @@ class JobType(Generic[P]):
     handler: Handler
     timeout: float
     retry: Retry
-    is_async: bool
-    takes_context: bool
+    shape: Shape
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -85,6 +82,11 @@ class Queue:
     payload_limit: int
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
 
+    @property
+    def needs_threads(self) -> bool:
+        """True if a handler is a plain `def`."""
+        return any(not job_type.shape.is_async for job_type in self.types.values())
+
     def __post_init__(self) -> None:
         what = f"queue {self.name!r}"
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
@@ -100,8 +102,8 @@ class Queue:
     ) -> Callable[[Handler], JobType[Any]]:
         """Register the decorated handler for jobs of type `name`.
 
-        Its first parameter's annotation is the payload model; a second one receives the
-        `JobContext`.
+        The annotation of its first parameter is the payload model. A second parameter, or one that
+        is annotated so, receives the `JobContext`.
         """
         require(
             bool(name) and len(name) <= 64 and name.isprintable(),
@@ -115,16 +117,9 @@ class Queue:
         def register(handler: Handler) -> JobType[Any]:
             seconds = self.timeout if timeout is None else timeout
             _check_timeout(seconds, f"job type {name!r}")
-            model, takes_context = _signature(handler)
+            shape = shape_of(handler)
             job_type = JobType(
-                name,
-                self,
-                model,
-                handler,
-                seconds,
-                retry or self.retry,
-                inspect.iscoroutinefunction(handler),
-                takes_context,
+                name, self, shape.model, handler, seconds, retry or self.retry, shape
             )
             self.types[name] = job_type
             return job_type
@@ -139,25 +134,3 @@ def _check_timeout(seconds: float, what: str) -> None:
         f"{what}: timeout={seconds} s does not fit any function's window; "
         f"choose 0 < timeout <= {longest:.0f}, or split the job",
     )
-
-
-def _signature(handler: Handler) -> tuple[type[BaseModel], bool]:
-    """(payload model, does it take the JobContext too?)"""
-    sentence = (
-        f"handler {handler.__name__!r}: annotate its first parameter with a pydantic model, "
-        "e.g. payload: CsvImport"
-    )
-    parameters = list(inspect.signature(handler).parameters)
-    require(
-        1 <= len(parameters) <= 2,
-        f"handler {handler.__name__!r}: it takes the payload and, if wanted, the JobContext",
-    )
-    try:
-        model = get_type_hints(handler).get(parameters[0])
-    except NameError as error:
-        raise ConfigurationError(
-            f"{sentence} ({error}; define the model at module level)"
-        ) from None
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise ConfigurationError(sentence)
-    return model, len(parameters) == 2

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from .policy import LONGEST_DELAY, MOST_ATTEMPTS
+from ..errors import LONGEST_DELAY
+from .policy import MOST_ATTEMPTS
 from .queue import LONGEST_RESERVE, LONGEST_WINDOW
 
 MOST_JOBS = 1000

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping
 
 from ..declare.queue import Queue
 from ..jobs.outcome import Outcome
 from .budget import Budget
-from .durations import bucket_of, quantile
+from .durations import GROWTH, bucket_of, quantile
 from .run import Run
 
 CONFIDENCE = 0.95
 """The share of earlier runs whose duration must fit."""
 MIN_PARK_SECONDS = 60.0
+LONGEST_REST = 60.0
+"""Seconds for which a job that does not fit what is left is given back: other windows begin."""
+CUT_GROWTH = 1.5
+"""A job that was cut off gets this much more time before it is started again."""
+TRIAL_EVERY = 4
+"""One time in so many a job that is parked for its length is started at the beginning of a window:
+what was learned of its type may be out of date."""
 
 
 class Admission:
@@ -56,18 +64,24 @@ class Admission:
         return any(self._budget.allows(self._estimate(name, self._timeout(name))) for name in names)
 
     def refusal(self, run: Run, left: float) -> Outcome | None:
-        """None when the job may start with `left` seconds for handlers. Else its outcome: released,
-        or parked if a whole window is not enough."""
+        """None when the job may start with `left` seconds for handlers. Else its outcome, no token
+        spent: it waits for the next window, or it is parked because no window is long enough."""
         if run.job_type is None or run.decode_error is not None:
             return None
         estimate = self._estimate(run.type, run.timeout)
-        if estimate <= left:
+        window = self._budget.window
+        if run.cut_after:
+            estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout, window)
+        if estimate <= left or (
+            run.parks % TRIAL_EVERY == TRIAL_EVERY - 1 and left >= window * 0.9
+        ):
             return None
         if self._budget.ever_allows(estimate):
-            return Outcome("release")
-        window = self._budget.total - self._budget.reserve
+            return Outcome("release", min(self._budget.left(), LONGEST_REST), started=False)
         reason = f"expected to take {estimate:.1f} s; a window of this host has {window:.1f} s"
-        return Outcome("park", max(MIN_PARK_SECONDS, self._budget.total), {"parked": reason})
+        delay = max(MIN_PARK_SECONDS, self._budget.total) * (1 + random.random() / 2)  # noqa: S311
+        detail = {"parked": reason, "parks": run.parks + 1}
+        return Outcome("park", delay, detail, started=False)
 
     def _timeout(self, name: str) -> float:
         job_type = self._queue.types.get(name)
@@ -80,6 +94,8 @@ class Admission:
         if estimate is None:
             learned = quantile(self._histograms.get(name, ()), CONFIDENCE)
             if learned is None:
-                learned = (self._budget.total - self._budget.reserve) / 2
+                learned = self._budget.window / 2
+            elif learned / GROWTH <= self._budget.window:  # a bucket that a whole window reaches
+                learned = min(learned, self._budget.window)
             estimate = self._estimates[name, timeout] = min(timeout, learned)
         return estimate

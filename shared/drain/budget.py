@@ -53,13 +53,18 @@ class Budget:
         """Seconds that handlers may still use: the time left without the settle reserve."""
         return max(0.0, self.left() - self.reserve)
 
+    @property
+    def window(self) -> float:
+        """Seconds that handlers get in a whole function like this one."""
+        return self.total - self.reserve
+
     def allows(self, seconds: float) -> bool:
         """True if something that takes `seconds` fits what is left."""
         return seconds <= self.handler_time()
 
     def ever_allows(self, seconds: float) -> bool:
         """True if it fits a whole window like this one."""
-        return seconds <= self.total - self.reserve
+        return seconds <= self.window
 
     def used(self) -> float:
         """Seconds since this budget began."""

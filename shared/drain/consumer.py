@@ -15,7 +15,7 @@ from .admission import Admission
 from .budget import Budget
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
-from .run import decode_claim
+from .run import CancelReason, decode_claim
 from .turns import Turns
 from .waiting import race, wait_for_event
 
@@ -26,6 +26,10 @@ HEARTBEAT = 15.0
 """Seconds between turns while everything runs and nothing ends: cancellations arrive with them."""
 PROGRESS_EVERY = 2.0
 LONGEST_PAUSE = 1.0
+GRACE = 1.0
+"""Seconds that cancelled handlers may take to end."""
+PROMPT = 0.05
+"""Seconds after which the outcomes of obedient handlers are settled, before stubborn ones end."""
 BACKLOG_TURNS = 2
 """Full batches in a row that mean a backlog."""
 
@@ -48,10 +52,10 @@ class Consumer:
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
         self._admission = Admission(queue, budget)
         self._turns = Turns(store, queue, budget, self.report, resync=resync)
-        self._pool = Pool(budget, resources, self._admission, self._fail)
+        self._pool = Pool(budget, resources, self._admission)
+        self._threads = resources.threads if queue.needs_threads else None
         self._closing: StopReason | None = None
         self._over = False
-        self._bug: BaseException | None = None
         self._full_turns, self._on_backlog = 0, on_backlog
 
     def close(self, reason: StopReason) -> None:
@@ -66,18 +70,19 @@ class Consumer:
         self._pool.idle.set()
 
     async def run(self) -> ConsumerReport:
-        """Drain. Never raises for a fault of the store or a handler; the report says it."""
+        """Drain. Never raises: the report says what failed, and other consumers go on."""
         try:
             while await self._round():
                 pass
-            if self._bug is not None:
-                raise self._bug
             await self._finish()
         except StoreError as error:
             self.report.stop, self.report.error = StopReason.STORE, str(error)
             log.warning("drain_store_error", extra={"queue": self._queue.name, "error": str(error)})
-            await self._pool.stop()
-            self._pool.abandon()
+            await self._abandon()
+        except Exception as bug:
+            self.report.stop, self.report.error = StopReason.ERROR, f"{type(bug).__name__}: {bug}"
+            log.exception("consumer_bug", extra={"queue": self._queue.name})
+            await self._abandon()
         finally:
             self._pool.hold.release()
         return self.report
@@ -85,13 +90,26 @@ class Consumer:
     async def _round(self) -> bool:
         """One turn and what follows from it. False when the consumer is to end."""
         room = self._room()
-        reply = await self._turn(room)
-        self._start(reply.claims)
+        if self._threads and not room and not self._pool and not self._closing:
+            await self._threads.wait_free(min(HEARTBEAT, self._budget.handler_time()))
+            return not self._over
+        reply = await self._claim(room)
         self._watch_backlog(room, len(reply.claims))
         if not self._pool and not self._pool.has_settles:
             return self._closing is None and await self._wait_for_work(reply)
         await self._wait_for_outcomes()
         return not self._over
+
+    async def _claim(self, room: int) -> TurnReply:
+        """A turn for `room` jobs, and their start. A thread that is not needed is given back."""
+        started = 0
+        try:
+            reply = await self._turn(room)
+            started = self._start(reply.claims)
+        finally:
+            if self._threads:
+                self._threads.release(room - started)
+        return reply
 
     async def _turn(self, want: int) -> TurnReply:
         hold, pool = self._pool.hold, self._pool
@@ -104,17 +122,18 @@ class Consumer:
         pool.cancel(reply.cancel)
         return reply
 
-    def _start(self, claims: list[Claim]) -> None:
-        left = self._budget.handler_time()
+    def _start(self, claims: list[Claim]) -> int:
+        """Start the claimed jobs that fit; answers how many of them hold a thread."""
+        left, holding = self._budget.handler_time(), 0
         for claim in claims:
             run = decode_claim(claim, self._queue)
             refusal = self._admission.refusal(run, left)
-            if refusal is not None and refusal.kind == "release":
-                self.close(StopReason.BUDGET)
             if refusal is not None or self._over:  # stopped while the claim was under way
-                self._pool.settle(claim, refusal or Outcome("release"))
+                self._pool.settle(claim, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
+                holding += run.needs_thread
+        return holding
 
     def _room(self) -> int:
         """How many jobs the next turn may claim."""
@@ -123,7 +142,8 @@ class Consumer:
         if not self._admission.anything_fits():
             self.close(StopReason.BUDGET)
             return 0
-        return self._capacity - len(self._pool)
+        room = self._capacity - len(self._pool)
+        return self._threads.reserve(room) if self._threads else room
 
     def _watch_backlog(self, room: int, claimed: int) -> None:
         """Two full batches in a row mean a backlog: open another consumer, so one runs handlers
@@ -166,17 +186,28 @@ class Consumer:
             await self._pool.wait_idle(min(self._turns.round_trip, self._budget.handler_time()))
 
     async def _finish(self) -> None:
-        """Cancel what still runs, settle what has ended, give the rest back."""
+        """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
         if self._closing:
             self.report.stop = self._closing
-        await self._pool.stop()
+        self._pool.stop(self._cancel_reason())
+        await self._pool.wait_idle(PROMPT)
+        await self._settle()
+        await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
         self._pool.release()
+        await self._settle()
+
+    async def _settle(self) -> None:
         while self._pool.has_settles:
             await self._turn(0)
 
-    def _fail(self, bug: BaseException) -> None:
-        self._bug = bug
-        self.stop(StopReason.ERROR)
+    async def _abandon(self) -> None:
+        """End without the store: leases bring the jobs back."""
+        self._pool.stop(self._cancel_reason())
+        await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
+        self._pool.abandon()
+
+    def _cancel_reason(self) -> CancelReason:
+        return "shutdown" if self._closing is StopReason.SHUTDOWN else "deadline"
 
 
 def _refill_pause(limit: RateLimit) -> float:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from ..declare.app import Registry
@@ -19,6 +18,7 @@ from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .pool import DrainResources
 from .report import Report, StopReason, gravest
+from .threads import HandlerThreads
 from .timeouts import Timeouts
 
 log = logging.getLogger("tidegate.drain")
@@ -133,7 +133,7 @@ class Drain:
     async def _run(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
             return
-        threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="handler")
+        threads = HandlerThreads(SYNC_THREADS)
         resources = DrainResources(self._lock, threads, Timeouts(), self._batch, self._patience)
         async with asyncio.TaskGroup() as group:
 
@@ -153,8 +153,7 @@ class Drain:
 
             for queue, resync in due:
                 open_consumer(queue, resync=resync, more=CONSUMERS - 1)
-        # A handler that hangs in a thread must not hold the report back.
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown()
 
     def _report(self, before: Meter, error: str | None = None) -> Report:
         used = self._store.meter.since(before)

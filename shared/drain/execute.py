@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
@@ -13,10 +14,12 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from ..declare.queue import JobType
-from ..errors import InvalidPayload, Signal
+from ..errors import Signal
 from ..jobs.context import JobContext
 from ..jobs.outcome import Outcome
+from .bounds import bound
 from .budget import Budget
+from .describe import is_a
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .run import Run
 from .timeouts import Timeouts
@@ -29,30 +32,45 @@ _DONE = Outcome("done")
 async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeouts) -> Outcome:
     """The job's outcome. Ends by its timeout or the budget, whichever comes first.
 
-    A job that the budget cut off is released: no attempt is spent.
+    A job that the budget cut off is released: no attempt is spent. A plain `def` handler can't be
+    stopped: after its timeout this waits until its thread ends.
     """
     job_type = run.job_type
     if run.decode_error is not None:
-        error = {"type": "InvalidRecord", "message": run.decode_error}
-        return Outcome("dead", detail={"error": error})
+        return _invalid("InvalidRecord", run.decode_error)
     if job_type is None:
         detail = {"parked": f"no handler for type {run.type!r} on queue {run.claim.queue!r}"}
         return Outcome("park", UNKNOWN_TYPE_RECHECK, detail)
-    allowed = run.allowed = min(run.timeout, budget.handler_time())
-    if job_type.takes_context:
-        run.context = JobContext(run.claim, run.type, budget_left=_countdown(budget, allowed))
+    try:
+        payload = job_type.model.model_validate_json(run.payload)
+    except ValidationError as error:
+        return _invalid("InvalidPayload", _mismatch(job_type, error))
+    except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
+        return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+    run.allowed = min(run.timeout, budget.handler_time())
+    if job_type.shape.context is not None:
+        run.context = JobContext(run.claim, run.type, budget_left=_countdown(budget, run.allowed))
     if run.task is None:
         run.task = asyncio.current_task()
-    timeouts.add(run, allowed)
+    timeouts.add(run, run.allowed)
     try:
-        result = await _call(run, job_type, threads)
-        return _DONE if result is None else Outcome("done", detail=_result(result))
-    except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
-        if run.cancel_reason is not None and not isinstance(error, Signal):
-            return outcome_of_cancelled(run)  # it fails because we cancelled it
-        return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        outcome = await _outcome(run, job_type, payload, threads)
     finally:
         timeouts.remove(run)
+    return bound(outcome, run, budget.window, budget.clock.epoch_ms())
+
+
+async def _outcome(run: Run, job_type: JobType[Any], payload: Any, threads: Executor) -> Outcome:
+    try:
+        if job_type.shape.is_async:
+            result = await job_type.shape.call(job_type.handler, payload, run.context)
+        else:
+            result = await _call_in_thread(run, job_type, payload, threads)
+        return _DONE if result is None else Outcome("done", detail=_result(result))
+    except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
+        if run.cancel_reason is not None and not is_a(error, Signal):
+            return outcome_of_cancelled(run)  # it fails because we cancelled it
+        return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
 
 
 def outcome_of_cancelled(run: Run) -> Outcome:
@@ -61,16 +79,9 @@ def outcome_of_cancelled(run: Run) -> Outcome:
         return Outcome("cancelled")
     if run.cancel_reason != "timeout" or run.allowed < run.timeout:
         return Outcome("release")
-    error = TimeoutError(f"not done after {run.timeout:g} s")
+    ran_on = "; its thread can't be stopped and ran on" if run.thread is not None else ""
+    error = TimeoutError(f"not done after {run.timeout:g} s{ran_on}")
     return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
-
-
-async def _call(run: Run, job_type: JobType[Any], threads: Executor) -> Any:
-    payload = _validate(job_type, run.payload)
-    arguments = (payload,) if run.context is None else (payload, run.context)
-    if job_type.is_async:
-        return await job_type.handler(*arguments)
-    return await _call_in_thread(job_type, arguments, threads)
 
 
 def _countdown(budget: Budget, allowed: float) -> Callable[[], float]:
@@ -79,35 +90,40 @@ def _countdown(budget: Budget, allowed: float) -> Callable[[], float]:
     return lambda: max(0.0, end - monotonic())
 
 
-def _validate(job_type: JobType[Any], payload: str | bytes) -> Any:
-    try:
-        return job_type.model.model_validate_json(payload)
-    except ValidationError as error:
-        fields = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'payload'}: {e['msg']}" for e in error.errors()[:5]
-        )
-        raise InvalidPayload(
-            f"the payload does not fit {job_type.model.__name__}: {fields}"
-        ) from None
+def _invalid(error_type: str, message: str) -> Outcome:
+    return Outcome("dead", detail={"error": {"type": error_type, "message": message}})
 
 
-async def _call_in_thread(
-    job_type: JobType[Any], arguments: tuple[Any, ...], threads: Executor
-) -> Any:
-    run = contextvars.copy_context().run
-    ok, value = await asyncio.get_running_loop().run_in_executor(
-        threads, run, _call_contained, job_type, arguments
+def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:
+    fields = "; ".join(
+        f"{'.'.join(map(str, e['loc'])) or 'payload'}: {e['msg']}" for e in error.errors()[:5]
     )
+    return f"the payload does not fit {job_type.model.__name__}: {fields}"
+
+
+async def _call_in_thread(run: Run, job_type: JobType[Any], payload: Any, threads: Executor) -> Any:
+    call = contextvars.copy_context().run
+    thread = run.thread = asyncio.get_running_loop().run_in_executor(
+        threads, call, _call_contained, job_type, payload, run.context
+    )
+    try:
+        ok, value = await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        if run.cancel_reason in ("timeout", "operator"):
+            await asyncio.wait({thread})  # its slot and its lease are taken until it ends
+        raise
     if not ok:
         raise value
-    return value
+    return await value if inspect.isawaitable(value) else value
 
 
-def _call_contained(job_type: JobType[Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+def _call_contained(
+    job_type: JobType[Any], payload: Any, context: JobContext | None
+) -> tuple[bool, Any]:
     """(True, result) or (False, error). A future can't carry every BaseException: StopIteration
     hangs it, SystemExit ends the loop."""
     try:
-        return True, job_type.handler(*arguments)
+        return True, job_type.shape.call(job_type.handler, payload, context)
     except BaseException as error:  # noqa: BLE001 - raised again by the caller, in the loop's thread
         return False, error
 
@@ -117,7 +133,7 @@ def _result(result: Any) -> dict[str, Any]:
     try:
         text = to_json(result, inf_nan_mode="strings")
         value = from_json(text) if len(text) <= LARGEST_RESULT else None
-    except Exception as error:  # noqa: BLE001 - any serializer may fail in any way
+    except BaseException as error:  # noqa: BLE001 - any serializer may fail in any way
         return {"result_error": f"the result is not JSON: {type(error).__name__}"}
     if len(text) > LARGEST_RESULT:
         return {"result_error": f"the result has {len(text)} bytes; {LARGEST_RESULT} are kept"}

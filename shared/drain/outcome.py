@@ -2,80 +2,87 @@
 
 from __future__ import annotations
 
-import math
 import random
-import time
-import traceback
+import re
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any
 
-from ..declare.policy import LONGEST_DELAY, Retry
-from ..errors import Cancel, Discard, InvalidPayload, RetryLater, Snooze
-from ..jobs.history import sanitize
+from ..declare.policy import Retry
+from ..errors import LONGEST_DELAY, Cancel, Discard, RetryLater, Snooze
 from ..jobs.outcome import Outcome
+from .describe import describe, is_a, leaves
 
 LONGEST_RETRY_AFTER = 86_400.0
+SHORTEST_SNOOZE = 1.0
+"""Seconds. A snooze of nothing would run the job as fast as the store can hand it out."""
 UNKNOWN_TYPE_RECHECK = 900.0
 """Seconds after which a parked job is tried again (a deploy may have brought its handler)."""
+
+_DELAY_SECONDS = re.compile(r"\s*(\d{1,12})(\.\d{1,6})?\s*", re.ASCII)
+_GRAVEST_FIRST = (Cancel, Discard, RetryLater, Snooze)
 
 
 def outcome_of(
     error: BaseException, *, attempt: int, retry: Retry, rng: Callable[[], float] = random.random
 ) -> Outcome:
-    """The outcome of attempt number `attempt` (1 is the first) that ended with `error`."""
-    detail = {"error": describe(error)}
-    match error:
-        case Cancel():
-            return Outcome("cancelled", detail=detail)
-        case Discard() | InvalidPayload():
-            return Outcome("dead", detail=detail)
-        case Snooze(seconds=seconds):
-            return Outcome("snooze", _bounded(seconds))
+    """The outcome of attempt number `attempt` (1 is the first) that ended with `error`.
+
+    Never raises, whatever the error is: a handler, or a server that it called, made it. An
+    exception group is looked through: a signal in it counts, else its first error.
+    """
+    errors = leaves(error)
+    detail = {"error": describe(errors)}
+    signal = _signal(errors)
+    if signal is not None and is_a(signal, Cancel):
+        return Outcome("cancelled", detail=detail)
+    if signal is not None and is_a(signal, Snooze):
+        return Outcome("snooze", max(SHORTEST_SNOOZE, _delay(signal)))
+    if signal is not None and is_a(signal, Discard):
+        return Outcome("dead", detail=detail)
     if attempt >= retry.attempts:
         return Outcome("dead", detail=detail)
-    if isinstance(error, RetryLater):
-        return Outcome("retry", _bounded(error.seconds), detail)
-    requested = retry_after(error)
-    return Outcome(
-        "retry", retry.delay_after(attempt, rng) if requested is None else requested, detail
-    )
+    wait = retry.delay_after(attempt, rng)
+    if signal is not None:
+        return Outcome("retry", _delay(signal), detail)
+    return Outcome("retry", max(wait, *(retry_after(one) or 0.0 for one in errors)), detail)
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Seconds that a server asked to wait (RFC 9110 §10.2.3), if the error carries its response."""
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    text = headers.get("retry-after") if headers is not None and hasattr(headers, "get") else None
-    if not isinstance(text, str):
+    """Seconds that a server asked to wait (RFC 9110 §10.2.3), if the error carries its response.
+
+    A header that can't be read counts as absent. A date is read against the response's own Date.
+    """
+    try:
+        headers = error.response.headers  # type: ignore[attr-defined]
+        text = headers.get("retry-after")
+        if not isinstance(text, str):
+            return None
+        number = _DELAY_SECONDS.fullmatch(text)
+        seconds = float(text) if number else _between(headers.get("date"), text)
+    except BaseException:  # noqa: BLE001 - attributes and headers come from outside and may do anything
         return None
+    return min(LONGEST_RETRY_AFTER, max(0.0, seconds))
+
+
+def _between(earlier: str, later: str) -> float:
+    """Seconds between two HTTP dates. Raises ValueError and others where one can't be read."""
+    return (parsedate_to_datetime(later) - parsedate_to_datetime(earlier)).total_seconds()
+
+
+def _signal(errors: list[BaseException]) -> BaseException | None:
+    for kind in _GRAVEST_FIRST:
+        for error in errors:
+            if is_a(error, kind):
+                return error
+    return None
+
+
+def _delay(signal: BaseException) -> float:
+    """The signal's seconds. A subclass may have put anything in their place."""
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = _until(text)
-    return min(LONGEST_RETRY_AFTER, max(0.0, seconds)) if math.isfinite(seconds) else None
-
-
-def describe(error: BaseException) -> dict[str, Any]:
-    """An error as data: type, message, where it was raised. Safe whatever its `__str__` does."""
-    try:
-        message = str(error)
-    except BaseException as failure:  # noqa: BLE001 - a broken __str__ is the handler's, not a reason to lose the outcome
-        message = f"<{type(error).__name__} whose text fails with {type(failure).__name__}>"
-    described: dict[str, Any] = {"type": type(error).__name__, "message": sanitize(message)}
-    frames = traceback.extract_tb(error.__traceback__)
-    if frames:
-        described["where"] = sanitize(
-            f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno} in {frames[-1].name}"
-        )
-    return described
-
-
-def _bounded(seconds: float) -> float:
-    return min(LONGEST_DELAY, max(0.0, seconds)) if math.isfinite(seconds) else 0.0
-
-
-def _until(http_date: str) -> float:
-    try:
-        return parsedate_to_datetime(http_date).timestamp() - time.time()
-    except ValueError:
-        return math.nan
+        seconds = signal.seconds  # type: ignore[attr-defined]
+    except BaseException:  # noqa: BLE001 - as in retry_after
+        return 0.0
+    if type(seconds) not in (int, float):
+        return 0.0
+    return float(min(LONGEST_DELAY, max(0.0, seconds))) if seconds == seconds else 0.0  # noqa: PLR0124 - NaN

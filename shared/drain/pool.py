@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Executor
+import logging
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..jobs.claim import Claim
@@ -15,12 +15,16 @@ from .admission import Admission
 from .budget import Budget
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
-from .run import Run
+from .outcome import outcome_of
+from .run import CancelReason, Run
+from .threads import HandlerThreads
 from .timeouts import Timeouts
 from .waiting import wait_for_event
 
-GRACE = 1.0
-"""Seconds that cancelled handlers may take to end."""
+log = logging.getLogger("tidegate.drain")
+
+THREAD_REST = 45.0
+"""Seconds for which a job is not handed out again while its thread may still run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +33,20 @@ class DrainResources:
     `patience`: seconds an idle consumer waits for a token or a delayed job before it ends."""
 
     lock: SharedExclusiveLock
-    threads: Executor
+    threads: HandlerThreads
     timeouts: Timeouts
     batch: int = 100
     patience: float = 5.0
 
 
 class Pool:
-    """`changed` is set when a job ends, `idle` when the last one does. `on_bug` receives a fault of
-    ours, which must end the consumer."""
+    """`changed` is set when a job ends, `idle` when the last one does."""
 
-    def __init__(
-        self,
-        budget: Budget,
-        resources: DrainResources,
-        admission: Admission,
-        on_bug: Callable[[BaseException], None],
-    ) -> None:
+    def __init__(self, budget: Budget, resources: DrainResources, admission: Admission) -> None:
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold = ExclusiveHold(resources.lock)
         self.exclusive = False
-        self._budget, self._resources = budget, resources
-        self._admission, self._on_bug = admission, on_bug
+        self._budget, self._resources, self._admission = budget, resources, admission
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
 
@@ -73,7 +69,9 @@ class Pool:
         history = claim.history
         if outcome.detail:
             history = add_to_history(claim, outcome, self._budget.clock.epoch_ms())
-        self._settles.append(Settle(claim.lease, outcome.kind, outcome.delay_ms, history))
+        self._settles.append(
+            Settle(claim.lease, outcome.kind, outcome.delay_ms, history, outcome.started)
+        )
         self.changed.set()
         if not self._runs:
             self.idle.set()
@@ -100,29 +98,43 @@ class Pool:
             self.idle.clear()
             await wait_for_event(self.idle, seconds)
 
-    async def stop(self) -> None:
-        """Cancel everything that runs and wait a moment for it to end."""
+    def stop(self, reason: CancelReason) -> None:
+        """Cancel everything that runs."""
         for run in list(self._runs.values()):
-            run.cancel("deadline")
-        await self.wait_idle(min(GRACE, self._budget.left() / 2))
+            run.cancel(reason)
 
     def abandon(self) -> None:
         """Forget the jobs that would not end; their leases bring them back."""
         self._runs.clear()
 
     def release(self) -> None:
-        """Give back the jobs that would not end, as settles."""
+        """Give back the jobs that would not end, as settles. One whose thread runs on waits."""
         for run in list(self._runs.values()):
-            self.settle(run.claim, outcome_of_cancelled(run))
+            outcome = outcome_of_cancelled(run)
+            if run.thread_runs:
+                outcome = outcome._replace(delay=max(outcome.delay, THREAD_REST))
+            self.settle(run.claim, outcome)
+            if run.task is not None:
+                run.task.cancel()
         self._runs.clear()
 
     async def _run(self, run: Run) -> None:
         try:
             outcome = await self._outcome(run)
-            if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
-                self.settle(run.claim, outcome)
-        except BaseException as bug:  # noqa: BLE001 - ours: it ends the consumer and never stalls it
-            self._on_bug(bug)
+        except BaseException as bug:  # ours, and of this job alone
+            log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
+            outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
+        if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
+            self.settle(run.claim, outcome)
+        if run.needs_thread:
+            self._release_thread(run)
+
+    def _release_thread(self, run: Run) -> None:
+        threads = self._resources.threads
+        if run.thread is not None and not run.thread.done():
+            run.thread.add_done_callback(lambda _thread: threads.release())
+        else:
+            threads.release()
 
     async def _outcome(self, run: Run) -> Outcome:
         """Hold the lock while the job executes. A job cancelled before it starts gets its outcome
@@ -137,7 +149,9 @@ class Pool:
         try:
             await lock.wait_shared()
         except asyncio.CancelledError:
-            return Outcome("cancelled" if run.cancel_reason == "operator" else "release")
+            return Outcome(
+                "cancelled" if run.cancel_reason == "operator" else "release", started=False
+            )
         lock.acquire_shared()
         try:
             return await self._execute(run)
@@ -148,7 +162,11 @@ class Pool:
         monotonic, resources = self._budget.clock.monotonic, self._resources
         began = monotonic()
         outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
-        self._admission.observe(run, monotonic() - began)
+        if run.cancel_reason in (
+            None,
+            "timeout",
+        ):  # else it was cut off: no observation of the whole
+            self._admission.observe(run, monotonic() - began)
         return outcome
 
     def _progress(self) -> Iterator[Settle]:

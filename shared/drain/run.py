@@ -11,14 +11,20 @@ from ..declare.queue import JobType, Queue
 from ..jobs.body import decode_body, decode_foreign
 from ..jobs.claim import Claim
 from ..jobs.context import JobContext
+from ..jobs.history import read_history
 
-CancelReason = Literal["deadline", "operator", "timeout"]
+CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """A decoded claim and, once started, its task. `job_type` is None if no handler is registered;
-    `cancel_reason` says why the task is being cancelled; `allowed` is the seconds that it got."""
+    """A decoded claim and, once started, its task.
+
+    `job_type` is None if no handler is registered. `allowed`: the seconds that it got. `cut_after`:
+    the longest that it ran before the end of a function cut it off. `parks`: how often it was
+    parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
+    of a plain `def` handler, which goes on after a cancellation.
+    """
 
     claim: Claim
     type: str
@@ -29,8 +35,21 @@ class Run:
     decode_error: str | None = None
     cancel_reason: CancelReason | None = None
     allowed: float = 0.0
+    cut_after: float = 0.0
+    parks: int = 0
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
+    thread: asyncio.Future[Any] | None = None
+
+    @property
+    def needs_thread(self) -> bool:
+        """True for a plain `def` handler."""
+        return self.job_type is not None and not self.job_type.shape.is_async
+
+    @property
+    def thread_runs(self) -> bool:
+        """True while its handler runs in a thread, cancelled or not."""
+        return self.thread is not None and not self.thread.done()
 
     def cancel(self, reason: CancelReason) -> None:
         """Cancel the task, once, for this reason."""
@@ -50,4 +69,13 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     except Exception as error:  # noqa: BLE001 - a producer may have written anything
         message = f"the record can't be read: {error}"
         return Run(claim, "", None, "", queue.timeout, queue.retry, decode_error=message)
-    return Run(claim, body.type, job_type, body.payload, timeout, retry)
+    run = Run(claim, body.type, job_type, body.payload, timeout, retry)
+    if '"cut_after"' in claim.history or '"parks"' in claim.history:
+        history = read_history(claim.history)
+        run.cut_after, run.parks = _number(history, "cut_after"), int(_number(history, "parks"))
+    return run
+
+
+def _number(history: dict[str, Any], name: str) -> float:
+    value = history.get(name)
+    return value if isinstance(value, int | float) else 0

@@ -31,6 +31,7 @@ def add_to_history(claim: Claim, outcome: Outcome, at_ms: int) -> str:
         before = history.get("errors")
         history["errors"] = [*(before if isinstance(before, list) else ()), entry][-ERRORS_KEPT:]
     history.update(detail)
+    history = {name: value for name, value in history.items() if value is not None}
     return json.dumps(history, separators=(",", ":"), ensure_ascii=False) if history else ""
 
 

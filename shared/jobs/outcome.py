@@ -22,12 +22,14 @@ PAST: Mapping[Kind, str] = {
 
 
 class Outcome(NamedTuple):
-    """What a claim came to. `delay` in seconds (retry, snooze, park); `detail` goes into the job's
-    history: error, result, progress, or the reason of a park."""
+    """The end of one claim. `delay` in seconds (retry, snooze, park, release); `detail` goes into
+    the job's history: error, result, progress, or the reason of a park. `started` is False where
+    the handler was not called: the job gives its token back."""
 
     kind: Kind
     delay: float = 0.0
     detail: Mapping[str, Any] = MappingProxyType({})
+    started: bool = True
 
     @property
     def delay_ms(self) -> int:

@@ -20,12 +20,14 @@ MOST_HISTORY = 2 * 2**20
 
 
 class Settle(NamedTuple):
-    """One lease to close (or, kind "keep", to prolong). `history` replaces the job's history."""
+    """One lease to close (or, kind "keep", to prolong). `history` replaces the job's
+    history; `started` False gives a token back."""
 
     lease: str
     kind: Kind
     delay_ms: int = 0
     history: str = ""
+    started: bool = True
 
 
 def count_that_fit(settles: Sequence[Settle]) -> int:
@@ -81,7 +83,10 @@ class TurnRequest:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
             args += [name, int(name in self.want_histograms), counts]
         for settle in self.settles:
-            args += [f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms}", settle.history]
+            args += [
+                f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms} {settle.started:d}",
+                settle.history,
+            ]
         return args
 
 

@@ -23,9 +23,12 @@ TOTALS = (
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One stored job. `at_ms` is store time in milliseconds and belongs to the state: the instant
-    at which it is due, at which its lease ends, or at which it ended. `reason`: "suspect", "crashed",
-    "damaged" or None."""
+    """One stored job.
+
+    `at_ms` is store time in milliseconds and belongs to the state: the instant at which it is due,
+    at which its lease ends, or at which it ended. `reason`: "suspect", "crashed", "unfit",
+    "damaged" or None.
+    """
 
     id: str
     queue: Queue

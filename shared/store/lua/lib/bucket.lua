@@ -13,6 +13,10 @@ local function refill(bucket, now, rate, per, burst)
   bucket.at, bucket.per = now, per
 end
 
+local function give_back(bucket, tokens, burst)
+  bucket.level = math.min(burst * bucket.per, bucket.level + tokens * bucket.per)
+end
+
 local function tokens_in(bucket) return math.floor(bucket.level / bucket.per) end
 
 -- Milliseconds until the next whole token.

@@ -11,12 +11,15 @@
 -- How many jobs may start now, why not all that are wanted, and when more may (ms; 0: unknown).
 local function may_start(q, request)
   local starts, reason, wait = request.want, "more", 0
+  if request.rate > 0 then
+    refill(q.bucket, q.now, request.rate, request.per, request.burst)
+    give_back(q.bucket, q.unspent, request.burst) -- tokens of jobs that were claimed and not started
+  end
   if q.paused then return 0, "paused", 0 end
   if request.concurrency > 0 and starts > request.concurrency - q.active then
     starts, reason = math.max(0, request.concurrency - q.active), "full"
   end
   if request.rate > 0 then
-    refill(q.bucket, q.now, request.rate, request.per, request.burst)
     local tokens = tokens_in(q.bucket)
     if starts > tokens then starts, reason, wait = tokens, "limited", token_wait(q.bucket, request.rate) end
   end

@@ -47,7 +47,14 @@ local function promote_one(q, id, job)
     job.state = STATE.live
     save_job(id, job)
   end
-  requeue(q, id, job, buffer_push)
+  -- One that did not fit the rest of a window comes first, so that it meets a whole one.
+  if job.reason == "unfit" then
+    job.reason = NONE
+    save_job(id, job)
+    requeue(q, id, job, buffer_push_front)
+  else
+    requeue(q, id, job, buffer_push)
+  end
 end
 
 -- Expired leases, due ids of delayed and of parked jobs. One range per set, and only if its bound is due.

@@ -25,6 +25,7 @@ local function close(q, item, job)
   job.fence, job.reason = job.fence + 1, NONE
   if END_STATE[kind] or kind == KIND.retry then job.attempts = job.attempts + 1 end
   q.count(TOTAL[kind], 1)
+  if not item.started then q.unspent = q.unspent + 1 end
   if END_STATE[kind] then
     end_job(id, job, END_STATE[kind], q.now)
     if kind == KIND.done then q.completed = q.completed + 1 end
@@ -32,11 +33,12 @@ local function close(q, item, job)
     job.state = STATE.parked
     buffer_zadd(PARKED, due, id)
     q.recheck = math.min(q.recheck, due)
-  elseif kind == KIND.release then
-    -- A suspect that was to run exclusively and did not still has to.
-    local back = string.sub(item.lease, -1) == YES and make_suspect or requeue
-    back(q, id, job, buffer_push_front)
-  elseif item.delay > 0 then -- retry or snooze
+  elseif kind == KIND.release and string.sub(item.lease, -1) == YES then
+    make_suspect(q, id, job, buffer_push_front) -- it was to run exclusively and still has to
+  elseif kind == KIND.release and item.delay == 0 then
+    requeue(q, id, job, buffer_push_front)
+  elseif item.delay > 0 then -- retry, snooze, or a release that waits for another window
+    if kind == KIND.release then job.reason = "unfit" end
     buffer_zadd(DELAYED, due, id)
     q.due = math.min(q.due, due)
   else

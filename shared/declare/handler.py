@@ -1,0 +1,123 @@
+"""A handler's shape: its payload model, its context parameter, whether it must be awaited."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from ..errors import ConfigurationError
+from ..jobs.context import JobContext
+
+Handler = Callable[..., Any]
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How to call a handler. `context`: how it takes the JobContext: not at all (None), as its
+    second argument ("") or as the keyword argument of this name."""
+
+    model: type[BaseModel]
+    context: str | None
+    is_async: bool
+
+    def call(self, handler: Handler, payload: Any, context: JobContext | None) -> Any:
+        """Call the handler. What is awaitable must be awaited by the caller."""
+        if self.context is None:
+            return handler(payload)
+        return (
+            handler(payload, **{self.context: context})
+            if self.context
+            else handler(payload, context)
+        )
+
+
+def shape_of(handler: Handler) -> Shape:
+    """The shape of a function, a method, a partial or a callable object.
+
+    Raises ConfigurationError, with a sentence that says what to change.
+    """
+    name = name_of(handler)
+    function = _function(handler)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigurationError(f"handler {name!r} is a generator: return a value, don't yield")
+    try:
+        parameters = list(inspect.signature(handler).parameters.values())
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"handler {name!r} can't be called: {error}") from None
+    if not parameters or parameters[0].kind not in _POSITIONAL:
+        raise ConfigurationError(f"handler {name!r}: its first parameter takes the payload")
+    hints = _hints(function, name)
+    return Shape(
+        model=_model(hints.get(parameters[0].name), name),
+        context=_context(parameters[1:], hints, name),
+        is_async=inspect.iscoroutinefunction(function),
+    )
+
+
+def name_of(handler: Handler) -> str:
+    """A name for messages."""
+    function = _function(handler)
+    return str(getattr(function, "__qualname__", None) or type(handler).__name__)
+
+
+def _function(handler: Handler) -> Any:
+    """The function behind partials, decorators and callable objects."""
+    while True:
+        if isinstance(handler, functools.partial):
+            handler = handler.func
+        elif inspect.isfunction(handler) or inspect.ismethod(handler):
+            return handler
+        elif isinstance(handler, type) or not callable(handler):
+            raise ConfigurationError(f"handler {handler!r:.80}: it is no function")
+        else:
+            handler = type(handler).__call__
+            if not inspect.isfunction(handler):
+                return handler
+
+
+def _hints(function: Any, name: str) -> dict[str, Any]:
+    try:
+        return get_type_hints(function)
+    except (NameError, TypeError) as error:
+        raise ConfigurationError(
+            f"{_sentence(name)} ({error}; define the model at module level)"
+        ) from None
+
+
+def _model(hint: Any, name: str) -> type[BaseModel]:
+    if not (isinstance(hint, type) and issubclass(hint, BaseModel)):
+        raise ConfigurationError(_sentence(name))
+    return hint
+
+
+def _context(rest: list[inspect.Parameter], hints: dict[str, Any], name: str) -> str | None:
+    """The one parameter beside the payload that takes the context: the annotated one, else the
+    first that has no default. Other parameters need defaults."""
+    annotated = [p for p in rest if hints.get(p.name) is JobContext]
+    needed = [p for p in rest if p.default is p.empty and p.kind not in _VARIADIC]
+    taking = (annotated or needed)[:1]
+    if [p.name for p in needed if p not in taking]:
+        raise ConfigurationError(
+            f"handler {name!r}: it takes the payload and, if wanted, the JobContext; give its "
+            "other parameters defaults"
+        )
+    if not taking:
+        return None
+    keyword = taking[0].kind is inspect.Parameter.KEYWORD_ONLY or taking[0] is not rest[0]
+    return taking[0].name if keyword else ""
+
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _sentence(name: str) -> str:
+    return (
+        f"handler {name!r}: annotate its first parameter with a pydantic model, "
+        "e.g. payload: CsvImport"
+    )

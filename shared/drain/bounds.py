@@ -1,0 +1,56 @@
+"""Bounds on jobs that would never end: cut off by every function's end, or snoozed for ever."""
+
+from __future__ import annotations
+
+from ..jobs.history import read_history
+from ..jobs.outcome import Outcome
+from .outcome import outcome_of
+from .run import Run
+
+FREE_CUTS = 3
+"""Cuts by the end of a whole window that cost a job nothing. Each later one is an attempt."""
+WHOLE = 0.9
+"""The share of a window that counts as a whole one."""
+SNOOZE_HORIZON = 7 * 86_400.0
+"""Seconds after the first of a row of snoozes after which the next one ends the job."""
+
+
+def bound(outcome: Outcome, run: Run, window: float, now_ms: int) -> Outcome:
+    """The outcome, with what must be remembered for the bounds, or the end that they impose.
+
+    `window`: seconds that handlers get in a whole function.
+    """
+    if outcome.kind == "release" and run.cancel_reason == "deadline" and run.allowed:
+        return _cut(run, window)
+    if outcome.kind == "snooze":
+        return _snoozed(outcome, run, now_ms)
+    if outcome.kind == "retry" and "snoozed_since" in run.claim.history:
+        return outcome._replace(detail={**outcome.detail, "snoozed_since": None})
+    return outcome
+
+
+def _cut(run: Run, window: float) -> Outcome:
+    history = read_history(run.claim.history)
+    whole = run.allowed >= window * WHOLE
+    cuts = _number(history.get("cuts")) + whole
+    detail = {"cuts": cuts, "cut_after": max(run.allowed, _number(history.get("cut_after")))}
+    if not whole or cuts <= FREE_CUTS:
+        return Outcome("release", detail=detail)
+    error = TimeoutError(
+        f"the end of the function cut it off {cuts:.0f} times, after {run.allowed:.1f} s; "
+        "split the job, or give the function more time"
+    )
+    outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+    return outcome._replace(detail={**outcome.detail, **detail})
+
+
+def _snoozed(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
+    since = _number(read_history(run.claim.history).get("snoozed_since")) or now_ms
+    if now_ms - since <= SNOOZE_HORIZON * 1000:
+        return outcome._replace(detail={**outcome.detail, "snoozed_since": int(since)})
+    message = f"snoozed for {SNOOZE_HORIZON / 86_400:.0f} days without an attempt"
+    return Outcome("dead", detail={"error": {"type": "SnoozedTooLong", "message": message}})
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, int | float) else 0

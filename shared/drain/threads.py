@@ -1,0 +1,78 @@
+"""Threads for plain `def` handlers.
+
+A thread can't be killed, so its slot stays taken until it ends, and no more `def` jobs are claimed
+than slots are free. The threads are daemons: a process ends when its drain does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
+
+from .waiting import wait_for_event
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class HandlerThreads(Executor):
+    """An executor whose slots are reserved before the jobs that need them are claimed. Belongs to
+    one event loop."""
+
+    def __init__(self, slots: int) -> None:
+        self.free = slots
+        self._freed = asyncio.Event()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = 0
+        self._idle = 0
+
+    def reserve(self, wanted: int) -> int:
+        """Take up to `wanted` free slots; answers how many."""
+        slots = min(wanted, self.free)
+        self.free -= slots
+        return slots
+
+    def release(self, slots: int = 1) -> None:
+        """Give slots back, once their threads have ended."""
+        self.free += slots
+        self._freed.set()
+
+    async def wait_free(self, seconds: float) -> None:
+        """Wait until a slot may be free, at most `seconds`."""
+        self._freed.clear()
+        if not self.free:
+            await wait_for_event(self._freed, seconds)
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run `fn` in a thread. It starts at once: its slot was reserved."""
+        future: Future[R] = Future()
+
+        def work() -> None:
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fn(*args, **kwargs))
+                except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits the future
+                    future.set_exception(error)
+
+        self._work.put(work)
+        if self._idle:
+            self._idle -= 1
+        else:
+            self._threads += 1
+            threading.Thread(target=self._run, name="handler", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - Executor's signature
+        """Let each thread end after its handler. Waits for none."""
+        for _ in range(self._threads):
+            self._work.put(None)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+            del work  # a handler's objects must not live until the next one comes
+            self._idle += 1
