@@ -162,7 +162,7 @@ def test_the_end_of_the_budget_gives_unfinished_jobs_back_and_burns_nothing(
         report = await world.drain(budget=10, batch=5).run([queue])
 
         assert report.stop == "budget"
-        assert set(report.outcomes) == {"release"}
+        assert set(report.outcomes) == {"released"}
         assert 0 < report.seconds_left < 1.5
         assert await world.probe.read("q", "active") == {}
         views = [await world.store.inspect(queue, job_id) for job_id in ids]
@@ -208,7 +208,7 @@ def test_jobs_that_finish_at_the_deadline_are_settled_and_only_the_others_given_
         await world.enqueue(queue, 10)
         report = await world.drain(budget=20).run([queue])
 
-        assert report.outcomes == {"done": 5, "release": 5}
+        assert report.outcomes == {"done": 5, "released": 5}
         assert report.stop == "budget"
 
     tell(story)
@@ -225,7 +225,7 @@ def test_no_job_is_started_that_is_known_not_to_fit(tell: Tell[None]) -> None:
 
         report = await world.drain(budget=9).run([queue])
 
-        assert report.outcomes["release"] == 0
+        assert report.outcomes["released"] == 0
         assert report.stop == "budget"
         assert len(world.ran) == report.outcomes["done"] == 10
 
@@ -302,7 +302,7 @@ def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(tell: Tell
         await world.enqueue(queue, 1)
         handler = queue.types.pop("t")
         report = await world.drained(queue)
-        assert report.outcomes == {"park": 1}
+        assert report.outcomes == {"parked": 1}
         view = await world.store.inspect(queue, "j0000")
         assert (view.state, view.attempts) == ("parked", 0)
         assert "no handler for type 't'" in view.history["parked"]
@@ -436,8 +436,8 @@ def test_sigterm_stops_claiming_settles_what_is_done_and_gives_the_rest_back(
         drain.stop()
         report = await draining
 
-        assert report.stop == "sigterm"
-        assert report.outcomes == {"done": 1, "release": 2}
+        assert report.stop == "shutdown"
+        assert report.outcomes == {"done": 1, "released": 2}
         assert report.seconds_used < 3
         assert await world.probe.ids("q", "normal") == ids[1:]
 

@@ -37,7 +37,7 @@ async def tell_with(world: World, fates: list[Fate]) -> int:
     runs = Counter({job_id: 2 if i % 4 == 0 else 1 for i, job_id in enumerate(expected)})
     assert Counter(world.ran) == runs
     assert sorted(await world.probe.ids("q", "completed")) == expected
-    assert (report.outcomes["done"], report.outcomes["retry"]) == (12, 3)
+    assert (report.outcomes["done"], report.outcomes["retried"]) == (12, 3)
     totals = {"claimed": 15, "done": 12, "retried": 3}
     assert await world.probe.totals() == totals
     return len(world.transports[-1].happened)

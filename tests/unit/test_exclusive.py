@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from shared.drain.exclusive import ExclusiveHold, SharedExclusiveLock
-from shared.drain.waiting import race
+from shared.drain.waiting import race, wait_for_event
 from shared.testing import FakeClock, run_virtually
 
 
@@ -143,7 +143,7 @@ async def test_what_an_event_overtakes_is_given_up() -> None:
             never.set()
             raise
 
-    waiting = await begun(race(endless()), event)
+    waiting = await begun(race(endless(), event))
     assert not waiting.done()
     event.set()
 
@@ -153,7 +153,7 @@ async def test_what_an_event_overtakes_is_given_up() -> None:
 
 
 async def test_what_is_done_before_the_event_is_done() -> None:
-    assert await asyncio.wait_for(unless(asyncio.Event(), asyncio.sleep(0)), 1) is True
+    assert await asyncio.wait_for(race(asyncio.sleep(0), asyncio.Event()), 1) is True
     await settled()
     assert asyncio.all_tasks() == {asyncio.current_task()}  # nobody waits for the event any more
 
@@ -162,7 +162,7 @@ async def test_what_is_done_before_the_event_is_done() -> None:
 def test_an_event_is_waited_for_so_many_seconds(seconds: float, waited: float) -> None:
     clock = FakeClock()
 
-    run_virtually(wait(asyncio.Event(), seconds), clock)
+    run_virtually(wait_for_event(asyncio.Event(), seconds), clock)
 
     assert clock.monotonic() == pytest.approx(waited, abs=0.001)
 
@@ -171,6 +171,6 @@ def test_an_event_that_is_set_is_not_waited_for() -> None:
     clock, event = FakeClock(), asyncio.Event()
     event.set()
 
-    run_virtually(wait(event, 7.0), clock)
+    run_virtually(wait_for_event(event, 7.0), clock)
 
     assert clock.monotonic() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from shared import App, JobContext, Queue, Retry
 from shared.drain.budget import Budget
 from shared.drain.execute import LARGEST_RESULT, execute, outcome_of_cancelled
-from shared.drain.run import Run, decode_claim
+from shared.drain.run import CancelReason, Run, decode_claim
 from shared.drain.timeouts import Timeouts
 from shared.jobs.claim import Claim
 from shared.jobs.job import Job
@@ -44,7 +45,9 @@ def threads() -> Iterator[Executor]:
 
 def claim(body: str | bytes, **options: Any) -> Claim:
     fields = {"lease": "a 1 o 1 0", "id": "a", "fence": 1, "queue": "q", "attempts": 0}
-    return Claim(**{**fields, "crashes": 0, "solo": False, "body": body, "tail": "", **options})
+    return Claim(
+        **{**fields, "crashes": 0, "exclusive": False, "body": body, "history": "", **options}
+    )
 
 
 def work(queue: Queue, payload: str = "{}", **options: Any) -> Run:
@@ -60,7 +63,7 @@ async def test_a_sync_handler_runs_in_a_thread_of_ours_and_in_its_callers_contex
 ) -> None:
     @queue.job("t")
     def handle(payload: Payload) -> list[str]:
-        return [who.get(), threading.current_thread().type.partition("_")[0]]
+        return [who.get(), threading.current_thread().name.partition("_")[0]]
 
     who.set("the caller")
     outcome = await run(work(queue), threads, clock)
@@ -97,39 +100,25 @@ async def test_a_result_is_kept_or_it_is_said_why_not(
     assert await run(work(queue), threads, clock) == Outcome("done", detail=detail)
 
 
-async def test_a_payload_that_does_not_fit_is_dead_with_every_field_that_is_wrong(
+async def test_a_payload_that_does_not_fit_is_dead_and_names_every_wrong_field(
     queue: Queue, threads: Executor, clock: FakeClock
 ) -> None:
     @queue.job("t")
     async def handle(payload: Payload) -> None: ...
 
-    wrong = await run(work(queue, '{"n": "x", "names": [1, "a", 2]}'), threads, clock)
-    none = await run(work(queue, "[]"), threads, clock)
+    fields = await run(work(queue, '{"n": "x", "names": [1, "a", 2]}'), threads, clock)
+    whole = await run(work(queue, "[]"), threads, clock)
 
-    integer = "n: Input should be a valid integer, unable to parse string as an integer"
-    text = "Input should be a valid string"
-    assert wrong.kind == none.kind == "dead"
-    assert wrong.detail["error"]["message"] == (
-        f"the payload does not fit Payload: {integer}; names.0: {text}; names.2: {text}"
+    assert fields.kind == whole.kind == "dead"
+    message = fields.detail["error"]["message"]
+    assert message.startswith("the payload does not fit Payload: ")
+    assert re.findall(r"(?:^|; |: )(n|names\.\d): ", message) == ["n", "names.0", "names.2"]
+    assert whole.detail["error"]["message"].startswith(
+        "the payload does not fit Payload: payload: "
     )
-    assert none.detail["error"]["message"].startswith("the payload does not fit Payload: payload: ")
 
 
-async def test_what_has_no_handler_here_is_parked_and_what_makes_no_sense_is_dead(
-    queue: Queue, threads: Executor, clock: FakeClock
-) -> None:
-    parked = await run(work(queue), threads, clock)
-    dead = await run(decode_claim(claim("nonsense"), queue), threads, clock)
-
-    assert parked == Outcome("park", 900, {"parked": "no handler for type 't' on queue 'q'"})
-    assert dead.kind == "dead"
-    assert dead.detail["error"] == {
-        "type": "InvalidRecord",
-        "message": "the record can't be read: Expecting value: line 1 column 1 (char 0)",
-    }
-
-
-async def test_of_many_wrong_fields_five_are_named(
+async def test_five_wrong_fields_are_named_at_most(
     queue: Queue, threads: Executor, clock: FakeClock
 ) -> None:
     @queue.job("t")
@@ -138,6 +127,18 @@ async def test_of_many_wrong_fields_five_are_named(
     wrong = await run(work(queue, '{"names": [1, 2, 3, 4, 5, 6]}'), threads, clock)
 
     assert wrong.detail["error"]["message"].count("names.") == 5
+
+
+async def test_a_type_without_a_handler_is_parked_and_an_unreadable_record_is_dead(
+    queue: Queue, threads: Executor, clock: FakeClock
+) -> None:
+    parked = await run(work(queue), threads, clock)
+    dead = await run(decode_claim(claim("nonsense"), queue), threads, clock)
+
+    assert parked == Outcome("park", 900, {"parked": "no handler for type 't' on queue 'q'"})
+    assert dead.kind == "dead"
+    assert dead.detail["error"]["type"] == "InvalidRecord"
+    assert dead.detail["error"]["message"].startswith("the record can't be read: ")
 
 
 @pytest.mark.parametrize(("attempts", "kind"), [(0, "retry"), (2, "retry"), (3, "dead")])
@@ -162,62 +163,63 @@ def test_a_payload_may_have_lines() -> None:
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ("no json", "it is not JSON (expected ident at line 1 column 2)"),
-        ('{"type": "t", "payload": NaN}', "it is not JSON (expected value at line 1 column 26)"),
-        ('{"payload": 1}', 'it needs "type" (a text) and "payload"'),
-        ('{"type": 1, "payload": 1}', 'it needs "type" (a text) and "payload"'),
-        ('{"type": "t"}', 'it needs "type" (a text) and "payload"'),
-        ("[]", 'it needs "type" (a text) and "payload"'),
+        ("no json", "it is not JSON"),
+        ('{"type": "t", "payload": NaN}', "it is not JSON"),
+        ('{"payload": 1}', "needs"),
+        ('{"type": 1, "payload": 1}', "needs"),
+        ('{"type": "t"}', "needs"),
+        ("[]", "needs"),
     ],
 )
-def test_a_foreign_record_that_can_not_be_read_says_why(
+def test_an_unreadable_foreign_record_says_why_and_has_the_queues_numbers(
     queue: Queue, body: str, problem: str
 ) -> None:
-    found = decode_claim(claim(body, foreign=True), queue)
+    unreadable = decode_claim(claim(body, foreign=True), queue)
 
-    assert found.decode_error == f"the record can't be read: {problem}"
-    assert (found.job_type, found.timeout, found.retry) == (None, 7, BASE)
-    assert (found.claim.body, found.type, found.payload) == (body, "", "")
+    assert problem in (unreadable.decode_error or "")
+    assert (unreadable.job_type, unreadable.timeout, unreadable.retry) == (None, 7, BASE)
 
 
-def test_a_foreign_record_has_the_queues_numbers_and_a_body_of_bytes_no_meaning(
-    queue: Queue,
-) -> None:
+def test_a_foreign_record_has_the_queues_numbers(queue: Queue) -> None:
     foreign = decode_claim(claim('{"type": "t", "payload": {"n": 1}}', foreign=True), queue)
-    bytes_ = decode_claim(claim(b"\xff"), queue)
 
-    assert (foreign.type, foreign.payload, foreign.decode_error) == ("t", '{"n":1}', "")
+    assert (foreign.type, foreign.payload, foreign.decode_error) == ("t", '{"n":1}', None)
     assert (foreign.timeout, foreign.retry) == (7, BASE)
-    assert bytes_.decode_error == "the record can't be read: it is not UTF-8"
+
+
+def test_a_body_that_is_not_utf_8_is_unreadable(queue: Queue) -> None:
+    assert "UTF-8" in (decode_claim(claim(b"\xff"), queue).decode_error or "")
 
 
 @pytest.mark.parametrize(
-    ("meta", "retry"),
+    ("overrides", "retry"),
     [
         ({}, BASE),
         ({"attempts": 9}, Retry(attempts=9, first=1, factor=3, cap=90, jitter=0.25)),
-        ({"backoff": [1, 5]}, Retry.waits([1, 5])),
-        ({"backoff": [1, 5], "attempts": 2}, Retry(2, cap=5, steps=(1.0, 5.0))),
+        ({"backoff": Retry.waits([1, 5]).backoff()}, Retry.waits([1, 5])),
         (
-            {"backoff": {"type": "fixed", "delay": 3}},
-            Retry(attempts=4, first=3, factor=1, cap=3600, jitter=0),
+            {"backoff": Retry.waits([1, 5]).backoff(), "attempts": 2},
+            Retry(2, cap=3600, steps=(1.0, 5.0)),
         ),
         (
-            {"backoff": {"type": "exponential", "delay": 3}},
-            Retry(attempts=4, first=3, factor=2, cap=3600, jitter=0),
+            {"backoff": Retry.fixed(wait=3).backoff()},
+            Retry.fixed(attempts=4, wait=3),
         ),
         (
-            {"backoff": {"delay": 3, "factor": 5, "cap": 60, "jitter": 0.5}, "attempts": 7},
+            {"backoff": Retry(first=3, factor=5, cap=60, jitter=0.5).backoff(), "attempts": 7},
             Retry(attempts=7, first=3, factor=5, cap=60, jitter=0.5),
         ),
     ],
 )
 def test_a_job_may_have_attempts_and_waits_of_its_own(
-    queue: Queue, meta: dict[str, Any], retry: Retry
+    queue: Queue, overrides: dict[str, Any], retry: Retry
 ) -> None:
-    found = decode_claim(claim(Job("t", "{}", overrides=meta).body()), queue)
+    own = decode_claim(claim(Job("t", "{}", overrides=overrides).body()), queue)
+    delays = [own.retry.delay_after(n, lambda: 0.5) for n in range(1, 7)]
 
-    assert (found.decode_error, found.retry) == ("", retry)
+    assert own.decode_error is None
+    assert own.retry.attempts == retry.attempts
+    assert delays == [retry.delay_after(n, lambda: 0.5) for n in range(1, 7)]
 
 
 def test_a_jobs_own_timeout_goes_before_its_types_and_that_before_the_queues(queue: Queue) -> None:
@@ -233,14 +235,14 @@ def test_a_jobs_own_timeout_goes_before_its_types_and_that_before_the_queues(que
 @pytest.mark.parametrize(
     ("reason", "allowed", "kind"),
     [
-        ("cancel", 7.0, "cancelled"),
+        ("operator", 7.0, "cancelled"),
         ("deadline", 7.0, "release"),
         ("timeout", 6.9, "release"),
         ("timeout", 7.0, "retry"),
     ],
 )
 def test_a_job_that_we_stopped_pays_an_attempt_only_for_its_own_timeout(
-    queue: Queue, reason: str, allowed: float, kind: str
+    queue: Queue, reason: CancelReason, allowed: float, kind: str
 ) -> None:
     stopping = work(queue, attempts=2)
     stopping.cancel_reason, stopping.allowed = reason, allowed

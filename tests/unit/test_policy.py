@@ -136,7 +136,6 @@ def test_listed_waits_are_kept_and_the_last_one_repeats(steps: list[float], atte
 def test_a_rate_without_a_burst_may_start_one_period_at_once() -> None:
     assert RateLimit(5, per=60).burst == 5
     assert RateLimit(5, per=0.0015).per_ms == 2
-    assert RateLimit(50, per=1, burst=10).half_burst == 0.1
 
 
 @given(per=st.floats(0.001, 86_400))
