@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.hosts.asgi import create_api
-from shared.hosts.aws import api_handler
+from shared.hosts.aws import ApiFunction
 
 app = create_api()
-handler = api_handler(app)
+handler = ApiFunction(app)

@@ -137,11 +137,11 @@ async def _empty(db: Database) -> str:
 
 QUESTIONS: tuple[tuple[str, str, Callable[[Database], Awaitable[str]]], ...] = (
     ("What does one EVALSHA with 3 inner calls add to the monthly counter?", "4", _bill),
-    ("Which HTTP status have quota, size and NOSCRIPT errors?", "400, told by text", _statuses),
+    ("Which HTTP status have quota, size and NOSCRIPT errors?", "400, known by text", _statuses),
     ("May a script that writes call TIME?", "yes", _time),
     ("Are cjson, cmsgpack, struct and bit there?", "not relied on", _libraries),
     ("How many values may unpack give a command?", "at least 500", _unpack),
-    ("How long may a script run?", "milliseconds are all we need", _wall_time),
+    ("How long may a script run?", "milliseconds are enough", _wall_time),
     ("Are failed commands and NOSCRIPT billed?", "assumed so", _failures_billed),
     ("Do ACL key patterns hold inside Lua?", "not relied on", _acl),
     ("Does a /multi-exec with a wrong command answer 400?", "not relied on", _discard),
@@ -182,7 +182,7 @@ def page(answers: list[Answer], *, when: str) -> str:
     return f"""# What a live Upstash database says
 
 The engine was built against Upstash's documents and clients, without an account. These are the
-questions they leave open, and what the engine assumes meanwhile. {when}
+questions they leave open, and what the engine assumes until they are answered. {when}
 
 To ask them, set `UPSTASH_REDIS_REST_URL` and `UPSTASH_REDIS_REST_TOKEN` to a database that may be
 used for it (some 500 billed commands and one refused request of 11 MB, on keys that are deleted
@@ -190,7 +190,7 @@ again) and run `tidegate doctor --live > docs/upstash-live.md`. For questions 1 
 command counter in the console before and after. `TIDEGATE_LIVE=1 make test ARGS=tests/live` takes
 jobs through the same database.
 
-| | question | we assume | answer |
+| | question | assumption | answer |
 |---|---|---|---|
 {rows}
 """

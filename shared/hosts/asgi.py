@@ -9,6 +9,7 @@ app = create_api()
 from __future__ import annotations
 
 import dataclasses
+import os
 import secrets
 import sys
 from typing import TYPE_CHECKING
@@ -31,10 +32,13 @@ GATEWAY_SECONDS = 29.0
 def create_api() -> Starlette:
     """The application of the deployment that the environment describes.
 
-    Making it contacts nothing and reads no setting: that happens when the server starts or, without
-    a lifespan, with the first request.
+    Making it contacts nothing. On Lambda a configuration that can't work is a start that fails
+    (ConfigurationError); elsewhere the environment is read when the server starts.
     """
-    return create_app(open_deployment, seconds_left=seconds_left)
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        return create_app(open_deployment, seconds_left=seconds_left)
+    deployment = open_deployment()
+    return create_app(lambda: deployment, seconds_left=seconds_left)
 
 
 def open_deployment() -> Deployment:

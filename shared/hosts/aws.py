@@ -19,7 +19,7 @@ from ..errors import ConfigurationError
 from ..observe import log
 
 if TYPE_CHECKING:
-    from mangum.types import ASGI
+    from starlette.applications import Starlette
 
 TEXT = ["text/", "application/json", "application/problem+json"]
 
@@ -74,34 +74,39 @@ def drain_handler() -> DrainFunction:
     return DrainFunction(Deployment.from_env())
 
 
-def api_handler(app: ASGI) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """The handler of an HTTP API (payload format 2.0) in front of an ASGI application.
+class ApiFunction:
+    """A warm function behind an HTTP API (payload format 2.0): Mangum in front of an ASGI
+    application, on one event loop, because the store's connections live in it."""
 
-    On Lambda it checks the configuration at once. Elsewhere it costs nothing until it is called.
-    """
-    loop = asyncio.new_event_loop() if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else None
-    adapter = None if loop is None else _adapter(app, loop)
-    if loop is not None:
-        log.configure(Deployment.from_env().settings)
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._adapter: Callable[[Any, Any], dict[str, Any]] | None = None
+        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            self._open()
 
-    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        nonlocal adapter, loop
-        loop = loop or asyncio.new_event_loop()
-        adapter = adapter or _adapter(app, loop)
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """One event to one response."""
+        adapter, loop = self._open()
         asyncio.set_event_loop(loop)  # asyncio.run elsewhere in this process would have removed it
         return adapter(event, context)
 
-    return handler
+    def close(self) -> None:
+        """Close the store and the loop. Lambda never does; tests do."""
+        if self._loop is not None:
+            self._loop.run_until_complete(self._app.state.service.close())
+            self._loop.close()
+            self._loop = self._adapter = None
+            asyncio.set_event_loop(None)
 
+    def _open(self) -> tuple[Callable[[Any, Any], dict[str, Any]], asyncio.AbstractEventLoop]:
+        if self._loop is None or self._adapter is None:
+            from mangum import Mangum  # noqa: PLC0415 - Lambda only
 
-def _adapter(
-    app: ASGI, loop: asyncio.AbstractEventLoop
-) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Mangum on the one loop that all invocations share: the store's connections live in it."""
-    from mangum import Mangum  # noqa: PLC0415 - Lambda only
-
-    asyncio.set_event_loop(loop)  # Mangum asks for one when made; Python 3.12 warns without
-    return Mangum(app, lifespan="off", text_mime_types=TEXT)
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)  # Mangum asks for one; Python 3.12 warns without
+            self._adapter = Mangum(self._app, lifespan="off", text_mime_types=TEXT)
+        return self._adapter, self._loop
 
 
 def _queue_names(event: Mapping[str, Any] | None) -> list[str]:

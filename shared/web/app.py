@@ -28,15 +28,15 @@ def create_app(
     without a lifespan (Lambda), with the first request. Making it contacts nothing and reads no
     setting. `seconds_left` answers the seconds until the platform ends a request; without it
     `settings.max_duration`."""
-    service = _Service(open_deployment, seconds_left or _max_duration)
+    service = Service(open_deployment, seconds_left or _max_duration)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        deployment, _authorizer = service.open()
+        service.open()
         try:
             yield
         finally:
-            await deployment.close()
+            await service.close()
 
     app = Starlette(
         routes=[Route(path, _endpoint(service, operations), methods=list(operations))
@@ -45,10 +45,11 @@ def create_app(
         lifespan=lifespan,
     )  # fmt: skip
     app.router.redirect_slashes = False
+    app.state.service = service
     return app
 
 
-class _Service:
+class Service:
     """The deployment and its authorizer, opened once. A failure is answered, and opening is tried
     again with the next request."""
 
@@ -60,6 +61,10 @@ class _Service:
         deployment = self._open_deployment()
         self._opened = deployment, Authorizer(deployment.settings)
         return self._opened
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened[0].close()
 
     def authorize(self, request: Request, operation: Operation) -> Call:
         deployment, authorizer = self._opened or self.open()
@@ -81,7 +86,7 @@ def _paths() -> dict[str, dict[str, Operation]]:
 
 
 def _endpoint(
-    service: _Service, operations: Mapping[str, Operation]
+    service: Service, operations: Mapping[str, Operation]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         operation = operations.get("GET" if request.method == "HEAD" else request.method)

@@ -173,7 +173,7 @@ def test_sigterm_gives_back_what_runs_and_still_reports(
     report = drain(event("schedule"), Context())
 
     assert time.monotonic() - began < 3
-    assert (report["stop"], report["outcomes"]) == ("sigterm", {"release": 1})
+    assert (report["stop"], report["outcomes"]) == ("shutdown", {"released": 1})
     view = store_says("inspect", sample, job.id.partition(".")[0])
     assert (view.state, view.attempts, view.crashes) == ("waiting", 0, 0)
     assert signal.getsignal(signal.SIGTERM) is before

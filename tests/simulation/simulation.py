@@ -207,7 +207,7 @@ class Simulation:
                 self.snapshot = world.snapshot()
             case "failover" if self.snapshot and world.writes - self.snapshot.writes < LOST_WRITES:
                 # Copies that nobody waits for end with the store they were on their way to
-                # (docs/failures.md, A24: one that outlived it could claim in its owner's name).
+                # (tests/failure-rows.md, A24: one that outlived it could claim for its owner).
                 self.flying = [m for m in self.flying if m.client is not None]
                 world.fall_back(self.snapshot)
                 kept = self.snapshot.writes
