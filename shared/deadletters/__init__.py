@@ -1,1 +1,1 @@
-"""Dead letters as pages."""
+"""Dead letters: one stream over several queues, its pages, and verdicts by id."""

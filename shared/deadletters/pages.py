@@ -1,4 +1,4 @@
-"""Dead letters of several queues as one list, newest first, page by page.
+"""Pages of dead letters: a filter, a number of rows, and a cursor for the next page.
 
 The cursor names the last row that was read, so rows that are deleted meanwhile shift nothing.
 """
@@ -6,24 +6,19 @@ The cursor names the last row that was read, so rows that are deleted meanwhile 
 from __future__ import annotations
 
 import base64
-import heapq
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic_core import from_json, to_json
 
 from ..declare.queue import Queue
-from ..errors import InvalidOption, TooLarge
-from ..jobs.ids import local_id
+from ..errors import InvalidOption
 from ..store import Store
 from ..store.views import JobRecord
+from .stream import Position, dead_letters, position_of
 
-PAGE = 50
 MOST_READ = 1000
 """Rows one request reads at most; a filter that fits few of them ends the page short."""
-
-Position = tuple[int, str, str]
-"""(instant, id, queue) of a row: the order of the list, descending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +29,7 @@ class Filter:
     error: str | None = None
 
     def fits(self, row: JobRecord) -> bool:
+        """True if the row has the type, and its last error the text (in any case)."""
         if self.type is not None and row.type != self.type:
             return False
         return self.error is None or self.error.casefold() in _last_error(row).casefold()
@@ -48,62 +44,22 @@ class Page:
 
 
 async def page(
-    store: Store, queues: Sequence[Queue], wanted: Filter, *, cursor: str | None, most: int
+    store: Store, queues: Sequence[Queue], criteria: Filter, *, cursor: str | None, most: int
 ) -> Page:
     """Up to `most` dead letters of these queues that fit. Raises InvalidOption for a bad cursor."""
-    after = None if cursor is None else _read_cursor(cursor)
+    stream = dead_letters(store, queues, after=None if cursor is None else _read_cursor(cursor))
     result, read = Page(), 0
-    streams = [_rows(store, queue, after) for queue in queues]
-    by_name = {queue.name: stream for queue, stream in zip(queues, streams, strict=True)}
-    heap = [first for stream in streams if (first := await anext(stream, None)) is not None]
-    heapq.heapify(heap)
-    while heap:
-        head = heapq.heappop(heap)
+    row = await anext(stream, None)
+    while row is not None:
         read += 1
-        if wanted.fits(head.row):
-            result.rows.append(head.row)
-        successor = await anext(by_name[head.row.queue.name], None)
-        if successor is not None:
-            heapq.heappush(heap, successor)
-        if heap and (len(result.rows) == most or read == MOST_READ):
-            result.next = _cursor(head.position)
+        if criteria.fits(row):
+            result.rows.append(row)
+        successor = await anext(stream, None)
+        if successor is not None and (len(result.rows) == most or read == MOST_READ):
+            result.next = _cursor(position_of(row))
             break
+        row = successor
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    row: JobRecord
-
-    @property
-    def position(self) -> Position:
-        return self.row.at_ms, local_id(self.row.id), self.row.queue.name
-
-    def __lt__(self, other: _Head) -> bool:
-        return self.position > other.position
-
-
-async def _rows(store: Store, queue: Queue, after: Position | None) -> AsyncIterator[_Head]:
-    """A queue's rows beyond a position, newest first, read in pages."""
-    newest, skip = ("+inf" if after is None else str(after[0])), 0
-    size = PAGE
-    while True:
-        try:
-            rows = await store.browse(queue, "dead", newest=newest, skip=skip, most=size)
-        except TooLarge:
-            if size == 1:
-                raise
-            size = max(1, size // 8)  # payloads may be large: fewer at a time
-            continue
-        for row in rows:
-            head = _Head(row)
-            if after is None or head.position < after:
-                yield head
-        if len(rows) < size:
-            return
-        last = str(rows[-1].at_ms)
-        same = sum(str(row.at_ms) == last for row in rows)
-        newest, skip = last, skip + same if last == newest else same
 
 
 def _last_error(row: JobRecord) -> str:

@@ -1,4 +1,4 @@
-"""The options of an enqueue, checked and turned into a `Job`."""
+"""Options of an enqueue: their ranges, and the `Job` they make."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ YEAR_10000 = 253_402_300_800
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of one job. Seconds; `run_at` is epoch seconds."""
+    """The options of one job. Times are seconds, `run_at` in epoch seconds."""
 
     delay: float = 0.0
     run_at: float | None = None
@@ -30,7 +30,7 @@ class Options:
 
 
 def make_job(job_type: str, payload: str, options: Options) -> Job:
-    """Options checked and turned into a `Job`. Raises InvalidOption naming the field."""
+    """The `Job` of these options. Raises InvalidOption, which names the field."""
     return Job(
         type=job_type,
         payload=payload,
@@ -38,8 +38,8 @@ def make_job(job_type: str, payload: str, options: Options) -> Job:
         priority=options.priority or "normal",
         delay_ms=_delay_ms(options.delay, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
-        key=_key(options.key),
-        dedup=_dedup(options),
+        key="-" if options.key is None else _word(options.key, "key"),
+        dedup=None if options.dedup is None else _dedup(options.dedup, options.dedup_ttl),
         idempotency=options.idempotency,
         overrides=options.overrides,
     )
@@ -57,15 +57,9 @@ def _instant_ms(epoch: float) -> int:
     return max(1, round(epoch * 1000))
 
 
-def _key(key: str | None) -> str:
-    return "-" if key is None else _word(key, "key")
-
-
-def _dedup(options: Options) -> Guard | None:
-    if options.dedup is None:
-        return None
-    ttl = 0 if options.dedup_ttl is None else max(1, _delay_ms(options.dedup_ttl, "dedup.ttl"))
-    return Guard(f"dedup:{_word(options.dedup, 'dedup')}", ttl)
+def _dedup(name: str, ttl: float | None) -> Guard:
+    ttl_ms = 0 if ttl is None else max(1, _delay_ms(ttl, "dedup.ttl"))
+    return Guard(f"dedup:{_word(name, 'dedup')}", ttl_ms)
 
 
 def _word(text: str, name: str) -> str:

@@ -1,5 +1,5 @@
-"""A job request as a `Job`: checked against its queue, its type's model and the option ranges.
-Touches no store."""
+"""Requests as values: a job request as a `Job`, checked against its queue, its type's model and the
+option ranges; a redrive request as its model. No store is involved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .field_errors import field_errors
 from .options import Options, make_job
 from .policy import Retry
 from .queue import JobType, Queue
-from .requests import BACKOFF_TAGS, Backoff, Dedup, EnqueueOne, EnqueueOptions
+from .requests import BACKOFF_TAGS, Backoff, Dedup, EnqueueOne, EnqueueOptions, RedriveMany
 
 _NOT_FINITE = "a number is out of range; JSON has no infinity"
 
@@ -32,6 +32,19 @@ def parse_job(queue: Queue, value: Any, guard: Guard | None = None) -> Job:
     return make_job(request.type, payload, _options(request, guard))
 
 
+def parse_redrive(value: dict[str, Any]) -> RedriveMany:
+    """A redrive request, by ids or by a filter that names something. Raises InvalidRequest."""
+    try:
+        request = RedriveMany.model_validate(value)
+    except ValidationError as error:
+        fields = field_errors(error)
+        raise InvalidRequest("The request does not fit; see `errors`.", fields) from None
+    has_filter = request.filter is not None and bool(request.filter.model_dump(exclude_none=True))
+    if (request.ids is None) == (not has_filter):
+        raise InvalidRequest("Say which: `ids`, or a `filter` with queue, type or error.")
+    return request
+
+
 def _request(value: Any) -> EnqueueOne:
     if not isinstance(value, dict):
         raise InvalidRequest("A job must be a JSON object.")
@@ -43,7 +56,7 @@ def _request(value: Any) -> EnqueueOne:
 
 
 def _plain(field: str) -> str:
-    """The path without the names of pydantic's alternatives."""
+    """The field's path without the names of pydantic's alternatives."""
     return ".".join(part for part in field.split(".") if part not in BACKOFF_TAGS)
 
 
@@ -60,7 +73,7 @@ def _job_type(queue: Queue, name: str) -> JobType[Any]:
 
 
 def _payload(job_type: JobType[Any], value: Any) -> str:
-    """The payload as its producer wrote it, once its model has accepted it."""
+    """The payload as JSON text, checked by its model."""
     try:
         text = to_text(value)
     except ValueError:
@@ -84,17 +97,19 @@ def _invalid(job_type: JobType[Any], fields: list[dict[str, str]]) -> InvalidPay
 
 
 def _options(request: EnqueueOne, guard: Guard | None) -> Options:
-    options = request.options or EnqueueOptions()
+    options = request.options
+    if options is None:
+        return Options(idempotency=guard)
     if options.delay is not None and options.run_at is not None:
         raise InvalidOption("delay and run_at: give one of them", "run_at")
-    dedup, ttl = _dedup(request, options.dedup)
+    dedup = options.dedup
     return Options(
         delay=options.delay or 0.0,
         run_at=None if options.run_at is None else _epoch(options.run_at),
         priority=options.priority,
         key=options.key,
-        dedup=dedup,
-        dedup_ttl=ttl,
+        dedup=None if dedup is None else _dedup_name(request, dedup),
+        dedup_ttl=None if dedup is None else _dedup_ttl(dedup),
         job_id=options.job_id,
         idempotency=guard,
         overrides=_overrides(options),
@@ -113,19 +128,21 @@ def _epoch(text: str) -> float:
     return instant.timestamp()
 
 
-def _dedup(request: EnqueueOne, dedup: Dedup | None) -> tuple[str | None, float | None]:
-    """(name, seconds). Without seconds the name is held until the job ends."""
-    if dedup is None:
-        return None, None
+def _dedup_name(request: EnqueueOne, dedup: Dedup) -> str:
+    """The caller's name, or one that equal types and payloads share."""
+    if dedup.id is not None:
+        return dedup.id
+    return "sha256:" + sha256(canonical([request.type, request.payload])).hexdigest()
+
+
+def _dedup_ttl(dedup: Dedup) -> float | None:
+    """Seconds for which the name is held; None: until the job ends."""
     mode = dedup.mode or ("window" if dedup.ttl is not None else "until_done")
     if mode == "window" and dedup.ttl is None:
         raise InvalidOption("dedup: mode window needs a ttl in seconds", "dedup.ttl")
     if mode == "until_done" and dedup.ttl is not None:
         raise InvalidOption("dedup: a ttl belongs to mode window, not until_done", "dedup.ttl")
-    name = dedup.id
-    if name is None:
-        name = "sha256:" + sha256(canonical([request.type, request.payload])).hexdigest()
-    return name, dedup.ttl
+    return dedup.ttl
 
 
 def _overrides(options: EnqueueOptions) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""Requests as pydantic models. They validate what callers send and are the OpenAPI document's
-request schemas. An unknown name is refused by name."""
+"""Requests as pydantic models. They validate bodies and are the request schemas of the OpenAPI
+document. An unknown field is an error that names it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BACKOFF_TAGS = frozenset({"as_list", "as_object", "as_number"})
 
 
 class RequestModel(BaseModel):
-    """JSON's own types, no coercion, no unknown names."""
+    """Base of requests: JSON's own types, no coercion, no unknown fields."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -95,7 +95,7 @@ class EnqueueMany(RequestModel):
 
 
 class DeadLetterFilter(RequestModel):
-    """Which dead letters; what is left out does not matter."""
+    """A filter of dead letters; a field that is left out does not matter."""
 
     queue: str | None = Field(None, max_length=64)
     type: str | None = Field(None, max_length=LONGEST_TYPE)
@@ -103,7 +103,8 @@ class DeadLetterFilter(RequestModel):
 
 
 class RedriveMany(RequestModel):
-    """Dead letters by id, or by filter: then at most `most` of them, and `next` goes on."""
+    """Dead letters by id or by filter. By filter at most `most` a request; the answer's `next` is
+    the `cursor` of the next one."""
 
     ids: list[str] | None = Field(None, max_length=MOST_JOBS)
     filter: DeadLetterFilter | None = None

@@ -33,6 +33,7 @@ STATES: Mapping[str, str] = {
 }
 """States by code. A record says "w" for every live job; its place says which: waiting, delayed or
 active."""
+STATE_CODES: Mapping[str, str] = {state: code for code, state in STATES.items()}
 PRIORITY_CODES: Mapping[Priority, str] = {"high": "h", "normal": "n", "low": "l"}
 PRIORITIES_BY_CODE: Mapping[str, Priority] = {code: name for name, code in PRIORITY_CODES.items()}
 

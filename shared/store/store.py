@@ -16,7 +16,7 @@ from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Guard, Job
 from . import keys
 from .client.rest import Rest
-from .codec import PRIORITY_CODES, STATES
+from .codec import PRIORITY_CODES, STATE_CODES, STATES
 from .meter import Meter
 from .scripts import Script, script
 from .turn import TurnReply, TurnRequest, read_reply
@@ -26,6 +26,8 @@ MOST_JOBS = 500
 MOST_BODY_BYTES = 4 * 2**20
 """Limits of one enqueue request; more jobs go in several."""
 PAGE = 500
+Ended = Literal["dead", "completed", "cancelled"]
+"""States whose jobs can be deleted."""
 Listed = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
 
@@ -107,11 +109,14 @@ class Store:
 
     async def redrive(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
         """Dead letters back to work. Per id: True if it was dead (or parked) and waits now."""
-        return await self._each("redrive", queue.name, job_ids)
+        return await self._each("redrive", [queue.name], job_ids)
 
-    async def delete(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
-        """Delete ended jobs for good. Per id: True if it was there and had ended."""
-        return await self._each("delete", queue.name, job_ids)
+    async def delete(
+        self, queue: Queue, job_ids: Sequence[str], state: Ended | None = None
+    ) -> list[bool]:
+        """Delete ended jobs for good, with a state only those in it. Per id: True if deleted."""
+        code = "-" if state is None else STATE_CODES[state]
+        return await self._each("delete", [queue.name, code], job_ids)
 
     async def pause(self, queue: Queue, *, paused: bool) -> bool:
         """Stop or allow claiming; answers whether it was paused before."""
@@ -144,10 +149,10 @@ class Store:
         """Close the client's connections."""
         await self.rest.close()
 
-    async def _each(self, verb: str, queue: str, job_ids: Sequence[str]) -> list[bool]:
+    async def _each(self, verb: str, args: Sequence[str], job_ids: Sequence[str]) -> list[bool]:
         verdicts = ""
         for at in range(0, len(job_ids), PAGE):
-            (answer,) = await self._run(verb, queue, [queue, *job_ids[at : at + PAGE]])
+            (answer,) = await self._run(verb, args[0], [*args, *job_ids[at : at + PAGE]])
             verdicts += answer
         return [verdict == "1" for verdict in verdicts]
 

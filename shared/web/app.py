@@ -15,12 +15,10 @@ from starlette.routing import Route
 from ..access.authorizer import Authorizer
 from ..config.settings import Settings
 from ..deployment import Deployment
-from .call import Call
+from .call import Call, Deadline
 from .operation import Operation
 from .problems import problem_response
 from .routes import ALIASES, ROUTES
-
-Deadline = Callable[[Request, Settings], float]
 
 
 def create_app(
@@ -71,8 +69,7 @@ class Service:
     def authorize(self, request: Request, operation: Operation) -> Call:
         deployment, authorizer = self._opened or self.open()
         role = authorizer.authorize(request.headers.get("authorization"), operation.access)
-        left = self._seconds_left(request, deployment.settings)
-        return Call(request, deployment, role, left)
+        return Call(request, deployment, role, self._seconds_left)
 
 
 def _max_duration(_request: Request, settings: Settings) -> float:

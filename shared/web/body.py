@@ -1,13 +1,16 @@
-"""A request's body: read no further than the cap, then as JSON. Nothing of it is echoed."""
+"""JSON bodies: a request's is read no further than the cap, and nothing of it is echoed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from starlette.requests import Request
+from starlette.responses import Response
 
-from .problems import Problem, ProblemType
+from ..errors import InvalidRequest
+from .problems import SAFE_HEADERS, Problem, ProblemType
 
 LARGEST_BODY = 8 * 2**20
 LONGEST_MESSAGE = 200
@@ -16,27 +19,27 @@ MALFORMED = ProblemType("malformed-json", 400, "Malformed JSON")
 TOO_DEEP = ProblemType("too-deep", 400, "Nested too deeply")
 TOO_LARGE = ProblemType("payload-too-large", 413, "Body too large")
 NOT_JSON = ProblemType("unsupported-media-type", 415, "Unsupported media type")
-INVALID = ProblemType("invalid-request", 422, "The request does not fit")
+
+
+def json_response(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response with this value as JSON."""
+    return Response(
+        to_json(value, inf_nan_mode="null"),
+        status_code=status,
+        headers={**SAFE_HEADERS, **(headers or {})},
+        media_type="application/json",
+    )
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises Problem."""
+    """The body as a JSON object. Raises Problem, InvalidRequest."""
     _check_type(request)
     value = parse(await _read(request))
     if not isinstance(value, dict):
-        raise Problem(INVALID, "The body must be a JSON object.")
+        raise InvalidRequest("The body must be a JSON object.")
     return value
-
-
-def parse(raw: bytes) -> Any:
-    """JSON as RFC 8259 has it: no NaN, no lone surrogates, at most 200 levels. Raises Problem."""
-    try:
-        return from_json(raw, allow_inf_nan=False)
-    except ValueError as error:
-        reason = str(error)
-        if reason.startswith("recursion limit"):
-            raise Problem(TOO_DEEP, f"The body is nested too deeply: {reason}.") from None
-        raise Problem(MALFORMED, f"The body is not JSON: {reason[:LONGEST_MESSAGE]}.") from None
 
 
 def _check_type(request: Request) -> None:
@@ -58,6 +61,17 @@ async def _read(request: Request) -> bytes:
             raise _too_large()
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def parse(raw: bytes) -> Any:
+    """JSON as RFC 8259 has it: no NaN, no lone surrogates, at most 200 levels. Raises Problem."""
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        reason = str(error)
+        if reason.startswith("recursion limit"):
+            raise Problem(TOO_DEEP, f"The body is nested too deeply: {reason}.") from None
+        raise Problem(MALFORMED, f"The body is not JSON: {reason[:LONGEST_MESSAGE]}.") from None
 
 
 def _too_large() -> Problem:

@@ -1,4 +1,4 @@
-"""A request on its way to a handler: its caller, and the deployment that answers."""
+"""One call of an operation: the request, its caller's role and the deployment that answers."""
 
 from __future__ import annotations
 
@@ -9,20 +9,27 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..config.settings import Settings
 from ..declare.queue import Queue
 from ..deployment import Deployment
 from ..errors import InvalidRequest
 
+Deadline: TypeAlias = Callable[[Request, Settings], float]
+"""Answers the seconds until the platform ends a request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An authorized request. `role` is the caller's, "public" where the operation needs none;
-    `seconds_left`: seconds until the platform ends the request."""
+    """An authorized request. `role` is the caller's, "public" where the operation needs none."""
 
     request: Request
     deployment: Deployment
     role: str
-    seconds_left: float
+    deadline: Deadline
+
+    def seconds_left(self) -> float:
+        """Seconds until the platform ends the request."""
+        return self.deadline(self.request, self.deployment.settings)
 
     def param(self, name: str) -> str:
         """A part of the path."""
@@ -32,6 +39,10 @@ class Call:
         """The path's queue. Raises UnknownQueue."""
         return self.deployment.registry.queue(self.param("queue"))
 
+    def queues(self, name: str | None) -> list[Queue]:
+        """The queue of this name, or all without one. Raises UnknownQueue."""
+        return self.deployment.queues(() if name is None else (name,))
+
     def job(self) -> tuple[Queue, str]:
         """The queue and the local id of the path's job. Raises JobNotFound, UnknownQueue."""
         return self.deployment.locate(self.param("id"))
@@ -40,10 +51,10 @@ class Call:
         """The query's values. Raises InvalidRequest for a name that is not known: a mistyped filter
         must not widen what an operator does."""
         parameters = self.request.query_params
-        strange = [name for name in parameters if name not in known]
-        if strange:
+        unknown = [name for name in parameters if name not in known]
+        if unknown:
             names = ", ".join(known) or "none"
-            raise InvalidRequest(f"unknown parameter {strange[0][:64]!r}; known: {names}")
+            raise InvalidRequest(f"unknown parameter {unknown[0][:64]!r}; known: {names}")
         return dict(parameters)
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from pydantic import ConfigDict
 from starlette.responses import Response
 
-from .body import INVALID
+from ..errors import InvalidRequest
+from .body import json_response
 from .call import Call
 from .problems import Problem, ProblemType
-from .responses import ResponseModel, json_response
+from .responses import ResponseModel
 
 STORE_FAILED = ProblemType("store-unreachable", 503, "The drain lost its store")
 MOST_QUEUES = 100
 
 
 class QueueDrainResponse(ResponseModel):
-    """What the drain did on one queue, with a count for each kind of outcome."""
+    """One queue's part of the report, with a count for each kind of outcome."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")
     stop: str
@@ -27,49 +28,50 @@ class QueueDrainResponse(ResponseModel):
     turns: int
 
 
-class StoreUse(ResponseModel):
-    """What the drain asked of the store."""
+class StoreUseResponse(ResponseModel):
+    """The drain's requests to the store."""
 
     requests: int
     billed_commands: int
     bytes: int
 
 
-class SecondsUse(ResponseModel):
+class SecondsUseResponse(ResponseModel):
     """The function's time."""
 
     used: float
     left: float
 
 
-class ReportAnswer(ResponseModel):
-    """What a drain did, and why it stopped."""
+class ReportResponse(ResponseModel):
+    """The report of a drain: its outcomes, its costs and why it stopped."""
 
     stop: str
     outcomes: dict[str, int]
     claimed: int
     stale: int
     queues: dict[str, QueueDrainResponse]
-    store: StoreUse
-    seconds: SecondsUse
+    store: StoreUseResponse
+    seconds: SecondsUseResponse
 
 
 async def drain(call: Call) -> Response:
     """Drain the due queues, or those named by `?queue=`; answers the report."""
     deployment = call.deployment
-    queues = [deployment.registry.queue(name) for name in _names(call)]
-    report = await deployment.drain(deployment.budget(call.seconds_left), queues)
+    names = _names(call)
+    queues = deployment.queues(names) if names else ()
+    report = await deployment.drain(deployment.budget(call.seconds_left()), queues)
     if report.error is not None:
         detail = "The store failed during the drain; its jobs come back when their leases end."
-        shown = {k: v for k, v in report.as_dict().items() if k != "error"}
-        raise Problem(STORE_FAILED, detail, headers={"Retry-After": "5"}, report=shown)
+        members = {k: v for k, v in report.as_dict().items() if k != "error"}
+        raise Problem(STORE_FAILED, detail, headers={"Retry-After": "5"}, report=members)
     return json_response(report.as_dict())
 
 
 def _names(call: Call) -> list[str]:
     call.query("queue")
-    given = call.request.query_params.getlist("queue")
-    names = [part.strip() for value in given for part in value.split(",")]
+    values = call.request.query_params.getlist("queue")
+    names = [part.strip() for value in values for part in value.split(",")]
     if len(names) > MOST_QUEUES or not all(names):
-        raise Problem(INVALID, "queue: name queues, e.g. ?queue=import,email")
+        raise InvalidRequest("queue: name queues, e.g. ?queue=import,email")
     return list(dict.fromkeys(names))

@@ -1,133 +1,152 @@
-"""Dead letters: browse them with filters, look at one, bring one or many back, delete one."""
+"""Dead letters over HTTP: list them with filters, show one, redrive one or many, delete one."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field
 from starlette.responses import Response
 
 from ..config.settings import ROLES
 from ..deadletters.pages import Filter, page
-from ..declare.field_errors import field_errors
-from ..declare.queue import Queue
-from ..declare.requests import DeadLetterFilter, RedriveMany
-from ..errors import JobNotFound
-from ..jobs.ids import public_id
+from ..deadletters.verdicts import verdicts_by_id
+from ..declare.parse import parse_redrive
+from ..errors import InvalidRequest, JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
-from .body import INVALID, read_object
+from .body import json_response, read_object
 from .call import Call
-from .problems import Problem
-from .responses import (
-    DeadLetter,
-    DeadLetterDetail,
-    DeadLetters,
-    Deleted,
-    Redriven,
-    RedrivenMany,
-    json_response,
-)
+from .responses import JobErrorResponse, ResponseModel
 
 PAGE = 50
 LARGEST_PAGE = 200
-NO_PAYLOAD = {"payload": None, "payload_text": None}
+HIDDEN_PAYLOAD = {"payload": None, "payload_text": None}
+
+
+class DeadLetterResponse(ResponseModel):
+    """A job that will not run again by itself."""
+
+    id: str
+    queue: str
+    type: str | None
+    died_at: datetime | None
+    attempts: int
+    crashes: int
+    redrives: int
+    reason: str | None
+    error: JobErrorResponse | None
+    errors: list[JobErrorResponse]
+
+
+class DeadLetterDetailResponse(DeadLetterResponse):
+    """One dead letter with its payload, which operators may see."""
+
+    payload: Any = Field(description="null below the role operator")
+    payload_text: str | None = Field(description="The raw payload where it is not JSON.")
+
+
+class DeadLetterPageResponse(ResponseModel):
+    """A page, newest first. There is more while `next` is not null, even if a page is short."""
+
+    dead_letters: list[DeadLetterResponse]
+    next: str | None
+
+
+class RedriveResponse(ResponseModel):
+    """Did this call bring it back to work? Its state now, if not."""
+
+    id: str
+    redriven: bool
+    state: str | None = None
+
+
+class RedriveManyResponse(ResponseModel):
+    """One verdict a job. There is more to redrive while `next` is not null."""
+
+    jobs: list[RedriveResponse]
+    redriven: int
+    next: str | None
+
+
+class DeleteResponse(ResponseModel):
+    """The dead letter is gone for good."""
+
+    id: str
+    deleted: bool
 
 
 async def index(call: Call) -> Response:
     """A page of dead letters, newest first."""
     parameters = call.query("queue", "type", "error", "cursor", "limit")
-    most = parameters.get("limit", str(PAGE))
-    if not (most.isascii() and most.isdecimal() and 1 <= int(most[:9]) <= LARGEST_PAGE):
-        raise Problem(INVALID, f"limit: a whole number from 1 to {LARGEST_PAGE}.")
-    found = await page(
+    result = await page(
         call.deployment.store,
-        _queues(call, parameters.get("queue")),
+        call.queues(parameters.get("queue")),
         Filter(parameters.get("type"), parameters.get("error")),
         cursor=parameters.get("cursor"),
-        most=int(most),
+        most=_page_size(parameters.get("limit", str(PAGE))),
     )
-    rows = [DeadLetter(**describe_dead_letter(row)) for row in found.rows]
-    return json_response(DeadLetters(dead_letters=rows, next=found.next))
+    rows = [DeadLetterResponse(**describe_dead_letter(row)) for row in result.rows]
+    return json_response(DeadLetterPageResponse(dead_letters=rows, next=result.next))
 
 
 async def show(call: Call) -> Response:
     """One dead letter. Its payload is for operators."""
-    queue, short = call.job()
-    view = await call.deployment.store.inspect(queue, short)
+    view = await call.deployment.store.inspect(*call.job())
     if view.state != "dead":
         raise JobNotFound(f"job {view.id} is {view.state}, not dead")
-    payload = describe_payload(view) if _may_read_payloads(call) else NO_PAYLOAD
-    return json_response(DeadLetterDetail(**describe_dead_letter(view), **payload))
+    payload = describe_payload(view) if _may_read_payloads(call) else HIDDEN_PAYLOAD
+    return json_response(DeadLetterDetailResponse(**describe_dead_letter(view), **payload))
 
 
 async def redrive(call: Call) -> Response:
     """Back to work with its counts at 0. Twice is once: the second call changes nothing."""
-    queue, short = call.job()
+    queue, local_id = call.job()
     store = call.deployment.store
-    (done,) = await store.redrive(queue, [short])
-    state = None if done else (await store.inspect(queue, short)).state
-    return json_response(Redriven(id=call.param("id"), redriven=done, state=state))
+    (redriven,) = await store.redrive(queue, [local_id])
+    state = None if redriven else (await store.inspect(queue, local_id)).state
+    return json_response(RedriveResponse(id=call.param("id"), redriven=redriven, state=state))
 
 
 async def redrive_many(call: Call) -> Response:
     """By ids, or by a filter: then `most` a call, so that a large redrive goes at its caller's pace
     and the queue's limits go on holding."""
-    asked = _asked(await read_object(call.request))
-    if asked.ids is not None:
-        return json_response(RedrivenMany(**await _each(call, asked.ids), next=None))
-    wanted = asked.filter or DeadLetterFilter(queue=None, type=None, error=None)
-    found = await page(
+    request = parse_redrive(await read_object(call.request))
+    if request.filter is None:
+        return await _redrive_all(call, request.ids or [], None)
+    result = await page(
         call.deployment.store,
-        _queues(call, wanted.queue),
-        Filter(wanted.type, wanted.error),
-        cursor=asked.cursor,
-        most=asked.most,
+        call.queues(request.filter.queue),
+        Filter(request.filter.type, request.filter.error),
+        cursor=request.cursor,
+        most=request.most,
     )
-    return json_response(
-        RedrivenMany(**await _each(call, [row.id for row in found.rows]), next=found.next)
-    )
+    return await _redrive_all(call, [row.id for row in result.rows], result.next)
 
 
 async def delete(call: Call) -> Response:
     """Delete one dead letter for good."""
-    queue, short = call.job()
+    queue, local_id = call.job()
     store = call.deployment.store
-    view = await store.inspect(queue, short)
-    if view.state != "dead":
+    (deleted,) = await store.delete(queue, [local_id], state="dead")
+    if not deleted:
+        view = await store.inspect(queue, local_id)
         raise JobNotFound(f"job {view.id} is {view.state}, not dead")
-    (deleted,) = await store.delete(queue, [short])
-    return json_response(Deleted(id=view.id, deleted=deleted))
+    return json_response(DeleteResponse(id=call.param("id"), deleted=True))
 
 
-def _asked(body: dict[str, Any]) -> RedriveMany:
-    try:
-        asked = RedriveMany.model_validate(body)
-    except ValidationError as error:
-        raise Problem(
-            INVALID, "The request does not fit; see `errors`.", errors=field_errors(error)
-        ) from None
-    names_some = asked.filter is not None and asked.filter.model_dump(exclude_none=True)
-    if (asked.ids is None) == (not names_some):
-        raise Problem(INVALID, "Say which: `ids`, or a `filter` with queue, type or error.")
-    return asked
+async def _redrive_all(call: Call, job_ids: list[str], following: str | None) -> Response:
+    deployment = call.deployment
+    jobs = [deployment.locate(job_id) for job_id in job_ids]
+    verdicts = await verdicts_by_id(jobs, deployment.store.redrive)
+    rows = [RedriveResponse(id=job_id, redriven=done) for job_id, done in verdicts.items()]
+    redriven = sum(verdicts.values())
+    return json_response(RedriveManyResponse(jobs=rows, redriven=redriven, next=following))
 
 
-async def _each(call: Call, job_ids: list[str]) -> dict[str, Any]:
-    by_queue: dict[str, list[str]] = {}
-    for job_id in dict.fromkeys(job_ids):
-        queue, short = call.deployment.locate(job_id)
-        by_queue.setdefault(queue.name, []).append(short)
-    verdicts: dict[str, bool] = {}
-    for name, shorts in by_queue.items():
-        answers = await call.deployment.store.redrive(call.deployment.registry.queue(name), shorts)
-        verdicts |= {public_id(s, name): ok for s, ok in zip(shorts, answers, strict=True)}
-    jobs = [Redriven(id=job_id, redriven=verdicts[job_id]) for job_id in verdicts]
-    return {"jobs": jobs, "redriven": sum(verdicts.values())}
-
-
-def _queues(call: Call, name: str | None) -> list[Queue]:
-    registry = call.deployment.registry
-    return registry.queues() if name is None else [registry.queue(name)]
+def _page_size(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= LARGEST_PAGE):
+        raise InvalidRequest(f"limit: a whole number from 1 to {LARGEST_PAGE}.")
+    return int(text)
 
 
 def _may_read_payloads(call: Call) -> bool:

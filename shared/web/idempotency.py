@@ -1,5 +1,5 @@
-"""`Idempotency-Key`: the same key with the same body has the same answer for a day; with another
-body it is refused and nothing changes."""
+"""The `Idempotency-Key` header. The same key with the same body has the same answer for a day; with
+another body it is refused and nothing changes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 from starlette.requests import Request
 
+from ..errors import InvalidRequest
 from ..jobs.job import Guard
 from ..jobs.text import canonical
-from .body import INVALID
-from .problems import Problem
 
 TTL_MS = 24 * 3600 * 1000
 LONGEST_KEY = 255
@@ -21,7 +20,7 @@ _LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key together with the body it came with."""
+    """A key, and the fingerprint of its request's body."""
 
     name: str
     fingerprint: str
@@ -32,20 +31,20 @@ class Key:
 
 
 def read_key(request: Request, body: dict[str, Any]) -> Key | None:
-    """The request's key, quoted as the IETF draft has it or bare. Raises Problem."""
+    """The request's key, quoted as the IETF draft has it or bare. Raises InvalidRequest."""
     text = request.headers.get("idempotency-key")
     if text is None:
         return None
     quoted = len(text) >= 2 and text.startswith('"') and text.endswith('"')
     name = text[1:-1] if quoted else text
     if not 1 <= len(name) <= LONGEST_KEY or not (name.isascii() and name.isprintable()):
-        raise Problem(INVALID, f"Idempotency-Key: 1 to {LONGEST_KEY} visible ASCII characters.")
+        raise InvalidRequest(f"Idempotency-Key: 1 to {LONGEST_KEY} visible ASCII characters.")
     try:
         return Key(name, _hash(canonical(body)))
     except ValueError:
-        raise Problem(INVALID, "A number in the body is out of range.") from None
+        raise InvalidRequest("A number in the body is out of range.") from None
 
 
 def _hash(data: bytes) -> str:
-    """Names and fingerprints stand in a space-separated line, hence no caller's text in them."""
+    """Hex, because names and fingerprints are fields of a space-separated line in the store."""
     return sha256(data).hexdigest()[:_LENGTH]

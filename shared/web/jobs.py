@@ -2,14 +2,60 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
 from starlette.responses import Response
 
 from ..observe.describe import describe_job
+from .body import json_response
 from .call import Call
 from .problems import Problem, ProblemType
-from .responses import Cancelled, JobResponse, json_response
+from .responses import JobErrorResponse, ResponseModel
 
-ENDED = ProblemType("job-ended", 409, "The job has ended")
+JOB_ENDED = ProblemType("job-ended", 409, "The job has ended")
+
+
+class ExplanationResponse(ResponseModel):
+    """Why a job does not run now. `until` where it is known."""
+
+    code: str
+    detail: str
+    until: datetime | None = None
+
+
+class JobResponse(ResponseModel):
+    """One job as it stands."""
+
+    id: str
+    queue: str
+    type: str | None
+    state: str
+    priority: str
+    key: str | None
+    attempts: int
+    crashes: int
+    redrives: int
+    progress: float | None
+    note: str | None
+    created_at: datetime | None = Field(description="Read from the id; null for a caller's own.")
+    due_at: datetime | None
+    lease_until: datetime | None
+    ended_at: datetime | None
+    cancel_requested: bool = Field(description="It runs, and its cancellation is requested.")
+    result: Any
+    result_error: str | None
+    error: JobErrorResponse | None = Field(description="The last one.")
+    errors: list[JobErrorResponse]
+    explanation: ExplanationResponse | None
+
+
+class CancelResponse(ResponseModel):
+    """`cancelled`, or still `active`: then its cancellation is requested."""
+
+    id: str
+    state: str
 
 
 async def show(call: Call) -> Response:
@@ -23,7 +69,7 @@ async def cancel(call: Call) -> Response:
     state = await call.deployment.store.cancel(*call.job())
     job_id = call.param("id")
     if state == "cancelled":
-        return json_response(Cancelled(id=job_id, state=state))
+        return json_response(CancelResponse(id=job_id, state=state))
     if state == "cancel_requested":
-        return json_response(Cancelled(id=job_id, state="active"), 202)
-    raise Problem(ENDED, f"It is {state} already; there is nothing to cancel.", state=state)
+        return json_response(CancelResponse(id=job_id, state="active"), 202)
+    raise Problem(JOB_ENDED, f"It is {state} already; there is nothing to cancel.", state=state)

@@ -1,4 +1,4 @@
-"""Queues as operators see them: counts, limits, durations, health; and their switches."""
+"""Queues over HTTP: numbers, health, pause, resume and purge."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from pydantic import Field
 from starlette.responses import Response
 
 from ..observe.describe import STATES, describe_queue
+from .body import json_response
 from .call import Call
-from .responses import Paused, Purged, ResponseModel, json_response
+from .responses import ResponseModel
 
-LATE = 300.0
+BEHIND_SECONDS = 300.0
 """Seconds the oldest waiting job may be old before its queue counts as behind."""
 
 
 class TypeResponse(ResponseModel):
-    """A job type: its numbers and how long its jobs were seen to take, in seconds."""
+    """A job type: its numbers, and the durations of its jobs in seconds."""
 
     timeout: float
     attempts: int
     observed: int
     average: float | None
-    p95: float | None = Field(description="null before enough were observed")
+    p95: float | None = Field(description="null while too few are observed")
 
 
 class LimitResponse(ResponseModel):
-    """The queue's token bucket. `tokens` as the last turn left them."""
+    """The queue's token bucket. `tokens`: what the last turn left in it."""
 
     rate: int
     per: float
@@ -54,13 +55,13 @@ class QueueResponse(ResponseModel):
     types: dict[str, TypeResponse]
 
 
-class Queues(ResponseModel):
+class QueuesResponse(ResponseModel):
     """Every queue, most urgent first."""
 
     queues: list[QueueResponse]
 
 
-class Stats(ResponseModel):
+class StatsResponse(ResponseModel):
     """All queues together, and each by name."""
 
     counts: dict[str, int]
@@ -68,7 +69,7 @@ class Stats(ResponseModel):
     queues: dict[str, QueueResponse]
 
 
-class QueueHealth(ResponseModel):
+class QueueHealthResponse(ResponseModel):
     """`ok`, `behind` (the oldest waiting job is old) or `paused`."""
 
     status: str
@@ -77,16 +78,31 @@ class QueueHealth(ResponseModel):
     oldest_age: float | None
 
 
-class Health(ResponseModel):
-    """The store answers, and this is how the queues are; `status` is the worst of them."""
+class HealthResponse(ResponseModel):
+    """The health of every queue; `status` is the worst of them."""
 
     status: str
-    queues: dict[str, QueueHealth]
+    queues: dict[str, QueueHealthResponse]
+
+
+class PauseResponse(ResponseModel):
+    """The switch as it stands now, and as it was."""
+
+    queue: str
+    paused: bool
+    was_paused: bool
+
+
+class PurgeResponse(ResponseModel):
+    """The number of waiting and delayed jobs that were deleted."""
+
+    queue: str
+    purged: int
 
 
 async def index(call: Call) -> Response:
     """All queues with their numbers."""
-    return json_response(Queues(queues=await _all(call)))
+    return json_response(QueuesResponse(queues=await _all(call)))
 
 
 async def show(call: Call) -> Response:
@@ -105,38 +121,40 @@ async def stats(call: Call) -> Response:
         counts.update(queue.counts)
         totals.update(queue.totals)
     by_name = {queue.name: queue for queue in queues}
-    return json_response(Stats(counts=dict(counts), totals=dict(totals), queues=by_name))
+    return json_response(StatsResponse(counts=dict(counts), totals=dict(totals), queues=by_name))
 
 
 async def health(call: Call) -> Response:
-    """Per-queue health. A store that can't be reached is a 503, as everywhere."""
+    """The health of each queue. A store that can't be reached is a 503, as everywhere."""
     by_name = {queue.name: _health(queue) for queue in await _all(call)}
     worst = next(
         (s for s in ("behind", "paused") if any(q.status == s for q in by_name.values())), "ok"
     )
-    return json_response(Health(status=worst, queues=by_name))
+    return json_response(HealthResponse(status=worst, queues=by_name))
 
 
 async def pause(call: Call) -> Response:
-    """Nothing more is claimed; what runs goes on."""
+    """Stop claiming jobs of this queue; running ones go on."""
     return await _switch(call, paused=True)
 
 
 async def resume(call: Call) -> Response:
-    """Claiming goes on with the next drain."""
+    """Allow claiming again, from the next drain on."""
     return await _switch(call, paused=False)
 
 
 async def purge(call: Call) -> Response:
     """Delete every waiting and delayed job of the queue. Active and ended ones stay."""
     queue = call.queue()
-    return json_response(Purged(queue=queue.name, purged=await call.deployment.store.purge(queue)))
+    return json_response(
+        PurgeResponse(queue=queue.name, purged=await call.deployment.store.purge(queue))
+    )
 
 
 async def _switch(call: Call, *, paused: bool) -> Response:
     queue = call.queue()
     before = await call.deployment.store.pause(queue, paused=paused)
-    return json_response(Paused(queue=queue.name, paused=paused, was_paused=before))
+    return json_response(PauseResponse(queue=queue.name, paused=paused, was_paused=before))
 
 
 async def _all(call: Call) -> list[QueueResponse]:
@@ -145,10 +163,10 @@ async def _all(call: Call) -> list[QueueResponse]:
     return [QueueResponse(**describe_queue(one)) for one in stats]
 
 
-def _health(queue: QueueResponse) -> QueueHealth:
-    late = queue.oldest_age is not None and queue.oldest_age > LATE
-    return QueueHealth(
-        status="paused" if queue.paused else "behind" if late else "ok",
+def _health(queue: QueueResponse) -> QueueHealthResponse:
+    behind = queue.oldest_age is not None and queue.oldest_age > BEHIND_SECONDS
+    return QueueHealthResponse(
+        status="paused" if queue.paused else "behind" if behind else "ok",
         waiting=queue.counts["waiting"],
         dead=queue.counts["dead"],
         oldest_age=queue.oldest_age,

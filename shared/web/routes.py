@@ -1,5 +1,5 @@
-"""The one table of routes: path, method, the role it needs, what it takes and answers. The router,
-the access rules and the OpenAPI document are all made of it; what is not in it does not exist."""
+"""The table of operations: path, method, required role, request and response models. The router,
+the access rules and the OpenAPI document are made of it; what is not in it does not exist."""
 
 from __future__ import annotations
 
@@ -9,45 +9,32 @@ from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
 from . import cron, deadletters, enqueue, jobs, queues
+from .body import json_response
 from .call import Call
 from .operation import Operation
-from .responses import (
-    Accepted,
-    AcceptedMany,
-    Cancelled,
-    DeadLetterDetail,
-    DeadLetters,
-    Deleted,
-    JobResponse,
-    Paused,
-    Purged,
-    Redriven,
-    RedrivenMany,
-    ResponseModel,
-    json_response,
-)
+from .responses import ResponseModel
 
 
-class Alive(ResponseModel):
-    """The process answers. Nothing else was looked at."""
+class LivenessResponse(ResponseModel):
+    """The process answers. Nothing else is checked."""
 
     status: str
 
 
-class Document(ResponseModel):
+class OpenApiResponse(ResponseModel):
     """An OpenAPI 3.1 document."""
 
     openapi: str
 
 
 async def healthz(_call: Call) -> Response:
-    """Liveness, without a look at the store."""
-    return json_response(Alive(status="ok"))
+    """Liveness of the process; the store is not contacted."""
+    return json_response(LivenessResponse(status="ok"))
 
 
 async def openapi(_call: Call) -> Response:
-    """This API, described."""
-    from .openapi import document  # noqa: PLC0415 - asked for rarely, and builds every schema
+    """The OpenAPI document of this API."""
+    from .openapi import document  # noqa: PLC0415 - rarely needed, and builds every schema
 
     return json_response(document(ROUTES))
 
@@ -65,32 +52,39 @@ _FILTER = {
 _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or not."}
 
 ROUTES: tuple[Operation, ...] = (
-    Operation("POST", _JOBS, "producer", enqueue.enqueue, {202: (Accepted, AcceptedMany)},
+    Operation("POST", _JOBS, "producer", enqueue.enqueue,
+          {202: (enqueue.EnqueueResponse, enqueue.EnqueueManyResponse)},
           (EnqueueOne, EnqueueMany), headers=_KEY),
-    Operation("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (JobResponse,)}),
+    Operation("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (jobs.JobResponse,)}),
     Operation("DELETE", "/api/v1/jobs/{id}", "operator", jobs.cancel,
-          {200: (Cancelled,), 202: (Cancelled,)}),
-    Operation("GET", "/api/v1/stats", "viewer", queues.stats, {200: (queues.Stats,)}),
-    Operation("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.Queues,)}),
+          {200: (jobs.CancelResponse,), 202: (jobs.CancelResponse,)}),
+    Operation("GET", "/api/v1/stats", "viewer", queues.stats, {200: (queues.StatsResponse,)}),
+    Operation("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.QueuesResponse,)}),
     Operation("GET", "/api/v1/queues/{queue}", "viewer", queues.show,
           {200: (queues.QueueResponse,)}),
-    Operation("POST", "/api/v1/queues/{queue}/pause", "operator", queues.pause, {200: (Paused,)}),
-    Operation("POST", "/api/v1/queues/{queue}/resume", "operator", queues.resume, {200: (Paused,)}),
-    Operation("POST", "/api/v1/queues/{queue}/purge", "admin", queues.purge, {200: (Purged,)}),
-    Operation("GET", _DEAD, "viewer", deadletters.index, {200: (DeadLetters,)}, query=_FILTER),
+    Operation("POST", "/api/v1/queues/{queue}/pause", "operator", queues.pause,
+          {200: (queues.PauseResponse,)}),
+    Operation("POST", "/api/v1/queues/{queue}/resume", "operator", queues.resume,
+          {200: (queues.PauseResponse,)}),
+    Operation("POST", "/api/v1/queues/{queue}/purge", "admin", queues.purge,
+          {200: (queues.PurgeResponse,)}),
+    Operation("GET", _DEAD, "viewer", deadletters.index,
+          {200: (deadletters.DeadLetterPageResponse,)}, query=_FILTER),
     Operation("POST", f"{_DEAD}/redrive", "operator", deadletters.redrive_many,
-          {200: (RedrivenMany,)}, (RedriveMany,)),
-    Operation("GET", f"{_DEAD}/{{id}}", "viewer", deadletters.show, {200: (DeadLetterDetail,)}),
-    Operation("DELETE", f"{_DEAD}/{{id}}", "admin", deadletters.delete, {200: (Deleted,)}),
+          {200: (deadletters.RedriveManyResponse,)}, (RedriveMany,)),
+    Operation("GET", f"{_DEAD}/{{id}}", "viewer", deadletters.show,
+          {200: (deadletters.DeadLetterDetailResponse,)}),
+    Operation("DELETE", f"{_DEAD}/{{id}}", "admin", deadletters.delete,
+          {200: (deadletters.DeleteResponse,)}),
     Operation("POST", f"{_DEAD}/{{id}}/redrive", "operator", deadletters.redrive,
-          {200: (Redriven,)}),
-    Operation("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.Health,)}),
+          {200: (deadletters.RedriveResponse,)}),
+    Operation("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.HealthResponse,)}),
     Operation("GET", "/api/cron/drain", "cron", cron.drain,
-          {200: (cron.ReportAnswer,)}, query=_ONLY),
+          {200: (cron.ReportResponse,)}, query=_ONLY),
     Operation("POST", "/api/cron/drain", "cron", cron.drain,
-          {200: (cron.ReportAnswer,)}, query=_ONLY),
-    Operation("GET", "/healthz", "public", healthz, {200: (Alive,)}),
-    Operation("GET", "/openapi.json", "public", openapi, {200: (Document,)}),
+          {200: (cron.ReportResponse,)}, query=_ONLY),
+    Operation("GET", "/healthz", "public", healthz, {200: (LivenessResponse,)}),
+    Operation("GET", "/openapi.json", "public", openapi, {200: (OpenApiResponse,)}),
 )  # fmt: skip
 
 ALIASES: Mapping[str, str] = {
@@ -101,4 +95,5 @@ ALIASES: Mapping[str, str] = {
     "/api/v1/admin/failed-jobs/{id}/retry": f"{_DEAD}/{{id}}/redrive",
     "/api/v1/health/queues": "/api/v1/health",
 }
-"""Paths named in the requirements -> the route that answers there, for all its methods."""
+"""Alias -> path of the route that answers there, for all its methods. The requirements name the
+aliases."""

@@ -18,7 +18,7 @@ async def test_a_job_is_enqueued_drained_by_cron_and_shows_its_result(api: Clien
     assert response.headers["location"] == f"/api/v1/jobs/{job_id}"
     assert job_id.endswith(".work")
     waiting = await api.job(job_id)
-    assert (waiting["state"], waiting["why"]["code"]) == ("waiting", "waiting")
+    assert (waiting["state"], waiting["explanation"]["code"]) == ("waiting", "waiting")
 
     report = await api.tick()
 
@@ -27,7 +27,7 @@ async def test_a_job_is_enqueued_drained_by_cron_and_shows_its_result(api: Clien
     assert report["seconds"]["left"] > 0
     done = await api.job(job_id)
     assert (done["state"], done["result"], done["attempts"]) == ("completed", {"twice": 42}, 1)
-    assert (done["progress"], done["why"], done["error"]) == (None, None, None)
+    assert (done["progress"], done["explanation"], done["error"]) == (None, None, None)
     assert done["ended_at"] is not None
 
 
@@ -79,8 +79,8 @@ async def test_a_delayed_job_says_until_when_and_runs_then(api: Client, clock: F
 
     for job_id in (by_delay, by_instant):
         job = await api.job(job_id)
-        assert (job["state"], job["why"]["code"]) == ("delayed", "delayed")
-        assert job["why"]["until"] == job["due_at"]
+        assert (job["state"], job["explanation"]["code"]) == ("delayed", "delayed")
+        assert job["explanation"]["until"] == job["due_at"]
         assert abs(datetime.fromisoformat(job["due_at"]) - due) < timedelta(milliseconds=2)
     assert (await api.tick())["claimed"] == 0
 
@@ -111,7 +111,7 @@ async def test_a_failing_job_waits_is_tried_again_and_ends_dead(
     await api.tick()
 
     retrying = await api.job(job_id)
-    assert (retrying["state"], retrying["why"]["code"]) == ("delayed", "retry")
+    assert (retrying["state"], retrying["explanation"]["code"]) == ("delayed", "retry")
     assert retrying["error"]["message"] == "no file number 7"
     assert retrying["error"]["type"] == "ValueError"
 
@@ -120,7 +120,7 @@ async def test_a_failing_job_waits_is_tried_again_and_ends_dead(
 
     dead = await api.job(job_id)
     assert (dead["state"], dead["attempts"], len(dead["errors"])) == ("dead", 2, 2)
-    assert dead["why"] is None
+    assert dead["explanation"] is None
 
 
 async def test_a_jobs_own_attempts_and_backoff_win_over_its_queues(
@@ -157,7 +157,7 @@ async def test_a_waiting_job_is_cancelled_at_once_and_twice_is_once(
     assert (await api.job(job_id))["state"] == "cancelled"
 
 
-async def test_a_running_job_is_asked_to_stop_and_then_is_cancelled(
+async def test_a_running_jobs_cancellation_is_requested_and_then_happens(
     api: Client, world: World
 ) -> None:
     hanging = await api.enqueue("hang")
@@ -166,15 +166,19 @@ async def test_a_running_job_is_asked_to_stop_and_then_is_cancelled(
     await world.started.wait()
 
     active = await api.job(hanging)
-    asked = await api.delete(f"/api/v1/jobs/{hanging}")
-    stopping = await api.job(hanging)
+    cancelled = await api.delete(f"/api/v1/jobs/{hanging}")
+    cancelling = await api.job(hanging)
     world.release.set()
     report = await draining
 
-    assert (active["state"], active["why"], active["stopping"]) == ("active", None, False)
+    assert (active["state"], active["explanation"], active["cancel_requested"]) == (
+        "active",
+        None,
+        False,
+    )
     assert active["lease_until"] is not None
-    assert (asked.status_code, asked.json()["state"]) == (202, "active")
-    assert stopping["stopping"] is True
+    assert (cancelled.status_code, cancelled.json()["state"]) == (202, "active")
+    assert cancelling["cancel_requested"] is True
     assert report["outcomes"] == {"cancelled": 1, "done": 1}
     assert (await api.job(hanging))["state"] == "cancelled"
 
@@ -200,7 +204,7 @@ async def test_a_paused_queue_keeps_its_jobs_until_it_is_resumed(api: Client) ->
 
     assert paused.json() == {"queue": "work", "paused": True, "was_paused": False}
     assert report["claimed"] == 0
-    assert (job["state"], job["why"]["code"]) == ("waiting", "paused")
+    assert (job["state"], job["explanation"]["code"]) == ("waiting", "paused")
     assert health.json()["queues"]["work"]["status"] == "paused"
     assert resumed.json() == {"queue": "work", "paused": False, "was_paused": True}
     assert (await api.tick())["outcomes"] == {"done": 1}
@@ -215,8 +219,8 @@ async def test_a_limited_job_says_until_when(api: Client) -> None:
     job = await api.job(second)
 
     assert (report["stop"], report["claimed"]) == ("limited", 1)
-    assert job["why"]["code"] == "limited"
-    until = datetime.fromisoformat(job["why"]["until"]).timestamp()
+    assert job["explanation"]["code"] == "limited"
+    until = datetime.fromisoformat(job["explanation"]["until"]).timestamp()
     assert 0 < until - datetime.now(UTC).timestamp() < 61
 
 

@@ -160,7 +160,7 @@ def conforms(response: httpx.Response) -> None:
     operation = _operation(response.request)
     if operation is None or response.status_code >= 400:
         assert kind == "application/problem+json", (response.status_code, kind, response.text)
-        schema = {"$ref": "#/components/schemas/ProblemAnswer"}
+        schema = {"$ref": "#/components/schemas/ProblemResponse"}
         assert response.json()["status"] == response.status_code
     else:
         described = operation["responses"][str(response.status_code)]

@@ -192,8 +192,11 @@ def operate(
         case "pause":
             told = rng.random() < 0.35
             args = (name, int(told))
-        case "redrive" | "delete":
+        case "redrive":
             args, told = (name, *dead), dead
+        case "delete":
+            state = rng.choice(("-", "x", "c"))
+            args, told = (name, state, *dead), (state, dead)
         case "purge":
             told = rng.randrange(1, 8)
             args = (name, told)

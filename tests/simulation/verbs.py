@@ -130,13 +130,14 @@ def purge(book: Book, most: int) -> list[object]:
     return [len(gone)]
 
 
-def delete(book: Book, jobs: Sequence[str]) -> list[object]:
+def delete(book: Book, state: str, jobs: Sequence[str]) -> list[object]:
+    """With a state (not "-") only the jobs in it."""
     homes = {"x": "dead", "c": "completed", "k": "cancelled"}
     verdicts = ""
     gone = []
     for job in jobs:
         entry = book.entries.get(job)
-        home = homes.get(entry.state) if entry else None
+        home = homes.get(entry.state) if entry and state in ("-", entry.state) else None
         verdicts += "1" if home else "0"
         if home:
             book.sets[home].pop(job, None)

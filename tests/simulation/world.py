@@ -120,7 +120,8 @@ class World:
             case "purge":
                 expected = verbs.purge(book, told)
             case "delete":
-                expected = verbs.delete(book, told)
+                state, jobs = told
+                expected = verbs.delete(book, state, jobs)
             case "redrive":
                 expected = verbs.redrive(book, told)
             case _:

@@ -207,7 +207,7 @@ async def test_a_parked_job_can_be_redriven_before_its_time(
     assert ids(await owner.claim()) == ["a"]
 
 
-async def test_drop_deletes_ended_jobs_and_leaves_live_ones_alone(
+async def test_delete_removes_ended_jobs_and_leaves_live_ones_alone(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
@@ -228,6 +228,26 @@ async def test_drop_deletes_ended_jobs_and_leaves_live_ones_alone(
         "agenda": {"q": 1},
         "scalars": {"active": "1", "expiry": str(expiry)},
     }
+
+
+async def test_delete_with_a_state_leaves_ended_jobs_of_other_states_alone(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("dead", "done", "stopped", "active"))
+    owner = Owner(store, queue)
+    claims = await owner.claim(4)
+    kinds = ("dead", "done", "cancelled")
+    await owner.turn(0, [settle(c, k) for c, k in zip(claims, kinds, strict=False)])  # type: ignore[arg-type]
+    everything = ["dead", "done", "stopped", "active", "unknown"]
+
+    assert await store.delete(queue, everything, state="dead") == [True, *[False] * 4]
+    assert await store.delete(queue, everything, state="dead") == [False] * 5
+
+    assert set(await probe.read("q", "records")) >= {"done", "stopped", "active"}
+    assert await probe.read("q", "dead") == {}
+    assert list(await probe.read("q", "completed")) == ["done"]
+    assert list(await probe.read("q", "cancelled")) == ["stopped"]
 
 
 async def test_purge_deletes_what_waits_and_what_is_delayed_and_nothing_else(

@@ -1,0 +1,75 @@
+"""The jobs of one bulk request: each is stored, or has a problem of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..declare.parse import parse_job
+from ..declare.queue import Queue
+from ..errors import IdempotencyMismatch, StoreError, TidegateError
+from ..jobs.job import Enqueued, Job
+from ..store import Store
+from .idempotency import Key
+from .problems import problem_of
+
+CHUNK = 500
+"""Jobs a store request: a failure half-way leaves the earlier chunks stored, and says so."""
+
+Answer = Enqueued | dict[str, Any]
+"""What became of one job: stored, or the document of its problem."""
+
+
+class Bulk:
+    """Jobs and answers of one request by position."""
+
+    def __init__(self, store: Store, queue: Queue, key: Key | None) -> None:
+        self._store, self._queue, self._key = store, queue, key
+        self._jobs: dict[int, Job] = {}
+        self._answers: dict[int, Answer] = {}
+
+    def parse(self, values: Sequence[Any]) -> None:
+        """Make jobs of the values that fit. The others are answered with their problem."""
+        for position, value in enumerate(values):
+            # The first job that fits carries position 0's guard, so that every body of a key meets.
+            guard = self._key.guard(position if self._jobs else 0) if self._key else None
+            try:
+                self._jobs[position] = parse_job(self._queue, value, guard)
+            except TidegateError as error:
+                self._answers[position] = problem_of(error)[0]
+
+    async def store_jobs(self) -> None:
+        """Store every job. Raises IdempotencyMismatch before anything is stored, and StoreError
+        where nothing was."""
+        positions = list(self._jobs)
+        if self._key and positions:
+            # One job goes ahead: if its key came before with another body, no other is sent.
+            first, *positions = positions
+            stored = await self._store.enqueue_one(self._queue, self._jobs[first])
+            self._answers[first] = stored
+        for at in range(0, len(positions), CHUNK):
+            await self._store_chunk(positions[at : at + CHUNK])
+
+    def answers(self) -> list[Answer]:
+        """One answer a value, in order."""
+        return [self._answers[position] for position in sorted(self._answers)]
+
+    async def _store_chunk(self, positions: Sequence[int]) -> None:
+        jobs = [self._jobs[position] for position in positions]
+        answers: Sequence[Answer]
+        try:
+            answers = [
+                _answer(enqueued) for enqueued in await self._store.enqueue(self._queue, jobs)
+            ]
+        except StoreError as error:
+            if not self._some_stored():
+                raise
+            answers = [problem_of(error)[0]] * len(positions)
+        self._answers.update(zip(positions, answers, strict=True))
+
+    def _some_stored(self) -> bool:
+        return any(isinstance(answer, Enqueued) for answer in self._answers.values())
+
+
+def _answer(enqueued: Enqueued) -> Answer:
+    return problem_of(IdempotencyMismatch())[0] if enqueued.mismatch else enqueued
