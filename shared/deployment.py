@@ -14,10 +14,12 @@ from .declare.default_store import set_default_store
 from .declare.queue import Queue
 from .drain.budget import Budget
 from .drain.drain import Drain
+from .drain.exclusive import process_lock
 from .drain.report import Report, StopReason
 from .drain.shutdown import RunningDrains
 from .errors import JobNotFound
 from .jobs.ids import split_id
+from .jobs.redact import keep_secret
 from .observe.log import emit_report
 from .store import Store
 from .store.loops import LoopStores
@@ -37,6 +39,7 @@ class Deployment:
         self.settings, self.registry = settings, registry
         self.clock = clock or SystemClock()
         self._drains = RunningDrains()
+        keep_secret([settings.redis_token, settings.cron_secret, *settings.api_tokens])
         self._stores = LoopStores(open_store or functools.partial(connect, settings, clock=clock))
 
     @classmethod
@@ -65,6 +68,7 @@ class Deployment:
             self.store,
             self.registry,
             budget,
+            lock=process_lock(),
             patience=settings.patience,
             batch=settings.batch,
             sweep_every=settings.sweep_every,

@@ -4,6 +4,7 @@ neighbours, or theirs on it."""
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakKeyDictionary
 
 from .waiting import race
 
@@ -61,6 +62,15 @@ class SharedExclusiveLock:
     def release_exclusive(self) -> None:
         """End of `acquire_exclusive`."""
         self._no_exclusive.set()
+
+
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedExclusiveLock] = WeakKeyDictionary()
+
+
+def process_lock() -> SharedExclusiveLock:
+    """The lock of the running event loop: all drains of a process share it, or a suspect would run
+    beside the jobs of another drain."""
+    return _locks.setdefault(asyncio.get_running_loop(), SharedExclusiveLock())
 
 
 class ExclusiveHold:

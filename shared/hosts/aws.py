@@ -9,6 +9,7 @@ handler = drain_handler()
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +21,8 @@ from ..observe import log
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+
+logger = logging.getLogger("tidegate.hosts")
 
 TEXT = ["text/", "application/json", "application/problem+json"]
 
@@ -44,19 +47,30 @@ class DrainFunction:
         self._loop: asyncio.AbstractEventLoop | None = None
         deployment.make_default()
 
-    def __call__(self, event: Mapping[str, Any] | None, context: Context) -> dict[str, Any]:
-        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`.
+    def __call__(
+        self, event: Mapping[str, Any] | None = None, context: Context | None = None
+    ) -> dict[str, Any]:
+        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`. Without a
+        context (a call by hand) the budget is `TIDEGATE_MAX_DURATION`.
 
         A store failure is reported (`"stop": "store"`) and not raised: Lambda would only retry,
         and the next tick comes anyway.
         """
         queues = [self._deployment.registry.queue(name) for name in _queue_names(event)]
-        if self._logger is not None:
+        if self._logger is not None and context is not None:
             self._logger.append_keys(request_id=context.aws_request_id)
         self._loop = self._loop or asyncio.new_event_loop()
-        budget = Budget.from_lambda(context, clock=self._deployment.clock)
-        report = self._loop.run_until_complete(self._deployment.drain(budget, queues))
+        report = self._loop.run_until_complete(
+            self._deployment.drain(self._budget(context), queues)
+        )
         return report.as_dict()
+
+    def _budget(self, context: Context | None) -> Budget:
+        if context is not None:
+            return Budget.from_lambda(context, clock=self._deployment.clock)
+        seconds = self._deployment.settings.max_duration
+        logger.warning("no_context", extra={"seconds": seconds})
+        return self._deployment.budget(seconds)
 
     def close(self) -> None:
         """Close the store and the loop. Lambda never does; tests do."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from .claim import Claim
 from .outcome import Outcome
+from .redact import redact
 
 ERRORS_KEPT = 5
 TEXT_KEPT = 2_000
@@ -14,8 +15,8 @@ TEXT_KEPT = 2_000
 
 def sanitize(text: str) -> str:
     """Text that any sink can hold: capped, valid Unicode, no control characters but newline and
-    tab."""
-    capped = text[:TEXT_KEPT].encode("utf-8", "replace").decode()
+    tab, no secret of this process."""
+    capped = redact(text[: 2 * TEXT_KEPT])[:TEXT_KEPT].encode("utf-8", "replace").decode()
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in capped)
 
 

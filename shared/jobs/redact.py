@@ -1,0 +1,40 @@
+"""Redaction of the process's own secrets from text that is kept or logged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+SHORTEST = 8
+"""Characters. A shorter value stands in too many texts by chance."""
+BLANK = "[secret]"
+_secrets: set[str] = set()
+
+
+def keep_secret(values: Iterable[str | None]) -> None:
+    """From now on blank these values wherever text is kept or logged."""
+    _secrets.update(value for value in values if value and len(value) >= SHORTEST)
+
+
+def redact(text: str) -> str:
+    """The text with every known secret blanked, the longest first."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        if secret in text:
+            text = text.replace(secret, BLANK)
+    return text
+
+
+class RedactingFilter(logging.Filter):
+    """Blanks secrets in the message and in the text fields of log records."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        blanked = redact(message)
+        if blanked != message:
+            record.msg, record.args = blanked, None
+        for name, value in vars(record).items():
+            if isinstance(value, str):
+                setattr(record, name, redact(value))
+        if record.exc_info and not record.exc_text:
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
+        return True
