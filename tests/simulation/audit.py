@@ -138,7 +138,11 @@ def numbers(book: Book, census: Census) -> None:
     """The queue's own numbers: sizes and flags are true, hints are never too late."""
     number = census.number
     require(number("active") == len(book.sets["active"]), "numbers: active", number("active"))
-    require(number("completed") == len(book.sets["completed"]), "numbers: completed", number("completed"))
+    require(
+        number("completed") == len(book.sets["completed"]),
+        "numbers: completed",
+        number("completed"),
+    )
     require(number("suspects") == len(book.lines["suspects"]), "numbers: suspects")
     require(number("paused") == book.paused, "numbers: paused")
     require(number("clock") == book.mark, "numbers: clock", number("clock"), book.mark)

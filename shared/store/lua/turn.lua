@@ -10,12 +10,12 @@
 --       until there can be more (0: unknown or none), suspects that wait to run exclusively,
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,
 --       histograms, claims (lease, record; lease, record; …)
---- @include "agenda"
 --- @include "claim"
 --- @include "codes"
 --- @include "histogram"
 --- @include "inbox"
 --- @include "keys"
+--- @include "next_work"
 --- @include "numbers"
 --- @include "queue_state"
 --- @include "recover"

@@ -23,10 +23,11 @@ local function close(q, item, job)
   if q.cancel[id] and not END_STATE[kind] then kind = KIND.cancelled end
   q.cancel[id] = nil
   job.fence, job.reason = job.fence + 1, NONE
-  if END_STATE[kind] or kind == KIND.retry then job.attempts = job.attempts + 1 end
+  local end_state = END_STATE[kind]
+  if end_state or kind == KIND.retry then job.attempts = job.attempts + 1 end
   q.count(TOTAL[kind], 1)
-  if END_STATE[kind] then
-    end_job(id, job, END_STATE[kind], q.now)
+  if end_state then
+    end_job(id, job, end_state, q.now)
     if kind == KIND.done then q.completed = q.completed + 1 end
   elseif kind == KIND.park then
     job.state = STATE.parked
