@@ -102,7 +102,7 @@ def _definitions(code: str) -> set[str]:
 
 
 def _uses(code: str) -> set[str]:
-    """Names that a file reads, but for fields, keys of tables, and its own locals and parameters."""
+    """Names that a file reads. Fields, table keys, its own locals and parameters do not count."""
     declared = re.findall(r"\b(?:local|for) (?:function )?([\w, ]+)", code)
     declared += re.findall(r"function *\w*\(([\w, ]*)\)", code)
     own = {name.strip() for names in declared for name in names.split(",")}

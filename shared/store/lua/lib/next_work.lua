@@ -3,6 +3,7 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "priorities"
+
 -- A turn that claimed leaves an entry alone that is late by less than this (ms): one command saved.
 local SLACK = 1000
 

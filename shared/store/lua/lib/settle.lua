@@ -70,7 +70,7 @@ local function settle(q, items, raws, last)
     local job = decode(raws[i])
     local applies = job and job.state == STATE.live and job.fence == item.fence - 1 and open[i]
     if applies then
-      job.tail = item.tail
+      job.history = item.history
       if item.kind == KIND.keep then
         prolong(q, item, job)
       else
