@@ -19,8 +19,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contents import FUNCTIONS, ROOT, SOURCES, Function, locked, own_files
 from .interpreters import find_python
+from .manifest import FUNCTIONS, ROOT, SOURCES, Function, locked, own_files
 
 RUNTIME = "3.13"
 """The Lambda runtime that serverless.yml names."""

@@ -1,13 +1,13 @@
-"""Tidegate: background jobs for functions on a serverless Redis. All that an application
-needs."""
+"""Tidegate: background jobs for serverless Python. The names that an application needs."""
 
 from __future__ import annotations
 
-from .current import Enqueuer, provide
+from .declare.app import App
+from .declare.default_store import Enqueuer, set_default_store
+from .declare.policy import RateLimit, Retention, Retry
+from .declare.queue import Queue
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
-from .job import JobContext
-from .policy import RateLimit, Retention, Retry
-from .queue import App, Queue
+from .jobs.context import JobContext
 
 __all__ = [
     "App",
@@ -26,9 +26,9 @@ __all__ = [
 
 
 def _from_environment() -> Enqueuer:
-    from .connect import current_store  # noqa: PLC0415 - declaring jobs needs no store
+    from .deployment import environment_stores  # noqa: PLC0415 - declaring jobs needs no store
 
-    return current_store()
+    return environment_stores().get()
 
 
-provide(_from_environment)
+set_default_store(_from_environment)

@@ -1,83 +1,38 @@
-"""Settings to a working whole: the store and the registry. The one place of composition."""
+"""The store that the settings describe: Upstash, or on a developer's machine the embedded one."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import httpx
 
 from .clock import Clock
-from .errors import ConfigurationError
-from .queue import App, Registry
-from .settings import Settings
+from .config.settings import Settings
 from .store import Store
-from .store.rest import Rest
+from .store.client.rest import Rest
 
 if TYPE_CHECKING:
     from .embedded import Embedded
 
-_stores: WeakKeyDictionary[asyncio.AbstractEventLoop, Store] = WeakKeyDictionary()
-
 
 def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
-    """A store as the settings say: Upstash, or on a developer's machine the embedded one.
-
-    Nothing is contacted before the first request.
-    """
+    """A store client. It contacts nothing before its first request."""
     if settings.redis_url is not None:
         rest = Rest(settings.redis_url, settings.redis_token or "", clock=clock)
     else:
         rest = Rest(
-            "http://embedded.localhost", "embedded", transport=_Embedded(settings), clock=clock
+            "http://embedded.localhost",
+            "embedded",
+            transport=_EmbeddedTransport(settings),
+            clock=clock,
         )
     return Store(rest, settings.prefix, key_locking=settings.key_locking)
 
 
-def current_store() -> Store:
-    """The store of the running event loop, made from the environment when first asked for."""
-    loop = asyncio.get_running_loop()
-    store = _stores.get(loop)
-    if store is None:
-        store = _stores[loop] = connect(Settings.from_env())
-    return store
-
-
-def use_store(store: Store) -> None:
-    """Make `store` what `job_type.enqueue(…)` uses in the running event loop."""
-    _stores[asyncio.get_running_loop()] = store
-
-
-def load_registry(settings: Settings) -> Registry:
-    """The applications named by TIDEGATE_APPS. Raises ConfigurationError."""
-    return Registry(app for reference in settings.apps for app in _apps(reference))
-
-
-def _apps(reference: str) -> Iterable[App]:
-    module_name, colon, attribute = reference.partition(":")
-    if not colon:
-        raise ConfigurationError(f"TIDEGATE_APPS: {reference!r} is not module:attribute")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"TIDEGATE_APPS: can't import {module_name!r} ({error})"
-        ) from error
-    except AttributeError:
-        raise ConfigurationError(f"TIDEGATE_APPS: {module_name!r} has no {attribute!r}") from None
-    apps = [found] if isinstance(found, App) else list(found)
-    if not all(isinstance(app, App) for app in apps):
-        raise ConfigurationError(
-            f"TIDEGATE_APPS: {reference!r} is neither an App nor a list of them"
-        )
-    return apps
-
-
-class _Embedded(httpx.AsyncBaseTransport):
-    """Opens the embedded store with the first request: importing or composing starts nothing."""
+class _EmbeddedTransport(httpx.AsyncBaseTransport):
+    """A transport that opens the embedded store with the first request, so that importing and
+    composing start nothing."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

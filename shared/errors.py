@@ -1,14 +1,18 @@
-"""What can go wrong, as one tree. A class's docstring is its default sentence.
+"""The tree of errors. A class's docstring is its default message.
 
     TidegateError
     ├── ConfigurationError      a declaration or a setting that can't work
+    │   └── MissingSecret       a secret that an operation needs is not set
     ├── UnknownQueue            no application declares that queue
     ├── UnknownType             the queue has no handler for that job type
     ├── InvalidPayload          the payload does not fit its model
     ├── InvalidOption           an enqueue option is out of range
+    ├── InvalidRequest          a request does not fit its model
     ├── PayloadTooLarge         the job would not fit the store's limits
     ├── JobNotFound             no such job (never existed, or its retention ended)
     ├── IdempotencyMismatch     the same key came with another body
+    ├── Unauthenticated         the request shows no known token
+    ├── Forbidden               the token's role is not enough
     └── StoreError              the store did not do what was asked
         ├── Unreachable         the request was not sent; nothing happened
         ├── UnknownOutcome      the request was sent; it may or may not have run
@@ -19,7 +23,7 @@
         ├── NoScript            the store does not hold the script (send it whole)
         └── ScriptError         a script or a command failed: our bug, or a broken key
 
-Signals are what a handler raises to say how its job shall go on; they are not errors.
+Signals are exceptions that a handler raises to decide its job's outcome; they are not errors.
 """
 
 from __future__ import annotations
@@ -34,6 +38,10 @@ class TidegateError(Exception):
 
 class ConfigurationError(TidegateError):
     """This configuration can't work."""
+
+
+class MissingSecret(ConfigurationError):
+    """A secret that this operation needs is not configured."""
 
 
 class UnknownQueue(TidegateError):
@@ -60,6 +68,14 @@ class InvalidOption(TidegateError):
         self.field = field
 
 
+class InvalidRequest(TidegateError):
+    """The request does not fit its model. `fields`: `[{"field", "message"}]`."""
+
+    def __init__(self, message: str, fields: list[dict[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.fields = fields or []
+
+
 class PayloadTooLarge(TidegateError):
     """The job is larger than a job may be."""
 
@@ -70,6 +86,14 @@ class JobNotFound(TidegateError):
 
 class IdempotencyMismatch(TidegateError):
     """This idempotency key was used before, with another body."""
+
+
+class Unauthenticated(TidegateError):
+    """The request shows no known token."""
+
+
+class Forbidden(TidegateError):
+    """The token's role is not enough."""
 
 
 class StoreError(TidegateError):
@@ -112,7 +136,7 @@ class ScriptError(StoreError):
 
 
 class Signal(Exception):
-    """What a handler raises to decide its job's outcome."""
+    """An exception that decides the outcome of a handler's job."""
 
 
 class RetryLater(Signal):

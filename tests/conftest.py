@@ -19,7 +19,7 @@ import pytest
 from hypothesis import settings
 
 from shared import App, Queue
-from shared.connect import use_store
+from shared.declare.default_store import set_default_store
 from shared.embedded.binary import find_server
 from shared.embedded.engine import Engine, RespEngine
 from shared.embedded.fake import FakeEngine
@@ -117,7 +117,7 @@ def protocol(engine: Engine, clock: FakeClock) -> UpstashProtocol:
 async def store(protocol: UpstashProtocol, clock: FakeClock) -> AsyncIterator[Store]:
     """A client; `job_type.enqueue(...)` uses it too. More of them: `store_on(protocol, ...)`."""
     opened = store_on(protocol, clock=clock)
-    use_store(opened)
+    set_default_store(lambda: opened)
     yield opened
     await opened.close()
 

@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from ..contents import FUNCTIONS, ROOT
+from ..manifest import FUNCTIONS, ROOT
 from ..package import Target
 from .builds import artefacts
 from .checks import Failed, check, wait_for

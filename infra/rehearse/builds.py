@@ -6,7 +6,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from ..contents import FUNCTIONS
+from ..manifest import FUNCTIONS
 from ..package import Artefact, Target, build, snapshot
 from .tools import CACHE
 

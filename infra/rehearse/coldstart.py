@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..contents import ROOT
+from ..manifest import ROOT
 from ..package import Target
 from .builds import artefacts
 from .checks import check

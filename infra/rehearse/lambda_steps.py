@@ -22,9 +22,9 @@ from typing import Any
 from ..interpreters import find_python
 from ..package import RUNTIME, Target
 from .builds import artefacts
+from .checkpoints import Marks
 from .checks import PATIENCE, check, wait_for
 from .lambdas import Function, http_event, lambda_function, schedule_event, unzipped
-from .marks import Marks
 from .processes import embedded_store
 from .tools import CACHE, python_tools
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from ..contents import FUNCTIONS, ROOT, own_files
+from ..manifest import FUNCTIONS, ROOT, own_files
 from .aws_steps import credentials, osls, service
 from .builds import sources
 from .checks import PATIENCE, Failed, check, wait_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ..contents import FUNCTIONS
+from ..manifest import FUNCTIONS
 from ..package import LARGEST_DRAIN, PLATFORMS, RUNTIME, Artefact, Target, build
 from .builds import artefacts, sources
 from .checks import check

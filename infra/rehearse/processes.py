@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from ..contents import ROOT
+from ..manifest import ROOT
 from .checks import Failed, wait_for
 from .tools import bare_environment
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from ..contents import LOCK, ROOT
+from ..manifest import LOCK, ROOT
 from ..package import uv
 from .checks import Failed, Skipped, check
 

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import httpx
 
-from ..contents import ROOT, SOURCES
 from ..interpreters import newest_python
+from ..manifest import ROOT, SOURCES
 from ..package import uv
 from .builds import sources
+from .checkpoints import Marks
 from .checks import PATIENCE, Failed, Skipped, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN
-from .marks import Marks
 from .processes import embedded_store
 from .tools import (
     CACHE,

@@ -7,7 +7,9 @@ import sys
 
 import typer
 
-from . import dead, demo, dev, doctor, drain, enqueue, jobs, queues, status, store, tokens
+from functions import demo
+
+from . import dead, dev, doctor, drain, enqueue, jobs, queues, status, store, tokens
 
 app = typer.Typer(
     name="tidegate",

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .exits import Exit, command
+from .context import open_deployment
+from .exit_codes import Exit, command
 from .jobs import ERROR_COLUMNS, JobId, error_rows, payload_of
-from .opened import Opened, opened
 from .options import Json, Queues
 from .output import as_json, fields, instant, table
 
 if TYPE_CHECKING:
-    from ..queue import Queue
-    from ..store.views import Ended
+    from ..declare.queue import Queue
+    from ..deployment import Deployment
+    from ..store.views import JobRecord
 
 PAGE = 200
 COLUMNS = ("id", "type", "died", "attempts", "crashes", "redrives", "error", "message")
@@ -33,10 +34,10 @@ async def list_(
     json: Json = False,
 ) -> Exit:
     """List dead letters, the newest first."""
-    found: list[Ended] = []
-    async with opened() as here:
-        for queue in here.queues(queues):
-            found += await _dead(here, queue, job_type=job_type, most=most)
+    found: list[JobRecord] = []
+    async with open_deployment() as deployment:
+        for queue in deployment.queues(queues or ()):
+            found += await _dead(deployment, queue, job_type=job_type, most=most)
     letters = sorted(found, key=lambda letter: letter.at_ms, reverse=True)[:most]
     if json:
         as_json({"dead": [_described(letter) for letter in letters]})
@@ -53,12 +54,12 @@ async def show(job_id: JobId, json: Json = False) -> Exit:
     """Show a dead letter: its payload, and the errors that led there."""
     from ..errors import JobNotFound
 
-    async with opened() as here:
-        queue, short = here.locate(job_id)
-        view = await here.store.inspect(queue, short)
+    async with open_deployment() as deployment:
+        queue, short = deployment.locate(job_id)
+        view = await deployment.store.inspect(queue, short)
     if view.state != "dead":
         raise JobNotFound(f"{job_id} is no dead letter: it is {view.state}")
-    errors = view.tail.get("errors", [])
+    errors = view.history.get("errors", [])
     found = {
         "id": view.id,
         "type": view.type,
@@ -66,7 +67,7 @@ async def show(job_id: JobId, json: Json = False) -> Exit:
         "attempts": view.attempts,
         "crashes": view.crashes,
         "redrives": view.redrives,
-        "why": view.why,
+        "why": view.reason,
         "payload": payload_of(view.payload),
     }
     if json:
@@ -93,16 +94,16 @@ async def purge(ids: Ids = None, queue: Queue_ = None, json: Json = False) -> Ex
 
 
 async def _each(what: str, ids: list[str] | None, queue: str | None, *, json: bool) -> Exit:
-    async with opened() as here:
-        chosen = await _chosen(here, ids or [], queue)
+    async with open_deployment() as deployment:
+        chosen = await _chosen(deployment, ids or [], queue)
         verdicts: dict[str, bool] = {}
         for found, shorts in chosen:
             if what == "redrive":
-                answers = await here.store.redrive(found, shorts)
+                answers = await deployment.store.redrive(found, shorts)
             elif queue is not None:
-                answers = await here.store.delete(found, shorts)
+                answers = await deployment.store.delete(found, shorts)
             else:
-                answers = await _drop_dead(here, found, shorts)
+                answers = await _drop_dead(deployment, found, shorts)
             verdicts.update(
                 zip((f"{short}.{found.name}" for short in shorts), answers, strict=True)
             )
@@ -117,44 +118,46 @@ async def _each(what: str, ids: list[str] | None, queue: str | None, *, json: bo
     return Exit.NOT_FOUND if missed else Exit.OK
 
 
-async def _chosen(here: Opened, ids: list[str], queue: str | None) -> list[tuple[Queue, list[str]]]:
+async def _chosen(
+    deployment: Deployment, ids: list[str], queue: str | None
+) -> list[tuple[Queue, list[str]]]:
     """What to act on, a queue at a time. Raises InvalidOption unless ids or a queue were given."""
     from ..errors import InvalidOption
 
     if bool(ids) == (queue is not None):
         raise InvalidOption("name dead letters by their ids, or all of one queue by --queue", "id")
     if queue is not None:
-        found = here.registry.queue(queue)
-        letters = await _dead(here, found)
+        found = deployment.registry.queue(queue)
+        letters = await _dead(deployment, found)
         return [(found, [letter.id.partition(".")[0] for letter in letters])]
     by_queue: dict[str, tuple[Queue, list[str]]] = {}
     for job_id in ids:
-        owner, short = here.locate(job_id)
+        owner, short = deployment.locate(job_id)
         by_queue.setdefault(owner.name, (owner, []))[1].append(short)
     return list(by_queue.values())
 
 
-async def _drop_dead(here: Opened, queue: Queue, shorts: list[str]) -> list[bool]:
+async def _drop_dead(deployment: Deployment, queue: Queue, shorts: list[str]) -> list[bool]:
     """Drop, but only what is dead: the store's verb would take a completed job as well."""
     from ..errors import JobNotFound
 
     dead = []
     for short in shorts:
         with suppress(JobNotFound):
-            if (await here.store.inspect(queue, short)).state == "dead":
+            if (await deployment.store.inspect(queue, short)).state == "dead":
                 dead.append(short)
-    dropped = dict(zip(dead, await here.store.delete(queue, dead), strict=True))
+    dropped = dict(zip(dead, await deployment.store.delete(queue, dead), strict=True))
     return [dropped.get(short, False) for short in shorts]
 
 
 async def _dead(
-    here: Opened, queue: Queue, *, job_type: str | None = None, most: int | None = None
-) -> list[Ended]:
+    deployment: Deployment, queue: Queue, *, job_type: str | None = None, most: int | None = None
+) -> list[JobRecord]:
     """The queue's dead letters, newest first, read page by page."""
-    found: list[Ended] = []
+    found: list[JobRecord] = []
     newest, skip = "+inf", 0
     while most is None or len(found) < most:
-        page = await here.store.browse(queue, "dead", newest=newest, skip=skip, most=PAGE)
+        page = await deployment.store.browse(queue, "dead", newest=newest, skip=skip, most=PAGE)
         found += [letter for letter in page if job_type in (None, letter.type)]
         if len(page) < PAGE:
             break
@@ -165,7 +168,7 @@ async def _dead(
     return found[:most]
 
 
-def _described(letter: Ended) -> dict[str, Any]:
+def _described(letter: JobRecord) -> dict[str, Any]:
     return {
         "id": letter.id,
         "type": letter.type,
@@ -173,14 +176,14 @@ def _described(letter: Ended) -> dict[str, Any]:
         "attempts": letter.attempts,
         "crashes": letter.crashes,
         "redrives": letter.redrives,
-        "why": letter.why,
+        "why": letter.reason,
         "payload": payload_of(letter.payload),
-        "errors": letter.tail.get("errors", []),
+        "errors": letter.history.get("errors", []),
     }
 
 
-def _line(letter: Ended) -> list[object]:
-    last: dict[str, Any] = next(reversed(letter.tail.get("errors", [])), {})
+def _line(letter: JobRecord) -> list[object]:
+    last: dict[str, Any] = next(reversed(letter.history.get("errors", [])), {})
     counts = (letter.attempts, letter.crashes, letter.redrives)
-    kind, message = last.get("type", letter.why), str(last.get("message", ""))[:160]
+    kind, message = last.get("type", letter.reason), str(last.get("message", ""))[:160]
     return [letter.id, letter.type, instant(letter.at_ms), *counts, kind, message]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .exits import Exit, command
+from .exit_codes import Exit, command
 from .options import Data, Json, Port, StorePort, Volatile
 from .output import as_json, fields, flush, note
 from .store import about
@@ -17,8 +17,8 @@ from .store import about
 if TYPE_CHECKING:
     import asyncio
 
-    from ..settings import Settings
-    from .devtokens import Secrets
+    from ..config.settings import Settings
+    from .dev_secrets import Secrets
 
 NoTicks = Annotated[bool, typer.Option("--no-ticks", help="Drain only when asked to.")]
 Every = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between ticks.")]
@@ -38,13 +38,13 @@ async def dev(
 
     With UPSTASH_REDIS_REST_URL set, that database is used and no store is started.
     """
-    from ..connect import load_registry
-    from ..settings import Settings
-    from .devtokens import Secrets
-    from .serving import stop_signals
+    from ..config.settings import Settings
+    from ..declare.app import Registry
+    from .dev_secrets import Secrets
+    from .servers import stop_signals
 
     settings = Settings.from_env()
-    load_registry(settings)  # what can't work is told before anything starts
+    Registry.load(settings.apps)  # a fault is reported before anything starts
     folder = data or settings.data_dir
     volatile = volatile or settings.volatile
     made = Secrets.fresh() if volatile else Secrets.kept(folder)
@@ -61,7 +61,7 @@ async def _served(
     settings: Settings, made: Secrets, folder: Path, volatile: bool, port: int, store_port: int
 ) -> AsyncIterator[dict[str, str]]:
     """Store and API up during the block; yields what they are called and opened with."""
-    from .serving import api, environment, local_store
+    from .servers import api, environment, local_store
 
     names = _own(settings, made)
     async with AsyncExitStack() as stack:
@@ -79,12 +79,15 @@ async def _served(
 
 async def _ticked(stop: asyncio.Event, *, every: float | None) -> None:
     """Until stopped, with ticks in between unless there shall be none."""
-    from .cron import tick_until
+    from ..deployment import Deployment
+    from .ticks import tick_until
 
     if every is None:
         await stop.wait()
     else:
-        await tick_until(stop, every=every)
+        deployment = Deployment.from_env()
+        await tick_until(deployment, stop, every=every)
+        await deployment.close()
 
 
 def _own(settings: Settings, made: Secrets) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .exits import Exit, command
+from .exit_codes import Exit, command
 from .options import Json
 from .output import as_json, flush
 
@@ -27,7 +27,7 @@ async def doctor(json: Json = False, live: Live = False) -> Exit:
     import os
     from dataclasses import asdict
 
-    from .checks import examine
+    from .doctor_checks import examine
 
     if live:
         return await ask_live(json=json)
@@ -50,9 +50,9 @@ async def ask_live(*, json: bool) -> Exit:
     from dataclasses import asdict
     from datetime import UTC, datetime
 
+    from ..config.settings import Settings
     from ..errors import ConfigurationError
-    from ..settings import Settings
-    from .live import ask, page
+    from .upstash_survey import ask, page
 
     settings = Settings.from_env()
     if settings.redis_url is None:

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .exits import Exit, command
-from .opened import Opened, opened
+from .context import open_deployment
+from .exit_codes import Exit, command
 from .options import Json, Queues
 from .output import as_json, note, table
 
 if TYPE_CHECKING:
-    from ..report import Report
-
-KINDS = ("done", "retry", "dead", "release", "snooze", "park", "cancelled")
+    from ..deployment import Deployment
+    from ..drain.report import Report
 
 
 @command
@@ -29,8 +28,8 @@ async def drain(
 
     Ctrl-C and SIGTERM give back what runs.
     """
-    async with opened() as here:
-        report = await _drained(here, queues, budget)
+    async with open_deployment() as deployment:
+        report = await _drain(deployment, queues, budget)
     if json:
         as_json(report.as_dict())
     else:
@@ -41,38 +40,32 @@ async def drain(
     return Exit.OK
 
 
-async def _drained(here: Opened, names: list[str] | None, seconds: float) -> Report:
+async def _drain(deployment: Deployment, names: list[str] | None, seconds: float) -> Report:
     import asyncio
     import signal
-    from functools import partial
 
-    from ..budget import Budget
-    from ..drain import Drain
-
-    settings = here.settings
-    found = Drain(
-        here.store,
-        here.registry,
-        Budget.of(seconds),
-        patience=settings.patience,
-        batch=settings.batch,
-    )
     loop = asyncio.get_running_loop()
-    for number, reason in ((signal.SIGINT, "interrupted"), (signal.SIGTERM, "sigterm")):
-        loop.add_signal_handler(number, partial(found.stop, reason))
+    loop.add_signal_handler(signal.SIGINT, deployment.stop)
     try:
-        return await found.run(here.queues(names))
+        return await deployment.drain(deployment.budget(seconds), deployment.queues(names or ()))
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _show(report: Report) -> None:
+    from ..jobs.outcome import PAST
+
+    outcomes = list(PAST.values())
     rows = [
-        [lane.queue, lane.stop, lane.claimed, *(lane.outcomes.get(kind, 0) for kind in KINDS)]
-        for lane in report.queues
+        [
+            consumer.queue,
+            consumer.stop,
+            consumer.claimed,
+            *(consumer.outcomes.get(kind, 0) for kind in outcomes),
+        ]
+        for consumer in report.queues
     ]
-    table(("queue", "stopped", "claimed", *KINDS), rows)
+    table(("queue", "stopped", "claimed", *outcomes), rows)
     note(
         f"{report.seconds_used:.2f} s used, {report.seconds_left:.1f} s left; "
         f"{report.requests:,} requests, {report.commands:,} billed commands"

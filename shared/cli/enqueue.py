@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .exits import Exit, command
-from .opened import opened
+from .bulk_input import Checked, Wish, check, read_payloads
+from .context import open_deployment
+from .exit_codes import Exit, command
 from .options import Json
 from .output import as_json, note, progress
-from .payloads import Checked, Wish, check, read_payloads
 
 if TYPE_CHECKING:
-    from ..job import Enqueued, Job
-    from ..queue import Queue
+    from ..declare.queue import Queue
+    from ..jobs.job import Enqueued, Job
     from ..store import Store
 
 CHUNK = 500
@@ -76,12 +76,12 @@ async def enqueue(
     lines = read_payloads(payload)
     if len(lines) > 1 and dedup is not None:
         raise typer.BadParameter("one --dedup name would let one job stand for all lines")
-    async with opened() as here:
-        found = here.registry.queue(queue)
+    async with open_deployment() as deployment:
+        found = deployment.registry.queue(queue)
         checked = check(lines, found, job_type, wish)
         answers: list[Enqueued] = []
         if skip_invalid or not checked.problems:
-            answers = await _send(here.store, found, checked.jobs)
+            answers = await _send(deployment.store, found, checked.jobs)
     _tell(answers, checked, json=json)
     if checked.problems:
         return Exit.FAILED if answers else Exit.USAGE

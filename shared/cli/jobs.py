@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .exits import Exit, command
-from .opened import opened
+from .context import open_deployment
+from .exit_codes import Exit, command
 from .options import Json
 from .output import as_json, fields, instant, table
 
@@ -23,8 +23,8 @@ ERROR_COLUMNS = ("attempt", "at", "error", "message")
 @command
 async def show(job_id: JobId, json: Json = False) -> Exit:
     """Show where a job stands: its state, attempts, errors, progress and result."""
-    async with opened() as here:
-        view = await here.store.inspect(*here.locate(job_id))
+    async with open_deployment() as deployment:
+        view = await deployment.store.inspect(*deployment.locate(job_id))
     found = _described(view)
     if json:
         as_json(found)
@@ -41,9 +41,9 @@ async def show(job_id: JobId, json: Json = False) -> Exit:
 @command
 async def cancel(job_id: JobId, json: Json = False) -> Exit:
     """Cancel a job: at once while it waits, cooperatively while it runs."""
-    async with opened() as here:
-        queue, short = here.locate(job_id)
-        state = await here.store.cancel(queue, short)
+    async with open_deployment() as deployment:
+        queue, short = deployment.locate(job_id)
+        state = await deployment.store.cancel(queue, short)
     if json:
         as_json({"id": job_id, "state": state})
         return Exit.OK if state in _CANCELLED else Exit.FAILED
@@ -56,7 +56,7 @@ async def cancel(job_id: JobId, json: Json = False) -> Exit:
 
 _CANCELLED = {
     "cancelled": "cancelled",
-    "cancel_requested": "it is running; its function was asked to stop it",
+    "cancel_requested": "it is running; its cancellation is requested",
 }
 
 
@@ -74,37 +74,9 @@ def error_rows(errors: list[dict[str, Any]]) -> list[list[object]]:
 
 
 def _described(view: JobView) -> dict[str, Any]:
-    from ..web.why import why
+    from ..observe.describe import describe_job, describe_payload
 
-    reason = why(view)
-    tail = dict(view.tail)
-    return {
-        "id": view.id,
-        "queue": view.queue.name,
-        "type": view.type,
-        "state": view.state,
-        "priority": view.priority,
-        "key": view.key,
-        "attempts": view.attempts,
-        "crashes": view.crashes,
-        "redrives": view.redrives,
-        _AT.get(view.state, "at"): instant(view.at_ms) if view.at_ms else None,
-        "why": reason.detail if reason else None,
-        "payload": payload_of(view.payload),
-        "options": view.meta,
-        "errors": tail.pop("errors", []),
-        **tail,
-    }
-
-
-_AT = {
-    "delayed": "due",
-    "active": "lease_ends",
-    "parked": "looked_at_again",
-    "completed": "ended",
-    "cancelled": "ended",
-    "dead": "ended",
-}
+    return {**describe_job(view), **describe_payload(view), "options": view.overrides}
 
 
 def payload_of(payload: str | bytes) -> Any:

@@ -16,8 +16,10 @@ GAP = "  "
 
 
 def as_json(document: object) -> None:
-    """Print the document, bytes and other foreign values as text."""
-    print(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+    """Print the document as JSON."""
+    from pydantic_core import to_json
+
+    print(to_json(document, indent=2, bytes_mode="utf8", fallback=_plain).decode())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

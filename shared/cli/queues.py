@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .exits import Exit, command
-from .opened import opened
+from .context import open_deployment
+from .exit_codes import Exit, command
 from .options import Json
 from .output import as_json
 
@@ -30,14 +30,14 @@ async def resume(queues: Names, json: Json = False) -> Exit:
 
 
 async def _set(names: list[str], *, json: bool, paused: bool) -> Exit:
-    async with opened() as here:
+    async with open_deployment() as deployment:
         rows = [
             {
                 "queue": queue.name,
                 "paused": paused,
-                "was_paused": await here.store.pause(queue, paused=paused),
+                "was_paused": await deployment.store.pause(queue, paused=paused),
             }
-            for queue in here.queues(names)
+            for queue in deployment.queues(names)
         ]
     if json:
         as_json({"queues": rows})

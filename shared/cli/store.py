@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .exits import Exit, command
+from .exit_codes import Exit, command
 from .options import Data, Json, StorePort, Volatile
 from .output import as_json, flush, note
 
@@ -23,9 +23,9 @@ async def store(
 
     GET /_meter, with the token, answers requests and billed commands so far.
     """
-    from ..settings import Settings
-    from .devtokens import Secrets
-    from .serving import local_store, stop_signals
+    from ..config.settings import Settings
+    from .dev_secrets import Secrets
+    from .servers import local_store, stop_signals
 
     settings = Settings.from_env()
     folder = data or settings.data_dir

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .exits import Exit, command
+from .exit_codes import Exit, command
 from .options import Json
 from .output import as_json, note
 
@@ -23,8 +23,8 @@ async def tokens(role: Roles = None, json: Json = False) -> Exit:
     """Make random API tokens and a CRON_SECRET, as lines of an environment file."""
     from secrets import token_urlsafe
 
+    from ..config.settings import ROLES
     from ..errors import InvalidOption
-    from ..settings import ROLES
 
     wanted = role or list(ROLES)
     unknown = sorted(set(wanted) - set(ROLES))

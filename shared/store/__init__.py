@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .store import Store
-from .turn import TurnAsk, TurnReply
+from .turn import TurnReply, TurnRequest
 
-__all__ = ["Store", "TurnAsk", "TurnReply"]
+__all__ = ["Store", "TurnReply", "TurnRequest"]

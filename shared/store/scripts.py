@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NoScript, UnknownOutcome
-from .rest import Rest
+from .client.rest import Rest
 
 FOLDER = Path(__file__).parent / "lua"
 KEY_LOCKING = "#!lua flags=allow-key-locking\n"

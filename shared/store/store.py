@@ -1,8 +1,8 @@
-"""The store's verbs, typed. Each is one request and one script; only `agenda` and `stirring` read
-plainly.
+"""The store's verbs, typed. Each is one request and one script; only `agenda` and `has_any` are
+plain reads.
 
-Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the rest
-says what it found. Raises StoreError.
+Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the others
+answer the state that they met. Raises StoreError.
 """
 
 from __future__ import annotations
@@ -10,43 +10,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from ..declare.queue import Queue
 from ..errors import IdempotencyMismatch, JobNotFound
-from ..job import Enqueued, Guard, Job, public_id
-from ..queue import Queue
+from ..jobs.ids import public_id
+from ..jobs.job import Enqueued, Guard, Job
 from . import keys
+from .client.rest import Rest
+from .codec import PRIORITY_CODES, STATES
 from .meter import Meter
-from .rest import Rest
 from .scripts import Script, script
-from .turn import TurnAsk, TurnReply, read_reply
-from .views import Ended, JobView, QueueStats, read_ended, read_stats, read_view
+from .turn import TurnReply, TurnRequest, read_reply
+from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
 
 MOST_JOBS = 500
 MOST_BODY_BYTES = 4 * 2**20
+"""Limits of one enqueue request; more jobs go in several."""
 PAGE = 500
-Ending = Literal["dead", "completed", "cancelled", "parked"]
-_STATES = {
-    "w": "waiting",
-    "d": "delayed",
-    "p": "parked",
-    "c": "completed",
-    "k": "cancelled",
-    "x": "dead",
-}
+Listed = Literal["dead", "completed", "cancelled", "parked"]
+"""States whose jobs can be browsed."""
 
 
 class Store:
-    """All that Tidegate says to Redis. Holds a client and a prefix, and when it was last swept."""
+    """The verbs of Tidegate over one client and one key prefix."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
         self.rest = rest
         self.prefix = prefix
         self._key_locking = key_locking
         self.swept_at: float | None = None
-        """When a drain of this process last looked past the agenda, on its monotonic clock."""
+        """When a drain of this process last swept, on its monotonic clock."""
 
     @property
     def meter(self) -> Meter:
-        """What this client has asked for so far."""
+        """Requests, bytes and billed commands of this client so far."""
         return self.rest.meter
 
     def skew_ms(self) -> float:
@@ -54,7 +50,7 @@ class Store:
         return self.rest.skew_ms()
 
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
-        """Store jobs; one answer each, in order. A mismatching idempotency key is told per job."""
+        """Store jobs; one answer each, in order, a mismatching idempotency key included."""
         answers: list[Enqueued] = []
         for batch in _batches(jobs):
             args: list[str | int] = [queue.name, len(batch)]
@@ -73,12 +69,13 @@ class Store:
             raise IdempotencyMismatch
         return answer
 
-    async def turn(self, queue: Queue, ask: TurnAsk, *, within: float | None = None) -> TurnReply:
-        """Settle, recover, promote, take tokens and claim, in one request. Repeated until `within`
-        s."""
-        return read_reply(
-            queue.name, ask, await self._run("turn", queue.name, ask.args(queue), within=within)
-        )
+    async def turn(
+        self, queue: Queue, request: TurnRequest, *, within: float | None = None
+    ) -> TurnReply:
+        """Settle, recover, promote, take tokens and claim, in one request, repeated for at most
+        `within` seconds."""
+        reply = await self._run("turn", queue.name, request.args(queue), within=within)
+        return read_reply(queue.name, request, reply)
 
     async def agenda(self) -> dict[str, float]:
         """Queue -> instant (ms) before which it has no work. One plain read, whatever their
@@ -88,11 +85,11 @@ class Store:
         )
         return {name: float(instant) for name, instant in reply}  # upstash-redis makes the pairs
 
-    async def stirring(self, parts: Mapping[str, Sequence[str]]) -> bool:
-        """Does any of these parts of these queues exist, whatever the agenda says? One plain read
-        for all."""
-        found = [key for queue in parts for key in keys.parts(self.prefix, queue, parts[queue])]
-        return int(await self.rest.execute(["EXISTS", *found], "sweep")) > 0
+    async def has_any(self, parts: Mapping[str, Sequence[str]]) -> bool:
+        """True if any of these parts of these queues exists, whatever the agenda says. One plain
+        read for all."""
+        names = [key for queue in parts for key in keys.parts(self.prefix, queue, parts[queue])]
+        return int(await self.rest.execute(["EXISTS", *names], "sweep")) > 0
 
     async def inspect(self, queue: Queue, job_id: str) -> JobView:
         """One job as it stands. Raises JobNotFound."""
@@ -102,18 +99,18 @@ class Store:
         return read_view(queue, job_id, reply[1:])
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
-        """`cancelled` at once, `cancel_requested` (it is running), or the state it ended in."""
+        """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
         (answer,) = await self._run("cancel", queue.name, [queue.name, job_id])
         if not answer:
             raise _not_found(queue, job_id)
-        return str(_STATES.get(answer, answer))
+        return str(STATES.get(answer, answer))
 
     async def redrive(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
-        """Dead letters back to work. Per id: was it dead (or parked) and is waiting now?"""
+        """Dead letters back to work. Per id: True if it was dead (or parked) and waits now."""
         return await self._each("redrive", queue.name, job_ids)
 
     async def delete(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
-        """Delete ended jobs for good. Per id: was it there, and ended?"""
+        """Delete ended jobs for good. Per id: True if it was there and had ended."""
         return await self._each("delete", queue.name, job_ids)
 
     async def pause(self, queue: Queue, *, paused: bool) -> bool:
@@ -136,12 +133,12 @@ class Store:
         return read_stats(queue, types, await self._run("stats", queue.name, [queue.name, *types]))
 
     async def browse(
-        self, queue: Queue, ending: Ending, *, newest: str = "+inf", skip: int = 0, most: int = 50
-    ) -> list[Ended]:
-        """A page of ended (or parked) jobs, newest first; go on with the last one's instant as
-        `newest` and `skip` = how many of that very instant were seen."""
-        reply = await self._run("browse", queue.name, [queue.name, ending, newest, skip, most])
-        return [read_ended(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
+        self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
+    ) -> list[JobRecord]:
+        """A page of ended (or parked) jobs, newest first. The next page: the last one's instant as
+        `newest`, and as `skip` how many of that instant were seen."""
+        reply = await self._run("browse", queue.name, [queue.name, state, newest, skip, most])
+        return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
 
     async def close(self) -> None:
         """Close the client's connections."""
@@ -174,7 +171,7 @@ def _not_found(queue: Queue, job_id: str) -> JobNotFound:
 def _item(job: Job) -> str:
     dedup, idem = job.dedup or _NO_GUARD, job.idempotency or _NO_GUARD
     return (
-        f"{job.id} {job.priority[0]} {job.delay_ms} {job.run_at_ms} {job.key} "
+        f"{job.id} {PRIORITY_CODES[job.priority]} {job.delay_ms} {job.run_at_ms} {job.key} "
         f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint}"
     )
 
@@ -184,11 +181,11 @@ _NO_GUARD = Guard("-")
 
 def _enqueued(queue: str, job: Job, code: str, others: Iterator[str]) -> Enqueued:
     if code in "wd":
-        return Enqueued(public_id(job.id, queue), _STATES[code], duplicate=False)
+        return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
     if code == "M":
         return Enqueued(public_id(job.id, queue), "", duplicate=False, mismatch=True)
     holder, state = next(others), next(others)
-    return Enqueued(public_id(holder, queue), _STATES[state], duplicate=code == "D")
+    return Enqueued(public_id(holder, queue), STATES[state], duplicate=code == "D")
 
 
 def _batches(jobs: Sequence[Job]) -> Iterator[list[tuple[Job, str]]]:

@@ -1,17 +1,16 @@
-"""What the reading scripts answer, as values."""
+"""The answers of the reading scripts, as values."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..job import public_id, read_tail
-from ..queue import Queue
-from .record import read_record
+from ..declare.queue import Queue
+from ..jobs.body import Body, decode_body
+from ..jobs.history import read_history
+from ..jobs.ids import public_id
+from .codec import PRIORITIES_BY_CODE, STATES, read_record
 
-_BANDS = {"h": "high", "n": "normal", "l": "low"}
-_ENDED = {"c": "completed", "k": "cancelled", "x": "dead", "p": "parked", "w": "waiting"}
 SIZES = (
     *("high", "normal", "low", "suspects", "delayed", "active"),
     *("parked", "completed", "cancelled", "dead", "inbox"),
@@ -23,9 +22,10 @@ TOTALS = (
 
 
 @dataclass(frozen=True, slots=True)
-class JobView:
-    """One job as it stands. Instants are store time in milliseconds; `at` belongs to the state:
-    when it is due, when its lease ends, or when it ended."""
+class JobRecord:
+    """One stored job. `at_ms` is store time in milliseconds and belongs to the state: the instant
+    at which it is due, at which its lease ends, or at which it ended. `reason`: "suspect", "crashed",
+    "damaged" or None."""
 
     id: str
     queue: Queue
@@ -37,38 +37,40 @@ class JobView:
     redrives: int
     fence: int
     key: str | None
-    why: str | None
+    reason: str | None
     payload: str | bytes
-    meta: dict[str, Any]
-    tail: dict[str, Any]
-    now_ms: int
+    overrides: dict[str, Any]
+    history: dict[str, Any]
     at_ms: int
-    paused: bool
-    stopping: bool
-    limited_ms: int
-    active: int
-    suspect: bool
+
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The failed attempts that are kept, oldest first."""
+        errors = self.history.get("errors")
+        return [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """One row of a list of ended jobs."""
+class JobView(JobRecord):
+    """One job and the state of its queue. `limited_ms`: milliseconds until the queue's bucket has a
+    token; `active`: jobs of the queue that run now."""
 
-    id: str
-    at_ms: int
-    type: str
-    state: str
-    attempts: int
-    crashes: int
-    redrives: int
-    why: str | None
-    payload: str | bytes
-    tail: dict[str, Any]
+    now_ms: int
+    paused: bool
+    cancel_requested: bool
+    limited_ms: int
+    active: int
+
+    @property
+    def suspect(self) -> bool:
+        """True while it waits to run by itself."""
+        return self.reason == "suspect" and self.state == "waiting"
 
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """Sizes by structure, outcomes ever counted, and the sketch of durations per job type."""
+    """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
+    `oldest`: the public id of the oldest waiting job."""
 
     queue: Queue
     now_ms: int
@@ -77,87 +79,58 @@ class QueueStats:
     paused: bool
     tokens: float | None
     totals: dict[str, int]
-    sketches: dict[str, list[int]]
+    histograms: dict[str, list[int]]
 
     @property
     def waiting(self) -> int:
-        return sum(self.sizes[band] for band in ("high", "normal", "low", "suspects", "inbox"))
-
-
-def read_body(body: str | bytes) -> tuple[str, dict[str, Any], str | bytes]:
-    """(type, meta, payload) of a stored body; a foreign or broken one has type "" and is all
-    payload."""
-    if isinstance(body, bytes):
-        return "", {}, body
-    line, newline, payload = body.partition("\n")
-    try:
-        meta = json.loads(line) if newline else None
-    except ValueError:
-        meta = None
-    if not isinstance(meta, dict) or not isinstance(meta.get("type"), str):
-        return "", {}, body
-    return meta.pop("type"), meta, payload
+        return sum(self.sizes[part] for part in ("high", "normal", "low", "suspects", "inbox"))
 
 
 def read_view(queue: Queue, job_id: str, reply: list[Any]) -> JobView:
-    """inspect.lua's answer."""
-    now, paused, level, per, at, leased, record, position, instant, _lease, stopping = reply
-    header, body, tail = read_record(record)
-    job_type, meta, payload = read_body(body)
+    """The answer of inspect.lua."""
+    now, paused, level, per, at, active, record, position, instant, _lease, cancelling = reply
+    stored = _read(queue, job_id, instant, record)
+    fields = {name: getattr(stored, name) for name in JobRecord.__slots__}
     return JobView(
-        id=public_id(job_id, queue.name),
-        queue=queue,
-        type=job_type,
-        state=position if header.state == "w" else _ENDED[header.state],
-        priority=_BANDS[header.band],
-        attempts=header.attempts,
-        crashes=header.crashes,
-        redrives=header.redrives,
-        fence=header.fence,
-        key=_said(header.key),
-        why=_said(header.why),
-        payload=payload,
-        meta=meta,
-        tail=_readable_tail(tail),
+        **{**fields, "state": position if stored.state == "waiting" else stored.state},
         now_ms=int(now),
-        at_ms=int(float(instant)),
         paused=bool(paused),
-        stopping=bool(stopping),
+        cancel_requested=bool(cancelling),
         limited_ms=_token_wait(queue, int(now), int(level), int(per), int(at)),
-        active=int(leased),
-        suspect=header.why == "suspect" and header.state == "w" and position == "waiting",
+        active=int(active),
     )
 
 
-def read_ended(queue: Queue, job_id: str, instant: str, record: str | bytes) -> Ended:
-    """One row of browse.lua's answer."""
+def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
+    """One row of the answer of browse.lua. A damaged record is dead, with its bytes as payload."""
     try:
-        header, body, tail = read_record(record)
+        return _read(queue, job_id, instant, record)
     except ValueError:
-        damaged = record if isinstance(record, bytes) else record.encode()
-        named = public_id(job_id, queue.name), int(float(instant))
-        return Ended(*named, "", "dead", 0, 0, 0, "damaged", damaged, {})
-    job_type, _meta, payload = read_body(body)
-    return Ended(
-        id=public_id(job_id, queue.name),
-        at_ms=int(float(instant)),
-        type=job_type,
-        state=_ENDED[header.state],
-        attempts=header.attempts,
-        crashes=header.crashes,
-        redrives=header.redrives,
-        why=_said(header.why),
-        payload=payload,
-        tail=_readable_tail(tail),
-    )
+        return JobRecord(
+            id=public_id(job_id, queue.name),
+            queue=queue,
+            type="",
+            state="dead",
+            priority="normal",
+            attempts=0,
+            crashes=0,
+            redrives=0,
+            fence=0,
+            key=None,
+            reason="damaged",
+            payload=record if isinstance(record, bytes) else record.encode(),
+            overrides={},
+            history={},
+            at_ms=int(float(instant)),
+        )
 
 
 def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
-    """stats.lua's answer."""
+    """The answer of stats.lua."""
     now, *rest = reply
     sizes = dict(zip(SIZES, rest[: len(SIZES)], strict=True))
     oldest = [head for head in rest[len(SIZES) : len(SIZES) + 3] if head]
-    paused, level, per, _at, totals, *sketches = rest[len(SIZES) + 3 :]
+    paused, level, per, _at, totals, *histograms = rest[len(SIZES) + 3 :]
     return QueueStats(
         queue=queue,
         now_ms=int(now),
@@ -168,25 +141,53 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
         totals=dict(
             zip(TOTALS, [int(n) for n in totals.split()] or [0] * len(TOTALS), strict=True)
         ),
-        sketches={
-            name: [int(n) for n in sketch.split()]
-            for name, sketch in zip(types, sketches, strict=True)
-            if sketch
+        histograms={
+            name: [int(n) for n in histogram.split()]
+            for name, histogram in zip(types, histograms, strict=True)
+            if histogram
         },
     )
+
+
+def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
+    header, stored, history = read_record(record)
+    body = _decode(stored)
+    return JobRecord(
+        id=public_id(job_id, queue.name),
+        queue=queue,
+        type=body.type,
+        state=STATES[header.state],
+        priority=PRIORITIES_BY_CODE[header.priority],
+        attempts=header.attempts,
+        crashes=header.crashes,
+        redrives=header.redrives,
+        fence=header.fence,
+        key=_optional(header.key),
+        reason=_optional(header.reason),
+        payload=body.payload,
+        overrides=dict(body.overrides),
+        history=read_history(
+            history if isinstance(history, str) else history.decode("utf-8", "replace")
+        ),
+        at_ms=int(float(instant)),
+    )
+
+
+def _decode(body: str | bytes) -> Body:
+    """A foreign or damaged body has the type "" and is all payload."""
+    try:
+        return decode_body(body)
+    except ValueError:
+        return Body("", {}, body)
 
 
 def _token_wait(queue: Queue, now: int, level: int, per: int, at: int) -> int:
     """Milliseconds until the queue's bucket holds a whole token, by its last written level."""
     if queue.limit is None or per == 0:
         return 0
-    have = level + max(0, now - at) * queue.limit.rate
-    return max(0, -((have - per) // queue.limit.rate))
+    units = level + max(0, now - at) * queue.limit.rate
+    return max(0, -((units - per) // queue.limit.rate))
 
 
-def _readable_tail(tail: str | bytes) -> dict[str, Any]:
-    return read_tail(tail if isinstance(tail, str) else tail.decode("utf-8", "replace"))
-
-
-def _said(field: str) -> str | None:
+def _optional(field: str) -> str | None:
     return None if field == "-" else field

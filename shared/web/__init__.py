@@ -1,8 +1,7 @@
-"""The HTTP API: one table of routes over the store's verbs. Declares no queue and runs no job."""
+"""The HTTP API: one table of operations over the store's verbs."""
 
 from __future__ import annotations
 
 from .app import create_app
-from .site import Site
 
-__all__ = ["Site", "create_app"]
+__all__ = ["create_app"]

@@ -1,4 +1,5 @@
-"""The ASGI application: every request is admitted by the table, handled, and answered as JSON."""
+"""The ASGI application: each request is authorized by the table of operations, handled, and
+answered as JSON."""
 
 from __future__ import annotations
 
@@ -11,80 +12,97 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .auth import Gate
+from ..access.authorizer import Authorizer
+from ..config.settings import Settings
+from ..deployment import Deployment
 from .call import Call
-from .entry import Entry
+from .operation import Operation
 from .problems import problem_response
 from .routes import ALIASES, ROUTES
-from .site import Site
+
+Deadline = Callable[[Request, Settings], float]
 
 
-def create_app(compose: Callable[[], Site]) -> Starlette:
-    """The application over the site that `compose` makes: when the server starts or, without a
-    lifespan (Lambda), with the first request. Building it contacts nothing and reads no setting."""
-    host = _Host(compose)
+def create_app(
+    open_deployment: Callable[[], Deployment], *, seconds_left: Deadline | None = None
+) -> Starlette:
+    """The application over the deployment that `open_deployment` makes: when the server starts or,
+    without a lifespan (Lambda), with the first request. Making it contacts nothing and reads no
+    setting. `seconds_left` answers the seconds until the platform ends a request; without it
+    `settings.max_duration`."""
+    service = Service(open_deployment, seconds_left or _max_duration)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        site, _gate = host.compose()
+        service.open()
         try:
             yield
         finally:
-            await site.close()
+            await service.close()
 
     app = Starlette(
-        routes=[Route(path, _endpoint(host, entries), methods=list(entries))
-                for path, entries in _paths().items()],
+        routes=[Route(path, _endpoint(service, operations), methods=list(operations))
+                for path, operations in _paths().items()],
         exception_handlers={HTTPException: _http_problem},
         lifespan=lifespan,
     )  # fmt: skip
     app.router.redirect_slashes = False
-    app.state.host = host
+    app.state.service = service
     return app
 
 
-class _Host:
-    """The site and its gate, composed once; a failure is told and tried again next time."""
+class Service:
+    """The deployment and its authorizer, opened once. A failure is answered, and opening is tried
+    again with the next request."""
 
-    def __init__(self, compose: Callable[[], Site]) -> None:
-        self._compose = compose
-        self._made: tuple[Site, Gate] | None = None
+    def __init__(self, open_deployment: Callable[[], Deployment], seconds_left: Deadline) -> None:
+        self._open_deployment, self._seconds_left = open_deployment, seconds_left
+        self._opened: tuple[Deployment, Authorizer] | None = None
 
-    def compose(self) -> tuple[Site, Gate]:
-        site = self._compose()
-        self._made = site, Gate(site.settings)
-        return self._made
+    def open(self) -> tuple[Deployment, Authorizer]:
+        deployment = self._open_deployment()
+        self._opened = deployment, Authorizer(deployment.settings)
+        return self._opened
 
-    def get(self) -> tuple[Site, Gate]:
-        return self._made or self.compose()
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened[0].close()
+
+    def authorize(self, request: Request, operation: Operation) -> Call:
+        deployment, authorizer = self._opened or self.open()
+        role = authorizer.authorize(request.headers.get("authorization"), operation.access)
+        left = self._seconds_left(request, deployment.settings)
+        return Call(request, deployment, role, left)
 
 
-def _paths() -> dict[str, dict[str, Entry]]:
-    """Path -> method -> entry, with the aliases, fixed parts before `{...}` ones."""
-    table: dict[str, dict[str, Entry]] = {}
-    for entry in ROUTES:
-        table.setdefault(entry.path, {})[entry.method] = entry
+def _max_duration(_request: Request, settings: Settings) -> float:
+    return settings.max_duration
+
+
+def _paths() -> dict[str, dict[str, Operation]]:
+    """Path -> method -> operation, with the aliases, fixed parts before `{...}` ones."""
+    table: dict[str, dict[str, Operation]] = {}
+    for operation in ROUTES:
+        table.setdefault(operation.path, {})[operation.method] = operation
     table |= {alias: table[path] for alias, path in ALIASES.items()}
     return dict(sorted(table.items(), key=lambda item: item[0].replace("{", "~")))
 
 
 def _endpoint(
-    host: _Host, entries: Mapping[str, Entry]
+    service: Service, operations: Mapping[str, Operation]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        entry = entries.get("GET" if request.method == "HEAD" else request.method)
+        operation = operations.get("GET" if request.method == "HEAD" else request.method)
         try:
-            if entry is None:  # the router lets only listed methods through
+            if operation is None:  # the router lets only listed methods through
                 raise HTTPException(405)
-            site, gate = host.get()
-            role = gate.admit(request.headers.get("authorization"), entry.need)
-            return await entry.handler(Call(request, site, role))
-        except Exception as error:  # noqa: BLE001 - the one place where exceptions become answers
+            return await operation.handler(service.authorize(request, operation))
+        except Exception as error:  # noqa: BLE001 - the one place where exceptions become responses
             return problem_response(error)
 
     return endpoint
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:
-    """What the router itself refuses: no such path, no such method."""
+    """The router's own refusals: no such path, no such method."""
     return problem_response(error)

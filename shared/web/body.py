@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 from starlette.requests import Request
 
-from ..job import clean
-from .problems import Kind, Problem
+from .problems import Problem, ProblemType
 
 LARGEST_BODY = 8 * 2**20
-MOST_ERRORS = 20
-LONGEST_NAME = 64
 LONGEST_MESSAGE = 200
 
-MALFORMED = Kind("malformed-json", 400, "Malformed JSON")
-TOO_DEEP = Kind("too-deep", 400, "Nested too deeply")
-TOO_LARGE = Kind("payload-too-large", 413, "Body too large")
-NOT_JSON = Kind("unsupported-media-type", 415, "Unsupported media type")
-INVALID = Kind("invalid-request", 422, "The request does not fit")
+MALFORMED = ProblemType("malformed-json", 400, "Malformed JSON")
+TOO_DEEP = ProblemType("too-deep", 400, "Nested too deeply")
+TOO_LARGE = ProblemType("payload-too-large", 413, "Body too large")
+NOT_JSON = ProblemType("unsupported-media-type", 415, "Unsupported media type")
+INVALID = ProblemType("invalid-request", 422, "The request does not fit")
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -42,35 +37,6 @@ def parse(raw: bytes) -> Any:
         if reason.startswith("recursion limit"):
             raise Problem(TOO_DEEP, f"The body is nested too deeply: {reason}.") from None
         raise Problem(MALFORMED, f"The body is not JSON: {reason[:LONGEST_MESSAGE]}.") from None
-
-
-def to_text(value: Any) -> str:
-    """A parsed value as JSON text: integers, 1.0, {} and [] as they came. Raises ValueError."""
-    text = to_json(value).decode()
-    if "Infinity" in text:  # 1e400 reads as infinity; a string may just hold the word
-        json.dumps(value, allow_nan=False)
-    return text
-
-
-def canonical(value: Any) -> bytes:
-    """The one text of a value, whatever the order of its names. Raises ValueError (1e400)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-
-
-def faults(error: ValidationError, prefix: str = "") -> list[dict[str, str]]:
-    """A validation error as `[{"field", "message"}]`, cut to what is worth reading."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [
-        {
-            "field": ".".join(_name(part) for part in (prefix, *fault["loc"]) if part != ""),
-            "message": clean(fault["msg"][:LONGEST_MESSAGE]),
-        }
-        for fault in found[:MOST_ERRORS]
-    ]
-
-
-def _name(part: str | int) -> str:
-    return clean(str(part)[:LONGEST_NAME])
 
 
 def _check_type(request: Request) -> None:

@@ -1,4 +1,4 @@
-"""One request on its way to a handler: who asks, what for, and the site it is asked of."""
+"""A request on its way to a handler: its caller, and the deployment that answers."""
 
 from __future__ import annotations
 
@@ -9,46 +9,42 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import JobNotFound
-from ..job import split_id
-from ..queue import Queue
-from .body import INVALID
-from .problems import Problem
-from .site import Site
+from ..declare.queue import Queue
+from ..deployment import Deployment
+from ..errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An admitted request. `role` is the caller's, "public" where the route asks for none."""
+    """An authorized request. `role` is the caller's, "public" where the operation needs none;
+    `seconds_left`: seconds until the platform ends the request."""
 
     request: Request
-    site: Site
+    deployment: Deployment
     role: str
+    seconds_left: float
 
     def param(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])
 
-    def job(self) -> tuple[Queue, str]:
-        """The queue and the short id of the path's job. Raises JobNotFound, UnknownQueue."""
-        return self.locate(self.param("id"))
+    def queue(self) -> Queue:
+        """The path's queue. Raises UnknownQueue."""
+        return self.deployment.registry.queue(self.param("queue"))
 
-    def locate(self, job_id: str) -> tuple[Queue, str]:
-        """The queue of a public id and the id within it. Raises JobNotFound, UnknownQueue."""
-        parts = split_id(job_id)
-        if parts is None:
-            raise JobNotFound("this is no job id: it never existed")
-        return self.site.registry.queue(parts[1]), parts[0]
+    def job(self) -> tuple[Queue, str]:
+        """The queue and the local id of the path's job. Raises JobNotFound, UnknownQueue."""
+        return self.deployment.locate(self.param("id"))
 
     def query(self, *known: str) -> dict[str, str]:
-        """The query's values. A name that is not known is refused: a mistyped filter must not
-        widen what an operator does. Raises Problem."""
-        given = self.request.query_params
-        strange = [name for name in given if name not in known]
+        """The query's values. Raises InvalidRequest for a name that is not known: a mistyped filter
+        must not widen what an operator does."""
+        parameters = self.request.query_params
+        strange = [name for name in parameters if name not in known]
         if strange:
-            listed = ", ".join(known) or "none"
-            raise Problem(INVALID, f"unknown parameter {strange[0][:64]!r}; known: {listed}")
-        return dict(given)
+            names = ", ".join(known) or "none"
+            raise InvalidRequest(f"unknown parameter {strange[0][:64]!r}; known: {names}")
+        return dict(parameters)
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

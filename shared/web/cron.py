@@ -9,18 +9,16 @@ from __future__ import annotations
 from pydantic import ConfigDict
 from starlette.responses import Response
 
-from ..budget import Budget
-from ..drain import Drain
-from .answers import Answer, respond
 from .body import INVALID
 from .call import Call
-from .problems import Kind, Problem
+from .problems import Problem, ProblemType
+from .responses import ResponseModel, json_response
 
-STORE_FAILED = Kind("store-unreachable", 503, "The drain lost its store")
+STORE_FAILED = ProblemType("store-unreachable", 503, "The drain lost its store")
 MOST_QUEUES = 100
 
 
-class LaneAnswer(Answer):
+class QueueDrainResponse(ResponseModel):
     """What the drain did on one queue, with a count for each kind of outcome."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="allow")
@@ -29,7 +27,7 @@ class LaneAnswer(Answer):
     turns: int
 
 
-class StoreUse(Answer):
+class StoreUse(ResponseModel):
     """What the drain asked of the store."""
 
     requests: int
@@ -37,47 +35,35 @@ class StoreUse(Answer):
     bytes: int
 
 
-class SecondsUse(Answer):
+class SecondsUse(ResponseModel):
     """The function's time."""
 
     used: float
     left: float
 
 
-class ReportAnswer(Answer):
+class ReportAnswer(ResponseModel):
     """What a drain did, and why it stopped."""
 
     stop: str
     outcomes: dict[str, int]
     claimed: int
-    late: int
-    queues: dict[str, LaneAnswer]
+    stale: int
+    queues: dict[str, QueueDrainResponse]
     store: StoreUse
     seconds: SecondsUse
 
 
 async def drain(call: Call) -> Response:
-    """Drain what is due, or the queues named by `?queue=`; answers the report."""
-    site = call.site
-    queues = [site.registry.queue(name) for name in _names(call)]
-    left = site.seconds_left(call.request) if site.seconds_left else site.settings.max_duration
-    budget = Budget.of(left, clock=site.clock)
-    drain = Drain(
-        site.store(),
-        site.registry,
-        budget,
-        patience=site.settings.patience,
-        batch=site.settings.batch,
-        sweep_every=site.settings.sweep_every,
-    )
-    with site.stopping.watch(drain):
-        report = await (drain.run(queues) if queues else drain.tick())
-    site.measure(report)
+    """Drain the due queues, or those named by `?queue=`; answers the report."""
+    deployment = call.deployment
+    queues = [deployment.registry.queue(name) for name in _names(call)]
+    report = await deployment.drain(deployment.budget(call.seconds_left), queues)
     if report.error is not None:
-        told = "The store failed during the drain; its jobs come back when their leases end."
+        detail = "The store failed during the drain; its jobs come back when their leases end."
         shown = {k: v for k, v in report.as_dict().items() if k != "error"}
-        raise Problem(STORE_FAILED, told, headers={"Retry-After": "5"}, report=shown)
-    return respond(report.as_dict())
+        raise Problem(STORE_FAILED, detail, headers={"Retry-After": "5"}, report=shown)
+    return json_response(report.as_dict())
 
 
 def _names(call: Call) -> list[str]:

@@ -8,32 +8,32 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..declare.parse import parse_job
+from ..declare.queue import Queue
+from ..declare.requests import MOST_JOBS
 from ..errors import IdempotencyMismatch, StoreError, TidegateError
-from ..job import Enqueued, Job
-from ..queue import Queue
+from ..jobs.job import Enqueued, Job
 from ..store import Store
-from .answers import Accepted, respond
-from .asked import MOST_JOBS
 from .body import INVALID, read_object
 from .call import Call
 from .idempotency import Key, read_key
-from .jobmaker import make
 from .problems import Problem, problem_of
+from .responses import Accepted, json_response
 
 CHUNK = 500
 
 
 async def enqueue(call: Call) -> Response:
     """202: the job is stored. It runs when a drain claims it."""
-    queue = call.site.registry.queue(call.param("queue"))
+    queue = call.deployment.registry.queue(call.param("queue"))
     body = await read_object(call.request)
     key = read_key(call.request, body)
-    store = call.site.store()
+    store = call.deployment.store
     if "jobs" in body:
-        return respond(await _many(store, queue, body, key), 202)
-    job = make(queue, body, key.guard() if key else None)
+        return json_response(await _many(store, queue, body, key), 202)
+    job = parse_job(queue, body, key.guard() if key else None)
     answer = await store.enqueue_one(queue, job)
-    return respond(_accepted(answer), 202, {"Location": f"/api/v1/jobs/{answer.id}"})
+    return json_response(_accepted(answer), 202, {"Location": f"/api/v1/jobs/{answer.id}"})
 
 
 async def _many(
@@ -74,7 +74,7 @@ class _Bulk:
             # The first job that fits carries position 0's guard, so that every body of a key meets.
             guard = key.guard(position if self.jobs else 0) if key else None
             try:
-                self.jobs[position] = make(queue, value, guard)
+                self.jobs[position] = parse_job(queue, value, guard)
             except (Problem, TidegateError) as error:
                 self.answers[position] = {"error": problem_of(error)[0]}
 

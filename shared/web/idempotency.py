@@ -9,8 +9,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ..job import Guard
-from .body import INVALID, canonical
+from ..jobs.job import Guard
+from ..jobs.text import canonical
+from .body import INVALID
 from .problems import Problem
 
 TTL_MS = 24 * 3600 * 1000

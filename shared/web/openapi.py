@@ -10,20 +10,22 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from .answers import ProblemAnswer
-from .entry import Entry, Models
+from .operation import Models, Operation
 from .problems import MEDIA_TYPE
+from .responses import ProblemResponse
 
 _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-def document(routes: Sequence[Entry]) -> dict[str, Any]:
+def document(routes: Sequence[Operation]) -> dict[str, Any]:
     """The whole document, aliases left out: they answer as what they stand for."""
     names, schemas = _schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
-    for entry in routes:
-        paths.setdefault(entry.path, {})[entry.method.lower()] = _operation(entry, names)
+    for operation in routes:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(
+            operation, names
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -40,13 +42,16 @@ def document(routes: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _schemas(routes: Sequence[Entry]) -> tuple[dict[type[BaseModel], str], dict[str, Any]]:
+def _schemas(routes: Sequence[Operation]) -> tuple[dict[type[BaseModel], str], dict[str, Any]]:
     """(model -> its name, name -> schema). Answers as they are written, requests as read."""
-    taken = dict.fromkeys(model for entry in routes for model in entry.takes)
-    told = dict.fromkeys(m for e in routes for models in e.answers.values() for m in models)
-    told[ProblemAnswer] = None
+    requests = dict.fromkeys(model for operation in routes for model in operation.takes)
+    responses = dict.fromkeys(m for e in routes for models in e.responses.values() for m in models)
+    responses[ProblemResponse] = None
     refs, definitions = models_json_schema(
-        [*((model, "validation") for model in taken), *((m, "serialization") for m in told)],
+        [
+            *((model, "validation") for model in requests),
+            *((m, "serialization") for m in responses),
+        ],
         ref_template=_REF,
     )
     names = {
@@ -57,39 +62,40 @@ def _schemas(routes: Sequence[Entry]) -> tuple[dict[type[BaseModel], str], dict[
     return names, definitions["$defs"]
 
 
-def _operation(entry: Entry, names: Mapping[type[BaseModel], str]) -> dict[str, Any]:
-    summary = " ".join((entry.handler.__doc__ or "").split())
-    operation: dict[str, Any] = {
-        "operationId": f"{entry.method.lower()}_{'_'.join(re.findall(r'[a-z0-9]+', entry.path))}",
+def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> dict[str, Any]:
+    summary = " ".join((operation.handler.__doc__ or "").split())
+    words = re.findall(r"[a-z0-9]+", operation.path)
+    described: dict[str, Any] = {
+        "operationId": "_".join([operation.method.lower(), *words]),
         "summary": summary.partition(".")[0],
-        "description": f"{summary} Needs: {entry.need}.",
-        "parameters": _parameters(entry),
+        "description": f"{summary} Needs: {operation.access}.",
+        "parameters": _parameters(operation),
         "responses": {
             **{
                 str(status): _content("application/json", models, names)
-                for status, models in entry.answers.items()
+                for status, models in operation.responses.items()
             },
-            "default": _content(MEDIA_TYPE, (ProblemAnswer,), names),
+            "default": _content(MEDIA_TYPE, (ProblemResponse,), names),
         },
-        "security": [] if entry.need == "public" else [{"token": []}],
+        "security": [] if operation.access == "public" else [{"token": []}],
     }
-    if entry.takes:
-        body = _content("application/json", entry.takes, names)["content"]
-        operation["requestBody"] = {"required": True, "content": body}
-    return operation
+    if operation.takes:
+        body = _content("application/json", operation.takes, names)["content"]
+        described["requestBody"] = {"required": True, "content": body}
+    return described
 
 
-def _parameters(entry: Entry) -> list[dict[str, Any]]:
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
     text = {"type": "string"}
     return [
         *(
             {"name": name, "in": "path", "required": True, "schema": text}
-            for name in _PARAMETER.findall(entry.path)
+            for name in _PARAMETER.findall(operation.path)
         ),
         *(
-            {"name": name, "in": place, "description": told, "schema": text}
-            for place, named in (("query", entry.query), ("header", entry.headers))
-            for name, told in named.items()
+            {"name": name, "in": place, "description": description, "schema": text}
+            for place, named in (("query", operation.query), ("header", operation.headers))
+            for name, description in named.items()
         ),
     ]
 
@@ -99,5 +105,5 @@ def _content(
 ) -> dict[str, Any]:
     refs = [{"$ref": _REF.format(model=names[model])} for model in models]
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
-    told = " ".join((models[0].__doc__ or "").split())
-    return {"description": told, "content": {media_type: {"schema": schema}}}
+    description = " ".join((models[0].__doc__ or "").split())
+    return {"description": description, "content": {media_type: {"schema": schema}}}

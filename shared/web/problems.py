@@ -1,5 +1,5 @@
-"""Errors as RFC 9457 documents. One table says which exception is which problem; whatever is not in
-it is ours to mend and tells nobody anything."""
+"""Errors as RFC 9457 documents. KINDS maps exceptions to problem types. Anything else is an
+internal error: logged in full, answered without details."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from starlette.responses import Response
 
 from ..errors import (
     ConfigurationError,
+    Forbidden,
     IdempotencyMismatch,
     InvalidOption,
     InvalidPayload,
+    InvalidRequest,
     JobNotFound,
+    MissingSecret,
     PayloadTooLarge,
     QuotaExceeded,
     Refused,
@@ -26,6 +29,7 @@ from ..errors import (
     Throttled,
     TidegateError,
     TooLarge,
+    Unauthenticated,
     UnknownOutcome,
     UnknownQueue,
     UnknownType,
@@ -40,9 +44,9 @@ LONGEST_DETAIL = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One sort of problem. `detail` replaces the exception's own text where that is not meant for
-    callers; `retry_after` is said where the store named no time."""
+class ProblemType:
+    """A type of problem. `detail` replaces the exception's own text where that is not meant for
+    callers; `retry_after` (seconds) applies where the store named no time."""
 
     slug: str
     status: int
@@ -52,20 +56,24 @@ class Kind:
 
 
 _MISCONFIGURED = "This deployment can't work as it is configured; its log says what to set."
-KINDS: Mapping[type[TidegateError], Kind] = {
-    UnknownQueue: Kind("unknown-queue", 404, "Unknown queue"),
-    JobNotFound: Kind("job-not-found", 404, "No such job"),
-    UnknownType: Kind("unknown-type", 422, "Unknown job type"),
-    InvalidPayload: Kind("invalid-payload", 422, "The payload does not fit its job type"),
-    InvalidOption: Kind("invalid-option", 422, "An option is out of range"),
-    PayloadTooLarge: Kind("payload-too-large", 413, "Payload too large"),
-    IdempotencyMismatch: Kind("idempotency-mismatch", 422, "Idempotency key used before"),
-    ConfigurationError: Kind("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
-    Refused: Kind("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
-    Throttled: Kind("store-throttled", 429, "Too many requests", Throttled.__doc__, 1),
-    QuotaExceeded: Kind("store-quota", 503, "Quota used up", QuotaExceeded.__doc__, 300),
-    Unreachable: Kind("store-unreachable", 503, "Store unreachable", Unreachable.__doc__, 5),
-    UnknownOutcome: Kind(
+KINDS: Mapping[type[TidegateError], ProblemType] = {
+    UnknownQueue: ProblemType("unknown-queue", 404, "Unknown queue"),
+    JobNotFound: ProblemType("job-not-found", 404, "No such job"),
+    UnknownType: ProblemType("unknown-type", 422, "Unknown job type"),
+    InvalidRequest: ProblemType("invalid-request", 422, "The request does not fit"),
+    InvalidPayload: ProblemType("invalid-payload", 422, "The payload does not fit its job type"),
+    InvalidOption: ProblemType("invalid-option", 422, "An option is out of range"),
+    PayloadTooLarge: ProblemType("payload-too-large", 413, "Payload too large"),
+    IdempotencyMismatch: ProblemType("idempotency-mismatch", 422, "Idempotency key used before"),
+    Unauthenticated: ProblemType("unauthenticated", 401, "Unauthenticated"),
+    Forbidden: ProblemType("forbidden", 403, "Forbidden"),
+    MissingSecret: ProblemType("misconfigured", 503, "Misconfigured"),
+    ConfigurationError: ProblemType("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
+    Refused: ProblemType("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
+    Throttled: ProblemType("store-throttled", 429, "Too many requests", Throttled.__doc__, 1),
+    QuotaExceeded: ProblemType("store-quota", 503, "Quota used up", QuotaExceeded.__doc__, 300),
+    Unreachable: ProblemType("store-unreachable", 503, "Store unreachable", Unreachable.__doc__, 5),
+    UnknownOutcome: ProblemType(
         "store-unknown-outcome",
         503,
         "Unknown outcome",
@@ -73,12 +81,14 @@ KINDS: Mapping[type[TidegateError], Kind] = {
         "Idempotency-Key or job_id it happens once.",
         1,
     ),
-    TooLarge: Kind("payload-too-large", 413, "Too large for the store", TooLarge.__doc__),
+    TooLarge: ProblemType("payload-too-large", 413, "Too large for the store", TooLarge.__doc__),
 }
-UNEXPECTED = Kind("internal", 500, "Internal error", "Something failed here; it has been logged.")
+UNEXPECTED = ProblemType(
+    "internal", 500, "Internal error", "Something failed here; it has been logged."
+)
 _HTTP = {
-    404: Kind("not-found", 404, "Not found", "There is nothing at this path."),
-    405: Kind("method-not-allowed", 405, "Method not allowed", "See the Allow header."),
+    404: ProblemType("not-found", 404, "Not found", "There is nothing at this path."),
+    405: ProblemType("method-not-allowed", 405, "Method not allowed", "See the Allow header."),
 }
 
 
@@ -86,7 +96,12 @@ class Problem(Exception):
     """A problem that needs no exception of its own below the web."""
 
     def __init__(
-        self, kind: Kind, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+        self,
+        kind: ProblemType,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
     ) -> None:
         super().__init__(detail)
         self.kind, self.detail = kind, detail
@@ -98,16 +113,18 @@ def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
     if isinstance(error, Problem):
         return _document(error.kind, error.detail, error.members), dict(error.headers)
     if isinstance(error, HTTPException):
-        kind = _HTTP.get(error.status_code, Kind("http", error.status_code, "HTTP error"))
+        kind = _HTTP.get(error.status_code, ProblemType("http", error.status_code, "HTTP error"))
         return _document(kind, error.detail, {}), dict(error.headers or {})
     kind = next((KINDS[c] for c in type(error).__mro__ if c in KINDS), UNEXPECTED)
     if kind.status >= 500:
         log.error("request_failed", exc_info=error if kind is UNEXPECTED else None, extra={
             "problem": kind.slug, "error": str(error)[:LONGEST_DETAIL],
         })  # fmt: skip
-    asked = error.retry_after if isinstance(error, StoreError) else None
-    wait = kind.retry_after if asked is None else asked
+    requested = error.retry_after if isinstance(error, StoreError) else None
+    wait = kind.retry_after if requested is None else requested
     headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="tidegate"'
     return _document(kind, str(error), _members(error)), headers
 
 
@@ -123,14 +140,14 @@ def problem_response(error: Exception) -> Response:
 
 
 def _members(error: Exception) -> dict[str, Any]:
-    if isinstance(error, InvalidPayload):
-        return {"errors": error.fields}
+    if isinstance(error, InvalidPayload | InvalidRequest):
+        return {"errors": error.fields} if error.fields or isinstance(error, InvalidPayload) else {}
     if isinstance(error, InvalidOption):
         return {"errors": [{"field": f"options.{error.field}", "message": str(error)}]}
     return {}
 
 
-def _document(kind: Kind, detail: str, members: Mapping[str, Any]) -> dict[str, Any]:
+def _document(kind: ProblemType, detail: str, members: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "type": f"/problems/{kind.slug}",
         "title": kind.title,

@@ -7,34 +7,34 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
 from . import cron, deadletters, enqueue, jobs, queues
-from .answers import (
+from .call import Call
+from .operation import Operation
+from .responses import (
     Accepted,
     AcceptedMany,
-    Answer,
     Cancelled,
     DeadLetterDetail,
     DeadLetters,
     Deleted,
-    JobAnswer,
+    JobResponse,
     Paused,
     Purged,
     Redriven,
     RedrivenMany,
-    respond,
+    ResponseModel,
+    json_response,
 )
-from .asked import EnqueueMany, EnqueueOne, RedriveMany
-from .call import Call
-from .entry import Entry
 
 
-class Alive(Answer):
+class Alive(ResponseModel):
     """The process answers. Nothing else was looked at."""
 
     status: str
 
 
-class Document(Answer):
+class Document(ResponseModel):
     """An OpenAPI 3.1 document."""
 
     openapi: str
@@ -42,14 +42,14 @@ class Document(Answer):
 
 async def healthz(_call: Call) -> Response:
     """Liveness, without a look at the store."""
-    return respond(Alive(status="ok"))
+    return json_response(Alive(status="ok"))
 
 
 async def openapi(_call: Call) -> Response:
     """This API, described."""
     from .openapi import document  # noqa: PLC0415 - asked for rarely, and builds every schema
 
-    return respond(document(ROUTES))
+    return json_response(document(ROUTES))
 
 
 _JOBS = "/api/v1/queues/{queue}/jobs"
@@ -64,29 +64,33 @@ _FILTER = {
 }
 _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or not."}
 
-ROUTES: tuple[Entry, ...] = (
-    Entry("POST", _JOBS, "producer", enqueue.enqueue, {202: (Accepted, AcceptedMany)},
+ROUTES: tuple[Operation, ...] = (
+    Operation("POST", _JOBS, "producer", enqueue.enqueue, {202: (Accepted, AcceptedMany)},
           (EnqueueOne, EnqueueMany), headers=_KEY),
-    Entry("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (JobAnswer,)}),
-    Entry("DELETE", "/api/v1/jobs/{id}", "operator", jobs.cancel,
+    Operation("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (JobResponse,)}),
+    Operation("DELETE", "/api/v1/jobs/{id}", "operator", jobs.cancel,
           {200: (Cancelled,), 202: (Cancelled,)}),
-    Entry("GET", "/api/v1/stats", "viewer", queues.stats, {200: (queues.Stats,)}),
-    Entry("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.Queues,)}),
-    Entry("GET", "/api/v1/queues/{queue}", "viewer", queues.show, {200: (queues.QueueAnswer,)}),
-    Entry("POST", "/api/v1/queues/{queue}/pause", "operator", queues.pause, {200: (Paused,)}),
-    Entry("POST", "/api/v1/queues/{queue}/resume", "operator", queues.resume, {200: (Paused,)}),
-    Entry("POST", "/api/v1/queues/{queue}/purge", "admin", queues.purge, {200: (Purged,)}),
-    Entry("GET", _DEAD, "viewer", deadletters.index, {200: (DeadLetters,)}, query=_FILTER),
-    Entry("POST", f"{_DEAD}/redrive", "operator", deadletters.redrive_many,
+    Operation("GET", "/api/v1/stats", "viewer", queues.stats, {200: (queues.Stats,)}),
+    Operation("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.Queues,)}),
+    Operation("GET", "/api/v1/queues/{queue}", "viewer", queues.show,
+          {200: (queues.QueueResponse,)}),
+    Operation("POST", "/api/v1/queues/{queue}/pause", "operator", queues.pause, {200: (Paused,)}),
+    Operation("POST", "/api/v1/queues/{queue}/resume", "operator", queues.resume, {200: (Paused,)}),
+    Operation("POST", "/api/v1/queues/{queue}/purge", "admin", queues.purge, {200: (Purged,)}),
+    Operation("GET", _DEAD, "viewer", deadletters.index, {200: (DeadLetters,)}, query=_FILTER),
+    Operation("POST", f"{_DEAD}/redrive", "operator", deadletters.redrive_many,
           {200: (RedrivenMany,)}, (RedriveMany,)),
-    Entry("GET", f"{_DEAD}/{{id}}", "viewer", deadletters.show, {200: (DeadLetterDetail,)}),
-    Entry("DELETE", f"{_DEAD}/{{id}}", "admin", deadletters.delete, {200: (Deleted,)}),
-    Entry("POST", f"{_DEAD}/{{id}}/redrive", "operator", deadletters.redrive, {200: (Redriven,)}),
-    Entry("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.Health,)}),
-    Entry("GET", "/api/cron/drain", "cron", cron.drain, {200: (cron.ReportAnswer,)}, query=_ONLY),
-    Entry("POST", "/api/cron/drain", "cron", cron.drain, {200: (cron.ReportAnswer,)}, query=_ONLY),
-    Entry("GET", "/healthz", "public", healthz, {200: (Alive,)}),
-    Entry("GET", "/openapi.json", "public", openapi, {200: (Document,)}),
+    Operation("GET", f"{_DEAD}/{{id}}", "viewer", deadletters.show, {200: (DeadLetterDetail,)}),
+    Operation("DELETE", f"{_DEAD}/{{id}}", "admin", deadletters.delete, {200: (Deleted,)}),
+    Operation("POST", f"{_DEAD}/{{id}}/redrive", "operator", deadletters.redrive,
+          {200: (Redriven,)}),
+    Operation("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.Health,)}),
+    Operation("GET", "/api/cron/drain", "cron", cron.drain,
+          {200: (cron.ReportAnswer,)}, query=_ONLY),
+    Operation("POST", "/api/cron/drain", "cron", cron.drain,
+          {200: (cron.ReportAnswer,)}, query=_ONLY),
+    Operation("GET", "/healthz", "public", healthz, {200: (Alive,)}),
+    Operation("GET", "/openapi.json", "public", openapi, {200: (Document,)}),
 )  # fmt: skip
 
 ALIASES: Mapping[str, str] = {

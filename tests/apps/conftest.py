@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 
 from shared import JobContext
-from shared.job import Claim
+from shared.jobs.claim import Claim
 
 
 class MakeContext(Protocol):
@@ -22,7 +22,7 @@ def context() -> MakeContext:
     def make(
         job_id: str = "job1", *, queue: str = "import", left: Callable[[], float] = lambda: 60.0
     ) -> JobContext:
-        claim = Claim("lease", job_id, 1, queue, 0, 0, solo=False, body="", tail="")
+        claim = Claim("lease", job_id, 1, queue, 0, 0, exclusive=False, body="", history="")
         return JobContext(claim, "type", budget_left=left)
 
     return make

@@ -52,7 +52,7 @@ TIDEGATE = Peer(
     20_000,
     "over REST; leases with fences, retries, recovery, results, limits; every job is settled and "
     "kept until its retention ends; its concurrency is a batch's, and a backlog opens up to four "
-    "lanes of it",
+    "consumers",
     bulk=True,
 )
 

@@ -15,7 +15,7 @@ HEAD = """\
 Written by `make bench ARGS=--full` from [results.json](benchmarks/results.json); do not edit. A
 quick look at the same rows: `make bench` (under 3 minutes, prints only).
 
-Everybody uses one Redis in one session on one machine. **Peers talk to it directly over TCP;
+All systems use one Redis in one session on one machine. **Peers talk to it directly over TCP;
 Tidegate talks the Upstash REST protocol** to the embedded REST server, a process of its own in
 front of that Redis, which shares the machine's {cores} cores with the server and the worker. One
 worker process each (RQ: as many as its concurrency). Jobs carry a 200-byte payload. Peers are timed
@@ -25,8 +25,8 @@ limits no bandwidth.
 
 {machine}
 
-Each cell is a median. A row that we lose says **lost**. `~` marks a figure without a single quiet
-run: other work took more than 0.15 of a core in each.
+Each cell is a median. A row that Tidegate loses says **lost**. `~` marks a figure without a single
+quiet run: other work took more than 0.15 of a core in each.
 """
 METHOD = """\
 ## How it is measured
@@ -34,8 +34,8 @@ METHOD = """\
 - **Drained jobs/s**: the queue is filled, then one worker drains it for {seconds}; every
   concurrency once, the best one again, systems interleaved (two to four times). With
   a delay, concurrencies from 50 on; with a delay and 5 ms of I/O, each system's usual one once.
-- **Concurrency** of Tidegate is `TIDEGATE_BATCH` (default 100): the most jobs that a lane runs at a
-  time. A queue with a backlog gets up to four lanes.
+- **Concurrency** of Tidegate is `TIDEGATE_BATCH` (default 100): the most jobs that a consumer runs
+  at a time. A queue with a backlog gets up to four consumers.
 - **Billed commands** are what Upstash bills: commands as sent, plus each command that a script
   runs. Peers are counted by a proxy in front of Redis and by `INFO commandstats`; Tidegate by the
   REST server's meter.
@@ -46,8 +46,8 @@ METHOD = """\
   on the same machine after each enqueue, with the queue's name, which then claims.
 - **Fresh process to first job**: from before the fork to the first handler's begin, one job
   waiting. Interpreter, imports, connection and claim.
-- Ours run with `TIDEGATE_KEY_LOCKING=0`: the embedded server checks declared keys in Lua, which is
-  a lint that Upstash's own engine does natively.
+- Tidegate runs with `TIDEGATE_KEY_LOCKING=0`: the embedded server checks declared keys in Lua, a
+  check that Upstash's own engine does natively.
 
 ## Why rows are lost
 
@@ -55,15 +55,15 @@ METHOD = """\
   record, a place in line, the agenda, the script itself). Sampled (py-spy, 400 a second), half of
   the producer's time is the wait for the REST server's reply, a quarter the write to the socket;
   all Python in between is the last quarter. taskiq and Huey push one element over an open TCP
-  connection, and know nothing of a job afterwards. Producers with many jobs store them in bulk.
+  connection and hold no state of the job afterwards. Producers with many jobs store them in bulk.
 - **Enqueue to start**: two requests through the REST server, one to store and one to claim, against
   a worker that already blocks on the list.
 - **Fresh process to first job**: `import httpx, pydantic`, which both are prescribed here, alone
-  costs what the quickest workers take to their first job. The rest of ours is pydantic's model
-  machinery, upstash-redis, asyncio and our own modules (docs/operations.md).
-- **Idle**: RQ and taskiq (list) sit in a resident process on a blocking connection.
-- **Bytes**: Huey and taskiq store nothing but the message; ours has a header for fence, attempts
-  and crashes, and a field of its own to be found by.
+  costs what the quickest workers take to their first job. The rest of Tidegate's start is
+  pydantic's model machinery, upstash-redis, asyncio and its own modules (docs/operations.md).
+- **Idle**: RQ and taskiq (list) wait in a resident process on a blocking connection.
+- **Bytes**: Huey and taskiq store only the message; a Tidegate record has a header for fence,
+  attempts and crashes, and its own hash field.
 """
 
 

@@ -9,8 +9,8 @@ import subprocess
 import time
 from functools import partial
 
-from shared.store import Store, TurnAsk
-from shared.store.rest import Rest
+from shared.store import Store, TurnRequest
+from shared.store.client.rest import Rest
 from tests.bench.field import TIDEGATE
 from tests.bench.measure import Bench
 from tests.bench.peers.tidegate_peer import TOKEN, queue
@@ -79,7 +79,7 @@ async def _million(bench: Bench, jobs: int) -> None:
 
 async def _claim(store: Store, owner: str) -> float:
     """Milliseconds of one turn of a new owner."""
-    ask = TurnAsk(owner=owner, seq=1, want=100, lease_ms=600_000)
+    ask = TurnRequest(owner=owner, seq=1, want=100, lease_ms=600_000)
     began = time.perf_counter()
     reply = await store.turn(queue, ask)
     if len(reply.claims) != 100:

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shared.cli import app
-from shared.cli.exits import Exit
+from shared.cli.exit_codes import Exit
 from shared.embedded.binary import find_server
 from shared.embedded.local import LocalRedis
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from shared.cli.demo.acts import Played
-from shared.cli.demo.claims import Bill, Evidence, claims
-from shared.cli.exits import Exit
+from functions.demo.acts import Played
+from functions.demo.claims import Bill, Evidence, claims
+from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Spawn
 
 WITHIN = 60.0

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.cli.exits import Exit
+from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Cli, Spawn, end, eventually, printed_json
 
 FREE = ("--port", "0", "--store-port", "0")

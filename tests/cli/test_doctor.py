@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from shared.cli.checks import contradictions
-from shared.cli.exits import Exit
-from shared.queue import Registry
-from shared.settings import ROLES, Settings
+from shared.cli.doctor_checks import contradictions
+from shared.cli.exit_codes import Exit
+from shared.config.settings import ROLES, Settings
+from shared.declare.app import Registry
 from tests.cli import sample
 from tests.cli.conftest import Cli, Spawn, printed_json
 

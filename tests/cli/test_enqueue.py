@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.exits import Exit
+from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Cli
 
 NOTES = "\n".join(json.dumps({"text": f"note {n}"}) for n in range(1, 1203))

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from shared import errors
-from shared.cli.exits import Exit, exit_of
+from shared.cli.exit_codes import Exit, exit_of
 from tests.cli.conftest import ROOT, Cli
 
 

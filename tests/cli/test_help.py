@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from shared.cli import app
-from shared.cli.exits import Exit
+from shared.cli.exit_codes import Exit
 from tests.cli.conftest import ROOT, Cli
 
 COMMANDS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.cli.exits import Exit
+from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Cli
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.cli.devtokens import NAME
-from shared.cli.exits import Exit
+from shared.cli.dev_secrets import NAME
+from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Cli, Spawn, end, printed_json
 
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from shared import App, JobContext, Retention
-from shared.budget import Budget
-from shared.drain import Drain
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
+from shared.drain.shutdown import RunningDrains
 from shared.embedded.engine import RespEngine
 from shared.embedded.protocol import UpstashProtocol
-from shared.queue import Registry
-from shared.stopping import Stopping
 from shared.store import Store
 from shared.testing import TOKEN, known_scripts, store_on
 
@@ -87,7 +87,7 @@ async def open_store(locate: Callable[[], Path], clock: Path) -> AsyncIterator[S
 async def drain(socket: Path, clock: Path, budget: float) -> None:
     async with open_store(lambda: socket, clock) as store:
         drain = Drain(store, Registry([app]), Budget.of(budget), patience=0, batch=8)
-        with Stopping().watch(drain):
+        with RunningDrains().watch(drain):
             report = await drain.run([queue])
         os._exit(0 if report.error is None else 3)
 

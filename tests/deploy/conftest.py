@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.contents import FUNCTIONS, ROOT
+from infra.manifest import FUNCTIONS, ROOT
 from infra.package import Artefact, Target, build, snapshot
 
 

@@ -13,7 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra.contents import FUNCTIONS, LOCK, locked, own_files
+from infra.manifest import FUNCTIONS, LOCK, locked, own_files
 from infra.package import EPOCH, LARGEST_DRAIN, Artefact, Target, build, main, write_zip
 
 pytestmark = pytest.mark.timeout(240)  # installs from the index the first time

@@ -14,8 +14,8 @@ from aws_lambda_powertools.utilities import parameters
 from moto import mock_aws
 
 from shared import ConfigurationError
-from shared.parameters import with_secrets
-from shared.settings import Settings
+from shared.config.secrets import with_secrets
+from shared.config.settings import Settings
 
 STORE = {"UPSTASH_REDIS_REST_URL": "https://db.example", "AWS_LAMBDA_FUNCTION_NAME": "drain"}
 # botocore builds a URL pattern with an escape that newer Pythons warn about.

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings import Settings
+from shared.config.settings import Settings
 
 LONGEST = 300
 """Seconds: what Hobby allows, and Pro's default."""

@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, RateLimit
-from shared.budget import Budget
-from shared.connect import use_store
-from shared.drain import SYNC_THREADS, Drain
-from shared.queue import Registry
+from shared.declare.app import Registry
+from shared.declare.default_store import set_default_store
+from shared.drain.budget import Budget
+from shared.drain.drain import SYNC_THREADS, Drain
 from shared.store import Store
 from tests.faults.conftest import Tell
 from tests.support.world import Answer, Nothing, World
@@ -43,7 +43,7 @@ def drain(store: Store) -> Drain:
 
 
 async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> None:
-    use_store(store)
+    set_default_store(lambda: store)
     await step.enqueue(Step(left=3))
 
     report = await drain(store).tick()
@@ -55,7 +55,7 @@ async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> N
 async def test_a_report_tells_what_the_drain_has_used_and_is_logged(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    use_store(store)
+    set_default_store(lambda: store)
     await step.enqueue(Step(left=0))
     before = store.meter.snapshot()
 
@@ -98,7 +98,7 @@ async def test_sync_handlers_that_hang_hold_no_report_back_and_none_begins_after
 
 
 async def test_a_tick_does_not_wait_for_what_is_limited(store: Store) -> None:
-    use_store(store)
+    set_default_store(lambda: store)
     await step.enqueue(Step(left=5))
 
     report = await drain(store).tick()

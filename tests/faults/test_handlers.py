@@ -76,7 +76,7 @@ def test_attempts_used_up_are_a_dead_letter_with_the_last_errors(tell: Tell[JobV
     view = tell(story)
 
     assert (view.state, view.attempts) == ("dead", 4)
-    messages = [error["message"] for error in view.tail["errors"]]
+    messages = [error["message"] for error in view.history["errors"]]
     assert messages == ["attempt 1", "attempt 2", "attempt 3", "attempt 4"]
 
 
@@ -116,7 +116,7 @@ def test_a_handler_that_hangs_is_cut_off_at_its_timeout_and_pays_an_attempt(
     view = tell(story)
 
     assert (view.state, view.attempts) == ("dead", 1)
-    assert view.tail["errors"][-1]["message"] == "not done after 5 s"
+    assert view.history["errors"][-1]["message"] == "not done after 5 s"
 
 
 @pytest.mark.parametrize("stubborn", ["swallows once", "swallows for ever"])
@@ -246,7 +246,7 @@ def test_a_job_that_fits_no_window_of_this_host_is_parked_with_the_reason(
     view = tell(story)
 
     assert (view.state, view.attempts) == ("parked", 0)
-    assert "a window of this host has" in view.tail["parked"]
+    assert "a window of this host has" in view.history["parked"]
 
 
 def test_a_sync_handler_runs_in_a_thread_with_its_context_and_its_errors(
@@ -271,7 +271,7 @@ def test_a_sync_handler_runs_in_a_thread_with_its_context_and_its_errors(
 
         assert (report.outcomes["done"], report.outcomes["dead"]) == (2, 2)
         assert threading.get_ident() not in threads
-        assert (await world.store.inspect(queue, "j0003")).tail["result"] == {"n": 3}
+        assert (await world.store.inspect(queue, "j0003")).history["result"] == {"n": 3}
 
     tell(story)
 
@@ -305,7 +305,7 @@ def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(tell: Tell
         assert report.outcomes == {"park": 1}
         view = await world.store.inspect(queue, "j0000")
         assert (view.state, view.attempts) == ("parked", 0)
-        assert "no handler for type 't'" in view.tail["parked"]
+        assert "no handler for type 't'" in view.history["parked"]
         queue.types["t"] = handler
         world.clock.advance(900)
 
@@ -414,7 +414,7 @@ def test_progress_is_seen_while_the_job_runs_and_costs_no_extra_claim(tell: Tell
         view = await world.store.inspect(queue, "j0000")
         await draining
 
-        assert (view.state, view.tail) == ("active", {"progress": 40, "note": "almost half"})
+        assert (view.state, view.history) == ("active", {"progress": 40, "note": "almost half"})
 
     tell(story)
 

@@ -135,7 +135,7 @@ async def test_a_job_that_kills_its_process_is_dead_after_three_crashes_of_its_o
     assert deaths == 4  # once in the batch, three times alone
     assert await probe.ids("q", "dead") == [poison]
     verdict = await store.inspect(queue, poison)
-    assert (verdict.crashes, verdict.attempts, verdict.why) == (3, 0, "crashed")
+    assert (verdict.crashes, verdict.attempts, verdict.reason) == (3, 0, "crashed")
     others = [await store.inspect(queue, job_id) for job_id in ids if job_id != poison]
     assert {(view.state, view.attempts, view.crashes) for view in others} == {("completed", 1, 0)}
 

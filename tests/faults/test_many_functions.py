@@ -10,8 +10,8 @@ from unittest import mock
 import pytest
 
 from shared import JobContext, Queue, RateLimit
-from shared.drain import LANES
-from shared.store import TurnAsk, TurnReply
+from shared.drain.drain import CONSUMERS
+from shared.store import TurnReply, TurnRequest
 from shared.testing import FAULTS, Fate, LossyTransport
 from tests.faults.conftest import Tell
 from tests.support.world import Nothing, World
@@ -163,10 +163,10 @@ def test_lanes_of_one_drain_overlap_their_round_trips(tell: Tell[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
         ids = await world.enqueue(queue, 400)
-        store, asked = world.client(latency=0.05), list[TurnAsk]()
+        store, asked = world.client(latency=0.05), list[TurnRequest]()
         turn = store.turn
 
-        async def watched(queue: Queue, ask: TurnAsk, **options: Any) -> TurnReply:
+        async def watched(queue: Queue, ask: TurnRequest, **options: Any) -> TurnReply:
             asked.append(ask)
             return await turn(queue, ask, **options)
 
@@ -176,8 +176,8 @@ def test_lanes_of_one_drain_overlap_their_round_trips(tell: Tell[None]) -> None:
             used = world.clock.monotonic() - began
 
         assert sorted(world.ran) == ids
-        assert len({ask.owner for ask in asked}) == LANES
+        assert len({ask.owner for ask in asked}) == CONSUMERS
         assert used < 400 / 10 * 0.05 / 2  # what one lane alone would take, halved
-        assert {ask.seq for ask in asked if ask.alone} == {1}
+        assert {ask.seq for ask in asked if ask.exclusive} == {1}
 
     tell(story)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from shared.cli.serving import LocalStore, local_store
+from shared.cli.servers import LocalStore, local_store
+from shared.config.settings import Settings
 from shared.connect import connect
-from shared.settings import Settings
 from tests.functions.recorded import CRON_SECRET, OPERATOR
 
 DEPLOYED = {
@@ -62,8 +62,8 @@ def environment(upstash: LocalStore, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
     def there(platform: str, **changes: str | None) -> None:
         prefix = {"TIDEGATE_PREFIX": f"t{secrets.token_hex(4)}"}
-        given = {**DEPLOYED, **upstash.environment, **prefix, **PLATFORMS[platform], **changes}
-        for name, value in given.items():
+        variables = {**DEPLOYED, **upstash.environment, **prefix, **PLATFORMS[platform], **changes}
+        for name, value in variables.items():
             if value is None:
                 monkeypatch.delenv(name, raising=False)
             else:
@@ -99,14 +99,7 @@ def cold_start() -> Iterator[Callable[[str], ModuleType]]:
     yield load
     for module in loaded:
         sys.modules.pop(module.__name__, None)
-        if module.__name__ == "functions.drain":
-            module.handler.close()
-        elif module._adapter.cache_info().currsize:  # noqa: SLF001 - Lambda itself never closes it
-            _mangum, loop = module._adapter()  # noqa: SLF001 - as above
-            site, _gate = module.app.state.host.get()
-            loop.run_until_complete(site.close())
-            loop.close()
-            asyncio.set_event_loop(None)
+        module.handler.close()
 
 
 @pytest.fixture(autouse=True)

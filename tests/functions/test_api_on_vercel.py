@@ -151,7 +151,7 @@ async def test_sigterm_ends_every_drain_and_still_reaches_the_server(
         reports = await asyncio.gather(*draining)
 
         assert told == [signal.SIGTERM]
-        assert [report["stop"] for report in reports] == ["sigterm", "sigterm"]
+        assert [report["stop"] for report in reports] == ["shutdown", "shutdown"]
         for job_id in (first, second):
             job = (await client.get(f"/api/v1/jobs/{job_id}", headers=AUTHORIZED)).json()
             assert (job["state"], job["attempts"], job["crashes"]) == ("waiting", 0, 0)

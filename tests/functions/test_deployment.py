@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from infra.contents import FUNCTIONS, own_files
+from infra.manifest import FUNCTIONS, own_files
 from infra.package import RUNTIME
-from shared.turns import LEASE_MARGIN
-from shared.settings import Settings
+from shared.config.settings import Settings
+from shared.drain.turns import LEASE_MARGIN
+from shared.hosts.asgi import GATEWAY_SECONDS
 from shared.web.routes import ROUTES
 
 ROOT = Path(__file__).parents[2]
@@ -99,10 +100,9 @@ def test_the_api_gives_up_before_its_gateway_does(
     aws: dict[str, Any], environment: Callable[..., None]
 ) -> None:
     environment("local")
-    api = importlib.import_module("functions.api")
 
     assert aws["functions"]["api"]["timeout"] < 30
-    assert aws["functions"]["api"]["timeout"] >= api.GATEWAY_LIMIT
+    assert aws["functions"]["api"]["timeout"] >= GATEWAY_SECONDS
     assert aws["functions"]["api"]["events"] == [{"httpApi": "*"}]
 
 

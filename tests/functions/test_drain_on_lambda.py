@@ -18,11 +18,14 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.connect import connect, load_registry
+from shared.config.settings import Settings
+from shared.connect import connect
+from shared.declare.app import Registry
+from shared.deployment import Deployment
 from shared.errors import ConfigurationError, UnknownQueue
-from shared.settings import Settings
+from shared.hosts.aws import DrainFunction
 from shared.store import Store
-from shared.store.rest import Rest
+from shared.store.client.rest import Rest
 from tests.functions.recorded import Context, event
 from tests.functions.sample import Number, double, fail, other, sample, sigterm
 
@@ -50,7 +53,7 @@ def test_a_tick_drains_what_is_due_and_returns_its_report(
     assert (report["stop"], report["outcomes"]) == ("empty", {"done": 1})
     assert set(report["queues"]) == {"sample"}
     view = store_says("inspect", sample, job.id.partition(".")[0])
-    assert (view.state, view.tail["result"]) == ("completed", {"twice": 42})
+    assert (view.state, view.history["result"]) == ("completed", {"twice": 42})
     assert json.loads(json.dumps(report)) == report
 
 
@@ -68,10 +71,9 @@ def test_the_store_and_the_loop_outlive_the_invocation(environment: Callable[...
         opened.append(connect(settings))
         return opened[-1]
 
-    from functions.drain import DrainFunction  # noqa: PLC0415 - read in this environment
-
     settings = Settings.from_env()
-    drain = DrainFunction(settings, load_registry(settings), open_store=store)
+    registry = Registry.load(settings.apps)
+    drain = DrainFunction(Deployment(settings, registry, open_store=lambda: store(settings)))
     reports = [drain(event("schedule"), Context()) for _ in range(3)]
     drain.close()
 
@@ -124,10 +126,9 @@ def test_a_store_that_fails_is_told_in_the_report_and_not_raised(
         transport = httpx.MockTransport(lambda _request: reply)
         return Store(Rest("https://x.invalid", "token", transport=transport), settings.prefix)
 
-    from functions.drain import DrainFunction  # noqa: PLC0415 - read in this environment
-
     settings = Settings.from_env()
-    drain = DrainFunction(settings, load_registry(settings), open_store=store)
+    registry = Registry.load(settings.apps)
+    drain = DrainFunction(Deployment(settings, registry, open_store=lambda: store(settings)))
     tick, named = drain({}, Context()), drain({"queues": ["sample"]}, Context())
     drain.close()
 
@@ -172,7 +173,7 @@ def test_sigterm_gives_back_what_runs_and_still_reports(
     report = drain(event("schedule"), Context())
 
     assert time.monotonic() - began < 3
-    assert (report["stop"], report["outcomes"]) == ("sigterm", {"release": 1})
+    assert (report["stop"], report["outcomes"]) == ("shutdown", {"released": 1})
     view = store_says("inspect", sample, job.id.partition(".")[0])
     assert (view.state, view.attempts, view.crashes) == ("waiting", 0, 0)
     assert signal.getsignal(signal.SIGTERM) is before

@@ -12,11 +12,11 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, JobContext, RateLimit
-from shared.budget import Budget
+from shared.config.settings import Settings
 from shared.connect import connect
-from shared.drain import Drain
-from shared.queue import Registry
-from shared.settings import Settings
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.store import Store
 from shared.store.keys import vector
 

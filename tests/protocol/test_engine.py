@@ -11,13 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.embedded.engine import (
-    Engine,
-    EngineError,
-    EngineLost,
-    EngineUnreachable,
-    RespEngine,
-)
+from shared.embedded.engine import Engine, EngineError, EngineLost, EngineUnreachable, RespEngine
 from shared.embedded.local import LocalRedis
 from shared.embedded.protocol import UpstashProtocol
 

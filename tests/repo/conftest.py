@@ -53,5 +53,12 @@ def modules() -> dict[str, ast.Module]:
 @pytest.fixture(scope="session")
 def documents() -> str:
     """README and docs/ in one string; decisions are history and document nothing."""
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [
+        ROOT / "README.md",
+        *(
+            page
+            for page in sorted((ROOT / "docs").rglob("*.md"))
+            if page.parent.name != "decisions"
+        ),
+    ]
     return "\n".join(page.read_text(encoding="utf-8") for page in pages if page.is_file())

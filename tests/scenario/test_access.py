@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from shared.settings import ROLES
+from shared.config.settings import ROLES
 from shared.store import Store
 from shared.testing import FakeClock
 from shared.web.routes import ALIASES, ROUTES

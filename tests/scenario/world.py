@@ -18,10 +18,11 @@ from starlette.applications import Starlette
 
 from shared import App, JobContext, Queue, RateLimit, Retry
 from shared.clock import Clock
-from shared.queue import Registry
-from shared.settings import ROLES, Settings
+from shared.config.settings import ROLES, Settings
+from shared.declare.app import Registry
+from shared.deployment import Deployment
 from shared.store import Store
-from shared.web import Site, create_app
+from shared.web import create_app
 from shared.web.openapi import document
 from shared.web.routes import ALIASES, ROUTES
 
@@ -108,8 +109,10 @@ def settings(**changes: Any) -> Settings:
 
 
 def application(world: World, store: Store, clock: Clock, **changes: Any) -> Starlette:
-    site = Site(settings(**changes), world.registry, store=lambda: store, clock=clock)
-    return create_app(lambda: site)
+    deployment = Deployment(
+        settings(**changes), world.registry, clock=clock, open_store=lambda: store
+    )
+    return create_app(lambda: deployment)
 
 
 class Client(httpx.AsyncClient):

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 from shared import Queue
-from shared.job import Claim, Guard, Job, Kind
-from shared.store import TurnAsk
+from shared.jobs.claim import Claim
+from shared.jobs.job import Guard, Job
+from shared.jobs.outcome import Kind
+from shared.store import TurnRequest
 from shared.store.turn import MOST_BYTES, Settle
 
 from .audit import require
@@ -25,20 +27,20 @@ OUTCOMES: dict[Kind, int] = {
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
+class Consumer:
     """One queue's part of one function: turn, run, turn … as shared/lane.py does it."""
 
     owner: str
     queue: Queue
     deadline: int
-    look: bool
+    resync: bool
     capacity: int
     most_bytes: int = MOST_BYTES
     healthy: bool = False
     alive: bool = True
     frozen: bool = False
     closing: bool = False
-    asked: TurnAsk | None = None
+    asked: TurnRequest | None = None
     seq: int = 0
     running: dict[str, Claim] = field(default_factory=dict)
     finished: list[Settle] = field(default_factory=list)
@@ -84,18 +86,18 @@ class Lane:
         for claim in list(self.running.values()):
             if claim.id in told.cancel:
                 self.running.pop(claim.lease)
-                self.finished.append(Settle(claim.lease, "cancelled", 0, claim.tail))
-        if not self.running and not self.finished and told.why not in ("more", "suspect"):
+                self.finished.append(Settle(claim.lease, "cancelled", 0, claim.history))
+        if not self.running and not self.finished and told.reason not in ("more", "suspect"):
             self.closing = self.closing or self.healthy or rng.random() < 0.7
-        return f"got {[claim.lease for claim in told.claims]} {told.why}"
+        return f"got {[claim.lease for claim in told.claims]} {told.reason}"
 
     def _crashes(self) -> bool:
-        """A job that kills its process; a suspect runs alone, then nobody else can be to blame."""
-        solo = [claim for claim in self.running.values() if claim.solo]
-        return any('"poison"' in str(claim.body) for claim in solo or self.running.values())
+        """A job that kills its process; a suspect runs exclusive, then nobody else can be to blame."""
+        exclusive = [claim for claim in self.running.values() if claim.exclusive]
+        return any('"poison"' in str(claim.body) for claim in exclusive or self.running.values())
 
     def _want(self, rng: Random) -> int:
-        if self.closing or any(claim.solo for claim in self.running.values()):
+        if self.closing or any(claim.exclusive for claim in self.running.values()):
             return 0
         room = max(0, self.capacity - len(self.running))
         return room if self.healthy or rng.random() < 0.8 else min(room, 1)
@@ -110,8 +112,8 @@ class Lane:
         if kind == "keep" and any(settle.lease == lease for settle in self.finished):
             return
         delay = rng.choice((0, 1_000, 7_000, 90_000)) if kind in ("retry", "snooze", "park") else 0
-        tail = claim.tail if kind == "release" else f'{{"{kind}":{claim.fence}}}'
-        self.finished.append(Settle(lease, kind, delay, tail))
+        history = claim.history if kind == "release" else f'{{"{kind}":{claim.fence}}}'
+        self.finished.append(Settle(lease, kind, delay, history))
         if kind != "keep":
             del self.running[lease]
 
@@ -119,12 +121,12 @@ class Lane:
         self.seq += 1
         settles, self.finished = self.finished, []
         observed = {"t": {rng.randrange(1, 37): 1}} if settles and rng.random() < 0.2 else {}
-        self.asked = TurnAsk(
+        self.asked = TurnRequest(
             self.owner, self.seq, want, max(0, self.deadline - now) + MARGIN_MS, settles,
-            alone=not self.running, look=self.look, observed=observed,
-            ask_sketches=("t",) if self.seq == 1 else (),
+            exclusive=not self.running, resync=self.resync, observed=observed,
+            want_histograms=("t",) if self.seq == 1 else (),
         )  # fmt: skip
-        self.look = False
+        self.resync = False
         send(turn_call(self.queue, self.asked, self.most_bytes))
 
 

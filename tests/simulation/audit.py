@@ -16,7 +16,7 @@ SLACK_MS = 1_000
 """A turn that claimed pays for a command on the agenda only where that was this much too late."""
 STARVED = 16
 """Claims that a waiting low job may be passed over by: served one turn in eight, and behind others
-of its band only."""
+of its priority only."""
 
 
 class ViolationError(AssertionError):
@@ -62,7 +62,7 @@ class Auditor:
             require(len(starts) - i <= allowed + 1e-6, "I9 rate", len(starts) - i, "since", since)
 
     def claimed_from(self, book: Book, claims: int, *, passed: bool) -> None:
-        """The first of the lowest band is passed over by so many claiming turns at most (I16)."""
+        """The first of the lowest priority is passed over by so many claiming turns at most (I16)."""
         self.passed_over = self.passed_over + (claims > 0) if passed else 0
         require(self.passed_over <= STARVED, "I16 a low job starves", book.lines["low"])
 

@@ -25,26 +25,26 @@ class Entry:
     fence: int
     attempts: int
     crashes: int
-    band: str
+    priority: str
     redrives: int
     key: str
     dedup: str
     flags: str
-    why: str
+    reason: str
     body: str
-    tail: str
+    history: str
 
     def raw(self) -> str:
         length = len(self.body.encode("utf-8", "surrogateescape"))
         return (
-            f"{self.state} {self.fence} {self.attempts} {self.crashes} {self.band} {length} "
-            f"{self.redrives} {self.key} {self.dedup} {self.flags} {self.why}\n"
-            f"{self.body}{self.tail}"
+            f"{self.state} {self.fence} {self.attempts} {self.crashes} {self.priority} {length} "
+            f"{self.redrives} {self.key} {self.dedup} {self.flags} {self.reason}\n"
+            f"{self.body}{self.history}"
         )
 
 
-def fresh(band: str, key: str, dedup: str, flags: str, body: str) -> Entry:
-    return Entry("w", 0, 0, 0, band, 0, key, dedup, flags, "-", body, "")
+def fresh(priority: str, key: str, dedup: str, flags: str, body: str) -> Entry:
+    return Entry("w", 0, 0, 0, priority, 0, key, dedup, flags, "-", body, "")
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Book:
     level_at: int = 0
     per: int = 0
     ended: dict[str, str] = field(default_factory=dict)
-    alone: Counter[str] = field(default_factory=Counter)
+    exclusive: Counter[str] = field(default_factory=Counter)
     horizon: int = 0
     returned: list[tuple[str, str]] = field(default_factory=list)
 
@@ -120,8 +120,8 @@ class Book:
         self.ended[job] = home
 
     def line_up(self, job: str, entry: Entry) -> None:
-        self.lines[BANDS[entry.band]].append(job)
-        self.mixed = self.mixed or entry.band != "n"
+        self.lines[BANDS[entry.priority]].append(job)
+        self.mixed = self.mixed or entry.priority != "n"
 
     def put_back(self) -> None:
         """What was given back stands first in line, in the order it was claimed in."""

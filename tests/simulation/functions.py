@@ -18,22 +18,23 @@ import httpx
 from pydantic import BaseModel
 
 from shared import JobContext
-from shared.budget import Budget
-from shared.drain import Drain
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.errors import RetryLater, Snooze
-from shared.job import Job
-from shared.queue import Registry
-from shared.store import Store, TurnAsk
-from shared.store.rest import Rest
+from shared.jobs.job import Job
+from shared.store import Store, TurnRequest
+from shared.store.client.rest import Rest
+from shared.store.codec import KIND_CODES
 from shared.store.scripts import names, script
-from shared.store.turn import LETTERS, Settle
+from shared.store.turn import Settle
 from shared.testing import FakeClock
 
 from .audit import require
 from .server import Reply, ReplyError
 from .world import EPOCH, PREFIX, Call, World, enqueue_call
 
-KINDS = {letter: kind for kind, letter in LETTERS.items()}
+KINDS = {letter: kind for kind, letter in KIND_CODES.items()}
 SHAS = {script(name, key_locking=False).sha: name for name in names()}
 TEXTS = {script(name, key_locking=False).body: name for name in names()}
 FATES = {
@@ -96,14 +97,14 @@ class Town:
         return reply
 
     def dies(self, function: Function, poison: str = "") -> None:
-        """kill -9. A poison job that ran alone may be blamed; nobody else's solo lease may be."""
+        """kill -9. A poison job that ran alone may be blamed; nobody else's exclusive lease may be."""
         function.dead = True
         if not poison:
             return
         for book in self.world.books.values():
             for lease in book.sets["active"]:
-                job, _fence, owner, _seq, solo = lease.split(" ")
-                innocent = solo == "1" and owner in function.owners and job != poison
+                job, _fence, owner, _seq, exclusive = lease.split(" ")
+                innocent = exclusive == "1" and owner in function.owners and job != poison
                 require(not innocent, "I10 an innocent suspect will be blamed", lease, poison)
 
 
@@ -165,8 +166,8 @@ def coded(reply: Reply) -> Any:
     return reply
 
 
-def read_ask(args: list[Any]) -> TurnAsk:
-    """The inverse of `TurnAsk.args`, for the auditor."""
+def read_ask(args: list[Any]) -> TurnRequest:
+    """The inverse of `TurnRequest.args`, for the auditor."""
     at, types, settles = 16, [], list[Settle]()
     for _ in range(int(args[14])):
         types.append((args[at - 0], args[at + 1]))
@@ -175,10 +176,10 @@ def read_ask(args: list[Any]) -> TurnAsk:
         lease, letter, delay = args[at].rsplit(" ", 2)
         settles.append(Settle(lease, KINDS[letter], int(delay), args[at + 1]))
         at += 2
-    return TurnAsk(
+    return TurnRequest(
         args[1], int(args[2]), int(args[3]), int(args[4]), settles,
-        alone=int(args[5]) == 1, look=int(args[13]) == 1,
-        ask_sketches=[name for name, ask in types if int(ask)],
+        exclusive=int(args[5]) == 1, resync=int(args[13]) == 1,
+        want_histograms=[name for name, ask in types if int(ask)],
     )  # fmt: skip
 
 
@@ -261,7 +262,7 @@ async def invoke(town: Town, window: float) -> None:
     await store.close()
     used = town.clock.monotonic() - began
     require(function.dead or used <= window + OVERTIME, "B4 beyond the window", window, used)
-    if not function.dead and not any(lane.report.error for lane in drain._lanes):  # noqa: SLF001
+    if not function.dead and not any(lane.report.error for lane in drain._consumers):  # noqa: SLF001
         _left_nothing(town, function)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from shared import Queue
 from shared.store.keys import agenda
 
-from .actors import Lane
+from .actors import Consumer
 from .audit import require
 from .world import PREFIX, Call
 
@@ -32,7 +32,7 @@ def settle_down(simulation: Simulation) -> None:
         world.execute(Call("pause", queue, (queue.name, 0), told=False))
     for queue in world.queues:  # the sweep finds what foreign producers have pushed
         if world.books[queue.name].lines["inbox"]:
-            _drain(simulation, queue, rng, MOST_ROUNDS, look=True)
+            _drain(simulation, queue, rng, MOST_ROUNDS, resync=True)
     for round_ in range(MOST_ROUNDS):
         if not any(_live(simulation, queue) for queue in world.queues):
             break
@@ -40,7 +40,7 @@ def settle_down(simulation: Simulation) -> None:
         for queue in world.queues:
             instant = _agenda(simulation).get(queue.name)
             if instant is not None and instant <= world.wall:
-                _drain(simulation, queue, rng, round_, look=instant < 1)
+                _drain(simulation, queue, rng, round_, resync=instant < 1)
     for queue in world.queues:
         require(
             not _live(simulation, queue), "I8 it never ends", queue.name, world.books[queue.name]
@@ -70,11 +70,11 @@ def _to_the_next_instant(simulation: Simulation) -> None:
     simulation.world.wall = max(simulation.world.wall + 1_000, int(first))
 
 
-def _drain(simulation: Simulation, queue: Queue, rng: Random, round_: int, *, look: bool) -> None:
+def _drain(simulation: Simulation, queue: Queue, rng: Random, round_: int, *, resync: bool) -> None:
     """One healthy function: every handler succeeds, but a poison job still kills it."""
     world = simulation.world
-    lane = Lane(
-        f"peace{round_}", queue, world.wall + WINDOW_MS, look=look, capacity=10, healthy=True
+    lane = Consumer(
+        f"peace{round_}", queue, world.wall + WINDOW_MS, resync=resync, capacity=10, healthy=True
     )
     calls: list[Call] = []
     for _ in range(MOST_TURNS):

@@ -123,10 +123,10 @@ class Scripts:
     ) -> tuple[Reply, list[Reply]]:
         """(the verb's reply, replies to the commands of `then`); NOSCRIPT is healed as by Store."""
         seconds, millis = divmod(now_ms, 1000)
-        tail = (len(keys), *keys, *args, f"{seconds} {millis * 1000}")
+        history = (len(keys), *keys, *args, f"{seconds} {millis * 1000}")
         found = self.guarded[verb]
         wire, count = then
-        reply, *rest = self._server.send(packed("EVALSHA", found.sha, *tail) + wire, 1 + count)
+        reply, *rest = self._server.send(packed("EVALSHA", found.sha, *history) + wire, 1 + count)
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):
-            reply, *rest = self._server.send(packed("EVAL", found.text, *tail) + wire, 1 + count)
+            reply, *rest = self._server.send(packed("EVAL", found.text, *history) + wire, 1 + count)
         return reply, rest

@@ -11,7 +11,7 @@ from random import Random
 from shared import Queue
 
 from . import recovery
-from .actors import Client, Lane, operate, produce
+from .actors import Client, Consumer, operate, produce
 from .audit import ViolationError, require
 from .server import Reply
 from .world import Call, Snapshot, World
@@ -39,7 +39,7 @@ class Message:
     """A request on its way. Without a client nobody waits for its reply any more."""
 
     call: Call
-    client: Lane | Client | None
+    client: Consumer | Client | None
 
 
 class Simulation:
@@ -50,7 +50,7 @@ class Simulation:
     ) -> None:
         self.seed, self.world, self._told = seed, world, told
         self.flying: list[Message] = []
-        self.lanes: list[Lane] = []
+        self.lanes: list[Consumer] = []
         self.fates: Counter[str] = Counter()
         self.harms: Counter[str] = Counter()
         self.acked: dict[tuple[str, str], int] = {}
@@ -106,7 +106,7 @@ class Simulation:
         elif len(book.raws) < MOST_JOBS and self.step % QUIET_EVERY < BUSY:
             self.enter(produce(rng, queue, f"j{self.step}", self.world.wall))
 
-    def send(self, call: Call, client: Lane | Client) -> None:
+    def send(self, call: Call, client: Consumer | Client) -> None:
         self.flying.append(Message(call, client))
 
     def enter(self, call: Call) -> None:
@@ -115,9 +115,9 @@ class Simulation:
         self.send(call, Client(call))
 
     def _tick(self, rng: Random) -> None:
-        lane = Lane(
+        lane = Consumer(
             f"o{self.step}", rng.choice(self.world.queues),
-            self.world.wall + rng.choice((500, 10_000, 60_000)), look=rng.random() < 0.2,
+            self.world.wall + rng.choice((500, 10_000, 60_000)), resync=rng.random() < 0.2,
             capacity=rng.choice((1, 2, 3, 8)), most_bytes=rng.choice((4 << 20, 4 << 20, 150)),
         )  # fmt: skip
         self.lanes.append(lane)
@@ -150,7 +150,7 @@ class Simulation:
         client = message.client
         if client is None or not client.alive:
             return
-        if isinstance(client, Lane):
+        if isinstance(client, Consumer):
             client.mailbox = [reply]
             if not client.frozen:
                 self.say(client.owner, client.move(rng, self.world.wall, lambda _call: None))
@@ -164,7 +164,7 @@ class Simulation:
             return
         if rng.random() < PATIENCE:
             self.flying.append(message)
-        elif isinstance(client, Lane):
+        elif isinstance(client, Consumer):
             client.die()
         else:
             client.alive = False
@@ -207,7 +207,7 @@ class Simulation:
                 self.snapshot = world.snapshot()
             case "failover" if self.snapshot and world.writes - self.snapshot.writes < LOST_WRITES:
                 # Copies that nobody waits for end with the store they were on their way to
-                # (docs/failures.md, A24: one that outlived it could claim in its owner's name).
+                # (tests/failure-rows.md, A24: one that outlived it could claim for its owner).
                 self.flying = [m for m in self.flying if m.client is not None]
                 world.fall_back(self.snapshot)
                 kept = self.snapshot.writes

@@ -1,4 +1,4 @@
-"""docs/failures.md names a test for every row of the failure model, or says why there is none."""
+"""tests/failure-rows.md names a test for every row of the failure model, or says why none does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ROW = re.compile(r"^\| ([A-G]\d+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
 def _rows() -> dict[str, str]:
-    page = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
+    page = (ROOT / "tests" / "failure-rows.md").read_text(encoding="utf-8")
     return {row: held.strip() for row, _fault, held in _ROW.findall(page)}
 
 

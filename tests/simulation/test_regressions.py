@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from shared import Queue
-from shared.job import Claim, Job
-from shared.store import TurnAsk
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
+from shared.store import TurnRequest
 from shared.store.turn import Settle, TurnReply
 from tests.simulation.world import World, answered, enqueue_call, turn_call
 
@@ -22,7 +23,7 @@ def turn(
     world: World, queue: Queue, owner: str, seq: int, want: int, *settles: Settle,
     lease_ms: int = 60_000,
 ) -> TurnReply:  # fmt: skip
-    ask = TurnAsk(owner, seq, want, lease_ms, settles, alone=True)
+    ask = TurnRequest(owner, seq, want, lease_ms, settles, exclusive=True)
     return answered(queue, ask, world.execute(turn_call(queue, ask)))
 
 
@@ -45,7 +46,7 @@ def test_a_job_whose_claim_a_failover_lost_is_not_settled_by_its_former_owner(
 
     reply = turn(world, queue, "o", 4, 0, *closing(claims, "retry"), *closing([other]))
 
-    assert reply.refused == {claims[0].lease}
+    assert reply.stale == {claims[0].lease}
 
 
 def test_a_retry_due_before_the_other_leases_end_is_on_the_agenda_in_time(
@@ -57,7 +58,7 @@ def test_a_retry_due_before_the_other_leases_end_is_on_the_agenda_in_time(
     assert queue.concurrency == 3
     put(world, queue, "a", "b", "c", "d")
     claims = turn(world, queue, "o", 1, 3).claims
-    assert turn(world, queue, "p", 1, 3).why == "full"
+    assert turn(world, queue, "p", 1, 3).reason == "full"
 
     turn(world, queue, "o", 2, 3, *closing(claims[:2], "retry", 5_000))
 
@@ -72,7 +73,7 @@ def test_a_shorter_lease_is_on_the_agenda_when_its_owner_dies(
     queue = world.queues[2]
     put(world, queue, "a", "b", "c")
     claims = turn(world, queue, "long", 1, 2, lease_ms=600_000).claims
-    assert turn(world, queue, "short", 1, 2).why == "full"
+    assert turn(world, queue, "short", 1, 2).reason == "full"
     turn(world, queue, "long", 2, 0, *closing(claims[:1]))
     world.wall += 1_000
 
@@ -87,7 +88,7 @@ def test_jobs_given_back_beside_a_claim_are_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
     claims = turn(world, queue, "o", 1, 2).claims
-    assert turn(world, queue, "p", 1, 1).why == "empty"
+    assert turn(world, queue, "p", 1, 1).reason == "empty"
 
     turn(world, queue, "o", 2, 1, *closing(claims, "retry"))
 
@@ -106,7 +107,7 @@ def test_jobs_behind_a_lost_record_do_not_wait_for_somebody_elses_lease(
 
     reply = turn(world, queue, "p", 1, 3)
 
-    assert (reply.why, reply.claims) == ("more", [])
+    assert (reply.reason, reply.claims) == ("more", [])
     assert world.last["few"].agenda == 1
 
 
@@ -139,7 +140,7 @@ def test_foreign_records_that_were_taken_in_but_not_claimed_are_on_the_agenda(
     # Seed 85: the turn that looked claimed two of three; had it died, only a sweep knew the third.
     queue = world.queues[0]
     world.push(queue, ["{}", "{}", "{}"])
-    ask = TurnAsk("o", 1, 2, 60_000, look=True, alone=True)
+    ask = TurnRequest("o", 1, 2, 60_000, resync=True, exclusive=True)
     world.server.run("DEL", "sim:agenda")
 
     world.execute(turn_call(queue, ask))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.store.turn import LETTERS, MOST_BYTES, TurnAsk
+from shared.store.codec import KIND_CODES
+from shared.store.turn import MOST_BYTES, TurnRequest
 
 from .book import BANDS, NEVER, Book, Entry, Memo, fresh
 
@@ -20,7 +21,7 @@ COUNTED = {"d": "done", "r": "retried", "x": "dead", "l": "released", "s": "snoo
 class Told:
     """What the turn must be told; None stands for an answer that this turn was overtaken."""
 
-    why: str
+    reason: str
     wait: int
     verdicts: str
     claims: list[object]
@@ -28,7 +29,7 @@ class Told:
     replayed: bool = False
 
 
-def turn(book: Book, wall: int, ask: TurnAsk, most_bytes: int = MOST_BYTES) -> Told | None:
+def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Told | None:
     now = book.now(wall)
     last = book.memos.get(ask.owner)
     if last and ask.seq < last.seq:
@@ -41,7 +42,7 @@ def turn(book: Book, wall: int, ask: TurnAsk, most_bytes: int = MOST_BYTES) -> T
         del book.memos[owner]
     verdicts = "".join(_settle(book, now, ask, i) for i in range(len(ask.settles)))
     book.put_back()
-    if ask.look:
+    if ask.resync:
         book.mixed = book.foreign = True
     if book.foreign:
         _take_in(book, now, ask)
@@ -59,7 +60,7 @@ def _in_order(scored: dict[str, int]) -> list[str]:
     return [name for name, _score in sorted(scored.items(), key=lambda pair: (pair[1], pair[0]))]
 
 
-def _settle(book: Book, now: int, ask: TurnAsk, at: int) -> str:
+def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
     """A settle counts while its very lease is open, and never again."""
     settle = ask.settles[at]
     job, fence, *_rest = settle.lease.split(" ")
@@ -68,25 +69,27 @@ def _settle(book: Book, now: int, ask: TurnAsk, at: int) -> str:
         return "0"
     if settle.lease not in active:
         return "0"
-    kind = LETTERS[settle.kind]
+    kind = KIND_CODES[settle.kind]
     if job in book.cancel and kind in "rlsp":
         kind = "c"
-    entry.tail = settle.tail
+    entry.history = settle.history
     if kind == "k":
         active[settle.lease] = now + ask.lease_ms
     else:
         del active[settle.lease]
         book.cancel.discard(job)
-        entry.fence, entry.why = entry.fence + 1, "-"
+        entry.fence, entry.reason = entry.fence + 1, "-"
         entry.attempts += kind in "drxc"
         book.totals[COUNTED[kind]] += 1
-        _to_its_place(book, now, job, entry, kind, settle.delay_ms, solo=settle.lease[-1] == "1")
+        _to_its_place(
+            book, now, job, entry, kind, settle.delay_ms, exclusive=settle.lease[-1] == "1"
+        )
     book.save(job, entry)
     return "1"
 
 
 def _to_its_place(
-    book: Book, now: int, job: str, entry: Entry, kind: str, delay: int, *, solo: bool
+    book: Book, now: int, job: str, entry: Entry, kind: str, delay: int, *, exclusive: bool
 ) -> None:
     if kind in "dxc":
         state, home = {"d": ("c", "completed"), "x": ("x", "dead"), "c": ("k", "cancelled")}[kind]
@@ -94,19 +97,19 @@ def _to_its_place(
     elif kind == "p":
         entry.state = "p"
         book.sets["parked"][job] = now + delay
-    elif kind == "l" and solo:
-        entry.why = "suspect"
+    elif kind == "l" and exclusive:
+        entry.reason = "suspect"
         book.returned.append(("suspects", job))
     elif kind == "l":
-        book.returned.append((BANDS[entry.band], job))
-        book.mixed = book.mixed or entry.band != "n"
+        book.returned.append((BANDS[entry.priority], job))
+        book.mixed = book.mixed or entry.priority != "n"
     elif delay > 0:
         book.sets["delayed"][job] = now + delay
     else:
         book.line_up(job, entry)
 
 
-def _take_in(book: Book, now: int, ask: TurnAsk) -> None:
+def _take_in(book: Book, now: int, ask: TurnRequest) -> None:
     raws = book.lines["inbox"][:INTAKE]
     del book.lines["inbox"][:INTAKE]
     for i, raw in enumerate(raws, 1):
@@ -124,7 +127,7 @@ def _due(scored: dict[str, int], now: int) -> list[str]:
 def _recover(book: Book, now: int) -> None:
     for lease in _due(book.sets["active"], now):
         del book.sets["active"][lease]
-        job, fence, _owner, _seq, solo = lease.split(" ")
+        job, fence, _owner, _seq, exclusive = lease.split(" ")
         entry = book.entries.get(job)
         if entry is None:
             book.totals["lost"] += 1
@@ -137,14 +140,14 @@ def _recover(book: Book, now: int) -> None:
             book.cancel.discard(job)
             book.end(job, entry, "k", "cancelled", now)
         else:
-            entry.crashes += solo == "1"
-            book.alone[job] += solo == "1"
+            entry.crashes += exclusive == "1"
+            book.exclusive[job] += exclusive == "1"
             if entry.crashes >= MOST_CRASHES:
-                entry.why = "crashed"
+                entry.reason = "crashed"
                 book.end(job, entry, "x", "dead", now)
                 book.totals["dead"] += 1
             else:
-                entry.why = "suspect"
+                entry.reason = "suspect"
                 book.lines["suspects"].append(job)
         book.save(job, entry)
 
@@ -162,23 +165,23 @@ def _promote(book: Book, now: int) -> None:
             book.line_up(job, entry)
 
 
-def _claim(book: Book, now: int, ask: TurnAsk, most_bytes: int) -> Told:
+def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
     told, starts = _starts(book, now, ask.want)
     if starts <= 0:
         return told
-    solo = bool(book.lines["suspects"]) and ask.alone
-    if solo:
+    exclusive = bool(book.lines["suspects"]) and ask.exclusive
+    if exclusive:
         jobs = [book.lines["suspects"].pop(0)]
-        told.why = "suspect"
+        told.reason = "suspect"
     else:
         jobs = _pop(book, starts)
         if len(jobs) < starts:
-            told.why, told.wait = "empty", 0
+            told.reason, told.wait = "empty", 0
         if not jobs and book.lines["suspects"]:
-            told.why = "suspect"
-    _lease(book, now, ask, jobs, told, solo=solo, most_bytes=most_bytes)
+            told.reason = "suspect"
+    _lease(book, now, ask, jobs, told, exclusive=exclusive, most_bytes=most_bytes)
     if told.claimed == 0 and len(jobs) >= starts:
-        told.why, told.wait = "more", 0
+        told.reason, told.wait = "more", 0
     if book.queue.limit:
         book.level -= told.claimed * book.queue.limit.per_ms
     return told
@@ -190,14 +193,14 @@ def _starts(book: Book, now: int, want: int) -> tuple[Told, int]:
         return Told("paused", 0, "", []), 0
     told, starts = Told("more", 0, "", []), want
     if starts > book.room():
-        told.why, starts = "full", book.room()
+        told.reason, starts = "full", book.room()
     limit = book.queue.limit
     if limit:
         book.level, book.level_at, book.per = book.filled(now), now, limit.per_ms
         if starts > book.tokens(now):
-            told.why, told.wait, starts = "limited", book.token_wait(now), book.tokens(now)
-    if told.why == "limited" and starts <= 0 and not book.waiting():
-        told.why, told.wait = "empty", 0
+            told.reason, told.wait, starts = "limited", book.token_wait(now), book.tokens(now)
+    if told.reason == "limited" and starts <= 0 and not book.waiting():
+        told.reason, told.wait = "empty", 0
     return told, starts
 
 
@@ -221,7 +224,14 @@ def _pop(book: Book, want: int) -> list[str]:
 
 
 def _lease(
-    book: Book, now: int, ask: TurnAsk, jobs: list[str], told: Told, *, solo: bool, most_bytes: int
+    book: Book,
+    now: int,
+    ask: TurnRequest,
+    jobs: list[str],
+    told: Told,
+    *,
+    exclusive: bool,
+    most_bytes: int,
 ) -> None:
     size, back = 0, list[str]()
     for job in jobs:
@@ -235,13 +245,13 @@ def _lease(
             continue
         size += length
         told.claimed += 1
-        lease = f"{job} {entry.fence + 1} {ask.owner} {ask.seq} {int(solo)}"
+        lease = f"{job} {entry.fence + 1} {ask.owner} {ask.seq} {int(exclusive)}"
         book.sets["active"][lease] = now + ask.lease_ms
         told.claims += _answers(book, [lease])
     for job in reversed(back):
-        book.lines[BANDS[book.entries[job].band]].insert(0, job)
+        book.lines[BANDS[book.entries[job].priority]].insert(0, job)
     if back:
-        told.why, told.wait = "more", 0
+        told.reason, told.wait = "more", 0
     book.totals["claimed"] += told.claimed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.job import Guard, Job
+from shared.jobs.job import Guard, Job
 
 from .book import BANDS, Book, Entry, fresh
 
@@ -48,7 +48,7 @@ def _enqueue_one(book: Book, now: int, job: Job, *, timed: bool) -> tuple[str, l
             _hold(book, now, guard, job.id, state)
     if state == "d":
         book.sets["delayed"][job.id] = due
-        book.mixed = book.mixed or entry.band != "n"
+        book.mixed = book.mixed or entry.priority != "n"
     else:
         book.line_up(job.id, entry)
     return state, []
@@ -89,7 +89,7 @@ def cancel(book: Book, wall: int, job: str) -> list[object]:
     if not _take_away(book, job, entry):
         book.cancel.add(job)
         return ["cancel_requested"]
-    entry.why = "-"
+    entry.reason = "-"
     book.end(job, entry, "k", "cancelled", book.now(wall))
     book.save(job, entry)
     return ["cancelled"]
@@ -99,7 +99,7 @@ def _take_away(book: Book, job: str, entry: Entry) -> bool:
     for name in ("parked", "delayed"):
         if book.sets[name].pop(job, None) is not None:
             return True
-    for name in (BANDS[entry.band], "suspects"):
+    for name in (BANDS[entry.priority], "suspects"):
         if job in book.lines[name]:
             book.lines[name].remove(job)
             return True
@@ -154,7 +154,7 @@ def redrive(book: Book, jobs: Sequence[str]) -> list[object]:
         if entry is None or not again:
             continue
         book.sets["dead" if entry.state == "x" else "parked"].pop(job, None)
-        entry.state, entry.attempts, entry.crashes, entry.why = "w", 0, 0, "-"
+        entry.state, entry.attempts, entry.crashes, entry.reason = "w", 0, 0, "-"
         entry.redrives += 1
         book.save(job, entry)
         book.ended.pop(job, None)

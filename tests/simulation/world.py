@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 from shared import App, Queue, RateLimit, Retention
-from shared.job import Job
-from shared.store import TurnAsk, keys
+from shared.jobs.job import Job
+from shared.store import TurnRequest, keys
 from shared.store.store import Store, _item
 from shared.store.turn import MOST_BYTES, TurnReply, read_reply
 
@@ -132,7 +132,7 @@ class World:
     def _compare_turn(
         self, call: Call, book: Book, auditor: Auditor, before: Census, after: Census, answer: Reply
     ) -> None:
-        ask: TurnAsk = call.told
+        ask: TurnRequest = call.told
         first = book.lines["low"][:1]
         told = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]))
         if told is None or told.replayed:
@@ -148,7 +148,7 @@ class World:
         require(verdicts == told.verdicts, "I4 verdicts", verdicts, told.verdicts, call)
         require(list(claims) == told.claims, "claims", claims, "booked", told.claims, call)
         require(set(cancel.split()) == book.cancel, "cancel", cancel, book.cancel)
-        require(why == told.why, "why", why, told.why, call)
+        require(why == told.reason, "why", why, told.reason, call)
         require(suspects == len(book.lines["suspects"]), "suspects", suspects, call)
         self._wait(book, why, int(wait), told, now)
         if not told.replayed:
@@ -160,9 +160,9 @@ class World:
             if why == "empty" and told.claimed == 0 and ask.want:
                 self._idle(book, after)
 
-    def _wait(self, book: Book, why: str, wait: int, told: turns.Told, now: int) -> None:
-        if why != "empty":
-            require(wait == told.wait, "wait", why, wait, told.wait)
+    def _wait(self, book: Book, reason: str, wait: int, told: turns.Told, now: int) -> None:
+        if reason != "empty":
+            require(wait == told.wait, "wait", reason, wait, told.wait)
             return
         first = min(book.first_due(), book.first_expiry())
         true = 0 if first == turns.NEVER else max(1, first - now)
@@ -224,7 +224,7 @@ class World:
         self.books = {name: book.copy() for name, book in to.books.items()}
 
 
-def turn_call(queue: Queue, ask: TurnAsk, most_bytes: int = MOST_BYTES) -> Call:
+def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Call:
     args = ask.args(queue)
     args[MOST_BYTES_AT] = most_bytes
     return Call("turn", queue, tuple(args), ask)
@@ -237,7 +237,7 @@ def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
     return Call("enqueue", queue, tuple(args), list(jobs))
 
 
-def answered(queue: Queue, ask: TurnAsk, answer: Reply) -> TurnReply:
+def answered(queue: Queue, ask: TurnRequest, answer: Reply) -> TurnReply:
     """As the store's client reads it."""
     *told, claims = answer[1:]
     return read_reply(queue.name, ask, [*told, [_received(text) for text in claims]])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared import Queue, RateLimit
 from shared.embedded.fake import FakeEngine
 from shared.embedded.protocol import UpstashProtocol
-from shared.job import Claim
+from shared.jobs.claim import Claim
 from shared.store import Store
 from shared.testing import TOKEN, FakeClock, known_scripts, store_on
 from tests.support.probe import Probe
@@ -74,7 +74,7 @@ async def test_a_turn_that_looks_heals_a_hint_that_lies(
     started = []
     for i in range(5):
         fresh = Owner(store, queue, f"new{i}")
-        claims = await fresh.claim(look=i == 0)
+        claims = await fresh.claim(resync=i == 0)
         started += ids(claims)
         await fresh.finish(*claims)
 
@@ -126,8 +126,8 @@ class Story:
 
     async def _produce(self, word: str, name: str) -> None:
         delay = self.made * 700 if word == "delay" else 0
-        band = "high" if word == "high" else "normal"
-        await self.store.enqueue(self.queue, jobs(name, priority=band, delay_ms=delay))
+        priority = "high" if word == "high" else "normal"
+        await self.store.enqueue(self.queue, jobs(name, priority=priority, delay_ms=delay))
 
     async def _operate(self, word: str) -> None:
         match word:

@@ -1,4 +1,4 @@
-"""turn, its claiming half: order, bands and their aging, tokens, concurrency, size."""
+"""turn, its claiming half: order, priorities and their aging, tokens, concurrency, size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from shared import Queue, RateLimit
-from shared.job import Job, Kind
+from shared.jobs.job import Job
+from shared.jobs.outcome import Kind
 from shared.store import Store
 from shared.store.turn import MOST_BYTES
 from shared.testing import FakeClock
@@ -27,11 +28,11 @@ async def test_a_claim_is_a_lease_and_nothing_else(
     reply = await Owner(store, queue).turn(2)
 
     expiry = clock.epoch_ms() + LEASE_MS
-    assert [(c.id, c.fence, c.attempts, c.crashes, c.solo) for c in reply.claims] == [
+    assert [(c.id, c.fence, c.attempts, c.crashes, c.exclusive) for c in reply.claims] == [
         ("a", 1, 0, 0, False),
         ("b", 1, 0, 0, False),
     ]
-    assert (reply.why, reply.wait_ms, reply.now_ms) == ("more", 0, clock.epoch_ms())
+    assert (reply.reason, reply.wait_ms, reply.now_ms) == ("more", 0, clock.epoch_ms())
     assert await probe.snapshot() == {
         "records": {"a": record(), "b": record(), "c": record()},
         "normal": ["c"],
@@ -108,7 +109,7 @@ async def test_a_band_that_a_settle_refills_is_asked_again(
     await store.enqueue(queue, jobs("a", priority="high"))
     owner = Owner(store, queue)
     (claim,) = await owner.claim()
-    assert (await owner.turn(5)).why == "empty"  # all bands are seen empty
+    assert (await owner.turn(5)).reason == "empty"  # all priorities are seen empty
     await owner.turn(0, [settle(claim, kind, delay)])  # type: ignore[arg-type]
 
     assert ids(await Owner(store, queue, "o2").claim()) == ["a"]
@@ -124,7 +125,7 @@ async def test_a_band_that_was_seen_empty_is_asked_again_when_a_job_comes_back_t
     (claim,) = await owner.claim()
     kind: Kind = {"delayed": "retry", "parked": "park", "redriven": "dead"}[way]  # type: ignore[assignment]
     await owner.finish(claim, kind=kind, delay_ms=1000)
-    assert (await owner.turn(5)).why == "empty"  # all bands are seen empty
+    assert (await owner.turn(5)).reason == "empty"  # all priorities are seen empty
     if way == "redriven":
         await store.redrive(queue, ["a"])
     clock.advance(1)
@@ -140,7 +141,7 @@ async def test_concurrency_counts_the_leases_of_all_owners(store: Store, declare
 
     assert len(await second.claim(10)) == 2
     full = await second.turn(10)
-    assert (full.claims, full.why) == ([], "full")
+    assert (full.claims, full.reason) == ([], "full")
     assert len((await first.turn(10, [settle(claims[0])])).claims) == 1
 
 
@@ -151,10 +152,10 @@ async def test_a_dead_holder_frees_its_slots_when_its_leases_end(
     await store.enqueue(queue, numbered(4))
     await Owner(store, queue, "dead").claim(2)
     clock.advance(LEASE_MS / 1000 - 0.001)
-    assert (await Owner(store, queue, "o2").turn(2)).why == "full"
+    assert (await Owner(store, queue, "o2").turn(2)).reason == "full"
     clock.advance(0.001)
 
-    assert len((await Owner(store, queue, "o3").turn(2, alone=False)).claims) == 2
+    assert len((await Owner(store, queue, "o3").turn(2, exclusive=False)).claims) == 2
 
 
 async def test_a_batch_is_capped_by_bytes_and_keeps_its_order(
@@ -168,7 +169,7 @@ async def test_a_batch_is_capped_by_bytes_and_keeps_its_order(
 
     first = await owner.turn(10)
 
-    assert (ids(first.claims), first.why) == (["a", "b"], "more")
+    assert (ids(first.claims), first.reason) == (["a", "b"], "more")
     assert await probe.ids("q", "normal") == ["c", "d", "e"]
     assert ids(await owner.claim(10)) == ["c", "d"]
     assert ids(await owner.claim(10)) == ["e"]
@@ -192,7 +193,7 @@ async def test_nothing_is_claimed_while_a_queue_is_paused(
 
     held = await owner.turn()
 
-    assert (held.claims, held.why) == ([], "paused")
+    assert (held.claims, held.reason) == ([], "paused")
     assert await probe.read("q", "agenda") == {}
     assert await store.pause(queue, paused=False) is True
     assert await probe.read("q", "agenda") == {"q": 0}
@@ -232,7 +233,7 @@ async def test_records_that_can_not_run_never_block_those_behind_them(
     owner = Owner(store, queue)
 
     vain = await owner.turn(5)
-    assert (vain.claims, vain.why) == ([], "more")
+    assert (vain.claims, vain.reason) == ([], "more")
     assert await probe.read("q", "agenda") == {"q": 1}
     assert ids(await owner.claim(5)) == [f"j{i:03}" for i in range(5, 10)]
     assert (await probe.totals())["lost"] == 5

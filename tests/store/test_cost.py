@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from shared import App, Queue, RateLimit
-from shared.budget import Budget
-from shared.drain import Drain
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.embedded.protocol import UpstashProtocol
-from shared.job import Guard
-from shared.queue import Registry
+from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.turns import Owner, jobs, numbered, settle

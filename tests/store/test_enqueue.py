@@ -9,7 +9,7 @@ import pytest
 
 from shared import Queue
 from shared.errors import IdempotencyMismatch, ScriptError
-from shared.job import Guard, Job
+from shared.jobs.job import Guard, Job
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -44,9 +44,9 @@ async def test_many_jobs_keep_their_order_in_their_bands(
         "records": {
             "a": record(),
             "b": record(),
-            "c": record(band="h"),
-            "d": record(band="l"),
-            "e": record(band="l"),
+            "c": record(priority="h"),
+            "d": record(priority="l"),
+            "e": record(priority="l"),
         },
         "high": ["c"],
         "normal": ["a", "b"],

@@ -20,7 +20,7 @@ async def test_raw_records_become_jobs_with_their_bytes(
     queue = declare()
     await probe.run("RPUSH", probe.key("q", "inbox"), *ODD)
 
-    claims = await Owner(store, queue).claim(look=True)
+    claims = await Owner(store, queue).claim(resync=True)
 
     bodies = [c.body.encode() if isinstance(c.body, str) else c.body for c in claims]
     assert bodies == ODD
@@ -36,7 +36,7 @@ async def test_the_inbox_is_only_read_by_a_turn_that_looks(
     owner = Owner(store, queue)
 
     assert await owner.claim() == []
-    assert len(await owner.claim(look=True)) == 1
+    assert len(await owner.claim(resync=True)) == 1
 
 
 async def test_more_than_a_page_is_taken_in_over_the_next_turns(
@@ -46,7 +46,7 @@ async def test_more_than_a_page_is_taken_in_over_the_next_turns(
     await probe.run("RPUSH", probe.key("q", "inbox"), *(f"r{i}" for i in range(250)))
     owner, bodies = Owner(store, queue), []
     for turn in range(4):
-        bodies += [c.body for c in await owner.claim(100, look=turn == 0)]
+        bodies += [c.body for c in await owner.claim(100, resync=turn == 0)]
 
     assert bodies == [f"r{i}" for i in range(250)]
 
@@ -60,7 +60,7 @@ async def test_two_intakes_in_one_millisecond_give_different_ids(
         owner = Owner(store, queue, name)
         for _ in range(2):
             await probe.run("RPUSH", probe.key("q", "inbox"), "x", "y")
-            claims += await owner.claim(look=True)
+            claims += await owner.claim(resync=True)
 
     assert len({claim.id for claim in claims}) == 8
 
@@ -71,7 +71,7 @@ async def test_a_bad_record_dies_alone_and_keeps_its_bytes(
     queue = declare()
     await probe.run("RPUSH", probe.key("q", "inbox"), b"\xff\xfe")
     owner = Owner(store, queue)
-    (claim,) = await owner.claim(look=True)
+    (claim,) = await owner.claim(resync=True)
     await owner.finish(claim, kind="dead")
 
     (letter,) = await store.browse(queue, "dead")

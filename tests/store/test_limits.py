@@ -26,8 +26,8 @@ async def test_a_fresh_bucket_is_full_and_refills_to_the_millisecond(
     first = await owner.turn(10)
     empty = await owner.turn(10)
 
-    assert (len(first.claims), first.why) == (3, "limited")
-    assert (empty.claims, empty.why, empty.wait_ms) == ([], "limited", 250)
+    assert (len(first.claims), first.reason) == (3, "limited")
+    assert (empty.claims, empty.reason, empty.wait_ms) == ([], "limited", 250)
     clock.advance(0.249)
     assert await owner.claim() == []
     clock.advance(0.001)
@@ -57,7 +57,7 @@ async def test_a_limited_queue_with_nothing_left_leaves_the_agenda(
 
     last = await owner.turn(1, [settle(a)])
 
-    assert (last.why, last.wait_ms) == ("empty", 0)
+    assert (last.reason, last.wait_ms) == ("empty", 0)
     assert await probe.read("q", "agenda") == {}
 
 
@@ -83,7 +83,7 @@ async def test_a_crash_gives_no_token_back(
     await Owner(store, queue, "dead").claim(2)
     clock.advance(31)
 
-    assert (await Owner(store, queue).turn()).why == "limited"
+    assert (await Owner(store, queue).turn()).reason == "limited"
 
 
 @pytest.mark.parametrize("back", [1, 60, 3599])
@@ -152,7 +152,7 @@ async def test_many_small_turns_start_exactly_what_fits(
         wait = 3 + step % 41
         clock.advance(wait / 1000)
         elapsed += wait
-        started += len(await owner.claim(1000, alone=False))
+        started += len(await owner.claim(1000, exclusive=False))
 
     assert started == burst + elapsed * rate // round(per * 1000)
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared import Queue
 from shared.errors import JobNotFound
-from shared.job import Guard
+from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -18,19 +18,19 @@ from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
 Declare = Callable[..., Queue]
 
 
-@pytest.mark.parametrize("band", ["high", "normal", "low"])
+@pytest.mark.parametrize("priority", ["high", "normal", "low"])
 async def test_a_waiting_job_is_cancelled_at_once(
-    store: Store, probe: Probe, declare: Declare, clock: FakeClock, band: str
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock, priority: str
 ) -> None:
     queue = declare()
-    await store.enqueue(queue, jobs("a", "b", priority=band, dedup=None))
+    await store.enqueue(queue, jobs("a", "b", priority=priority, dedup=None))
 
     assert await store.cancel(queue, "a") == "cancelled"
 
     after = await probe.snapshot()
-    assert after["records"]["a"] == record("k", band=band[0])
+    assert after["records"]["a"] == record("k", priority=priority[0])
     assert after["cancelled"] == {"a": clock.epoch_ms()}
-    assert after[band] == ["b"]
+    assert after[priority] == ["b"]
 
 
 async def test_a_delayed_job_is_cancelled_at_once_and_frees_its_name(
@@ -56,7 +56,7 @@ async def test_a_suspect_is_cancelled_at_once(
     await store.enqueue(queue, jobs("a", "b"))
     await Owner(store, queue, "dead").claim()
     clock.advance(31)
-    await Owner(store, queue, "o2").turn(1, alone=False)
+    await Owner(store, queue, "o2").turn(1, exclusive=False)
 
     assert await store.cancel(queue, "a") == "cancelled"
 
@@ -152,9 +152,9 @@ async def test_a_redriven_job_begins_anew_in_its_band_and_keeps_its_history(
 
     assert await store.redrive(queue, ["a", "b", "a", "nobody"]) == [True, True, False, False]
 
-    again = {"fence": 1, "redrives": 1, "tail": '{"errors":[]}'}
+    again = {"fence": 1, "redrives": 1, "history": '{"errors":[]}'}
     assert await probe.snapshot() == {
-        "records": {"a": record(band="h", **again), "b": record(**again)},  # type: ignore[arg-type]
+        "records": {"a": record(priority="h", **again), "b": record(**again)},  # type: ignore[arg-type]
         "high": ["a"],
         "normal": ["b"],
         "agenda": {"q": 1},
@@ -190,7 +190,7 @@ async def test_a_crashed_job_has_its_three_crashes_again_after_a_redrive(
 
     (claim,) = await Owner(store, queue, "o2").claim()
 
-    assert (claim.attempts, claim.crashes, claim.solo) == (0, 0, False)
+    assert (claim.attempts, claim.crashes, claim.exclusive) == (0, 0, False)
 
 
 async def test_a_parked_job_can_be_redriven_before_its_time(
@@ -246,7 +246,7 @@ async def test_purge_deletes_what_waits_and_what_is_delayed_and_nothing_else(
     after = await probe.snapshot()
     assert after["records"] == {"active": record(), "parked": record("p", fence=1)}
     assert set(after) == {"records", "active", "parked", "agenda", "scalars"}
-    assert (await owner.finish(active)).refused == frozenset()
+    assert (await owner.finish(active)).stale == frozenset()
 
 
 async def test_purge_takes_suspects_and_any_number_of_jobs(
@@ -256,7 +256,7 @@ async def test_purge_takes_suspects_and_any_number_of_jobs(
     await store.enqueue(queue, numbered(1100))
     await Owner(store, queue, "dead").claim(50)
     clock.advance(31)
-    await Owner(store, queue).turn(1, alone=False)
+    await Owner(store, queue).turn(1, exclusive=False)
 
     assert await store.purge(queue) == 1099
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared import Queue, RateLimit
 from shared.errors import JobNotFound
-from shared.job import Job
+from shared.jobs.job import Job
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -58,7 +58,7 @@ async def test_a_waiting_job_is_shown_with_what_holds_it_back(
     view = await store.inspect(queue, "waiting")
 
     assert (view.state, view.priority, view.paused, view.active) == ("waiting", "low", True, 1)
-    assert (view.suspect, view.stopping, view.limited_ms) == (False, False, 0)
+    assert (view.suspect, view.cancel_requested, view.limited_ms) == (False, False, 0)
 
 
 async def test_a_job_behind_an_empty_bucket_says_how_long(
@@ -85,7 +85,7 @@ async def test_a_suspect_and_a_job_asked_to_stop_are_shown_as_such(
 
     a, b = await store.inspect(queue, "a"), await store.inspect(queue, "b")
 
-    assert (a.state, a.stopping) == ("active", True)
+    assert (a.state, a.cancel_requested) == ("active", True)
     assert (b.state, b.suspect) == ("waiting", True)
 
 
@@ -120,7 +120,7 @@ async def test_stats_of_a_queue_that_was_never_used_are_zeros(
     stats = await store.stats(declare())
 
     assert set(stats.sizes.values()) | set(stats.totals.values()) == {0}
-    assert (stats.oldest, stats.tokens, stats.sketches) == (None, None, {})
+    assert (stats.oldest, stats.tokens, stats.histograms) == (None, None, {})
 
 
 async def test_ended_jobs_are_browsed_page_by_page_newest_first(
@@ -151,12 +151,12 @@ async def test_a_row_tells_what_happened_and_a_damaged_one_shows_its_bytes(
     queue = declare()
     await store.enqueue(queue, [Job("mail", '{"to":"ü"}', id="a")])
     owner = Owner(store, queue)
-    tail = '{"errors":[{"message":"é"}]}'
-    await owner.turn(0, [settle(c, "dead", 0, tail) for c in await owner.claim()])
+    history = '{"errors":[{"message":"é"}]}'
+    await owner.turn(0, [settle(c, "dead", 0, history) for c in await owner.claim()])
     await probe.seed("q", {"dead": {"zz": 5}, "records": {"zz": "rubbish"}})
 
     good, bad = await store.browse(queue, "dead")
 
     assert (good.type, good.payload, good.attempts) == ("mail", '{"to":"ü"}', 1)
-    assert good.tail == {"errors": [{"message": "é"}]}
-    assert (bad.id, bad.why, bad.payload) == ("zz.q", "damaged", b"rubbish")
+    assert good.history == {"errors": [{"message": "é"}]}
+    assert (bad.id, bad.reason, bad.payload) == ("zz.q", "damaged", b"rubbish")

@@ -23,9 +23,9 @@ async def test_jobs_of_a_dead_owner_come_back_as_suspects_with_no_attempt_burnt(
     await Owner(store, queue, "dead").claim()
     clock.advance(OVER)
 
-    await Owner(store, queue).turn(10, alone=False)
+    await Owner(store, queue).turn(10, exclusive=False)
 
-    suspect = record(fence=1, why="suspect")
+    suspect = record(fence=1, reason="suspect")
     assert await probe.snapshot() == {
         "records": {"a": suspect, "b": suspect},
         "suspects": ["a", "b"],
@@ -63,11 +63,11 @@ async def test_suspects_are_handed_out_one_by_one_and_before_the_rest(
     third = await owner.turn(10, [settle(claim) for claim in second.claims])
 
     assert [ids(r.claims) for r in (first, second, third)] == [["a"], ["b"], ["c", "d"]]
-    assert [c.solo for c in (*first.claims, *second.claims, *third.claims)] == [
+    assert [c.exclusive for c in (*first.claims, *second.claims, *third.claims)] == [
         *[True, True],
         *[False, False],
     ]
-    assert first.why == second.why == "suspect"
+    assert first.reason == second.reason == "suspect"
 
 
 async def test_a_function_that_runs_other_jobs_gets_no_suspect_but_is_not_held_up(
@@ -79,7 +79,7 @@ async def test_a_function_that_runs_other_jobs_gets_no_suspect_but_is_not_held_u
     await store.enqueue(queue, jobs("c"))
     clock.advance(OVER)
 
-    assert ids(await Owner(store, queue).claim(alone=False)) == ["c"]
+    assert ids(await Owner(store, queue).claim(exclusive=False)) == ["c"]
 
 
 async def test_three_crashes_alone_are_the_end_and_neighbours_lose_nothing(
@@ -100,7 +100,7 @@ async def test_three_crashes_alone_are_the_end_and_neighbours_lose_nothing(
     assert records == {
         "n1": record("c", fence=2, attempts=1),
         "n2": record("c", fence=2, attempts=1),
-        "poison": record("x", fence=4, crashes=3, why="crashed"),
+        "poison": record("x", fence=4, crashes=3, reason="crashed"),
     }
     assert await probe.ids("q", "dead") == ["poison"]
     assert (await probe.totals())["dead"] == 1
@@ -118,7 +118,7 @@ async def test_a_suspect_that_is_given_back_unstarted_is_still_a_suspect_and_not
 
     (claim,) = await owner.claim()
 
-    assert (claim.solo, claim.crashes, claim.attempts) == (True, 0, 0)
+    assert (claim.exclusive, claim.crashes, claim.attempts) == (True, 0, 0)
 
 
 async def test_a_suspect_that_fails_in_the_ordinary_way_is_cleared(
@@ -134,7 +134,7 @@ async def test_a_suspect_that_fails_in_the_ordinary_way_is_cleared(
 
     (claim,) = await owner.claim()
 
-    assert (claim.solo, claim.attempts, claim.crashes) == (False, 1, 0)
+    assert (claim.exclusive, claim.attempts, claim.crashes) == (False, 1, 0)
 
 
 async def test_more_dead_leases_than_a_page_come_back_over_several_turns(
@@ -146,7 +146,7 @@ async def test_more_dead_leases_than_a_page_come_back_over_several_turns(
     clock.advance(OVER)
     owner = Owner(store, queue)
     for _ in range(3):
-        await owner.turn(1, alone=False)
+        await owner.turn(1, exclusive=False)
 
     assert len(await probe.ids("q", "suspects")) == 250
     assert await probe.ids("q", "active") == []
@@ -163,7 +163,7 @@ async def test_an_undecodable_record_does_not_stop_the_recovery_of_the_others(
     clock.advance(OVER)
     owner = Owner(store, queue)
     for _ in range(2):
-        await owner.turn(1, alone=False)
+        await owner.turn(1, exclusive=False)
 
     assert await probe.ids("q", "suspects") == [f"j{i:03}" for i in range(110, 120)]
     assert (await probe.totals())["lost"] == 110
@@ -191,7 +191,7 @@ async def test_a_lost_suspect_does_not_hide_the_jobs_that_wait(
     await store.enqueue(queue, jobs("a"))
     await Owner(store, queue, "dead").claim()
     clock.advance(OVER)
-    await Owner(store, queue, "o2").turn(1, alone=False)
+    await Owner(store, queue, "o2").turn(1, exclusive=False)
     await store.enqueue(queue, jobs("b"))
     await probe.run("DEL", probe.key("q", "suspects"))
     owner = Owner(store, queue)
@@ -216,7 +216,7 @@ async def test_a_store_clock_that_steps_back_ends_no_lease_early_and_revives_non
 
     assert reply.claims == []
     assert reply.now_ms == (await probe.read("q", "active"))[claim.lease] - LEASE_MS
-    assert (await owner.finish(claim)).refused == frozenset()
+    assert (await owner.finish(claim)).stale == frozenset()
 
 
 async def test_a_clock_that_had_run_a_day_ahead_does_not_stop_the_queue_for_a_day(

@@ -8,7 +8,7 @@ import pytest
 
 from shared import Queue, RateLimit
 from shared.errors import ScriptError
-from shared.job import Guard
+from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock, Fate, LossyTransport, store_on
 from tests.support.probe import Probe
@@ -46,7 +46,7 @@ async def test_a_settle_whose_reply_was_lost_counts_once_and_is_answered_alike(
 
     again = await owner.again()
 
-    assert again.refused == first.refused == {a.lease}
+    assert again.stale == first.stale == {a.lease}
     assert (await probe.snapshot(), await probe.scalars()) == before
     assert await probe.totals() == {"claimed": 2, "done": 1, "dead": 1}
 
@@ -62,7 +62,7 @@ async def test_a_turn_that_settles_and_claims_is_repeated_as_a_whole(
 
     again = await owner.again()
 
-    assert (again.claims, again.refused) == (first.claims, first.refused)
+    assert (again.claims, again.stale) == (first.claims, first.stale)
     assert ids(again.claims) == ["b"]
     assert await probe.totals() == {"claimed": 2, "retried": 1}
 
@@ -80,7 +80,7 @@ async def test_a_suspect_claimed_alone_is_answered_again_alone(
     again = await owner.again()
 
     assert again.claims == first.claims
-    assert [claim.solo for claim in again.claims] == [True]
+    assert [claim.exclusive for claim in again.claims] == [True]
 
 
 async def test_a_copy_that_arrives_after_its_owners_next_turn_is_refused(

@@ -1,4 +1,4 @@
-"""Ended jobs stay readable up to a count and an age; dead letters stay until somebody acts."""
+"""JobRecord jobs stay readable up to a count and an age; dead letters stay until somebody acts."""
 
 from __future__ import annotations
 

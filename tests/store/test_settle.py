@@ -8,7 +8,8 @@ import pytest
 
 from shared import Queue
 from shared.errors import ScriptError
-from shared.job import Claim, Kind
+from shared.jobs.claim import Claim
+from shared.jobs.outcome import Kind
 from shared.store import Store
 from shared.store.turn import Settle
 from shared.testing import FakeClock
@@ -44,9 +45,9 @@ async def test_an_end_moves_the_job_home_with_its_attempt_and_its_tail(
 
     reply = await owner.turn(0, [settle(claim, kind, 0, '{"result":1}')])
 
-    assert reply.refused == frozenset()
+    assert reply.stale == frozenset()
     assert await probe.snapshot() == {
-        "records": {"a": record(state, fence=1, attempts=1, tail='{"result":1}')},
+        "records": {"a": record(state, fence=1, attempts=1, history='{"result":1}')},
         home: {"a": clock.epoch_ms()},
         "scalars": ({"completed": "1"} if kind == "done" else {})
         | {"expiry": str(clock.epoch_ms() + LEASE_MS)},
@@ -63,7 +64,7 @@ async def test_a_retry_waits_out_its_delay_and_counts_its_attempt(
     await owner.turn(0, [settle(claim, "retry", 1500, "{}")])
 
     assert await probe.snapshot() == {
-        "records": {"a": record(fence=1, attempts=1, tail="{}")},
+        "records": {"a": record(fence=1, attempts=1, history="{}")},
         "delayed": {"a": due},
         "agenda": {"q": due},
         "scalars": {"due": str(due), "expiry": str(clock.epoch_ms() + LEASE_MS)},
@@ -72,7 +73,7 @@ async def test_a_retry_waits_out_its_delay_and_counts_its_attempt(
     assert await owner.claim() == []
     clock.advance(0.001)
     (again,) = await owner.claim()
-    assert (again.attempts, again.fence, again.tail) == (1, 2, "{}")
+    assert (again.attempts, again.fence, again.history) == (1, 2, "{}")
 
 
 @pytest.mark.parametrize(("kind", "delay"), [("snooze", 1000), ("release", 0), ("park", 1000)])
@@ -97,7 +98,7 @@ async def test_a_parked_job_is_looked_at_again_when_its_time_comes(
     await owner.turn(0, [settle(claim, "park", 900_000, '{"parked":"no handler"}')])
 
     assert await probe.snapshot() == {
-        "records": {"a": record("p", fence=1, tail='{"parked":"no handler"}')},
+        "records": {"a": record("p", fence=1, history='{"parked":"no handler"}')},
         "parked": {"a": again},
         "agenda": {"q": again},
         "scalars": {"recheck": str(again), "expiry": str(clock.epoch_ms() + LEASE_MS)},
@@ -116,10 +117,10 @@ async def test_a_kept_lease_lasts_longer_and_carries_progress(
     await owner.turn(0, [settle(claim, "keep", 0, '{"progress":40}')])
 
     assert await probe.read("q", "active") == {claim.lease: clock.epoch_ms() + LEASE_MS}
-    assert (await probe.snapshot())["records"] == {"a": record(tail='{"progress":40}')}
+    assert (await probe.snapshot())["records"] == {"a": record(history='{"progress":40}')}
     clock.advance(20)
     assert await owner.claim() == []
-    assert (await owner.finish(claim)).refused == frozenset()
+    assert (await owner.finish(claim)).stale == frozenset()
 
 
 async def test_a_lease_kept_at_the_last_moment_is_not_recovered_by_the_same_turn(
@@ -130,7 +131,7 @@ async def test_a_lease_kept_at_the_last_moment_is_not_recovered_by_the_same_turn
 
     kept = await owner.turn(5, [settle(claim, "keep")])
 
-    assert (kept.refused, kept.claims) == (frozenset(), [])
+    assert (kept.stale, kept.claims) == (frozenset(), [])
     assert await probe.ids("q", "suspects") == []
     clock.advance(31)
     assert ids(await Owner(store, declare(), "o2").claim()) == ["a"]
@@ -146,7 +147,7 @@ async def test_a_settle_after_a_newer_claim_changes_nothing_and_is_told_so(
 
     reply = await late.turn(0, [settle(old, "done")])
 
-    assert reply.refused == {old.lease}
+    assert reply.stale == {old.lease}
     assert await probe.snapshot() == before
     assert new.fence == old.fence + 1
     assert "done" not in await probe.totals()
@@ -158,7 +159,7 @@ async def test_a_late_settle_counts_as_long_as_nobody_took_the_lease_over(
     owner, claim = claimed
     clock.advance(3600)
 
-    assert (await owner.finish(claim)).refused == frozenset()
+    assert (await owner.finish(claim)).stale == frozenset()
     assert await probe.ids("q", "completed") == ["a"]
 
 
@@ -174,7 +175,7 @@ async def test_a_lease_of_an_earlier_life_can_not_settle_a_job_made_anew(
     (new,) = await other.claim()
     assert new.fence == old.fence
 
-    assert (await late.finish(old)).refused == {old.lease}
+    assert (await late.finish(old)).stale == {old.lease}
     assert await probe.ids("q", "active") == [new.lease]
 
 
@@ -186,7 +187,7 @@ async def test_after_the_database_was_emptied_old_leases_settle_into_nothing(
     await store.enqueue(declare(), jobs("a"))
     (new,) = await Owner(store, declare(), "o2").claim()
 
-    assert (await owner.finish(claim)).refused == {claim.lease}
+    assert (await owner.finish(claim)).stale == {claim.lease}
     assert await probe.ids("q", "active") == [new.lease]
 
 
@@ -201,7 +202,7 @@ async def test_one_refused_lease_does_not_touch_the_others_of_its_turn(
 
     reply = await owner.turn(0, [settle(a, "dead"), settle(b), Settle("zz 1 o1 1 0", "done")])
 
-    assert reply.refused == {a.lease, "zz 1 o1 1 0"}
+    assert reply.stale == {a.lease, "zz 1 o1 1 0"}
     assert await probe.ids("q", "completed") == ["a", "b"]
     assert await probe.totals() == {"claimed": 2, "done": 2}
 
@@ -246,7 +247,7 @@ async def test_a_large_batch_settles_in_one_turn(
 
     reply = await owner.turn(1000, [settle(claim, "done", 0, '{"result":1}') for claim in claims])
 
-    assert (len(claims), reply.refused, reply.claims) == (1000, frozenset(), [])
+    assert (len(claims), reply.stale, reply.claims) == (1000, frozenset(), [])
     assert len(await probe.ids("q", "completed")) == 1000
     assert (await probe.scalars())["active"] == "0"
 
@@ -258,10 +259,10 @@ async def test_durations_are_learned_and_told_to_whoever_asks(
     owner = Owner(store, queue)
     await owner.turn(1, observed={"t": {1: 3, 36: 2, 99: 1}})
 
-    reply = await Owner(store, queue, "o2").turn(1, ask_sketches=["t", "never"])
+    reply = await Owner(store, queue, "o2").turn(1, want_histograms=["t", "never"])
 
-    assert reply.sketches["t"] == [3, *[0] * 34, 3]
-    assert reply.sketches["never"] == []
+    assert reply.histograms["t"] == [3, *[0] * 34, 3]
+    assert reply.histograms["never"] == []
 
 
 async def test_old_durations_fade(store: Store, declare: Declare) -> None:
@@ -270,7 +271,7 @@ async def test_old_durations_fade(store: Store, declare: Declare) -> None:
     await owner.turn(1, observed={"t": {5: 1000}})
     await owner.turn(1, observed={"t": {20: 100}})
 
-    sketch = (await owner.turn(1, ask_sketches=["t"])).sketches["t"]
+    sketch = (await owner.turn(1, want_histograms=["t"])).histograms["t"]
 
     assert (sketch[4], sketch[19]) == (500, 50)
 
@@ -285,9 +286,9 @@ async def test_a_record_that_was_cut_short_keeps_its_tail_apart_from_what_is_lef
     owner = Owner(store, queue)
     (claim,) = await owner.claim()
 
-    await owner.turn(0, [settle(claim, "retry", tail='{"errors":[]}')])
+    await owner.turn(0, [settle(claim, "retry", history='{"errors":[]}')])
 
     body = cut.partition("\n")[2]
-    kept = record(fence=1, attempts=1, body=body, tail='{"errors":[]}')
+    kept = record(fence=1, attempts=1, body=body, history='{"errors":[]}')
     assert (await probe.read("q", "records"))["a"] == kept
-    assert (await owner.claim())[0].tail == '{"errors":[]}'
+    assert (await owner.claim())[0].history == '{"errors":[]}'

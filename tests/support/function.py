@@ -14,11 +14,11 @@ import sys
 from pydantic import BaseModel
 
 from shared import App, JobContext
-from shared.budget import Budget
-from shared.drain import Drain
-from shared.queue import Registry
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.store import Store
-from shared.store.rest import Rest
+from shared.store.client.rest import Rest
 
 
 class Deed(BaseModel):

@@ -12,14 +12,14 @@ def record(
     fence: int = 0,
     attempts: int = 0,
     crashes: int = 0,
-    band: str = "n",
+    priority: str = "n",
     redrives: int = 0,
     key: str = "-",
     dedup: str = "-",
     flags: str = "-",
-    why: str = "-",
+    reason: str = "-",
     body: str = BODY,
-    tail: str = "",
+    history: str = "",
 ) -> str:
-    header = (state, fence, attempts, crashes, band, len(body.encode()), redrives)
-    return " ".join(map(str, (*header, key, dedup, flags, why))) + f"\n{body}{tail}"
+    header = (state, fence, attempts, crashes, priority, len(body.encode()), redrives)
+    return " ".join(map(str, (*header, key, dedup, flags, reason))) + f"\n{body}{history}"

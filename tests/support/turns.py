@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from shared import Queue
-from shared.job import Claim, Job, Kind
-from shared.store import Store, TurnAsk, TurnReply
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
+from shared.jobs.outcome import Kind
+from shared.store import Store, TurnReply, TurnRequest
 from shared.store.turn import Settle
 
 LEASE_MS = 30_000
@@ -24,8 +26,8 @@ def numbered(n: int, prefix: str = "j", **options: Any) -> list[Job]:
     return jobs(*(f"{prefix}{i:03}" for i in range(n)), **options)
 
 
-def settle(claim: Claim, kind: Kind = "done", delay_ms: int = 0, tail: str = "") -> Settle:
-    return Settle(claim.lease, kind, delay_ms, tail)
+def settle(claim: Claim, kind: Kind = "done", delay_ms: int = 0, history: str = "") -> Settle:
+    return Settle(claim.lease, kind, delay_ms, history)
 
 
 def ids(claims: Iterable[Claim]) -> list[str]:
@@ -42,13 +44,24 @@ class Owner:
         self.name, self.lease_ms = name, lease_ms
         self._store, self._queue = store, queue
         self._seqs = itertools.count(1)
-        self.last: TurnAsk | None = None
+        self.last: TurnRequest | None = None
 
     def ask(
-        self, want: int = 10, settles: Sequence[Settle] = (), *, alone: bool = True, **options: Any
-    ) -> TurnAsk:
-        return TurnAsk(
-            self.name, next(self._seqs), want, self.lease_ms, settles, alone=alone, **options
+        self,
+        want: int = 10,
+        settles: Sequence[Settle] = (),
+        *,
+        exclusive: bool = True,
+        **options: Any,
+    ) -> TurnRequest:
+        return TurnRequest(
+            self.name,
+            next(self._seqs),
+            want,
+            self.lease_ms,
+            settles,
+            exclusive=exclusive,
+            **options,
         )
 
     async def turn(
@@ -58,7 +71,7 @@ class Owner:
         self.last = self.ask(want, settles, **options)
         return await self._store.turn(self._queue, self.last)
 
-    async def again(self, ask: TurnAsk | None = None) -> TurnReply:
+    async def again(self, ask: TurnRequest | None = None) -> TurnReply:
         """The last turn (or an older one) once more."""
         repeated = ask or self.last
         assert repeated is not None

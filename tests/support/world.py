@@ -11,14 +11,15 @@ import httpx
 from pydantic import BaseModel
 
 from shared import App, JobContext, Queue
-from shared.budget import Budget
 from shared.clock import Clock
-from shared.drain import Drain
+from shared.declare.app import Registry
+from shared.declare.queue import JobType
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
+from shared.drain.report import Report
 from shared.embedded.engine import Engine
 from shared.embedded.local import LocalRedis
 from shared.embedded.protocol import UpstashProtocol
-from shared.queue import JobType, Registry
-from shared.report import Report
 from shared.store import Store
 from shared.testing import TOKEN, FakeClock, Fate, LossyTransport, known_scripts, store_on
 from tests.support.probe import Probe

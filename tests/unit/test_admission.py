@@ -6,11 +6,13 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, Queue
-from shared.admission import Admission
-from shared.budget import Budget
-from shared.durations import BUCKETS, bucket_of, edge_of
-from shared.execute import Work, understand
-from shared.job import Claim, Job, Outcome
+from shared.drain.admission import Admission
+from shared.drain.budget import Budget
+from shared.drain.durations import BUCKETS, bucket_of, edge_of
+from shared.drain.run import Run, decode_claim
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
+from shared.jobs.outcome import Outcome
 from shared.testing import FakeClock
 
 WINDOW = 57.0
@@ -38,9 +40,11 @@ def admission(queue: Queue, clock: FakeClock) -> Admission:
     return Admission(queue, Budget.of(60, clock=clock))
 
 
-def work(queue: Queue, name: str, body: str | None = None) -> Work:
+def work(queue: Queue, name: str, body: str | None = None) -> Run:
     body = Job(name, "{}").body() if body is None else body
-    return understand(Claim("a 1 o 1 0", "a", 1, "q", 0, 0, solo=False, body=body, tail=""), queue)
+    return decode_claim(
+        Claim("a 1 o 1 0", "a", 1, "q", 0, 0, exclusive=False, body=body, history=""), queue
+    )
 
 
 def took(seconds: float, jobs: int = 100) -> list[int]:

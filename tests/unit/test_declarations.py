@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, ConfigurationError, JobContext, Queue, Retry
+from shared.declare.app import Registry
 from shared.errors import UnknownQueue
-from shared.queue import Registry
 
 
 class Payload(BaseModel):

@@ -13,11 +13,14 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, JobContext, Queue, Retry
-from shared.budget import Budget
-from shared.execute import LARGEST_RESULT, Work, execute, stopped, understand
-from shared.job import Claim, Job, Outcome
+from shared.drain.budget import Budget
+from shared.drain.execute import LARGEST_RESULT, execute, outcome_of_cancelled
+from shared.drain.run import Run, decode_claim
+from shared.drain.timeouts import Timeouts
+from shared.jobs.claim import Claim
+from shared.jobs.job import Job
+from shared.jobs.outcome import Outcome
 from shared.testing import FakeClock
-from shared.timeouts import Timeouts
 
 BASE = Retry(attempts=4, first=1, factor=3, cap=90, jitter=0.25)
 who: ContextVar[str] = ContextVar("who", default="nobody")
@@ -44,11 +47,11 @@ def claim(body: str | bytes, **options: Any) -> Claim:
     return Claim(**{**fields, "crashes": 0, "solo": False, "body": body, "tail": "", **options})
 
 
-def work(queue: Queue, payload: str = "{}", **options: Any) -> Work:
-    return understand(claim(Job("t", payload).body(), **options), queue)
+def work(queue: Queue, payload: str = "{}", **options: Any) -> Run:
+    return decode_claim(claim(Job("t", payload).body(), **options), queue)
 
 
-async def run(work: Work, threads: Executor, clock: FakeClock) -> Outcome:
+async def run(work: Run, threads: Executor, clock: FakeClock) -> Outcome:
     return await execute(work, Budget.of(60, clock=clock), threads, Timeouts())
 
 
@@ -57,7 +60,7 @@ async def test_a_sync_handler_runs_in_a_thread_of_ours_and_in_its_callers_contex
 ) -> None:
     @queue.job("t")
     def handle(payload: Payload) -> list[str]:
-        return [who.get(), threading.current_thread().name.partition("_")[0]]
+        return [who.get(), threading.current_thread().type.partition("_")[0]]
 
     who.set("the caller")
     outcome = await run(work(queue), threads, clock)
@@ -116,7 +119,7 @@ async def test_what_has_no_handler_here_is_parked_and_what_makes_no_sense_is_dea
     queue: Queue, threads: Executor, clock: FakeClock
 ) -> None:
     parked = await run(work(queue), threads, clock)
-    dead = await run(understand(claim("nonsense"), queue), threads, clock)
+    dead = await run(decode_claim(claim("nonsense"), queue), threads, clock)
 
     assert parked == Outcome("park", 900, {"parked": "no handler for type 't' on queue 'q'"})
     assert dead.kind == "dead"
@@ -170,22 +173,22 @@ def test_a_payload_may_have_lines() -> None:
 def test_a_foreign_record_that_can_not_be_read_says_why(
     queue: Queue, body: str, problem: str
 ) -> None:
-    found = understand(claim(body, foreign=True), queue)
+    found = decode_claim(claim(body, foreign=True), queue)
 
-    assert found.problem == f"the record can't be read: {problem}"
+    assert found.decode_error == f"the record can't be read: {problem}"
     assert (found.job_type, found.timeout, found.retry) == (None, 7, BASE)
-    assert (found.claim.body, found.name, found.payload) == (body, "", "")
+    assert (found.claim.body, found.type, found.payload) == (body, "", "")
 
 
 def test_a_foreign_record_has_the_queues_numbers_and_a_body_of_bytes_no_meaning(
     queue: Queue,
 ) -> None:
-    foreign = understand(claim('{"type": "t", "payload": {"n": 1}}', foreign=True), queue)
-    bytes_ = understand(claim(b"\xff"), queue)
+    foreign = decode_claim(claim('{"type": "t", "payload": {"n": 1}}', foreign=True), queue)
+    bytes_ = decode_claim(claim(b"\xff"), queue)
 
-    assert (foreign.name, foreign.payload, foreign.problem) == ("t", '{"n":1}', "")
+    assert (foreign.type, foreign.payload, foreign.decode_error) == ("t", '{"n":1}', "")
     assert (foreign.timeout, foreign.retry) == (7, BASE)
-    assert bytes_.problem == "the record can't be read: it is not UTF-8"
+    assert bytes_.decode_error == "the record can't be read: it is not UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -212,17 +215,17 @@ def test_a_foreign_record_has_the_queues_numbers_and_a_body_of_bytes_no_meaning(
 def test_a_job_may_have_attempts_and_waits_of_its_own(
     queue: Queue, meta: dict[str, Any], retry: Retry
 ) -> None:
-    found = understand(claim(Job("t", "{}", meta=meta).body()), queue)
+    found = decode_claim(claim(Job("t", "{}", overrides=meta).body()), queue)
 
-    assert (found.problem, found.retry) == ("", retry)
+    assert (found.decode_error, found.retry) == ("", retry)
 
 
 def test_a_jobs_own_timeout_goes_before_its_types_and_that_before_the_queues(queue: Queue) -> None:
     @queue.job("t", timeout=5)
     async def handle(payload: Payload) -> None: ...
 
-    own = understand(claim(Job("t", "{}", meta={"timeout": 3}).body()), queue)
-    unknown = understand(claim(Job("u", "{}").body()), queue)
+    own = decode_claim(claim(Job("t", "{}", overrides={"timeout": 3}).body()), queue)
+    unknown = decode_claim(claim(Job("u", "{}").body()), queue)
 
     assert (own.timeout, work(queue).timeout, unknown.timeout) == (3, 5, 7)
 
@@ -240,9 +243,9 @@ def test_a_job_that_we_stopped_pays_an_attempt_only_for_its_own_timeout(
     queue: Queue, reason: str, allowed: float, kind: str
 ) -> None:
     stopping = work(queue, attempts=2)
-    stopping.reason, stopping.allowed = reason, allowed
+    stopping.cancel_reason, stopping.allowed = reason, allowed
 
-    outcome = stopped(stopping)
+    outcome = outcome_of_cancelled(stopping)
 
     assert outcome.kind == kind
     if kind == "retry":
@@ -251,9 +254,9 @@ def test_a_job_that_we_stopped_pays_an_attempt_only_for_its_own_timeout(
 
 def test_the_last_attempt_that_runs_into_its_timeout_is_dead(queue: Queue) -> None:
     stopping = work(queue, attempts=3)
-    stopping.reason, stopping.allowed = "timeout", 7.0
+    stopping.cancel_reason, stopping.allowed = "timeout", 7.0
 
-    assert stopped(stopping).kind == "dead"
+    assert outcome_of_cancelled(stopping).kind == "dead"
 
 
 async def test_a_handler_is_told_what_its_timeout_or_the_window_leaves(

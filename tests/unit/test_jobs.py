@@ -14,27 +14,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.declare.options import Options, make_job
 from shared.errors import InvalidOption
-from shared.job import (
-    ERRORS_KEPT,
-    Claim,
-    Job,
-    JobContext,
-    Outcome,
-    check_job_id,
-    made_ms,
-    new_id,
-    public_id,
-    read_tail,
-    split_id,
-    tail_of,
-)
-from shared.options import Options, make_job
+from shared.jobs.claim import Claim
+from shared.jobs.context import JobContext
+from shared.jobs.history import ERRORS_KEPT, add_to_history, read_history
+from shared.jobs.ids import check_job_id, created_ms, new_id, public_id, split_id
+from shared.jobs.job import Job
+from shared.jobs.outcome import Outcome
 
 
 def claim(**options: Any) -> Claim:
     fields = {"lease": "a 1 o 1 0", "id": "a", "fence": 1, "queue": "q", "attempts": 0}
-    return Claim(**{**fields, "crashes": 0, "solo": False, "body": "", "tail": "", **options})
+    return Claim(
+        **{**fields, "crashes": 0, "exclusive": False, "body": "", "history": "", **options}
+    )
 
 
 def test_ids_are_ordered_by_their_making_and_unique_over_threads() -> None:
@@ -56,15 +50,15 @@ def test_ids_are_ordered_by_their_making_and_unique_over_threads() -> None:
 
 def test_an_id_of_ours_tells_when_it_was_made_and_a_callers_own_does_not() -> None:
     before = time.time_ns() // 1_000_000
-    made = made_ms(new_id())
+    made = created_ms(new_id())
     after = time.time_ns() // 1_000_000
 
     assert made is not None
     assert before <= made <= after + 1  # ids of one millisecond may run ahead of it
-    assert made_ms("01H0000008m3k00000000Z") is None  # an id's length and letters, no version 7
-    assert made_ms("my-own") is None
-    assert made_ms("ü" * 22) is None
-    assert made_ms("_" * 22) is None
+    assert created_ms("01H0000008m3k00000000Z") is None  # an id's length and letters, no version 7
+    assert created_ms("my-own") is None
+    assert created_ms("ü" * 22) is None
+    assert created_ms("_" * 22) is None
 
 
 def halves(job_id: str) -> tuple[int, int]:
@@ -83,7 +77,7 @@ def test_an_id_is_a_uuid_of_version_7_whose_62_last_bits_are_chance() -> None:
     found = uuid.UUID(int=high << 64 | low)
 
     assert (found.version, found.variant) == (7, uuid.RFC_4122)
-    assert high >> 16 == made_ms(ids[0])
+    assert high >> 16 == created_ms(ids[0])
     assert functools.reduce(operator.or_, lows) == 0xBFFF_FFFF_FFFF_FFFF
     assert functools.reduce(operator.and_, lows) == 0x8000_0000_0000_0000
 
@@ -171,7 +165,7 @@ def test_every_allowed_time_is_whole_milliseconds_below_2_to_the_53(
 def test_a_body_is_one_line_of_meta_and_the_payload_untouched() -> None:
     payload = '{"a": 1.0,\n "b": 10000000000000000000001}'
 
-    assert Job("t\u2028", payload, meta={"timeout": 5}).body() == (
+    assert Job("t\u2028", payload, overrides={"timeout": 5}).body() == (
         '{"type":"t\\u2028","timeout":5}\n' + payload
     )
 
@@ -180,37 +174,39 @@ def test_a_body_is_one_line_of_meta_and_the_payload_untouched() -> None:
 def test_the_payload_of_a_body_begins_after_its_first_newline(
     payload: str, meta: dict[str, str]
 ) -> None:
-    assert Job("t", payload, meta=meta).body().partition("\n")[2] == payload
+    assert Job("t", payload, overrides=meta).body().partition("\n")[2] == payload
 
 
 def test_a_tail_keeps_the_last_errors_with_their_attempts() -> None:
-    tail = ""
+    history = ""
     for attempt in range(8):
         failed = Outcome("retry", detail={"error": {"type": "E", "message": str(attempt)}})
-        tail = tail_of(claim(attempts=attempt, tail=tail), failed, at_ms=attempt)
+        history = add_to_history(claim(attempts=attempt, history=history), failed, at_ms=attempt)
 
-    errors = read_tail(tail)["errors"]
+    errors = read_history(history)["errors"]
     assert len(errors) == ERRORS_KEPT
     assert errors[-1] == {"at": 7, "attempt": 8, "type": "E", "message": "7"}
 
 
 @given(st.text())
 def test_a_tail_that_is_not_ours_reads_as_empty(text: str) -> None:
-    assert isinstance(read_tail(text), dict)
+    assert isinstance(read_history(text), dict)
 
 
 def test_a_tail_adds_what_is_new_and_keeps_what_was() -> None:
     before = '{"progress":50,"errors":[{"type":"E"}]}'
 
-    tail = read_tail(tail_of(claim(tail=before), Outcome("done", detail={"result": [1]}), 0))
+    history = read_history(
+        add_to_history(claim(history=before), Outcome("done", detail={"result": [1]}), 0)
+    )
 
-    assert tail == {"progress": 50, "errors": [{"type": "E"}], "result": [1]}
+    assert history == {"progress": 50, "errors": [{"type": "E"}], "result": [1]}
 
 
 def test_a_tail_is_stored_in_as_few_bytes_as_it_can() -> None:
     said = Outcome("done", detail={"result": {"ü": 1, "b": 2}})
 
-    assert tail_of(claim(), said, 0) == '{"result":{"ü":1,"b":2}}'
+    assert add_to_history(claim(), said, 0) == '{"result":{"ü":1,"b":2}}'
 
 
 @pytest.mark.parametrize(

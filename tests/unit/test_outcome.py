@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import Cancel, Discard, Retry, RetryLater, Snooze
+from shared.drain.outcome import describe, outcome_of, retry_after
 from shared.errors import InvalidPayload
-from shared.job import TEXT_KEPT, clean
-from shared.outcome import describe, outcome_of, retry_after
+from shared.jobs.history import TEXT_KEPT, sanitize
 
 RETRY = Retry.fixed(attempts=3, wait=10)
 
@@ -155,14 +155,14 @@ def test_an_error_that_can_not_even_say_its_name_is_still_described(
 
 
 def test_what_can_not_be_printed_is_replaced_character_by_character() -> None:
-    assert clean("a\x00b\x1b\ud800\n\tc") == "a\ufffdb\ufffd?\n\tc"
+    assert sanitize("a\x00b\x1b\ud800\n\tc") == "a\ufffdb\ufffd?\n\tc"
 
 
 @given(st.text(max_size=300), st.integers(1, 20))
 def test_clean_text_is_short_valid_and_printable(text: str, times: int) -> None:
-    cleaned = clean(text * times)
+    cleaned = sanitize(text * times)
 
     assert len(cleaned) <= TEXT_KEPT
     assert cleaned.encode().decode() == cleaned
     assert all(c.isprintable() or c in "\n\t" for c in cleaned)
-    assert clean(cleaned) == cleaned
+    assert sanitize(cleaned) == cleaned

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import ConfigurationError, RateLimit, Retention, Retry
-from shared.policy import LONGEST_DELAY
+from shared.declare.policy import LONGEST_DELAY
 
 SECONDS = st.floats(0, 1e6, allow_nan=False)
 
@@ -71,25 +71,25 @@ def test_the_bounds_themselves_are_allowed() -> None:
 
 
 def test_the_waits_of_the_requirements() -> None:
-    assert [Retry.waits([1, 5, 25]).wait(n) for n in (1, 2, 3)] == [1, 5, 25]
+    assert [Retry.waits([1, 5, 25]).delay_after(n) for n in (1, 2, 3)] == [1, 5, 25]
     assert Retry.waits([1, 5, 25]).attempts == 4
-    assert [Retry.fixed(wait=7).wait(n) for n in (1, 2, 50)] == [7, 7, 7]
+    assert [Retry.fixed(wait=7).delay_after(n) for n in (1, 2, 50)] == [7, 7, 7]
     exponential = Retry.exponential(first=2, factor=3, cap=50, jitter=0, attempts=9)
-    assert [exponential.wait(n) for n in (1, 2, 3, 4, 99)] == [2, 6, 18, 50, 50]
+    assert [exponential.delay_after(n) for n in (1, 2, 3, 4, 99)] == [2, 6, 18, 50, 50]
 
 
 def test_a_retry_that_says_nothing_else_is_three_attempts_a_second_or_more_apart() -> None:
     fixed, exponential = Retry.fixed(), Retry.exponential()
 
-    assert [fixed.attempts, *(fixed.wait(n) for n in (1, 2, 3))] == [3, 1, 1, 1]
+    assert [fixed.attempts, *(fixed.delay_after(n) for n in (1, 2, 3))] == [3, 1, 1, 1]
     assert (exponential.attempts, Retry.exponential(attempts=9).attempts) == (3, 9)
-    assert [exponential.wait(n, lambda: 0.0) for n in (1, 2, 3, 99)] == [1, 2, 4, 3600]
-    assert exponential.wait(1, lambda: 1.0) == pytest.approx(0.9)
+    assert [exponential.delay_after(n, lambda: 0.0) for n in (1, 2, 3, 99)] == [1, 2, 4, 3600]
+    assert exponential.delay_after(1, lambda: 1.0) == pytest.approx(0.9)
 
 
 def test_no_wait_stays_no_wait_and_a_long_one_is_not_capped() -> None:
-    assert Retry(first=0.0).wait(10_000) == 0
-    assert Retry.fixed(wait=7200).wait(3) == 7200
+    assert Retry(first=0.0).delay_after(10_000) == 0
+    assert Retry.fixed(wait=7200).delay_after(3) == 7200
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_no_wait_stays_no_wait_and_a_long_one_is_not_capped() -> None:
 def test_jitter_is_a_share_of_every_kind_of_wait(make: Callable[[], Retry]) -> None:
     retry = make()
 
-    assert [retry.wait(1, lambda: 0.0), retry.wait(1, lambda: 1.0)] == [10, 5]
+    assert [retry.delay_after(1, lambda: 0.0), retry.delay_after(1, lambda: 1.0)] == [10, 5]
 
 
 @given(
@@ -118,19 +118,19 @@ def test_a_wait_lies_between_its_jitter_and_its_cap_and_never_shrinks(
     first: float, factor: float, cap: float, jitter: float, attempt: int, luck: float
 ) -> None:
     retry = Retry(attempts=100, first=first, factor=factor, cap=cap, jitter=jitter)
-    longest = retry.wait(attempt, lambda: 0.0)
+    longest = retry.delay_after(attempt, lambda: 0.0)
 
     assert math.isfinite(longest)
     assert longest <= max(cap, first if factor == 1 else 0)
-    assert longest * (1 - jitter) * 0.999999 <= retry.wait(attempt, lambda: luck) <= longest
-    assert retry.wait(attempt + 1, lambda: 0.0) >= longest
+    assert longest * (1 - jitter) * 0.999999 <= retry.delay_after(attempt, lambda: luck) <= longest
+    assert retry.delay_after(attempt + 1, lambda: 0.0) >= longest
 
 
 @given(steps=st.lists(SECONDS, min_size=1, max_size=20), attempt=st.integers(1, 50))
 def test_listed_waits_are_kept_and_the_last_one_repeats(steps: list[float], attempt: int) -> None:
     retry = Retry.waits(steps)
 
-    assert retry.wait(attempt) == steps[min(attempt, len(steps)) - 1]
+    assert retry.delay_after(attempt) == steps[min(attempt, len(steps)) - 1]
 
 
 def test_a_rate_without_a_burst_may_start_one_period_at_once() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shared.store.record import read_record
+from shared.store.codec import read_record
 from tests.support.records import record
 
 
 @pytest.mark.parametrize(
-    ("body", "tail"),
+    ("body", "history"),
     [
         ('{"type":"t"}\n{}', ""),
         ('{"type":"t"}\n{"a":1}', '{"progress":50}'),
@@ -18,19 +18,24 @@ from tests.support.records import record
         ("a body\nof\nlines", "and its\ntail"),
     ],
 )
-def test_body_and_tail_come_apart_where_the_header_says_in_bytes(body: str, tail: str) -> None:
-    raw = record(attempts=2, crashes=1, redrives=3, key="k", dedup="d", why="suspect", body=body, tail=tail)  # fmt: skip  # noqa: E501 - one header
+def test_body_and_tail_come_apart_where_the_header_says_in_bytes(body: str, history: str) -> None:
+    raw = record(attempts=2, crashes=1, redrives=3, key="k", dedup="d", reason="suspect", body=body, history=history)  # fmt: skip  # noqa: E501 - one header
     for stored in (raw, raw.encode()):
         header, found, rest = read_record(stored)
-        assert (found, rest) == (body, tail)
+        assert (found, rest) == (body, history)
         assert (header.state, header.fence, header.attempts, header.crashes) == ("w", 0, 2, 1)
-        assert (header.redrives, header.key, header.dedup, header.why) == (3, "k", "d", "suspect")
+        assert (header.redrives, header.key, header.dedup, header.reason) == (
+            3,
+            "k",
+            "d",
+            "suspect",
+        )
 
 
 def test_a_part_that_is_not_utf8_stays_bytes_and_the_other_is_text() -> None:
-    raw = record(body="xxxx", tail="{}").encode().replace(b"xxxx", b"\xff\xfe\x00!")
-    header, body, tail = read_record(raw)
-    assert (header.length, body, tail) == (4, b"\xff\xfe\x00!", "{}")
+    raw = record(body="xxxx", history="{}").encode().replace(b"xxxx", b"\xff\xfe\x00!")
+    header, body, history = read_record(raw)
+    assert (header.length, body, history) == (4, b"\xff\xfe\x00!", "{}")
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ from shared.errors import (
     UnknownOutcome,
     Unreachable,
 )
-from shared.store import reply
-from shared.store.reply import LARGEST_REPLY
-from shared.store.rest import HttpLayer, Rest
+from shared.store.client import replies as reply
+from shared.store.client.replies import LARGEST_REPLY
+from shared.store.client.rest import HttpLayer, Rest
 from shared.store.scripts import script
 from shared.testing import FakeClock, run_virtually
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.budget import Budget
-from shared.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
+from shared.config.settings import Settings
+from shared.drain.budget import Budget
+from shared.drain.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
 from shared.errors import ConfigurationError
-from shared.settings import Settings
 from shared.store import keys, scripts
 from shared.store.meter import Meter
 from shared.store.scripts import KEY_LOCKING, compose, names, script
@@ -30,7 +30,7 @@ def test_a_budget_keeps_a_reserve_that_handlers_never_get(seconds: float, reserv
 
     assert budget.reserve == pytest.approx(reserve)
     assert budget.left() == pytest.approx(seconds * 3 / 4)
-    assert budget.for_handlers() == pytest.approx(max(0, seconds * 3 / 4 - reserve))
+    assert budget.handler_time() == pytest.approx(max(0, seconds * 3 / 4 - reserve))
     assert budget.used() == pytest.approx(seconds / 4)
 
 
@@ -46,7 +46,7 @@ def test_a_budget_that_is_over_is_over() -> None:
     budget = Budget.of(10, clock=clock)
     clock.advance(11)
 
-    assert (budget.left(), budget.for_handlers()) == (0, 0)
+    assert (budget.left(), budget.handler_time()) == (0, 0)
     assert not budget.allows(0.001)
     assert budget.ever_allows(9)
     assert not budget.ever_allows(9.1)

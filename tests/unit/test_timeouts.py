@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from shared.drain.timeouts import SLACK, Timeouts
 from shared.testing import FakeClock, run_virtually
-from shared.timeouts import LATE, Timeouts
 
 
 class Job:
@@ -15,7 +15,7 @@ class Job:
     def __init__(self) -> None:
         self.stopped: list[tuple[float, str]] = []
 
-    def stop(self, reason: str) -> None:
+    def cancel(self, reason: str) -> None:
         self.stopped.append((round(asyncio.get_running_loop().time(), 3), reason))
 
 
@@ -32,7 +32,7 @@ def test_each_job_is_stopped_once_in_its_own_time_whatever_the_order() -> None:
     async def story(timeouts: Timeouts) -> None:
         began = asyncio.get_running_loop().time()
         for seconds, job in jobs.items():
-            timeouts.watch(job, seconds)
+            timeouts.add(job, seconds)
         await asyncio.sleep(100)
         told = {seconds: job.stopped for seconds, job in jobs.items()}
         assert told == {s: [(round(began + s, 3), "timeout")] for s in jobs}
@@ -44,11 +44,11 @@ def test_who_has_ended_in_time_is_not_stopped_and_the_others_are() -> None:
     early, late = Job(), Job()
 
     async def story(timeouts: Timeouts) -> None:
-        timeouts.watch(early, 5)
-        timeouts.watch(late, 10)
+        timeouts.add(early, 5)
+        timeouts.add(late, 10)
         await asyncio.sleep(1)
-        timeouts.release(early)
-        timeouts.release(early)  # harmless when repeated
+        timeouts.remove(early)
+        timeouts.remove(early)  # harmless when repeated
         await asyncio.sleep(20)
 
     virtually(story)
@@ -60,11 +60,11 @@ def test_a_job_that_begins_after_everybody_has_ended_is_still_stopped() -> None:
     first, second = Job(), Job()
 
     async def story(timeouts: Timeouts) -> None:
-        timeouts.watch(first, 2)
-        timeouts.release(first)
+        timeouts.add(first, 2)
+        timeouts.remove(first)
         await asyncio.sleep(50)
         began = asyncio.get_running_loop().time()
-        timeouts.watch(second, 3)
+        timeouts.add(second, 3)
         await asyncio.sleep(50)
         assert second.stopped == [(round(began + 3, 3), "timeout")]
 
@@ -78,12 +78,12 @@ def test_times_that_hardly_differ_share_a_ring_and_nobody_waits_longer_than_that
     async def story(timeouts: Timeouts) -> None:
         began = asyncio.get_running_loop().time()
         for n, job in enumerate(jobs):
-            timeouts.watch(job, 10 - n * LATE / 5)
+            timeouts.add(job, 10 - n * SLACK / 5)
         await asyncio.sleep(20)
         for n, job in enumerate(jobs):
             ((when, _reason),) = job.stopped
-            asked = began + 10 - n * LATE / 5
-            assert asked - 0.001 <= when <= asked + LATE + 0.001
+            asked = began + 10 - n * SLACK / 5
+            assert asked - 0.001 <= when <= asked + SLACK + 0.001
 
     virtually(story)
 
@@ -93,11 +93,11 @@ def test_times_that_come_a_little_later_each_do_not_postpone_the_first() -> None
 
     async def story(timeouts: Timeouts) -> None:
         for i, job in enumerate(jobs):
-            timeouts.watch(job, 5 + i * LATE * 0.8)
+            timeouts.add(job, 5 + i * SLACK * 0.8)
         await asyncio.sleep(10)
 
     virtually(story)
 
     for i, job in enumerate(jobs):
         ((at, _reason),) = job.stopped
-        assert 0 <= at - (5 + i * LATE * 0.8) <= LATE + 0.001
+        assert 0 <= at - (5 + i * SLACK * 0.8) <= SLACK + 0.001

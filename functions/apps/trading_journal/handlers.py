@@ -22,8 +22,8 @@ def record_trade(payload: TradeRecord, job: JobContext) -> dict[str, object]:
 @emails.job("email.send")
 async def send_email(payload: EmailMessage, job: JobContext) -> dict[str, str]:
     """Send one letter, once per job however often it runs."""
-    from .letters import render  # noqa: PLC0415 - cold start
     from .mail import provider  # noqa: PLC0415
+    from .templates import render  # noqa: PLC0415 - cold start
 
     return await provider().send(render(payload), job.id)
 

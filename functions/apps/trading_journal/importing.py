@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 from shared import Discard, JobContext
 
 from .payloads import CsvImport, EmailMessage, Resume, TradeRecord
-from .returns import Chain, OutOfOrder
+from .price_math import Chain, OutOfOrder
 from .rows import PriceRow
 from .sources import open_source
 from .table import Line, Rejected, read_prices

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from .payloads import TradeRecord
-from .returns import daily_return, true_range
+from .price_math import daily_return, true_range
 
 BUSY = 10.0
 """Seconds a writer waits for another process's."""

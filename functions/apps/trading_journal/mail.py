@@ -18,9 +18,9 @@ import httpx
 
 from shared import Discard
 
-from .letters import Letter
-from .outside import client, passing
+from .http import client, passing
 from .settings import outbox_folder, resend_key, sender
+from .templates import Letter
 
 RESEND = "https://api.resend.com/emails"
 

@@ -21,7 +21,7 @@ import httpx
 
 from shared import Discard
 
-from .outside import client, passing
+from .http import client, passing
 from .settings import data_folder
 
 MOST_BYTES = 32 * 2**20

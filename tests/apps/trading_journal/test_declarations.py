@@ -33,7 +33,7 @@ def test_a_queue_has_the_numbers_of_the_requirements(queue: Queue) -> None:
     assert queue.concurrency == concurrency
     assert queue.limit == (limiter and RateLimit(limiter[0], per=limiter[1], burst=limiter[0]))
     assert queue.retry.attempts == attempts
-    assert [queue.retry.wait(n, lambda: 0.0) for n in range(1, attempts)] == waits
+    assert [queue.retry.delay_after(n, lambda: 0.0) for n in range(1, attempts)] == waits
     assert queue.priority == priority
 
 

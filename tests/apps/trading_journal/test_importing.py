@@ -13,7 +13,7 @@ import respx
 from functions.apps.trading_journal import CsvImport, import_csv
 from functions.apps.trading_journal.importing import BATCH, row_id, run_import
 from shared import Discard
-from shared.job import check_job_id
+from shared.jobs.ids import check_job_id
 
 from ..conftest import MakeContext
 from .conftest import Recorder

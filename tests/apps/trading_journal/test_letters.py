@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from functions.apps.trading_journal import EmailMessage
-from functions.apps.trading_journal.letters import Letter, render
+from functions.apps.trading_journal.templates import Letter, render
 from shared import Discard
 
 WELCOME = EmailMessage(to="ada@example.com", template="welcome", values={"name": "Ada"})

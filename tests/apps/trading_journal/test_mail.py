@@ -13,8 +13,8 @@ import pytest
 import respx
 
 from functions.apps.trading_journal import EmailMessage, send_email
-from functions.apps.trading_journal.letters import render
 from functions.apps.trading_journal.mail import RESEND
+from functions.apps.trading_journal.templates import render
 from shared import ConfigurationError, Discard
 
 from ..conftest import MakeContext

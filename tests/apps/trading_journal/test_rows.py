@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from functions.apps.trading_journal.returns import Chain, OutOfOrder, daily_return, true_range
+from functions.apps.trading_journal.price_math import Chain, OutOfOrder, daily_return, true_range
 from functions.apps.trading_journal.rows import PriceRow
 
 GOOD = {

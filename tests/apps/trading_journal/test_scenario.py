@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from functions.apps.trading_journal import CsvImport, import_csv, record_trade, send_email
-from shared.budget import Budget
-from shared.drain import Drain
-from shared.queue import JobType, Registry
+from shared.declare.app import Registry
+from shared.declare.queue import JobType
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.store import Store
 from shared.testing import FakeClock, embedded_store, run_job
 
@@ -45,7 +46,7 @@ async def imported(
 ) -> dict[str, Any]:
     view = await run_job(store, import_csv, prices, clock=clock, job_id=job_id)
     assert view.state == "completed"
-    result = view.tail["result"]
+    result = view.history["result"]
     assert isinstance(result, dict)
     return result
 
@@ -112,4 +113,4 @@ async def test_a_file_that_is_none_is_dead_at_once_and_says_why(folder: Path) ->
         view = await run_job(store, import_csv, CsvImport(source="file:none.csv"), clock=clock)
 
     assert (view.state, view.attempts) == ("dead", 1)
-    assert "there is no file 'file:none.csv'" in view.tail["errors"][0]["message"]
+    assert "there is no file 'file:none.csv'" in view.history["errors"][0]["message"]

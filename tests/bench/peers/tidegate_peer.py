@@ -9,12 +9,12 @@ import time
 from pydantic import BaseModel
 
 from shared import App
-from shared.budget import Budget
-from shared.drain import Drain
-from shared.job import Job
-from shared.queue import Registry
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
+from shared.jobs.job import Job
 from shared.store import Store
-from shared.store.rest import Rest
+from shared.store.client.rest import Rest
 from tests.bench.peers.common import ASYNC_HANDLERS, FILL, QUEUE, Ask, Watch, main, recorder, say
 
 TOKEN = "benchmark"

@@ -1,0 +1,1 @@
+"""Access rights: tokens and roles."""

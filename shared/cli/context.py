@@ -1,0 +1,26 @@
+"""The context of a command: the deployment that the environment describes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..deployment import Deployment
+
+
+@asynccontextmanager
+async def open_deployment() -> AsyncIterator[Deployment]:
+    """Settings read, applications loaded, store connected; closed at the end of the block."""
+    import logging
+
+    from ..deployment import Deployment
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    deployment = Deployment.from_env()
+    deployment.make_default()
+    try:
+        yield deployment
+    finally:
+        await deployment.close()

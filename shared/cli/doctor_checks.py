@@ -1,0 +1,200 @@
+"""What `tidegate doctor` looks at, one finding a line. Reads; of keys it touches only its own."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import httpx
+
+from ..config.settings import Settings
+from ..connect import connect
+from ..declare.app import App, Registry
+from ..declare.queue import Queue
+from ..drain.budget import Budget
+from ..embedded import open_embedded
+from ..errors import ConfigurationError, ScriptError, StoreError
+from ..store import Store
+from ..store.keys import part
+
+Verdict = Literal["OK", "WARN", "FAIL"]
+NAME = "tidegate-doctor"
+"""The queue that the checks of scripts speak of. It never holds anything."""
+FAR = 0.05
+"""Seconds a round trip may take before a function should move closer."""
+ROUND_TRIPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's outcome; `do` says what to do where it is not OK."""
+
+    check: str
+    verdict: Verdict
+    said: str
+    do: str = ""
+
+
+async def examine(env: Mapping[str, str]) -> AsyncIterator[Finding]:
+    """Every check that makes sense, in order; what depends on a failed one is left out."""
+    try:
+        settings = Settings.from_env(env)
+    except ConfigurationError as error:
+        yield Finding("settings", "FAIL", str(error), "mend the environment, then run this again")
+        return
+    yield Finding("settings", "OK", f"platform {settings.platform}, prefix {settings.prefix!r}")
+    registry = Registry([])
+    try:
+        registry = Registry.load(settings.apps)
+        yield _apps(registry)
+    except ConfigurationError as error:
+        yield Finding("apps", "FAIL", str(error), "mend TIDEGATE_APPS, or the declaration")
+    for finding in contradictions(settings, registry, env):
+        yield finding
+    async for finding in _store(settings):
+        yield finding
+
+
+def contradictions(
+    settings: Settings, registry: Registry, env: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Settings that are fine one by one and can't be meant together."""
+    url, kv = env.get("UPSTASH_REDIS_REST_URL"), env.get("KV_REST_API_URL")
+    if url and kv and url != kv:
+        yield _warn("two databases are named", "UPSTASH_REDIS_REST_URL wins; unset KV_REST_API_URL")
+    if settings.redis_url is None and settings.redis_token is not None:
+        yield _warn("a store token without a URL", "set UPSTASH_REDIS_REST_URL, or unset the token")
+    if settings.redis_url is not None and settings.volatile:
+        yield _warn("TIDEGATE_VOLATILE has no meaning with a database", "unset it")
+    if settings.sweep_every == 0:
+        yield _warn("no sweeps: a lost agenda entry stays lost", "unset TIDEGATE_SWEEP_SECONDS")
+    yield from _secrets(settings)
+    yield from _too_long(settings, registry)
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    if settings.cron_secret in settings.api_tokens:
+        yield _warn("CRON_SECRET is also an API token", "make two: tidegate tokens")
+    if settings.redis_url is None:
+        return  # `tidegate dev` brings its own
+    if not settings.api_tokens:
+        yield _warn("no API tokens: the API refuses everybody", "make some: tidegate tokens")
+    if settings.cron_secret is None:
+        yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens")
+
+
+def _too_long(settings: Settings, registry: Registry) -> Iterator[Finding]:
+    window = Budget.of(settings.max_duration).handler_time()
+    for queue in registry.queues():
+        for job_type in queue.types.values():
+            if job_type.timeout > window:
+                yield _warn(
+                    f"{job_type.name} may take {job_type.timeout:g} s; a function has {window:.0f}",
+                    "raise TIDEGATE_MAX_DURATION (and the host's limit), or lower its timeout",
+                )
+
+
+async def _store(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        yield await _which(settings)
+    except (ConfigurationError, StoreError) as error:
+        yield Finding("store", "FAIL", str(error), f"see {settings.data_dir}/server.log")
+        return
+    store = connect(settings)
+    try:
+        yield await _reach(store)
+        yield await _write(store)
+        yield await _scripts(store, settings)
+        yield _clock(store)
+    except StoreError as error:
+        yield Finding("reach", "FAIL", str(error), "check the URL, the token and the network")
+    finally:
+        await store.close()
+
+
+async def _which(settings: Settings) -> Finding:
+    if settings.redis_url is not None:
+        return Finding("store", "OK", f"Upstash REST at {httpx.URL(settings.redis_url).host}")
+    embedded = await open_embedded(data_dir=settings.data_dir, volatile=settings.volatile)
+    try:
+        said = f"embedded, {embedded.engine_name}"
+        if embedded.volatile:
+            return Finding("store", "WARN", f"{said}, volatile", "its jobs end with the process")
+        return Finding("store", "OK", f"{said}, in {settings.data_dir}")
+    finally:
+        await embedded.close()
+
+
+async def _reach(store: Store) -> Finding:
+    await store.agenda()  # the first one opens the connection
+    took = []
+    for _ in range(ROUND_TRIPS):
+        began = time.perf_counter()
+        await store.agenda()
+        took.append(time.perf_counter() - began)
+    middle = statistics.median(took)
+    said = f"a round trip takes {middle * 1000:.1f} ms"
+    if middle > FAR:
+        return Finding("reach", "WARN", said, "run the functions in the database's region")
+    return Finding("reach", "OK", said)
+
+
+async def _write(store: Store) -> Finding:
+    try:
+        await store.rest.execute(["DEL", part(store.prefix, NAME, "records")], "doctor")
+    except StoreError as error:
+        return Finding("write", "FAIL", str(error), "use the token that may write, not read-only")
+    return Finding("write", "OK", "the token may write")
+
+
+async def _scripts(store: Store, settings: Settings) -> Finding:
+    """Does this store run our scripts, and does it want the key-locking flag?"""
+    queue = App("doctor").queue(NAME)
+    other = Store(store.rest, store.prefix, key_locking=not settings.key_locking)
+    runs, reason = await _runs(store, queue)
+    if runs and settings.key_locking:
+        return Finding("scripts", "OK", "scripts run, key locking accepted")
+    if runs:
+        accepted, _ = await _runs(other, queue)
+        if not accepted:
+            return Finding("scripts", "OK", "scripts run, without key locking")
+        advice = "unset TIDEGATE_KEY_LOCKING: queues would no longer wait for each other"
+        return Finding("scripts", "WARN", "scripts run, key locking is switched off", advice)
+    if settings.key_locking and (await _runs(other, queue))[0]:
+        advice = "set TIDEGATE_KEY_LOCKING=0"
+        return Finding("scripts", "FAIL", "the store does not accept key locking", advice)
+    return Finding("scripts", "FAIL", reason, "the token must be allowed to run EVALSHA and EVAL")
+
+
+async def _runs(store: Store, queue: Queue) -> tuple[bool, str]:
+    try:
+        await store.stats(queue)
+    except ScriptError as error:
+        return False, str(error)
+    return True, ""
+
+
+def _clock(store: Store) -> Finding:
+    skew = store.skew_ms() / 1000
+    if not skew:
+        return Finding("clock", "OK", "this machine's clock and the store's agree within 2 s")
+    advice = "set this machine's clock; jobs keep the store's time, labels and ticks don't"
+    return Finding("clock", "WARN", f"the store's clock is {skew:+.0f} s from ours", advice)
+
+
+def _apps(registry: Registry) -> Finding:
+    queues = registry.queues()
+    if not queues:
+        return Finding(
+            "apps", "WARN", "no queue is declared", "name your applications: TIDEGATE_APPS"
+        )
+    types = sum(len(queue.types) for queue in queues)
+    apps = sorted({queue.app for queue in queues})
+    return Finding("apps", "OK", f"{', '.join(apps)}: {len(queues)} queues, {types} job types")
+
+
+def _warn(said: str, do: str) -> Finding:
+    return Finding("settings", "WARN", said, do)

@@ -1,0 +1,139 @@
+"""What the environment says, read once and checked. Every variable is described in
+docs/configuration.md."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from ..jobs.ids import NAME_GRAMMAR, is_name
+from .secrets import with_secrets
+
+ROLES = ("producer", "viewer", "operator", "admin")
+"""What a token may do, each role all that the ones before it may."""
+SHORTEST_SECRET = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything configurable. Seconds unless a name says otherwise."""
+
+    redis_url: str | None = None
+    redis_token: str | None = field(default=None, repr=False)
+    prefix: str = "tidegate"
+    api_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """token -> role"""
+    cron_secret: str | None = field(default=None, repr=False)
+    apps: tuple[str, ...] = ("functions.apps:APPS",)
+    data_dir: Path = Path(".tidegate")
+    volatile: bool = False
+    key_locking: bool = True
+    max_duration: float = 300.0
+    batch: int = 100
+    patience: float = 5.0
+    sweep_every: float = 300.0
+    log_level: str = "INFO"
+    platform: str = "local"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
+        """Read and check the environment. Raises ConfigurationError with a sentence."""
+        env = with_secrets(os.environ if env is None else env)
+        url = env.get("UPSTASH_REDIS_REST_URL") or env.get("KV_REST_API_URL") or None
+        token = env.get("UPSTASH_REDIS_REST_TOKEN") or env.get("KV_REST_API_TOKEN") or None
+        prefix = env.get("TIDEGATE_PREFIX", "tidegate")
+        platform = _platform(env)
+        _check_store(url, token, platform)
+        if not is_name(prefix):
+            raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
+        return cls(
+            redis_url=url,
+            redis_token=token,
+            prefix=prefix,
+            api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
+            cron_secret=_secret(env, "CRON_SECRET"),
+            apps=tuple(
+                part.strip()
+                for part in env.get("TIDEGATE_APPS", "functions.apps:APPS").split(",")
+                if part.strip()
+            ),
+            data_dir=Path(env.get("TIDEGATE_DATA", ".tidegate")),
+            volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
+            key_locking=_flag(env, "TIDEGATE_KEY_LOCKING", default=True),
+            max_duration=_number(env, "TIDEGATE_MAX_DURATION", 300.0, 1, 3600),
+            batch=int(_number(env, "TIDEGATE_BATCH", 100, 1, 1000)),
+            patience=_number(env, "TIDEGATE_PATIENCE", 5.0, 0, 900),
+            sweep_every=_number(env, "TIDEGATE_SWEEP_SECONDS", 300.0, 0, 86_400),
+            log_level=env.get("TIDEGATE_LOG_LEVEL", "INFO").upper(),
+            platform=platform,
+        )
+
+
+def _platform(env: Mapping[str, str]) -> str:
+    if env.get("AWS_LAMBDA_FUNCTION_NAME"):
+        return "lambda"
+    return "vercel" if env.get("VERCEL") else "local"
+
+
+def _check_store(url: str | None, token: str | None, platform: str) -> None:
+    if url is None and platform != "local":
+        raise ConfigurationError(
+            "UPSTASH_REDIS_REST_URL is not set. The embedded store is for a developer's machine "
+            "only: on a function host it would lose jobs. Set it, and UPSTASH_REDIS_REST_TOKEN."
+        )
+    if url is not None and token is None:
+        raise ConfigurationError(
+            "UPSTASH_REDIS_REST_URL is set but UPSTASH_REDIS_REST_TOKEN is not; set both"
+        )
+    if url is not None and not url.startswith(
+        ("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")
+    ):
+        raise ConfigurationError(
+            "UPSTASH_REDIS_REST_URL must start with https:// (plain http only for 127.0.0.1)"
+        )
+
+
+def _tokens(text: str) -> dict[str, str]:
+    tokens: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        role, colon, token = pair.partition(":")
+        if not colon or role not in ROLES:
+            raise ConfigurationError(
+                f"TIDEGATE_API_TOKENS: write role:token pairs; roles are {', '.join(ROLES)}"
+            )
+        if len(token) < SHORTEST_SECRET:
+            raise ConfigurationError(
+                f"TIDEGATE_API_TOKENS: the {role} token has fewer than {SHORTEST_SECRET} characters"
+            )
+        tokens[token] = role
+    return tokens
+
+
+def _secret(env: Mapping[str, str], name: str) -> str | None:
+    value = env.get(name) or None
+    if value is not None and len(value) < SHORTEST_SECRET:
+        raise ConfigurationError(
+            f"{name} has fewer than {SHORTEST_SECRET} characters; use 32 random ones"
+        )
+    return value
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    value = env.get(name, "").strip().lower()
+    if value in ("", "0", "1", "true", "false", "yes", "no"):
+        return default if not value else value in ("1", "true", "yes")
+    raise ConfigurationError(f"{name}={value!r}: write 1 or 0")
+
+
+def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    text = env.get(name)
+    try:
+        value = default if not text else float(text)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise ConfigurationError(f"{name}={text!r}: write a number from {least:g} to {most:g}")
+    return value

@@ -1,0 +1,1 @@
+"""What an application declares: applications, queues, job types and their numbers."""

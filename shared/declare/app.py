@@ -1,0 +1,105 @@
+"""Applications, and the registry of all queues that a process serves."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+
+from ..errors import ConfigurationError, UnknownQueue
+from ..jobs.ids import NAME_GRAMMAR, is_name
+from ..jobs.job import PRIORITIES, Priority
+from .policy import RateLimit, Retention, Retry, require
+from .queue import PAYLOAD_LIMIT, Queue
+
+
+class App:
+    """One application: a name and its queues."""
+
+    def __init__(self, name: str) -> None:
+        require(
+            is_name(name),
+            f"application {name!r}: {NAME_GRAMMAR}",
+        )
+        self.name = name
+        self.queues: dict[str, Queue] = {}
+
+    def queue(  # noqa: PLR0913 - one keyword a number, all optional
+        self,
+        name: str,
+        *,
+        concurrency: int | None = None,
+        limit: RateLimit | None = None,
+        retry: Retry | None = None,
+        priority: Priority = "normal",
+        timeout: float = 60.0,
+        completed: Retention | None = None,
+        dead: Retention | None = None,
+        payload_limit: int = PAYLOAD_LIMIT,
+    ) -> Queue:
+        """Declare a queue. `concurrency` is global: all functions together."""
+        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
+        self.queues[name] = Queue(
+            name=name,
+            app=self.name,
+            concurrency=concurrency,
+            limit=limit,
+            retry=retry or Retry.exponential(),
+            priority=priority,
+            timeout=timeout,
+            completed=completed or Retention(),
+            dead=dead or Retention(),
+            payload_limit=payload_limit,
+        )
+        return self.queues[name]
+
+
+class Registry:
+    """All queues a process serves, by name, in drain order: by priority, then as declared."""
+
+    def __init__(self, apps: Iterable[App]) -> None:
+        self._queues: dict[str, Queue] = {}
+        for app in apps:
+            for queue in app.queues.values():
+                other = self._queues.get(queue.name)
+                require(
+                    other is None,
+                    f"queue {queue.name!r} is declared by two applications; rename one",
+                )
+                self._queues[queue.name] = queue
+
+    @classmethod
+    def load(cls, references: Iterable[str]) -> Registry:
+        """The queues of applications named `module:attribute`. Raises ConfigurationError."""
+        return cls(app for reference in references for app in _load_apps(reference))
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name. Raises UnknownQueue."""
+        queue = self._queues.get(name)
+        if queue is None:
+            known = ", ".join(sorted(self._queues)) or "none"
+            raise UnknownQueue(f"no queue {name[:80]!r}; known: {known}")
+        return queue
+
+    def queues(self) -> list[Queue]:
+        """Every queue, most urgent first."""
+        return sorted(self._queues.values(), key=lambda queue: PRIORITIES.index(queue.priority))
+
+
+def _load_apps(reference: str) -> Iterable[App]:
+    module_name, colon, attribute = reference.partition(":")
+    if not colon:
+        raise ConfigurationError(f"TIDEGATE_APPS: {reference!r} is not module:attribute")
+    try:
+        value = getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"TIDEGATE_APPS: can't import {module_name!r} ({error})"
+        ) from error
+    except AttributeError:
+        raise ConfigurationError(f"TIDEGATE_APPS: {module_name!r} has no {attribute!r}") from None
+    apps = [value] if isinstance(value, App) else list(value)
+    if not all(isinstance(app, App) for app in apps):
+        raise ConfigurationError(
+            f"TIDEGATE_APPS: {reference!r} is neither an App nor a list of them"
+        )
+    return apps

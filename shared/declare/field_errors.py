@@ -1,0 +1,27 @@
+"""Validation errors as data that a caller may read. Nothing of the input is repeated."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from ..jobs.history import sanitize
+
+MOST_ERRORS = 20
+LONGEST_NAME = 64
+LONGEST_MESSAGE = 200
+
+
+def field_errors(error: ValidationError, prefix: str = "") -> list[dict[str, str]]:
+    """A validation error as `[{"field", "message"}]`, the first 20."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        {
+            "field": ".".join(_name(part) for part in (prefix, *detail["loc"]) if part != ""),
+            "message": sanitize(detail["msg"][:LONGEST_MESSAGE]),
+        }
+        for detail in details[:MOST_ERRORS]
+    ]
+
+
+def _name(part: str | int) -> str:
+    return sanitize(str(part)[:LONGEST_NAME])

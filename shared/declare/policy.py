@@ -1,0 +1,164 @@
+"""The numbers of a queue: retries, rate limits, retention. Frozen values, checked when made."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import ConfigurationError
+
+MOST_ATTEMPTS = 100
+LONGEST_DELAY = 366 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often a job is tried and how long it waits in between.
+
+    `attempts` counts every try, the first included: 3 attempts have 2 waits.
+    """
+
+    attempts: int = 3
+    first: float = 1.0
+    factor: float = 2.0
+    cap: float = 3600.0
+    jitter: float = 0.0
+    steps: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(
+            1 <= self.attempts <= MOST_ATTEMPTS,
+            f"attempts={self.attempts}: choose 1 to {MOST_ATTEMPTS}",
+        )
+        require(
+            self.first >= 0 and math.isfinite(self.first),
+            f"first={self.first}: a wait can't be negative",
+        )
+        require(
+            self.factor >= 1,
+            f"factor={self.factor}: below 1 the waits would shrink; choose 1 or more",
+        )
+        require(
+            self.cap >= 0 and math.isfinite(self.cap),
+            f"cap={self.cap}: choose the longest wait in seconds",
+        )
+        require(0 <= self.jitter <= 1, f"jitter={self.jitter}: it is a share of the wait, 0 to 1")
+        require(all(w >= 0 and math.isfinite(w) for w in self.steps), "waits: none may be negative")
+
+    @classmethod
+    def fixed(cls, *, attempts: int = 3, wait: float = 1.0, jitter: float = 0.0) -> Retry:
+        """The same wait each time."""
+        return cls(attempts=attempts, first=wait, factor=1.0, cap=max(wait, 0.0), jitter=jitter)
+
+    @classmethod
+    def exponential(
+        cls,
+        *,
+        attempts: int = 3,
+        first: float = 1.0,
+        factor: float = 2.0,
+        cap: float = 3600.0,
+        jitter: float = 0.1,
+    ) -> Retry:
+        """`first`, `first·factor`, `first·factor²`, …, at most `cap`."""
+        return cls(attempts=attempts, first=first, factor=factor, cap=cap, jitter=jitter)
+
+    @classmethod
+    def waits(cls, waits: Sequence[float], *, jitter: float = 0.0) -> Retry:
+        """These waits, one after each failure: `[1, 5, 25]` makes four attempts."""
+        require(len(waits) > 0, "waits: name at least one wait, or use Retry.fixed(attempts=1)")
+        return cls(
+            attempts=len(waits) + 1,
+            steps=tuple(float(w) for w in waits),
+            cap=max(waits),
+            jitter=jitter,
+        )
+
+    def delay_after(self, attempt: int, rng: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after failed attempt number `attempt` (1 is the first).
+
+        Jitter only shortens a wait: the result lies in `[(1 - jitter)·w, w]`.
+        """
+        if self.steps:
+            base = self.steps[min(attempt, len(self.steps)) - 1]
+        else:
+            base = min(self.cap, self.first * self._growth(attempt - 1)) if self.first else 0.0
+        return base * (1 - self.jitter * rng())
+
+    def backoff(self) -> dict[str, Any]:
+        """The waits as JSON values, for `with_overrides`."""
+        waits: dict[str, Any] = {"jitter": self.jitter}
+        if self.steps:
+            return {**waits, "steps": list(self.steps)}
+        return {**waits, "first": self.first, "factor": self.factor, "cap": self.cap}
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> Retry:
+        """This policy with a job's own `attempts` and `backoff`. Raises ConfigurationError."""
+        retry, backoff = self, overrides.get("backoff")
+        if backoff is not None:
+            steps = tuple(backoff.get("steps", ()))
+            retry = Retry(
+                **{
+                    **backoff,
+                    "steps": steps,
+                    "attempts": len(steps) + 1 if steps else self.attempts,
+                }
+            )
+        attempts = overrides.get("attempts")
+        return retry if attempts is None else replace(retry, attempts=attempts)
+
+    def _growth(self, times: int) -> float:
+        try:
+            return self.factor**times
+        except OverflowError:
+            return math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most `rate` starts `per` seconds, over all functions together, after a burst of `burst`.
+
+    A token bucket: in any window of w seconds at most `burst + rate·w/per` jobs start.
+    """
+
+    rate: int
+    per: float = 1.0
+    burst: int = 0
+
+    def __post_init__(self) -> None:
+        if self.burst == 0:
+            object.__setattr__(self, "burst", self.rate)
+        require(self.rate >= 1, f"rate={self.rate}: choose 1 or more, or pause the queue instead")
+        require(
+            self.burst >= 1,
+            f"burst={self.burst}: below one no job could ever start; choose 1 or more",
+        )
+        require(0.001 <= self.per <= 86_400, f"per={self.per}: choose 0.001 to 86400 seconds")
+        require(
+            self.rate <= 1_000_000 and self.burst <= 1_000_000, "rate and burst: at most 1000000"
+        )
+
+    @property
+    def per_ms(self) -> int:
+        return round(self.per * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long ended jobs stay readable: the youngest `count`, none older than `age` seconds."""
+
+    count: int = 1000
+    age: float = 7 * 86_400.0
+
+    def __post_init__(self) -> None:
+        require(0 <= self.count <= 1_000_000, f"count={self.count}: choose 0 to 1000000")
+        require(0 < self.age <= 10 * LONGEST_DELAY, f"age={self.age}: choose seconds above 0")
+
+
+def require(condition: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion with a sentence
+    """Raise ConfigurationError with the sentence unless the condition holds."""
+    if not condition:
+        raise ConfigurationError(sentence)

@@ -1,0 +1,110 @@
+"""Requests as pydantic models. They validate what callers send and are the OpenAPI document's
+request schemas. An unknown name is refused by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from .policy import LONGEST_DELAY, MOST_ATTEMPTS
+from .queue import LONGEST_RESERVE, LONGEST_WINDOW
+
+MOST_JOBS = 1000
+LONGEST_TIMEOUT = LONGEST_WINDOW - LONGEST_RESERVE
+LONGEST_TYPE = 64
+LONGEST_WAITS = MOST_ATTEMPTS - 1
+_BY = {list: "as_list", dict: "as_object"}
+BACKOFF_TAGS = frozenset({"as_list", "as_object", "as_number"})
+
+
+class RequestModel(BaseModel):
+    """JSON's own types, no coercion, no unknown names."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Dedup(RequestModel):
+    """At most one job stands for all that share this id. Mode "until_done" holds until that job
+    ends; mode "window" holds for `ttl` seconds."""
+
+    id: str | None = Field(None, description="Absent: a hash of type and payload.")
+    ttl: float | None = Field(None, gt=0, description="Seconds; for mode window.")
+    mode: Literal["until_done", "window"] | None = Field(
+        None, description="Absent: window where there is a ttl, else until_done."
+    )
+
+
+class Backoff(RequestModel):
+    """How long to wait after each failed attempt, in seconds."""
+
+    type: Literal["fixed", "exponential"]
+    delay: float = Field(ge=0, le=LONGEST_DELAY, description="The first wait.")
+    factor: float | None = Field(None, ge=1, le=1000, description="exponential only; 2 if absent.")
+    cap: float | None = Field(None, ge=0, le=LONGEST_DELAY, description="The longest wait.")
+    jitter: float | None = Field(None, ge=0, le=1, description="Share of the wait to vary.")
+
+
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_DELAY)]
+AnyBackoff: TypeAlias = Annotated[
+    Annotated[list[Seconds], Field(min_length=1, max_length=LONGEST_WAITS), Tag("as_list")]
+    | Annotated[Backoff, Tag("as_object")]
+    | Annotated[Seconds, Tag("as_number")],
+    Discriminator(lambda value: _BY.get(type(value), "as_number")),
+]
+
+
+class EnqueueOptions(RequestModel):
+    """Options of one job; every one may be left out. Times are seconds."""
+
+    delay: float | None = Field(None, description="Seconds before it may run.")
+    run_at: str | None = Field(
+        None,
+        max_length=64,
+        description="Not before this instant: ISO 8601 with an offset.",
+        json_schema_extra={"format": "date-time"},
+    )
+    priority: Literal["high", "normal", "low"] | None = None
+    attempts: int | None = Field(
+        None, ge=1, le=MOST_ATTEMPTS, description="Tries, the first included."
+    )
+    backoff: AnyBackoff | None = Field(
+        None, description="A policy, a list of waits, or one number: always that wait."
+    )
+    timeout: float | None = Field(
+        None, gt=0, le=LONGEST_TIMEOUT, description="Seconds one try may take."
+    )
+    dedup: Dedup | None = None
+    key: str | None = Field(None, description="Whose job it is, for limits by user or tenant.")
+    job_id: str | None = Field(None, description="Your own id: a repeat is the same job.")
+
+
+class EnqueueOne(RequestModel):
+    """One job."""
+
+    type: str = Field(min_length=1, max_length=LONGEST_TYPE)
+    payload: Any = Field(description="What the job type's own model takes.")
+    options: EnqueueOptions | None = None
+
+
+class EnqueueMany(RequestModel):
+    """Many jobs; each is answered by itself, in order."""
+
+    jobs: list[EnqueueOne] = Field(max_length=MOST_JOBS)
+
+
+class DeadLetterFilter(RequestModel):
+    """Which dead letters; what is left out does not matter."""
+
+    queue: str | None = Field(None, max_length=64)
+    type: str | None = Field(None, max_length=LONGEST_TYPE)
+    error: str | None = Field(None, max_length=200, description="Text in the last error.")
+
+
+class RedriveMany(RequestModel):
+    """Dead letters by id, or by filter: then at most `most` of them, and `next` goes on."""
+
+    ids: list[str] | None = Field(None, max_length=MOST_JOBS)
+    filter: DeadLetterFilter | None = None
+    most: int = Field(100, ge=1, le=MOST_JOBS)
+    cursor: str | None = Field(None, max_length=400)

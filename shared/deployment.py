@@ -1,0 +1,100 @@
+"""One deployment: settings, applications, store and clock. Every door of Tidegate (functions, HTTP,
+command line) is given one and asks it for drains, queues and jobs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+from .clock import Clock, SystemClock
+from .config.settings import Settings
+from .connect import connect
+from .declare.app import Registry
+from .declare.default_store import set_default_store
+from .declare.queue import Queue
+from .drain.budget import Budget
+from .drain.drain import Drain
+from .drain.report import Report, StopReason
+from .drain.shutdown import RunningDrains
+from .errors import JobNotFound
+from .jobs.ids import split_id
+from .observe.log import emit_report
+from .store import Store
+from .store.loops import LoopStores
+
+
+class Deployment:
+    """What one process serves. Making it contacts nothing."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        *,
+        clock: Clock | None = None,
+        open_store: Callable[[], Store] | None = None,
+    ) -> None:
+        self.settings, self.registry = settings, registry
+        self.clock = clock or SystemClock()
+        self._drains = RunningDrains()
+        self._stores = LoopStores(open_store or functools.partial(connect, settings, clock=clock))
+
+    @classmethod
+    def from_env(cls) -> Deployment:
+        """The deployment that the environment describes. Raises ConfigurationError."""
+        settings = Settings.from_env()
+        return cls(settings, Registry.load(settings.apps))
+
+    @property
+    def store(self) -> Store:
+        """The store of the running event loop, opened when first asked for."""
+        return self._stores.get()
+
+    def make_default(self) -> None:
+        """Have `job_type.enqueue(…)` use this deployment's store."""
+        set_default_store(self._stores.get)
+
+    def budget(self, seconds: float) -> Budget:
+        """A budget of `seconds` from now, on this deployment's clock."""
+        return Budget.of(seconds, clock=self.clock)
+
+    async def drain(self, budget: Budget, queues: Sequence[Queue] = ()) -> Report:
+        """Drain these queues or, without any, those that are due. SIGTERM ends it early."""
+        settings = self.settings
+        drain = Drain(
+            self.store,
+            self.registry,
+            budget,
+            patience=settings.patience,
+            batch=settings.batch,
+            sweep_every=settings.sweep_every,
+        )
+        with self._drains.watch(drain):
+            report = await (drain.run(queues) if queues else drain.tick())
+        emit_report(report, settings)
+        return report
+
+    def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
+        """Stop the drains under way. To be called in their event loop."""
+        self._drains.stop(reason)
+
+    def queues(self, names: Sequence[str] = ()) -> list[Queue]:
+        """The queues of these names, or all of them. Raises UnknownQueue."""
+        return [self.registry.queue(name) for name in names] or self.registry.queues()
+
+    def locate(self, job_id: str) -> tuple[Queue, str]:
+        """The queue of a public id and the id within it. Raises JobNotFound, UnknownQueue."""
+        parts = split_id(job_id)
+        if parts is None:
+            raise JobNotFound(f"{job_id[:80]!r} is no job id: it never existed")
+        return self.registry.queue(parts[1]), parts[0]
+
+    async def close(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._stores.close()
+
+
+@functools.cache
+def environment_stores() -> LoopStores:
+    """Stores as the environment describes them, for programs that only enqueue."""
+    return LoopStores(lambda: connect(Settings.from_env()))

@@ -1,0 +1,1 @@
+"""One drain: turns against the store, handlers beside them, an outcome for each job."""

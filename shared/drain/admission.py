@@ -1,0 +1,85 @@
+"""Admission: what may start in the time that is left, by learned durations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from ..declare.queue import Queue
+from ..jobs.outcome import Outcome
+from .budget import Budget
+from .durations import bucket_of, quantile
+from .run import Run
+
+CONFIDENCE = 0.95
+"""The share of earlier runs whose duration must fit."""
+MIN_PARK_SECONDS = 60.0
+
+
+class Admission:
+    """One consumer's estimates of durations: what the store has learned plus what it sees."""
+
+    def __init__(self, queue: Queue, budget: Budget) -> None:
+        self._queue = queue
+        self._budget = budget
+        self._histograms: dict[str, list[int]] = {}
+        self._observed: dict[str, Counter[int]] = {}
+        self._estimates: dict[tuple[str, float], float] = {}
+
+    def learn(self, histograms: Mapping[str, list[int]]) -> None:
+        """Take over the store's histograms."""
+        self._histograms.update(histograms)
+        self._estimates.clear()
+
+    def observe(self, run: Run, seconds: float) -> None:
+        """Count a run of `seconds`, to its end or until it was cut off."""
+        if run.job_type is None or run.decode_error is not None:
+            return
+        bucket = bucket_of(seconds)
+        observed = self._observed.get(run.type)
+        if observed is None:
+            observed = self._observed[run.type] = Counter()
+        observed[bucket] += 1
+        histogram = self._histograms.get(run.type)
+        if histogram and len(histogram) >= bucket:
+            histogram[bucket - 1] += 1
+            self._estimates.clear()
+
+    def take_observed(self) -> dict[str, Counter[int]]:
+        """The observations since the last call, for the next turn."""
+        observed, self._observed = self._observed, {}
+        return observed
+
+    def anything_fits(self) -> bool:
+        """True if the jobs of some type are expected to fit what is left."""
+        names = list(self._queue.types) or [""]
+        return any(self._budget.allows(self._estimate(name, self._timeout(name))) for name in names)
+
+    def refusal(self, run: Run, left: float) -> Outcome | None:
+        """None when the job may start with `left` seconds for handlers. Else its outcome: released,
+        or parked if a whole window is not enough."""
+        if run.job_type is None or run.decode_error is not None:
+            return None
+        estimate = self._estimate(run.type, run.timeout)
+        if estimate <= left:
+            return None
+        if self._budget.ever_allows(estimate):
+            return Outcome("release")
+        window = self._budget.total - self._budget.reserve
+        reason = f"expected to take {estimate:.1f} s; a window of this host has {window:.1f} s"
+        return Outcome("park", max(MIN_PARK_SECONDS, self._budget.total), {"parked": reason})
+
+    def _timeout(self, name: str) -> float:
+        job_type = self._queue.types.get(name)
+        return job_type.timeout if job_type else self._queue.timeout
+
+    def _estimate(self, name: str, timeout: float) -> float:
+        """Seconds a job is expected to take. Before its type is learned: its timeout, but at most
+        half a window, because a guess may delay a job but must not keep it from ever running."""
+        estimate = self._estimates.get((name, timeout))
+        if estimate is None:
+            learned = quantile(self._histograms.get(name, ()), CONFIDENCE)
+            if learned is None:
+                learned = (self._budget.total - self._budget.reserve) / 2
+            estimate = self._estimates[name, timeout] = min(timeout, learned)
+        return estimate

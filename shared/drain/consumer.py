@@ -1,0 +1,185 @@
+"""One queue's part of a drain: a turn, start the claimed jobs, wait for some to end, again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..declare.policy import RateLimit
+from ..declare.queue import Queue
+from ..errors import StoreError
+from ..jobs.claim import Claim
+from ..jobs.outcome import Outcome
+from ..store import Store, TurnReply
+from .admission import Admission
+from .budget import Budget
+from .pool import DrainResources, Pool
+from .report import ConsumerReport, StopReason
+from .run import decode_claim
+from .turns import Turns
+from .waiting import race, wait_for_event
+
+log = logging.getLogger("tidegate.drain")
+
+BATCH = 100
+HEARTBEAT = 15.0
+"""Seconds between turns while everything runs and nothing ends: cancellations arrive with them."""
+PROGRESS_EVERY = 2.0
+LONGEST_PAUSE = 1.0
+BACKLOG_TURNS = 2
+"""Full batches in a row that mean a backlog."""
+
+
+class Consumer:
+    """Drains one queue until it is empty, held back beyond `patience`, or out of budget."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: Queue,
+        budget: Budget,
+        resources: DrainResources,
+        *,
+        resync: bool,
+        on_backlog: Callable[[], None] | None = None,
+    ) -> None:
+        self.report = ConsumerReport(queue.name)
+        self._queue, self._budget, self._patience = queue, budget, resources.patience
+        self._capacity = min(resources.batch, queue.concurrency or resources.batch)
+        self._admission = Admission(queue, budget)
+        self._turns = Turns(store, queue, budget, self.report, resync=resync)
+        self._pool = Pool(budget, resources, self._admission, self._fail)
+        self._closing: StopReason | None = None
+        self._over = False
+        self._bug: BaseException | None = None
+        self._full_turns, self._on_backlog = 0, on_backlog
+
+    def close(self, reason: StopReason) -> None:
+        """Claim nothing more. What runs may go on while there is time."""
+        self._closing = self._closing or reason
+
+    def stop(self, reason: StopReason) -> None:
+        """End now: settle what has ended, give back what runs (SIGTERM, deadline)."""
+        self.close(reason)
+        self._over = True
+        self._pool.changed.set()
+        self._pool.idle.set()
+
+    async def run(self) -> ConsumerReport:
+        """Drain. Never raises for a fault of the store or a handler; the report says it."""
+        try:
+            while await self._round():
+                pass
+            if self._bug is not None:
+                raise self._bug
+            await self._finish()
+        except StoreError as error:
+            self.report.stop, self.report.error = StopReason.STORE, str(error)
+            log.warning("drain_store_error", extra={"queue": self._queue.name, "error": str(error)})
+            await self._pool.stop()
+            self._pool.abandon()
+        finally:
+            self._pool.hold.release()
+        return self.report
+
+    async def _round(self) -> bool:
+        """One turn and what follows from it. False when the consumer is to end."""
+        room = self._room()
+        reply = await self._turn(room)
+        self._start(reply.claims)
+        self._watch_backlog(room, len(reply.claims))
+        if not self._pool and not self._pool.has_settles:
+            return self._closing is None and await self._wait_for_work(reply)
+        await self._wait_for_outcomes()
+        return not self._over
+
+    async def _turn(self, want: int) -> TurnReply:
+        hold, pool = self._pool.hold, self._pool
+        exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
+        reply = await self._turns.send(
+            want, pool.take_settles(), self._admission, exclusive=exclusive
+        )
+        if not pool.exclusive and not any(claim.exclusive for claim in reply.claims):
+            hold.release()
+        pool.cancel(reply.cancel)
+        return reply
+
+    def _start(self, claims: list[Claim]) -> None:
+        left = self._budget.handler_time()
+        for claim in claims:
+            run = decode_claim(claim, self._queue)
+            refusal = self._admission.refusal(run, left)
+            if refusal is not None and refusal.kind == "release":
+                self.close(StopReason.BUDGET)
+            if refusal is not None or self._over:  # stopped while the claim was under way
+                self._pool.settle(claim, refusal or Outcome("release"))
+            else:
+                self._pool.start(run)
+
+    def _room(self) -> int:
+        """How many jobs the next turn may claim."""
+        if self._closing or self._pool.exclusive:
+            return 0
+        if not self._admission.anything_fits():
+            self.close(StopReason.BUDGET)
+            return 0
+        return self._capacity - len(self._pool)
+
+    def _watch_backlog(self, room: int, claimed: int) -> None:
+        """Two full batches in a row mean a backlog: open another consumer, so one runs handlers
+        while the other waits for the store."""
+        self._full_turns = self._full_turns + 1 if 0 < room == claimed else 0
+        if self._full_turns == BACKLOG_TURNS and self._on_backlog:
+            self._on_backlog()
+
+    async def _wait_for_work(self, reply: TurnReply) -> bool:
+        """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the
+        reason. True if there may be work now."""
+        if reply.reason == "suspect":
+            await self._pool.hold.acquire(self._pool.changed, self._budget.handler_time())
+        if reply.reason in ("more", "suspect"):
+            return not self._over
+        self.report.stop = StopReason(reply.reason)
+        pause = reply.wait_ms / 1000
+        if reply.reason == "limited" and self._queue.limit:
+            pause = max(pause, _refill_pause(self._queue.limit))
+        if reply.wait_ms == 0 or pause > self._patience or not self._budget.allows(pause):
+            return False
+        self._pool.changed.clear()
+        await race(self._budget.clock.sleep(pause), self._pool.changed)
+        return not self._over
+
+    async def _wait_for_outcomes(self) -> None:
+        """Wait until a job has ended, plus at most one round trip for others to end with it: a
+        turn costs the same for one as for a hundred."""
+        heartbeat = self._budget.clock.monotonic() + HEARTBEAT
+        while not self._pool.has_settles and not self._over:
+            left = self._budget.handler_time()
+            if left <= 0:
+                self.stop(StopReason.BUDGET)
+                return
+            self._pool.changed.clear()
+            await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
+            if self._pool.has_progress() or self._budget.clock.monotonic() >= heartbeat:
+                return
+        if not self._over:
+            await self._pool.wait_idle(min(self._turns.round_trip, self._budget.handler_time()))
+
+    async def _finish(self) -> None:
+        """Cancel what still runs, settle what has ended, give the rest back."""
+        if self._closing:
+            self.report.stop = self._closing
+        await self._pool.stop()
+        self._pool.release()
+        while self._pool.has_settles:
+            await self._turn(0)
+
+    def _fail(self, bug: BaseException) -> None:
+        self._bug = bug
+        self.stop(StopReason.ERROR)
+
+
+def _refill_pause(limit: RateLimit) -> float:
+    """Seconds to refill half the bucket, at most LONGEST_PAUSE. A turn for one token costs as much
+    as a turn for many."""
+    return min(LONGEST_PAUSE, limit.burst * limit.per / limit.rate / 2)

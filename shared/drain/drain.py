@@ -1,0 +1,177 @@
+"""A drain: every queue that has work, in order of urgency, inside one budget. Returns a report."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from ..declare.app import Registry
+from ..declare.queue import Queue
+from ..errors import StoreError
+from ..store import Store, keys
+from ..store.meter import Meter
+from .budget import Budget
+from .consumer import BATCH, Consumer
+from .exclusive import SharedExclusiveLock
+from .pool import DrainResources
+from .report import Report, StopReason, gravest
+from .timeouts import Timeouts
+
+log = logging.getLogger("tidegate.drain")
+
+PATIENCE = 5.0
+SWEEP_EVERY = 300.0
+RESYNC = 1.0
+"""Agenda scores below this mean: the first turn must recount the queue, inbox included."""
+SYNC_THREADS = 32
+CONSUMERS = 4
+"""Most consumers of one queue in one drain, when it has a backlog: one runs handlers while others
+wait for the store. Twice as many would send no more: a process has eight connections."""
+
+
+class Drain:
+    """Drains queues with one store. Make one for each invocation."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        budget: Budget,
+        *,
+        lock: SharedExclusiveLock | None = None,
+        patience: float = PATIENCE,
+        batch: int = BATCH,
+        sweep_every: float = SWEEP_EVERY,
+    ) -> None:
+        self._store, self._registry, self._budget = store, registry, budget
+        self._lock = lock or SharedExclusiveLock()
+        self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
+        self._consumers: list[Consumer] = []
+        self._stopping = False
+
+    async def tick(self) -> Report:
+        """Drain the queues that can have work: what a schedule calls. Idle, it is one command.
+
+        If handlers enqueued jobs, the agenda is read again, so those run in the same tick.
+        """
+        before = self._store.meter.snapshot()
+        try:
+            due = await self._due()
+            while due:
+                enqueued = self._enqueued()
+                await self._run(due)
+                again = self._enqueued() > enqueued and self._may_go_on()
+                due = await self._due() if again else []
+        except StoreError as error:
+            return self._report(before, str(error))
+        return self._report(before)
+
+    async def run(self, queues: Sequence[Queue]) -> Report:
+        """Drain exactly these queues, and recount each of them first."""
+        before = self._store.meter.snapshot()
+        await self._run([(queue, True) for queue in queues])
+        return self._report(before)
+
+    def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
+        """Claim nothing more, settle what has ended, give the rest back. To be called in the event
+        loop of the drain."""
+        self._stopping = True
+        for consumer in self._consumers:
+            consumer.stop(reason)
+
+    def _enqueued(self) -> int:
+        """Commands that this process's enqueues have cost so far."""
+        return self._store.meter.by_verb.get("enqueue", 0)
+
+    def _may_go_on(self) -> bool:
+        failed = any(consumer.report.error for consumer in self._consumers)
+        return not self._stopping and not failed and self._budget.handler_time() > 0
+
+    async def _due(self) -> list[tuple[Queue, bool]]:
+        """The queues whose time has come, most urgent first, each with "recount it first?".
+
+        A process's first tick, and one every `sweep_every` seconds, also looks past the agenda:
+        with one command while everything is idle. So a lost or wrong entry heals, and records that
+        foreign producers push are found.
+        """
+        queues = self._registry.queues()
+        sweeping = bool(queues) and self._begin_sweep()
+        if sweeping and not await self._store.has_any({q.name: keys.WORK for q in queues}):
+            return []
+        agenda = await self._store.agenda()
+        now = self._budget.clock.epoch_ms() + self._store.skew_ms()  # known by now: a reply came
+        resync = {name: instant < RESYNC for name, instant in agenda.items() if instant <= now}
+        if sweeping:
+            resync |= dict.fromkeys(await self._missing(queues, agenda, resync), True)
+        return [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
+
+    def _begin_sweep(self) -> bool:
+        """True if this tick is a sweep. The process remembers its last one, so this holds for any
+        rhythm of ticks."""
+        now, last = self._budget.clock.monotonic(), self._store.swept_at
+        if not self._sweep_every or (last is not None and now - last < self._sweep_every):
+            return False
+        self._store.swept_at = now
+        return True
+
+    async def _missing(
+        self, queues: Sequence[Queue], agenda: Mapping[str, float], due: Mapping[str, bool]
+    ) -> list[str]:
+        """Queues that have work but no agenda entry. One EXISTS for all; one per queue only if
+        that finds any."""
+        parts = {queue.name: keys.WORK for queue in queues}
+        parts |= dict.fromkeys(parts.keys() & agenda.keys(), keys.CLAIMABLE)
+        parts |= dict.fromkeys(parts.keys() & due.keys(), keys.FOREIGN)
+        if not await self._store.has_any(parts):
+            return []
+        return [name for name in parts if await self._store.has_any({name: parts[name]})]
+
+    async def _run(self, due: Sequence[tuple[Queue, bool]]) -> None:
+        if self._stopping:
+            return
+        threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="handler")
+        resources = DrainResources(self._lock, threads, Timeouts(), self._batch, self._patience)
+        async with asyncio.TaskGroup() as group:
+
+            def open_consumer(queue: Queue, *, resync: bool, more: int) -> None:
+                consumer = Consumer(
+                    self._store,
+                    queue,
+                    self._budget,
+                    resources,
+                    resync=resync,
+                    on_backlog=partial(open_consumer, queue, resync=False, more=more - 1)
+                    if more
+                    else None,
+                )
+                self._consumers.append(consumer)
+                group.create_task(consumer.run())
+
+            for queue, resync in due:
+                open_consumer(queue, resync=resync, more=CONSUMERS - 1)
+        # A handler that hangs in a thread must not hold the report back.
+        threads.shutdown(wait=False, cancel_futures=True)
+
+    def _report(self, before: Meter, error: str | None = None) -> Report:
+        used = self._store.meter.since(before)
+        reports = [consumer.report for consumer in self._consumers]
+        outcomes: Counter[str] = Counter()
+        for one in reports:
+            outcomes.update(one.outcomes)
+        report = Report(
+            stop=StopReason.STORE if error else gravest(one.stop for one in reports),
+            queues=reports,
+            requests=used.requests,
+            commands=used.commands,
+            bytes=used.bytes_in + used.bytes_out,
+            seconds_used=self._budget.used(),
+            seconds_left=self._budget.left(),
+            outcomes=outcomes,
+            error=error or next((one.error for one in reports if one.error), None),
+        )
+        log.info("drained", extra={"report": report.as_dict()})
+        return report

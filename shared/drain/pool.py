@@ -1,0 +1,159 @@
+"""The running jobs of one consumer: started, cancelled, and collected as settles when they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from ..jobs.claim import Claim
+from ..jobs.history import add_to_history
+from ..jobs.outcome import Outcome
+from ..store.turn import Settle, count_that_fit
+from .admission import Admission
+from .budget import Budget
+from .exclusive import ExclusiveHold, SharedExclusiveLock
+from .execute import execute, outcome_of_cancelled
+from .run import Run
+from .timeouts import Timeouts
+from .waiting import wait_for_event
+
+GRACE = 1.0
+"""Seconds that cancelled handlers may take to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainResources:
+    """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
+    `patience`: seconds an idle consumer waits for a token or a delayed job before it ends."""
+
+    lock: SharedExclusiveLock
+    threads: Executor
+    timeouts: Timeouts
+    batch: int = 100
+    patience: float = 5.0
+
+
+class Pool:
+    """`changed` is set when a job ends, `idle` when the last one does. `on_bug` receives a fault of
+    ours, which must end the consumer."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        resources: DrainResources,
+        admission: Admission,
+        on_bug: Callable[[BaseException], None],
+    ) -> None:
+        self.changed, self.idle = asyncio.Event(), asyncio.Event()
+        self.hold = ExclusiveHold(resources.lock)
+        self.exclusive = False
+        self._budget, self._resources = budget, resources
+        self._admission, self._on_bug = admission, on_bug
+        self._runs: dict[str, Run] = {}
+        self._settles: list[Settle] = []
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @property
+    def has_settles(self) -> bool:
+        """True if outcomes wait to be settled."""
+        return bool(self._settles)
+
+    def start(self, run: Run) -> None:
+        """Run it beside the others; a suspect runs by itself."""
+        self._runs[run.claim.lease] = run
+        self.exclusive = run.claim.exclusive
+        run.task = asyncio.get_running_loop().create_task(self._run(run))
+
+    def settle(self, claim: Claim, outcome: Outcome) -> None:
+        """Have this outcome settled with the next turn."""
+        history = claim.history
+        if outcome.detail:
+            history = add_to_history(claim, outcome, self._budget.clock.epoch_ms())
+        self._settles.append(Settle(claim.lease, outcome.kind, outcome.delay_ms, history))
+        self.changed.set()
+        if not self._runs:
+            self.idle.set()
+
+    def take_settles(self) -> list[Settle]:
+        """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
+        fit = count_that_fit(self._settles)
+        settles, self._settles = self._settles[:fit], self._settles[fit:]
+        return [*settles, *self._progress()]
+
+    def cancel(self, ids: Collection[str]) -> None:
+        """Cancel the jobs that an operator cancelled."""
+        for run in self._runs.values() if ids else ():
+            if run.claim.id in ids:
+                run.cancel("operator")
+
+    def has_progress(self) -> bool:
+        """True if a handler has reported progress that no turn has carried yet."""
+        return any(run.context and run.context.has_progress for run in self._runs.values())
+
+    async def wait_idle(self, seconds: float) -> None:
+        """Wait until nothing runs, at most `seconds`."""
+        if self._runs:
+            self.idle.clear()
+            await wait_for_event(self.idle, seconds)
+
+    async def stop(self) -> None:
+        """Cancel everything that runs and wait a moment for it to end."""
+        for run in list(self._runs.values()):
+            run.cancel("deadline")
+        await self.wait_idle(min(GRACE, self._budget.left() / 2))
+
+    def abandon(self) -> None:
+        """Forget the jobs that would not end; their leases bring them back."""
+        self._runs.clear()
+
+    def release(self) -> None:
+        """Give back the jobs that would not end, as settles."""
+        for run in list(self._runs.values()):
+            self.settle(run.claim, outcome_of_cancelled(run))
+        self._runs.clear()
+
+    async def _run(self, run: Run) -> None:
+        try:
+            outcome = await self._outcome(run)
+            if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
+                self.settle(run.claim, outcome)
+        except BaseException as bug:  # noqa: BLE001 - ours: it ends the consumer and never stalls it
+            self._on_bug(bug)
+
+    async def _outcome(self, run: Run) -> Outcome:
+        """Hold the lock while the job executes. A job cancelled before it starts gets its outcome
+        here; afterwards `execute` handles it."""
+        if run.claim.exclusive:
+            try:
+                return await self._execute(run)
+            finally:
+                self.exclusive = False
+                self.hold.release()
+        lock = self._resources.lock
+        try:
+            await lock.wait_shared()
+        except asyncio.CancelledError:
+            return Outcome("cancelled" if run.cancel_reason == "operator" else "release")
+        lock.acquire_shared()
+        try:
+            return await self._execute(run)
+        finally:
+            lock.release_shared()
+
+    async def _execute(self, run: Run) -> Outcome:
+        monotonic, resources = self._budget.clock.monotonic, self._resources
+        began = monotonic()
+        outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
+        self._admission.observe(run, monotonic() - began)
+        return outcome
+
+    def _progress(self) -> Iterator[Settle]:
+        for run in self._runs.values():
+            progress = run.context.take_progress() if run.context else None
+            if progress:
+                history = add_to_history(run.claim, Outcome("keep", detail=progress), 0)
+                yield Settle(run.claim.lease, "keep", 0, history)

@@ -1,0 +1,97 @@
+"""What a drain did: one report for each consumer, one for the whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class StopReason(StrEnum):
+    """Why a consumer or a drain ended, the gravest first."""
+
+    ERROR = "error"
+    """A bug of ours."""
+    STORE = "store"
+    """The store failed."""
+    SHUTDOWN = "shutdown"
+    """SIGTERM, Ctrl-C or an operator ended it."""
+    BUDGET = "budget"
+    """The function's time was used up."""
+    LIMITED = "limited"
+    """The rate limit allows no start soon."""
+    FULL = "full"
+    """As many jobs run elsewhere as the queue's concurrency allows."""
+    PAUSED = "paused"
+    EMPTY = "empty"
+    """Nothing was left to run."""
+    IDLE = "idle"
+    """No queue had work."""
+
+
+def gravest(reasons: Iterable[StopReason]) -> StopReason:
+    """The reason of the whole: one that leaves work behind comes before "empty"."""
+    order = list(StopReason)
+    return min(reasons, key=order.index, default=StopReason.IDLE)
+
+
+@dataclass(slots=True)
+class ConsumerReport:
+    """What one consumer did on its queue, and why it stopped. `outcomes` counts by past tense;
+    `stale`: settles that the store refused because their lease was not ours any more."""
+
+    queue: str
+    stop: StopReason = StopReason.EMPTY
+    claimed: int = 0
+    turns: int = 0
+    stale: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a drain did. Logged once, and returned by every adapter."""
+
+    stop: StopReason
+    queues: list[ConsumerReport]
+    requests: int
+    commands: int
+    bytes: int
+    seconds_used: float
+    seconds_left: float
+    outcomes: Counter[str] = field(default_factory=Counter)
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "stop": self.stop.value,
+            "outcomes": dict(self.outcomes),
+            "claimed": sum(one.claimed for one in self.queues),
+            "stale": sum(one.stale for one in self.queues),
+            "queues": self._by_queue(),
+            "store": {
+                "requests": self.requests,
+                "billed_commands": self.commands,
+                "bytes": self.bytes,
+            },
+            "seconds": {"used": round(self.seconds_used, 3), "left": round(self.seconds_left, 3)},
+            **({"error": self.error} if self.error else {}),
+        }
+
+    def _by_queue(self) -> dict[str, dict[str, Any]]:
+        """One entry a queue; several consumers of a queue are added up."""
+        merged: dict[str, dict[str, Any]] = {}
+        for one in self.queues:
+            entry = merged.setdefault(one.queue, {"stop": "", "claimed": 0, "turns": 0})
+            entry["stop"] = one.stop.value
+            for name, count in {
+                "claimed": one.claimed,
+                "turns": one.turns,
+                **one.outcomes,
+            }.items():
+                entry[name] = entry.get(name, 0) + count
+        return merged

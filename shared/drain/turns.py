@@ -1,0 +1,78 @@
+"""One owner's numbered turns on one queue: the conversation of a consumer with the store.
+
+A turn whose reply was lost is sent again under the same number, so the store answers it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+
+from ..declare.queue import Queue
+from ..jobs.claim import Lease
+from ..jobs.ids import public_id
+from ..jobs.outcome import PAST
+from ..store import Store, TurnReply, TurnRequest
+from ..store.turn import Settle
+from .admission import Admission
+from .budget import Budget
+from .report import ConsumerReport
+
+log = logging.getLogger("tidegate.drain")
+
+LEASE_MARGIN = 5.0
+"""Seconds a lease extends past the function's deadline, so it can't expire while the function may
+be alive."""
+FIRST_TURN_SECONDS = 10.0
+"""The first turn is not repeated for longer: a store that is away should end the drain early."""
+
+
+class Turns:
+    """`round_trip`: seconds that the last turn took. `suspects`: False once a turn has said that
+    there are none."""
+
+    def __init__(
+        self, store: Store, queue: Queue, budget: Budget, report: ConsumerReport, *, resync: bool
+    ) -> None:
+        self.round_trip = 0.0
+        self.suspects = True
+        self._store, self._queue, self._budget, self._report = store, queue, budget, report
+        self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
+
+    async def send(
+        self, want: int, settles: Sequence[Settle], admission: Admission, *, exclusive: bool
+    ) -> TurnReply:
+        """Settle these and claim up to `want`. Raises StoreError."""
+        self._seq += 1
+        self._report.turns += 1
+        clock, left = self._budget.clock, self._budget.left()
+        request = TurnRequest(
+            owner=self._owner,
+            seq=self._seq,
+            want=want,
+            lease_ms=round((left + LEASE_MARGIN) * 1000),
+            settles=settles,
+            exclusive=exclusive,
+            resync=self._resync,
+            want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
+            observed=admission.take_observed(),
+        )
+        within = max(1.0, left if self._seq > 1 else min(FIRST_TURN_SECONDS, left))
+        self._resync, began = False, clock.monotonic()
+        reply = await self._store.turn(self._queue, request, within=within)
+        self.round_trip = clock.monotonic() - began
+        self.suspects = reply.suspects > 0
+        admission.learn(reply.histograms)
+        self._count(settles, reply)
+        return reply
+
+    def _count(self, settles: Sequence[Settle], reply: TurnReply) -> None:
+        self._report.claimed += len(reply.claims)
+        for settle in settles:
+            if settle.lease in reply.stale:
+                self._report.stale += 1
+                job_id = public_id(Lease.parse(settle.lease).id, self._queue.name)
+                log.warning("stale_settle", extra={"queue": self._queue.name, "job_id": job_id})
+            elif settle.kind != "keep":
+                self._report.outcomes[PAST[settle.kind]] += 1

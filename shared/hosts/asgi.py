@@ -1,0 +1,69 @@
+"""The HTTP API as an ASGI application, for Vercel, Lambda behind Mangum, and any ASGI server.
+
+# functions/api.py
+from shared.hosts.asgi import create_api
+
+app = create_api()
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import secrets
+import sys
+from typing import TYPE_CHECKING
+
+from ..config.settings import Settings
+from ..declare.app import Registry
+from ..deployment import Deployment
+from ..observe import log
+from ..web import create_app
+from .vercel import seconds_until_deadline
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+
+GATEWAY_SECONDS = 29.0
+"""An AWS HTTP API answers 504 after 30 seconds, whatever time the function has."""
+
+
+def create_api() -> Starlette:
+    """The application of the deployment that the environment describes.
+
+    Making it contacts nothing. On Lambda a configuration that can't work is a start that fails
+    (ConfigurationError); elsewhere the environment is read when the server starts.
+    """
+    if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        return create_app(open_deployment, seconds_left=seconds_left)
+    deployment = open_deployment()
+    return create_app(lambda: deployment, seconds_left=seconds_left)
+
+
+def open_deployment() -> Deployment:
+    """The environment's deployment, with logs configured. Raises ConfigurationError."""
+    settings = _with_token(Settings.from_env())
+    log.configure(settings)
+    deployment = Deployment(settings, Registry.load(settings.apps))
+    deployment.make_default()
+    return deployment
+
+
+def seconds_left(request: Request, settings: Settings) -> float:
+    """Seconds until the platform ends this request."""
+    context = request.scope.get("aws.context")
+    if context is not None:
+        left: int = context.get_remaining_time_in_millis()
+        return min(GATEWAY_SECONDS, left / 1000)
+    until = seconds_until_deadline() if settings.platform == "vercel" else None
+    return settings.max_duration if until is None else until
+
+
+def _with_token(settings: Settings) -> Settings:
+    """On a developer's machine without tokens: one for this process, shown once."""
+    if settings.platform != "local" or settings.api_tokens:
+        return settings
+    token = secrets.token_urlsafe(24)
+    sys.stderr.write(f"TIDEGATE_API_TOKENS is not set; this process's admin token is {token}\n")
+    return dataclasses.replace(settings, api_tokens={token: "admin"})

@@ -1,0 +1,116 @@
+"""AWS Lambda: handlers for the drain's schedule and for the HTTP API. Imports no web code.
+
+# functions/drain.py
+from shared.hosts.aws import drain_handler
+
+handler = drain_handler()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..deployment import Deployment
+from ..drain.budget import Budget
+from ..errors import ConfigurationError
+from ..observe import log
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+TEXT = ["text/", "application/json", "application/problem+json"]
+
+
+class Context(Protocol):
+    """The part of Lambda's context object that is used here."""
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class DrainFunction:
+    """A warm drain function: its event loop and its store live from invocation to invocation.
+
+    Making it checks the configuration and starts nothing.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._logger = log.configure(deployment.settings)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        deployment.make_default()
+
+    def __call__(self, event: Mapping[str, Any] | None, context: Context) -> dict[str, Any]:
+        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`.
+
+        A store failure is reported (`"stop": "store"`) and not raised: Lambda would only retry,
+        and the next tick comes anyway.
+        """
+        queues = [self._deployment.registry.queue(name) for name in _queue_names(event)]
+        if self._logger is not None:
+            self._logger.append_keys(request_id=context.aws_request_id)
+        self._loop = self._loop or asyncio.new_event_loop()
+        budget = Budget.from_lambda(context, clock=self._deployment.clock)
+        report = self._loop.run_until_complete(self._deployment.drain(budget, queues))
+        return report.as_dict()
+
+    def close(self) -> None:
+        """Close the store and the loop. Lambda never does; tests do."""
+        if self._loop is not None:
+            self._loop.run_until_complete(self._deployment.close())
+            self._loop.close()
+            self._loop = None
+
+
+def drain_handler() -> DrainFunction:
+    """The handler of a scheduled drain, as the environment describes it.
+
+    Raises ConfigurationError, so that a configuration that can't work is a start that fails.
+    """
+    return DrainFunction(Deployment.from_env())
+
+
+class ApiFunction:
+    """A warm function behind an HTTP API (payload format 2.0): Mangum in front of an ASGI
+    application, on one event loop, because the store's connections live in it."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._adapter: Callable[[Any, Any], dict[str, Any]] | None = None
+        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            self._open()
+
+    def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
+        """One event to one response."""
+        adapter, loop = self._open()
+        asyncio.set_event_loop(loop)  # asyncio.run elsewhere in this process would have removed it
+        return adapter(event, context)
+
+    def close(self) -> None:
+        """Close the store and the loop. Lambda never does; tests do."""
+        if self._loop is not None:
+            self._loop.run_until_complete(self._app.state.service.close())
+            self._loop.close()
+            self._loop = self._adapter = None
+            asyncio.set_event_loop(None)
+
+    def _open(self) -> tuple[Callable[[Any, Any], dict[str, Any]], asyncio.AbstractEventLoop]:
+        if self._loop is None or self._adapter is None:
+            from mangum import Mangum  # noqa: PLC0415 - Lambda only
+
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)  # Mangum asks for one; Python 3.12 warns without
+            self._adapter = Mangum(self._app, lifespan="off", text_mime_types=TEXT)
+        return self._adapter, self._loop
+
+
+def _queue_names(event: Mapping[str, Any] | None) -> list[str]:
+    names = (event or {}).get("queues") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError('the event\'s "queues" must be a list of queue names')
+    return names

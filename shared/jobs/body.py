@@ -1,0 +1,61 @@
+r"""A job's body: one line of JSON (type and overrides), `\n`, the payload as it was enqueued.
+
+Written once and never again, so a retry sees the original bytes. Scripts don't read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+
+class Body(NamedTuple):
+    """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
+    backoff, timeout)."""
+
+    type: str
+    overrides: Mapping[str, Any]
+    payload: str | bytes
+
+
+def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str) -> str:
+    """The text that the store keeps."""
+    return json.dumps({"type": job_type, **overrides}, separators=(",", ":")) + "\n" + payload
+
+
+def decode_body(body: str | bytes) -> Body:
+    """The parts of a body. Raises ValueError."""
+    if isinstance(body, bytes):
+        raise ValueError("it is not UTF-8")  # noqa: TRY004 - bytes mean bad text, not a wrong type
+    line, newline, payload = body.partition("\n")
+    if not newline:
+        raise ValueError("it has no payload")
+    return Body(*_first_line(line), payload)
+
+
+def decode_foreign(record: str | bytes) -> Body:
+    """An inbox record, `{"type": …, "payload": …}`, as its producer wrote it. Raises ValueError."""
+    try:
+        value = from_json(record, allow_inf_nan=False)
+    except ValueError as error:
+        raise ValueError(f"it is not JSON ({error})") from None
+    if (
+        not isinstance(value, dict)
+        or not isinstance(value.get("type"), str)
+        or "payload" not in value
+    ):
+        raise ValueError('it needs "type" (a text) and "payload"')
+    return Body(value["type"], {}, to_json(value["payload"]).decode())
+
+
+@lru_cache(maxsize=256)
+def _first_line(line: str) -> tuple[str, dict[str, Any]]:
+    """Type and overrides. Jobs of one type share this line, so it is parsed once."""
+    overrides = json.loads(line)
+    if not isinstance(overrides, dict) or not isinstance(overrides.get("type"), str):
+        raise ValueError("its first line names no type")  # noqa: TRY004 - the text is at fault
+    return overrides.pop("type"), overrides

@@ -1,0 +1,48 @@
+"""A job leased to one drain."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Lease(NamedTuple):
+    """The parts of a lease, a member of a queue's active set."""
+
+    id: str
+    fence: int
+    owner: str
+    seq: int
+    exclusive: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Lease:
+        """`id fence owner seq exclusive`, as lua/lib/claim.lua writes it."""
+        job_id, fence, owner, seq, exclusive = text.split(" ")
+        return cls(job_id, int(fence), owner, int(seq), exclusive == "1")
+
+
+class Claim(NamedTuple):
+    """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is a
+    suspect and nothing may run beside it; `history` is its stored history."""
+
+    lease: str
+    id: str
+    fence: int
+    queue: str
+    attempts: int
+    crashes: int
+    exclusive: bool
+    body: str | bytes
+    history: str
+    foreign: bool = False
+    key: str = "-"
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that this claim is for; 1 is the first."""
+        return self.attempts + 1
+
+    @property
+    def redelivered(self) -> bool:
+        """True if an earlier delivery ended without an outcome."""
+        return self.fence - 1 > self.attempts

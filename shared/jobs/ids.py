@@ -1,0 +1,92 @@
+"""Job ids: made, checked and read."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+
+from ..errors import InvalidOption
+
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}\Z")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+NAME_GRAMMAR = "use a-z, 0-9, '.', '_', '-'; start with a letter or digit; at most 64"
+
+
+def is_name(text: str) -> bool:
+    """True for the name of a queue or an application: `[a-z0-9][a-z0-9._-]{0,63}`."""
+    return _NAME.match(text) is not None
+
+
+class _Ids:
+    """UUIDv7 (RFC 9562) as 22 base-62 characters: time-ordered also within one millisecond."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def new(self) -> str:
+        with self._lock:
+            stamp = max((time.time_ns() // 1_000_000) << 12, self._last + 1)
+            self._last = stamp
+        random = int.from_bytes(os.urandom(8), "big")
+        high = (stamp >> 12 << 16) | 0x7000 | (stamp & 0xFFF)
+        low = (random & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
+        return _base62(high) + _base62(low)
+
+
+def _base62(number: int) -> str:
+    digits = []
+    for _ in range(5):
+        number, rest = divmod(number, 3844)
+        digits.append(_PAIRS[rest])
+    digits.append(_ALPHABET[number])
+    return "".join(reversed(digits))
+
+
+_ids = _Ids()
+
+
+def new_id() -> str:
+    """A fresh id within a queue."""
+    return _ids.new()
+
+
+def created_ms(short: str) -> int | None:
+    """The instant at which `new_id` made this id, by its maker's clock; None for an id that a
+    caller chose."""
+    if len(short) != 22 or not (short.isascii() and short.isalnum()):
+        return None
+    high = 0
+    for letter in short[:11]:
+        high = high * 62 + _ALPHABET.index(letter)
+    return high >> 16 if (high >> 12) & 0xF == 7 else None
+
+
+def public_id(short: str, queue: str) -> str:
+    """The id that outsiders see: opaque, URL-safe, time-ordered, and it carries its queue."""
+    return f"{short}.{queue}"
+
+
+def local_id(job_id: str) -> str:
+    """A public id's part within its queue."""
+    return job_id.partition(".")[0]
+
+
+def split_id(job_id: str) -> tuple[str, str] | None:
+    """`(id within the queue, queue)`, or None when this can't be an id of ours."""
+    short, dot, queue = job_id.partition(".")
+    if not dot or not _SHORT.match(short) or not is_name(queue):
+        return None
+    return short, queue
+
+
+def check_job_id(short: str) -> str:
+    """A caller's own `job_id`, or InvalidOption. A leading "~" is the store's (jobs from the
+    inbox)."""
+    if short.startswith("~") or not _SHORT.match(short):
+        raise InvalidOption("job_id: 1 to 64 letters, digits, '_' or '-'", "job_id")
+    return short

@@ -1,0 +1,55 @@
+"""A job to enqueue, and what its enqueue answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from .body import encode_body
+from .ids import new_id
+
+Priority = Literal["high", "normal", "low"]
+PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A name that at most one job may hold. Deduplication: until the job ends or a time to live
+    passes. Idempotency key: another body's fingerprint under the same name is a mismatch."""
+
+    name: str
+    ttl_ms: int = 0
+    fingerprint: str = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job to enqueue. `payload` is JSON text. Times are milliseconds; 0 means now."""
+
+    type: str
+    payload: str
+    id: str = field(default_factory=new_id)
+    priority: Priority = "normal"
+    delay_ms: int = 0
+    run_at_ms: int = 0
+    key: str = "-"
+    dedup: Guard | None = None
+    idempotency: Guard | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """The job's own numbers in place of its queue's: attempts, backoff, timeout."""
+
+    def body(self) -> str:
+        """The text that the store keeps."""
+        return encode_body(self.type, self.overrides, self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
+    it."""
+
+    id: str
+    state: str
+    duplicate: bool
+    mismatch: bool = False

@@ -1,0 +1,34 @@
+"""The outcome of one claim, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["done", "retry", "dead", "release", "snooze", "park", "cancelled", "keep"]
+"""Outcomes. "keep" is none yet: the job still runs, and its lease is prolonged."""
+
+PAST: Mapping[Kind, str] = {
+    "done": "done",
+    "retry": "retried",
+    "dead": "dead",
+    "release": "released",
+    "snooze": "snoozed",
+    "park": "parked",
+    "cancelled": "cancelled",
+}
+"""An outcome as reports and totals count it."""
+
+
+class Outcome(NamedTuple):
+    """What a claim came to. `delay` in seconds (retry, snooze, park); `detail` goes into the job's
+    history: error, result, progress, or the reason of a park."""
+
+    kind: Kind
+    delay: float = 0.0
+    detail: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def delay_ms(self) -> int:
+        return max(0, round(self.delay * 1000))

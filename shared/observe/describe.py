@@ -1,0 +1,145 @@
+"""Jobs, dead letters and queues as fields: one description for HTTP, the command line and Python.
+
+Instants are datetimes in UTC, durations seconds. Values are JSON's once instants are written as
+ISO 8601.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic_core import from_json
+
+from ..declare.options import YEAR_10000
+from ..drain.durations import mean, quantile
+from ..jobs.ids import created_ms, local_id
+from ..store.views import JobRecord, JobView, QueueStats
+from .explain import explain
+
+STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "dead")
+
+
+def describe_job(view: JobView) -> dict[str, Any]:
+    """One job as it stands, and why it does not run now."""
+    state, history, errors = view.state, view.history, describe_errors(view)
+    progress, reason = history.get("progress"), explain(view)
+    return {
+        "id": view.id,
+        "queue": view.queue.name,
+        "type": view.type or None,
+        "state": state,
+        "priority": view.priority,
+        "key": view.key,
+        "attempts": view.attempts,
+        "crashes": view.crashes,
+        "redrives": view.redrives,
+        "progress": progress if isinstance(progress, int | float) else None,
+        "note": _text(history.get("note")),
+        "created_at": instant(created_ms(local_id(view.id))),
+        "due_at": instant(view.at_ms) if state in ("delayed", "parked") else None,
+        "lease_until": instant(view.at_ms) if state == "active" else None,
+        "ended_at": instant(view.at_ms) if state in ("completed", "cancelled", "dead") else None,
+        "cancel_requested": view.cancel_requested,
+        "result": history.get("result"),
+        "result_error": _text(history.get("result_error")),
+        "error": errors[-1] if errors else None,
+        "errors": errors,
+        "explanation": reason
+        and {"code": reason.code, "detail": reason.detail, "until": instant(reason.until_ms)},
+    }
+
+
+def describe_dead_letter(record: JobRecord) -> dict[str, Any]:
+    """One dead letter without its payload."""
+    errors = describe_errors(record)
+    return {
+        "id": record.id,
+        "queue": record.queue.name,
+        "type": record.type or None,
+        "died_at": instant(record.at_ms),
+        "attempts": record.attempts,
+        "crashes": record.crashes,
+        "redrives": record.redrives,
+        "reason": record.reason,
+        "error": errors[-1] if errors else None,
+        "errors": errors,
+    }
+
+
+def describe_payload(record: JobRecord) -> dict[str, Any]:
+    """A payload as JSON in `payload`; where it is not JSON, its text in `payload_text`."""
+    stored = record.payload
+    try:
+        return {"payload": from_json(stored), "payload_text": None}
+    except ValueError:
+        text = stored if isinstance(stored, str) else stored.decode("utf-8", "replace")
+        return {"payload": None, "payload_text": text}
+
+
+def describe_errors(record: JobRecord) -> list[dict[str, Any]]:
+    """The failed attempts that are kept, oldest first."""
+    return [
+        {
+            "at": instant(_whole(error.get("at"))),
+            "attempt": _whole(error.get("attempt")),
+            "type": str(error.get("type", "")),
+            "message": str(error.get("message", "")),
+            "where": _text(error.get("where")),
+        }
+        for error in record.errors
+    ]
+
+
+def describe_queue(stats: QueueStats) -> dict[str, Any]:
+    """One queue: its numbers, its jobs by state, its outcomes, its durations by job type."""
+    queue, sizes, limit = stats.queue, stats.sizes, stats.queue.limit
+    created = created_ms(local_id(stats.oldest)) if stats.oldest else None
+    return {
+        "name": queue.name,
+        "app": queue.app,
+        "priority": queue.priority,
+        "paused": stats.paused,
+        "counts": {"waiting": stats.waiting, **{state: sizes[state] for state in STATES[1:]}},
+        "waiting_by_priority": {name: sizes[name] for name in ("high", "normal", "low")},
+        "suspects": sizes["suspects"],
+        "inbox": sizes["inbox"],
+        "totals": stats.totals,
+        "concurrency": queue.concurrency,
+        "limit": limit
+        and {
+            "rate": limit.rate,
+            "per": limit.per,
+            "burst": limit.burst,
+            "tokens": stats.tokens,
+        },
+        "oldest_waiting": stats.oldest,
+        "oldest_age": None if created is None else max(0.0, (stats.now_ms - created) / 1000),
+        "types": {name: _describe_type(stats, name) for name in sorted(queue.types)},
+    }
+
+
+def _describe_type(stats: QueueStats, name: str) -> dict[str, Any]:
+    job_type, histogram = stats.queue.types[name], stats.histograms.get(name, [])
+    return {
+        "timeout": job_type.timeout,
+        "attempts": job_type.retry.attempts,
+        "observed": sum(histogram),
+        "average": mean(histogram),
+        "p95": quantile(histogram, 0.95),
+    }
+
+
+def instant(ms: int | None) -> datetime | None:
+    """An instant of the store as a date; None for none."""
+    if ms is None or not 0 < ms < YEAR_10000 * 1000:
+        return None
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

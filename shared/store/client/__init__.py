@@ -1,0 +1,1 @@
+"""The client of the store: upstash-redis over an HTTP layer of ours."""

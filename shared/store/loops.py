@@ -1,0 +1,31 @@
+"""One store for each event loop, because open connections can't move from loop to loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from .store import Store
+
+
+class LoopStores:
+    """Opens a store when an event loop first asks for one."""
+
+    def __init__(self, open_store: Callable[[], Store]) -> None:
+        self._open = open_store
+        self._stores: WeakKeyDictionary[asyncio.AbstractEventLoop, Store] = WeakKeyDictionary()
+
+    def get(self) -> Store:
+        """The store of the running event loop."""
+        loop = asyncio.get_running_loop()
+        store = self._stores.get(loop)
+        if store is None:
+            store = self._stores[loop] = self._open()
+        return store
+
+    async def close(self) -> None:
+        """Close the store of the running event loop, if it has one."""
+        store = self._stores.pop(asyncio.get_running_loop(), None)
+        if store is not None:
+            await store.close()

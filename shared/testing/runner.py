@@ -1,0 +1,36 @@
+"""Run one job from its enqueue to its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from ..declare.app import Registry
+from ..declare.queue import JobType
+from ..drain.budget import Budget
+from ..drain.drain import Drain
+from ..jobs.ids import local_id
+from ..store import Store
+from ..store.views import JobView
+from .clock import FakeClock
+
+MOST_DRAINS = 200
+WINDOW = 900.0
+
+
+async def run_job(
+    store: Store, job_type: JobType[Any], payload: BaseModel, *, clock: FakeClock, **options: Any
+) -> JobView:
+    """Enqueue one job and drain its queue, retries and waits included, until it can go no further:
+    ended, parked, or paused. `view.history` has its result and its errors."""
+    queue = job_type.queue
+    answer = (await store.enqueue(queue, [job_type.job(payload, **options)]))[0]
+    job_id = local_id(answer.id)
+    for _ in range(MOST_DRAINS):
+        await Drain(store, Registry([]), Budget.of(WINDOW, clock=clock)).run([queue])
+        view = await store.inspect(queue, job_id)
+        if view.state not in ("waiting", "delayed") or view.paused:
+            break
+        clock.advance(max(1, view.at_ms - view.now_ms) / 1000)
+    return view

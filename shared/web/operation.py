@@ -1,0 +1,27 @@
+"""One operation of the HTTP API, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from ..access.authorizer import Access
+from .call import Handler
+
+Models = tuple[type[BaseModel], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the API. Several models mean: one of them."""
+
+    method: str
+    path: str
+    access: Access
+    handler: Handler
+    responses: Mapping[int, Models]
+    takes: Models = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)

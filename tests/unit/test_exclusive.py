@@ -1,0 +1,176 @@
+"""Who runs alone and who waits for it, and waiting that something else can end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from shared.drain.exclusive import ExclusiveHold, SharedExclusiveLock
+from shared.drain.waiting import race
+from shared.testing import FakeClock, run_virtually
+
+
+async def begun(awaited: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """A task that has gone as far as it gets by itself."""
+    task = asyncio.create_task(awaited)
+    await settled()
+    return task
+
+
+async def settled() -> None:
+    """Let everything go on that can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_who_wants_to_be_alone_waits_for_the_others_and_keeps_new_ones_waiting() -> None:
+    lock = SharedExclusiveLock()
+    lock.acquire_shared()
+    lock.acquire_shared()
+    taking = await begun(lock.acquire_exclusive())
+    entering = await begun(lock.wait_shared())
+    lock.release_shared()
+    await settled()
+
+    assert (lock.reserved, lock.try_acquire_exclusive()) == (True, False)
+    assert (taking.done(), entering.done()) == (False, False)
+
+    lock.release_shared()
+    await asyncio.wait_for(taking, 1)
+    assert not entering.done()
+
+    lock.release_exclusive()
+    await asyncio.wait_for(entering, 1)
+    assert not lock.reserved
+
+
+async def test_two_that_want_to_be_alone_are_so_one_after_the_other() -> None:
+    lock = SharedExclusiveLock()
+    await lock.acquire_exclusive()
+    second = await begun(lock.acquire_exclusive())
+    assert not second.done()
+
+    lock.release_exclusive()
+    await asyncio.wait_for(second, 1)
+
+    assert lock.reserved is True
+
+
+async def test_who_gives_up_waiting_to_be_alone_keeps_nobody_waiting() -> None:
+    lock = SharedExclusiveLock()
+    lock.acquire_shared()
+    taking = await begun(lock.acquire_exclusive())
+    entering = await begun(lock.wait_shared())
+
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+
+    await asyncio.wait_for(entering, 1)
+    assert lock.reserved is False
+
+
+async def test_alone_at_once_is_only_who_finds_nothing_running() -> None:
+    lock = SharedExclusiveLock()
+    lock.acquire_shared()
+    assert not lock.try_acquire_exclusive()
+
+    lock.release_shared()
+
+    assert lock.try_acquire_exclusive()
+    assert not lock.try_acquire_exclusive()
+
+
+async def test_a_seat_is_held_by_one_lane_until_it_leaves() -> None:
+    lock = SharedExclusiveLock()
+    mine, other = ExclusiveHold(lock), ExclusiveHold(lock)
+
+    assert (mine.try_acquire(), mine.try_acquire(), other.try_acquire()) == (True, True, False)
+    other.release()  # was never held: takes nothing from the one who holds it
+    assert lock.reserved is True
+    mine.release()
+
+    assert (lock.reserved, other.try_acquire()) == (False, True)
+    mine.release()  # once more, harmless
+    assert (mine.try_acquire(), other.try_acquire()) == (False, True)
+
+
+async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:
+    lock, interrupt = SharedExclusiveLock(), asyncio.Event()
+    hold = ExclusiveHold(lock)
+    lock.acquire_shared()
+
+    waiting = await begun(hold.acquire(interrupt, 60))
+    interrupt.set()
+    await asyncio.wait_for(waiting, 1)
+    await settled()
+    assert (hold.try_acquire(), lock.reserved) == (False, False)
+
+    waiting = await begun(hold.acquire(interrupt, 60))  # what was set before interrupts nobody now
+    assert not waiting.done()
+    lock.release_shared()
+    await asyncio.wait_for(waiting, 1)
+    assert (hold.try_acquire(), lock.reserved) == (True, True)
+
+    await asyncio.wait_for(hold.acquire(interrupt, 60), 1)  # held already
+    assert hold.try_acquire() is True
+
+
+def test_a_seat_that_is_not_free_in_time_is_not_waited_for_any_longer() -> None:
+    clock, lock = FakeClock(), SharedExclusiveLock()
+    hold = ExclusiveHold(lock)
+
+    async def story() -> None:
+        lock.acquire_shared()
+        await hold.acquire(asyncio.Event(), 7)
+
+    run_virtually(story(), clock)
+
+    assert clock.monotonic() == pytest.approx(7, abs=0.001)
+    assert (hold.try_acquire(), lock.reserved) == (False, False)
+
+
+async def test_what_an_event_overtakes_is_given_up() -> None:
+    event, never = asyncio.Event(), asyncio.Event()
+
+    async def endless() -> None:
+        try:
+            await never.wait()
+        except asyncio.CancelledError:
+            never.set()
+            raise
+
+    waiting = await begun(race(endless()), event)
+    assert not waiting.done()
+    event.set()
+
+    assert await asyncio.wait_for(waiting, 1) is False
+    await settled()
+    assert never.is_set()
+
+
+async def test_what_is_done_before_the_event_is_done() -> None:
+    assert await asyncio.wait_for(unless(asyncio.Event(), asyncio.sleep(0)), 1) is True
+    await settled()
+    assert asyncio.all_tasks() == {asyncio.current_task()}  # nobody waits for the event any more
+
+
+@pytest.mark.parametrize(("seconds", "waited"), [(7.0, 7.0), (0.0, 0.0), (-3.0, 0.0)])
+def test_an_event_is_waited_for_so_many_seconds(seconds: float, waited: float) -> None:
+    clock = FakeClock()
+
+    run_virtually(wait(asyncio.Event(), seconds), clock)
+
+    assert clock.monotonic() == pytest.approx(waited, abs=0.001)
+
+
+def test_an_event_that_is_set_is_not_waited_for() -> None:
+    clock, event = FakeClock(), asyncio.Event()
+    event.set()
+
+    run_virtually(wait(event, 7.0), clock)
+
+    assert clock.monotonic() == 0
