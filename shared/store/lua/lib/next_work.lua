@@ -19,9 +19,9 @@ end
 
 -- After a claim: lower the entry if a timer is due before it (a retry, a shorter lease), or if more
 -- jobs may be waiting than were claimed.
-local function advance_agenda(q, timer, empty)
-  if timer < q.agenda_at - SLACK or (not empty and q.agenda_at > q.now) then
-    q.agenda_at = empty and timer or NOW
+local function advance_agenda(q, timer, more_waits)
+  if timer < q.agenda_at - SLACK or (more_waits and q.agenda_at > q.now) then
+    q.agenda_at = more_waits and NOW or timer
     lower_agenda(q.name, q.agenda_at)
   end
 end
@@ -30,20 +30,22 @@ end
 local function update_agenda(q, want, claimed)
   local lease_end = q.active > 0 and q.expiry or NEVER
   local timer = math.min(q.due, q.recheck, lease_end)
-  local reason, empty = claimed.reason, claimed.reason == "empty"
-  if empty and timer < NEVER then claimed.wait = math.max(1, timer - q.now) end
+  local reason = claimed.reason
+  if reason == "empty" and timer < NEVER then claimed.wait = math.max(1, timer - q.now) end
+  -- An empty turn has popped all that waits, except suspects and what foreign producers pushed.
+  local more_waits = reason ~= "empty" or q.suspects > 0 or q.foreign
 
   if want == 0 then -- this turn did not look for jobs
     if anything_waits() then mark_due(q.name) else set_agenda(q, timer) end
   elseif claimed.count > 0 then
-    advance_agenda(q, timer, empty)
+    advance_agenda(q, timer, more_waits)
   elseif reason == "paused" or reason == "full" then
     set_agenda(q, lease_end)
   elseif reason == "limited" then
     set_agenda(q, math.min(timer, q.now + claimed.wait))
-  elseif empty and q.suspects == 0 and not q.foreign then
-    set_agenda(q, timer)
-  else -- suspects, the inbox, or jobs behind lost ones that were popped
+  elseif more_waits then
     mark_due(q.name)
+  else
+    set_agenda(q, timer)
   end
 end
