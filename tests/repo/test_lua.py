@@ -10,6 +10,8 @@ import pytest
 from shared.store import keys
 
 FOLDER = Path("shared/store/lua")
+FILE_LINES = 90
+FUNCTION_LINES = 35
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"')
 _COMMENT = re.compile(r"--.*$", re.MULTILINE)
 
@@ -58,7 +60,9 @@ def test_the_names_in_lua_are_the_vector_that_python_sends(root: Path) -> None:
 
 
 def test_no_script_computes_a_key(scripts: dict[str, str]) -> None:
-    call = re.compile(r"\b(?:call|variadic|redis\.p?call)\(\s*(?:\"\"|\w+)\s*,\s*([^,()]+)[,)]")
+    call = re.compile(
+        r"\b(?:call|call_chunked|fetch_each|redis\.p?call)\(\s*(?:\"\"|\w+)\s*,\s*([^,()]+)[,)]"
+    )
     computed = [
         f"{name}: {key.strip()}"
         for name, code in scripts.items()
@@ -89,3 +93,60 @@ def test_numbers_never_become_strings_by_concatenation_of_tonumber(scripts: dict
     ]
 
     assert not joined, f"Lua prints large numbers as 1e+15; format with %.0f: {joined}"
+
+
+def _definitions(code: str) -> set[str]:
+    """The names that a file declares for those that include it."""
+    lists = re.findall(r"^local (?:function )?([A-Za-z_][\w,\s]*?)\s*[=(]", code, re.MULTILINE)
+    return {name.strip() for names in lists for name in names.split(",")}
+
+
+def _uses(code: str) -> set[str]:
+    """Names that a file reads. Fields, table keys, its own locals and parameters do not count."""
+    declared = re.findall(r"\b(?:local|for) (?:function )?([\w, ]+)", code)
+    declared += re.findall(r"function *\w*\(([\w, ]*)\)", code)
+    own = {name.strip() for names in declared for name in names.split(",")}
+    return set(re.findall(r"(?<![.\w])[A-Za-z_]\w*(?!\w|\s*=[^=])", code)) - own
+
+
+def test_each_file_includes_what_it_uses_and_nothing_else(
+    scripts: dict[str, str], root: Path
+) -> None:
+    home = {
+        name: file.removeprefix("lib/").removesuffix(".lua")
+        for file, code in scripts.items()
+        if file.startswith("lib/")
+        for name in _definitions(code)
+    }
+    wrong = []
+    for file, code in scripts.items():
+        text = (root / FOLDER / file).read_text(encoding="utf-8")
+        included = set(re.findall(r'^--- @include "(\w+)"', text, re.MULTILINE))
+        needed = {home[name] for name in _uses(code) if name in home} - {Path(file).stem}
+        if included != needed:
+            wrong.append(f"{file} includes {sorted(included)} and uses {sorted(needed)}")
+
+    assert not wrong, f"A file that relies on its includer breaks with it: {wrong}"
+
+
+def test_a_script_fits_on_a_screen(scripts: dict[str, str], root: Path) -> None:
+    function = re.compile(
+        r"^(?:local )?function (\w+)(?![^\n]* end\n).*?^end$", re.MULTILINE | re.DOTALL
+    )
+    long = []
+    for file in scripts:
+        text = (root / FOLDER / file).read_text(encoding="utf-8")
+        sizes = {m[1]: m[0].count("\n") + 1 for m in function.finditer(text)}
+        long += [f"{file} ({n})" for n in [text.count("\n")] if n > FILE_LINES]
+        long += [f"{file} {name} ({n})" for name, n in sizes.items() if n > FUNCTION_LINES]
+
+    assert not long, f"{FILE_LINES} lines a file, {FUNCTION_LINES} a function: {long}"
+
+
+def test_one_letter_codes_have_names(scripts: dict[str, str], root: Path) -> None:
+    bare = []
+    for file in scripts.keys() - {"lib/codes.lua"}:
+        code = _COMMENT.sub("", (root / FOLDER / file).read_text(encoding="utf-8"))
+        bare += [f"{file}: {letter}" for letter in re.findall(r'"[A-Za-z]"', code)]
+
+    assert not bare, f"The same letter means two things in two tables: use codes.lua: {bare}"

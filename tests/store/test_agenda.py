@@ -32,6 +32,27 @@ async def test_the_last_turn_takes_an_idle_queue_off_the_agenda(
     assert await probe.read("q", "agenda") == {}
 
 
+async def test_a_queue_is_due_while_a_suspect_waits_beside_a_claim(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(concurrency=2)
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead", lease_ms=10_000).claim()
+    clock.advance(11)
+    owner = Owner(store, queue)
+    await owner.turn(0)
+    await store.enqueue(queue, jobs("b"))
+    (other,) = await owner.claim(1, exclusive=False)
+    (suspect,) = await owner.claim(1)
+    assert (await Owner(store, queue, "o2").turn(1)).reason == "full"
+
+    back = [settle(suspect, "release"), settle(other, "retry")]
+    reply = await owner.turn(2, back, exclusive=False)
+
+    assert (ids(reply.claims), reply.suspects) == (["b"], 1)
+    assert await probe.read("q", "agenda") == {"q": 1}
+
+
 async def test_queues_share_the_agenda_and_nothing_else(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:

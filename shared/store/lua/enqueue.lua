@@ -5,16 +5,11 @@
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again,
 --       M mismatch), then for each D and I: the id of the job that stands for it and its state
 --- @include "agenda"
---- @include "clock"
 --- @include "codes"
---- @include "existing"
---- @include "guards"
 --- @include "items"
 --- @include "keys"
---- @include "numbers"
 --- @include "priorities"
 --- @include "record"
---- @include "writes"
 local queue, n = ARGV[1], tonumber(ARGV[2])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
@@ -32,6 +27,12 @@ if n == 1 and not guarded and not timed and items[1].priority == PRIORITY.normal
   return { billed, STATE.live }
 end
 
+-- The general case. Its parts are included only here, so that the common case does not load them.
+--- @include "clock"
+--- @include "existing"
+--- @include "guards"
+--- @include "numbers"
+--- @include "writes"
 local fields = { ":clock", ":due" }
 for i = 1, n do fields[i + 2] = items[i].id end
 local values = fetch(fields)

@@ -4,6 +4,7 @@
 --- @include "bucket"
 --- @include "codes"
 --- @include "keys"
+--- @include "pop"
 --- @include "priorities"
 --- @include "record"
 --- @include "writes"

@@ -1,5 +1,5 @@
 -- record: a job as stored. One header line that only the scripts write, then the body, which never
--- changes, then the tail (result, progress, errors), which each settle replaces.
+-- changes, then the history (result, progress, errors), which each settle replaces.
 -- Header: state fence attempts crashes priority length redrives key dedup flags reason
 -- `fence` numbers the last delivery that was closed (an open lease carries fence + 1); `length` is
 -- the body's in bytes; `dedup` is the name to release when the job ends.
@@ -28,11 +28,11 @@ local function read_waiting(raw)
   return fence and tonumber(fence), priority
 end
 
--- The record of a changed job. `job.tail`, if set, replaces the stored tail.
+-- The record of a changed job. `job.history`, if set, replaces the stored history.
 local function encode(job)
   return string.format("%s %d %d %d %s %d %d %s %s %s %s\n", job.state, job.fence, job.attempts,
     job.crashes, job.priority, job.length, job.redrives, job.key, job.dedup, job.flags, job.reason)
-    .. string.sub(job.raw, job.body_at, job.tail and job.body_at + job.length - 1) .. (job.tail or "")
+    .. string.sub(job.raw, job.body_at, job.history and job.body_at + job.length - 1) .. (job.history or "")
 end
 
 local function new_record(priority, key, dedup, flags, body)

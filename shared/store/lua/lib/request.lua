@@ -11,7 +11,7 @@ local function read_settle(at)
   local lease, id, fence, owner, seq, kind, delay, started = string.match(ARGV[at], SETTLE)
   if not id then return nil end
   return { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = lease,
-    kind = kind, delay = tonumber(delay), started = started == YES, tail = ARGV[at + 1] }
+    kind = kind, delay = tonumber(delay), started = started == YES, history = ARGV[at + 1] }
 end
 
 -- nil where a settle names no lease. `fields` are those of the records hash that the turn reads.

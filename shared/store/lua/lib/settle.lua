@@ -23,11 +23,12 @@ local function close(q, item, job)
   if q.cancel[id] and not END_STATE[kind] then kind = KIND.cancelled end
   q.cancel[id] = nil
   job.fence, job.reason = job.fence + 1, NONE
-  if END_STATE[kind] or kind == KIND.retry then job.attempts = job.attempts + 1 end
+  local end_state = END_STATE[kind]
+  if end_state or kind == KIND.retry then job.attempts = job.attempts + 1 end
   q.count(TOTAL[kind], 1)
   if not item.started then q.unspent = q.unspent + 1 end
-  if END_STATE[kind] then
-    end_job(id, job, END_STATE[kind], q.now)
+  if end_state then
+    end_job(id, job, end_state, q.now)
     if kind == KIND.done then q.completed = q.completed + 1 end
   elseif kind == KIND.park then
     job.state = STATE.parked
@@ -71,7 +72,7 @@ local function settle(q, items, raws, last)
     local job = decode(raws[i])
     local applies = job and job.state == STATE.live and job.fence == item.fence - 1 and open[i]
     if applies then
-      job.tail = item.tail
+      job.history = item.history
       if item.kind == KIND.keep then
         prolong(q, item, job)
       else

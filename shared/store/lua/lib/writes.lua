@@ -6,7 +6,7 @@
 --- @include "record"
 local buffered_fields = {} -- field, value, … for the records hash: job records and queue state
 local rewritten = {} -- id -> record buffered by this script but not yet stored
-local deleted = {}   -- set of the ids whose records this script deleted
+local deleted = {} -- set of the ids whose records this script deleted
 local pushes, front_pushes, zadds, ended_names = {}, {}, {}, {}
 
 local function set_field(field, value)
@@ -35,16 +35,13 @@ local function buffer_push(key, id)
   ids[#ids + 1] = id
 end
 
--- LPUSH reverses its arguments, so the buffer is reversed too: the first id buffered is first in line.
+-- LPUSH reverses its arguments, and so does this: the first id buffered ends up first in line.
 local function buffer_push_front(key, id) table.insert(buffer_of(front_pushes, key), 1, id) end
 
 local texts = {} -- a script uses few different instants, and formatting one is the slow part
 local function text_of(instant)
-  local text = texts[instant]
-  if not text then
-    text = whole(instant) -- a number, always: GopherLua's format refuses text here
-    texts[instant] = text
-  end
+  local text = texts[instant] or whole(instant) -- a number: GopherLua's format refuses a string
+  texts[instant] = text
   return text
 end
 
@@ -67,24 +64,26 @@ local function flush()
   for key, ids in pairs(pushes) do call_chunked("RPUSH", key, ids) end
   for key, ids in pairs(front_pushes) do call_chunked("LPUSH", key, ids) end
   for key, members in pairs(zadds) do call_chunked("ZADD", key, members) end
-  if #ended_names > 0 then call_chunked("HDEL", DEDUP, ended_names) end
+  call_chunked("HDEL", DEDUP, ended_names)
   pushes, front_pushes, zadds, ended_names = {}, {}, {}, {}
 end
 
 -- Deletes records at once. A record of theirs that is still buffered is not written any more.
 local function delete_records(ids)
-  if #ids == 0 then return end
   call_chunked("HDEL", RECORDS, ids)
   for _, id in ipairs(ids) do deleted[id] = true end
 end
 
-local function flush_records()
-  local pairs_left = {}
+local function fields_left()
+  if not next(deleted) then return buffered_fields end
+  local left = {}
   for i = 1, #buffered_fields, 2 do
     if not deleted[buffered_fields[i]] then
-      pairs_left[#pairs_left + 1] = buffered_fields[i]
-      pairs_left[#pairs_left + 1] = buffered_fields[i + 1]
+      left[#left + 1] = buffered_fields[i]
+      left[#left + 1] = buffered_fields[i + 1]
     end
   end
-  if #pairs_left > 0 then call_chunked("HSET", RECORDS, pairs_left) end
+  return left
 end
+
+local function flush_records() call_chunked("HSET", RECORDS, fields_left()) end

@@ -1,0 +1,51 @@
+-- next_work: the queue's agenda entry at the end of a turn: when can there be work again?
+--- @include "agenda"
+--- @include "keys"
+--- @include "numbers"
+--- @include "priorities"
+
+-- A turn that claimed leaves an entry alone that is late by less than this (ms): one command saved.
+local SLACK = 1000
+
+local function set_agenda(q, instant)
+  if instant >= NEVER then
+    call("ZREM", AGENDA, q.name)
+    q.agenda_at = 0
+  else
+    call("ZADD", AGENDA, whole(instant), q.name)
+    q.agenda_at = instant
+  end
+end
+
+-- After a claim: lower the entry if a timer is due before it (a retry, a shorter lease), or if more
+-- jobs may be waiting than were claimed.
+local function advance_agenda(q, timer, more_waits)
+  if timer < q.agenda_at - SLACK or (more_waits and q.agenda_at > q.now) then
+    q.agenda_at = more_waits and NOW or timer
+    lower_agenda(q.name, q.agenda_at)
+  end
+end
+
+-- Also tells an empty turn how long to wait.
+local function update_agenda(q, want, claimed)
+  local lease_end = q.active > 0 and q.expiry or NEVER
+  local timer = math.min(q.due, q.recheck, lease_end)
+  local reason = claimed.reason
+  if reason == "empty" and timer < NEVER then claimed.wait = math.max(1, timer - q.now) end
+  -- An empty turn has popped all that waits, except suspects and what foreign producers pushed.
+  local more_waits = reason ~= "empty" or q.suspects > 0 or q.foreign
+
+  if want == 0 then -- this turn did not look for jobs
+    if anything_waits() then mark_due(q.name) else set_agenda(q, timer) end
+  elseif claimed.count > 0 then
+    advance_agenda(q, timer, more_waits)
+  elseif reason == "paused" or reason == "full" then
+    set_agenda(q, lease_end)
+  elseif reason == "limited" then
+    set_agenda(q, math.min(timer, q.now + claimed.wait))
+  elseif more_waits then
+    mark_due(q.name)
+  else
+    set_agenda(q, timer)
+  end
+end
