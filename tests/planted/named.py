@@ -91,6 +91,21 @@ def jobs_released_beside_a_claim_are_on_the_agenda(world: World) -> None:
     turn(world, queue, TurnAsk("o", 2, 1, 60_000, closing))
 
 
+def a_suspect_released_beside_a_claim_is_on_the_agenda(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a")
+    turn(world, queue, TurnAsk("dead", 1, 1, 10_000))
+    world.wall += 11_000
+    turn(world, queue, TurnAsk("o", 1, 0, 60_000))
+    put(world, queue, "b")
+    (other,) = turn(world, queue, TurnAsk("o", 2, 1, 60_000))
+    (suspect,) = turn(world, queue, TurnAsk("o", 3, 1, 60_000, alone=True))
+    turn(world, queue, TurnAsk("p", 1, 1, 60_000))
+
+    closing = [Settle(suspect, "release"), Settle(other, "retry")]
+    turn(world, queue, TurnAsk("o", 4, 2, 60_000, closing))
+
+
 def a_claim_that_a_failover_lost_is_not_settled(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
@@ -144,6 +159,7 @@ STORIES: tuple[Story, ...] = (
     a_lease_is_settled_once_by_its_own_owner_too,
     a_retry_beside_a_claim_lowers_the_agenda,
     jobs_released_beside_a_claim_are_on_the_agenda,
+    a_suspect_released_beside_a_claim_is_on_the_agenda,
     a_claim_that_a_failover_lost_is_not_settled,
     an_id_twice_in_one_request_is_one_job,
     expired_names_are_deleted,

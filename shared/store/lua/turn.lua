@@ -139,10 +139,14 @@ elseif want == 0 then
   else
     q.told = reschedule(queue, next_timer)
   end
-elseif next_timer < q.told - SECOND or (why ~= "empty" and q.told > q.now) then
-  -- A retry or a shorter lease comes before what was told, or more may wait than was claimed.
-  q.told = why == "empty" and next_timer or NOW
-  call("ZADD", AGENDA, "LT", whole(q.told), queue)
+else
+  -- Lower the entry if a timer is due before it, or if more jobs may be waiting: an "empty" turn has
+  -- popped all that wait, but no suspect and no foreign job.
+  local more_wait = why ~= "empty" or q.suspects > 0 or q.foreign
+  if next_timer < q.told - SECOND or (more_wait and q.told > q.now) then
+    q.told = more_wait and NOW or next_timer
+    call("ZADD", AGENDA, "LT", whole(q.told), queue)
+  end
 end
 
 trim(q, tonumber(ARGV[11]), tonumber(ARGV[12]))
