@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 6
 SECONDS = 120.0
 VIOLATED = 10
-"""The child's exit code when an invariant broke. Python's own failures end with another one."""
+"""The child's exit code when an invariant broke. A failure of its own has another one."""
 PATIENCE = 180.0
 """Seconds for one child. One that takes longer never ends."""
 
@@ -52,12 +52,13 @@ def live_in_town(seeds: int) -> int:
         for seed in range(1, seeds + 1):
             clock = FakeClock(EPOCH)
             run_virtually(live(Town(seed, World(server, seed), clock), SECONDS), clock)
-    except Exception as error:  # noqa: BLE001 - any failure of the town is a kill
+    except (ViolationError, BaseExceptionGroup) as error:
         cause: BaseException = error
         while isinstance(cause, BaseExceptionGroup):
             cause = cause.exceptions[0]
-        kind = "" if isinstance(cause, ViolationError) else f"{type(cause).__name__}: "
-        print(f"{kind}{cause}"[:160].replace("\n", " "))
+        if not isinstance(cause, ViolationError):
+            raise  # a plant that no longer fits the drain's names is not a find
+        print(str(cause)[:160].replace("\n", " "))
         return VIOLATED
     finally:
         server.close()
