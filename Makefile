@@ -50,7 +50,7 @@ RUNS    ?= 1000
 simulate: $(READY) ## hunt for lost jobs from a seed on: SEED=1 STEPS=1000000
 	$(BIN)/python -m tests.simulation $(SEED) $(STEPS)
 
-planted: $(READY) ## plant every bug and every mutation of the scripts; print what killed each
+planted: $(READY) ## plant bugs in scripts and drain, print what finds each; ARGS=--mutants adds mutations
 	$(BIN)/python -m tests.planted $(ARGS)
 
 # An environment of its own, since no other target needs mutmut: the lock knows nothing of it.

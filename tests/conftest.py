@@ -31,8 +31,7 @@ from tests.support.probe import Probe
 
 FAKE = "fakeredis"
 
-settings.register_profile("quick", max_examples=80, stateful_step_count=40, deadline=None)
-settings.register_profile("deep", max_examples=3000, stateful_step_count=100, deadline=None)
+settings.register_profile("quick", max_examples=80, deadline=None)
 settings.load_profile("quick")
 
 

@@ -1,92 +1,162 @@
-# ruff: noqa: E501 - a table: one bug a line
-"""Bugs in the drain's Python, each planted in a copy of `shared` and hunted by real drains in virtual
-time (tests/simulation/functions.py). `python -m tests.planted.drains` hunts all."""
+"""Bugs in the drain's Python: each one patches an attribute or a method by its name, at run time.
+
+Most of them change what a drain sends to the store or hears from it, at `Store.turn`: a seam that
+stays where it is when the drain's modules are split.
+"""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
 
-from .bugs import Bug
+from shared import Queue, Retention, lane
+from shared.alone import Alone
+from shared.budget import Budget
+from shared.store import Store, TurnAsk, TurnReply
+from shared.store.turn import Settle
 
-ROOT = Path(__file__).parents[2]
-SECONDS = 180.0
-LANE, TURN = "lane.py", "store/turn.py"
+# Every name of the drain that a plant patches: what to change when the drain is restructured.
+LEASES = (lane, "LEASE_MARGIN")
+LOCK_WAIT = (Alone, "wait_turn")
+HANDLER_TIME = (Budget, "for_handlers")
+SEND = (Store, "turn")
+AGENDA = (Store, "agenda")
+ARGUMENTS = (TurnAsk, "args")
+EXCLUSIVE = "alone"
+"""The field of `TurnAsk` by which a turn asks for a suspect."""
 
-DRAIN_BUGS = (
-    Bug("a lease ends before its function", LANE, "LEASE_MARGIN = 5.0", "LEASE_MARGIN = -8.0"),
-    Bug("every turn has the same number", LANE, "self._seq += 1", "self._seq = 1"),
-    Bug("what has finished is never settled", LANE, "settles = [*self._finished[:fit], *self._progressed()]", "settles = [*self._progressed()]"),
-    Bug("the last results are dropped", LANE, "while self._finished:\n            await self._turn(0)", "self._finished.clear()"),
-    Bug("what would not stop is not given back", LANE, "self._settle(work.claim, stopped(work))", "pass"),
-    Bug("a job that was given back is settled again", LANE, "if self._running.pop(work.claim.lease, None) is not None:", "self._running.pop(work.claim.lease, None)\n            if True:"),
-    Bug("every lane says that it runs alone", LANE, "alone=want > 0 and self._suspects and not self._running and self._seat.taken()", "alone=True"),
-    Bug("handlers may use the whole window and more", LANE, "if left <= 0:\n                self.stop", "if left <= -30:\n                self.stop"),
-    Bug("claims are not started", LANE, "self._start(reply.claims)", "self._start(reply.claims[1:])"),
-    Bug("no settle survives a claim", LANE, "self._finished = self._finished[fit:]", "self._finished = self._finished[:0]\n        settles = settles if want else []"),
-    Bug("count and age of retention change places", TURN, "queue.completed.count,\n            round(queue.completed.age * 1000),", "round(queue.completed.age * 1000),\n            queue.completed.count,"),
-    Bug("a delay is sent as seconds", TURN, "{settle.delay_ms}", "{settle.delay_ms // 1000}"),
-    Bug("a tick finds only what is overdue for long", "drain.py", "if instant <= now}", "if instant < 0}"),
-)  # fmt: skip
-
-_CHILD = """
-import itertools, logging, sys
-from shared import lane
-from shared.testing import FakeClock, run_virtually
-from tests.simulation.functions import Town, live
-from tests.simulation.server import Server
-from tests.simulation.world import EPOCH, World
-logging.disable()
-numbers = itertools.count(1)
-lane.secrets.token_hex = lambda _size: f"lane{next(numbers)}"
-server = Server()
-try:
-    for seed in range(1, int(sys.argv[1]) + 1):
-        clock = FakeClock(EPOCH)
-        run_virtually(live(Town(seed, World(server, seed), clock), 120.0), clock)
-except BaseException as error:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    print(f"{type(error).__name__} {error}"[:160].replace(chr(10), " "))
-finally:
-    server.close()
-"""
+Patch: TypeAlias = Callable[[object, str, object], None]
+"""`setattr` of a `pytest.MonkeyPatch`: it fails where the name does not exist."""
+Plant: TypeAlias = Callable[[Patch], None]
 
 
-def hunt(bug: Bug, seeds: int = 6) -> str:
-    """What killed it, or "" when it survived."""
-    text = (ROOT / "shared" / bug.file).read_text(encoding="utf-8")
-    if text.count(bug.old) != 1:
-        raise AssertionError(f"{bug.name}: {bug.old!r} is {text.count(bug.old)} times there")
-    with tempfile.TemporaryDirectory() as folder:
-        for part in ("shared", "tests"):
-            shutil.copytree(ROOT / part, Path(folder) / part)
-        (Path(folder) / "shared" / bug.file).write_text(text.replace(bug.old, bug.new))
-        try:
-            run = subprocess.run(
-                [sys.executable, "-c", _CHILD, str(seeds)],
-                cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return "it never ends"
-        return run.stdout.strip() or run.stderr.strip()[-80:] or _by_named_tests(folder)
+def leases_end_before_their_function(patch: Patch) -> None:
+    patch(*LEASES, -8.0)
 
 
-def _by_named_tests(folder: str) -> str:
-    """The first test of tests/faults that fails on the copy."""
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    told = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/faults", "tests/store/test_settle.py", "-x", "-q", "-p", "no:cacheprovider"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    failed = re.search(r"^FAILED \S+::(\w+)", told.stdout, re.MULTILINE)
-    return failed[1] if failed else ""
+def every_turn_has_the_same_number(patch: Patch) -> None:
+    _send(patch, lambda ask: replace(ask, seq=1))
 
 
-if __name__ == "__main__":
-    for bug in DRAIN_BUGS:
-        print(f"| {bug.name} | {hunt(bug)[:90] or 'ALIVE'} |", flush=True)
+def results_are_never_settled(patch: Patch) -> None:
+    _settle(patch, lambda ask: [settle for settle in ask.settles if settle.kind == "keep"])
+
+
+def the_last_results_are_dropped(patch: Patch) -> None:
+    _settle(patch, lambda ask: ask.settles if ask.want else [])
+
+
+def results_are_settled_twice(patch: Patch) -> None:
+    sent: dict[str, list[Settle]] = {}
+
+    def again(ask: TurnAsk) -> list[Settle]:
+        settles = [settle for settle in ask.settles if settle.kind != "keep"]
+        before, sent[ask.owner] = sent.get(ask.owner, []), settles
+        return [*ask.settles, *before]
+
+    _settle(patch, again)
+
+
+def jobs_that_do_not_stop_are_not_released(patch: Patch) -> None:
+    _settle(patch, lambda ask: [settle for settle in ask.settles if settle.kind != "release"])
+
+
+def delays_are_sent_as_seconds(patch: Patch) -> None:
+    def in_seconds(ask: TurnAsk) -> list[Settle]:
+        return [settle._replace(delay_ms=settle.delay_ms // 1000) for settle in ask.settles]
+
+    _settle(patch, in_seconds)
+
+
+def every_claim_is_exclusive(patch: Patch) -> None:
+    exclusive: dict[str, Any] = {EXCLUSIVE: True}
+    _send(patch, lambda ask: replace(ask, **exclusive))
+
+
+def other_jobs_run_beside_a_suspect(patch: Patch) -> None:
+    async def at_once(_lock: object) -> None:
+        """The lock is held, and the job starts all the same."""
+
+    patch(*LOCK_WAIT, at_once)
+
+
+def some_claims_are_not_started(patch: Patch) -> None:
+    _receive(patch, lambda reply: replace(reply, claims=reply.claims[1:]))
+
+
+def handlers_outstay_the_window(patch: Patch) -> None:
+    seconds = Budget.for_handlers
+    patch(*HANDLER_TIME, lambda budget: seconds(budget) + 30.0)
+
+
+def count_and_age_of_retention_change_places(patch: Patch) -> None:
+    args = TurnAsk.args
+
+    def swapped(ask: TurnAsk, queue: Queue) -> list[str | int]:
+        kept = queue.completed
+        other = Retention(count=round(kept.age * 1000), age=kept.count / 1000)
+        return args(ask, replace(queue, completed=other))
+
+    patch(*ARGUMENTS, swapped)
+
+
+def every_agenda_entry_is_read_as_far_ahead(patch: Patch) -> None:
+    agenda = Store.agenda
+
+    async def later(store: Store) -> dict[str, float]:
+        return dict.fromkeys(await agenda(store), math.inf)
+
+    patch(*AGENDA, later)
+
+
+PLANTS: tuple[Plant, ...] = (
+    leases_end_before_their_function,
+    every_turn_has_the_same_number,
+    results_are_never_settled,
+    the_last_results_are_dropped,
+    results_are_settled_twice,
+    jobs_that_do_not_stop_are_not_released,
+    delays_are_sent_as_seconds,
+    every_claim_is_exclusive,
+    other_jobs_run_beside_a_suspect,
+    some_claims_are_not_started,
+    handlers_outstay_the_window,
+    count_and_age_of_retention_change_places,
+    every_agenda_entry_is_read_as_far_ahead,
+)
+
+
+def title(plant: Plant) -> str:
+    """What is wrong, in words."""
+    return plant.__name__.replace("_", " ")
+
+
+def _settle(patch: Patch, change: Callable[[TurnAsk], Any]) -> None:
+    """Other settles than the drain's are sent."""
+    _send(patch, lambda ask: replace(ask, settles=change(ask)))
+
+
+def _send(patch: Patch, change: Callable[[TurnAsk], TurnAsk]) -> None:
+    """Another turn than the drain's is sent."""
+    send = Store.turn
+
+    async def turn(
+        store: Store, queue: Queue, ask: TurnAsk, *, within: float | None = None
+    ) -> TurnReply:
+        return await send(store, queue, change(ask), within=within)
+
+    patch(*SEND, turn)
+
+
+def _receive(patch: Patch, change: Callable[[TurnReply], TurnReply]) -> None:
+    """Another reply than the store's is heard."""
+    send = Store.turn
+
+    async def turn(
+        store: Store, queue: Queue, ask: TurnAsk, *, within: float | None = None
+    ) -> TurnReply:
+        return change(await send(store, queue, ask, within=within))
+
+    patch(*SEND, turn)

@@ -1,4 +1,4 @@
-"""Directed stories for bugs that chance seldom finds. The world's auditor is in every call."""
+"""Directed stories, for what random ones seldom reach. The world audits each call."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def a_lease_that_ended_does_not_settle_a_new_life_of_its_job(world: World) -> No
     turn(world, queue, TurnAsk("o", 3, 0, 60_000, [Settle(claim, "done")]))
 
 
-def a_redrive_in_an_idle_queue_calls_somebody(world: World) -> None:
+def a_redrive_in_an_idle_queue_is_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a")
     (claim,) = turn(world, queue, TurnAsk("o", 1, 1, 10_000))
@@ -48,7 +48,7 @@ def a_purge_leaves_neither_suspects_nor_reserved_names(world: World) -> None:
     put(world, queue, "d", dedup=Guard("dedup:x"))
 
 
-def two_active_jobs_can_be_asked_to_stop(world: World) -> None:
+def two_active_jobs_can_have_a_cancel_request(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
     turn(world, queue, TurnAsk("o", 1, 2, 10_000))
@@ -81,7 +81,7 @@ def a_retry_beside_a_claim_lowers_the_agenda(world: World) -> None:
     turn(world, queue, TurnAsk("o", 2, 2, 60_000, closing))
 
 
-def what_is_given_back_beside_a_claim_is_on_the_agenda(world: World) -> None:
+def jobs_released_beside_a_claim_are_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
     leases = turn(world, queue, TurnAsk("o", 1, 2, 60_000))
@@ -89,6 +89,21 @@ def what_is_given_back_beside_a_claim_is_on_the_agenda(world: World) -> None:
 
     closing = [Settle(lease, "retry") for lease in leases]
     turn(world, queue, TurnAsk("o", 2, 1, 60_000, closing))
+
+
+def a_suspect_released_beside_a_claim_is_on_the_agenda(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a")
+    turn(world, queue, TurnAsk("dead", 1, 1, 10_000))
+    world.wall += 11_000
+    turn(world, queue, TurnAsk("o", 1, 0, 60_000))
+    put(world, queue, "b")
+    (other,) = turn(world, queue, TurnAsk("o", 2, 1, 60_000))
+    (suspect,) = turn(world, queue, TurnAsk("o", 3, 1, 60_000, alone=True))
+    turn(world, queue, TurnAsk("p", 1, 1, 60_000))
+
+    closing = [Settle(suspect, "release"), Settle(other, "retry")]
+    turn(world, queue, TurnAsk("o", 4, 2, 60_000, closing))
 
 
 def a_claim_that_a_failover_lost_is_not_settled(world: World) -> None:
@@ -107,22 +122,54 @@ def an_id_twice_in_one_request_is_one_job(world: World) -> None:
     put(world, world.queues[0], "a", "a")
 
 
+def expired_names_are_deleted(world: World) -> None:
+    queue = world.queues[0]
+    for name in ("a", "b", "c"):
+        put(world, queue, name, dedup=Guard(f"dedup:{name}", 1_000))
+    world.wall += 2_000
+    put(world, queue, "d", dedup=Guard("dedup:d", 1_000))
+
+    assert list(world.last[queue.name].dedup) == ["dedup:d"], "expired names pile up"
+
+
+def more_foreign_jobs_than_a_page_come_with_the_next_turn(world: World) -> None:
+    queue = world.queues[0]
+    world.push(queue, ["{}"] * 101)
+    turn(world, queue, TurnAsk("o", 1, 1, 60_000, look=True))
+    turn(world, queue, TurnAsk("o", 2, 1, 60_000))
+
+    assert not world.last[queue.name].lists["inbox"], "the rest of the inbox waits for a sweep"
+
+
+def the_store_learns_how_long_jobs_take(world: World) -> None:
+    queue = world.queues[0]
+    turn(world, queue, TurnAsk("o", 1, 0, 60_000, observed={"t": {3: 1}}))
+    question = TurnAsk("p", 1, 0, 60_000, ask_sketches=("t",))
+    reply = answered(queue, question, world.execute(turn_call(queue, question)))
+
+    assert reply.sketches["t"][:4] == [0, 0, 1, 0], "an observed duration is lost"
+
+
 STORIES: tuple[Story, ...] = (
     a_lease_that_ended_does_not_settle_a_new_life_of_its_job,
-    a_redrive_in_an_idle_queue_calls_somebody,
+    a_redrive_in_an_idle_queue_is_on_the_agenda,
     a_purge_leaves_neither_suspects_nor_reserved_names,
-    two_active_jobs_can_be_asked_to_stop,
+    two_active_jobs_can_have_a_cancel_request,
     foreign_jobs_beside_a_claim_are_on_the_agenda,
     a_lease_is_settled_once_by_its_own_owner_too,
     a_retry_beside_a_claim_lowers_the_agenda,
-    what_is_given_back_beside_a_claim_is_on_the_agenda,
+    jobs_released_beside_a_claim_are_on_the_agenda,
+    a_suspect_released_beside_a_claim_is_on_the_agenda,
     a_claim_that_a_failover_lost_is_not_settled,
     an_id_twice_in_one_request_is_one_job,
+    expired_names_are_deleted,
+    more_foreign_jobs_than_a_page_come_with_the_next_turn,
+    the_store_learns_how_long_jobs_take,
 )
 
 
-def told_by_stories(server: Server, bodies: dict[str, str]) -> str:
-    """The first story that these scripts fail, or "" when they pass all."""
+def failing_story(server: Server, bodies: dict[str, str]) -> str:
+    """The first story that fails with these scripts; "" when all of them hold."""
     for story in STORIES:
         try:
             story(World(server, 0, bodies))
@@ -136,6 +183,6 @@ def put(world: World, queue: Queue, *names: str, dedup: Guard | None = None) -> 
 
 
 def turn(world: World, queue: Queue, ask: TurnAsk) -> list[str]:
-    """The leases it was given."""
+    """The leases that this turn claimed."""
     reply = answered(queue, ask, world.execute(turn_call(queue, ask)))
     return [claim.lease for claim in reply.claims]

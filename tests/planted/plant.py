@@ -1,35 +1,26 @@
-"""Scripts with a bug in them, and the hunt for it."""
+"""The hunt for a bug that a test has planted in the scripts."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 from unittest import mock
 
 from shared.store import scripts
 from tests.simulation.server import Server
 from tests.simulation.story import STORY_STEPS, Tally, simulate
 
-from .bugs import Bug
-from .named import told_by_stories
+from .named import failing_story
 
+T = TypeVar("T")
 LUA = scripts.FOLDER
 SEEDS = 4
 HUNG = "the script never ends"
-
-
-class BugDoesNotApplyError(AssertionError):
-    """The script has changed: mend the bug's text."""
-
-
-def planted(bug: Bug) -> dict[str, str]:
-    """Every verb's script, composed with the bug in its file."""
-    text = (LUA / bug.file).read_text(encoding="utf-8")
-    if text.count(bug.old) != 1:
-        raise BugDoesNotApplyError(f"{bug.name}: {bug.old!r} is {text.count(bug.old)} times there")
-    return composed(bug.file, text.replace(bug.old, bug.new))
 
 
 def composed(file: str, text: str) -> dict[str, str]:
@@ -44,7 +35,8 @@ def composed(file: str, text: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """What became of a bug. `reason` is empty when it survived."""
+    """How a bug was found: a broken invariant or a failed story, and the steps that it took.
+    `reason` is empty when the bug survived."""
 
     reason: str
     seed: int
@@ -52,41 +44,40 @@ class Kill:
 
 
 class Hunter:
-    """Simulates scripts with bugs; a server that one of them has hung is replaced."""
+    """Runs scripts with bugs in the simulator. A server that hangs in a script is replaced."""
 
     def __init__(self) -> None:
         self._server = Server()
 
+    def use(self, work: Callable[[Server], T]) -> T:
+        """Do something else with the same server."""
+        return work(self._server)
+
     def hunt(self, bodies: dict[str, str], *, seeds: int = SEEDS, steps: int = STORY_STEPS) -> Kill:
-        """Stories until one fails."""
+        """Random stories, then the directed ones, until one fails."""
         done = 0
         for seed in range(1, seeds + 1):
             tally = Tally()
-            try:
-                failure = simulate(
-                    self._server, seed, steps, bodies=bodies, tally=tally, shrinking=False
-                )
-                reason = failure.reason if failure else ""
-            except TimeoutError:
-                self._server.kill()
-                self._server = Server()
-                reason = HUNG
-            except Exception as error:  # noqa: BLE001 - an answer so wrong that nobody can read it
-                reason = f"unreadable: {type(error).__name__} {error}"
+            reason = self._reason(partial(_random, seed, steps, bodies, tally))
             done += tally.steps
             if reason:
                 return Kill(reason, seed, done)
-        return Kill(self._directed(bodies), 0, done)
+        return Kill(self._reason(partial(failing_story, bodies=bodies)), 0, done)
 
-    def _directed(self, bodies: dict[str, str]) -> str:
+    def _reason(self, attempt: Callable[[Server], str]) -> str:
         try:
-            return told_by_stories(self._server, bodies)
+            return attempt(self._server)
         except TimeoutError:
             self._server.kill()
             self._server = Server()
             return HUNG
-        except Exception as error:  # noqa: BLE001 - as below
+        except Exception as error:  # noqa: BLE001 - an answer so wrong that it can't be read
             return f"unreadable: {type(error).__name__} {error}"
 
     def close(self) -> None:
         self._server.close()
+
+
+def _random(seed: int, steps: int, bodies: dict[str, str], tally: Tally, server: Server) -> str:
+    failure = simulate(server, seed, steps, bodies=bodies, tally=tally, shrinking=False)
+    return failure.reason if failure else ""

@@ -1,4 +1,4 @@
-"""What the tests noticed of mutmut's changes to the engine's Python, module by module.
+"""The score of mutmut's mutants of the engine's Python, module by module.
 
 `make mutate` runs mutmut first, which leaves a record beside each module that it changed.
 """
@@ -44,15 +44,15 @@ class Score:
 
 def scores(records: Path = RECORDS) -> dict[str, Score]:
     """Every module that was changed, by its path."""
-    found: dict[str, Score] = {}
+    by_module: dict[str, Score] = {}
     for path in sorted(records.rglob("*.py.meta")):
         codes = json.loads(path.read_text(encoding="utf-8"))["exit_code_by_key"]
         score = Score()
         for name, code in codes.items():
             score.add(name, code)
         if score.total:
-            found[path.relative_to(records).with_suffix("").as_posix()] = score
-    return found
+            by_module[path.relative_to(records).with_suffix("").as_posix()] = score
+    return by_module
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The simulator's own test: bugs planted in the scripts, each of which must be found."""
+"""The machinery of `make planted` on a sample: bugs are generated, planted and found."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.planted.bugs import BUGS, Bug
-from tests.planted.drains import DRAIN_BUGS, ROOT
+from tests.planted.commands import Fault, faults
+from tests.planted.drains import PLANTS, Plant
+from tests.planted.harmless import HARMLESS
 from tests.planted.mutator import mutants
 from tests.planted.named import STORIES, Story
-from tests.planted.plant import Hunter, planted
-from tests.simulation.server import Server
+from tests.planted.plant import LUA, Hunter
+from tests.planted.town import hunt
 from tests.simulation.world import World
 
-EVERY = 12
-"""One bug in so many is hunted in `make test`; `make planted` hunts all."""
+SOON = 400
+"""Steps within which a story makes the writes of the sample."""
+SAMPLE = 5
 
 
 @pytest.fixture(scope="module")
@@ -25,38 +27,54 @@ def hunter() -> Iterator[Hunter]:
     opened.close()
 
 
-def test_at_least_forty_bugs_are_planted_and_each_has_its_own_name() -> None:
-    assert len({bug.name for bug in BUGS}) == len(BUGS) >= 40
+@pytest.fixture(scope="module")
+def planted(hunter: Hunter) -> list[Fault]:
+    return hunter.use(lambda server: faults(server, [1], SOON))
 
 
-@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
-def test_a_planted_bug_still_applies_to_the_scripts(bug: Bug) -> None:
-    assert planted(bug)
+def test_faults_are_generated_from_the_writes_of_the_scripts(planted: list[Fault]) -> None:
+    assert len({fault.name for fault in planted}) == len(planted) > 40
+    assert {"enqueue", "turn", "cancel"} <= {fault.script for fault in planted}
+    assert not {"stats", "inspect", "browse"} & {fault.script for fault in planted}
 
 
-@pytest.mark.parametrize("bug", BUGS[::EVERY], ids=lambda bug: bug.name)
-def test_a_planted_bug_is_found(hunter: Hunter, bug: Bug) -> None:
-    kill = hunter.hunt(planted(bug), seeds=1)
+def test_a_dropped_command_is_found(hunter: Hunter, planted: list[Fault]) -> None:
+    bad = [f for f in planted if (f.script, f.command, f.part) not in HARMLESS]
+    for fault in bad[:: len(bad) // SAMPLE]:
+        kill = hunter.hunt(fault.bodies())
 
-    assert kill.reason, f"{kill.steps} steps did not find it"
+        assert kill.reason, f"{fault.name}: {kill.steps} steps did not find it"
+        assert not kill.reason.startswith(("unreadable", "a script")), kill.reason
 
 
-@pytest.mark.parametrize("bug", DRAIN_BUGS, ids=lambda bug: bug.name)
-def test_a_bug_of_the_drain_still_applies_to_its_code(bug: Bug) -> None:
-    assert (ROOT / "shared" / bug.file).read_text(encoding="utf-8").count(bug.old) == 1
+def test_scripts_without_a_fault_are_not_accused(hunter: Hunter) -> None:
+    other = Fault("turn", "NOSUCHCOMMAND", "records")
+
+    assert not hunter.hunt(other.bodies(), seeds=1, steps=1_000).reason
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
-def test_a_directed_story_holds_on_the_scripts_as_they_are(story: Story) -> None:
-    server = Server()
-    try:
-        story(World(server))
-    finally:
-        server.close()
+def test_a_directed_story_holds_on_the_scripts_as_they_are(hunter: Hunter, story: Story) -> None:
+    hunter.use(lambda server: story(World(server)))
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_bug_can_be_planted_in_the_drain(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch.setattr)
+
+
+def test_a_bug_in_the_drain_is_found() -> None:
+    assert hunt(PLANTS[0], seeds=1)
 
 
 def test_the_mutator_changes_one_line_at_a_time() -> None:
-    some = list(mutants())
+    some = list(mutants({"turn", "enqueue"}))
 
-    assert len(some) > 300
     assert len({(mutant.file, mutant.line, mutant.what) for mutant in some}) > 300
+    for mutant in some:
+        before = (LUA / mutant.file).read_text(encoding="utf-8").splitlines()
+        after = mutant.text.splitlines()
+        changes = [
+            i for i, pair in enumerate(zip(before, after, strict=True), 1) if len({*pair}) > 1
+        ]
+        assert changes == [mutant.line]
