@@ -1,17 +1,10 @@
-"""`tidegate demo`: the trading journal's workload on a store of its own, and an honest summary."""
+"""The demonstration: the trading journal's workload on a store of its own, and a checked summary.
+
+`tidegate demo` and `make demo` run it.
+"""
 
 from __future__ import annotations
 
-from shared.cli.exit_codes import Exit, command
-from shared.cli.options import Json
+from .run import run_demo
 
-
-@command
-async def demo(json: Json = False) -> Exit:
-    """Run real jobs through real HTTP on this machine, and verify what came of them.
-
-    Needs no account and touches no data of yours. Ends with exit code 1 if a claim does not hold.
-    """
-    from .play import play
-
-    return await play(json=json)
+__all__ = ["run_demo"]

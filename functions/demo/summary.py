@@ -1,70 +1,60 @@
-"""The demo's numbers as one document, and as the tables that people read."""
+"""The numbers of the demonstration as one document, and as tables for people."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from shared.cli.output import fields, table
 
-from .claims import Claim, Evidence
-from .stage import BUDGET
-from .ticks import Ticks
-from .watch import Watch
+from .checks import Bill, Claim, Evidence
+from .world import BUDGET, World
 
 PAUSE = 0.3
-"""Seconds without a letter that end the first burst."""
+"""Seconds without an e-mail that end the first burst."""
 COLUMNS = ("queue", "jobs", "done", "retries", "dead", "redriven", "at a time", "limit")
 
 
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Where the summary's numbers come from. `seconds`: first enqueue to last job's end."""
-
-    ticks: Ticks
-    watch: Watch
-    evidence: Evidence
-    claims: Sequence[Claim]
-    seconds: float
-
-
-def document(engine: str, numbers: Numbers) -> dict[str, Any]:
-    """Everything the summary says, for `--json`. Only what was counted or timed."""
-    found = numbers.evidence
-    outcomes = found.outcomes
+def summarize(
+    world: World, evidence: Evidence, claims: Sequence[Claim], seconds: float
+) -> dict[str, Any]:
+    """The document of `--json`. `seconds`: from the first enqueue to the last job's end."""
     queues = {
-        name: _queue(outcomes.get(name, Counter()), queue)
-        for name, queue in found.stats["queues"].items()
+        name: _queue(evidence.outcomes.get(name, Counter()), queue)
+        for name, queue in evidence.stats["queues"].items()
     }
     jobs = sum(queue["done"] for queue in queues.values())
-    client, server = found.ours, found.servers
+    used = [report["seconds"]["used"] for report in world.reports]
     return {
-        "ok": all(claim.holds for claim in numbers.claims),
-        "engine": engine,
-        "seconds": round(numbers.seconds, 2),
+        "ok": all(claim.holds for claim in claims),
+        "engine": world.local.embedded.engine_name,
+        "seconds": round(seconds, 2),
         "jobs": jobs,
-        "jobs_per_second": round(jobs / numbers.seconds, 1),
-        "records_per_second": round(numbers.watch.rows_per_second(), 1),
+        "jobs_per_second": round(jobs / seconds, 1),
+        "records_per_second": round(_rows_per_second(world.row_counts), 1),
         "queues": queues,
-        "rate_limit": _held_back(found.sent),
+        "rate_limit": _burst(evidence.sent),
         "store": {
-            "client": {"requests": client.requests, "billed_commands": client.commands},
-            "server": {"requests": server.requests, "billed_commands": server.commands},
-            "billed_commands_per_job": round(client.commands / max(1, jobs), 2),
+            "client": _bill(evidence.client),
+            "server": _bill(evidence.server),
+            "billed_commands_per_job": round(evidence.client.commands / max(1, jobs), 2),
         },
-        "drain": _drain(numbers.ticks),
+        "drain": {
+            "ticks": len(used),
+            "budget": BUDGET,
+            "longest": max(used),
+            "used": round(sum(used), 2),
+        },
         "claims": [
-            {"claim": claim.said, "holds": claim.holds, "found": claim.found}
-            for claim in numbers.claims
+            {"claim": one.sentence, "holds": one.holds, "numbers": one.numbers} for one in claims
         ],
     }
 
 
 def show(summary: dict[str, Any]) -> None:
-    """Print it for people."""
-    store, drain, limit = summary["store"], summary["drain"], summary["rate_limit"]
+    """Print the document for people."""
+    drain, limit = summary["drain"], summary["rate_limit"]
     print()
     table(COLUMNS, [_row(name, queue) for name, queue in summary["queues"].items()])
     print()
@@ -74,41 +64,45 @@ def show(summary: dict[str, Any]) -> None:
             f"limits included: {summary['jobs_per_second']:,.0f} jobs/s",
             "throughput": f"{summary['records_per_second']:,.0f} trade.record jobs/s while they "
             "ran, 5 at a time as declared, each a row committed to SQLite",
-            "rate limit": f"{limit['at_once']} letters left at once, {limit['held_back']} over the "
+            "rate limit": f"{limit['at_once']} e-mails sent at once, {limit['held_back']} over the "
             f"next {limit['seconds']:.1f} s as the limit allowed",
-            "store": _bill(store),
+            "store": _store_sentence(summary["store"]),
             "time budget": f"{drain['ticks']} ticks of at most {drain['budget']:.0f} s; "
-            f"the longest used {drain['longest']:.1f} s, all of them {drain['used']:.1f} s",
+            f"the longest used {drain['longest']:.1f} s, all together {drain['used']:.1f} s",
         }
     )
     print()
     for claim in summary["claims"]:
-        print(f"{'ok  ' if claim['holds'] else 'FAIL'}  {claim['claim']} ({claim['found']})")
+        print(f"{'ok  ' if claim['holds'] else 'FAIL'}  {claim['claim']} ({claim['numbers']})")
 
 
-def _bill(store: dict[str, Any]) -> str:
+def _store_sentence(store: dict[str, Any]) -> str:
     client, server = store["client"], store["server"]
-    told = (
+    sentence = (
         f"{client['requests']:,} requests, {client['billed_commands']:,} billed commands, "
         f"{store['billed_commands_per_job']:.2f} per job"
     )
     if client == server:
-        return f"{told}; client and server counted the same"
-    return f"{told} by the client; the server counted {server}"
+        return f"{sentence}; client and server counted the same"
+    return f"{sentence} by the client; the server counted {server}"
 
 
-def _drain(ticks: Ticks) -> dict[str, Any]:
-    used = [report["seconds"]["used"] for report in ticks.reports]
-    return {
-        "ticks": len(used),
-        "budget": BUDGET,
-        "longest": max(used),
-        "used": round(sum(used), 2),
-    }
+def _bill(bill: Bill) -> dict[str, int]:
+    return {"requests": bill.requests, "billed_commands": bill.commands}
 
 
-def _held_back(sent: Sequence[float]) -> dict[str, Any]:
-    """The letters up to the first pause, those after it, and how long these took."""
+def _rows_per_second(row_counts: Sequence[tuple[float, int]]) -> float:
+    """From the first count with a row to the first count with all rows."""
+    counts = [(at, rows) for at, rows in row_counts if rows]
+    if not counts:
+        return 0.0
+    began, first = counts[0]
+    ended, last = next(count for count in counts if count[1] == counts[-1][1])
+    return (last - first) / (ended - began) if ended > began else 0.0
+
+
+def _burst(sent: Sequence[float]) -> dict[str, Any]:
+    """The e-mails up to the first pause, those after it, and the seconds these took."""
     pauses = (n for n in range(1, len(sent)) if sent[n] - sent[n - 1] > PAUSE)
     first = next(pauses, len(sent))
     seconds = sent[-1] - sent[first - 1] if sent else 0.0
@@ -116,15 +110,15 @@ def _held_back(sent: Sequence[float]) -> dict[str, Any]:
 
 
 def _queue(outcomes: Counter[str], queue: dict[str, Any]) -> dict[str, Any]:
-    """A redriven job is one job, which was dead once and done once."""
+    """One queue. A redriven job counts as one job, once dead and once done."""
     done, dead = outcomes["done"], outcomes["dead"]
-    ends = queue["counts"]["dead"]
+    remaining = queue["counts"]["dead"]
     return {
-        "jobs": done + ends,
+        "jobs": done + remaining,
         "done": done,
         "retries": outcomes["retried"],
         "dead": dead,
-        "redriven": dead - ends,
+        "redriven": dead - remaining,
         "concurrency": queue["concurrency"],
         "limit": queue["limit"],
     }
@@ -133,5 +127,9 @@ def _queue(outcomes: Counter[str], queue: dict[str, Any]) -> dict[str, Any]:
 def _row(name: str, queue: dict[str, Any]) -> list[object]:
     limit = queue["limit"]
     counts = [queue[kind] for kind in ("jobs", "done", "retries", "dead", "redriven")]
-    said = f"{limit['rate']} per {limit['per']:g} s" if limit else "none"
-    return [name, *counts, queue["concurrency"], said]
+    return [
+        name,
+        *counts,
+        queue["concurrency"],
+        f"{limit['rate']} per {limit['per']:g} s" if limit else "none",
+    ]

@@ -1,5 +1,5 @@
-"""The command line, `tidegate`: one module a group of commands. Loads nothing but typer until a
-command runs, so that help is there at once."""
+"""The command line, `tidegate`: one module for each group of commands. Importing it loads typer and
+nothing heavier, so that `--help` is instant."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import sys
 
 import typer
 
-from functions import demo
-
-from . import dead, dev, doctor, drain, enqueue, jobs, queues, status, store, tokens
+from . import dead, demo, dev, doctor, drain, enqueue, jobs, queues, status, store, tokens
 
 app = typer.Typer(
     name="tidegate",
     help="Background jobs for functions on a serverless Redis.",
     epilog=(
-        "Exit codes: 0 done, 1 failed, 2 can't be used as given, 3 not found, 4 the store did not "
-        "answer, 5 configuration. Without UPSTASH_REDIS_REST_URL the embedded store serves."
+        "Exit codes: 0 success, 1 failure, 2 wrong input, 3 not found, 4 no answer from the store, "
+        "5 wrong configuration. Without UPSTASH_REDIS_REST_URL the embedded store is used."
     ),
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -39,5 +37,5 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """The console script."""
-    sys.path.append("")  # TIDEGATE_APPS may name modules of the folder one stands in
+    sys.path.append("")  # TIDEGATE_APPS may name modules of the working directory
     app(prog_name="tidegate")

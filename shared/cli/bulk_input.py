@@ -1,12 +1,12 @@
-"""Payloads as a person gives them: one JSON text, a file of lines, or standard input. Each is
-checked against its job type's model; nothing is stored deployment."""
+"""Payloads from the command line: one JSON text, a file of lines, or standard input. Each becomes a
+job that is checked against its job type; nothing is stored here."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,61 +17,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One payload and where it stood, 0 when it was given on the command line."""
+    """One payload and its line number, 0 for the one of the command line."""
 
     number: int
     text: str
 
 
 @dataclass(slots=True)
-class Checked:
-    """What became of all lines: jobs that may be sent, and a sentence per line that may not."""
+class BulkJobs:
+    """The jobs of all valid lines, and one sentence for each invalid line."""
 
     jobs: list[Job] = field(default_factory=list)
     problems: dict[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """The options of a call, the same for each of its jobs."""
+def read_lines(source: str) -> list[Line]:
+    """The payloads of `source`: JSON text, `@file`, or `-` for standard input.
 
-    delay: float | None = None
-    run_at: datetime | None = None
-    priority: str | None = None
-    attempts: int | None = None
-    timeout: float | None = None
-    key: str | None = None
-    dedup: str | None = None
-    dedup_ttl: float | None = None
-    job_id: str | None = None
-
-    def options(self, line: int) -> dict[str, Any]:
-        """As the API takes them. `line` tells the jobs of one call apart, 0 where there is one."""
-        given: dict[str, Any] = {
-            "delay": self.delay,
-            "run_at": self._instant(),
-            "priority": self.priority,
-            "attempts": self.attempts,
-            "timeout": self.timeout,
-            "key": self.key,
-            "dedup": _given({"id": self.dedup, "ttl": self.dedup_ttl}),
-            "job_id": f"{self.job_id}-{line}" if self.job_id and line else self.job_id,
-        }
-        return _given(given) or {}
-
-    def _instant(self) -> str | None:
-        if self.run_at is None:
-            return None
-        zoned = self.run_at if self.run_at.tzinfo else self.run_at.replace(tzinfo=UTC)
-        return zoned.isoformat()
-
-
-def read_payloads(given: str) -> list[Line]:
-    """JSON as it stands, `@file`, or `-` for standard input. A file or stdin holds one JSON
-    document, or one a line (NDJSON). Raises InvalidPayload when the file can't be read."""
-    if given != "-" and not given.startswith("@"):
-        return [Line(0, given)]
-    text = _read(given)
+    A file or stdin holds one JSON document, or one for each line (NDJSON). Raises InvalidPayload
+    for an unreadable file.
+    """
+    if source != "-" and not source.startswith("@"):
+        return [Line(0, source)]
+    text = _read(source)
     try:
         json.loads(text)
     except ValueError:
@@ -80,44 +48,55 @@ def read_payloads(given: str) -> list[Line]:
     return [Line(1, text)]
 
 
-def check(lines: list[Line], queue: Queue, job_type: str, wish: Wish) -> Checked:
-    """Every line as a job, or with the reason why it can't be one.
+def parse_lines(
+    lines: list[Line], queue: Queue, job_type: str, options: Mapping[str, Any]
+) -> BulkJobs:
+    """Every line as a job, or the reason why it is invalid. `options` are those of the HTTP API.
 
-    What the HTTP API accepts is accepted here, by the same code. Raises UnknownType, InvalidOption.
+    Raises UnknownType and, for the options, InvalidOption or InvalidRequest.
     """
     from ..declare.parse import parse_job
-    from ..errors import InvalidOption, InvalidPayload, PayloadTooLarge
-    from ..web.body import parse
-    from ..web.problems import Problem
+    from ..errors import InvalidPayload, PayloadTooLarge
 
-    checked = Checked()
+    bulk = BulkJobs()
     for line in lines:
-        try:
-            payload = parse(line.text.encode("utf-8", "surrogateescape"))
-        except Problem as problem:
-            checked.problems[line.number] = problem.detail
-            continue
         number = line.number if len(lines) > 1 else 0
-        asked = {"type": job_type, "payload": payload, "options": wish.options(number)}
         try:
-            checked.jobs.append(parse_job(queue, asked))
+            request = {
+                "type": job_type,
+                "payload": _parse(line.text),
+                "options": _for_line(options, number),
+            }
+            bulk.jobs.append(parse_job(queue, request))
         except (InvalidPayload, PayloadTooLarge) as error:
-            checked.problems[line.number] = str(error)
-        except Problem as problem:  # the payload's own faults have errors of their own
-            raise InvalidOption(problem.detail, "options") from None
-    return checked
+            bulk.problems[line.number] = str(error)
+    return bulk
 
 
-def _read(given: str) -> str:
+def _for_line(options: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The options of one line: with a `job_id` each line of several has an id of its own."""
+    if number and "job_id" in options:
+        return {**options, "job_id": f"{options['job_id']}-{number}"}
+    return dict(options)
+
+
+def _parse(text: str) -> Any:
+    from pydantic_core import from_json
+
     from ..errors import InvalidPayload
 
     try:
-        return sys.stdin.read() if given == "-" else Path(given[1:]).read_text("utf-8-sig")
+        return from_json(text.encode("utf-8", "surrogateescape"), allow_inf_nan=False)
+    except ValueError as error:
+        raise InvalidPayload(f"the payload is not JSON: {str(error)[:200]}") from None
+
+
+def _read(source: str) -> str:
+    from ..errors import InvalidPayload
+
+    try:
+        return sys.stdin.read() if source == "-" else Path(source[1:]).read_text("utf-8-sig")
     except UnicodeDecodeError:
-        raise InvalidPayload(f"{given} is not UTF-8 text") from None
+        raise InvalidPayload(f"{source} is not UTF-8 text") from None
     except OSError as error:
-        raise InvalidPayload(f"can't read {given[1:]!r}: {error.strerror}") from None
-
-
-def _given(options: dict[str, Any]) -> dict[str, Any] | None:
-    return {name: value for name, value in options.items() if value is not None} or None
+        raise InvalidPayload(f"can't read {source[1:]!r}: {error.strerror}") from None

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_deployment() -> AsyncIterator[Deployment]:
-    """Settings read, applications loaded, store connected; closed at the end of the block."""
+    """The deployment, with its store for `job_type.enqueue(…)`; closed at the end of the block."""
     import logging
 
     from ..deployment import Deployment

@@ -1,48 +1,53 @@
-"""`tidegate dead`: the dead letters, looked at, sent back to work, or deleted."""
+"""`tidegate dead`: list, show, redrive and delete dead letters."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .command import command
 from .context import open_deployment
-from .exit_codes import Exit, command
-from .jobs import ERROR_COLUMNS, JobId, error_rows, payload_of
+from .exit_codes import Exit
+from .jobs import JobId, show_record
 from .options import Json, Queues
-from .output import as_json, fields, instant, table
+from .output import as_json, table
 
 if TYPE_CHECKING:
+    from ..deadletters.pages import Filter, Page
     from ..declare.queue import Queue
     from ..deployment import Deployment
+    from ..store import Store
     from ..store.views import JobRecord
 
 PAGE = 200
 COLUMNS = ("id", "type", "died", "attempts", "crashes", "redrives", "error", "message")
-app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, redrive, purge.")
+LONGEST_MESSAGE = 160
+app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, redrive, delete.")
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Ids of dead letters.")]
-Queue_ = Annotated[str | None, typer.Option("--queue", help="Every dead letter of this queue.")]
+WholeQueue = Annotated[str | None, typer.Option("--queue", help="All dead letters of this queue.")]
+JobType = Annotated[str | None, typer.Option("--type", help="Only this job type.")]
+Most = Annotated[int, typer.Option(min=1, max=10_000, help="The largest number to list.")]
 
 
 @app.command("list")
 @command
 async def list_(
-    queues: Queues = None,
-    job_type: Annotated[str | None, typer.Option("--type", help="Only this job type.")] = None,
-    most: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
-    json: Json = False,
+    queues: Queues = None, job_type: JobType = None, most: Most = 50, json: Json = False
 ) -> Exit:
     """List dead letters, the newest first."""
-    found: list[JobRecord] = []
+    from ..deadletters.pages import Filter
+    from ..observe.describe import describe_dead_letter
+
     async with open_deployment() as deployment:
-        for queue in deployment.queues(queues or ()):
-            found += await _dead(deployment, queue, job_type=job_type, most=most)
-    letters = sorted(found, key=lambda letter: letter.at_ms, reverse=True)[:most]
+        selected = deployment.queues(queues or ())
+        result = await _read(deployment.store, selected, Filter(type=job_type), most=most)
     if json:
-        as_json({"dead": [_described(letter) for letter in letters]})
-    elif letters:
-        table(COLUMNS, [_line(letter) for letter in letters])
+        letters = [describe_dead_letter(row) for row in result.rows]
+        as_json({"dead_letters": letters, "next": result.next})
+    elif result.rows:
+        table(COLUMNS, [_line(row) for row in result.rows])
     else:
         print("no dead letters")
     return Exit.OK
@@ -51,139 +56,130 @@ async def list_(
 @app.command()
 @command
 async def show(job_id: JobId, json: Json = False) -> Exit:
-    """Show a dead letter: its payload, and the errors that led there."""
+    """Show one dead letter: its payload, and the errors that led there."""
     from ..errors import JobNotFound
+    from ..observe.describe import describe_dead_letter, describe_payload
 
     async with open_deployment() as deployment:
-        queue, short = deployment.locate(job_id)
-        view = await deployment.store.inspect(queue, short)
+        view = await deployment.store.inspect(*deployment.locate(job_id))
     if view.state != "dead":
-        raise JobNotFound(f"{job_id} is no dead letter: it is {view.state}")
-    errors = view.history.get("errors", [])
-    found = {
-        "id": view.id,
-        "type": view.type,
-        "died": instant(view.at_ms),
-        "attempts": view.attempts,
-        "crashes": view.crashes,
-        "redrives": view.redrives,
-        "why": view.reason,
-        "payload": payload_of(view.payload),
-    }
+        raise JobNotFound(f"{job_id} is not a dead letter: it is {view.state}")
+    letter = {**describe_dead_letter(view), **describe_payload(view)}
     if json:
-        as_json({**found, "errors": errors})
-        return Exit.OK
-    fields(found)
-    print()
-    table(ERROR_COLUMNS, error_rows(errors))
+        as_json(letter)
+    else:
+        show_record(letter)
     return Exit.OK
 
 
 @app.command()
 @command
-async def redrive(ids: Ids = None, queue: Queue_ = None, json: Json = False) -> Exit:
-    """Send dead letters back to work with all their attempts: these, or a whole queue's."""
-    return await _each("redrive", ids, queue, json=json)
+async def redrive(ids: Ids = None, queue: WholeQueue = None, json: Json = False) -> Exit:
+    """Send dead letters back to work with all their attempts: by id, or a whole queue's."""
+    async with open_deployment() as deployment:
+        verdicts = await _for_each_queue(deployment, ids or [], queue, deployment.store.redrive)
+    return _print_verdicts(verdicts, "sent back to work", json=json)
 
 
 @app.command()
 @command
-async def purge(ids: Ids = None, queue: Queue_ = None, json: Json = False) -> Exit:
-    """Delete dead letters for good: these, or a whole queue's."""
-    return await _each("purge", ids, queue, json=json)
-
-
-async def _each(what: str, ids: list[str] | None, queue: str | None, *, json: bool) -> Exit:
+async def delete(ids: Ids = None, queue: WholeQueue = None, json: Json = False) -> Exit:
+    """Delete dead letters for good: by id, or a whole queue's."""
     async with open_deployment() as deployment:
-        chosen = await _chosen(deployment, ids or [], queue)
-        verdicts: dict[str, bool] = {}
-        for found, shorts in chosen:
-            if what == "redrive":
-                answers = await deployment.store.redrive(found, shorts)
-            elif queue is not None:
-                answers = await deployment.store.delete(found, shorts)
-            else:
-                answers = await _drop_dead(deployment, found, shorts)
-            verdicts.update(
-                zip((f"{short}.{found.name}" for short in shorts), answers, strict=True)
-            )
-    missed = [job_id for job_id, done in verdicts.items() if not done]
-    done = len(verdicts) - len(missed)
-    if json:
-        as_json({"done": done, "not_dead": missed})
-    else:
-        print(f"{done:,} {'sent back to work' if what == 'redrive' else 'deleted'}")
-        for job_id in missed:
-            print(f"{job_id} is not among the dead letters")
-    return Exit.NOT_FOUND if missed else Exit.OK
+        store = deployment.store
+
+        async def delete_dead(owner: Queue, local_ids: Sequence[str]) -> list[bool]:
+            return await _delete_dead(store, owner, local_ids)
+
+        verdicts = await _for_each_queue(deployment, ids or [], queue, delete_dead)
+    return _print_verdicts(verdicts, "deleted", json=json)
 
 
-async def _chosen(
+async def _for_each_queue(
+    deployment: Deployment,
+    ids: list[str],
+    queue: str | None,
+    action: Callable[[Queue, Sequence[str]], Awaitable[list[bool]]],
+) -> dict[str, bool]:
+    """Apply a store verb to the chosen dead letters, one queue at a time. Id -> its verdict."""
+    verdicts: dict[str, bool] = {}
+    for owner, local_ids in await _choose(deployment, ids, queue):
+        answers = await action(owner, local_ids)
+        names = (f"{local_id}.{owner.name}" for local_id in local_ids)
+        verdicts.update(zip(names, answers, strict=True))
+    return verdicts
+
+
+async def _choose(
     deployment: Deployment, ids: list[str], queue: str | None
 ) -> list[tuple[Queue, list[str]]]:
-    """What to act on, a queue at a time. Raises InvalidOption unless ids or a queue were given."""
+    """Local ids by queue. Raises InvalidOption unless either ids or a queue are named."""
+    from ..deadletters.pages import Filter
     from ..errors import InvalidOption
+    from ..jobs.ids import local_id
 
     if bool(ids) == (queue is not None):
         raise InvalidOption("name dead letters by their ids, or all of one queue by --queue", "id")
     if queue is not None:
-        found = deployment.registry.queue(queue)
-        letters = await _dead(deployment, found)
-        return [(found, [letter.id.partition(".")[0] for letter in letters])]
+        owner = deployment.registry.queue(queue)
+        result = await _read(deployment.store, [owner], Filter())
+        return [(owner, [local_id(row.id) for row in result.rows])]
     by_queue: dict[str, tuple[Queue, list[str]]] = {}
     for job_id in ids:
-        owner, short = deployment.locate(job_id)
-        by_queue.setdefault(owner.name, (owner, []))[1].append(short)
+        owner, local = deployment.locate(job_id)
+        by_queue.setdefault(owner.name, (owner, []))[1].append(local)
     return list(by_queue.values())
 
 
-async def _drop_dead(deployment: Deployment, queue: Queue, shorts: list[str]) -> list[bool]:
-    """Drop, but only what is dead: the store's verb would take a completed job as well."""
+async def _delete_dead(store: Store, queue: Queue, local_ids: Sequence[str]) -> list[bool]:
+    """Delete the dead ones among these jobs; `Store.delete` alone takes any job that has ended."""
+    from contextlib import suppress
+
     from ..errors import JobNotFound
 
     dead = []
-    for short in shorts:
+    for local_id in local_ids:
         with suppress(JobNotFound):
-            if (await deployment.store.inspect(queue, short)).state == "dead":
-                dead.append(short)
-    dropped = dict(zip(dead, await deployment.store.delete(queue, dead), strict=True))
-    return [dropped.get(short, False) for short in shorts]
+            if (await store.inspect(queue, local_id)).state == "dead":
+                dead.append(local_id)
+    deleted = dict(zip(dead, await store.delete(queue, dead), strict=True))
+    return [deleted.get(local_id, False) for local_id in local_ids]
 
 
-async def _dead(
-    deployment: Deployment, queue: Queue, *, job_type: str | None = None, most: int | None = None
-) -> list[JobRecord]:
-    """The queue's dead letters, newest first, read page by page."""
-    found: list[JobRecord] = []
-    newest, skip = "+inf", 0
-    while most is None or len(found) < most:
-        page = await deployment.store.browse(queue, "dead", newest=newest, skip=skip, most=PAGE)
-        found += [letter for letter in page if job_type in (None, letter.type)]
-        if len(page) < PAGE:
+async def _read(
+    store: Store, queues: Sequence[Queue], wanted: Filter, *, most: int | None = None
+) -> Page:
+    """Up to `most` dead letters (None: all), newest first, read page by page."""
+    from ..deadletters.pages import Page, page
+
+    result = Page()
+    while most is None or len(result.rows) < most:
+        size = PAGE if most is None else min(PAGE, most - len(result.rows))
+        part = await page(store, queues, wanted, cursor=result.next, most=size)
+        result.rows += part.rows
+        result.next = part.next
+        if result.next is None:
             break
-        last = page[-1].at_ms
-        seen = sum(letter.at_ms == last for letter in page)
-        skip = skip + seen if newest == str(last) else seen
-        newest = str(last)
-    return found[:most]
+    return result
 
 
-def _described(letter: JobRecord) -> dict[str, Any]:
-    return {
-        "id": letter.id,
-        "type": letter.type,
-        "died": instant(letter.at_ms),
-        "attempts": letter.attempts,
-        "crashes": letter.crashes,
-        "redrives": letter.redrives,
-        "why": letter.reason,
-        "payload": payload_of(letter.payload),
-        "errors": letter.history.get("errors", []),
-    }
+def _print_verdicts(verdicts: dict[str, bool], past: str, *, json: bool) -> Exit:
+    missing = [job_id for job_id, done in verdicts.items() if not done]
+    count = len(verdicts) - len(missing)
+    if json:
+        as_json({"done": count, "not_dead": missing})
+    else:
+        print(f"{count:,} {past}")
+        for job_id in missing:
+            print(f"{job_id} is not among the dead letters")
+    return Exit.NOT_FOUND if missing else Exit.OK
 
 
-def _line(letter: JobRecord) -> list[object]:
-    last: dict[str, Any] = next(reversed(letter.history.get("errors", [])), {})
-    counts = (letter.attempts, letter.crashes, letter.redrives)
-    kind, message = last.get("type", letter.reason), str(last.get("message", ""))[:160]
-    return [letter.id, letter.type, instant(letter.at_ms), *counts, kind, message]
+def _line(row: JobRecord) -> list[object]:
+    from ..observe.describe import describe_dead_letter
+
+    letter = describe_dead_letter(row)
+    error = letter["error"] or {"type": letter["reason"], "message": ""}
+    counts = (letter[name] for name in ("attempts", "crashes", "redrives"))
+    message = error["message"][:LONGEST_MESSAGE]
+    return [letter["id"], letter["type"], letter["died_at"], *counts, error["type"], message]

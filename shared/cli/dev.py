@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .exit_codes import Exit, command
+from .command import command
+from .exit_codes import Exit
 from .options import Data, Json, Port, StorePort, Volatile
 from .output import as_json, fields, flush, note
-from .store import about
+from .signals import stop_signals
 
 if TYPE_CHECKING:
     import asyncio
 
     from ..config.settings import Settings
-    from .dev_secrets import Secrets
+    from .dev_secrets import DevSecrets
 
-NoTicks = Annotated[bool, typer.Option("--no-ticks", help="Drain only when asked to.")]
+NoTicks = Annotated[bool, typer.Option("--no-ticks", help="Start no drain on a schedule.")]
 Every = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between ticks.")]
 
 
@@ -38,76 +39,85 @@ async def dev(
 
     With UPSTASH_REDIS_REST_URL set, that database is used and no store is started.
     """
+    import asyncio
+
     from ..config.settings import Settings
     from ..declare.app import Registry
-    from .dev_secrets import Secrets
-    from .servers import stop_signals
+    from .dev_secrets import DevSecrets
 
     settings = Settings.from_env()
-    Registry.load(settings.apps)  # a fault is reported before anything starts
-    folder = data or settings.data_dir
-    volatile = volatile or settings.volatile
-    made = Secrets.fresh() if volatile else Secrets.kept(folder)
-    with stop_signals() as stop:
-        async with _served(settings, made, folder, volatile, port, store_port) as names:
-            _tell(names, json=json)
-            await _ticked(stop, every=None if no_ticks else every)
-            note("stopping: what runs is given back")
+    Registry.load(settings.apps)  # an error is reported before any server starts
+    folder, volatile = data or settings.data_dir, volatile or settings.volatile
+    secrets = DevSecrets.random() if volatile else DevSecrets.load_or_create(folder)
+    stop = asyncio.Event()
+    with stop_signals(stop.set):
+        async with _servers(settings, secrets, folder, volatile, port, store_port) as variables:
+            _print_addresses(variables, json=json)
+            await _ticks(stop, every=None if no_ticks else every)
+            note("stopping: running jobs are released")
     return Exit.OK
 
 
 @asynccontextmanager
-async def _served(
-    settings: Settings, made: Secrets, folder: Path, volatile: bool, port: int, store_port: int
+async def _servers(
+    settings: Settings,
+    secrets: DevSecrets,
+    folder: Path,
+    volatile: bool,
+    port: int,
+    store_port: int,
 ) -> AsyncIterator[dict[str, str]]:
-    """Store and API up during the block; yields what they are called and opened with."""
-    from .servers import api, environment, local_store
+    """Serve store and API during the block. Yields the API's address and the tokens' variables."""
+    from .servers import api, describe_store, environment, local_store
 
-    names = _own(settings, made)
+    variables = _own_tokens(settings, secrets)
     async with AsyncExitStack() as stack:
         if settings.redis_url is None:
-            opening = local_store(
-                data_dir=folder, volatile=volatile, port=store_port, token=made.store_token
+            local = await stack.enter_async_context(
+                local_store(
+                    data_dir=folder, volatile=volatile, port=store_port, token=secrets.store_token
+                )
             )
-            local = await stack.enter_async_context(opening)
-            names |= local.environment
-            note(about(local.embedded))
-        stack.enter_context(environment({**names, "TIDEGATE_DATA": str(folder)}))
+            variables |= local.environment
+            note(describe_store(local.embedded))
+        stack.enter_context(environment({**variables, "TIDEGATE_DATA": str(folder)}))
         url = await stack.enter_async_context(api(port=port))
-        yield {"url": url, **names}
+        yield {"url": url, **variables}
 
 
-async def _ticked(stop: asyncio.Event, *, every: float | None) -> None:
-    """Until stopped, with ticks in between unless there shall be none."""
+async def _ticks(stop: asyncio.Event, *, every: float | None) -> None:
+    """Wait for `stop`, with a tick every `every` seconds (None: without ticks)."""
     from ..deployment import Deployment
     from .ticks import tick_until
 
     if every is None:
         await stop.wait()
-    else:
-        deployment = Deployment.from_env()
+        return
+    deployment = Deployment.from_env()
+    try:
         await tick_until(deployment, stop, every=every)
+    finally:
         await deployment.close()
 
 
-def _own(settings: Settings, made: Secrets) -> dict[str, str]:
-    """Tokens for what the environment leaves open."""
-    names = {}
+def _own_tokens(settings: Settings, secrets: DevSecrets) -> dict[str, str]:
+    """Tokens for the variables that the environment does not set."""
+    variables = {}
     if not settings.api_tokens:
-        names["TIDEGATE_API_TOKENS"] = f"admin:{made.api_token}"
+        variables["TIDEGATE_API_TOKENS"] = f"admin:{secrets.api_token}"
     if settings.cron_secret is None:
-        names["CRON_SECRET"] = made.cron_secret
-    return names
+        variables["CRON_SECRET"] = secrets.cron_secret
+    return variables
 
 
-def _tell(names: dict[str, str], *, json: bool) -> None:
-    token = names.get("TIDEGATE_API_TOKENS", "").removeprefix("admin:")
+def _print_addresses(variables: dict[str, str], *, json: bool) -> None:
+    token = variables.get("TIDEGATE_API_TOKENS", "").removeprefix("admin:")
     if json:
-        as_json({**names, "api_token": token or None})
+        as_json({**variables, "api_token": token or None})
     else:
-        fields({"API": names["url"], "API token": token or "as in TIDEGATE_API_TOKENS"})
+        fields({"API": variables["url"], "API token": token or "as in TIDEGATE_API_TOKENS"})
         for name in ("CRON_SECRET", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
-            if name in names:
-                print(f"{name}={names[name]}")
+            if name in variables:
+                print(f"{name}={variables[name]}")
         note("Ctrl-C stops it.")
     flush()

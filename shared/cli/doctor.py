@@ -1,4 +1,4 @@
-"""`tidegate doctor`: is this configuration well, and what to do where it is not?"""
+"""`tidegate doctor`: checks of the configuration, each with advice if it fails."""
 
 from __future__ import annotations
 
@@ -6,23 +6,29 @@ from typing import Annotated
 
 import typer
 
-from .exit_codes import Exit, command
+from .command import command
+from .exit_codes import Exit
 from .options import Json
 from .output import as_json, flush
 
 Live = Annotated[
     bool,
     typer.Option(
-        "--live", help="Ask the Upstash database what its documents leave open; prints a page."
+        "--live", help="Survey the Upstash database instead, and print docs/upstash-live.md."
     ),
 ]
 
 
+Wait = Annotated[
+    float, typer.Option("--wait", min=0.1, max=60, help="Seconds to wait for the store.")
+]
+
+
 @command
-async def doctor(json: Json = False, live: Live = False) -> Exit:
+async def doctor(json: Json = False, live: Live = False, wait: Wait = 5.0) -> Exit:
     """Check settings, applications and the store. Costs some ten billed commands.
 
-    Ends with exit code 1 when a check fails. --live costs some 500 commands instead.
+    Ends with exit code 1 if a check fails. --live costs some 500 commands instead.
     """
     import os
     from dataclasses import asdict
@@ -30,23 +36,22 @@ async def doctor(json: Json = False, live: Live = False) -> Exit:
     from .doctor_checks import examine
 
     if live:
-        return await ask_live(json=json)
-    failed = False
+        return await _survey(json=json)
     findings = []
-    async for finding in examine(os.environ):
-        failed = failed or finding.verdict == "FAIL"
-        findings.append(asdict(finding))
+    async for finding in examine(os.environ, wait=wait):
+        findings.append(finding)
         if not json:
-            do = f" -> {finding.do}" if finding.do else ""
-            print(f"{finding.verdict:<5}{finding.check:<10}{finding.said}{do}")
+            advice = f" -> {finding.advice}" if finding.advice else ""
+            print(f"{finding.verdict:<5}{finding.check:<10}{finding.detail}{advice}")
             flush()
+    failed = any(finding.verdict == "FAIL" for finding in findings)
     if json:
-        as_json({"ok": not failed, "findings": findings})
+        as_json({"ok": not failed, "findings": [asdict(finding) for finding in findings]})
     return Exit.FAILED if failed else Exit.OK
 
 
-async def ask_live(*, json: bool) -> Exit:
-    """The questions of docs/upstash-live.md, put to the database that the environment names."""
+async def _survey(*, json: bool) -> Exit:
+    """Ask the configured database the questions of docs/upstash-live.md."""
     from dataclasses import asdict
     from datetime import UTC, datetime
 
@@ -57,7 +62,7 @@ async def ask_live(*, json: bool) -> Exit:
     settings = Settings.from_env()
     if settings.redis_url is None:
         raise ConfigurationError(
-            "--live asks a real Upstash database: set UPSTASH_REDIS_REST_URL and its token"
+            "--live needs a real Upstash database: set UPSTASH_REDIS_REST_URL and its token"
         )
     answers = [answer async for answer in ask(settings.redis_url, settings.redis_token or "")]
     if json:

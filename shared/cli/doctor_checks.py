@@ -1,4 +1,4 @@
-"""What `tidegate doctor` looks at, one finding a line. Reads; of keys it touches only its own."""
+"""The checks of `tidegate doctor`. They read only; the one key they write is their own."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ from typing import Literal
 import httpx
 
 from ..config.settings import Settings
-from ..connect import connect
 from ..declare.app import App, Registry
 from ..declare.queue import Queue
+from ..deployment import Deployment
 from ..drain.budget import Budget
 from ..embedded import open_embedded
 from ..errors import ConfigurationError, ScriptError, StoreError
 from ..store import Store
-from ..store.keys import part
+from ..store.keys import agenda, part
 
 Verdict = Literal["OK", "WARN", "FAIL"]
 NAME = "tidegate-doctor"
-"""The queue that the checks of scripts speak of. It never holds anything."""
-FAR = 0.05
-"""Seconds a round trip may take before a function should move closer."""
+"""The queue of the script checks. It is always empty."""
+SLOW = 0.05
+"""Seconds of a round trip from which on the functions should move closer to the store."""
 ROUND_TRIPS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check's outcome; `do` says what to do where it is not OK."""
+    """The outcome of one check; `advice` unless it is OK."""
 
     check: str
     verdict: Verdict
-    said: str
-    do: str = ""
+    detail: str
+    advice: str = ""
 
 
-async def examine(env: Mapping[str, str]) -> AsyncIterator[Finding]:
-    """Every check that makes sense, in order; what depends on a failed one is left out."""
+async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator[Finding]:
+    """Every check in order; those that depend on a failed one are left out. `wait`: seconds in
+    which the store must answer."""
     try:
         settings = Settings.from_env(env)
     except ConfigurationError as error:
-        yield Finding("settings", "FAIL", str(error), "mend the environment, then run this again")
+        yield Finding("settings", "FAIL", str(error), "correct the environment, then repeat this")
         return
     yield Finding("settings", "OK", f"platform {settings.platform}, prefix {settings.prefix!r}")
     registry = Registry([])
@@ -51,17 +52,17 @@ async def examine(env: Mapping[str, str]) -> AsyncIterator[Finding]:
         registry = Registry.load(settings.apps)
         yield _apps(registry)
     except ConfigurationError as error:
-        yield Finding("apps", "FAIL", str(error), "mend TIDEGATE_APPS, or the declaration")
+        yield Finding("apps", "FAIL", str(error), "correct TIDEGATE_APPS, or the declaration")
     for finding in contradictions(settings, registry, env):
         yield finding
-    async for finding in _store(settings):
+    async for finding in _store(Deployment(settings, registry), wait):
         yield finding
 
 
 def contradictions(
     settings: Settings, registry: Registry, env: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """Settings that are fine one by one and can't be meant together."""
+    """Settings that are valid one by one and contradict each other."""
     url, kv = env.get("UPSTASH_REDIS_REST_URL"), env.get("KV_REST_API_URL")
     if url and kv and url != kv:
         yield _warn("two databases are named", "UPSTASH_REDIS_REST_URL wins; unset KV_REST_API_URL")
@@ -79,9 +80,9 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
     if settings.cron_secret in settings.api_tokens:
         yield _warn("CRON_SECRET is also an API token", "make two: tidegate tokens")
     if settings.redis_url is None:
-        return  # `tidegate dev` brings its own
+        return  # `tidegate dev` makes its own
     if not settings.api_tokens:
-        yield _warn("no API tokens: the API refuses everybody", "make some: tidegate tokens")
+        yield _warn("no API tokens: the API refuses every request", "make some: tidegate tokens")
     if settings.cron_secret is None:
         yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens")
 
@@ -97,61 +98,63 @@ def _too_long(settings: Settings, registry: Registry) -> Iterator[Finding]:
                 )
 
 
-async def _store(settings: Settings) -> AsyncIterator[Finding]:
+async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
+    settings = deployment.settings
     try:
-        yield await _which(settings)
+        yield await _kind(settings)
     except (ConfigurationError, StoreError) as error:
         yield Finding("store", "FAIL", str(error), f"see {settings.data_dir}/server.log")
         return
-    store = connect(settings)
+    store = deployment.store
     try:
-        yield await _reach(store)
+        yield await _reach(store, wait)
         yield await _write(store)
         yield await _scripts(store, settings)
         yield _clock(store)
     except StoreError as error:
         yield Finding("reach", "FAIL", str(error), "check the URL, the token and the network")
     finally:
-        await store.close()
+        await deployment.close()
 
 
-async def _which(settings: Settings) -> Finding:
+async def _kind(settings: Settings) -> Finding:
     if settings.redis_url is not None:
         return Finding("store", "OK", f"Upstash REST at {httpx.URL(settings.redis_url).host}")
     embedded = await open_embedded(data_dir=settings.data_dir, volatile=settings.volatile)
     try:
-        said = f"embedded, {embedded.engine_name}"
+        detail = f"embedded, {embedded.engine_name}"
         if embedded.volatile:
-            return Finding("store", "WARN", f"{said}, volatile", "its jobs end with the process")
-        return Finding("store", "OK", f"{said}, in {settings.data_dir}")
+            return Finding("store", "WARN", f"{detail}, volatile", "its jobs end with the process")
+        return Finding("store", "OK", f"{detail}, in {settings.data_dir}")
     finally:
         await embedded.close()
 
 
-async def _reach(store: Store) -> Finding:
-    await store.agenda()  # the first one opens the connection
-    took = []
+async def _reach(store: Store, wait: float) -> Finding:
+    # The first request opens the connection.
+    await store.rest.execute(["EXISTS", agenda(store.prefix)], "doctor", within=wait)
+    seconds = []
     for _ in range(ROUND_TRIPS):
         began = time.perf_counter()
         await store.agenda()
-        took.append(time.perf_counter() - began)
-    middle = statistics.median(took)
-    said = f"a round trip takes {middle * 1000:.1f} ms"
-    if middle > FAR:
-        return Finding("reach", "WARN", said, "run the functions in the database's region")
-    return Finding("reach", "OK", said)
+        seconds.append(time.perf_counter() - began)
+    middle = statistics.median(seconds)
+    detail = f"a round trip takes {middle * 1000:.1f} ms"
+    if middle > SLOW:
+        return Finding("reach", "WARN", detail, "run the functions in the database's region")
+    return Finding("reach", "OK", detail)
 
 
 async def _write(store: Store) -> Finding:
     try:
         await store.rest.execute(["DEL", part(store.prefix, NAME, "records")], "doctor")
     except StoreError as error:
-        return Finding("write", "FAIL", str(error), "use the token that may write, not read-only")
+        return Finding("write", "FAIL", str(error), "use the standard token, not the read-only one")
     return Finding("write", "OK", "the token may write")
 
 
 async def _scripts(store: Store, settings: Settings) -> Finding:
-    """Does this store run our scripts, and does it want the key-locking flag?"""
+    """Run a script with and without the key-locking flag."""
     queue = App("doctor").queue(NAME)
     other = Store(store.rest, store.prefix, key_locking=not settings.key_locking)
     runs, reason = await _runs(store, queue)
@@ -161,7 +164,7 @@ async def _scripts(store: Store, settings: Settings) -> Finding:
         accepted, _ = await _runs(other, queue)
         if not accepted:
             return Finding("scripts", "OK", "scripts run, without key locking")
-        advice = "unset TIDEGATE_KEY_LOCKING: queues would no longer wait for each other"
+        advice = "unset TIDEGATE_KEY_LOCKING, so that queues don't wait for each other"
         return Finding("scripts", "WARN", "scripts run, key locking is switched off", advice)
     if settings.key_locking and (await _runs(other, queue))[0]:
         advice = "set TIDEGATE_KEY_LOCKING=0"
@@ -181,20 +184,20 @@ def _clock(store: Store) -> Finding:
     skew = store.skew_ms() / 1000
     if not skew:
         return Finding("clock", "OK", "this machine's clock and the store's agree within 2 s")
-    advice = "set this machine's clock; jobs keep the store's time, labels and ticks don't"
-    return Finding("clock", "WARN", f"the store's clock is {skew:+.0f} s from ours", advice)
+    advice = "correct this machine's clock; it times ticks and labels (jobs use the store's)"
+    return Finding("clock", "WARN", f"the store's clock differs by {skew:+.0f} s", advice)
 
 
 def _apps(registry: Registry) -> Finding:
     queues = registry.queues()
     if not queues:
         return Finding(
-            "apps", "WARN", "no queue is declared", "name your applications: TIDEGATE_APPS"
+            "apps", "WARN", "no queue is declared", "name your applications in TIDEGATE_APPS"
         )
     types = sum(len(queue.types) for queue in queues)
     apps = sorted({queue.app for queue in queues})
     return Finding("apps", "OK", f"{', '.join(apps)}: {len(queues)} queues, {types} job types")
 
 
-def _warn(said: str, do: str) -> Finding:
-    return Finding("settings", "WARN", said, do)
+def _warn(detail: str, advice: str) -> Finding:
+    return Finding("settings", "WARN", detail, advice)

@@ -1,4 +1,4 @@
-"""`tidegate drain`: run what waits, here and now, as a function would."""
+"""`tidegate drain`: one drain in this process, as a function would run it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .command import command
 from .context import open_deployment
-from .exit_codes import Exit, command
+from .exit_codes import Exit
 from .options import Json, Queues
 from .output import as_json, note, table
+from .signals import stop_signals
 
 if TYPE_CHECKING:
-    from ..deployment import Deployment
     from ..drain.report import Report
 
 
@@ -20,16 +21,19 @@ if TYPE_CHECKING:
 async def drain(
     queues: Queues = None,
     budget: Annotated[
-        float, typer.Option(min=1.0, max=3600.0, help="Seconds to end within.")
+        float, typer.Option(min=1.0, max=3600.0, help="Seconds until the drain has ended.")
     ] = 60.0,
     json: Json = False,
 ) -> Exit:
     """Drain these queues, or all of them, until they are empty, held back, or time is up.
 
-    Ctrl-C and SIGTERM give back what runs.
+    Ctrl-C and SIGTERM release the running jobs.
     """
     async with open_deployment() as deployment:
-        report = await _drain(deployment, queues, budget)
+        with stop_signals(deployment.stop):
+            report = await deployment.drain(
+                deployment.budget(budget), deployment.queues(queues or ())
+            )
     if json:
         as_json(report.as_dict())
     else:
@@ -40,30 +44,13 @@ async def drain(
     return Exit.OK
 
 
-async def _drain(deployment: Deployment, names: list[str] | None, seconds: float) -> Report:
-    import asyncio
-    import signal
-
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, deployment.stop)
-    try:
-        return await deployment.drain(deployment.budget(seconds), deployment.queues(names or ()))
-    finally:
-        loop.remove_signal_handler(signal.SIGINT)
-
-
 def _show(report: Report) -> None:
     from ..jobs.outcome import PAST
 
     outcomes = list(PAST.values())
     rows = [
-        [
-            consumer.queue,
-            consumer.stop,
-            consumer.claimed,
-            *(consumer.outcomes.get(kind, 0) for kind in outcomes),
-        ]
-        for consumer in report.queues
+        [one.queue, one.stop, one.claimed, *(one.outcomes.get(name, 0) for name in outcomes)]
+        for one in report.queues
     ]
     table(("queue", "stopped", "claimed", *outcomes), rows)
     note(

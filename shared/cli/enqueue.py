@@ -1,15 +1,17 @@
-"""`tidegate enqueue`: one job, or a file of them. Every payload is checked before any is sent."""
+"""`tidegate enqueue`: one job, or one for each line of a file. All payloads are checked before the
+first job is sent."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .bulk_input import Checked, Wish, check, read_payloads
+from .bulk_input import BulkJobs, parse_lines, read_lines
+from .command import command
 from .context import open_deployment
-from .exit_codes import Exit, command
+from .exit_codes import Exit
 from .options import Json
 from .output import as_json, note, progress
 
@@ -19,34 +21,38 @@ if TYPE_CHECKING:
     from ..store import Store
 
 CHUNK = 500
-SHOWN = 20
+"""Jobs of one request to the store."""
+MOST_PROBLEMS = 20
+"""Invalid lines that are printed; the others are counted."""
 Payload = Annotated[
     str,
     typer.Option(
-        "--payload", "-p", help="JSON, @file, or - for stdin; a file may hold one JSON a line."
+        "--payload",
+        "-p",
+        help="JSON, @file, or - for stdin; a file may hold one JSON a line.",
     ),
 ]
-Delay = Annotated[float | None, typer.Option(help="Seconds before it may run.")]
+Delay = Annotated[float | None, typer.Option(help="Seconds before the job may run.")]
 RunAt = Annotated[
-    datetime | None, typer.Option(help="Run it not before this time (UTC, ISO 8601).")
+    datetime | None, typer.Option(help="Not before this time (ISO 8601, UTC without an offset).")
 ]
 Priority = Annotated[str | None, typer.Option(help="high, normal or low.")]
-Attempts = Annotated[int | None, typer.Option(help="Tries in all, instead of its queue's number.")]
-Timeout = Annotated[float | None, typer.Option(help="Seconds, instead of its type's timeout.")]
-Key = Annotated[str | None, typer.Option(help="Whose job it is, for limits by user or tenant.")]
-Dedup = Annotated[str | None, typer.Option(help="At most one job of this name until it ends.")]
+Attempts = Annotated[int | None, typer.Option(help="Attempts in all, if not the queue's number.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds, if not the job type's timeout.")]
+Key = Annotated[str | None, typer.Option(help="The job's user or tenant, for limits by key.")]
+Dedup = Annotated[str | None, typer.Option(help="A name that only one unfinished job may have.")]
 DedupTtl = Annotated[
     float | None,
-    typer.Option(help="At most one in so many seconds, by --dedup's name or the same payload."),
+    typer.Option(help="At most one job in so many seconds, by --dedup or by an equal payload."),
 ]
 OwnId = Annotated[
     str | None,
     typer.Option(
-        "--job-id", help="Your own id: a repeat is the same job. In bulk each gets ID-LINE."
+        "--job-id", help="Your own id: a repeat is the same job. In bulk each job is ID-LINE."
     ),
 ]
 SkipInvalid = Annotated[
-    bool, typer.Option("--skip-invalid", help="Send the valid ones even where others are not.")
+    bool, typer.Option("--skip-invalid", help="Send the valid lines even if others are invalid.")
 ]
 
 
@@ -68,24 +74,44 @@ async def enqueue(
     skip_invalid: SkipInvalid = False,
     json: Json = False,
 ) -> Exit:
-    """Enqueue one job, or one a line of a file.
+    """Enqueue one job, or one for each line of a file.
 
-    Every payload is checked against its job type before the first is sent.
+    Every payload is checked against its job type before the first job is sent.
     """
-    wish = Wish(delay, run_at, priority, attempts, timeout, key, dedup, dedup_ttl, job_id)
-    lines = read_payloads(payload)
+    options: dict[str, Any] = {
+        "delay": delay,
+        "run_at": _with_zone(run_at),
+        "priority": priority,
+        "attempts": attempts,
+        "timeout": timeout,
+        "key": key,
+        "dedup": _present({"id": dedup, "ttl": dedup_ttl}) or None,
+        "job_id": job_id,
+    }
+    lines = read_lines(payload)
     if len(lines) > 1 and dedup is not None:
-        raise typer.BadParameter("one --dedup name would let one job stand for all lines")
+        raise typer.BadParameter("with one --dedup name all lines would be one job")
     async with open_deployment() as deployment:
-        found = deployment.registry.queue(queue)
-        checked = check(lines, found, job_type, wish)
+        target = deployment.registry.queue(queue)
+        bulk = parse_lines(lines, target, job_type, _present(options))
         answers: list[Enqueued] = []
-        if skip_invalid or not checked.problems:
-            answers = await _send(deployment.store, found, checked.jobs)
-    _tell(answers, checked, json=json)
-    if checked.problems:
+        if skip_invalid or not bulk.problems:
+            answers = await _send(deployment.store, target, bulk.jobs)
+    _print_problems(bulk, stored=bool(answers))
+    _print_answers(answers, bulk, json=json)
+    if bulk.problems:
         return Exit.FAILED if answers else Exit.USAGE
     return Exit.OK
+
+
+def _present(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _with_zone(run_at: datetime | None) -> str | None:
+    if run_at is None:
+        return None
+    return (run_at if run_at.tzinfo else run_at.replace(tzinfo=UTC)).isoformat()
 
 
 async def _send(store: Store, queue: Queue, jobs: list[Job]) -> list[Enqueued]:
@@ -97,21 +123,23 @@ async def _send(store: Store, queue: Queue, jobs: list[Job]) -> list[Enqueued]:
     return answers
 
 
-def _tell(answers: list[Enqueued], checked: Checked, *, json: bool) -> None:
-    for number, reason in list(checked.problems.items())[:SHOWN]:
+def _print_problems(bulk: BulkJobs, *, stored: bool) -> None:
+    for number, reason in list(bulk.problems.items())[:MOST_PROBLEMS]:
         note(f"line {number}: {reason}" if number else f"payload: {reason}")
-    if len(checked.problems) > SHOWN:
-        note(f"… and {len(checked.problems) - SHOWN:,} more lines that are not valid")
-    if checked.problems and not answers:
+    if len(bulk.problems) > MOST_PROBLEMS:
+        note(f"… and {len(bulk.problems) - MOST_PROBLEMS:,} more invalid lines")
+    if bulk.problems and not stored:
         note("nothing was enqueued; correct these lines, or pass --skip-invalid")
+
+
+def _print_answers(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> None:
     if json:
         jobs = [{"id": a.id, "state": a.state, "duplicate": a.duplicate} for a in answers]
-        invalid = [{"line": line, "error": error} for line, error in checked.problems.items()]
+        invalid = [{"line": line, "error": error} for line, error in bulk.problems.items()]
         as_json({"jobs": jobs, "invalid": invalid})
-        return
-    if len(answers) == 1:
+    elif len(answers) == 1:
         (answer,) = answers
         print(f"{answer.id}  {answer.state}{', a duplicate' if answer.duplicate else ''}")
-    elif answers or not checked.problems:
-        fresh = sum(not answer.duplicate for answer in answers)
-        print(f"{fresh:,} enqueued, {len(answers) - fresh:,} were there already")
+    elif answers or not bulk.problems:
+        new = sum(not answer.duplicate for answer in answers)
+        print(f"{new:,} enqueued, {len(answers) - new:,} duplicates")

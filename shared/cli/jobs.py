@@ -1,39 +1,38 @@
-"""`tidegate jobs`: one job, looked at or cancelled."""
+"""`tidegate jobs`: show or cancel one job."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from .command import command
 from .context import open_deployment
-from .exit_codes import Exit, command
+from .exit_codes import Exit
 from .options import Json
-from .output import as_json, fields, instant, table
+from .output import as_json, fields, table
 
-if TYPE_CHECKING:
-    from ..store.views import JobView
-
-app = typer.Typer(no_args_is_help=True, help="Look at a job, or cancel it.")
+app = typer.Typer(no_args_is_help=True, help="Show a job, or cancel it.")
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, as enqueue answered it.")]
-ERROR_COLUMNS = ("attempt", "at", "error", "message")
+CANCEL_ANSWERS = {
+    "cancelled": "cancelled",
+    "cancel_requested": "the job is running; its cancellation is requested",
+}
 
 
 @app.command()
 @command
 async def show(job_id: JobId, json: Json = False) -> Exit:
-    """Show where a job stands: its state, attempts, errors, progress and result."""
+    """Show one job: its state, attempts, errors, progress and result."""
+    from ..observe.describe import describe_job, describe_payload
+
     async with open_deployment() as deployment:
         view = await deployment.store.inspect(*deployment.locate(job_id))
-    found = _described(view)
+    job = describe_job(view)
     if json:
-        as_json(found)
-        return Exit.OK
-    errors = found.pop("errors")
-    fields(found)
-    if errors:
-        print()
-        table(ERROR_COLUMNS, error_rows(errors))
+        as_json(job)
+    else:
+        show_record({**job, **describe_payload(view), "options": view.overrides})
     return Exit.OK
 
 
@@ -42,48 +41,22 @@ async def show(job_id: JobId, json: Json = False) -> Exit:
 async def cancel(job_id: JobId, json: Json = False) -> Exit:
     """Cancel a job: at once while it waits, cooperatively while it runs."""
     async with open_deployment() as deployment:
-        queue, short = deployment.locate(job_id)
-        state = await deployment.store.cancel(queue, short)
+        queue, local_id = deployment.locate(job_id)
+        state = await deployment.store.cancel(queue, local_id)
     if json:
         as_json({"id": job_id, "state": state})
-        return Exit.OK if state in _CANCELLED else Exit.FAILED
-    if state in _CANCELLED:
-        print(_CANCELLED[state])
-        return Exit.OK
-    print(f"it has ended already: {state}")
-    return Exit.FAILED
+    else:
+        print(CANCEL_ANSWERS.get(state, f"the job has ended already: {state}"))
+    return Exit.OK if state in CANCEL_ANSWERS else Exit.FAILED
 
 
-_CANCELLED = {
-    "cancelled": "cancelled",
-    "cancel_requested": "it is running; its cancellation is requested",
-}
-
-
-def error_rows(errors: list[dict[str, Any]]) -> list[list[object]]:
-    """A job's error history as rows of ERROR_COLUMNS, the last one last."""
-    return [
-        [
-            error.get("attempt"),
-            instant(error.get("at", 0)),
-            error.get("type", ""),
-            error.get("message", ""),
-        ]
-        for error in errors
-    ]
-
-
-def _described(view: JobView) -> dict[str, Any]:
-    from ..observe.describe import describe_job, describe_payload
-
-    return {**describe_job(view), **describe_payload(view), "options": view.overrides}
-
-
-def payload_of(payload: str | bytes) -> Any:
-    """A payload as JSON where it is, as it stands where it is not."""
-    import json
-
-    try:
-        return json.loads(payload)
-    except ValueError:
-        return payload
+def show_record(record: dict[str, Any]) -> None:
+    """Print a described job or dead letter: its fields, then its errors as a table."""
+    rest = {name: value for name, value in record.items() if name not in ("error", "errors")}
+    explanation = rest.pop("explanation", None)
+    fields({**rest, "explanation": explanation and explanation["detail"]})
+    errors = record["errors"]
+    if errors:
+        print()
+        rows = [[e["attempt"], e["at"], e["type"], e["message"]] for e in errors]
+        table(("attempt", "at", "error", "message"), rows)

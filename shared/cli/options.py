@@ -1,4 +1,4 @@
-"""Options that several commands share, each said once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Queues = Annotated[list[str] | None, typer.Argument(help="Names of queues; none 
 Data = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="Keep the embedded store in this folder. [default: TIDEGATE_DATA, .tidegate]"
+        "--data", help="Folder of the embedded store. [default: TIDEGATE_DATA, .tidegate]"
     ),
 ]
 Volatile = Annotated[
-    bool, typer.Option("--volatile", help="A fresh store that ends with this process.")
+    bool, typer.Option("--volatile", help="A new store that ends with this process.")
 ]
 StorePort = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the store; 0: any free.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the API; 0: any free.")]

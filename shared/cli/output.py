@@ -1,15 +1,15 @@
-"""What people and programs read: tables and sentences on stdout, one JSON document with `--json`.
+"""Output of commands: tables and sentences on stdout, one JSON document with `--json`.
 
-On a terminal tables come from rich; into a pipe go plain columns without colours or frames.
+On a terminal rich draws the tables; in a pipe they are plain columns without colours or frames.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 GAP = "  "
@@ -19,11 +19,11 @@ def as_json(document: object) -> None:
     """Print the document as JSON."""
     from pydantic_core import to_json
 
-    print(to_json(document, indent=2, bytes_mode="utf8", fallback=_plain).decode())
+    print(to_json(document, indent=2, inf_nan_mode="null", fallback=_plain).decode())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under their columns; numbers to the right."""
+    """Print rows under their columns, numbers aligned to the right."""
     texts = [[_cell(value) for value in row] for row in rows]
     right = [
         bool(rows) and all(isinstance(row[i], int | float) or row[i] is None for row in rows)
@@ -43,27 +43,27 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def fields(values: Mapping[str, object]) -> None:
-    """Print name and value, one a line; what is not there is left out."""
-    there = {name: value for name, value in values.items() if value not in (None, "", {}, [])}
-    width = max(map(len, there), default=0)
-    for name, value in there.items():
+    """Print one line for each name and value; empty values are left out."""
+    present = {name: value for name, value in values.items() if value not in (None, "", {}, [])}
+    width = max(map(len, present), default=0)
+    for name, value in present.items():
         print(f"{name.ljust(width)}{GAP}{_cell(value)}")
 
 
 def note(sentence: str) -> None:
-    """Say something to the person, not to the program that reads stdout."""
+    """Print a sentence for people, on stderr: stdout is for programs."""
     print(sentence, file=sys.stderr)
 
 
 def flush() -> None:
-    """Out with it: whoever started this process may be waiting for its lines."""
+    """Flush both streams: a parent process may be waiting for these lines."""
     sys.stdout.flush()
     sys.stderr.flush()
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while something long goes on; nothing where nobody looks."""
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr during the block, if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _more: None
         return
@@ -71,17 +71,12 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(label, total=total)
         yield lambda more: bar.advance(task, more)
 
 
-def instant(epoch_ms: float) -> str:
-    """An instant as people read it, in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(epoch_ms / 1000)) + " UTC"
-
-
 def printable(text: str) -> str:
-    """Foreign text without what could steer a terminal."""
+    """Text with its control characters escaped, so that it can't steer a terminal."""
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
@@ -108,6 +103,8 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M:%S UTC")
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, default=_plain)
     return printable(str(value))

@@ -1,4 +1,4 @@
-"""`tidegate queues`: stop a queue from claiming, and let it go on."""
+"""`tidegate queues`: pause and resume queues."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from .command import command
 from .context import open_deployment
-from .exit_codes import Exit, command
+from .exit_codes import Exit
 from .options import Json
 from .output import as_json
 
@@ -18,14 +19,14 @@ Names = Annotated[list[str], typer.Argument(metavar="QUEUE…", help="Names of q
 @app.command()
 @command
 async def pause(queues: Names, json: Json = False) -> Exit:
-    """Start no more jobs of these queues. Enqueues go on, and what runs ends as usual."""
+    """Start no more jobs of these queues. Enqueues go on, and running jobs end as usual."""
     return await _set(queues, json=json, paused=True)
 
 
 @app.command()
 @command
 async def resume(queues: Names, json: Json = False) -> Exit:
-    """Let these queues run again."""
+    """Start jobs of these queues again."""
     return await _set(queues, json=json, paused=False)
 
 

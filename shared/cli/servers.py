@@ -1,10 +1,9 @@
-"""HTTP servers of a developer's machine, on loopback only, for as long as a block lasts."""
+"""HTTP servers on a developer's machine: on loopback only, as context managers."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -20,7 +19,7 @@ from ..store.scripts import names, script
 
 HOST = "127.0.0.1"
 GRACE = 5
-"""Seconds that requests under way may take to end once a server is told to stop."""
+"""Seconds for the requests under way once a server stops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class LocalStore:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes any process, in any language, use this store."""
+        """The variables that make any Upstash client use this store."""
         return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
 
@@ -41,10 +40,13 @@ class LocalStore:
 async def local_store(
     *, data_dir: Path, volatile: bool, port: int, token: str
 ) -> AsyncIterator[LocalStore]:
-    """The embedded store, served on `port` (0: any free one). Ends with the block."""
-    ours = {script(name, key_locking=locking).sha for name in names() for locking in (True, False)}
+    """The embedded store, served on `port` (0: any free port) during the block."""
+    variants = (script(name, key_locking=locks) for name in names() for locks in (True, False))
     embedded = await open_embedded(
-        data_dir=data_dir, volatile=volatile, token=token, allowed_scripts=ours
+        data_dir=data_dir,
+        volatile=volatile,
+        token=token,
+        allowed_scripts={variant.sha for variant in variants},
     )
     try:
         config = server(embedded.protocol, host=HOST, port=port).config
@@ -54,9 +56,16 @@ async def local_store(
         await embedded.close()
 
 
+def describe_store(embedded: Embedded) -> str:
+    """The engine and the place of the data, as a sentence."""
+    if embedded.volatile or embedded.local is None:
+        return f"Embedded store: {embedded.engine_name}, volatile: its jobs end with this process."
+    return f"Embedded store: {embedded.engine_name} in {embedded.local.data_dir}"
+
+
 @asynccontextmanager
 async def api(*, port: int) -> AsyncIterator[str]:
-    """The deployment's own HTTP function, `functions.api:app`; yields its address."""
+    """The HTTP function `functions.api:app`, served during the block. Yields its address."""
     config = uvicorn.Config(
         "functions.api:app",
         log_level="warning",
@@ -71,18 +80,20 @@ async def api(*, port: int) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def serving(config: uvicorn.Config, *, port: int) -> AsyncIterator[str]:
-    """A server that runs during the block. Raises ConfigurationError when the port is taken or the
-    application does not start."""
-    listening = _listen(port)
+    """A server that runs during the block. Yields its address.
+
+    Raises ConfigurationError if the port is in use or the application does not start.
+    """
+    listener = _listen(port)
     running = _Server(config)
-    task = asyncio.create_task(running.serve(sockets=[listening]))
+    task = asyncio.create_task(running.serve(sockets=[listener]))
     ready = asyncio.create_task(running.ready.wait())
     await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
     ready.cancel()
     if task.done():
         await task
     try:
-        yield f"http://{HOST}:{listening.getsockname()[1]}"
+        yield f"http://{HOST}:{listener.getsockname()[1]}"
     finally:
         running.should_exit = True
         await task
@@ -90,7 +101,7 @@ async def serving(config: uvicorn.Config, *, port: int) -> AsyncIterator[str]:
 
 @contextmanager
 def environment(values: Mapping[str, str | None]) -> Generator[None, None, None]:
-    """Set variables of this process for the block, and take away those that are None."""
+    """Set environment variables for the block; unset those that are None."""
     before = {name: os.environ.get(name) for name in values}
     try:
         _set(values)
@@ -99,22 +110,8 @@ def environment(values: Mapping[str, str | None]) -> Generator[None, None, None]
         _set(before)
 
 
-@contextmanager
-def stop_signals() -> Generator[asyncio.Event, None, None]:
-    """An event that Ctrl-C or SIGTERM sets; neither ends the process by itself meanwhile."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
 class _Server(uvicorn.Server):
-    """uvicorn as a part of a process: it says when it is ready and leaves signals alone."""
+    """uvicorn inside a larger process: it has a `ready` event and installs no signal handlers."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -123,8 +120,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().startup(sockets=sockets)
-        except SystemExit:  # uvicorn's way to say that the lifespan failed; it has logged why
-            raise ConfigurationError("the API did not start; its log above says why") from None
+        except SystemExit:  # uvicorn exits when the lifespan fails, and has logged the reason
+            raise ConfigurationError("the API did not start; the log above says why") from None
         self.ready.set()
 
     @contextmanager
@@ -133,17 +130,17 @@ class _Server(uvicorn.Server):
 
 
 def _listen(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
-        listening.listen(2048)
+        listener.bind((HOST, port))
+        listener.listen(2048)
     except OSError as error:
-        listening.close()
+        listener.close()
         raise ConfigurationError(
             f"can't listen on {HOST}:{port} ({error.strerror}); choose another port, or 0 for any"
         ) from None
-    return listening
+    return listener
 
 
 def _set(values: Mapping[str, str | None]) -> None:

@@ -1,23 +1,27 @@
-"""`tidegate status`: every queue at a glance."""
+"""`tidegate status`: the numbers of every queue."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from .command import command
 from .context import open_deployment
-from .exit_codes import Exit, command
+from .exit_codes import Exit
 from .options import Json, Queues
 from .output import as_json, table
 
+if TYPE_CHECKING:
+    from ..store.views import QueueStats
+
 COLUMNS = (
     *("queue", "waiting", "delayed", "active", "parked", "dead"),
-    *("done", "retried", "limit", "paused"),
+    *("done", "retried", "avg s", "p95 s", "limit", "paused"),
 )
 
 
 @command
 async def status(queues: Queues = None, json: Json = False) -> Exit:
-    """Show what is in each queue, what became of its jobs and how long they take."""
+    """Show the jobs of each queue by state, its outcomes and its durations."""
     import asyncio
 
     from ..observe.describe import describe_queue
@@ -26,20 +30,25 @@ async def status(queues: Queues = None, json: Json = False) -> Exit:
         stats = await asyncio.gather(
             *(deployment.store.stats(queue) for queue in deployment.queues(queues or ())),
         )
-    rows = [describe_queue(one) for one in stats]
     if json:
-        as_json({"queues": rows})
+        as_json({"queues": [describe_queue(one) for one in stats]})
     else:
-        table(COLUMNS, [_line(row) for row in rows])
+        table(COLUMNS, [_line(one) for one in stats])
     return Exit.OK
 
 
-def _line(queue: dict[str, Any]) -> list[object]:
-    counts, totals, limit = queue["counts"], queue["totals"], queue["limit"]
+def _line(stats: QueueStats) -> list[object]:
+    """A row of the table. Durations are those of all job types of the queue together."""
+    from ..drain.durations import mean, quantile
+
+    limit = stats.queue.limit
+    histogram = [sum(counts) for counts in zip(*stats.histograms.values(), strict=False)]
     return [
-        queue["name"],
-        *(counts[name] for name in ("waiting", "delayed", "active", "parked", "dead")),
-        *(totals[name] for name in ("done", "retried")),
-        f"{limit['rate']} per {limit['per']:g} s" if limit else "none",
-        queue["paused"],
+        stats.queue.name,
+        stats.waiting,
+        *(stats.sizes[name] for name in ("delayed", "active", "parked", "dead")),
+        *(stats.totals[name] for name in ("done", "retried")),
+        *(mean(histogram), quantile(histogram, 0.95)),
+        f"{limit.rate} per {limit.per:g} s" if limit else "none",
+        stats.paused,
     ]

@@ -1,4 +1,4 @@
-"""A local cron: starts a drain every so often, as the platform's schedule does with functions."""
+"""A local cron: starts drains at an interval, as a platform's schedule does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .output import note
 
 
 async def tick_until(deployment: Deployment, stop: asyncio.Event, *, every: float) -> None:
-    """Tick, at once and then `every` seconds, until `stop` is set; then end what runs in order.
+    """Tick at once and every `every` seconds until `stop` is set; then stop the drains in order.
 
     As with a real cron, a tick does not wait for the one before it.
     """

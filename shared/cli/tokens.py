@@ -1,4 +1,4 @@
-"""`tidegate tokens`: secrets to paste into a deployment's settings. Stores nothing."""
+"""`tidegate tokens`: random secrets for a deployment's settings. Stores nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from .exit_codes import Exit, command
+from .command import command
+from .exit_codes import Exit
 from .options import Json
 from .output import as_json, note
 
@@ -26,16 +27,16 @@ async def tokens(role: Roles = None, json: Json = False) -> Exit:
     from ..config.settings import ROLES
     from ..errors import InvalidOption
 
-    wanted = role or list(ROLES)
-    unknown = sorted(set(wanted) - set(ROLES))
+    roles = role or list(ROLES)
+    unknown = sorted(set(roles) - set(ROLES))
     if unknown:
         raise InvalidOption(f"--role {unknown[0]}: choose from {', '.join(ROLES)}", "role")
-    pairs = {name: token_urlsafe(32) for name in wanted}
+    pairs = {name: token_urlsafe(32) for name in roles}
     secret = token_urlsafe(32)
     if json:
         as_json({"api_tokens": pairs, "cron_secret": secret})
         return Exit.OK
     print("TIDEGATE_API_TOKENS=" + ",".join(f"{name}:{token}" for name, token in pairs.items()))
     print(f"CRON_SECRET={secret}")
-    note("Keep them where your host keeps secrets; they are shown once.")
+    note("Store them with your host's secrets; they are shown once.")
     return Exit.OK

@@ -1,13 +1,13 @@
-"""`tidegate doctor --live`: what only a real Upstash database can answer, asked of it.
+"""`tidegate doctor --live`: twelve questions that only a real Upstash database can answer.
 
-Twelve questions about the service that decide numbers or guards in the engine and that nobody could
-answer from its documents. Asks with plain HTTP, on keys of its own that it deletes again.
+The answers decide numbers and guards in the engine, and Upstash's documents do not have them. The
+questions use plain HTTP, and keys that are deleted again.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
@@ -16,31 +16,34 @@ import httpx
 
 TIMEOUT = 60.0
 BIG = 11 * 2**20
-"""Bytes: over the largest request that any plan but the enterprise ones takes."""
+"""Bytes: more than the largest request of any plan except the enterprise ones."""
 FLAG = "#!lua flags=allow-key-locking\n"
 COUNTED = 100
-"""Repetitions, so that the console's counter moves by more than other traffic."""
+"""Repetitions, so that they stand out in the console's counter."""
+SCRIPT_MS = (500, 2000)
+"""Run times of the long scripts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the database said. `expected`: what the engine was built on."""
+    """One question and the database's reply. `expected`: what the engine assumes."""
 
     number: int
     question: str
     expected: str
-    said: str
+    reply: str
 
 
 class Database:
-    """The REST address of one database, and a key of its own for each question."""
+    """The REST address of one database, and a new key. `script_ms`: run times of long scripts."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, script_ms: Sequence[int] = SCRIPT_MS) -> None:
         self._client = client
+        self.script_ms = script_ms
         self.key = f"tidegate-live-{secrets.token_hex(6)}"
 
     async def send(self, body: Any, path: str = "/") -> tuple[int, str]:
-        """Status and text of one request; a request that fails says how."""
+        """Status and text of one request; 0 and the error if it failed."""
         try:
             answer = await self._client.post(path, json=body)
         except httpx.HTTPError as error:
@@ -76,8 +79,8 @@ async def _time(db: Database) -> str:
 
 async def _libraries(db: Database) -> str:
     names = ("cjson", "cmsgpack", "struct", "bit")
-    told = " .. ' ' .. ".join(f"'{name}=' .. type({name})" for name in names)
-    return await db.eval(f"{FLAG}return {told}")
+    types = " .. ' ' .. ".join(f"'{name}=' .. type({name})" for name in names)
+    return await db.eval(f"{FLAG}return {types}")
 
 
 async def _unpack(db: Database) -> str:
@@ -87,9 +90,9 @@ async def _unpack(db: Database) -> str:
             f"{FLAG}local t = {{}} for i = 1, {count} do t[i] = '1' end "
             "redis.call('DEL', KEYS[1]) return redis.call('RPUSH', KEYS[1], unpack(t))"
         )
-        told = await db.eval(script)
-        if not told.startswith("200"):
-            return f"{most} worked; {count}: {told}"
+        reply = await db.eval(script)
+        if not reply.startswith("200"):
+            return f"{most} worked; {count}: {reply}"
         most = str(count)
     return f"{most} worked"
 
@@ -99,8 +102,8 @@ async def _wall_time(db: Database) -> str:
         f"{FLAG}local function now() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 "
         "end local stop = now() + ARGV[1] while now() < stop do end return 'done'"
     )
-    told = [f"{ms} ms: {await db.eval(script, str(ms))}" for ms in (500, 2000)]
-    return "; ".join(told)
+    replies = [f"{ms} ms: {await db.eval(script, str(ms))}" for ms in db.script_ms]
+    return "; ".join(replies)
 
 
 async def _failures_billed(db: Database) -> str:
@@ -152,22 +155,26 @@ QUESTIONS: tuple[tuple[str, str, Callable[[Database], Awaitable[str]]], ...] = (
 
 
 async def ask(
-    url: str, token: str, *, transport: httpx.AsyncBaseTransport | None = None
+    url: str,
+    token: str,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    script_ms: Sequence[int] = SCRIPT_MS,
 ) -> AsyncIterator[Answer]:
-    """Every question in turn. Some 500 billed commands, and one refused request of 11 MB."""
+    """Ask every question in turn: some 500 billed commands, and one refused request of 11 MB."""
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
         base_url=url, headers=headers, timeout=TIMEOUT, transport=transport
     ) as client:
-        for number, (question, expected, look) in enumerate(QUESTIONS, start=1):
-            db = Database(client)
-            said = await look(db)
+        for number, (question, expected, survey) in enumerate(QUESTIONS, start=1):
+            db = Database(client, script_ms)
+            reply = await survey(db)
             await db.send(["DEL", db.key])
-            yield Answer(number, question, expected, said)
+            yield Answer(number, question, expected, reply)
 
 
 def unasked() -> list[Answer]:
-    """The page as it is before anybody has asked."""
+    """The rows of the page before the survey has run."""
     return [
         Answer(number, question, expected, "not yet run")
         for number, (question, expected, _) in enumerate(QUESTIONS, start=1)
@@ -175,9 +182,9 @@ def unasked() -> list[Answer]:
 
 
 def page(answers: list[Answer], *, when: str) -> str:
-    """docs/upstash-live.md."""
+    """The text of docs/upstash-live.md."""
     rows = "\n".join(
-        f"| {a.number} | {a.question} | {a.expected} | {_cell(a.said)} |" for a in answers
+        f"| {a.number} | {a.question} | {a.expected} | {_cell(a.reply)} |" for a in answers
     )
     return f"""# What a live Upstash database says
 

@@ -1,4 +1,4 @@
-"""`tidegate dead`: from a dead letter to its redrive, or its end."""
+"""`tidegate dead`: list, show, redrive and delete dead letters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cli.conftest import Cli
 
 @pytest.fixture
 def files(cli: Cli, tmp_path: Path) -> list[Path]:
-    """Three files that are not there, each with a dead letter `letter-N.work`."""
+    """Three missing files, each with a dead letter `letter-N.work`."""
     paths = [tmp_path / f"file-{n}" for n in (1, 2, 3)]
     lines = "\n".join(json.dumps({"path": str(path)}) for path in paths)
     cli("enqueue", "work", "file.read", "-p", "-", "--job-id", "letter", stdin=lines)
@@ -22,37 +22,37 @@ def files(cli: Cli, tmp_path: Path) -> list[Path]:
 
 
 def letters(cli: Cli) -> set[str]:
-    return {letter["id"] for letter in cli("dead", "list", "--json").json["dead"]}
+    return {letter["id"] for letter in cli("dead", "list", "--json").json["dead_letters"]}
 
 
-def test_no_dead_letters_is_said(cli: Cli) -> None:
+def test_an_empty_list_is_one_sentence(cli: Cli) -> None:
     assert cli("dead", "list").out == "no dead letters\n"
 
 
 def test_dead_letters_are_listed_with_their_errors(cli: Cli, files: list[Path]) -> None:
-    found = cli("dead", "list", "--json").json["dead"]
+    listed = cli("dead", "list", "--json").json["dead_letters"]
 
-    assert {letter["id"] for letter in found} == {f"letter-{n}.work" for n in (1, 2, 3)}
-    assert {letter["errors"][-1]["message"] for letter in found} == {
+    assert {letter["id"] for letter in listed} == {f"letter-{n}.work" for n in (1, 2, 3)}
+    assert {letter["error"]["message"] for letter in listed} == {
         f"there is no file-{n}" for n in (1, 2, 3)
     }
     assert "Discard  there is no file-1" in cli("dead", "list").out
 
 
 def test_the_list_can_be_narrowed(cli: Cli, files: list[Path]) -> None:
-    assert len(cli("dead", "list", "work", "--most", "2", "--json").json["dead"]) == 2
-    assert cli("dead", "list", "--type", "nap", "--json").json == {"dead": []}
-    assert cli("dead", "list", "slow", "--json").json == {"dead": []}
+    assert len(cli("dead", "list", "work", "--most", "2", "--json").json["dead_letters"]) == 2
+    assert cli("dead", "list", "--type", "nap", "--json").json == {"dead_letters": [], "next": None}
+    assert cli("dead", "list", "slow", "--json").json == {"dead_letters": [], "next": None}
 
 
-def test_more_than_a_page_is_listed_once_each(cli: Cli) -> None:
+def test_every_letter_of_several_pages_is_listed_once(cli: Cli) -> None:
     lines = '{"path": "/nowhere/at-all"}\n' * 450
     cli("enqueue", "work", "file.read", "-p", "-", stdin=lines)
     cli("drain", "work")
 
-    found = cli("dead", "list", "--most", "1000", "--json").json["dead"]
+    listed = cli("dead", "list", "--most", "1000", "--json").json["dead_letters"]
 
-    assert len(found) == len({letter["id"] for letter in found}) == 450
+    assert len(listed) == len({letter["id"] for letter in listed}) == 450
 
 
 def test_one_letter_is_shown_with_its_payload(cli: Cli, files: list[Path]) -> None:
@@ -85,26 +85,26 @@ def test_a_whole_queue_is_redriven(cli: Cli, files: list[Path]) -> None:
 
 
 def test_letters_are_deleted_for_good(cli: Cli, files: list[Path]) -> None:
-    assert cli("dead", "purge", "letter-1.work", "letter-3.work").out == "2 deleted\n"
+    assert cli("dead", "delete", "letter-1.work", "letter-3.work").out == "2 deleted\n"
     assert cli("jobs", "show", "letter-1.work").code is Exit.NOT_FOUND
     assert letters(cli) == {"letter-2.work"}
 
-    assert cli("dead", "purge", "--queue", "work", "--json").json == {"done": 1, "not_dead": []}
+    assert cli("dead", "delete", "--queue", "work", "--json").json == {"done": 1, "not_dead": []}
     assert letters(cli) == set()
 
 
-def test_purge_never_takes_a_job_that_is_not_dead(cli: Cli, files: list[Path]) -> None:
+def test_delete_never_takes_a_job_that_is_not_dead(cli: Cli, files: list[Path]) -> None:
     cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "fine")
     cli("drain", "work")
 
-    ran = cli("dead", "purge", "fine.work", "letter-1.work", "gone.work", "--json")
+    ran = cli("dead", "delete", "fine.work", "letter-1.work", "gone.work", "--json")
 
     assert ran.code is Exit.NOT_FOUND
     assert ran.json == {"done": 1, "not_dead": ["fine.work", "gone.work"]}
     assert cli("jobs", "show", "fine.work", "--json").json["state"] == "completed"
 
 
-def test_a_living_job_is_no_dead_letter(cli: Cli) -> None:
+def test_a_waiting_job_is_not_a_dead_letter(cli: Cli) -> None:
     cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "alive")
 
     shown, redriven = cli("dead", "show", "alive.work"), cli("dead", "redrive", "alive.work")
@@ -113,9 +113,11 @@ def test_a_living_job_is_no_dead_letter(cli: Cli) -> None:
     assert (redriven.code, "not among the dead letters" in redriven.out) == (Exit.NOT_FOUND, True)
 
 
-@pytest.mark.parametrize("command", ["redrive", "purge"])
+@pytest.mark.parametrize("command", ["redrive", "delete"])
 @pytest.mark.parametrize("args", [(), ("letter-1.work", "--queue", "work")])
-def test_ids_or_a_queue_but_not_both(cli: Cli, command: str, args: tuple[str, ...]) -> None:
+def test_both_ids_and_a_queue_or_neither_are_refused(
+    cli: Cli, command: str, args: tuple[str, ...]
+) -> None:
     ran = cli("dead", command, *args)
 
     assert (ran.code, "--queue" in ran.err) == (Exit.USAGE, True)

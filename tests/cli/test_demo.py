@@ -1,4 +1,4 @@
-"""`tidegate demo`: once from end to end, and the claims it makes, held and broken."""
+"""`tidegate demo`: one run from end to end, and its claims, both true and false."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from functions.demo.acts import Played
-from functions.demo.claims import Bill, Evidence, claims
+from functions.demo.checks import Bill, Evidence, Workload, check
 from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Spawn
 
@@ -21,7 +20,7 @@ WITHIN = 60.0
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_the_demo_keeps_its_word(
+def test_the_demo_succeeds_and_leaves_nothing_behind(
     spawn: Spawn, environ: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = sorted(environ.rglob("*"))
@@ -49,17 +48,17 @@ def test_the_demo_keeps_its_word(
     assert "Quandl WIKI" in err
 
 
-PLAYED = Played(
-    letters=[f"l{n}" for n in range(110)],
-    early=["l0", "l1"],
-    imported={"main": {"result": {"accepted": 9, "rows": 10}}},
+WORKLOAD = Workload(
+    emails=[f"e{n}" for n in range(110)],
+    early=["e0", "e1"],
+    imports={"main": {"result": {"accepted": 9, "rows": 10}}},
     lines={"main": 10},
 )
-HELD = Evidence(
+EVIDENCE = Evidence(
     recorded={"main": 9},
     sent=[n * 0.001 for n in range(100)] + [0.6 * n for n in range(1, 11)],
     outcomes={
-        "email": Counter(done=110, retry=2),
+        "email": Counter(done=110, retried=2),
         "import": Counter(done=1, dead=1),
         "default": Counter(done=9),
     },
@@ -67,51 +66,52 @@ HELD = Evidence(
         "counts": {"waiting": 0, "delayed": 0, "active": 0, "parked": 0, "dead": 0},
         "totals": {"done": 120, "lost": 0, "crashed": 0, "cancelled": 0},
     },
-    ours=Bill(10, 100),
-    servers=Bill(10, 100),
+    client=Bill(10, 100),
+    server=Bill(10, 100),
     idle=1,
 )
 
 
-def broken(**found: Any) -> list[str]:
-    """The claims that do not hold when this is found instead."""
-    return [claim.said for claim in claims(PLAYED, replace(HELD, **found)) if not claim.holds]
+def false_claims(**changes: Any) -> list[str]:
+    """The claims that do not hold if the evidence is changed."""
+    claims = check(WORKLOAD, replace(EVIDENCE, **changes))
+    return [claim.sentence for claim in claims if not claim.holds]
 
 
-def test_all_claims_hold_when_all_is_well() -> None:
-    assert broken() == []
+def test_all_claims_hold_on_good_evidence() -> None:
+    assert false_claims() == []
 
 
 @pytest.mark.parametrize(
-    ("found", "claim"),
+    ("changes", "claim"),
     [
-        ({"servers": Bill(10, 101)}, "client and server agree on the bill"),
-        ({"servers": Bill(11, 100)}, "client and server agree on the bill"),
-        ({"idle": 2}, "a tick that finds nothing costs one command"),
+        ({"server": Bill(10, 101)}, "client and server agree on the bill"),
+        ({"server": Bill(11, 100)}, "client and server agree on the bill"),
+        ({"idle": 2}, "a tick without work costs one command"),
         ({"recorded": {"main": 8}}, "account main: every accepted row is in the journal"),
-        ({"sent": HELD.sent[:-1]}, "each letter is in the outbox once"),
-        ({"sent": [0.0] * 110}, "no window has more letters than the limit allows"),
+        ({"sent": EVIDENCE.sent[:-1]}, "each e-mail is in the outbox once"),
+        ({"sent": [0.0] * 110}, "no window has more e-mails than the limit allows"),
         (
-            {"outcomes": {**HELD.outcomes, "email": Counter(done=110, retry=1)}},
-            "each early letter failed, was tried again and sent",
+            {"outcomes": {**EVIDENCE.outcomes, "email": Counter(done=110, retried=1)}},
+            "each early e-mail failed, was retried and sent",
         ),
         (
-            {"outcomes": {**HELD.outcomes, "import": Counter(done=1)}},
+            {"outcomes": {**EVIDENCE.outcomes, "import": Counter(done=1)}},
             "one job was a dead letter",
         ),
         (
-            {"stats": {**HELD.stats, "counts": {**HELD.stats["counts"], "dead": 1}}},
-            "nothing is left and no dead letter remains",
+            {"stats": {**EVIDENCE.stats, "counts": {**EVIDENCE.stats["counts"], "dead": 1}}},
+            "no job is left and no dead letter remains",
         ),
         (
-            {"stats": {**HELD.stats, "totals": {**HELD.stats["totals"], "lost": 1}}},
+            {"stats": {**EVIDENCE.stats, "totals": {**EVIDENCE.stats["totals"], "lost": 1}}},
             "no job was lost",
         ),
         (
-            {"stats": {**HELD.stats, "totals": {**HELD.stats["totals"], "done": 121}}},
+            {"stats": {**EVIDENCE.stats, "totals": {**EVIDENCE.stats["totals"], "done": 121}}},
             "the ticks reported as many done jobs as the store counted",
         ),
     ],
 )
-def test_a_claim_that_does_not_hold_is_found(found: dict[str, Any], claim: str) -> None:
-    assert broken(**found) == [claim]
+def test_bad_evidence_makes_one_claim_false(changes: dict[str, Any], claim: str) -> None:
+    assert false_claims(**changes) == [claim]

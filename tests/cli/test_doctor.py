@@ -1,4 +1,4 @@
-"""`tidegate doctor` and `tokens`: what is well, what is not, and what to do."""
+"""`tidegate doctor` and `tokens`: findings with advice, and secrets that the settings accept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def verdicts(findings: Findings) -> dict[str, str]:
     return {finding["check"]: finding["verdict"] for finding in findings}
 
 
-def test_a_fresh_machine_is_well(cli: Cli) -> None:
+def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
     ran = cli("doctor", "--json")
 
     assert (ran.code, ran.json["ok"]) == (Exit.OK, True)
@@ -35,14 +35,14 @@ def test_each_finding_is_a_line(cli: Cli) -> None:
     assert "embedded, valkey" in out or "embedded, redis" in out
 
 
-def test_it_leaves_no_key_behind(cli: Cli) -> None:
+def test_doctor_leaves_no_key_behind(cli: Cli) -> None:
     before = cli("status", "--json").json
     cli("doctor")
 
     assert cli("status", "--json").json == before
 
 
-def test_settings_that_can_not_work_fail(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_fail(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGATE_BATCH", "many")
 
     ran = cli("doctor", "--json")
@@ -58,15 +58,15 @@ def test_applications_that_do_not_load_fail_and_the_rest_is_checked(
 
     ran = cli("doctor", "--json")
 
-    found = verdicts(ran.json["findings"])
-    assert (ran.code, found["apps"], found["scripts"]) == (Exit.FAILED, "FAIL", "OK")
+    checks = verdicts(ran.json["findings"])
+    assert (ran.code, checks["apps"], checks["scripts"]) == (Exit.FAILED, "FAIL", "OK")
 
 
 def test_an_unreachable_store_fails(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "none")
 
-    ran = cli("doctor")
+    ran = cli("doctor", "--wait", "0.2")
 
     assert ran.code is Exit.FAILED
     assert "FAIL reach" in ran.out
@@ -84,7 +84,7 @@ def test_a_wrong_token_fails(cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "detail"),
     [
         ({"KV_REST_API_URL": "http://127.0.0.1:2"}, "two databases are named"),
         ({"TIDEGATE_VOLATILE": "1"}, "TIDEGATE_VOLATILE has no meaning"),
@@ -98,18 +98,18 @@ def test_a_wrong_token_fails(cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyP
         ({"TIDEGATE_MAX_DURATION": "10"}, "note.keep may take 20 s; a function has 9"),
     ],
 )
-def test_contradictions_are_warned_of(env: dict[str, str], said: str) -> None:
+def test_each_contradiction_is_a_warning(env: dict[str, str], detail: str) -> None:
     upstash = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "x"}
-    all_of_it = upstash | env
+    variables = upstash | env
 
-    found = contradictions(Settings.from_env(all_of_it), Registry([sample.app]), all_of_it)
+    findings = contradictions(Settings.from_env(variables), Registry([sample.app]), variables)
 
-    warned = [finding for finding in found if said in finding.said]
-    assert warned
-    assert all(finding.verdict == "WARN" and finding.do for finding in warned)
+    warnings = [finding for finding in findings if detail in finding.detail]
+    assert warnings
+    assert all(finding.verdict == "WARN" and finding.advice for finding in warnings)
 
 
-def test_settings_that_fit_each_other_are_not_warned_of() -> None:
+def test_consistent_settings_have_no_warning() -> None:
     env = {
         "UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1",
         "UPSTASH_REDIS_REST_TOKEN": "x",
@@ -120,16 +120,16 @@ def test_settings_that_fit_each_other_are_not_warned_of() -> None:
     assert not list(contradictions(Settings.from_env(env), Registry([sample.app]), env))
 
 
-def test_a_token_without_its_url_is_warned_of(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_without_its_url_is_a_warning(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "x")
 
     ran = cli("doctor", "--json")
 
     assert ran.code is Exit.OK
-    assert "a store token without a URL" in [f["said"] for f in ran.json["findings"]]
+    assert "a store token without a URL" in [f["detail"] for f in ran.json["findings"]]
 
 
-def test_tokens_are_what_the_settings_accept(cli: Cli) -> None:
+def test_the_settings_accept_new_tokens(cli: Cli) -> None:
     lines = dict(line.split("=", 1) for line in cli("tokens").out.splitlines())
 
     settings = Settings.from_env(lines)

@@ -1,4 +1,4 @@
-"""`tidegate enqueue`: one job or many, and nothing stored where a payload is not valid."""
+"""`tidegate enqueue`: one job or many, and nothing stored if a payload is invalid."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ NOTES = "\n".join(json.dumps({"text": f"note {n}"}) for n in range(1, 1203))
 
 def waiting(cli: Cli, queue: str = "work") -> int:
     (row,) = cli("status", queue, "--json").json["queues"]
-    return int(row["waiting"])
+    return int(row["counts"]["waiting"])
 
 
-def test_one_job_is_stored_and_its_id_told(cli: Cli) -> None:
+def test_one_job_is_stored_and_its_id_printed(cli: Cli) -> None:
     ran = cli("enqueue", "work", "note.keep", "--payload", '{"text": "hello"}')
 
     job_id, state = ran.out.split()
     assert (ran.code, state) == (Exit.OK, "waiting")
-    assert cli("jobs", "show", job_id, "--json").json["payload"] == {"text": "hello"}
+    assert '{"text": "hello"}' in cli("jobs", "show", job_id).out
 
 
 def test_options_reach_the_job(cli: Cli) -> None:
@@ -35,7 +35,7 @@ def test_options_reach_the_job(cli: Cli) -> None:
     assert ran.json["jobs"] == [{"id": "mine.work", "state": "delayed", "duplicate": False}]
     job = cli("jobs", "show", "mine.work", "--json").json
     assert (job["priority"], job["key"], job["state"]) == ("high", "user-1", "delayed")
-    assert job["why"] == "it is not due yet"
+    assert job["explanation"]["detail"] == "it is not due yet"
 
 
 def test_a_time_without_a_zone_is_utc(cli: Cli) -> None:
@@ -44,7 +44,7 @@ def test_a_time_without_a_zone_is_utc(cli: Cli) -> None:
         *("--run-at", "2099-01-02T03:04:05"),
     )
 
-    assert cli("jobs", "show", "then.work", "--json").json["due"] == "2099-01-02 03:04:05 UTC"
+    assert cli("jobs", "show", "then.work", "--json").json["due_at"] == "2099-01-02T03:04:05Z"
 
 
 def test_dedup_lets_one_job_stand_for_both(cli: Cli) -> None:
@@ -60,11 +60,11 @@ def test_dedup_lets_one_job_stand_for_both(cli: Cli) -> None:
 def test_lines_of_standard_input_become_jobs(cli: Cli) -> None:
     ran = cli("enqueue", "work", "note.keep", "--payload", "-", stdin=NOTES)
 
-    assert (ran.code, ran.out) == (Exit.OK, "1,202 enqueued, 0 were there already\n")
+    assert (ran.code, ran.out) == (Exit.OK, "1,202 enqueued, 0 duplicates\n")
     assert waiting(cli) == 1202
 
 
-def test_a_file_sent_again_with_its_ids_changes_nothing(cli: Cli, tmp_path: Path) -> None:
+def test_a_repeated_file_with_the_same_ids_changes_nothing(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "notes.ndjson"
     file.write_text('{"text": "a"}\n\n{"text": "b"}\n')
     for _ in range(2):
@@ -90,7 +90,7 @@ def test_one_bad_line_keeps_all_from_being_sent(cli: Cli) -> None:
     ran = cli("enqueue", "work", "note.keep", "-p", "-", "--json", stdin=lines)
 
     assert ran.code is Exit.USAGE
-    assert [fault["line"] for fault in ran.json["invalid"]] == [2, 3]
+    assert [entry["line"] for entry in ran.json["invalid"]] == [2, 3]
     assert "payload.text: String should have at least 1 character" in ran.err
     assert "nothing was enqueued" in ran.err
     assert waiting(cli) == 0
@@ -106,11 +106,11 @@ def test_the_valid_lines_can_be_sent_alone(cli: Cli) -> None:
     assert waiting(cli) == 1
 
 
-def test_a_flood_of_bad_lines_is_told_in_short(cli: Cli) -> None:
+def test_the_first_twenty_of_many_bad_lines_are_printed(cli: Cli) -> None:
     ran = cli("enqueue", "work", "note.keep", "-p", "-", stdin="x\n" * 100)
 
     assert ran.err.count("\nline ") == 19
-    assert "and 80 more lines" in ran.err
+    assert "and 80 more invalid lines" in ran.err
 
 
 def test_a_payload_over_the_queues_limit_is_refused(cli: Cli) -> None:
@@ -135,7 +135,7 @@ def test_a_payload_over_the_queues_limit_is_refused(cli: Cli) -> None:
         (("work", "note.keep", "-p", '{"text":"x"}', "--delay", "soon"), Exit.USAGE, "delay"),
     ],
 )
-def test_what_can_not_be_meant_is_one_sentence(
+def test_wrong_input_is_one_sentence(
     cli: Cli, args: tuple[str, ...], code: Exit, sentence: str
 ) -> None:
     ran = cli("enqueue", *args)
@@ -150,10 +150,10 @@ def test_one_dedup_name_for_many_lines_is_refused(cli: Cli) -> None:
     ran = cli("enqueue", "work", "note.keep", "-p", "-", "--dedup", "d", stdin=NOTES)
 
     assert ran.code is Exit.USAGE
-    assert "stand for all lines" in ran.err
+    assert "all lines would be one job" in ran.err
 
 
-def test_a_file_that_is_no_text_is_refused(cli: Cli, tmp_path: Path) -> None:
+def test_a_binary_file_is_refused(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "photo"
     file.write_bytes(b"\xff\xfe\x00")
 

@@ -1,4 +1,4 @@
-"""Every expected error has its code and its sentence; a program can rely on both."""
+"""Every expected error has an exit code and one sentence."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.cli.conftest import ROOT, Cli
     [
         (errors.InvalidPayload("x"), Exit.USAGE),
         (errors.InvalidOption("x", "delay"), Exit.USAGE),
+        (errors.InvalidRequest("x"), Exit.USAGE),
         (errors.PayloadTooLarge(), Exit.USAGE),
         (errors.JobNotFound(), Exit.NOT_FOUND),
         (errors.UnknownQueue(), Exit.NOT_FOUND),
@@ -34,20 +35,18 @@ def test_an_error_has_its_code(error: errors.TidegateError, code: Exit) -> None:
     assert exit_of(error) is code
 
 
-def test_the_codes_are_what_is_documented() -> None:
+def test_the_codes_are_documented() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
     for code in Exit:
         assert f"| {code.value} |" in page
 
 
-def test_a_store_that_is_not_there_is_one_sentence(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_store_is_one_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "none")
 
-    ran = cli("status")
+    ran = cli("drain", "work", "--budget", "1", "--json")
 
     assert ran.code is Exit.STORE
     assert ran.err.startswith("tidegate: can't reach the store at 127.0.0.1")
@@ -75,7 +74,7 @@ def test_a_setting_that_can_not_work_is_one_sentence(
     assert ran.err.count("\n") == 1
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(environ: object) -> None:
+def test_a_reader_that_closes_the_pipe_early_is_no_error(environ: object) -> None:
     command = f"{sys.executable} -m shared.cli status --json | head -c 1"
 
     ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""Help is there at once, for every command; asserted by what gets loaded, not by time."""
+"""Help of every command is instant; asserted by the modules that are loaded, not by time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.cli.conftest import ROOT, Cli
 
 COMMANDS = (
     *("demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor"),
-    *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead purge"),
+    *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead delete"),
     *("queues pause", "queues resume"),
 )
 HEAVY = {
@@ -49,7 +49,7 @@ def test_help_loads_neither_a_client_nor_a_server_nor_a_table_library(args: list
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_tells_what_it_does_and_knows_json(cli: Cli, command: str) -> None:
+def test_every_command_has_a_description_and_a_json_option(cli: Cli, command: str) -> None:
     ran = cli(*command.split(), "--help")
 
     assert ran.code is Exit.OK
@@ -59,17 +59,17 @@ def test_every_command_tells_what_it_does_and_knows_json(cli: Cli, command: str)
 
 def test_the_list_above_is_complete() -> None:
     groups = {group.name: group.typer_instance for group in app.registered_groups}
-    found = {command.name for command in app.registered_commands}
+    names = {command.name for command in app.registered_commands}
     for name, group in groups.items():
         assert group is not None
         for command in group.registered_commands:
             assert command.callback is not None
-            found.add(f"{name} {command.name or command.callback.__name__}")
+            names.add(f"{name} {command.name or command.callback.__name__}")
 
-    assert found == set(COMMANDS)
+    assert names == set(COMMANDS)
 
 
-def test_an_unknown_command_is_a_matter_of_usage(cli: Cli) -> None:
+def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
     ran = cli("explode")
 
     assert (ran.code, "No such command" in ran.err) == (Exit.USAGE, True)

@@ -42,12 +42,12 @@ async def test_every_question_gets_an_answer_and_leaves_no_key(engine: Engine) -
     answers = await _answers(engine)
 
     assert [answer.number for answer in answers] == list(range(1, 13))
-    assert all(answer.said and "not yet run" not in answer.said for answer in answers)
+    assert all(answer.reply and "not yet run" not in answer.reply for answer in answers)
     assert await engine.execute(("DBSIZE",)) == 0
 
 
 async def test_what_the_engine_relies_on_holds_on_the_embedded_store(engine: Engine) -> None:
-    said = {answer.number: answer.said for answer in await _answers(engine)}
+    said = {answer.number: answer.reply for answer in await _answers(engine)}
 
     assert "NOSCRIPT" in said[2]
     assert said[3].startswith("200")

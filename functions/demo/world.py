@@ -1,0 +1,200 @@
+"""The demonstration's deployment: store, API and cron of its own, in a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from shared.cli.dev_secrets import DevSecrets
+from shared.cli.servers import LocalStore, api, environment, local_store
+from shared.errors import TidegateError
+
+APP = "functions.apps.trading_journal"
+PRICES = "stocks.csv"
+BUDGET = 20.0
+"""Seconds of one tick, as a function host would be configured."""
+PATIENCE = 0.7
+"""Seconds a tick waits for a retry or a limit before it leaves that to the next tick."""
+TICK_SECONDS, COUNT_SECONDS, POLL_SECONDS = 1.0, 0.05, 0.25
+STALLED = 30.0
+LONGEST_CALL = 60.0
+FOREIGN = ("TIDEGATE_", "UPSTASH_", "KV_REST_", "CRON_", "AWS_", "VERCEL", "RESEND_", "DATABASE_")
+"""Prefixes of variables that may lead to real databases, hosts or mail providers: unset here."""
+
+
+class DemoFailed(TidegateError):
+    """A claim of the demonstration does not hold."""
+
+
+@dataclass(slots=True)
+class World:
+    """The running deployment. Every request to Tidegate goes through its HTTP API."""
+
+    http: httpx.AsyncClient
+    local: LocalStore
+    cron_secret: str
+    folder: Path
+    say: Callable[[str], None]
+    began: float = field(default_factory=time.monotonic)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    """The report of every tick."""
+    row_counts: list[tuple[float, int]] = field(default_factory=list)
+    """(seconds, rows of the large import in the journal), counted every COUNT_SECONDS."""
+
+    @property
+    def outbox(self) -> Path:
+        """The folder of e-mails that were sent."""
+        return self.folder / "outbox"
+
+    @property
+    def inbound(self) -> Path:
+        """The folder of `file:` sources and of the journal."""
+        return self.folder / "data"
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self.began
+
+    def log(self, sentence: str) -> None:
+        """Print a sentence with its time."""
+        self.say(f"{self.elapsed():5.1f} s  {sentence}")
+
+    async def request(self, method: str, path: str, body: object = None, **options: Any) -> Any:
+        """The answer of the API. Raises DemoFailed unless it succeeds."""
+        response = await self.http.request(method, path, json=body, **options)
+        if not response.is_success:
+            raise DemoFailed(f"{method} {path} answers {response.status_code}: {response.text}")
+        return response.json()
+
+    async def enqueue(
+        self, queue: str, job_type: str, payloads: Sequence[Mapping[str, Any]]
+    ) -> list[str]:
+        """Enqueue all payloads in one request; their job ids."""
+        jobs = [{"type": job_type, "payload": payload} for payload in payloads]
+        answer = await self.request("POST", f"/api/v1/queues/{queue}/jobs", {"jobs": jobs})
+        errors = [entry["error"] for entry in answer["jobs"] if "error" in entry]
+        if errors:
+            raise DemoFailed(f"{len(errors)} of {len(jobs)} {job_type} jobs refused: {errors[0]}")
+        return [entry["id"] for entry in answer["jobs"]]
+
+    async def job(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = await self.request("GET", f"/api/v1/jobs/{job_id}")
+        return job
+
+    async def tick(self) -> dict[str, Any]:
+        """Call the cron route once; its report."""
+        headers = {"Authorization": f"Bearer {self.cron_secret}"}
+        report: dict[str, Any] = await self.request("POST", "/api/cron/drain", headers=headers)
+        return report
+
+    async def until(
+        self, holds: Callable[[], Awaitable[bool]], what: str, *, progress: Callable[[], int] = int
+    ) -> None:
+        """Poll until it holds. Raises DemoFailed after STALLED seconds without progress."""
+        moved, before = self.elapsed(), progress()
+        while not await holds():
+            if progress() != before:
+                moved, before = self.elapsed(), progress()
+            if self.elapsed() - moved > STALLED:
+                raise DemoFailed(f"no progress for {STALLED:.0f} s; this was expected: {what}")
+            await asyncio.sleep(POLL_SECONDS)
+
+    def recorded(self) -> dict[str, int]:
+        """Rows by account, read from the journal's own database file."""
+        file = self.inbound / "trading-journal.sqlite3"
+        if not file.exists():
+            return {}
+        query = "SELECT account, count(*) FROM records GROUP BY account"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+            try:
+                return dict(journal.execute(query).fetchall())
+            except sqlite3.OperationalError:  # the table does not exist yet
+                return {}
+
+    def sent(self) -> list[float]:
+        """The instants at which e-mails reached the outbox, in order."""
+        if not self.outbox.is_dir():
+            return []
+        return sorted(file.stat().st_mtime for file in self.outbox.glob("*.eml"))
+
+
+@asynccontextmanager
+async def open_world(say: Callable[[str], None]) -> AsyncIterator[World]:
+    """Store and API on free ports during the block; the folder is deleted afterwards."""
+    secrets = DevSecrets.random()
+    with tempfile.TemporaryDirectory(prefix="tidegate-demo-") as name:
+        folder = Path(name)
+        (folder / "data").mkdir()
+        store = local_store(data_dir=folder, volatile=True, port=0, token=secrets.store_token)
+        async with store as local:
+            with environment(_variables(local, secrets, folder)):
+                headers = {"Authorization": f"Bearer {secrets.api_token}"}
+                async with (
+                    api(port=0) as url,
+                    httpx.AsyncClient(
+                        base_url=url, headers=headers, timeout=LONGEST_CALL, trust_env=False
+                    ) as http,
+                ):
+                    yield World(http, local, secrets.cron_secret, folder, say)
+
+
+@asynccontextmanager
+async def background(world: World) -> AsyncIterator[None]:
+    """Tick and count rows during the block; the last tick has ended when the block ends."""
+    finished = asyncio.Event()
+    cron = asyncio.create_task(_tick_until(world, finished))
+    counter = asyncio.create_task(_count_rows(world))
+    try:
+        yield
+        finished.set()
+        await cron
+    finally:
+        cron.cancel()
+        counter.cancel()
+
+
+def price_lines() -> list[str]:
+    """The lines of the journal's packaged price file, the header first."""
+    text = files(APP).joinpath("data", PRICES).read_text(encoding="utf-8")
+    return text.splitlines(keepends=True)
+
+
+async def _tick_until(world: World, finished: asyncio.Event) -> None:
+    """Tick every TICK_SECONDS, as a platform's scheduler does."""
+    while not finished.is_set():
+        due = world.elapsed() + TICK_SECONDS
+        world.reports.append(await world.tick())
+        await asyncio.sleep(max(0.0, due - world.elapsed()))
+
+
+async def _count_rows(world: World) -> None:
+    while True:
+        rows = await asyncio.to_thread(world.recorded)
+        world.row_counts.append((world.elapsed(), rows.get("main", 0)))
+        await asyncio.sleep(COUNT_SECONDS)
+
+
+def _variables(local: LocalStore, secrets: DevSecrets, folder: Path) -> dict[str, str | None]:
+    foreign = [name for name in os.environ if name.startswith(FOREIGN)]
+    return {
+        **dict.fromkeys(foreign),
+        **local.environment,
+        "TIDEGATE_APPS": f"{APP}:app",
+        "TIDEGATE_API_TOKENS": f"admin:{secrets.api_token}",
+        "CRON_SECRET": secrets.cron_secret,
+        "TIDEGATE_MAX_DURATION": f"{BUDGET:g}",
+        "TIDEGATE_PATIENCE": f"{PATIENCE:g}",
+        "TIDEGATE_LOG_LEVEL": "CRITICAL",  # the demonstration prints its own account
+        "TIDEGATE_DATA_DIR": str(folder / "data"),
+        "TIDEGATE_OUTBOX": str(folder / "outbox"),
+    }
