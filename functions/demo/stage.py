@@ -28,7 +28,10 @@ PATIENCE = 0.7
 """Seconds a tick waits for a retry or a limit rather than leave it to the next tick."""
 STALLED = 30.0
 LONGEST_CALL = 60.0
-FOREIGN = ("TIDEGATE_", "UPSTASH_", "KV_REST_", "CRON_", "AWS_", "VERCEL", "RESEND_", "DATABASE_")
+FOREIGN = (
+    *("TIDEGATE_", "JOURNAL_", "UPSTASH_", "KV_REST_", "CRON_"),
+    *("AWS_", "VERCEL", "RESEND_", "DATABASE_"),
+)
 """Variables that might lead to real databases, hosts or mail providers: gone while this runs."""
 
 
@@ -160,6 +163,6 @@ def _variables(local: LocalStore, made: Secrets, folder: Path) -> dict[str, str 
         "TIDEGATE_MAX_DURATION": f"{BUDGET:g}",
         "TIDEGATE_PATIENCE": f"{PATIENCE:g}",
         "TIDEGATE_LOG_LEVEL": "CRITICAL",  # the story tells what a log would
-        "TIDEGATE_DATA_DIR": str(folder / "data"),
-        "TIDEGATE_OUTBOX": str(folder / "outbox"),
+        "JOURNAL_DATA_DIR": str(folder / "data"),
+        "JOURNAL_MAIL_FOLDER": str(folder / "outbox"),
     }
