@@ -1,5 +1,5 @@
-"""What lies in each function's artefact, as explicit lists: a package that is not on its list is
-not shipped, and one that is not needed does not stay on it by accident (tests/deploy)."""
+"""The contents of each function's artefact, as explicit lists. A package that is not listed is not
+shipped; tests/deploy fails when the lists and the lock differ."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ _ENGINE = frozenset(
 )
 _LOGS_AND_PARAMETERS = frozenset({"aws-lambda-powertools", "jmespath"})
 _WEB = frozenset({"mangum", "starlette"})
-_DEVELOPERS_ONLY = ("shared/cli", "shared/embedded", "shared/testing.py")
+DEVELOPERS_ONLY = ("functions/demo", "shared/cli", "shared/embedded", "shared/testing")
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One deployed function: the locked distributions it ships and our own code it leaves out."""
+    """One deployed function: the locked distributions that it ships and the folders and files of
+    this repository that it omits."""
 
     name: str
     distributions: frozenset[str]
-    left_out: tuple[str, ...]
+    excluded: tuple[str, ...]
 
     @property
     def module(self) -> str:
-        """What the platform imports."""
+        """The module that the platform imports."""
         return f"functions.{self.name}"
 
 
@@ -50,29 +51,30 @@ FUNCTIONS = {
     "api": Function(
         "api",
         _ENGINE | _LOGS_AND_PARAMETERS | _WEB,
-        (*_DEVELOPERS_ONLY, "functions/drain.py"),
+        (*DEVELOPERS_ONLY, "functions/drain.py"),
     ),
     "drain": Function(
         "drain",
         _ENGINE | _LOGS_AND_PARAMETERS,
-        (*_DEVELOPERS_ONLY, "functions/api.py", "shared/web"),
+        (*DEVELOPERS_ONLY, "functions/api.py", "shared/web"),
     ),
 }
 
 
 def own_files(function: Function, root: Path = ROOT) -> Iterator[Path]:
-    """Our code for this function, relative to `root`, sorted; caches and hidden files stay out."""
+    """The files of this repository that the function ships, relative to `root` and sorted, without
+    caches and hidden files."""
     for folder in SOURCES:
         for path in sorted((root / folder).rglob("*")):
             relative = path.relative_to(root)
             hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-            left_out = any(relative.is_relative_to(name) for name in function.left_out)
-            if path.is_file() and not hidden and not left_out:
+            excluded = any(relative.is_relative_to(name) for name in function.excluded)
+            if path.is_file() and not hidden and not excluded:
                 yield relative
 
 
 def locked(function: Function, lock: Path = LOCK) -> str:
-    """The lines of the lock, hashes and all, for this function's distributions.
+    """The lock's lines for this function's distributions, hashes included.
 
     Raises KeyError for a distribution that the lock does not hold.
     """

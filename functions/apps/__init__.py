@@ -1,4 +1,4 @@
-"""The one list of what this deployment serves."""
+"""The applications that this deployment serves, in one list."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""AWS as moto plays it, on one port until stopped: `python cloud.py PORT`. Runs in an environment
-of its own (requirements/aws.txt), so it imports nothing of this repository."""
+"""An AWS emulator, moto, on one port until stopped: `python aws_emulator.py PORT`. It runs in an
+environment of its own (requirements/aws.txt), so it imports nothing of this repository."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def cloud() -> Generator[str, None, None]:
     python = python_tools("aws", Path(sys.executable), VERSION)
     port, log = free_port(), LOGS / "sls-deploy" / "moto.log"
     env = bare_environment(**credentials())
-    command: list[str | Path] = [python, HERE / "cloud.py", str(port)]
+    command: list[str | Path] = [python, HERE / "aws_emulator.py", str(port)]
     with running(command, cwd=CACHE, env=env, log=log) as program:
 
         def ready() -> bool:

@@ -140,11 +140,11 @@ def lambda_sigterm() -> str:
         deployed.marks.wait_until_runs("held")
         os.kill(deployed.drain.runtime_pid(), signal.SIGTERM)
         ticking.join(PATIENCE)
-        check(reports and reports[0]["stop"] == "sigterm", f"the drain answered {reports}")
+        check(reports and reports[0]["stop"] == "shutdown", f"the drain answered {reports}")
         job = deployed.job(job_id)
         check(job["state"] == "waiting", f"the job was not given back: {job}")
         check(job["attempts"] == 0, f"an attempt was spent: {job}")
-        return "the running job was given back, no attempt spent, the report says sigterm"
+        return "the running job was released, no attempt spent, the report says shutdown"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 
 from ..interpreters import newest_python
-from ..manifest import ROOT, SOURCES
+from ..manifest import DEVELOPERS_ONLY, ROOT, SOURCES
 from ..package import uv
 from .builds import sources
 from .checkpoints import Marks
@@ -73,8 +73,8 @@ def vercel_build() -> str:
     check(routed["crons"] == wanted["crons"], f"crons: {routed.get('crons')}")
     files = list(config["filePathMap"])
     ours = [name for name in files if not name.startswith("_vendor/")]
-    bad = ("shared/cli", "shared/embedded", "shared/testing", "tests", "infra", "docs", ".")
-    strays = [name for name in ours if name.startswith(bad) or name.endswith(".yml")]
+    unwanted = (*DEVELOPERS_ONLY, "tests", "infra", "docs", ".")
+    strays = [name for name in ours if name.startswith(unwanted) or name.endswith(".yml")]
     check(not strays, f"bundled and should not be: {strays[:10]}")
     check(not any(n.startswith(("_vendor/shared", "_vendor/functions")) for n in files), "twice")
     for name in ours:

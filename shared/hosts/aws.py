@@ -50,8 +50,9 @@ class DrainFunction:
     def __call__(
         self, event: Mapping[str, Any] | None = None, context: Context | None = None
     ) -> dict[str, Any]:
-        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`. Without a
-        context (a call by hand) the budget is `TIDEGATE_MAX_DURATION`.
+        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`.
+
+        Without a context (a call by hand) the budget is `TIDEGATE_MAX_DURATION`.
 
         A store failure is reported (`"stop": "store"`) and not raised: Lambda would only retry,
         and the next tick comes anyway.

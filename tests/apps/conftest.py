@@ -34,9 +34,9 @@ def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "AWS_LAMBDA_FUNCTION_NAME",
         "RESEND_API_KEY",
-        "TIDEGATE_DATA_DIR",
-        "TIDEGATE_MAIL_FROM",
-        "TIDEGATE_OUTBOX",
+        "JOURNAL_DATA_DIR",
+        "JOURNAL_MAIL_FROM",
+        "JOURNAL_MAIL_FOLDER",
         "VERCEL",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -17,6 +17,7 @@ from infra.manifest import FUNCTIONS, LOCK, locked, own_files
 from infra.package import EPOCH, LARGEST_DRAIN, Artefact, Target, build, main, write_zip
 
 pytestmark = pytest.mark.timeout(240)  # installs from the index the first time
+DEVELOPERS_ONLY = {"functions/demo", "shared/cli", "shared/embedded", "shared/testing"}
 
 
 def _names(artefact: Artefact) -> list[str]:
@@ -51,7 +52,7 @@ def test_the_drain_carries_no_web_code_and_no_tools(artefacts: dict[str, Artefac
     rooms = {"/".join(name.split("/")[:2]) for name in _names(artefacts["drain"])}
 
     assert not tops & {"starlette", "mangum", "boto3", "botocore", "uvicorn", "fakeredis", "bin"}
-    assert not rooms & {"shared/web", "shared/cli", "shared/embedded", "shared/testing.py"}
+    assert not rooms & {*DEVELOPERS_ONLY, "shared/web"}
     assert {"functions/drain.py", "functions/apps", "shared/store"} <= rooms
     assert artefacts["drain"].zipped < LARGEST_DRAIN
 
@@ -60,7 +61,7 @@ def test_the_api_carries_web_code_and_no_tools(artefacts: dict[str, Artefact]) -
     rooms = {"/".join(name.split("/")[:2]) for name in _names(artefacts["api"])}
 
     assert {"functions/api.py", "shared/web", "starlette/routing.py"} <= rooms
-    assert not rooms & {"shared/cli", "shared/embedded", "shared/testing.py"}
+    assert not rooms & DEVELOPERS_ONLY
 
 
 def test_scripts_and_data_ride_along(artefacts: dict[str, Artefact]) -> None:
@@ -110,7 +111,7 @@ def test_nothing_of_a_developers_machine_is_packed(artefacts: dict[str, Artefact
 def test_every_locked_distribution_is_shipped_by_some_function() -> None:
     shipped = frozenset[str]().union(*(f.distributions for f in FUNCTIONS.values()))
 
-    assert shipped == _pinned(), "infra/contents.py lists what requirements/runtime.txt locks"
+    assert shipped == _pinned(), "infra/manifest.py lists what requirements/runtime.txt locks"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -123,7 +124,7 @@ def test_a_function_ships_what_its_distributions_require(name: str) -> None:
             if needed.marker is None or needed.marker.evaluate({"extra": ""}):
                 missing |= {canonicalize_name(needed.name)} - function.distributions
 
-    assert not missing, f"add to infra/contents.py, or the import fails on Lambda: {missing}"
+    assert not missing, f"add to infra/manifest.py, or the import fails on Lambda: {missing}"
 
 
 def test_hashes_are_kept_for_the_installer() -> None:

@@ -11,21 +11,22 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from shared import Queue, Retention, lane
-from shared.alone import Alone
-from shared.budget import Budget
-from shared.store import Store, TurnAsk, TurnReply
+from shared import Queue, Retention
+from shared.drain import turns
+from shared.drain.budget import Budget
+from shared.drain.exclusive import SharedExclusiveLock
+from shared.store import Store, TurnReply, TurnRequest
 from shared.store.turn import Settle
 
 # Every name of the drain that a plant patches: what to change when the drain is restructured.
-LEASES = (lane, "LEASE_MARGIN")
-LOCK_WAIT = (Alone, "wait_turn")
-HANDLER_TIME = (Budget, "for_handlers")
+LEASES = (turns, "LEASE_MARGIN")
+LOCK_WAIT = (SharedExclusiveLock, "wait_shared")
+HANDLER_TIME = (Budget, "handler_time")
 SEND = (Store, "turn")
 AGENDA = (Store, "agenda")
-ARGUMENTS = (TurnAsk, "args")
-EXCLUSIVE = "alone"
-"""The field of `TurnAsk` by which a turn asks for a suspect."""
+ARGUMENTS = (TurnRequest, "args")
+EXCLUSIVE = "exclusive"
+"""The field of `TurnRequest` by which a turn asks for a suspect."""
 
 Patch: TypeAlias = Callable[[object, str, object], None]
 """`setattr` of a `pytest.MonkeyPatch`: it fails where the name does not exist."""
@@ -51,7 +52,7 @@ def the_last_results_are_dropped(patch: Patch) -> None:
 def results_are_settled_twice(patch: Patch) -> None:
     sent: dict[str, list[Settle]] = {}
 
-    def again(ask: TurnAsk) -> list[Settle]:
+    def again(ask: TurnRequest) -> list[Settle]:
         settles = [settle for settle in ask.settles if settle.kind != "keep"]
         before, sent[ask.owner] = sent.get(ask.owner, []), settles
         return [*ask.settles, *before]
@@ -64,7 +65,7 @@ def jobs_that_do_not_stop_are_not_released(patch: Patch) -> None:
 
 
 def delays_are_sent_as_seconds(patch: Patch) -> None:
-    def in_seconds(ask: TurnAsk) -> list[Settle]:
+    def in_seconds(ask: TurnRequest) -> list[Settle]:
         return [settle._replace(delay_ms=settle.delay_ms // 1000) for settle in ask.settles]
 
     _settle(patch, in_seconds)
@@ -87,14 +88,14 @@ def some_claims_are_not_started(patch: Patch) -> None:
 
 
 def handlers_outstay_the_window(patch: Patch) -> None:
-    seconds = Budget.for_handlers
+    seconds = Budget.handler_time
     patch(*HANDLER_TIME, lambda budget: seconds(budget) + 30.0)
 
 
 def count_and_age_of_retention_change_places(patch: Patch) -> None:
-    args = TurnAsk.args
+    args = TurnRequest.args
 
-    def swapped(ask: TurnAsk, queue: Queue) -> list[str | int]:
+    def swapped(ask: TurnRequest, queue: Queue) -> list[str | int]:
         kept = queue.completed
         other = Retention(count=round(kept.age * 1000), age=kept.count / 1000)
         return args(ask, replace(queue, completed=other))
@@ -133,17 +134,17 @@ def title(plant: Plant) -> str:
     return plant.__name__.replace("_", " ")
 
 
-def _settle(patch: Patch, change: Callable[[TurnAsk], Any]) -> None:
+def _settle(patch: Patch, change: Callable[[TurnRequest], Any]) -> None:
     """Other settles than the drain's are sent."""
     _send(patch, lambda ask: replace(ask, settles=change(ask)))
 
 
-def _send(patch: Patch, change: Callable[[TurnAsk], TurnAsk]) -> None:
+def _send(patch: Patch, change: Callable[[TurnRequest], TurnRequest]) -> None:
     """Another turn than the drain's is sent."""
     send = Store.turn
 
     async def turn(
-        store: Store, queue: Queue, ask: TurnAsk, *, within: float | None = None
+        store: Store, queue: Queue, ask: TurnRequest, *, within: float | None = None
     ) -> TurnReply:
         return await send(store, queue, change(ask), within=within)
 
@@ -155,7 +156,7 @@ def _receive(patch: Patch, change: Callable[[TurnReply], TurnReply]) -> None:
     send = Store.turn
 
     async def turn(
-        store: Store, queue: Queue, ask: TurnAsk, *, within: float | None = None
+        store: Store, queue: Queue, ask: TurnRequest, *, within: float | None = None
     ) -> TurnReply:
         return change(await send(store, queue, ask, within=within))
 

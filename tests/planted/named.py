@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from shared import Queue
-from shared.job import Guard, Job
-from shared.store import TurnAsk
+from shared.jobs.job import Guard, Job
+from shared.store import TurnRequest
 from shared.store.turn import Settle
 from tests.simulation.server import Server
 from tests.simulation.world import Call, World, answered, enqueue_call, turn_call
@@ -17,21 +17,21 @@ Story = Callable[[World], None]
 def a_lease_that_ended_does_not_settle_a_new_life_of_its_job(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a")
-    (claim,) = turn(world, queue, TurnAsk("o", 1, 1, 10_000))
-    turn(world, queue, TurnAsk("o", 2, 0, 60_000))
+    (claim,) = turn(world, queue, TurnRequest("o", 1, 1, 10_000))
+    turn(world, queue, TurnRequest("o", 2, 0, 60_000))
     world.wall += 11_000
-    turn(world, queue, TurnAsk("p", 1, 0, 60_000))
+    turn(world, queue, TurnRequest("p", 1, 0, 60_000))
     world.execute(Call("purge", queue, (queue.name, 9), 9))
     put(world, queue, "a")
 
-    turn(world, queue, TurnAsk("o", 3, 0, 60_000, [Settle(claim, "done")]))
+    turn(world, queue, TurnRequest("o", 3, 0, 60_000, [Settle(claim, "done")]))
 
 
 def a_redrive_in_an_idle_queue_is_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a")
-    (claim,) = turn(world, queue, TurnAsk("o", 1, 1, 10_000))
-    turn(world, queue, TurnAsk("o", 2, 1, 10_000, [Settle(claim, "dead")]))
+    (claim,) = turn(world, queue, TurnRequest("o", 1, 1, 10_000))
+    turn(world, queue, TurnRequest("o", 2, 1, 10_000, [Settle(claim, "dead")]))
 
     world.execute(Call("redrive", queue, (queue.name, "a"), ["a"]))
 
@@ -39,9 +39,9 @@ def a_redrive_in_an_idle_queue_is_on_the_agenda(world: World) -> None:
 def a_purge_leaves_neither_suspects_nor_reserved_names(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
-    turn(world, queue, TurnAsk("o", 1, 2, 10_000))
+    turn(world, queue, TurnRequest("o", 1, 2, 10_000))
     world.wall += 11_000
-    turn(world, queue, TurnAsk("p", 1, 0, 60_000))
+    turn(world, queue, TurnRequest("p", 1, 0, 60_000))
     put(world, queue, "c", dedup=Guard("dedup:x"))
 
     world.execute(Call("purge", queue, (queue.name, 9), 9))
@@ -51,7 +51,7 @@ def a_purge_leaves_neither_suspects_nor_reserved_names(world: World) -> None:
 def two_active_jobs_can_have_a_cancel_request(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
-    turn(world, queue, TurnAsk("o", 1, 2, 10_000))
+    turn(world, queue, TurnRequest("o", 1, 2, 10_000))
     for job in ("a", "b"):
         world.execute(Call("cancel", queue, (queue.name, job), job))
 
@@ -59,63 +59,63 @@ def two_active_jobs_can_have_a_cancel_request(world: World) -> None:
 def foreign_jobs_beside_a_claim_are_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     world.push(queue, ["{}", "{}", "{}"])
-    turn(world, queue, TurnAsk("o", 1, 2, 60_000, look=True))
+    turn(world, queue, TurnRequest("o", 1, 2, 60_000, resync=True))
 
 
 def a_lease_is_settled_once_by_its_own_owner_too(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a")
-    (claim,) = turn(world, queue, TurnAsk("o", 1, 1, 60_000))
-    turn(world, queue, TurnAsk("o", 2, 0, 60_000, [Settle(claim, "retry", 5_000)]))
+    (claim,) = turn(world, queue, TurnRequest("o", 1, 1, 60_000))
+    turn(world, queue, TurnRequest("o", 2, 0, 60_000, [Settle(claim, "retry", 5_000)]))
 
-    turn(world, queue, TurnAsk("o", 3, 0, 60_000, [Settle(claim, "done")]))
+    turn(world, queue, TurnRequest("o", 3, 0, 60_000, [Settle(claim, "done")]))
 
 
 def a_retry_beside_a_claim_lowers_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
-    first, second = turn(world, queue, TurnAsk("o", 1, 2, 60_000))
-    turn(world, queue, TurnAsk("p", 1, 1, 60_000))
+    first, second = turn(world, queue, TurnRequest("o", 1, 2, 60_000))
+    turn(world, queue, TurnRequest("p", 1, 1, 60_000))
 
     closing = [Settle(first, "retry", 5_000), Settle(second, "retry")]
-    turn(world, queue, TurnAsk("o", 2, 2, 60_000, closing))
+    turn(world, queue, TurnRequest("o", 2, 2, 60_000, closing))
 
 
 def jobs_released_beside_a_claim_are_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
-    leases = turn(world, queue, TurnAsk("o", 1, 2, 60_000))
-    turn(world, queue, TurnAsk("p", 1, 1, 60_000))
+    leases = turn(world, queue, TurnRequest("o", 1, 2, 60_000))
+    turn(world, queue, TurnRequest("p", 1, 1, 60_000))
 
     closing = [Settle(lease, "retry") for lease in leases]
-    turn(world, queue, TurnAsk("o", 2, 1, 60_000, closing))
+    turn(world, queue, TurnRequest("o", 2, 1, 60_000, closing))
 
 
 def a_suspect_released_beside_a_claim_is_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a")
-    turn(world, queue, TurnAsk("dead", 1, 1, 10_000))
+    turn(world, queue, TurnRequest("dead", 1, 1, 10_000))
     world.wall += 11_000
-    turn(world, queue, TurnAsk("o", 1, 0, 60_000))
+    turn(world, queue, TurnRequest("o", 1, 0, 60_000))
     put(world, queue, "b")
-    (other,) = turn(world, queue, TurnAsk("o", 2, 1, 60_000))
-    (suspect,) = turn(world, queue, TurnAsk("o", 3, 1, 60_000, alone=True))
-    turn(world, queue, TurnAsk("p", 1, 1, 60_000))
+    (other,) = turn(world, queue, TurnRequest("o", 2, 1, 60_000))
+    (suspect,) = turn(world, queue, TurnRequest("o", 3, 1, 60_000, exclusive=True))
+    turn(world, queue, TurnRequest("p", 1, 1, 60_000))
 
     closing = [Settle(suspect, "release"), Settle(other, "retry")]
-    turn(world, queue, TurnAsk("o", 4, 2, 60_000, closing))
+    turn(world, queue, TurnRequest("o", 4, 2, 60_000, closing))
 
 
 def a_claim_that_a_failover_lost_is_not_settled(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
-    turn(world, queue, TurnAsk("o", 1, 0, 60_000))
+    turn(world, queue, TurnRequest("o", 1, 0, 60_000))
     before = world.snapshot()
-    (lost,) = turn(world, queue, TurnAsk("o", 2, 1, 60_000))
+    (lost,) = turn(world, queue, TurnRequest("o", 2, 1, 60_000))
     world.fall_back(before)
-    turn(world, queue, TurnAsk("o", 3, 1, 60_000))
+    turn(world, queue, TurnRequest("o", 3, 1, 60_000))
 
-    turn(world, queue, TurnAsk("o", 4, 0, 60_000, [Settle(lost, "retry")]))
+    turn(world, queue, TurnRequest("o", 4, 0, 60_000, [Settle(lost, "retry")]))
 
 
 def an_id_twice_in_one_request_is_one_job(world: World) -> None:
@@ -135,19 +135,19 @@ def expired_names_are_deleted(world: World) -> None:
 def more_foreign_jobs_than_a_page_come_with_the_next_turn(world: World) -> None:
     queue = world.queues[0]
     world.push(queue, ["{}"] * 101)
-    turn(world, queue, TurnAsk("o", 1, 1, 60_000, look=True))
-    turn(world, queue, TurnAsk("o", 2, 1, 60_000))
+    turn(world, queue, TurnRequest("o", 1, 1, 60_000, resync=True))
+    turn(world, queue, TurnRequest("o", 2, 1, 60_000))
 
     assert not world.last[queue.name].lists["inbox"], "the rest of the inbox waits for a sweep"
 
 
 def the_store_learns_how_long_jobs_take(world: World) -> None:
     queue = world.queues[0]
-    turn(world, queue, TurnAsk("o", 1, 0, 60_000, observed={"t": {3: 1}}))
-    question = TurnAsk("p", 1, 0, 60_000, ask_sketches=("t",))
+    turn(world, queue, TurnRequest("o", 1, 0, 60_000, observed={"t": {3: 1}}))
+    question = TurnRequest("p", 1, 0, 60_000, want_histograms=("t",))
     reply = answered(queue, question, world.execute(turn_call(queue, question)))
 
-    assert reply.sketches["t"][:4] == [0, 0, 1, 0], "an observed duration is lost"
+    assert reply.histograms["t"][:4] == [0, 0, 1, 0], "an observed duration is lost"
 
 
 STORIES: tuple[Story, ...] = (
@@ -182,7 +182,7 @@ def put(world: World, queue: Queue, *names: str, dedup: Guard | None = None) -> 
     world.execute(enqueue_call(queue, [Job("t", "{}", id=name, dedup=dedup) for name in names]))
 
 
-def turn(world: World, queue: Queue, ask: TurnAsk) -> list[str]:
+def turn(world: World, queue: Queue, ask: TurnRequest) -> list[str]:
     """The leases that this turn claimed."""
     reply = answered(queue, ask, world.execute(turn_call(queue, ask)))
     return [claim.lease for claim in reply.claims]

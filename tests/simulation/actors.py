@@ -92,7 +92,7 @@ class Consumer:
         return f"got {[claim.lease for claim in told.claims]} {told.reason}"
 
     def _crashes(self) -> bool:
-        """A job that kills its process; a suspect runs exclusive, then nobody else can be to blame."""
+        """A job that kills its process. A suspect runs exclusively, so it alone can be to blame."""
         exclusive = [claim for claim in self.running.values() if claim.exclusive]
         return any('"poison"' in str(claim.body) for claim in exclusive or self.running.values())
 

@@ -102,7 +102,7 @@ class Town:
         return reply
 
     def dies(self, function: Function, poison: str = "") -> None:
-        """kill -9. A poison job that ran alone may be blamed; nobody else's exclusive lease may be."""
+        """kill -9. A poison job that ran exclusively may be blamed; no other exclusive lease may be."""
         function.dead = True
         if not poison:
             return

@@ -386,7 +386,7 @@ async def test_a_reply_that_is_closed_twice_gives_its_place_back_once() -> None:
 
 async def test_an_old_connection_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "TRUSTED_IDLE", 0.0)
-    monkeypatch.setattr(wire, "KEPT_IDLE", 0.0)
+    monkeypatch.setattr(wire, "MAX_IDLE", 0.0)
     async with server(OK, OK) as (url, seen), wired(1) as transport:
         await post(transport, url)
         await post(transport, url)
@@ -414,7 +414,7 @@ async def test_over_tls_the_server_must_prove_its_name(
         named = url.replace("http://127.0.0.1", "https://localhost")
         with pytest.raises(httpx.ConnectError):  # nobody vouches for it
             await post(transport, named)
-        monkeypatch.setattr(wire, "_trust", lambda: trusting)
+        monkeypatch.setattr(wire, "_tls", lambda: trusting)
         with pytest.raises(httpx.ConnectError):  # vouched for, under another name
             await post(transport, url.replace("http:", "https:"))
         await post(transport, named)

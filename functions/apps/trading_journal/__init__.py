@@ -1,7 +1,7 @@
-"""The trading journal: imports price files, records their rows, and sends its mail.
+"""The trading journal: it imports price files, records their rows and sends emails.
 
-Loading it costs a function's cold start, so it brings pydantic and `shared` and nothing else;
-whatever a handler needs beyond them is imported when the first job of its type runs.
+Loading this package is part of a function's cold start, so it imports pydantic and `shared` only.
+A handler imports everything else when the first job of its type runs.
 """
 
 from __future__ import annotations

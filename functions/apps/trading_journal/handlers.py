@@ -1,4 +1,4 @@
-"""The journal's job types: thin, and importing what they need when they first run."""
+"""The journal's job types. Each is thin, and imports its tools when it first runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .queues import default, emails, imports
 
 @default.job("trade.record")
 def record_trade(payload: TradeRecord, job: JobContext) -> dict[str, object]:
-    """Record the day with its true range and return. Any number of runs leave one record."""
+    """Record the day, its true range and its return. Any number of runs leave one record."""
     from .journal import journal_in  # noqa: PLC0415 - cold start
     from .settings import data_folder  # noqa: PLC0415
 
@@ -21,23 +21,23 @@ def record_trade(payload: TradeRecord, job: JobContext) -> dict[str, object]:
 
 @emails.job("email.send")
 async def send_email(payload: EmailMessage, job: JobContext) -> dict[str, str]:
-    """Send one letter, once per job however often it runs."""
-    from .mail import provider  # noqa: PLC0415
-    from .templates import render  # noqa: PLC0415 - cold start
+    """Send one email. Any number of runs send it once."""
+    from .mail import provider  # noqa: PLC0415 - cold start
+    from .templates import render  # noqa: PLC0415
 
     return await provider().send(render(payload), job.id)
 
 
 @imports.job("csv.import")
 async def import_csv(payload: CsvImport, job: JobContext) -> dict[str, object]:
-    """Have every valid row of a price file recorded; answer what the file holds."""
+    """Enqueue a record job for every valid row of a price file; return a summary of the file."""
     from .importing import run_import  # noqa: PLC0415 - cold start
 
     return await run_import(payload, job, _Queues())
 
 
 class _Queues:
-    """An import's output, as jobs on the queues above."""
+    """The `Output` of an import: jobs on the queues above."""
 
     async def record(self, records: Mapping[str, TradeRecord]) -> int:
         jobs = [record_trade.job(record, job_id=job_id) for job_id, record in records.items()]
@@ -46,5 +46,5 @@ class _Queues:
     async def resume(self, rest: CsvImport, job_id: str) -> str:
         return (await import_csv.enqueue(rest, job_id=job_id)).id
 
-    async def notify(self, letter: EmailMessage, job_id: str) -> None:
-        await send_email.enqueue(letter, job_id=job_id)
+    async def notify(self, email: EmailMessage, job_id: str) -> None:
+        await send_email.enqueue(email, job_id=job_id)

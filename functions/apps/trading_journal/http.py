@@ -1,4 +1,4 @@
-"""What calls to the outside world share: TLS, patience, and which answers are worth another try."""
+"""HTTP calls to other services: one client, its timeouts, and which responses deserve a retry."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from http import HTTPStatus
 
 import httpx
 
-PATIENCE = httpx.Timeout(15.0, connect=5.0)
-_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 def client() -> httpx.AsyncClient:
-    """A client for one job. Follows no redirect: where it goes is decided before it asks."""
-    return httpx.AsyncClient(timeout=PATIENCE, verify=_tls(), follow_redirects=False)
+    """A client for one job. It follows no redirect: `sources` checks the address before the
+    request, and a redirect would lead to an unchecked one."""
+    return httpx.AsyncClient(timeout=TIMEOUT, verify=_tls(), follow_redirects=False)
 
 
-def passing(response: httpx.Response) -> bool:
-    """May the same request succeed later? Then raise its HTTPStatusError: the engine reads
-    Retry-After from it."""
-    return response.is_server_error or response.status_code in _PASSING
+def is_transient(response: httpx.Response) -> bool:
+    """True if the same request may succeed later. The caller then raises the response's
+    HTTPStatusError, and the engine reads Retry-After from it."""
+    return response.is_server_error or response.status_code in _TRANSIENT
 
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    # Reading the certificates takes 20 ms, more than everything else a letter costs here.
+    # Reading the certificates takes 20 ms, more than all other work for an email.
     return httpx.create_ssl_context()

@@ -1,7 +1,7 @@
-"""Turns a price file into record jobs. Knows the file and its rules; queues stand behind `Output`.
+"""The import of a price file: it turns rows into record jobs. `Output` hides the queues.
 
-A re-run makes no doubles: a row's job id follows from the import's id and the row's line, and the
-journal keeps one record of an account, symbol and day even after the queue has forgotten the id.
+A second run makes no duplicates: a row's job id follows from the import's id and the row's line.
+When the queue has deleted that id, the journal still keeps one record per account, symbol and day.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import BinaryIO, Protocol
 from shared import Discard, JobContext
 
 from .payloads import CsvImport, EmailMessage, Resume, TradeRecord
-from .price_math import Chain, OutOfOrder
+from .price_math import OutOfOrder, PreviousCloses
 from .rows import PriceRow
 from .sources import open_source
 from .table import Line, Rejected, read_prices
@@ -27,21 +27,21 @@ from .table import Line, Rejected, read_prices
 BATCH = 500
 """Lines per enqueue: one request to the store of at most some 150 KB."""
 RESERVE = 5.0
-"""Seconds left at which an import stops enqueuing and leaves the rest to a job of its own."""
+"""Seconds of remaining budget below which an import stops and enqueues a job for the rest."""
 REJECTED_SHOWN = 20
 
 
 class Output(Protocol):
-    """What an import sets going, keyed by job ids: an id seen before changes nothing."""
+    """The jobs that an import enqueues, by job id. A known id changes nothing."""
 
     async def record(self, records: Mapping[str, TradeRecord]) -> int:
-        """Have the rows recorded; answers how many of the ids were new."""
+        """Enqueue one record job per row; return how many ids were new."""
 
     async def resume(self, rest: CsvImport, job_id: str) -> str:
-        """Have the rest imported; answers the public id of the job that does it."""
+        """Enqueue an import of the remaining lines; return the public id of its job."""
 
-    async def notify(self, letter: EmailMessage, job_id: str) -> None:
-        """Have the letter sent."""
+    async def notify(self, email: EmailMessage, job_id: str) -> None:
+        """Enqueue the email."""
 
 
 @dataclass(slots=True)
@@ -77,17 +77,17 @@ class _Tally:
 
 
 async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dict[str, object]:
-    """Enqueue every valid row; answer what was found in the file.
+    """Enqueue every valid row; return a summary of the file.
 
-    Raises Discard when the file can never be imported, or holds rows and not one is valid. When
-    the time runs short, the rest is left to a further job, named in `continued_by`; that one's
-    answer covers the whole file. `enqueued` counts the rows that were new to the queue in this run.
+    Raises Discard when the file can never be imported, or has rows of which none is valid. When
+    the budget runs short, a second job imports the rest: `continued_by` is its id, and its summary
+    covers the whole file. `enqueued` counts the rows that this run added to the queue.
     """
-    begun = payload.resume
-    run, done = (begun.run, begun.line) if begun else (job.id, 0)
+    resume = payload.resume
+    run, done = (resume.run, resume.line) if resume else (job.id, 0)
     tally = _Tally()
     async with open_source(payload.source) as source:
-        if begun and begun.checksum != source.checksum:
+        if resume and resume.checksum != source.checksum:
             raise Discard("the file has changed since its import began; import it anew")
         with closing(_entries(source.stream, payload.account, tally)) as entries:
             while batch := list(islice(entries, BATCH)):
@@ -95,58 +95,59 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
                     row_id(run, line): record for line, record in batch if record and line > done
                 }
                 if not fresh:
-                    await asyncio.sleep(0)  # lines that bring nothing must not hold up other jobs
+                    await asyncio.sleep(0)  # without an await, these lines would block other jobs
                     continue
                 tally.enqueued += await output.record(fresh)
                 job.progress(99 * source.stream.tell() // source.size, f"line {batch[-1][0]}")
                 if len(batch) == BATCH and job.budget_left() < RESERVE:
                     rest = Resume(run=run, line=batch[-1][0], checksum=source.checksum)
-                    return await _leave(payload, rest, tally, output)
+                    return await _continue_later(payload, rest, tally, output)
     if tally.rejected and not tally.accepted:
         raise Discard(f"none of {tally.rejected} rows is valid; {_sentence(tally.shown[0])}")
     return await _finish(payload, run, tally.summary(payload.source, source.checksum), job, output)
 
 
 def row_id(run: str, line: int | str) -> str:
-    """The job id for one line of an import: the same in every run of it, and of no other import."""
-    short = run.partition(".")[0]
-    if len(short) > 40 or short.startswith(
-        "~"
-    ):  # too long to add to, or a name only the store gives
-        short = hashlib.sha256(run.encode()).hexdigest()[:40]
-    return f"{short}-{line}"
+    """The job id of one line of an import: equal in all runs of it, different in other imports."""
+    stem = run.partition(".")[0]
+    # A long id leaves no room for the line; ids that start with ~ are reserved for the store.
+    if len(stem) > 40 or stem.startswith("~"):
+        stem = hashlib.sha256(run.encode()).hexdigest()[:40]
+    return f"{stem}-{line}"
 
 
 def _entries(
     stream: BinaryIO, account: str, tally: _Tally
 ) -> Generator[tuple[int, TradeRecord | None], None, None]:
-    """Every line with its record; a rejected one has none."""
-    chain = Chain()
-    for found in read_prices(stream):
-        kept = _kept(found, chain)
-        if isinstance(kept, Rejected):
-            tally.reject(kept)
-            yield kept.line, None
+    """Every line number with its record, or with None for a rejected line."""
+    closes = PreviousCloses()
+    for line in read_prices(stream):
+        checked = _check_order(line, closes)
+        if isinstance(checked, Rejected):
+            tally.reject(checked)
+            yield checked.line, None
         else:
-            row, previous = kept
+            row, previous = checked
             tally.accept(row)
-            yield found.line, TradeRecord(account=account, row=row, previous_close=previous)
+            yield line.line, TradeRecord(account=account, row=row, previous_close=previous)
 
 
-def _kept(found: Line | Rejected, chain: Chain) -> tuple[PriceRow, Decimal | None] | Rejected:
-    if isinstance(found, Rejected):
-        return found
+def _check_order(
+    line: Line | Rejected, closes: PreviousCloses
+) -> tuple[PriceRow, Decimal | None] | Rejected:
+    if isinstance(line, Rejected):
+        return line
     try:
-        return found.row, chain.follow(found.row)
+        return line.row, closes.advance(line.row)
     except OutOfOrder as error:
-        return Rejected(found.line, "date", str(error))
+        return Rejected(line.line, "date", str(error))
 
 
-async def _leave(
+async def _continue_later(
     payload: CsvImport, rest: Resume, tally: _Tally, output: Output
 ) -> dict[str, object]:
-    further = payload.model_copy(update={"resume": rest})
-    job_id = await output.resume(further, row_id(rest.run, f"from-{rest.line}"))
+    remainder = payload.model_copy(update={"resume": rest})
+    job_id = await output.resume(remainder, row_id(rest.run, f"from-{rest.line}"))
     return {**tally.summary(payload.source, rest.checksum), "continued_by": job_id}
 
 
@@ -154,8 +155,8 @@ async def _finish(
     payload: CsvImport, run: str, summary: dict[str, object], job: JobContext, output: Output
 ) -> dict[str, object]:
     if payload.notify:
-        letter = EmailMessage(to=payload.notify, template="import-finished", values=_facts(summary))
-        await output.notify(letter, row_id(run, "mail"))
+        email = EmailMessage(to=payload.notify, template="import-finished", values=_facts(summary))
+        await output.notify(email, row_id(run, "mail"))
     job.progress(100)
     job.logger.info("imported %s of %s rows", summary["accepted"], summary["rows"])
     return summary

@@ -1,8 +1,9 @@
-"""The journal: one SQLite file, one record of an account, symbol and day.
+"""The journal: one SQLite file with one record per account, symbol and day.
 
-Several threads and processes of one machine may write at once; a network disk is not supported
-(SQLite's WAL needs shared memory). A record outlives the process that wrote it. A power cut may
-take the last ones: importing the file again brings them back and changes nothing else.
+Several threads and processes of one machine may write at the same time. A network disk is not
+supported: SQLite's WAL needs shared memory. A record survives a crash of the process that wrote
+it. A power cut may lose the last records; a second import of the file restores them and changes
+nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .payloads import TradeRecord
 from .price_math import daily_return, true_range
 
 BUSY = 10.0
-"""Seconds a writer waits for another process's."""
+"""Seconds that a writer waits while another process writes."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
     account TEXT NOT NULL, symbol TEXT NOT NULL, day TEXT NOT NULL,
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS records (
     PRIMARY KEY (account, symbol, day)
 ) WITHOUT ROWID
 """
-# DO NOTHING and not OR IGNORE: the latter would also swallow a broken constraint.
+# DO NOTHING and not OR IGNORE: the latter would also hide a violated constraint.
 _INSERT = """
 INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, symbol, day) DO NOTHING
@@ -34,16 +35,16 @@ ON CONFLICT (account, symbol, day) DO NOTHING
 
 
 class Journal:
-    """One connection that a process's threads share, one statement at a time."""
+    """One connection, shared by the threads of a process, one statement at a time."""
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
         self._db = _connect(path)
 
     def record(self, record: TradeRecord, job_id: str) -> dict[str, object]:
-        """Write it unless the day is already there: the first record of a day stands.
+        """Write the record unless the journal has one for that day: the first record wins.
 
-        Its own transaction, committed on return. Prices are stored as text, digit for digit.
+        One transaction, committed on return. Prices are stored as text, digit for digit.
         """
         row = record.row
         gain = daily_return(row, record.previous_close)
@@ -74,27 +75,27 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _share(db: sqlite3.Connection) -> None:
-    # SQLite does not apply its own timeout here: of two processes that make the file at the same
-    # instant, one is told "database is locked" at once.
-    give_up = time.monotonic() + BUSY
+    # SQLite does not apply its own timeout here: when two processes create the file at the same
+    # instant, one gets "database is locked" at once.
+    deadline = time.monotonic() + BUSY
     while True:
         try:
             db.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 
 
-# Opening a file and closing it for each record would cost twenty times the record: the last one to
-# close a WAL copies it into the file and syncs. So a process keeps what it opened.
+# To open and close the file for each record would cost twenty times the record: the last
+# connection to close copies the WAL into the file and syncs. So a process keeps its journals open.
 _open: dict[tuple[Path, int], Journal] = {}
 _opening = threading.Lock()
 
 
 def journal_in(folder: Path) -> Journal:
-    """The journal in that folder, made when missing. One per process: a fork opens its own."""
+    """The journal in `folder`, created if missing. One per process: a fork opens its own."""
     path = folder.absolute() / "trading-journal.sqlite3"
     key = (path, os.getpid())
     with _opening:
@@ -105,7 +106,7 @@ def journal_in(folder: Path) -> Journal:
 
 
 def close_journals() -> None:
-    """Close what this process opened. For tests and orderly ends; a process may also just end."""
+    """Close this process's journals. Tests need it; a process may also end without it."""
     with _opening:
         for key in [key for key in _open if key[1] == os.getpid()]:
             _open.pop(key).close()

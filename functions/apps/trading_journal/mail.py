@@ -1,16 +1,16 @@
-"""How a letter leaves: through a provider, or into a folder on a machine that has none.
+"""The email providers: Resend's API, or a folder on a machine without a provider.
 
-Every way out takes the job's id as its key, and the same key twice is one letter.
+Each takes the job's id as the email's key. Two calls with one key send one email.
 """
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
 import os
 import tempfile
 from email.message import EmailMessage as Mime
 from email.policy import SMTP
+from email.utils import localtime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,67 +18,67 @@ import httpx
 
 from shared import Discard
 
-from .http import client, passing
-from .settings import outbox_folder, resend_key, sender
-from .templates import Letter
+from .http import client, is_transient
+from .settings import mail_folder, resend_key, sender_address
+from .templates import Email
 
 RESEND = "https://api.resend.com/emails"
 
 
 class Provider(Protocol):
-    """A way out. Raises Discard when this letter will never be taken."""
+    """A service that sends emails. Raises Discard when it will never accept this email."""
 
-    async def send(self, letter: Letter, key: str) -> dict[str, str]:
-        """Send it once, however often this is called with `key`; answer where it went."""
+    async def send(self, email: Email, key: str) -> dict[str, str]:
+        """Send the email once for any number of calls with `key`; return the provider's answer."""
 
 
 def provider() -> Provider:
-    """The way out that the environment chooses."""
+    """The provider that the environment selects."""
     key = resend_key()
-    return Resend(key, sender()) if key else Outbox(outbox_folder(), sender())
+    return Resend(key, sender_address()) if key else MailFolder(mail_folder(), sender_address())
 
 
 class Resend:
-    """Resend's HTTP API. It remembers an Idempotency-Key for a day, longer than any retry waits."""
+    """Resend's HTTP API. It stores an Idempotency-Key for a day, longer than any retry waits."""
 
-    def __init__(self, api_key: str, sent_by: str) -> None:
+    def __init__(self, api_key: str, sender: str) -> None:
         self._api_key = api_key
-        self._sent_by = sent_by
+        self._sender = sender
 
-    async def send(self, letter: Letter, key: str) -> dict[str, str]:
+    async def send(self, email: Email, key: str) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {self._api_key}", "Idempotency-Key": key}
         body = {
-            "from": self._sent_by,
-            "to": [letter.to],
-            "subject": letter.subject,
-            "text": letter.text,
-            "html": letter.html,
+            "from": self._sender,
+            "to": [email.to],
+            "subject": email.subject,
+            "text": email.text,
+            "html": email.html,
         }
         async with client() as http:
             response = await http.post(RESEND, headers=headers, json=body)
         if response.is_success:
-            return {"sent": "resend", "id": _said(response, "id")}
-        # An earlier try of this job may still be on its way: the next one learns how it ended.
-        if passing(response) or _said(response, "name") == "concurrent_idempotent_requests":
+            return {"sent": "resend", "id": _field(response, "id")}
+        # A request of an earlier attempt may still be under way; the retry gets its result.
+        if is_transient(response) or _field(response, "name") == "concurrent_idempotent_requests":
             response.raise_for_status()
-        raise Discard(f"Resend answers {response.status_code}: {_said(response, 'message')}")
+        raise Discard(f"Resend answers {response.status_code}: {_field(response, 'message')}")
 
 
-class Outbox:
-    """One `.eml` file per letter: complete or absent, and readable only by its owner."""
+class MailFolder:
+    """A folder with one `.eml` file per email: complete or absent, readable only by its owner."""
 
-    def __init__(self, folder: Path, sent_by: str) -> None:
+    def __init__(self, folder: Path, sender: str) -> None:
         self._folder = folder
-        self._sent_by = sent_by
+        self._sender = sender
 
-    async def send(self, letter: Letter, key: str) -> dict[str, str]:
+    async def send(self, email: Email, key: str) -> dict[str, str]:
         file = self._folder / f"{key}.eml"
-        content = _mime(letter, self._sent_by, key).as_bytes(policy=SMTP)
+        content = _mime(email, self._sender, key).as_bytes(policy=SMTP)
         await asyncio.to_thread(_write_once, file, content)
-        return {"sent": "outbox", "id": file.name}
+        return {"sent": "folder", "id": file.name}
 
 
-def _said(response: httpx.Response, name: str) -> str:
+def _field(response: httpx.Response, name: str) -> str:
     try:
         answer = response.json()
     except ValueError:
@@ -86,16 +86,16 @@ def _said(response: httpx.Response, name: str) -> str:
     return str(answer.get(name, ""))[:200] if isinstance(answer, dict) else ""
 
 
-def _mime(letter: Letter, sent_by: str, key: str) -> Mime:
+def _mime(email: Email, sender: str, key: str) -> Mime:
     mime = Mime()
-    mime["From"] = sent_by
-    mime["To"] = letter.to
-    mime["Subject"] = letter.subject
-    mime["Date"] = email.utils.localtime()
+    mime["From"] = sender
+    mime["To"] = email.to
+    mime["Subject"] = email.subject
+    mime["Date"] = localtime()
     mime["Message-ID"] = f"<{key}@tidegate.invalid>"
     mime["Auto-Submitted"] = "auto-generated"
-    mime.set_content(letter.text)
-    mime.add_alternative(letter.html, subtype="html")
+    mime.set_content(email.text)
+    mime.add_alternative(email.html, subtype="html")
     return mime
 
 
@@ -108,7 +108,7 @@ def _write_once(file: Path, content: bytes) -> None:
             part.write(content)
             part.flush()
             os.fsync(part.fileno())
-            Path(part.name).replace(file)  # two runs at once wrote one letter: either may stand
+            Path(part.name).replace(file)  # two simultaneous runs write equal emails: either wins
         except BaseException:
             Path(part.name).unlink()
             raise

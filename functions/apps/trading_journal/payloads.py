@@ -1,4 +1,4 @@
-"""What producers of the journal's jobs send."""
+"""The payloads of the journal's job types."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rows import PriceRow
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Address = Annotated[
-    # One bare ASCII address: no display name, no list, nothing that could end a header line.
+    # One bare ASCII address: no display name, no list, no character that could end a header line.
     str,
     StringConstraints(
         max_length=254,
@@ -22,12 +22,12 @@ Address = Annotated[
 
 
 class Resume(BaseModel):
-    """Where an import that ran out of time left off. Written by the import itself."""
+    """The position at which an import ran out of time. Only an import writes it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str
-    """The id of the job that began: every part derives the same row ids from it."""
+    """The id of the first job: all later ones derive the same row ids from it."""
     line: int = Field(ge=1)
     checksum: str
 
@@ -48,7 +48,7 @@ class CsvImport(BaseModel):
 
 
 class TradeRecord(BaseModel):
-    """One row for the journal. `previous_close` is in the row's own terms: splits are taken out."""
+    """One row for the journal. `previous_close` is restated in the row's terms, without splits."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +58,7 @@ class TradeRecord(BaseModel):
 
 
 class EmailMessage(BaseModel):
-    """One letter to one address: the name of a template, and what fills its gaps."""
+    """One email to one address: the name of a template and its values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

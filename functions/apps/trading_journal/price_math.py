@@ -1,7 +1,7 @@
-"""From one day to the next: what the previous close means today, true range and daily return.
+"""Price arithmetic over two days: the restated previous close, true range and daily return.
 
-Prices in a file are as traded, so a 2:1 split looks like a loss of half. Where the file has
-adjusted closes, the previous close is restated in today's terms before anything is computed.
+Prices in a file are as traded, so a 2:1 split looks like a loss of half. If the file has adjusted
+closes, the previous close is restated in today's terms before any computation.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from decimal import Context, Decimal, localcontext
 from .rows import PriceRow
 
 _STEP = Decimal("0.000001")
-_WIDE = Context(prec=60)  # the default 28 digits could overflow on the widest prices a row may hold
+_WIDE = Context(prec=60)  # the default 28 digits could overflow on the widest prices of a row
 
 
 class OutOfOrder(Exception):
-    """The row's day does not come after the day of the row before it."""
+    """The row's day is not later than the previous row's day."""
 
 
 @dataclass(slots=True)
@@ -27,16 +27,17 @@ class _Last:
     adj_close: Decimal | None
 
 
-class Chain:
-    """The last row of every symbol of one file."""
+class PreviousCloses:
+    """The last close of every symbol of one file."""
 
     def __init__(self) -> None:
         self._last: dict[str, _Last] = {}
 
-    def follow(self, row: PriceRow) -> Decimal | None:
-        """The close before `row` in the row's own terms; None on a symbol's first day.
+    def advance(self, row: PriceRow) -> Decimal | None:
+        """Store the row's close; return the one before it, restated in the row's terms, or None on
+        a symbol's first day.
 
-        Raises OutOfOrder when the day is not later than the symbol's last one: a file that is
+        Raises OutOfOrder when the day is not later than the symbol's last day: a file that is
         sorted newest first, or repeats a day, would get wrong returns.
         """
         last = self._last.get(row.symbol)
@@ -57,7 +58,7 @@ def _restated(last: _Last, row: PriceRow) -> Decimal | None:
 
 
 def true_range(row: PriceRow, previous_close: Decimal | None) -> Decimal:
-    """Wilder's true range: the day's span, stretched to the previous close."""
+    """Wilder's true range: the day's span, extended to the previous close."""
     if previous_close is None:
         return row.high - row.low
     return max(row.high, previous_close) - min(row.low, previous_close)

@@ -6,7 +6,7 @@ from shared import App, RateLimit, Retry
 
 app = App("trading-journal")
 
-# A BullMQ limiter lets `max` jobs start at once and then waits for its window: burst = max.
+# A BullMQ limiter starts `max` jobs at once and then waits for its window: burst = max.
 imports = app.queue(
     "import",
     concurrency=3,

@@ -1,4 +1,4 @@
-"""One day of one symbol, as a price file says it; a row that contradicts itself is refused."""
+"""One row of a price file: one day of one symbol. A row that contradicts itself is refused."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _iso(value: object) -> object:
     return value
 
 
-def _require(holds: bool, reason: str) -> None:  # noqa: FBT001 - an assertion with a sentence
-    if not holds:
+def _require(condition: bool, reason: str) -> None:  # noqa: FBT001 - an assertion with a sentence
+    if not condition:
         raise PydanticCustomError("price_order", "{reason}", {"reason": reason})
 
 
@@ -61,7 +61,7 @@ class PriceRow(BaseModel):
     volume: Volume
     adj_close: Price | None = None
 
-    # Each rule sits on the later of the columns it compares, so that the report names a column.
+    # Each rule belongs to the later of the two columns it compares, so that the report names it.
     @field_validator("high")
     @classmethod
     def _high(cls, high: Decimal, info: ValidationInfo) -> Decimal:

@@ -1,4 +1,7 @@
-"""What the environment says to this application; read when a job runs, not at import."""
+"""The application's settings, from the environment. They are read when a job runs, not at import.
+
+The names start with JOURNAL_ because TIDEGATE_ is the engine's prefix.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,31 @@ from shared import ConfigurationError
 
 
 def data_folder() -> Path:
-    """Holds the files of `file:` sources and the journal itself."""
-    return Path(os.environ.get("TIDEGATE_DATA_DIR") or ".tidegate/data")
+    """The folder of `file:` sources and of the journal itself."""
+    return Path(os.environ.get("JOURNAL_DATA_DIR") or ".tidegate/data")
 
 
-def outbox_folder() -> Path:
-    """Where letters go on a machine without a mail provider.
+def mail_folder() -> Path:
+    """The folder for emails on a machine without an email provider.
 
-    On a function host that is a configuration error: its disk is thrown away, and the mail with it.
+    Raises ConfigurationError on a function host: its disk is deleted, and the emails with it.
     """
-    chosen = os.environ.get("TIDEGATE_OUTBOX")
-    if not chosen and ("AWS_LAMBDA_FUNCTION_NAME" in os.environ or "VERCEL" in os.environ):
-        raise ConfigurationError("no mail provider here; set RESEND_API_KEY and TIDEGATE_MAIL_FROM")
-    return Path(chosen or ".tidegate/outbox")
+    path = os.environ.get("JOURNAL_MAIL_FOLDER")
+    if not path and ("AWS_LAMBDA_FUNCTION_NAME" in os.environ or "VERCEL" in os.environ):
+        raise ConfigurationError("no email provider; set RESEND_API_KEY and JOURNAL_MAIL_FROM")
+    return Path(path or ".tidegate/mail")
 
 
 def resend_key() -> str | None:
-    """The key of Resend's API; None means letters go to the outbox."""
+    """The key of Resend's API. None: emails are written to the mail folder."""
     return os.environ.get("RESEND_API_KEY") or None
 
 
-def sender() -> str:
-    """Who letters come from. A provider accepts only addresses of a domain it knows as yours."""
-    chosen = os.environ.get("TIDEGATE_MAIL_FROM")
-    if not chosen and resend_key():
+def sender_address() -> str:
+    """The From address. A provider accepts only addresses of a domain that you have verified."""
+    address = os.environ.get("JOURNAL_MAIL_FROM")
+    if not address and resend_key():
         raise ConfigurationError(
-            "RESEND_API_KEY is set; set TIDEGATE_MAIL_FROM to a sender it knows"
+            "RESEND_API_KEY is set; set JOURNAL_MAIL_FROM to a sender that Resend has verified"
         )
-    return chosen or "journal@tidegate.invalid"
+    return address or "journal@tidegate.invalid"

@@ -1,6 +1,7 @@
-"""Where an import's bytes come from. Checks the whole file before the first row is handed out.
+"""The sources of an import's bytes. The whole file is checked before the first row is read.
 
-A download is complete before reading starts: a provider that fails halfway leaves no half import.
+A download is complete before the first row is read, so a server that fails halfway leaves no
+partial import.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ import httpx
 
 from shared import Discard
 
-from .http import client, passing
+from .http import client, is_transient
 from .settings import data_folder
 
-MOST_BYTES = 32 * 2**20
+MAX_BYTES = 32 * 2**20
 _PACKAGED = Path(__file__).parent / "data"
 _CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A readable UTF-8 text file, at its beginning."""
+    """A readable UTF-8 text file, positioned at its start."""
 
     stream: BinaryIO
     size: int
@@ -40,11 +41,11 @@ class Source:
 
 @asynccontextmanager
 async def open_source(source: str) -> AsyncIterator[Source]:
-    """The bytes `source` names.
+    """The file that `source` names.
 
-    Raises Discard when they can never be imported: no such file, outside the folders that are
-    served, refused by the server, over 32 MiB, empty, or not UTF-8 text. Trouble that may pass (an
-    httpx error, 5xx, 429) is raised as it is, for the retry.
+    Raises Discard when it can never be imported: no such file, outside the folders that are
+    served, refused by the server, over 32 MiB, empty, or not UTF-8 text. A transient failure (an
+    httpx error, 5xx, 429) is raised unchanged, so that the job is retried.
     """
     if source.startswith("https://"):
         with tempfile.TemporaryFile() as stream:
@@ -74,10 +75,10 @@ def _open_local(source: str) -> BinaryIO:
 
 async def _download(address: str, stream: BinaryIO) -> None:
     url = _checked(address)
-    # Plain bytes only: a small compressed answer can unpack to any size.
+    # Plain bytes only: a small compressed response can unpack to any size.
     plain = {"Accept-Encoding": "identity", "Accept": "text/csv, text/plain;q=0.9, */*;q=0.1"}
     async with client() as http, http.stream("GET", url, headers=plain) as response:
-        if passing(response):
+        if is_transient(response):
             response.raise_for_status()
         if response.status_code != httpx.codes.OK:
             raise Discard(
@@ -89,13 +90,16 @@ async def _download(address: str, stream: BinaryIO) -> None:
             )
         async for chunk in response.aiter_raw(_CHUNK):
             stream.write(chunk)
-            if stream.tell() > MOST_BYTES:
-                raise Discard(f"the file is larger than {MOST_BYTES} bytes; split it")
+            if stream.tell() > MAX_BYTES:
+                raise Discard(f"the file is larger than {MAX_BYTES} bytes; split it")
 
 
 def _checked(address: str) -> httpx.URL:
-    """The address, unless it points into our own network. A name that resolves into it is left to
-    TLS: no inside host can show a certificate for it, so nothing is read from there."""
+    """The address as a URL. Raises Discard if it points into our own network.
+
+    A public name that resolves to a private address is left to TLS: no internal host has a
+    certificate for that name, so nothing is read from it.
+    """
     try:
         url = httpx.URL(address)
     except httpx.InvalidURL as error:
@@ -116,8 +120,8 @@ def _inspect(stream: BinaryIO) -> Source:
     digest = hashlib.sha256()
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
-        if stream.tell() > MOST_BYTES:
-            raise Discard(f"the file is larger than {MOST_BYTES} bytes; split it")
+        if stream.tell() > MAX_BYTES:
+            raise Discard(f"the file is larger than {MAX_BYTES} bytes; split it")
         if b"\0" in chunk:
             raise Discard("the file is binary or UTF-16, not a CSV; save it as UTF-8 text")
         _decode(decoder, chunk)

@@ -1,4 +1,4 @@
-"""A price file as rows: each line comes out valid, or rejected with a reason, one at a time."""
+"""The lines of a price file, one at a time: each is a valid row or is rejected with a reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REQUIRED = {name for name, field in PriceRow.model_fields.items() if field.is_r
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A valid row and the line of the file it ends on. The header is line 1."""
+    """A valid row and the number of its last line in the file. The header is line 1."""
 
     line: int
     row: PriceRow
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that is no row. `column` is empty when the whole line is at fault."""
+    """A line that is not a valid row. `column` is empty when the whole line is at fault."""
 
     line: int
     column: str
@@ -46,10 +46,10 @@ class _Records(Protocol):
 
 
 def read_prices(stream: BinaryIO) -> Iterator[Line | Rejected]:
-    """Every line after the header, in order; blank ones are skipped.
+    """Every line after the header, in order, without blank lines.
 
-    The bytes are UTF-8, with or without a byte order mark. Raises Discard when there is no header
-    with the columns of a `PriceRow`, or a line is so long that this can't be a price file.
+    The bytes are UTF-8, with or without a byte order mark. Raises Discard when the header lacks
+    columns of a `PriceRow`, or when a line is too long for a price file.
     """
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
@@ -57,7 +57,7 @@ def read_prices(stream: BinaryIO) -> Iterator[Line | Rejected]:
         header = _header(records)
         yield from _rows(records, header)
     finally:
-        text.detach()  # the stream is the caller's to close
+        text.detach()  # the caller closes the stream
 
 
 def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
@@ -76,13 +76,13 @@ def _header(records: _Records) -> list[str]:
     columns = [_ALIASES.get(name, name) for name in columns]
     missing = sorted(_REQUIRED - set(columns))
     if missing:
-        found = ", ".join(names)[:200] or "nothing"
-        raise Discard(f"columns missing: {', '.join(missing)}; the first line has: {found}")
-    twice = sorted(
+        first_line = ", ".join(names)[:200] or "nothing"
+        raise Discard(f"columns missing: {', '.join(missing)}; the first line has: {first_line}")
+    duplicates = sorted(
         {name for name in columns if columns.count(name) > 1} & set(PriceRow.model_fields)
     )
-    if twice:
-        raise Discard(f"columns given twice: {', '.join(twice)}; keep one of each")
+    if duplicates:
+        raise Discard(f"duplicate columns: {', '.join(duplicates)}; keep one of each")
     return columns
 
 
@@ -107,9 +107,9 @@ def _row(fields: list[str], header: list[str], first: int, last: int) -> Line | 
         if last > first:
             reason += f"; lines {first} to {last} read as one row: is a quote left open?"
         return Rejected(last, "", reason)
-    given = {name: text for name, text in zip(header, fields, strict=True) if text.strip()}
+    values = {name: text for name, text in zip(header, fields, strict=True) if text.strip()}
     try:
-        return Line(last, PriceRow.model_validate(given))
+        return Line(last, PriceRow.model_validate(values))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return Rejected(last, ".".join(map(str, fault["loc"])), fault["msg"])

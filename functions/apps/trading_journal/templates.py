@@ -1,4 +1,4 @@
-"""What the journal writes to people: templates and how they are filled. Sends nothing."""
+"""The journal's email templates and how they are filled. Sends nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shared import Discard
 from .payloads import EmailMessage
 
 LONGEST_LINE = 254
-"""Characters of a header line: the longest address there is, and more than a subject needs."""
+"""Characters of a header line: the longest legal address, and more than a subject needs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     """A filled template. `subject` is one printable line; in `html` every value is escaped."""
 
     to: str
@@ -32,7 +32,7 @@ class _Draft:
     html: Template
 
 
-# Values stand between tags, never inside one: escaping is not enough for a link or a style.
+# Values stand between tags, never inside a tag: escaping is not enough for a link or a style.
 _DRAFTS = {
     "welcome": _Draft(
         Template("Welcome to your trading journal, $name"),
@@ -50,16 +50,16 @@ _DRAFTS = {
 }
 
 
-def render(message: EmailMessage) -> Letter:
-    """The letter. Raises Discard for an unknown template, a missing value, or a value that would
-    break out of the subject line: no retry could mend that."""
+def render(message: EmailMessage) -> Email:
+    """The filled template. Raises Discard for an unknown template, a missing value, or a value that
+    would break out of the subject line: no retry could correct these."""
     draft = _DRAFTS.get(message.template)
     if draft is None:
         known = ", ".join(sorted(_DRAFTS))
         raise Discard(f"no template {message.template!r}; known: {known}")
     plain = {name: str(value) for name, value in message.values.items()}
     escaped = {name: html.escape(value, quote=True) for name, value in plain.items()}
-    return Letter(
+    return Email(
         to=_line("to", message.to),
         subject=_line("subject", _fill(draft.subject, plain)),
         text=_fill(draft.text, plain),
@@ -75,7 +75,7 @@ def _fill(template: Template, values: Mapping[str, str]) -> str:
 
 
 def _line(name: str, text: str) -> str:
-    if not text.isprintable():  # line breaks of every kind, and all that hides
+    if not text.isprintable():  # line breaks of every kind, and invisible characters
         raise Discard(f"{name}: a value in it has a line break or control character")
     if len(text) > LONGEST_LINE:
         raise Discard(f"{name}: longer than {LONGEST_LINE} characters; shorten its values")

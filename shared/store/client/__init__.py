@@ -1,1 +1,1 @@
-"""The client of the store: upstash-redis over an HTTP layer of ours."""
+"""The store's client: upstash-redis over our own HTTP code."""

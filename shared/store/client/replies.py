@@ -1,4 +1,4 @@
-"""What the store's replies mean: their bytes, their errors by type, their values decoded."""
+"""The store's replies: bounded bytes, errors typed by their meaning, decoded values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from ...errors import (
 
 LARGEST_REPLY = 32 * 2**20
 
-# Message texts are all that Upstash's errors have, and errors from inside a script are wrapped: the
-# code stands in the middle, hence by substring (reference: upstash docs, redis/troubleshooting).
+# An Upstash error has a message text and no code of its own. The Redis code of an error inside a
+# script stands in the middle of the text, so errors are matched by substring (reference: upstash
+# docs, redis/troubleshooting).
 _MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
     ("NOSCRIPT", NoScript),
     ("WRONGPASS", Refused),
@@ -42,7 +43,7 @@ _MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
 
 
 async def read(response: httpx.Response) -> bytes:
-    """The decoded body, or TooLarge before a hostile one fills the memory."""
+    """The decompressed body. Raises TooLarge before a hostile body fills the memory."""
     chunks, size = [], 0
     async for chunk in response.aiter_bytes():
         size += len(chunk)
@@ -53,8 +54,8 @@ async def read(response: httpx.Response) -> bytes:
 
 
 def parse(response: httpx.Response, raw: bytes) -> Any:
-    """The document of a reply, still encoded. Raises StoreError: an error has a type, whatever its
-    status."""
+    """The JSON document of a reply, its strings still in base64. Raises StoreError for an error
+    reply, whatever its status."""
     status = response.status_code
     if 300 <= status < 400:
         raise Refused(
@@ -79,20 +80,18 @@ def parse(response: httpx.Response, raw: bytes) -> Any:
 
 
 def _error(text: str, status: int, retry_after: float | None) -> StoreError:
-    for piece, kind in _MEANINGS:
-        if piece in text:
-            found = kind(text)
-            break
-    else:
-        found = (
-            Throttled(text)
-            if status == 429
-            else UnknownOutcome(text)
-            if status >= 500
-            else ScriptError(text)
-        )
-    found.retry_after = retry_after
-    return found
+    error = _error_type(text, status)(text)
+    error.retry_after = retry_after
+    return error
+
+
+def _error_type(text: str, status: int) -> type[StoreError]:
+    for substring, error_type in _MEANINGS:
+        if substring in text:
+            return error_type
+    if status == 429:
+        return Throttled
+    return UnknownOutcome if status >= 500 else ScriptError
 
 
 def result(reply: Any) -> Any:
@@ -108,8 +107,8 @@ def result(reply: Any) -> Any:
 
 
 def _decode(value: Any) -> Any:
-    """base64 off every string, element by element: one that is not UTF-8 stays bytes and harms no
-    other."""
+    """Decode base64 element by element, so that one element that is not UTF-8 (it stays bytes)
+    leaves the others intact."""
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, list):

@@ -20,7 +20,7 @@ class Recorder:
 
     records: dict[str, TradeRecord] = field(default_factory=dict)
     rest: dict[str, CsvImport] = field(default_factory=dict)
-    letters: dict[str, EmailMessage] = field(default_factory=dict)
+    emails: dict[str, EmailMessage] = field(default_factory=dict)
     calls: int = 0
 
     async def record(self, records: Mapping[str, TradeRecord]) -> int:
@@ -33,8 +33,8 @@ class Recorder:
         self.rest[job_id] = rest
         return f"{job_id}.import"
 
-    async def notify(self, letter: EmailMessage, job_id: str) -> None:
-        self.letters[job_id] = letter
+    async def notify(self, email: EmailMessage, job_id: str) -> None:
+        self.emails[job_id] = email
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The data folder."""
     path = tmp_path / "data"
     path.mkdir()
-    monkeypatch.setenv("TIDEGATE_DATA_DIR", str(path))
+    monkeypatch.setenv("JOURNAL_DATA_DIR", str(path))
     yield path
     close_journals()
 

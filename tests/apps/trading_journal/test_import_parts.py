@@ -48,7 +48,7 @@ async def test_an_import_short_of_time_goes_on_in_parts_and_misses_no_row(
     assert sorted(output.records) == sorted(f"imp-{line}" for line in range(2, 3468))
     assert [part["enqueued"] for part in parts] == [1000, 1000, 1000, 466]
     assert (parts[-1]["rows"], parts[-1]["first_date"]) == (3466, "2000-03-01")
-    assert len(output.letters) == 1
+    assert len(output.emails) == 1
 
 
 async def test_parts_make_the_records_that_one_run_makes(context: MakeContext) -> None:

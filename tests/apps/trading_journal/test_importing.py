@@ -147,10 +147,10 @@ async def test_who_asked_is_told_once(output: Recorder, context: MakeContext) ->
     for _ in range(2):
         await run_import(payload, context("imp"), output)
 
-    assert list(output.letters) == ["imp-mail"]
-    letter = output.letters["imp-mail"]
-    assert (letter.to, letter.template) == ("ada@example.com", "import-finished")
-    assert letter.values["accepted"] == "3466"
+    assert list(output.emails) == ["imp-mail"]
+    email = output.emails["imp-mail"]
+    assert (email.to, email.template) == ("ada@example.com", "import-finished")
+    assert email.values["accepted"] == "3466"
 
 
 async def test_a_file_changed_between_two_parts_is_not_mixed(

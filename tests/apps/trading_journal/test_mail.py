@@ -1,4 +1,4 @@
-"""Letters leave once, whole or not at all."""
+"""Emails are sent once, complete or not at all."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def outbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TIDEGATE_OUTBOX", str(tmp_path / "outbox"))
-    return tmp_path / "outbox"
+def mail_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JOURNAL_MAIL_FOLDER", str(tmp_path / "mail"))
+    return tmp_path / "mail"
 
 
 @pytest.fixture
 def resend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESEND_API_KEY", "re_test")
-    monkeypatch.setenv("TIDEGATE_MAIL_FROM", "Journal <journal@example.com>")
+    monkeypatch.setenv("JOURNAL_MAIL_FROM", "Journal <journal@example.com>")
 
 
-async def test_without_a_provider_the_letter_lies_in_the_outbox(
-    outbox: Path, context: MakeContext
+async def test_without_a_provider_the_email_is_a_file_in_the_mail_folder(
+    mail_folder: Path, context: MakeContext
 ) -> None:
     answer = await send_email(WELCOME, context("mail1", queue="email"))
 
-    assert answer == {"sent": "outbox", "id": "mail1.email.eml"}
-    mime = email.message_from_bytes((outbox / "mail1.email.eml").read_bytes(), policy=default)
+    assert answer == {"sent": "folder", "id": "mail1.email.eml"}
+    mime = email.message_from_bytes((mail_folder / "mail1.email.eml").read_bytes(), policy=default)
     assert isinstance(mime, Mime)
     assert (mime["To"], mime["From"]) == ("ada@example.com", "journal@tidegate.invalid")
     assert mime["Subject"] == "Welcome to your trading journal, Ada"
@@ -52,12 +52,12 @@ async def test_without_a_provider_the_letter_lies_in_the_outbox(
     assert [part.get_content_type() for part in mime.iter_parts()] == ["text/plain", "text/html"]
 
 
-async def test_letters_of_every_language_are_kept(outbox: Path, context: MakeContext) -> None:
+async def test_emails_of_every_language_are_stored(mail_folder: Path, context: MakeContext) -> None:
     name = "Zoë 木村 🌊"
 
     await send_email(WELCOME.model_copy(update={"values": {"name": name}}), context())
 
-    content = (outbox / "job1.import.eml").read_bytes()
+    content = (mail_folder / "job1.import.eml").read_bytes()
     mime = email.message_from_bytes(content, policy=default)
     assert isinstance(mime, Mime)
     body = mime.get_body(("plain",))
@@ -66,18 +66,18 @@ async def test_letters_of_every_language_are_kept(outbox: Path, context: MakeCon
     assert name in body.get_content()
 
 
-async def test_a_run_again_writes_no_second_letter(outbox: Path, context: MakeContext) -> None:
+async def test_a_second_run_writes_no_second_email(mail_folder: Path, context: MakeContext) -> None:
     await send_email(WELCOME, context())
-    before = files(outbox)
+    before = files(mail_folder)
 
     await send_email(WELCOME, context())
 
-    assert files(outbox) == before
+    assert files(mail_folder) == before
     assert len(before) == 1
 
 
-async def test_a_write_that_fails_leaves_no_half_letter(
-    outbox: Path, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+async def test_a_write_that_fails_leaves_no_partial_email(
+    mail_folder: Path, context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handle: int) -> None:
         raise OSError("disk full")
@@ -86,17 +86,19 @@ async def test_a_write_that_fails_leaves_no_half_letter(
     with pytest.raises(OSError, match="disk full"):
         await send_email(WELCOME, context())
 
-    assert files(outbox) == {}
+    assert files(mail_folder) == {}
 
 
-async def test_a_letter_is_readable_by_its_owner_only(outbox: Path, context: MakeContext) -> None:
+async def test_an_email_is_readable_by_its_owner_only(
+    mail_folder: Path, context: MakeContext
+) -> None:
     await send_email(WELCOME, context())
 
-    assert (outbox / "job1.import.eml").stat().st_mode & 0o077 == 0
+    assert (mail_folder / "job1.import.eml").stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("host", ["AWS_LAMBDA_FUNCTION_NAME", "VERCEL"])
-async def test_no_letter_is_left_on_a_function_s_disk(
+async def test_no_email_is_left_on_a_function_s_disk(
     host: str, context: MakeContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -111,13 +113,13 @@ async def test_a_provider_needs_a_sender(
 ) -> None:
     monkeypatch.setenv("RESEND_API_KEY", "re_test")
 
-    with pytest.raises(ConfigurationError, match="TIDEGATE_MAIL_FROM"):
+    with pytest.raises(ConfigurationError, match="JOURNAL_MAIL_FROM"):
         await send_email(WELCOME, context())
 
 
 @respx.mock
-async def test_a_provider_gets_the_letter_under_the_job_s_id(
-    resend: None, outbox: Path, context: MakeContext
+async def test_a_provider_gets_the_email_under_the_job_s_id(
+    resend: None, mail_folder: Path, context: MakeContext
 ) -> None:
     route = respx.post(RESEND).respond(200, json={"id": "49a3999c"})
 
@@ -134,11 +136,13 @@ async def test_a_provider_gets_the_letter_under_the_job_s_id(
         render(WELCOME).text,
         render(WELCOME).html,
     )
-    assert files(outbox) == {}
+    assert files(mail_folder) == {}
 
 
 @respx.mock
-async def test_every_run_of_a_job_asks_for_the_same(resend: None, context: MakeContext) -> None:
+async def test_every_run_of_a_job_sends_the_same_request(
+    resend: None, context: MakeContext
+) -> None:
     route = respx.post(RESEND).respond(200, json={"id": "49a3999c"})
 
     for _ in range(2):
@@ -150,7 +154,7 @@ async def test_every_run_of_a_job_asks_for_the_same(resend: None, context: MakeC
 
 
 @respx.mock
-async def test_an_answer_that_is_no_json_is_still_a_success(
+async def test_a_response_that_is_not_json_is_still_a_success(
     resend: None, context: MakeContext
 ) -> None:
     respx.post(RESEND).respond(200, text="ok")
@@ -160,7 +164,7 @@ async def test_an_answer_that_is_no_json_is_still_a_success(
 
 @respx.mock
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_provider_in_trouble_says_when_to_come_back(
+async def test_a_provider_error_carries_its_retry_after(
     status: int, resend: None, context: MakeContext
 ) -> None:
     respx.post(RESEND).respond(status, headers={"retry-after": "12"})
@@ -172,7 +176,7 @@ async def test_a_provider_in_trouble_says_when_to_come_back(
 
 
 @respx.mock
-async def test_an_earlier_try_still_on_its_way_is_waited_for(
+async def test_a_request_that_is_still_under_way_is_retried(
     resend: None, context: MakeContext
 ) -> None:
     respx.post(RESEND).respond(409, json={"name": "concurrent_idempotent_requests"})
@@ -183,7 +187,7 @@ async def test_an_earlier_try_still_on_its_way_is_waited_for(
 
 @respx.mock
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 422])
-async def test_a_letter_the_provider_refuses_is_no_retry(
+async def test_an_email_that_the_provider_refuses_is_not_retried(
     status: int, resend: None, context: MakeContext
 ) -> None:
     respx.post(RESEND).respond(status, json={"name": "validation_error", "message": "bad `to`"})
@@ -193,7 +197,7 @@ async def test_a_letter_the_provider_refuses_is_no_retry(
 
 
 @respx.mock
-async def test_trouble_on_the_way_is_a_retry(resend: None, context: MakeContext) -> None:
+async def test_a_transport_error_is_retried(resend: None, context: MakeContext) -> None:
     respx.post(RESEND).mock(side_effect=httpx.ConnectTimeout("slow"))
 
     with pytest.raises(httpx.ConnectTimeout):

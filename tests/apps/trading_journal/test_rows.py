@@ -8,7 +8,12 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from functions.apps.trading_journal.price_math import Chain, OutOfOrder, daily_return, true_range
+from functions.apps.trading_journal.price_math import (
+    OutOfOrder,
+    PreviousCloses,
+    daily_return,
+    true_range,
+)
 from functions.apps.trading_journal.rows import PriceRow
 
 GOOD = {
@@ -80,7 +85,7 @@ def test_a_symbol_is_trimmed_and_in_capitals() -> None:
 def test_the_first_day_has_no_return_and_its_own_span() -> None:
     first = row()
 
-    assert Chain().follow(first) is None
+    assert PreviousCloses().advance(first) is None
     assert daily_return(first, None) is None
     assert true_range(first, None) == Decimal("13.56")
 
@@ -96,51 +101,51 @@ def test_a_gap_between_days_belongs_to_the_true_range() -> None:
 def test_a_split_is_no_loss() -> None:
     before = {"open": "89", "high": "90", "low": "88", "close": "88.99"}
     after = {"open": "44.68", "high": "45.14", "low": "43.96", "close": "44.86"}
-    chain = Chain()
-    chain.follow(row(date="2005-02-25", adj_close="5.7182276557615", **before))
+    closes = PreviousCloses()
+    closes.advance(row(date="2005-02-25", adj_close="5.7182276557615", **before))
     split = row(date="2005-02-28", adj_close="5.7651352430039", **after)
 
-    previous = chain.follow(split)
+    previous = closes.advance(split)
 
     assert previous == Decimal("44.495000")
     assert daily_return(split, previous) == Decimal("0.008203")
 
 
 def test_without_adjusted_closes_the_plain_close_is_used() -> None:
-    chain = Chain()
-    chain.follow(PriceRow.model_validate({k: v for k, v in GOOD.items() if k != "adj_close"}))
+    closes = PreviousCloses()
+    closes.advance(PriceRow.model_validate({k: v for k, v in GOOD.items() if k != "adj_close"}))
 
-    assert chain.follow(row(date="2000-03-02")) == Decimal("130.31")
+    assert closes.advance(row(date="2000-03-02")) == Decimal("130.31")
 
 
 @pytest.mark.parametrize("date", ["2000-03-01", "2000-02-29"])
 def test_a_day_that_does_not_come_after_the_last_is_out_of_order(date: str) -> None:
-    chain = Chain()
-    chain.follow(row())
+    closes = PreviousCloses()
+    closes.advance(row())
 
     with pytest.raises(OutOfOrder, match="oldest first"):
-        chain.follow(row(date=date))
+        closes.advance(row(date=date))
 
 
 def test_symbols_are_followed_apart() -> None:
-    chain = Chain()
-    chain.follow(row())
+    closes = PreviousCloses()
+    closes.advance(row())
 
-    assert chain.follow(row(symbol="FB", date="1999-01-04")) is None
+    assert closes.advance(row(symbol="FB", date="1999-01-04")) is None
 
 
 def test_the_widest_prices_overflow_nothing() -> None:
-    chain = Chain()
+    closes = PreviousCloses()
     wide = {"open": "1000000000", "high": "1000000000", "low": "1000000000", "close": "1000000000"}
-    chain.follow(row(**wide, adj_close="1000000000"))
+    closes.advance(row(**wide, adj_close="1000000000"))
 
     tiny = row(**wide, date="2000-03-02", adj_close="0.0000000000000001")
 
-    assert daily_return(tiny, chain.follow(tiny)) == Decimal(-1)
+    assert daily_return(tiny, closes.advance(tiny)) == Decimal(-1)
 
 
 def test_a_previous_close_too_small_to_state_is_left_out() -> None:
-    chain = Chain()
-    chain.follow(row(adj_close="0.0000000000000001"))
+    closes = PreviousCloses()
+    closes.advance(row(adj_close="0.0000000000000001"))
 
-    assert chain.follow(row(date="2000-03-02", adj_close="1000000000")) is None
+    assert closes.advance(row(date="2000-03-02", adj_close="1000000000")) is None

@@ -1,4 +1,4 @@
-"""An import from its enqueue to the journal and the letter, through a real store."""
+"""An import from its enqueue to the journal and the email, through a real store."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def imported(
 async def test_a_file_reaches_the_journal_and_its_sender_is_told(
     folder: Path, prices: CsvImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TIDEGATE_OUTBOX", str(folder / "outbox"))
+    monkeypatch.setenv("JOURNAL_MAIL_FOLDER", str(folder / "mail"))
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
@@ -70,8 +70,8 @@ async def test_a_file_reaches_the_journal_and_its_sender_is_told(
         ("2026-01-03", "-0.181818"),
     ]
     assert len(journal(folder)) == DAYS
-    letter = (folder / "outbox" / "imp-mail.email.eml").read_text(encoding="utf-8")
-    assert f"{DAYS} of {DAYS + 1} rows" in letter
+    email = (folder / "mail" / "imp-mail.email.eml").read_text(encoding="utf-8")
+    assert f"{DAYS} of {DAYS + 1} rows" in email
 
 
 async def test_an_import_that_runs_twice_makes_no_doubles(

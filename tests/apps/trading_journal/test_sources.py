@@ -98,7 +98,7 @@ async def test_what_is_no_text_is_refused_before_a_row_is_read(
         await read("file:a.csv")
 
 
-async def test_a_letter_cut_by_a_chunk_is_still_text(folder: Path) -> None:
+async def test_a_character_cut_by_a_chunk_is_still_text(folder: Path) -> None:
     content = b"a" * (64 * 1024 - 1) + "é".encode()
     (folder / "a.csv").write_bytes(content)
 
@@ -108,7 +108,7 @@ async def test_a_letter_cut_by_a_chunk_is_still_text(folder: Path) -> None:
 async def test_a_file_over_the_limit_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "MOST_BYTES", 10)
+    monkeypatch.setattr(sources, "MAX_BYTES", 10)
     (folder / "a.csv").write_bytes(b"a" * 11)
 
     with pytest.raises(Discard, match="larger than 10 bytes"):
@@ -125,7 +125,7 @@ async def test_an_address_is_read_without_compression() -> None:
 
 @respx.mock
 async def test_a_download_over_the_limit_stops_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MOST_BYTES", 10)
+    monkeypatch.setattr(sources, "MAX_BYTES", 10)
     respx.get(URL).respond(200, content=b"a" * 11)
 
     with pytest.raises(Discard, match="larger than 10 bytes"):

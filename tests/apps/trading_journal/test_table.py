@@ -73,7 +73,7 @@ def test_a_web_page_is_no_csv() -> None:
 
 
 def test_a_column_given_twice_is_refused(lines: list[str]) -> None:
-    with pytest.raises(Discard, match="given twice: symbol"):
+    with pytest.raises(Discard, match="duplicate columns: symbol"):
         read(lines[0] + ",Symbol\n")
 
 

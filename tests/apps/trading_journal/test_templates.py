@@ -1,4 +1,4 @@
-"""Letters say what they shall, and a value breaks out of nothing."""
+"""Templates are filled as written, and no value breaks out of its place."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import pytest
 from pydantic import ValidationError
 
 from functions.apps.trading_journal import EmailMessage
-from functions.apps.trading_journal.templates import Letter, render
+from functions.apps.trading_journal.templates import Email, render
 from shared import Discard
 
 WELCOME = EmailMessage(to="ada@example.com", template="welcome", values={"name": "Ada"})
 
 
-def welcome(name: str | int) -> Letter:
+def welcome(name: str | int) -> Email:
     return render(WELCOME.model_copy(update={"values": {"name": name}}))
 
 
-def test_a_letter_is_filled() -> None:
-    letter = welcome("Ada")
+def test_a_template_is_filled() -> None:
+    email = welcome("Ada")
 
-    assert letter.subject == "Welcome to your trading journal, Ada"
-    assert letter.text.startswith("Hello Ada,")
-    assert "<p>Hello Ada,</p>" in letter.html
+    assert email.subject == "Welcome to your trading journal, Ada"
+    assert email.text.startswith("Hello Ada,")
+    assert "<p>Hello Ada,</p>" in email.html
 
 
 def test_values_are_text_in_html() -> None:
-    letter = welcome("<script>alert('x')</script> & \"co\"")
+    email = welcome("<script>alert('x')</script> & \"co\"")
 
-    assert "<script>" not in letter.html
-    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; &quot;co&quot;" in letter.html
-    assert "<script>alert('x')</script>" in letter.text
+    assert "<script>" not in email.html
+    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; &quot;co&quot;" in email.html
+    assert "<script>alert('x')</script>" in email.text
 
 
 def test_values_are_no_templates() -> None:
