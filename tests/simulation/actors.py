@@ -92,7 +92,7 @@ class Consumer:
         return f"got {[claim.lease for claim in told.claims]} {told.reason}"
 
     def _crashes(self) -> bool:
-        """A job that kills its process; a suspect runs exclusive, then nobody else can be to blame."""
+        """True if a job kills its process; an exclusive suspect has no neighbour to blame."""
         exclusive = [claim for claim in self.running.values() if claim.exclusive]
         return any('"poison"' in str(claim.body) for claim in exclusive or self.running.values())
 
@@ -131,7 +131,7 @@ class Consumer:
 
 
 @dataclass(slots=True, eq=False)
-class Client:
+class Producer:
     """A producer or operator with one call: it repeats it until it is answered or gives up."""
 
     call: Call

@@ -32,7 +32,7 @@ from shared.testing import FakeClock
 
 from .audit import require
 from .server import Reply, ReplyError
-from .world import EPOCH, PREFIX, Call, World, enqueue_call
+from .world import EPOCH, PREFIX, AuditedStore, Call, enqueue_call
 
 KINDS = {letter: kind for kind, letter in KIND_CODES.items()}
 SHAS = {script(name, key_locking=False).sha: name for name in names()}
@@ -67,7 +67,7 @@ async def forever() -> None:
 class Town:
     """Functions that come and go over one world, in one virtual loop."""
 
-    def __init__(self, seed: int, world: World, clock: FakeClock) -> None:
+    def __init__(self, seed: int, world: AuditedStore, clock: FakeClock) -> None:
         self.rng, self.world, self.clock = Random(seed), world, clock
         self.fates: Counter[str] = Counter()  # before peace, when there are faults
         self.began: set[tuple[str, int]] = set()
@@ -97,7 +97,7 @@ class Town:
         return reply
 
     def dies(self, function: Function, poison: str = "") -> None:
-        """kill -9. A poison job that ran alone may be blamed; nobody else's exclusive lease may be."""
+        """kill -9. Only a poison job that ran by itself may be blamed, no other exclusive lease."""
         function.dead = True
         if not poison:
             return
