@@ -7,23 +7,23 @@ from typing import Any, TypeVar
 
 import pytest
 
-from shared.embedded.local import LocalRedis
 from shared.testing import FakeClock, run_virtually
+from tests.support.servers import Servers, empty_engine
 from tests.support.world import World
 
 T = TypeVar("T")
-Tell = Callable[[Callable[[World], Coroutine[Any, Any, T]]], T]
+Play = Callable[[Callable[[World], Coroutine[Any, Any, T]]], T]
 
 
 @pytest.fixture
-def tell(engine_kind: str, servers: Callable[[str], LocalRedis], clock: FakeClock) -> Tell[Any]:
-    """Runs a story: a coroutine that is given a `World`."""
+def play(engine_kind: str, servers: Servers, clock: FakeClock) -> Play[Any]:
+    """Runs a story, a coroutine of one `World`, in virtual time."""
 
-    def tell(story: Callable[[World], Coroutine[Any, Any, Any]]) -> Any:
-        async def told() -> Any:
-            async with World.open(engine_kind, servers, clock) as world:
+    def play(story: Callable[[World], Coroutine[Any, Any, Any]]) -> Any:
+        async def main() -> Any:
+            async with empty_engine(engine_kind, servers) as engine, World(engine, clock) as world:
                 return await story(world)
 
-        return run_virtually(told(), clock)
+        return run_virtually(main(), clock)
 
-    return tell
+    return play

@@ -14,8 +14,9 @@ from shared.declare.default_store import set_default_store
 from shared.drain.budget import Budget
 from shared.drain.drain import SYNC_THREADS, Drain
 from shared.store import Store
-from tests.faults.conftest import Tell
-from tests.support.world import Answer, Nothing, World
+from tests.faults.conftest import Play
+from tests.support.values import Number
+from tests.support.world import Answer, World
 
 
 class Step(BaseModel):
@@ -109,7 +110,7 @@ async def test_a_tick_does_not_wait_for_what_is_limited(store: Store) -> None:
 
 @pytest.mark.parametrize("reason", ["stopped", "no-time-left", "store-refuses"])
 def test_a_tick_that_is_over_leaves_what_its_handlers_enqueued(
-    tell: Tell[None], reason: str
+    play: Play[None], reason: str
 ) -> None:
     async def story(world: World) -> None:
         first, second = world.app.queue("first"), world.queue("second")
@@ -124,8 +125,8 @@ def test_a_tick_that_is_over_leaves_what_its_handlers_enqueued(
         drain = world.drain(client, budget=60, patience=0, sweep_every=0)
 
         @first.job("t")
-        async def handle(payload: Nothing) -> None:
-            await client.enqueue(second, [second.types["t"].job(Nothing())])
+        async def handle(payload: Number) -> None:
+            await client.enqueue(second, [second.types["t"].job(Number())])
             enqueued.append(reason)
             if reason == "stopped":
                 drain.stop()
@@ -138,4 +139,4 @@ def test_a_tick_that_is_over_leaves_what_its_handlers_enqueued(
         assert {lane.queue for lane in report.queues} == {"first"}
         assert (await world.store.stats(second)).waiting == 1
 
-    tell(story)
+    play(story)

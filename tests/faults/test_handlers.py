@@ -11,8 +11,9 @@ import pytest
 
 from shared import Cancel, Discard, JobContext, Retry, RetryLater, Snooze
 from shared.store.views import JobView
-from tests.faults.conftest import Tell
-from tests.support.world import Nothing, World
+from tests.faults.conftest import Play
+from tests.support.values import Number
+from tests.support.world import World
 
 Act = Callable[[World], Coroutine[Any, Any, Any]]
 
@@ -22,7 +23,7 @@ async def raising(world: World, error: BaseException, **options: Any) -> JobView
     queue = world.app.queue("q", **options)
 
     @queue.job("t")
-    async def handle(payload: Nothing) -> None:
+    async def handle(payload: Number) -> None:
         if payload.n == 1:
             raise error
 
@@ -53,19 +54,19 @@ async def raising(world: World, error: BaseException, **options: Any) -> JobView
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_whatever_a_handler_raises_is_an_outcome_of_its_own_job(
-    tell: Tell[JobView], error: BaseException, state: str, attempts: int
+    play: Play[JobView], error: BaseException, state: str, attempts: int
 ) -> None:
-    view = tell(lambda world: raising(world, error, retry=Retry.fixed(attempts=2, wait=60)))
+    view = play(lambda world: raising(world, error, retry=Retry.fixed(attempts=2, wait=60)))
 
     assert (view.state, view.attempts, view.crashes) == (state, attempts, 0)
 
 
-def test_attempts_used_up_are_a_dead_letter_with_the_last_errors(tell: Tell[JobView]) -> None:
+def test_attempts_used_up_are_a_dead_letter_with_the_last_errors(play: Play[JobView]) -> None:
     async def story(world: World) -> JobView:
         queue = world.app.queue("q", retry=Retry.waits([1, 5, 25]))
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             world.began(job)
             raise ValueError(f"attempt {job.attempt}")
 
@@ -73,19 +74,19 @@ def test_attempts_used_up_are_a_dead_letter_with_the_last_errors(tell: Tell[JobV
         await world.drain(budget=900, patience=60).run([queue])
         return await world.store.inspect(queue, "j0000")
 
-    view = tell(story)
+    view = play(story)
 
     assert (view.state, view.attempts) == ("dead", 4)
     messages = [error["message"] for error in view.history["errors"]]
     assert messages == ["attempt 1", "attempt 2", "attempt 3", "attempt 4"]
 
 
-def test_retries_wait_exactly_as_declared_by_the_store_clock(tell: Tell[list[int]]) -> None:
+def test_retries_wait_exactly_as_declared_by_the_store_clock(play: Play[list[int]]) -> None:
     async def story(world: World) -> list[int]:
         queue = world.app.queue("q", retry=Retry.waits([1, 5, 25]))
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             world.began(job)
             raise ValueError
 
@@ -93,17 +94,17 @@ def test_retries_wait_exactly_as_declared_by_the_store_clock(tell: Tell[list[int
         await world.drain(budget=900, patience=60).run([queue])
         return [b - a for a, b in zip(world.starts, world.starts[1:], strict=False)]
 
-    assert tell(story) == [1000, 5000, 25_000]
+    assert play(story) == [1000, 5000, 25_000]
 
 
 def test_a_handler_that_hangs_is_cut_off_at_its_timeout_and_pays_an_attempt(
-    tell: Tell[JobView],
+    play: Play[JobView],
 ) -> None:
     async def story(world: World) -> JobView:
         queue = world.app.queue("q", timeout=5, retry=Retry.fixed(attempts=1))
 
         @queue.job("t")
-        async def handle(payload: Nothing) -> None:
+        async def handle(payload: Number) -> None:
             if payload.n == 1:
                 await asyncio.Event().wait()
 
@@ -113,7 +114,7 @@ def test_a_handler_that_hangs_is_cut_off_at_its_timeout_and_pays_an_attempt(
         assert report.seconds_used < 6
         return await world.store.inspect(queue, "j0001")
 
-    view = tell(story)
+    view = play(story)
 
     assert (view.state, view.attempts) == ("dead", 1)
     assert view.history["errors"][-1]["message"] == "not done after 5 s"
@@ -121,14 +122,14 @@ def test_a_handler_that_hangs_is_cut_off_at_its_timeout_and_pays_an_attempt(
 
 @pytest.mark.parametrize("stubborn", ["swallows once", "swallows for ever"])
 def test_a_handler_that_swallows_its_cancellation_is_not_tried_for_ever(
-    tell: Tell[None], stubborn: str
+    play: Play[None], stubborn: str
 ) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q", timeout=2, retry=Retry.fixed(attempts=2, wait=1))
         let_go = asyncio.Event()
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             world.began(job)
             while payload.n == 1 and not let_go.is_set():
                 try:
@@ -149,11 +150,11 @@ def test_a_handler_that_swallows_its_cancellation_is_not_tried_for_ever(
         assert world.ran.count("j0001") <= 2
         assert [world.ran.count(j) for j in ("j0000", "j0002")] == [1, 1]
 
-    tell(story)
+    play(story)
 
 
 def test_the_end_of_the_budget_gives_unfinished_jobs_back_and_burns_nothing(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=30, timeout=60)
@@ -169,18 +170,18 @@ def test_the_end_of_the_budget_gives_unfinished_jobs_back_and_burns_nothing(
         assert {(view.state, view.attempts, view.crashes) for view in views} == {("waiting", 0, 0)}
         assert sorted(await world.probe.ids("q", "normal")) == ids
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize(("signal", "state"), [(None, "waiting"), (Snooze(60), "delayed")])
 def test_what_a_handler_raises_because_it_is_cut_off_burns_no_attempt_unless_it_is_a_signal(
-    tell: Tell[JobView], signal: Exception | None, state: str
+    play: Play[JobView], signal: Exception | None, state: str
 ) -> None:
     async def story(world: World) -> JobView:
         queue = world.app.queue("q", timeout=100)
 
         @queue.job("t")
-        async def handle(payload: Nothing) -> None:
+        async def handle(payload: Number) -> None:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
@@ -190,19 +191,19 @@ def test_what_a_handler_raises_because_it_is_cut_off_burns_no_attempt_unless_it_
         await world.drain(budget=10).run([queue])
         return await world.store.inspect(queue, "j0000")
 
-    view = tell(story)
+    view = play(story)
 
     assert (view.state, view.attempts) == (state, 0)
 
 
 def test_jobs_that_finish_at_the_deadline_are_settled_and_only_the_others_given_back(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q", timeout=60)
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             await world.clock.sleep(1 if payload.n < 5 else 100)
 
         await world.enqueue(queue, 10)
@@ -211,17 +212,17 @@ def test_jobs_that_finish_at_the_deadline_are_settled_and_only_the_others_given_
         assert report.outcomes == {"done": 5, "released": 5}
         assert report.stop == "budget"
 
-    tell(story)
+    play(story)
 
 
-def test_no_job_is_started_that_is_known_not_to_fit(tell: Tell[None]) -> None:
+def test_no_job_is_started_that_is_known_not_to_fit(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=4, timeout=60, concurrency=10)
         await world.enqueue(queue, 30)
         await world.drain(budget=60).run([queue])
         assert len(world.ran) == 30  # learned: four seconds each
         world.ran.clear()
-        await world.store.enqueue(queue, [queue.types["t"].job(Nothing()) for _ in range(30)])
+        await world.store.enqueue(queue, [queue.types["t"].job(Number()) for _ in range(30)])
 
         report = await world.drain(budget=9).run([queue])
 
@@ -229,35 +230,35 @@ def test_no_job_is_started_that_is_known_not_to_fit(tell: Tell[None]) -> None:
         assert report.stop == "budget"
         assert len(world.ran) == report.outcomes["done"] == 10
 
-    tell(story)
+    play(story)
 
 
 def test_a_job_that_fits_no_window_of_this_host_is_parked_with_the_reason(
-    tell: Tell[JobView],
+    play: Play[JobView],
 ) -> None:
     async def story(world: World) -> JobView:
         queue = world.queue(seconds=40, timeout=60)
         await world.enqueue(queue, 25)
         await world.drain(budget=120).run([queue])
-        await world.store.enqueue(queue, [queue.types["t"].job(Nothing(), job_id="late")])
+        await world.store.enqueue(queue, [queue.types["t"].job(Number(), job_id="late")])
         await world.drain(budget=20).run([queue])
         return await world.store.inspect(queue, "late")
 
-    view = tell(story)
+    view = play(story)
 
     assert (view.state, view.attempts) == ("parked", 0)
     assert "a window of this host has" in view.history["parked"]
 
 
 def test_a_sync_handler_runs_in_a_thread_with_its_context_and_its_errors(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q", retry=Retry.fixed(attempts=1))
         threads: set[int] = set()
 
         @queue.job("t")
-        def handle(payload: Nothing, job: JobContext) -> dict[str, int]:
+        def handle(payload: Number, job: JobContext) -> dict[str, int]:
             threads.add(threading.get_ident())
             world.began(job)
             if payload.n == 1:
@@ -273,17 +274,17 @@ def test_a_sync_handler_runs_in_a_thread_with_its_context_and_its_errors(
         assert threading.get_ident() not in threads
         assert (await world.store.inspect(queue, "j0003")).history["result"] == {"n": 3}
 
-    tell(story)
+    play(story)
 
 
-def test_thirty_two_sync_handlers_run_at_a_time_in_threads_of_the_drain(tell: Tell[None]) -> None:
+def test_thirty_two_sync_handlers_run_at_a_time_in_threads_of_the_drain(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
         together = threading.Barrier(32)
         names: list[str] = []
 
         @queue.job("t")
-        def handle(payload: Nothing) -> None:
+        def handle(payload: Number) -> None:
             together.wait(5)
             names.append(threading.current_thread().name)
 
@@ -293,10 +294,10 @@ def test_thirty_two_sync_handlers_run_at_a_time_in_threads_of_the_drain(tell: Te
         assert report.outcomes == {"done": 32}
         assert all(name.startswith("handler_") for name in names)
 
-    tell(story)
+    play(story)
 
 
-def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(tell: Tell[None]) -> None:
+def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
         await world.enqueue(queue, 1)
@@ -313,7 +314,7 @@ def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(tell: Tell
 
         assert world.ran == ["j0000"]
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize(
@@ -324,7 +325,7 @@ def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(tell: Tell
      b'{"type":"t","payload":{"n":' + b"9" * 5000 + b"}}", b'"\\ud800"', b"\x00"],
 )  # fmt: skip
 def test_a_foreign_record_that_makes_no_sense_dies_at_once_and_alone(
-    tell: Tell[None], raw: bytes
+    play: Play[None], raw: bytes
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
@@ -339,10 +340,10 @@ def test_a_foreign_record_that_makes_no_sense_dies_at_once_and_alone(
         payload = letter.payload if isinstance(letter.payload, bytes) else letter.payload.encode()
         assert payload == raw
 
-    tell(story)
+    play(story)
 
 
-def test_results_that_can_not_be_kept_do_not_undo_success(tell: Tell[None]) -> None:
+def test_results_that_can_not_be_kept_do_not_undo_success(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
         ring: list[Any] = []
@@ -354,7 +355,7 @@ def test_results_that_can_not_be_kept_do_not_undo_success(tell: Tell[None]) -> N
         odd += [deep, 10**5000]
 
         @queue.job("t")
-        async def handle(payload: Nothing) -> Any:
+        async def handle(payload: Number) -> Any:
             return odd[payload.n]
 
         await world.enqueue(queue, len(odd))
@@ -362,17 +363,17 @@ def test_results_that_can_not_be_kept_do_not_undo_success(tell: Tell[None]) -> N
 
         assert report.outcomes == {"done": len(odd)}
 
-    tell(story)
+    play(story)
 
 
 def test_many_large_results_are_settled_though_together_they_exceed_a_request(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
 
         @queue.job("t")
-        async def handle(payload: Nothing) -> str:
+        async def handle(payload: Number) -> str:
             return '"' * 32_000  # 64 KB as JSON, and twice that as JSON within JSON
 
         await world.enqueue(queue, 200)
@@ -380,10 +381,10 @@ def test_many_large_results_are_settled_though_together_they_exceed_a_request(
 
         assert (report.stop, report.outcomes) == ("empty", {"done": 200})
 
-    tell(story)
+    play(story)
 
 
-def test_a_cancelled_job_is_stopped_at_the_next_turn(tell: Tell[None]) -> None:
+def test_a_cancelled_job_is_stopped_at_the_next_turn(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=200, timeout=300)
         await world.enqueue(queue, 2)
@@ -396,15 +397,15 @@ def test_a_cancelled_job_is_stopped_at_the_next_turn(tell: Tell[None]) -> None:
         assert report.outcomes == {"cancelled": 1, "done": 1}
         assert await world.probe.ids("q", "cancelled") == ["j0000"]
 
-    tell(story)
+    play(story)
 
 
-def test_progress_is_seen_while_the_job_runs_and_costs_no_extra_claim(tell: Tell[None]) -> None:
+def test_progress_is_seen_while_the_job_runs_and_costs_no_extra_claim(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             job.progress(40, "almost half")
             await world.clock.sleep(10)
 
@@ -416,17 +417,17 @@ def test_progress_is_seen_while_the_job_runs_and_costs_no_extra_claim(tell: Tell
 
         assert (view.state, view.history) == ("active", {"progress": 40, "note": "almost half"})
 
-    tell(story)
+    play(story)
 
 
 def test_sigterm_stops_claiming_settles_what_is_done_and_gives_the_rest_back(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
 
         @queue.job("t")
-        async def handle(payload: Nothing) -> None:
+        async def handle(payload: Number) -> None:
             await world.clock.sleep(0.5 if payload.n == 0 else 50)
 
         ids = await world.enqueue(queue, 3)
@@ -441,4 +442,4 @@ def test_sigterm_stops_claiming_settles_what_is_done_and_gives_the_rest_back(
         assert report.seconds_used < 3
         assert await world.probe.ids("q", "normal") == ids[1:]
 
-    tell(story)
+    play(story)

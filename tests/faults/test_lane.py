@@ -7,13 +7,14 @@ import itertools
 import pytest
 
 from shared import JobContext, RateLimit
-from tests.faults.conftest import Tell
+from tests.faults.conftest import Play
 from tests.support.turns import Owner
-from tests.support.world import Nothing, World
+from tests.support.values import Number
+from tests.support.world import World
 
 
 def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         spans: list[tuple[float, float]] = []
@@ -21,7 +22,7 @@ def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
         for queue in queues:
 
             @queue.job("t")
-            async def handle(payload: Nothing, job: JobContext) -> None:
+            async def handle(payload: Number, job: JobContext) -> None:
                 began = world.clock.monotonic()
                 await world.clock.sleep(3)
                 spans.append((began, world.clock.monotonic()))
@@ -38,11 +39,11 @@ def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
         assert report.outcomes == {"done": 3}
         assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
 
-    tell(story)
+    play(story)
 
 
 def test_a_lane_held_by_a_rate_comes_back_for_half_a_burst_not_for_each_token(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue(limit=RateLimit(10, per=1, burst=10))
@@ -54,11 +55,11 @@ def test_a_lane_held_by_a_rate_comes_back_for_half_a_burst_not_for_each_token(
         assert report.seconds_used == pytest.approx(3, abs=0.5)
         assert sum(lane.turns for lane in report.queues) <= 20
 
-    tell(story)
+    play(story)
 
 
 def test_a_delayed_job_of_a_limited_queue_does_not_wait_for_tokens_that_it_has(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue(limit=RateLimit(1, per=1, burst=2))
@@ -70,10 +71,10 @@ def test_a_delayed_job_of_a_limited_queue_does_not_wait_for_tokens_that_it_has(
         (started,) = world.starts
         assert 200 <= started - began <= 250
 
-    tell(story)
+    play(story)
 
 
-def test_a_lane_without_patience_ends_with_the_reason_that_holds_it(tell: Tell[None]) -> None:
+def test_a_lane_without_patience_ends_with_the_reason_that_holds_it(play: Play[None]) -> None:
     async def story(world: World) -> None:
         limited = world.queue("limited", limit=RateLimit(1, per=10))
         await world.enqueue(limited, 2)
@@ -85,4 +86,4 @@ def test_a_lane_without_patience_ends_with_the_reason_that_holds_it(tell: Tell[N
             report = await world.drained(queue, patience=5)
             assert (report.stop, report.seconds_used < 1) == (reason, True)
 
-    tell(story)
+    play(story)

@@ -13,11 +13,12 @@ from shared import JobContext, Queue, RateLimit
 from shared.drain.drain import CONSUMERS
 from shared.store import TurnReply, TurnRequest
 from shared.testing import FAULTS, Fate, LossyTransport
-from tests.faults.conftest import Tell
-from tests.support.world import Nothing, World
+from tests.faults.conftest import Play
+from tests.support.values import Number
+from tests.support.world import World
 
 
-def test_twenty_drains_over_a_thousand_jobs_claim_each_once(tell: Tell[None]) -> None:
+def test_twenty_drains_over_a_thousand_jobs_claim_each_once(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=0.01)
         ids = await world.enqueue(queue, 1000)
@@ -31,19 +32,19 @@ def test_twenty_drains_over_a_thousand_jobs_claim_each_once(tell: Tell[None]) ->
         assert sum(1 for report in reports if report.outcomes["done"]) > 10
         assert (await world.probe.totals()) == {"claimed": 1000, "done": 1000}
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize("lossy", [False, True])
 def test_a_flood_never_runs_more_at_once_than_the_queue_allows(
-    tell: Tell[None], lossy: bool
+    play: Play[None], lossy: bool
 ) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q", concurrency=5)
         active, most = 0, 0
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             nonlocal active, most
             world.began(job)
             active += 1
@@ -61,10 +62,10 @@ def test_a_flood_never_runs_more_at_once_than_the_queue_allows(
         assert most == 5
         assert sorted(world.ran) == ids
 
-    tell(story)
+    play(story)
 
 
-def test_eight_drains_keep_a_rate_limit_and_use_it(tell: Tell[None]) -> None:
+def test_eight_drains_keep_a_rate_limit_and_use_it(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue(limit=RateLimit(50, per=1, burst=10))
         ids = await world.enqueue(queue, 1000)
@@ -80,12 +81,12 @@ def test_eight_drains_keep_a_rate_limit_and_use_it(tell: Tell[None]) -> None:
         assert within_limit(world.starts, rate=50, burst=10, slack_ms=4)
         assert 1000 / took >= 0.9 * 50
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_rate_limit_holds_when_replies_are_lost_and_functions_die(
-    tell: Tell[None], seed: int
+    play: Play[None], seed: int
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue(limit=RateLimit(20, per=1, burst=5))
@@ -101,7 +102,7 @@ def test_a_rate_limit_holds_when_replies_are_lost_and_functions_die(
         assert set(world.ran) == set(ids)
         assert within_limit(world.claims, rate=20, burst=5)
 
-    tell(story)
+    play(story)
 
 
 def within_limit(instants: list[int], *, rate: int, burst: int, slack_ms: int = 0) -> bool:
@@ -114,7 +115,7 @@ def within_limit(instants: list[int], *, rate: int, burst: int, slack_ms: int = 
     )
 
 
-def test_two_queues_share_a_function_and_neither_starves(tell: Tell[None]) -> None:
+def test_two_queues_share_a_function_and_neither_starves(play: Play[None]) -> None:
     async def story(world: World) -> None:
         first = world.queue("first", seconds=0.1, priority="high")
         second = world.queue("second", seconds=0.1, priority="low")
@@ -128,16 +129,16 @@ def test_two_queues_share_a_function_and_neither_starves(tell: Tell[None]) -> No
             done[lane.queue] += lane.outcomes["done"]
         assert min(done.values()) > 20
 
-    tell(story)
+    play(story)
 
 
-def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(tell: Tell[None]) -> None:
+def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
         runs: list[int] = []
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             runs.append(world.clock.epoch_ms())
             if len(runs) < 3:
                 raise ValueError("not yet")
@@ -153,10 +154,10 @@ def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(tell: Te
         assert await world.probe.ids("q", "completed") == ["j0000"]
         print(f"ten ticks, one job of three attempts: {commands} commands")
 
-    tell(story)
+    play(story)
 
 
-def test_lanes_of_one_drain_overlap_their_round_trips(tell: Tell[None]) -> None:
+def test_lanes_of_one_drain_overlap_their_round_trips(play: Play[None]) -> None:
     """While one lane awaits a reply, the jobs of the others run. A lane that asked to be alone at
     each turn would hold them up: it does so only as long as it may think that a suspect waits."""
 
@@ -180,4 +181,4 @@ def test_lanes_of_one_drain_overlap_their_round_trips(tell: Tell[None]) -> None:
         assert used < 400 / 10 * 0.05 / 2  # what one lane alone would take, halved
         assert {ask.seq for ask in asked if ask.exclusive} == {1}
 
-    tell(story)
+    play(story)

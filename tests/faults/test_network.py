@@ -10,8 +10,9 @@ import pytest
 
 from shared import JobContext, Retry, RetryLater
 from shared.testing import FAULTS, Fate, LossyTransport
-from tests.faults.conftest import Tell
-from tests.support.world import Nothing, World
+from tests.faults.conftest import Play
+from tests.support.values import Number
+from tests.support.world import World
 
 
 def moody(world: World) -> list[str]:
@@ -19,7 +20,7 @@ def moody(world: World) -> list[str]:
     queue = world.app.queue("q", retry=Retry.fixed(attempts=3, wait=0.5))
 
     @queue.job("t")
-    async def handle(payload: Nothing, job: JobContext) -> None:
+    async def handle(payload: Number, job: JobContext) -> None:
         world.began(job)
         if payload.n % 4 == 0 and job.attempt == 1:
             raise RetryLater(0.5)
@@ -44,17 +45,17 @@ async def tell_with(world: World, fates: list[Fate]) -> int:
 
 
 @pytest.mark.parametrize("fate", FAULTS)
-def test_any_one_request_of_a_drain_may_suffer_any_fate(tell: Tell[int], fate: Fate) -> None:
-    requests = tell(partial(tell_with, fates=[]))
+def test_any_one_request_of_a_drain_may_suffer_any_fate(play: Play[int], fate: Fate) -> None:
+    requests = play(partial(tell_with, fates=[]))
     assert requests > 4
 
     for k in range(requests):
-        tell(partial(tell_with, fates=[*[Fate.DELIVERED] * k, fate]))
+        play(partial(tell_with, fates=[*[Fate.DELIVERED] * k, fate]))
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_network_that_fails_one_request_in_three_loses_nothing(
-    tell: Tell[None], seed: int
+    play: Play[None], seed: int
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=0.05)
@@ -66,11 +67,11 @@ def test_a_network_that_fails_one_request_in_three_loses_nothing(
         assert sorted(world.ran) == ids
         assert sorted(await world.probe.ids("q", "completed")) == ids
 
-    tell(story)
+    play(story)
 
 
 def test_a_store_that_goes_away_for_good_ends_the_drain_quietly_and_its_jobs_come_back(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=1)
@@ -87,11 +88,11 @@ def test_a_store_that_goes_away_for_good_ends_the_drain_quietly_and_its_jobs_com
         views = [await world.store.inspect(queue, job_id) for job_id in ids]
         assert {(view.attempts, view.crashes) for view in views} == {(1, 0)}
 
-    tell(story)
+    play(story)
 
 
 def test_results_that_can_not_be_settled_at_once_are_settled_when_the_store_answers_again(
-    tell: Tell[None],
+    play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=1)
@@ -102,7 +103,7 @@ def test_results_that_can_not_be_settled_at_once_are_settled_when_the_store_answ
         assert (report.stop, report.outcomes["done"]) == ("empty", 10)
         assert sorted(world.ran) == ids
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_results_that_can_not_be_settled_at_once_are_settled_when_the_store_answ
     ],
 )
 def test_a_store_that_refuses_is_asked_once_and_the_drain_ends_quietly(
-    tell: Tell[None], status: int, body: dict[str, str], words: str
+    play: Play[None], status: int, body: dict[str, str], words: str
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
@@ -128,10 +129,10 @@ def test_a_store_that_refuses_is_asked_once_and_the_drain_ends_quietly(
         assert words in (report.error or "")
         assert world.ran == []
 
-    tell(story)
+    play(story)
 
 
-def test_a_quota_that_ends_in_the_middle_of_a_drain_loses_nothing(tell: Tell[None]) -> None:
+def test_a_quota_that_ends_in_the_middle_of_a_drain_loses_nothing(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue(seconds=1)
         ids = await world.enqueue(queue, 10)
@@ -145,4 +146,4 @@ def test_a_quota_that_ends_in_the_middle_of_a_drain_loses_nothing(tell: Tell[Non
 
         assert sorted(await world.probe.ids("q", "completed")) == ids
 
-    tell(story)
+    play(story)

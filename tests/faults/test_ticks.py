@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from shared.testing import FakeClock, Fate
-from tests.faults.conftest import Tell
-from tests.support.world import Nothing, World
+from tests.faults.conftest import Play
+from tests.support.values import Number
+from tests.support.world import World
 
 
 class Skewed:
@@ -23,7 +24,7 @@ class Skewed:
 @pytest.mark.parametrize("queues", [1, 20])
 @pytest.mark.parametrize("minute", range(6))
 def test_an_idle_tick_is_one_command_whatever_the_number_of_queues(
-    tell: Tell[None], queues: int, minute: int
+    play: Play[None], queues: int, minute: int
 ) -> None:
     async def story(world: World) -> None:
         for i in range(queues):
@@ -37,10 +38,10 @@ def test_an_idle_tick_is_one_command_whatever_the_number_of_queues(
             assert (used.commands, world.protocol.meter.commands - served) == (1, 1)
             world.clock.advance(60)
 
-    tell(story)
+    play(story)
 
 
-def test_a_tick_with_a_job_delayed_to_a_later_day_is_one_command_too(tell: Tell[None]) -> None:
+def test_a_tick_with_a_job_delayed_to_a_later_day_is_one_command_too(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
         world.clock.advance(1000)
@@ -50,13 +51,13 @@ def test_a_tick_with_a_job_delayed_to_a_later_day_is_one_command_too(tell: Tell[
 
         assert (await world.drain().tick()).commands == 1
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize("rhythm", [60, 300, 600, 3600])
 @pytest.mark.parametrize("offset", [0, 60, 180])
 def test_a_lost_agenda_heals_for_any_rhythm_of_ticks(
-    tell: Tell[None], rhythm: int, offset: int
+    play: Play[None], rhythm: int, offset: int
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
@@ -70,10 +71,10 @@ def test_a_lost_agenda_heals_for_any_rhythm_of_ticks(
 
         assert world.ran == ids
 
-    tell(story)
+    play(story)
 
 
-def test_a_delayed_job_that_no_agenda_tells_is_found_by_the_next_sweep(tell: Tell[None]) -> None:
+def test_a_delayed_job_that_no_agenda_tells_is_found_by_the_next_sweep(play: Play[None]) -> None:
     async def story(world: World) -> None:
         ids = await world.enqueue(world.queue(), 1, delay=30)
         await world.probe.run("DEL", world.probe.key("q", "agenda"))
@@ -83,12 +84,12 @@ def test_a_delayed_job_that_no_agenda_tells_is_found_by_the_next_sweep(tell: Tel
 
         assert world.ran == ids
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize("other", ["idle", "delayed", "waiting"])
 def test_a_foreign_record_is_found_whatever_else_its_queue_has_to_do(
-    tell: Tell[None], other: str
+    play: Play[None], other: str
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
@@ -100,15 +101,15 @@ def test_a_foreign_record_is_found_whatever_else_its_queue_has_to_do(
         for _ in range(6):
             world.clock.advance(60)
             if other == "waiting":
-                await world.store.enqueue(queue, [queue.types["t"].job(Nothing())])
+                await world.store.enqueue(queue, [queue.types["t"].job(Number())])
             await world.drain().tick()
 
         assert sum(job_id.startswith("~") for job_id in world.ran) == 1
 
-    tell(story)
+    play(story)
 
 
-def test_an_agenda_entry_that_says_too_late_heals(tell: Tell[None]) -> None:
+def test_an_agenda_entry_that_says_too_late_heals(play: Play[None]) -> None:
     async def story(world: World) -> None:
         ids = await world.enqueue(world.queue(), 2)
         later = world.clock.epoch_ms() + 86_400_000
@@ -118,12 +119,12 @@ def test_an_agenda_entry_that_says_too_late_heals(tell: Tell[None]) -> None:
 
         assert world.ran == ids
 
-    tell(story)
+    play(story)
 
 
 @pytest.mark.parametrize("skew", [-86_400, -60, 60, 86_400])
 def test_a_function_whose_clock_is_wrong_still_finds_what_is_due(
-    tell: Tell[None], skew: int
+    play: Play[None], skew: int
 ) -> None:
     async def story(world: World) -> None:
         (job,) = await world.enqueue(world.queue(), 1, delay=30)
@@ -134,10 +135,10 @@ def test_a_function_whose_clock_is_wrong_still_finds_what_is_due(
             assert world.ran == expected
             world.clock.advance(30)
 
-    tell(story)
+    play(story)
 
 
-def test_an_unreachable_store_is_a_quiet_report(tell: Tell[None]) -> None:
+def test_an_unreachable_store_is_a_quiet_report(play: Play[None]) -> None:
     async def story(world: World) -> None:
         world.queue()
         report = await world.drain(world.client([Fate.LOST_BEFORE] * 1000)).tick()
@@ -146,4 +147,4 @@ def test_an_unreachable_store_is_a_quiet_report(tell: Tell[None]) -> None:
         assert "can't reach the store" in (report.error or "")
         assert report.seconds_used < 6
 
-    tell(story)
+    play(story)

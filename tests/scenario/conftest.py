@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 from starlette.applications import Starlette
 
+from shared.embedded.engine import Engine
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.scenario.world import TOKENS, Client, World, application
@@ -16,13 +17,14 @@ from tests.scenario.world import TOKENS, Client, World, application
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """It starts today: ids carry the machine's time, and ages are told by both."""
+    """It starts today: ids carry the machine's time, and ages depend on both."""
     return FakeClock(time.time_ns() // 1_000_000)
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+async def world(engine: Engine, clock: FakeClock) -> AsyncIterator[World]:
+    async with World(engine, clock) as opened:
+        yield opened
 
 
 @pytest.fixture

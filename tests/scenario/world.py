@@ -1,35 +1,28 @@
-"""What the scenarios play in: three queues, a site on the embedded store, and a client that holds
-every answer against the API's own description."""
+"""The world of the scenarios: one application with three queues, served over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
-from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import httpx
-from openapi_schema_validator import OAS31Validator
 from pydantic import BaseModel, field_validator
-from pydantic_core import to_json
 from starlette.applications import Starlette
 
-from shared import App, JobContext, Queue, RateLimit, Retry
+from shared import JobContext, Queue, RateLimit, Retry
 from shared.clock import Clock
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
 from shared.deployment import Deployment
+from shared.embedded.engine import Engine
 from shared.store import Store
+from shared.testing import FakeClock
 from shared.web import create_app
-from shared.web.openapi import document
-from shared.web.routes import ALIASES, ROUTES
+from tests.support.client import BASE, Client, conforms, description
+from tests.support.world import World as SharedWorld
 
 TOKENS = {role: f"{role}-token-of-these-tests" for role in ROLES}
 CRON_SECRET = "the-cron-secret-of-these-tests"
 JOBS = "/api/v1/queues/work/jobs"
-BASE = "http://tidegate.test"
 
 
 class Numbers(BaseModel):
@@ -49,17 +42,13 @@ class Broken(BaseModel):
         raise RuntimeError("secret-of-the-traceback")
 
 
-@dataclass
-class World:
-    """The applications under test, and the switches of their handlers."""
+class World(SharedWorld):
+    """The application under test, and the switches of its handlers."""
 
-    broken: bool = True
-    ran: list[str] = field(default_factory=list)
-    started: asyncio.Event = field(default_factory=asyncio.Event)
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-    app: App = field(default_factory=lambda: App("scenario"))
-
-    def __post_init__(self) -> None:
+    def __init__(self, engine: Engine, clock: FakeClock) -> None:
+        super().__init__(engine, clock, app="scenario")
+        self.broken = True
+        self.started, self.release = asyncio.Event(), asyncio.Event()
         self.work = self.app.queue(
             "work", concurrency=3, retry=Retry.waits([10.0]), priority="high", payload_limit=2048
         )
@@ -115,67 +104,4 @@ def application(world: World, store: Store, clock: Clock, **changes: Any) -> Sta
     return create_app(lambda: deployment)
 
 
-class Client(httpx.AsyncClient):
-    """Speaks to the application in this process; every answer must be as described."""
-
-    def __init__(self, app: Starlette, token: str | None) -> None:
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        super().__init__(transport=httpx.ASGITransport(app), base_url=BASE, headers=headers)
-
-    async def request(self, *args: Any, **kwargs: Any) -> httpx.Response:
-        response = await super().request(*args, **kwargs)
-        if response.request.method != "HEAD":
-            conforms(response)
-        return response
-
-    async def enqueue(self, type: str = "double", n: int = 1, **options: Any) -> str:
-        """One job on `work`; its id."""
-        body = {"type": type, "payload": {"n": n}, "options": options}
-        response = await self.post(JOBS, json=body)
-        assert response.status_code == 202, response.text
-        found: str = response.json()["id"]
-        return found
-
-    async def job(self, job_id: str) -> Any:
-        response = await self.get(f"/api/v1/jobs/{job_id}")
-        assert response.status_code == 200, response.text
-        return response.json()
-
-    async def tick(self, query: str = "") -> Any:
-        response = await self.post(f"/api/cron/drain{query}")
-        assert response.status_code == 200, response.text
-        return response.json()
-
-
-@cache
-def description() -> dict[str, Any]:
-    """What /openapi.json answers (a test compares them)."""
-    described: dict[str, Any] = json.loads(to_json(document(ROUTES)))
-    return described
-
-
-def conforms(response: httpx.Response) -> None:
-    """Fails unless the description knows this answer. Paths it does not know must be problems."""
-    kind = response.headers["content-type"]
-    operation = _operation(response.request)
-    if operation is None or response.status_code >= 400:
-        assert kind == "application/problem+json", (response.status_code, kind, response.text)
-        schema = {"$ref": "#/components/schemas/ProblemResponse"}
-        assert response.json()["status"] == response.status_code
-    else:
-        described = operation["responses"][str(response.status_code)]
-        schema = described["content"][kind]["schema"]
-    validator = OAS31Validator({**schema, "components": description()["components"]})
-    faults = [
-        f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(response.json())
-    ]
-    assert not faults, (response.request.url.path, faults)
-
-
-def _operation(request: httpx.Request) -> Any:
-    """What describes this request; an alias is described by what it stands for."""
-    known = description()["paths"]
-    for path in sorted([*known, *ALIASES], key=lambda path: path.replace("{", "~")):
-        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), request.url.path):
-            return known[ALIASES.get(path, path)].get(request.method.lower())
-    return None
+__all__ = ["BASE", "Client", "World", "application", "conforms", "description", "settings"]

@@ -92,7 +92,7 @@ class Consumer:
         return f"got {[claim.lease for claim in told.claims]} {told.reason}"
 
     def _crashes(self) -> bool:
-        """A job that kills its process. A suspect runs exclusively, so it alone can be to blame."""
+        """True if a job kills its process; an exclusive suspect has no neighbour to blame."""
         exclusive = [claim for claim in self.running.values() if claim.exclusive]
         return any('"poison"' in str(claim.body) for claim in exclusive or self.running.values())
 
@@ -131,7 +131,7 @@ class Consumer:
 
 
 @dataclass(slots=True, eq=False)
-class Client:
+class Producer:
     """A producer or operator with one call: it repeats it until it is answered or gives up."""
 
     call: Call
@@ -192,11 +192,8 @@ def operate(
         case "pause":
             told = rng.random() < 0.35
             args = (name, int(told))
-        case "redrive":
+        case "redrive" | "delete":
             args, told = (name, *dead), dead
-        case "delete":
-            state = rng.choice(("-", "x", "c"))
-            args, told = (name, state, *dead), (state, dead)
         case "purge":
             told = rng.randrange(1, 8)
             args = (name, told)

@@ -62,7 +62,7 @@ class Auditor:
             require(len(starts) - i <= allowed + 1e-6, "I9 rate", len(starts) - i, "since", since)
 
     def claimed_from(self, book: Book, claims: int, *, passed: bool) -> None:
-        """At most so many claiming turns pass over the first of the lowest priority (I16)."""
+        """The first low job is passed over by at most STARVED claiming turns (I16)."""
         self.passed_over = self.passed_over + (claims > 0) if passed else 0
         require(self.passed_over <= STARVED, "I16 a low job starves", book.lines["low"])
 

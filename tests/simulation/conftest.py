@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.simulation.server import Server
-from tests.simulation.world import World
+from tests.simulation.world import AuditedStore
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +18,10 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def world(server: Server) -> World:
-    return World(server)
+def world(server: Server) -> AuditedStore:
+    return AuditedStore(server)
 
 
 @pytest.fixture
-def worlds(server: Server) -> Callable[[int], World]:
-    return lambda flavour: World(server, flavour)
+def worlds(server: Server) -> Callable[[int], AuditedStore]:
+    return lambda flavour: AuditedStore(server, flavour)

@@ -30,9 +30,9 @@ from shared.store.scripts import names, script
 from shared.store.turn import Settle
 from shared.testing import FakeClock
 
-from .audit import ViolationError, require
+from .audit import require
 from .server import Reply, ReplyError
-from .world import EPOCH, PREFIX, Call, World, enqueue_call
+from .world import EPOCH, PREFIX, AuditedStore, Call, enqueue_call
 
 KINDS = {letter: kind for kind, letter in KIND_CODES.items()}
 SHAS = {script(name, key_locking=False).sha: name for name in names()}
@@ -51,13 +51,11 @@ class Deed(BaseModel):
 
 @dataclass(eq=False)
 class Function:
-    """One invocation. `owners` are the lanes that were seen to speak for it; `running` holds the
-    leases whose handlers run."""
+    """One invocation. `owners` are the lanes that were seen to speak for it."""
 
     number: int
     dead: bool = False
     owners: set[str] = field(default_factory=set)
-    running: set[str] = field(default_factory=set)
     drain: Drain | None = None
 
 
@@ -69,16 +67,13 @@ async def forever() -> None:
 class Town:
     """Functions that come and go over one world, in one virtual loop."""
 
-    def __init__(self, seed: int, world: World, clock: FakeClock) -> None:
+    def __init__(self, seed: int, world: AuditedStore, clock: FakeClock) -> None:
         self.rng, self.world, self.clock = Random(seed), world, clock
         self.fates: Counter[str] = Counter()  # before peace, when there are faults
         self.began: set[tuple[str, int]] = set()
-        self.not_before: dict[str, float] = {}
         self.functions: list[Function] = []
         self.peace = False
         self.echoes: set[asyncio.Task[None]] = set()
-        self.violations: list[ViolationError] = []
-        """Those met inside of a handler, where the drain takes them for a failure of the job."""
 
     def transport(self, function: Function) -> httpx.AsyncBaseTransport:
         return _Wire(self, function)
@@ -102,7 +97,7 @@ class Town:
         return reply
 
     def dies(self, function: Function, poison: str = "") -> None:
-        """kill -9. A poison job that ran exclusively may be blamed; no other exclusive lease may be."""
+        """kill -9. Only a poison job that ran by itself may be blamed, no other exclusive lease."""
         function.dead = True
         if not poison:
             return
@@ -198,22 +193,11 @@ def serve(town: Town) -> None:
     """Handlers on every queue of the world; they know which function they run in by its task."""
 
     async def handle(payload: Deed, job: JobContext) -> dict[str, int]:
-        function, lease = _function_of(town, job)
+        function = _function_of(town, job)
         short = job.id.partition(".")[0]
-        try:
-            require((short, job.fence) not in town.began, "I3 a fence began twice", job)
-            early = town.not_before.pop(short, 0.0) - town.clock.monotonic()
-            require(early <= 0.0, "I6 a delay was cut short", short, early)
-            _runs_beside_no_suspect(function, lease)
-        except ViolationError as violation:
-            town.violations.append(violation)
-            raise
+        require((short, job.fence) not in town.began, "I3 a fence began twice", short, job.fence)
         town.began.add((short, job.fence))
-        function.running.add(lease)
-        try:
-            await _do(town, function, payload.do if not town.peace else "work", short, job)
-        finally:
-            function.running.discard(lease)
+        await _do(town, function, payload.do if not town.peace else "work", short, job)
         if function.dead:
             await forever()
         return {"fence": job.fence}
@@ -223,29 +207,15 @@ def serve(town: Town) -> None:
         queue.job("t", timeout=5)(handle)
 
 
-def _runs_beside_no_suspect(function: Function, lease: str) -> None:
-    """A suspect runs with no other handler beside it: a crash must have one possible cause."""
-    suspect = any(other.endswith(" 1") for other in (lease, *function.running))
-    alone = not function.running or not suspect
-    require(function.dead or alone, "I10 beside a suspect", lease, function.running)
-
-
-def _function_of(town: Town, job: JobContext) -> tuple[Function, str]:
-    """The function that runs the job, and its lease. The auditor has seen each lane's turns."""
+def _function_of(town: Town, job: JobContext) -> Function:
+    """Whose lease is it? The auditor has seen each lane's turns."""
     book = town.world.books[job.queue]
     short = job.id.partition(".")[0]
     for lease in book.sets["active"]:
         name, fence, owner, *_rest = lease.split(" ")
         if (name, int(fence)) == (short, job.fence):
-            return next(f for f in town.functions if owner in f.owners), lease
-    return Function(-1, dead=True), ""  # the lease has ended on the way: what it does is late
-
-
-def _wait(town: Town, job: str, seconds: float) -> float:
-    """The delay that the handler asks for. It is shorter than any lease outlives its function, so
-    it holds where the settle is lost as well."""
-    town.not_before[job] = town.clock.monotonic() + seconds
-    return seconds
+            return next(f for f in town.functions if owner in f.owners)
+    return Function(-1, dead=True)  # the lease has ended on the way: whatever it does is late
 
 
 async def _do(town: Town, function: Function, deed: str, job: str, context: JobContext) -> None:
@@ -258,9 +228,9 @@ async def _do(town: Town, function: Function, deed: str, job: str, context: JobC
         case "fail":
             raise ValueError(job)
         case "later":
-            raise RetryLater(_wait(town, job, town.rng.choice((0.0, 3.0))))
+            raise RetryLater(town.rng.choice((0.0, 3.0)))
         case "snooze":
-            raise Snooze(_wait(town, job, 2.0))
+            raise Snooze(2.0)
         case "hang":
             await forever()
         case "stubborn":
@@ -318,7 +288,7 @@ async def live(town: Town, seconds: float) -> None:
     made = 0
     while town.clock.monotonic() < until:
         await asyncio.sleep(town.rng.choice((0.1, 0.5, 2.0, 6.0)))
-        _raise(town, tasks)
+        _raise([*tasks, *town.echoes])
         match town.rng.choices(("enqueue", "invoke", "kill", "stop"), (6, 4, 1, 1))[0]:
             case "enqueue":
                 made += 1
@@ -342,7 +312,7 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
     for queue in town.world.queues:  # a deploy brings the handler that was missing
         queue.job("unknown", timeout=5)(queue.types["t"].handler)
     await asyncio.sleep(60)
-    _raise(town, tasks)
+    _raise([*tasks, *town.echoes])
     for function in town.functions:
         town.dies(function)
     for _ in range(MOST_TICKS):
@@ -350,7 +320,6 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
             break
         await invoke(town, 30.0)
         await asyncio.sleep(60)
-    _raise(town, tasks)
     require(not any(_left(town)), "I8 it never ends", _left(town))
     rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in rest:
@@ -358,10 +327,8 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*rest, return_exceptions=True)
 
 
-def _raise(town: Town, tasks: list[asyncio.Task[None]]) -> None:
-    for violation in town.violations:
-        raise violation
-    for task in [*tasks, *town.echoes]:
+def _raise(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
         if task.done() and (error := task.exception()) is not None:
             raise error
 

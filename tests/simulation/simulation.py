@@ -11,10 +11,10 @@ from random import Random
 from shared import Queue
 
 from . import recovery
-from .actors import Client, Consumer, operate, produce
+from .actors import Consumer, Producer, operate, produce
 from .audit import ViolationError, require
 from .server import Reply
-from .world import Call, Snapshot, World
+from .world import AuditedStore, Call, Snapshot
 
 FATES = {
     "delivered": 800, "lost before": 30, "lost after": 40, "twice": 30, "echo": 20, "late": 30,
@@ -39,14 +39,14 @@ class Message:
     """A request on its way. Without a client nobody waits for its reply any more."""
 
     call: Call
-    client: Consumer | Client | None
+    client: Consumer | Producer | None
 
 
 class Simulation:
     """A world and those who act in it. `told` gets each step in words."""
 
     def __init__(
-        self, seed: int, world: World, *, told: Callable[[str], None] = lambda _line: None
+        self, seed: int, world: AuditedStore, *, told: Callable[[str], None] = lambda _line: None
     ) -> None:
         self.seed, self.world, self._told = seed, world, told
         self.flying: list[Message] = []
@@ -106,13 +106,13 @@ class Simulation:
         elif len(book.raws) < MOST_JOBS and self.step % QUIET_EVERY < BUSY:
             self.enter(produce(rng, queue, f"j{self.step}", self.world.wall))
 
-    def send(self, call: Call, client: Consumer | Client) -> None:
+    def send(self, call: Call, client: Consumer | Producer) -> None:
         self.flying.append(Message(call, client))
 
     def enter(self, call: Call) -> None:
         """Somebody with one request."""
         self.say(call.verb, call.args)
-        self.send(call, Client(call))
+        self.send(call, Producer(call))
 
     def _tick(self, rng: Random) -> None:
         lane = Consumer(
@@ -169,7 +169,7 @@ class Simulation:
         else:
             client.alive = False
 
-    def _acknowledge(self, client: Client, reply: Reply) -> None:
+    def _acknowledge(self, client: Producer, reply: Reply) -> None:
         codes = str(reply[1]) if client.jobs() else ""
         others = iter(reply[2:])
         for job, code in zip(client.jobs(), codes, strict=True):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from .audit import ViolationError
 from .server import Server
 from .simulation import Simulation
-from .world import World
+from .world import AuditedStore
 
 STORY_STEPS = 5_000
 """A new world this often: its shape (limits, concurrency, retention) changes with the seed."""
@@ -94,7 +94,7 @@ def _tell(
     told: Callable[[str], None] = lambda _line: None,
 ) -> Failure | None:
     began = time.monotonic()
-    world = World(server, seed, bodies)
+    world = AuditedStore(server, seed, bodies)
     story = Simulation(seed, world, told=told)
     failure = None
     try:

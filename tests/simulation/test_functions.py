@@ -10,7 +10,7 @@ import pytest
 from shared.testing import FakeClock, run_virtually
 from tests.simulation.functions import Town, live
 from tests.simulation.server import Server
-from tests.simulation.world import EPOCH, World
+from tests.simulation.world import EPOCH, AuditedStore
 
 SECONDS = 120.0
 
@@ -22,7 +22,7 @@ def test_real_drains_keep_the_invariants_in_a_hostile_town(
     numbers = itertools.count(1)
     monkeypatch.setattr("secrets.token_hex", lambda _size: f"lane{next(numbers)}")
     clock = FakeClock(EPOCH)
-    town = Town(seed, World(server, seed), clock)
+    town = Town(seed, AuditedStore(server, seed), clock)
 
     run_virtually(live(town, SECONDS), clock)
 

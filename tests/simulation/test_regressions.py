@@ -10,17 +10,17 @@ from shared.jobs.claim import Claim
 from shared.jobs.job import Job
 from shared.store import TurnRequest
 from shared.store.turn import Settle, TurnReply
-from tests.simulation.world import World, answered, enqueue_call, turn_call
+from tests.simulation.world import AuditedStore, answered, enqueue_call, turn_call
 
 
-def put(world: World, queue: Queue, *names: str, delay_ms: int = 0) -> list[object]:
+def put(world: AuditedStore, queue: Queue, *names: str, delay_ms: int = 0) -> list[object]:
     """Enqueue harmless jobs."""
     jobs = [Job("t", "{}", id=name, delay_ms=delay_ms) for name in names]
     return list(world.execute(enqueue_call(queue, jobs)))
 
 
 def turn(
-    world: World, queue: Queue, owner: str, seq: int, want: int, *settles: Settle,
+    world: AuditedStore, queue: Queue, owner: str, seq: int, want: int, *settles: Settle,
     lease_ms: int = 60_000,
 ) -> TurnReply:  # fmt: skip
     ask = TurnRequest(owner, seq, want, lease_ms, settles, exclusive=True)
@@ -32,7 +32,7 @@ def closing(claims: Sequence[Claim], kind: str = "done", delay_ms: int = 0) -> l
 
 
 def test_a_job_whose_claim_a_failover_lost_is_not_settled_by_its_former_owner(
-    world: World,
+    world: AuditedStore,
 ) -> None:
     # Seed 2: the owner's later turns made it known again, and `retry` would have put the job in
     # line twice, for two owners to hold the same fence.
@@ -50,7 +50,7 @@ def test_a_job_whose_claim_a_failover_lost_is_not_settled_by_its_former_owner(
 
 
 def test_a_retry_due_before_the_other_leases_end_is_on_the_agenda_in_time(
-    worlds: Callable[[int], World],
+    worlds: Callable[[int], AuditedStore],
 ) -> None:
     # Seed 1: a turn that claimed left the agenda where "full" had raised it.
     world = worlds(2)
@@ -66,7 +66,7 @@ def test_a_retry_due_before_the_other_leases_end_is_on_the_agenda_in_time(
 
 
 def test_a_shorter_lease_is_on_the_agenda_when_its_owner_dies(
-    worlds: Callable[[int], World],
+    worlds: Callable[[int], AuditedStore],
 ) -> None:
     # Seed 2: a queue told to be full until a long lease ends, then claimed from with a short one.
     world = worlds(1)
@@ -82,7 +82,7 @@ def test_a_shorter_lease_is_on_the_agenda_when_its_owner_dies(
     assert (world.last["few"].agenda or 0) <= world.wall + 5_000
 
 
-def test_jobs_given_back_beside_a_claim_are_on_the_agenda(world: World) -> None:
+def test_jobs_given_back_beside_a_claim_are_on_the_agenda(world: AuditedStore) -> None:
     # Seed 1052: an "empty" turn had told the agenda the end of the leases; then two came back, one
     # was claimed again, and the other would have waited for that end had the owner died.
     queue = world.queues[0]
@@ -96,7 +96,7 @@ def test_jobs_given_back_beside_a_claim_are_on_the_agenda(world: World) -> None:
 
 
 def test_jobs_behind_a_lost_record_do_not_wait_for_somebody_elses_lease(
-    worlds: Callable[[int], World],
+    worlds: Callable[[int], AuditedStore],
 ) -> None:
     # Seed 1: all that was popped was lost, and the queue was called full until the next expiry.
     world = worlds(2)
@@ -112,7 +112,7 @@ def test_jobs_behind_a_lost_record_do_not_wait_for_somebody_elses_lease(
 
 
 def test_a_lease_kept_by_a_slow_request_may_end_earlier_and_is_recovered_then(
-    world: World,
+    world: AuditedStore,
 ) -> None:
     # Seed 1: the hint of the next expiry stayed behind the lease that `keep` had moved forward.
     queue = world.queues[0]
@@ -126,7 +126,7 @@ def test_a_lease_kept_by_a_slow_request_may_end_earlier_and_is_recovered_then(
     assert again.id == "a"
 
 
-def test_an_enqueue_of_a_known_job_tells_its_whole_bill(world: World) -> None:
+def test_an_enqueue_of_a_known_job_tells_its_whole_bill(world: AuditedStore) -> None:
     # Seed 1: the count was read before the last command was made.
     queue = world.queues[0]
     put(world, queue, "a")
@@ -135,7 +135,7 @@ def test_an_enqueue_of_a_known_job_tells_its_whole_bill(world: World) -> None:
 
 
 def test_foreign_records_that_were_taken_in_but_not_claimed_are_on_the_agenda(
-    world: World,
+    world: AuditedStore,
 ) -> None:
     # Seed 85: the turn that looked claimed two of three; had it died, only a sweep knew the third.
     queue = world.queues[0]

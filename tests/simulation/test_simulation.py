@@ -8,7 +8,7 @@ from shared.embedded import guard
 from tests.simulation.server import Server, on_fake_time, production
 from tests.simulation.simulation import Simulation
 from tests.simulation.story import Failure, Tally, shrink, simulate
-from tests.simulation.world import World
+from tests.simulation.world import AuditedStore
 
 SEEDS = range(1, 11)
 STEPS = 5_000
@@ -32,7 +32,7 @@ def test_a_seed_tells_the_same_story_each_time(server: Server) -> None:
     told: list[list[str]] = []
     for _ in range(2):
         lines: list[str] = []
-        Simulation(7, World(server, 7), told=lines.append).run(range(1_500))
+        Simulation(7, AuditedStore(server, 7), told=lines.append).run(range(1_500))
         told.append(lines)
 
     assert told[0] == told[1]

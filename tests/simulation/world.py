@@ -1,4 +1,8 @@
-"""The world: a real server with production's scripts, a clock, and an auditor beside every call."""
+"""A store under audit: a real server with the real scripts, a clock, and an auditor of every call.
+
+Not the `World` of tests/support: it has neither a client nor functions. Calls go to the scripts one
+by one, and every key is compared with the book after each.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +62,8 @@ def queues(flavour: int) -> list[Queue]:
     ]  # fmt: skip
 
 
-class World:
-    """Carries out calls, one after the other, and lets nothing pass that the book does not say."""
+class AuditedStore:
+    """Executes calls one by one and fails at the first difference from the book."""
 
     def __init__(
         self, server: Server, flavour: int = 0, bodies: Mapping[str, str] | None = None
@@ -253,4 +257,7 @@ def _received(text: str) -> str | bytes:
     return text
 
 
-__all__ = ["Call", "Store", "World", "answered", "enqueue_call", "turn_call"]
+World = AuditedStore
+"""The name that tests/planted still uses."""
+
+__all__ = ["AuditedStore", "Call", "Store", "World", "answered", "enqueue_call", "turn_call"]

@@ -1,10 +1,10 @@
-"""The verbs are proved on every server that can be had: Valkey, Redis 7, fakeredis."""
+"""The verbs are proved on every server of this machine: Valkey, Redis 7, fakeredis."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.conftest import kinds
+from tests.support.servers import kinds
 
 
 @pytest.fixture(params=kinds())

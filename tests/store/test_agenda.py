@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared import Queue, RateLimit
+from shared import RateLimit
 from shared.embedded.fake import FakeEngine
 from shared.embedded.protocol import UpstashProtocol
 from shared.jobs.claim import Claim
@@ -17,8 +16,7 @@ from shared.store import Store
 from shared.testing import TOKEN, FakeClock, known_scripts, store_on
 from tests.support.probe import Probe
 from tests.support.turns import Owner, ids, jobs, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 async def test_the_last_turn_takes_an_idle_queue_off_the_agenda(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from shared import Queue, RateLimit
+from shared import RateLimit
 from shared.jobs.job import Job
 from shared.jobs.outcome import Kind
 from shared.store import Store
@@ -15,8 +13,7 @@ from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
 from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 async def test_a_claim_is_a_lease_and_nothing_else(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from shared import App, Queue, RateLimit
+from shared import App, RateLimit
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
@@ -15,9 +15,7 @@ from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.turns import Owner, jobs, numbered, settle
-from tests.support.world import Nothing
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare, Number
 
 
 @pytest.fixture
@@ -119,10 +117,10 @@ async def test_a_drain_makes_one_request_a_batch(
     queue = declare()
 
     @queue.job("t")
-    async def handle(payload: Nothing) -> None:
+    async def handle(payload: Number) -> None:
         return None
 
-    jobs_of = [handle.job(Nothing(), job_id=f"j{i}") for i in range(400)]
+    jobs_of = [handle.job(Number(), job_id=f"j{i}") for i in range(400)]
     await store.enqueue(queue, jobs_of)
     cost()
 
@@ -143,14 +141,14 @@ async def test_a_lone_job_costs_twenty_commands_from_enqueue_to_completed(
     queue = app.queue("q", limit=RateLimit(10), concurrency=3)
 
     @queue.job("t")
-    async def handle(payload: Nothing) -> None:
+    async def handle(payload: Number) -> None:
         return None
 
     registry = Registry([app])
     if not cold:
         await Drain(store, registry, Budget.of(60, clock=clock)).tick()
     cost()
-    await store.enqueue(queue, [handle.job(Nothing(), job_id="a")])
+    await store.enqueue(queue, [handle.job(Number(), job_id="a")])
     await Drain(store, registry, Budget.of(60, clock=clock)).tick()
 
     commands, requests = cost()

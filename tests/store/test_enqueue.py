@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from shared import Queue
 from shared.errors import IdempotencyMismatch, ScriptError
 from shared.jobs.job import Guard, Job
 from shared.store import Store
@@ -15,8 +13,7 @@ from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import BODY, record
 from tests.support.turns import Owner, ids, jobs, numbered, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 async def test_a_plain_job_is_a_record_a_place_in_line_and_a_call_to_work(

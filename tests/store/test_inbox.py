@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from shared import Queue
 from shared.store import Store
 from tests.support.probe import Probe
 from tests.support.records import record
 from tests.support.turns import Owner
+from tests.support.values import Declare
 
-Declare = Callable[..., Queue]
 ODD = [b'{"type":"t","payload":{}}', b"\xff\x00\xfe not UTF-8", b"", b"a\nb\n", b"[" * 10_000]
 
 

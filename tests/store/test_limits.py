@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from shared import App, Queue, RateLimit
+from shared import App, RateLimit
 from shared.store import Store
 from shared.store.scripts import FOLDER
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.turns import Owner, jobs, numbered, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 async def test_a_fresh_bucket_is_full_and_refills_to_the_millisecond(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from shared import Queue
 from shared.errors import JobNotFound
 from shared.jobs.job import Guard
 from shared.store import Store
@@ -14,8 +11,7 @@ from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
 from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 @pytest.mark.parametrize("priority", ["high", "normal", "low"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from shared import Queue, RateLimit
@@ -13,8 +11,7 @@ from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.turns import LEASE_MS, Owner, jobs, numbered, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 @pytest.fixture

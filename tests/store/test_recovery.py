@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from shared import Queue
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
 from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
+from tests.support.values import Declare
 
-Declare = Callable[..., Queue]
 OVER = LEASE_MS / 1000
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from shared import Queue, RateLimit
+from shared import RateLimit
 from shared.errors import ScriptError
 from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock, Fate, LossyTransport, store_on
 from tests.support.probe import Probe
 from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 async def test_a_claim_whose_reply_was_lost_is_answered_again_for_one_token_each(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from shared import Queue, Retention
+from shared import Retention
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.turns import Owner, jobs, numbered, settle
-
-Declare = Callable[..., Queue]
+from tests.support.values import Declare
 
 
 async def test_the_youngest_completed_jobs_are_kept(

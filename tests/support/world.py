@@ -1,34 +1,27 @@
-"""A deployment in a test: one store, any number of functions that drain it, and a ledger of what
-handlers really did."""
+"""A deployment in a test: one store, any number of functions that drain it, and a ledger of the
+handlers that ran."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel
 
 from shared import App, JobContext, Queue
 from shared.clock import Clock
 from shared.declare.app import Registry
+from shared.declare.default_store import set_default_store
 from shared.declare.queue import JobType
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
 from shared.drain.report import Report
 from shared.embedded.engine import Engine
-from shared.embedded.local import LocalRedis
 from shared.embedded.protocol import UpstashProtocol
 from shared.store import Store
 from shared.testing import TOKEN, FakeClock, Fate, LossyTransport, known_scripts, store_on
 from tests.support.probe import Probe
-
-
-class Nothing(BaseModel):
-    """A payload that says only which job it is."""
-
-    n: int = 0
+from tests.support.values import Number
 
 
 class Latency(httpx.AsyncBaseTransport):
@@ -61,7 +54,7 @@ class Answering(httpx.AsyncBaseTransport):
 
 
 class Watching(httpx.AsyncBaseTransport):
-    """Notes after each request how many jobs of queue "q" the store has handed out."""
+    """Records after each request how many jobs of queue "q" the store has handed out."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, world: World) -> None:
         self._inner, self._world = inner, world
@@ -75,9 +68,10 @@ class Watching(httpx.AsyncBaseTransport):
 
 
 class World:
-    """`store` is the producer's and the assertions' client; each function has one of its own."""
+    """`store` is the client of producers and assertions; each function has one of its own. As a
+    context it makes `store` the default store, and closes every client at the end."""
 
-    def __init__(self, engine: Engine, clock: FakeClock) -> None:
+    def __init__(self, engine: Engine, clock: FakeClock, app: str = "world") -> None:
         self.engine, self.clock = engine, clock
         self.protocol = UpstashProtocol(
             engine,
@@ -86,7 +80,7 @@ class World:
             clock=clock.epoch_ms,
             allowed_scripts=known_scripts(),
         )
-        self.app = App("world")
+        self.app = App(app)
         self.store = store_on(self.protocol, clock=clock)
         self.probe = Probe(engine)
         self.ran: list[str] = []
@@ -98,29 +92,20 @@ class World:
         self.transports: list[LossyTransport] = []
         self._stores = [self.store]
 
-    @classmethod
-    @asynccontextmanager
-    async def open(
-        cls, kind: str, servers: Callable[[str], LocalRedis], clock: FakeClock
-    ) -> AsyncIterator[World]:
-        from tests.conftest import open_engine  # noqa: PLC0415 - conftest imports this room
+    async def __aenter__(self) -> Self:
+        set_default_store(lambda: self.store)
+        return self
 
-        engine = open_engine(kind, servers)
-        world = cls(engine, clock)
-        await world.probe.run("FLUSHALL")
-        try:
-            yield world
-        finally:
-            for store in world._stores:
-                await store.close()
-            await engine.close()
+    async def __aexit__(self, *_error: object) -> None:
+        for store in self._stores:
+            await store.close()
 
     def queue(self, name: str = "q", *, seconds: float = 0.0, **options: Any) -> Queue:
         """A queue whose jobs of type "t" take so long and do nothing but be counted."""
         queue = self.app.queue(name, **options)
 
         @queue.job("t")
-        async def handle(payload: Nothing, job: JobContext) -> None:
+        async def handle(payload: Number, job: JobContext) -> None:
             self.began(job)
             if seconds:
                 await self.clock.sleep(seconds)
@@ -166,6 +151,6 @@ class World:
     async def enqueue(self, queue: Queue, n: int, **options: Any) -> list[str]:
         """`n` jobs of type "t"; their ids."""
         job_type: JobType[Any] = queue.types["t"]
-        jobs = [job_type.job(Nothing(n=i), job_id=f"j{i:04}", **options) for i in range(n)]
+        jobs = [job_type.job(Number(n=i), job_id=f"j{i:04}", **options) for i in range(n)]
         await self.store.enqueue(queue, jobs)
         return [job.id for job in jobs]

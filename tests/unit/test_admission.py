@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import BaseModel
 
 from shared import App, Queue
 from shared.drain.admission import Admission
@@ -14,12 +13,10 @@ from shared.jobs.claim import Claim
 from shared.jobs.job import Job
 from shared.jobs.outcome import Outcome
 from shared.testing import FakeClock
+from tests.support.values import Number
 
 WINDOW = 57.0
 """What a budget of 60 s leaves to handlers."""
-
-
-class Nothing(BaseModel): ...
 
 
 @pytest.fixture
@@ -27,10 +24,10 @@ def queue() -> Queue:
     queue = App("app").queue("q", timeout=300)
 
     @queue.job("quick", timeout=5)
-    async def quick(payload: Nothing) -> None: ...
+    async def quick(payload: Number) -> None: ...
 
     @queue.job("slow")
-    async def slow(payload: Nothing) -> None: ...
+    async def slow(payload: Number) -> None: ...
 
     return queue
 

@@ -18,10 +18,10 @@ from shared.drain.budget import Budget
 from shared.drain.execute import LARGEST_RESULT, execute, outcome_of_cancelled
 from shared.drain.run import CancelReason, Run, decode_claim
 from shared.drain.timeouts import Timeouts
-from shared.jobs.claim import Claim
 from shared.jobs.job import Job
 from shared.jobs.outcome import Outcome
 from shared.testing import FakeClock
+from tests.support.values import claim
 
 BASE = Retry(attempts=4, first=1, factor=3, cap=90, jitter=0.25)
 who: ContextVar[str] = ContextVar("who", default="nobody")
@@ -43,15 +43,8 @@ def threads() -> Iterator[Executor]:
         yield made
 
 
-def claim(body: str | bytes, **options: Any) -> Claim:
-    fields = {"lease": "a 1 o 1 0", "id": "a", "fence": 1, "queue": "q", "attempts": 0}
-    return Claim(
-        **{**fields, "crashes": 0, "exclusive": False, "body": body, "history": "", **options}
-    )
-
-
 def work(queue: Queue, payload: str = "{}", **options: Any) -> Run:
-    return decode_claim(claim(Job("t", payload).body(), **options), queue)
+    return decode_claim(claim(body=Job("t", payload).body(), **options), queue)
 
 
 async def run(work: Run, threads: Executor, clock: FakeClock) -> Outcome:
@@ -133,7 +126,7 @@ async def test_a_type_without_a_handler_is_parked_and_an_unreadable_record_is_de
     queue: Queue, threads: Executor, clock: FakeClock
 ) -> None:
     parked = await run(work(queue), threads, clock)
-    dead = await run(decode_claim(claim("nonsense"), queue), threads, clock)
+    dead = await run(decode_claim(claim(body="nonsense"), queue), threads, clock)
 
     assert parked == Outcome("park", 900, {"parked": "no handler for type 't' on queue 'q'"})
     assert dead.kind == "dead"
@@ -174,21 +167,21 @@ def test_a_payload_may_have_lines() -> None:
 def test_an_unreadable_foreign_record_says_why_and_has_the_queues_numbers(
     queue: Queue, body: str, problem: str
 ) -> None:
-    unreadable = decode_claim(claim(body, foreign=True), queue)
+    unreadable = decode_claim(claim(body=body, foreign=True), queue)
 
     assert problem in (unreadable.decode_error or "")
     assert (unreadable.job_type, unreadable.timeout, unreadable.retry) == (None, 7, BASE)
 
 
 def test_a_foreign_record_has_the_queues_numbers(queue: Queue) -> None:
-    foreign = decode_claim(claim('{"type": "t", "payload": {"n": 1}}', foreign=True), queue)
+    foreign = decode_claim(claim(body='{"type": "t", "payload": {"n": 1}}', foreign=True), queue)
 
     assert (foreign.type, foreign.payload, foreign.decode_error) == ("t", '{"n":1}', None)
     assert (foreign.timeout, foreign.retry) == (7, BASE)
 
 
 def test_a_body_that_is_not_utf_8_is_unreadable(queue: Queue) -> None:
-    assert "UTF-8" in (decode_claim(claim(b"\xff"), queue).decode_error or "")
+    assert "UTF-8" in (decode_claim(claim(body=b"\xff"), queue).decode_error or "")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +207,7 @@ def test_a_body_that_is_not_utf_8_is_unreadable(queue: Queue) -> None:
 def test_a_job_may_have_attempts_and_waits_of_its_own(
     queue: Queue, overrides: dict[str, Any], retry: Retry
 ) -> None:
-    own = decode_claim(claim(Job("t", "{}", overrides=overrides).body()), queue)
+    own = decode_claim(claim(body=Job("t", "{}", overrides=overrides).body()), queue)
     delays = [own.retry.delay_after(n, lambda: 0.5) for n in range(1, 7)]
 
     assert own.decode_error is None
@@ -226,8 +219,8 @@ def test_a_jobs_own_timeout_goes_before_its_types_and_that_before_the_queues(que
     @queue.job("t", timeout=5)
     async def handle(payload: Payload) -> None: ...
 
-    own = decode_claim(claim(Job("t", "{}", overrides={"timeout": 3}).body()), queue)
-    unknown = decode_claim(claim(Job("u", "{}").body()), queue)
+    own = decode_claim(claim(body=Job("t", "{}", overrides={"timeout": 3}).body()), queue)
+    unknown = decode_claim(claim(body=Job("u", "{}").body()), queue)
 
     assert (own.timeout, work(queue).timeout, unknown.timeout) == (3, 5, 7)
 
