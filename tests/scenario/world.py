@@ -1,5 +1,5 @@
-"""What the scenarios play in: three queues, a site on the embedded store, and a client that holds
-every answer against the API's own description."""
+"""The scenarios' application: three queues on the embedded store, and a client that checks every
+answer against the API's own description."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ class Client(httpx.AsyncClient):
         body = {"type": type, "payload": {"n": n}, "options": options}
         response = await self.post(JOBS, json=body)
         assert response.status_code == 202, response.text
-        found: str = response.json()["id"]
-        return found
+        job_id: str = response.json()["id"]
+        return job_id
 
     async def job(self, job_id: str) -> Any:
         response = await self.get(f"/api/v1/jobs/{job_id}")
@@ -149,22 +149,26 @@ class Client(httpx.AsyncClient):
 
 @cache
 def description() -> dict[str, Any]:
-    """What /openapi.json answers (a test compares them)."""
+    """The document that /openapi.json answers (a test compares them)."""
     described: dict[str, Any] = json.loads(to_json(document(ROUTES)))
     return described
 
 
 def conforms(response: httpx.Response) -> None:
-    """Fails unless the description knows this answer. Paths it does not know must be problems."""
-    kind = response.headers["content-type"]
+    """Fail unless the description has this answer. Answers at other paths must be problems."""
+    media_type = response.headers["content-type"]
     operation = _operation(response.request)
     if operation is None or response.status_code >= 400:
-        assert kind == "application/problem+json", (response.status_code, kind, response.text)
+        assert media_type == "application/problem+json", (
+            response.status_code,
+            media_type,
+            response.text,
+        )
         schema = {"$ref": "#/components/schemas/ProblemResponse"}
         assert response.json()["status"] == response.status_code
     else:
         described = operation["responses"][str(response.status_code)]
-        schema = described["content"][kind]["schema"]
+        schema = described["content"][media_type]["schema"]
     validator = OAS31Validator({**schema, "components": description()["components"]})
     faults = [
         f"{fault.json_path}: {fault.message}" for fault in validator.iter_errors(response.json())
@@ -173,7 +177,7 @@ def conforms(response: httpx.Response) -> None:
 
 
 def _operation(request: httpx.Request) -> Any:
-    """What describes this request; an alias is described by what it stands for."""
+    """The description of this request's operation; an alias has that of the path it stands for."""
     known = description()["paths"]
     for path in sorted([*known, *ALIASES], key=lambda path: path.replace("{", "~")):
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), request.url.path):
