@@ -10,15 +10,15 @@
     ├── InvalidRequest          a request does not fit its model
     ├── PayloadTooLarge         the job would not fit the store's limits
     ├── JobNotFound             no such job (never existed, or its retention ended)
-    ├── IdempotencyMismatch     the same key came with another body
-    ├── Unauthenticated         the request shows no known token
+    ├── IdempotencyMismatch     the idempotency key was used with another body
+    ├── Unauthenticated         the request carries no known token
     ├── Forbidden               the token's role is not enough
-    └── StoreError              the store did not do what was asked
+    └── StoreError              the store did not perform the request
         ├── Unreachable         the request was not sent; nothing happened
         ├── UnknownOutcome      the request was sent; it may or may not have run
         ├── Refused             wrong token or missing permission
         ├── QuotaExceeded       the plan's requests or capacity are used up
-        ├── Throttled           too many requests just now
+        ├── Throttled           too many requests at the moment
         ├── TooLarge            the request or the reply is over the store's size limit
         ├── NoScript            the store does not hold the script (send it whole)
         └── ScriptError         a script or a command failed: our bug, or a broken key
@@ -94,7 +94,7 @@ class IdempotencyMismatch(TidegateError):
 
 
 class Unauthenticated(TidegateError):
-    """The request shows no known token."""
+    """The request carries no known token."""
 
 
 class Forbidden(TidegateError):
@@ -102,10 +102,10 @@ class Forbidden(TidegateError):
 
 
 class StoreError(TidegateError):
-    """The store did not do what was asked."""
+    """The store did not perform the request."""
 
     retry_after: float | None = None
-    """Seconds after which the store said to come back, if it said so."""
+    """Seconds to wait before a repeat, where the store's reply names them."""
 
 
 class Unreachable(StoreError):
@@ -162,7 +162,7 @@ class Snooze(Signal):
 
 
 class Discard(Signal):
-    """This can never succeed: move the job to the dead letters now."""
+    """The job can never succeed: make it a dead letter now."""
 
 
 class Cancel(Signal):

@@ -1,5 +1,5 @@
-"""The authorizer of the API: who may call which operation. It asks the store nothing, so an
-unauthenticated request costs no command."""
+"""The authorizer of the API: the role of a caller, and whether it opens an operation. It reads no
+store, so an unauthenticated request costs no command."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..config.settings import ROLES, Settings
 from ..errors import Forbidden, MissingSecret, Unauthenticated
 
 Access = Literal["public", "producer", "viewer", "operator", "admin", "cron"]
-"""What an operation needs: a role (or a higher one), "cron" (the cron secret, or an operator), or
-nothing."""
+"""The access that an operation needs: a role (or a higher one), "cron" (the cron secret, or an
+operator), or "public"."""
 
 
 class Authorizer:
@@ -26,7 +26,7 @@ class Authorizer:
     def authorize(self, authorization: str | None, access: Access) -> str:
         """The caller's role.
 
-        Raises Unauthenticated, Forbidden, or MissingSecret where no secret could open this.
+        Raises Unauthenticated, Forbidden, or MissingSecret where no configured secret opens this.
         """
         if access == "public":
             return access
@@ -41,16 +41,16 @@ class Authorizer:
 
     def _role(self, authorization: str | None, access: Access) -> str | None:
         scheme, _space, token = (authorization or "").partition(" ")
-        shown = _digest(token.strip()) if scheme.lower() == "bearer" else b""
+        presented = _digest(token.strip()) if scheme.lower() == "bearer" else b""
         match = None
         for digest, role in self._tokens:  # to the end, whichever matches: constant time
-            if hmac.compare_digest(digest, shown):
+            if hmac.compare_digest(digest, presented):
                 match = role
-        is_cron = self._cron is not None and hmac.compare_digest(self._cron, shown)
+        is_cron = self._cron is not None and hmac.compare_digest(self._cron, presented)
         return "cron" if is_cron and access == "cron" else match
 
     def _require_secrets(self, access: Access) -> None:
-        """On a platform a missing secret is the operator's mistake, never an open door."""
+        """On a platform a missing secret is a fault of the deployment, and answered as one."""
         if not self._deployed:
             return
         if access == "cron" and self._cron is None:

@@ -1,4 +1,4 @@
-"""Validation errors as data that a caller may read. Nothing of the input is repeated."""
+"""Validation errors as fields and messages for callers. Nothing of the input is repeated."""
 
 from __future__ import annotations
 

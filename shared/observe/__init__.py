@@ -1,1 +1,1 @@
-"""What a reader sees of a deployment: logs, metrics, explanations."""
+"""Logs, metrics, and jobs and queues described for readers."""

@@ -15,15 +15,15 @@ from ..declare.options import YEAR_10000
 from ..drain.durations import mean, quantile
 from ..jobs.ids import created_ms, local_id
 from ..store.views import JobRecord, JobView, QueueStats
-from .explain import explain
+from .explain import Explanation, explain
 
 STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "dead")
 
 
 def describe_job(view: JobView) -> dict[str, Any]:
-    """One job as it stands, and why it does not run now."""
+    """One job: its state, its history and the explanation of why it does not run now."""
     state, history, errors = view.state, view.history, describe_errors(view)
-    progress, reason = history.get("progress"), explain(view)
+    progress, explanation = history.get("progress"), explain(view)
     return {
         "id": view.id,
         "queue": view.queue.name,
@@ -45,9 +45,14 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "result_error": _text(history.get("result_error")),
         "error": errors[-1] if errors else None,
         "errors": errors,
-        "explanation": reason
-        and {"code": reason.code, "detail": reason.detail, "until": instant(reason.until_ms)},
+        "explanation": explanation and describe_explanation(explanation),
     }
+
+
+def describe_explanation(explanation: Explanation) -> dict[str, Any]:
+    """Why a job does not run, and until when where that is known."""
+    until = instant(explanation.until_ms)
+    return {"code": explanation.code, "detail": explanation.detail, "until": until}
 
 
 def describe_dead_letter(record: JobRecord) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def describe_dead_letter(record: JobRecord) -> dict[str, Any]:
 
 
 def describe_payload(record: JobRecord) -> dict[str, Any]:
-    """A payload as JSON in `payload`; where it is not JSON, its text in `payload_text`."""
+    """A payload as a JSON value in `payload`; where it is not JSON, its text in `payload_text`."""
     stored = record.payload
     try:
         return {"payload": from_json(stored), "payload_text": None}
@@ -78,7 +83,7 @@ def describe_payload(record: JobRecord) -> dict[str, Any]:
 
 
 def describe_errors(record: JobRecord) -> list[dict[str, Any]]:
-    """The failed attempts that are kept, oldest first."""
+    """The stored errors of failed attempts, oldest first."""
     return [
         {
             "at": instant(_whole(error.get("at"))),
@@ -131,7 +136,7 @@ def _describe_type(stats: QueueStats, name: str) -> dict[str, Any]:
 
 
 def instant(ms: int | None) -> datetime | None:
-    """An instant of the store as a date; None for none."""
+    """A datetime of store milliseconds; None where there is no such instant."""
     if ms is None or not 0 < ms < YEAR_10000 * 1000:
         return None
     return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,4 +1,4 @@
-"""The explanation of a job that does not run, from its record and its queue. Nothing is guessed."""
+"""The explanation of a job that does not run, read from its record and its queue."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Explanation:
 
 
 def explain(view: JobView) -> Explanation | None:
-    """The most specific reason. None for a job that runs or has ended."""
+    """The most specific explanation. None for a job that runs or has ended."""
     match view.state:
         case "delayed":
             return _delayed(view)
         case "parked":
-            reason = str(view.history.get("parked") or "it can't run now")
-            return Explanation("parked", reason, view.at_ms)
+            detail = str(view.history.get("parked") or "it can't run now")
+            return Explanation("parked", detail, view.at_ms)
         case "waiting":
             return _waiting(view)
     return None

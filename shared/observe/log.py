@@ -20,9 +20,9 @@ COUNTS = {"Claimed": "claimed", "Done": "done", "Retried": "retried", "Dead": "d
 
 
 def configure(settings: Settings) -> Logger | None:
-    """On a function host, have the "tidegate" loggers write JSON to stdout. Idempotent.
+    """On a function host, make the "tidegate" loggers write JSON to stdout. Idempotent.
 
-    None elsewhere: there the process decides how its logs look.
+    Answers None elsewhere: the process configures its own logging.
     """
     if settings.platform == "local":
         return None
@@ -34,7 +34,7 @@ def configure(settings: Settings) -> Logger | None:
 def emit_report(report: Report, settings: Settings) -> None:
     """On Lambda, write a report as CloudWatch metrics: the drain's cost, and its counts by queue.
 
-    Elsewhere the embedded metric format would be noise; the report is logged anyway.
+    Elsewhere the embedded metric format would be noise; the drain logs its report anyway.
     """
     if settings.platform != "lambda":
         return

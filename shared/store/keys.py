@@ -7,6 +7,7 @@ share a lock and a cluster slot. The agenda is one more key for the whole deploy
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 PARTS = (
     "records",  # HASH   id -> job record; ":name" -> the queue's own scalars
@@ -45,9 +46,10 @@ def part(prefix: str, queue: str, name: str) -> str:
     return f"{{{prefix}:{queue}}}:{name}"
 
 
-def vector(prefix: str, queue: str) -> list[str]:
-    """The KEYS of every script of this queue."""
-    return [*(part(prefix, queue, name) for name in PARTS), agenda(prefix)]
+@lru_cache(maxsize=1024)
+def vector(prefix: str, queue: str) -> tuple[str, ...]:
+    """The KEYS of every script of this queue, the same for every request."""
+    return *(part(prefix, queue, name) for name in PARTS), agenda(prefix)
 
 
 def parts(prefix: str, queue: str, names: Iterable[str]) -> list[str]:

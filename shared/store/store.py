@@ -18,7 +18,7 @@ from . import keys
 from .client.rest import Rest
 from .codec import PRIORITY_CODES, STATE_CODES, STATES
 from .meter import Meter
-from .scripts import Script, script
+from .scripts import script
 from .turn import TurnReply, TurnRequest, read_reply
 from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
 
@@ -159,13 +159,8 @@ class Store:
     async def _run(
         self, verb: str, queue: str, args: Sequence[str | int], *, within: float | None = None
     ) -> list[Any]:
-        return await self.script(verb).run(
-            self.rest, keys.vector(self.prefix, queue), args, within=within
-        )
-
-    def script(self, verb: str) -> Script:
-        """The script of a verb as this store's server wants it."""
-        return script(verb, key_locking=self._key_locking)
+        command = script(verb, key_locking=self._key_locking)
+        return await command.run(self.rest, keys.vector(self.prefix, queue), args, within=within)
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:

@@ -24,10 +24,10 @@ from .routes import ALIASES, ROUTES
 def create_app(
     open_deployment: Callable[[], Deployment], *, seconds_left: Deadline | None = None
 ) -> Starlette:
-    """The application over the deployment that `open_deployment` makes: when the server starts or,
-    without a lifespan (Lambda), with the first request. Making it contacts nothing and reads no
-    setting. `seconds_left` answers the seconds until the platform ends a request; without it
-    `settings.max_duration`."""
+    """The application over the deployment that `open_deployment` makes, when the server starts or,
+    without a lifespan (Lambda), with the first request. Making the application contacts nothing
+    and reads no setting. `seconds_left` answers the seconds until the platform ends a request;
+    without it that is `settings.max_duration`."""
     service = Service(open_deployment, seconds_left or _max_duration)
 
     @asynccontextmanager
@@ -50,8 +50,8 @@ def create_app(
 
 
 class Service:
-    """The deployment and its authorizer, opened once. A failure is answered, and opening is tried
-    again with the next request."""
+    """The deployment and its authorizer, opened once. After a failure the next request tries
+    again."""
 
     def __init__(self, open_deployment: Callable[[], Deployment], seconds_left: Deadline) -> None:
         self._open_deployment, self._seconds_left = open_deployment, seconds_left
@@ -101,5 +101,5 @@ def _endpoint(
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:
-    """The router's own refusals: no such path, no such method."""
+    """The problem of a request that the router refuses: no such path, no such method."""
     return problem_response(error)

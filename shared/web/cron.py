@@ -1,6 +1,6 @@
-"""GET and POST /api/cron/drain: the tick of platforms whose scheduler speaks HTTP (Vercel Cron).
+"""GET and POST /api/cron/drain: the tick where the scheduler speaks HTTP (Vercel Cron).
 
-Delivery there is best effort and may come twice or overlap: claims are atomic, so two ticks share
+Vercel may call it twice, or before the last call has ended: claims are atomic, so two ticks share
 the work.
 """
 

@@ -1,5 +1,5 @@
-"""The OpenAPI 3.1 document, made of the route table and the very models that requests and answers
-pass through."""
+"""The OpenAPI 3.1 document, made of the table of operations and the models that validate requests
+and shape responses."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-def document(routes: Sequence[Operation]) -> dict[str, Any]:
-    """The whole document, aliases left out: they answer as what they stand for."""
-    names, schemas = _schemas(routes)
+def document(operations: Sequence[Operation]) -> dict[str, Any]:
+    """The whole document. Aliases are left out: they answer like the paths they stand for."""
+    names, schemas = _schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
-    for operation in routes:
+    for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(
             operation, names
         )
@@ -42,10 +42,12 @@ def document(routes: Sequence[Operation]) -> dict[str, Any]:
     }
 
 
-def _schemas(routes: Sequence[Operation]) -> tuple[dict[type[BaseModel], str], dict[str, Any]]:
-    """(model -> its name, name -> schema). Answers as they are written, requests as read."""
-    requests = dict.fromkeys(model for operation in routes for model in operation.takes)
-    responses = dict.fromkeys(m for e in routes for models in e.responses.values() for m in models)
+def _schemas(operations: Sequence[Operation]) -> tuple[dict[type[BaseModel], str], dict[str, Any]]:
+    """(model -> its name, name -> schema)."""
+    requests = dict.fromkeys(model for operation in operations for model in operation.takes)
+    responses = dict.fromkeys(
+        m for operation in operations for models in operation.responses.values() for m in models
+    )
     responses[ProblemResponse] = None
     refs, definitions = models_json_schema(
         [

@@ -15,7 +15,7 @@ Models = tuple[type[BaseModel], ...]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API. Several models mean: one of them."""
+    """One operation of the API. Where several models are listed, one of them applies."""
 
     method: str
     path: str

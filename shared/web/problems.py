@@ -1,5 +1,5 @@
-"""Errors as RFC 9457 documents. KINDS maps exceptions to problem types. Anything else is an
-internal error: logged in full, answered without details."""
+"""Errors as RFC 9457 documents. PROBLEM_TYPES maps exceptions to problem types. Any other exception
+is an internal error: logged in full, answered without details."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ LONGEST_DETAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """A type of problem. `detail` replaces the exception's own text where that is not meant for
-    callers; `retry_after` (seconds) applies where the store named no time."""
+    """A type of problem. `detail` replaces the text of exceptions that is not for callers;
+    `retry_after` (seconds) applies where the store named no time."""
 
     slug: str
     status: int
@@ -56,7 +56,7 @@ class ProblemType:
 
 
 _MISCONFIGURED = "This deployment can't work as it is configured; its log says what to set."
-KINDS: Mapping[type[TidegateError], ProblemType] = {
+PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     UnknownQueue: ProblemType("unknown-queue", 404, "Unknown queue"),
     JobNotFound: ProblemType("job-not-found", 404, "No such job"),
     UnknownType: ProblemType("unknown-type", 422, "Unknown job type"),
@@ -93,43 +93,47 @@ _HTTP = {
 
 
 class Problem(Exception):
-    """A problem that needs no exception of its own below the web."""
+    """A problem of HTTP itself: no code below the web raises it."""
 
     def __init__(
         self,
-        kind: ProblemType,
+        problem_type: ProblemType,
         detail: str,
         *,
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
         super().__init__(detail)
-        self.kind, self.detail = kind, detail
+        self.type, self.detail = problem_type, detail
         self.headers, self.members = headers or {}, members
 
 
 def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
-    """(document, headers) of an exception. Logs those that are not the caller's doing."""
+    """(document, headers) of an exception. Logs those that are no fault of the caller."""
     if isinstance(error, Problem):
-        return _document(error.kind, error.detail, error.members), dict(error.headers)
+        return _document(error.type, error.detail, error.members), dict(error.headers)
     if isinstance(error, HTTPException):
-        kind = _HTTP.get(error.status_code, ProblemType("http", error.status_code, "HTTP error"))
-        return _document(kind, error.detail, {}), dict(error.headers or {})
-    kind = next((KINDS[c] for c in type(error).__mro__ if c in KINDS), UNEXPECTED)
-    if kind.status >= 500:
-        log.error("request_failed", exc_info=error if kind is UNEXPECTED else None, extra={
-            "problem": kind.slug, "error": str(error)[:LONGEST_DETAIL],
+        problem_type = _HTTP.get(
+            error.status_code, ProblemType("http", error.status_code, "HTTP error")
+        )
+        return _document(problem_type, error.detail, {}), dict(error.headers or {})
+    problem_type = next(
+        (PROBLEM_TYPES[c] for c in type(error).__mro__ if c in PROBLEM_TYPES), UNEXPECTED
+    )
+    if problem_type.status >= 500:
+        log.error("request_failed", exc_info=error if problem_type is UNEXPECTED else None, extra={
+            "problem": problem_type.slug, "error": str(error)[:LONGEST_DETAIL],
         })  # fmt: skip
     requested = error.retry_after if isinstance(error, StoreError) else None
-    wait = kind.retry_after if requested is None else requested
+    wait = problem_type.retry_after if requested is None else requested
     headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="tidegate"'
-    return _document(kind, str(error), _members(error)), headers
+    return _document(problem_type, str(error), _members(error)), headers
 
 
 def problem_response(error: Exception) -> Response:
-    """The answer to a request that ended with this exception."""
+    """The response to a request that ended with this exception."""
     document, headers = problem_of(error)
     return Response(
         to_json(document, inf_nan_mode="null"),
@@ -147,11 +151,11 @@ def _members(error: Exception) -> dict[str, Any]:
     return {}
 
 
-def _document(kind: ProblemType, detail: str, members: Mapping[str, Any]) -> dict[str, Any]:
+def _document(problem_type: ProblemType, detail: str, members: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "type": f"/problems/{kind.slug}",
-        "title": kind.title,
-        "status": kind.status,
-        "detail": (kind.detail or detail)[:LONGEST_DETAIL],
+        "type": f"/problems/{problem_type.slug}",
+        "title": problem_type.title,
+        "status": problem_type.status,
+        "detail": (problem_type.detail or detail)[:LONGEST_DETAIL],
         **members,
     }

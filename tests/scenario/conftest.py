@@ -17,7 +17,7 @@ from tests.scenario.world import TOKENS, Client, World, application
 
 @pytest.fixture
 def clock() -> FakeClock:
-    """It starts today: ids carry the machine's time, and ages depend on both."""
+    """A clock that starts today, because ids carry the machine's time and ages compare the two."""
     return FakeClock(time.time_ns() // 1_000_000)
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: every route with every role, and nothing of it asks the store first."""
+"""Access by role: every route with every role, and no request to the store before a refusal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/healthz"): "public",
     ("GET", "/openapi.json"): "public",
 }
-"""Written out again: a role that is changed in the route table must be meant."""
+"""The roles, written out a second time: a change in the route table must be on purpose."""
 GUARDED = [route for route, need in NEEDS.items() if need != "public"]
 OPEN = [route for route, need in NEEDS.items() if need == "public"]
 
@@ -60,12 +60,12 @@ def watched(store: Store) -> Callable[[], int]:
 
 
 def test_the_table_of_this_test_has_every_route() -> None:
-    assert {(entry.method, entry.path) for entry in ROUTES} == set(NEEDS)
+    assert {(operation.method, operation.path) for operation in ROUTES} == set(NEEDS)
 
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("method", "path"), GUARDED)
-async def test_a_role_opens_what_it_may_and_nothing_else(
+async def test_a_role_opens_its_routes_and_no_other(
     as_role: Callable[[str | None], Client],
     watched: Callable[[], int],
     role: str,
@@ -98,7 +98,7 @@ async def test_a_role_opens_what_it_may_and_nothing_else(
         "Bearer \xff\xfe",
     ],
 )
-async def test_without_a_known_token_no_route_opens_and_the_store_is_not_asked(
+async def test_without_a_known_token_no_route_opens_and_the_store_gets_no_request(
     app: Starlette, watched: Callable[[], int], authorization: str | None
 ) -> None:
     sent = [] if authorization is None else [(b"authorization", authorization.encode("latin-1"))]
@@ -123,7 +123,7 @@ async def test_a_public_route_needs_no_token_and_no_store(
 
 
 @pytest.mark.parametrize("path", ["/", "/api", "/api/v1/nothing", "/dashboard.php"])
-async def test_a_path_that_is_not_there_asks_nobody(
+async def test_an_unknown_path_sends_nothing_to_the_store(
     as_role: Callable[[str | None], Client], watched: Callable[[], int], path: str
 ) -> None:
     response = await as_role(None).get(path)
@@ -177,11 +177,11 @@ async def test_the_paths_of_the_requirements_answer_as_what_they_stand_for(api: 
     await api.tick()
 
     for alias, path in ALIASES.items():
-        filled, meant = alias.replace("{id}", job_id), path.replace("{id}", job_id)
+        filled, target = alias.replace("{id}", job_id), path.replace("{id}", job_id)
         if alias.endswith("/retry"):
             assert (await api.post(filled)).json()["redriven"] is True
         else:
-            assert (await api.get(filled)).text == (await api.get(meant)).text, alias
+            assert (await api.get(filled)).text == (await api.get(target)).text, alias
 
 
 async def test_an_alias_is_guarded_like_its_route(

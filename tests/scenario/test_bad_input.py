@@ -1,4 +1,4 @@
-"""Whatever is sent: a clear 4xx, nothing echoed at length, and the store as it was."""
+"""Bad input of every kind: a clear 4xx, nothing echoed at length, and an unchanged store."""
 
 from __future__ import annotations
 
@@ -117,27 +117,27 @@ async def unchanged(api: Client, probe: Probe) -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("name", BODIES)
-async def test_a_bad_body_is_told_what_is_wrong(api: Client, name: str) -> None:
-    body, status, told = BODIES[name]
+async def test_the_answer_to_a_bad_body_says_what_is_wrong(api: Client, name: str) -> None:
+    body, status, text = BODIES[name]
 
     response = await api.post(JOBS, content=body, headers=JSON)
 
     assert response.status_code == status, response.text
-    assert told in response.text
+    assert text in response.text
     assert len(response.content) < 4000
 
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("name", SINGLE)
-async def test_in_bulk_it_is_told_for_that_job_alone(api: Client, name: str) -> None:
-    body, _status, told = BODIES[name]
+async def test_in_bulk_the_problem_is_that_jobs_alone(api: Client, name: str) -> None:
+    body, _status, text = BODIES[name]
 
     response = await api.post(JOBS, content=b'{"jobs":[' + body + b"]}", headers=JSON)
 
     assert response.status_code == 202, response.text
     (answer,) = response.json()["jobs"]
     assert answer["error"]["status"] == 422
-    assert told in response.text
+    assert text in response.text
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -212,7 +212,7 @@ async def test_json_by_any_of_its_names_is_taken(api: Client, kind: str | None) 
     "name",
     ["nowhere", "{work}", "work%00", "wo%0Ark", "WORK", "%7Bwork", "x" * 5000, "%F0%9F%92%A5"],
 )
-async def test_a_queue_that_nobody_declares_is_not_found(api: Client, name: str) -> None:
+async def test_an_undeclared_queue_is_not_found(api: Client, name: str) -> None:
     responses = [
         await api.post(f"/api/v1/queues/{name}/jobs", json=ENQUEUE),
         await api.get(f"/api/v1/queues/{name}"),
@@ -290,13 +290,13 @@ async def test_a_bad_address_is_a_problem(api: Client, method: str, path: str, s
         {"filter": {"queue": "work"}, "cursor": "?"},
     ],
 )
-async def test_redriving_needs_to_know_which(api: Client, body: dict[str, Any]) -> None:
+async def test_redriving_needs_ids_or_a_filter(api: Client, body: dict[str, Any]) -> None:
     response = await api.post("/api/v1/dead-letters/redrive", json=body)
 
     assert response.status_code == 422, response.text
 
 
-async def test_a_handlers_model_with_a_bug_is_our_error_and_tells_nothing(
+async def test_a_bug_in_a_payload_model_is_an_internal_error_without_details(
     api: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = await api.post(

@@ -1,4 +1,4 @@
-"""Dead letters over HTTP: found by filter and cursor, looked at, brought back, deleted."""
+"""Dead letters over HTTP: listed by filter and cursor, shown, redriven, deleted."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ async def kill(api: Client, clock: FakeClock, count: int = 1, start: int = 0) ->
 
 
 async def pages(api: Client, **params: Any) -> list[list[str]]:
-    found: list[list[str]] = []
+    listed: list[list[str]] = []
     cursor: dict[str, str] = {}
     while True:
         answer = (await api.get(DEAD, params={**params, **cursor})).json()
-        found.append([row["id"] for row in answer["dead_letters"]])
+        listed.append([row["id"] for row in answer["dead_letters"]])
         if answer["next"] is None:
-            return found
+            return listed
         cursor = {"cursor": answer["next"]}
 
 
-def flat(found: list[list[str]]) -> list[str]:
-    return [job_id for page in found for job_id in page]
+def flat(listed: list[list[str]]) -> list[str]:
+    return [job_id for page in listed for job_id in page]
 
 
 async def test_a_dead_letter_shows_its_error_and_to_operators_its_payload(
@@ -66,11 +66,11 @@ async def test_pages_go_from_new_to_old_over_all_queues_without_gap_or_repeat(
     by_two = await pages(api, limit=2)
 
     assert [len(page) for page in by_two] == [2, 2, 2, 2]
-    found = flat(by_two)
-    assert found == flat(await pages(api))
-    assert found[-3:] == ids[::-1]
-    assert set(found[:-3]) > {answer["id"] for answer in at_once.json()["jobs"]}
-    assert len(set(found)) == 8
+    ids_listed = flat(by_two)
+    assert ids_listed == flat(await pages(api))
+    assert ids_listed[-3:] == ids[::-1]
+    assert set(ids_listed[:-3]) > {answer["id"] for answer in at_once.json()["jobs"]}
+    assert len(set(ids_listed)) == 8
 
 
 async def test_filters_narrow_by_queue_type_and_text_in_the_error(
@@ -113,10 +113,10 @@ async def test_a_long_list_is_read_in_pages_of_the_store(api: Client, clock: Fak
     await api.post("/api/v1/queues/work/jobs", json={"jobs": [body] * 130})
     await api.tick()
 
-    found = await pages(api, limit=60)
+    listed = await pages(api, limit=60)
 
-    assert [len(page) for page in found] == [60, 60, 10]
-    assert len({job_id for page in found for job_id in page}) == 130
+    assert [len(page) for page in listed] == [60, 60, 10]
+    assert len({job_id for page in listed for job_id in page}) == 130
 
 
 async def test_a_redriven_job_runs_again_and_twice_is_once(

@@ -1,4 +1,4 @@
-"""/openapi.json: valid, complete, and what the other scenarios' answers were held against."""
+"""The document /openapi.json: valid and complete. The other scenarios check answers against it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_route_is_in_it_and_nothing_else() -> None:
         for method in operations
     }
 
-    assert described == {(entry.method, entry.path) for entry in ROUTES}
+    assert described == {(operation.method, operation.path) for operation in ROUTES}
 
 
 def test_every_operation_has_a_name_of_its_own_a_summary_and_its_security() -> None:

@@ -1,4 +1,4 @@
-"""The same thing asked twice is done once: idempotency keys, deduplication, own ids."""
+"""Repeated requests have one effect: idempotency keys, deduplication, own ids."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The store fails, and callers are told what that means for them: what, when to come back, no
-secrets."""
+"""Failures of the store as problems: the type, the seconds until a repeat, and no secrets."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ def answering(world: World, protocol: UpstashProtocol, clock: FakeClock, error: 
         (Fate.THROTTLED, 429, "store-throttled"),
     ],
 )
-async def test_a_store_that_stays_away_is_said_with_a_time_to_come_back(
+async def test_a_store_that_stays_away_is_a_problem_with_retry_after(
     world: World, protocol: UpstashProtocol, clock: FakeClock, fate: Fate, status: int, slug: str
 ) -> None:
     async with client(world, protocol, clock, repeat(fate)) as api:
@@ -56,7 +55,7 @@ async def test_a_store_that_stays_away_is_said_with_a_time_to_come_back(
 
 
 @pytest.mark.parametrize("fate", [Fate.LOST_BEFORE, Fate.LOST_AFTER, Fate.TWICE, Fate.THROTTLED])
-async def test_one_failed_request_is_not_noticed_and_makes_no_second_job(
+async def test_one_failed_request_is_repeated_and_makes_no_second_job(
     world: World, protocol: UpstashProtocol, clock: FakeClock, fate: Fate
 ) -> None:
     async with client(world, protocol, clock, [Fate.DELIVERED, fate]) as api:
@@ -77,7 +76,7 @@ async def test_one_failed_request_is_not_noticed_and_makes_no_second_job(
         ("ERR unknown command, with args beginning with: secret-host", 500, "internal"),
     ],
 )
-async def test_what_the_store_says_is_translated_and_not_repeated(
+async def test_an_error_of_the_store_is_translated_and_not_repeated(
     world: World, protocol: UpstashProtocol, clock: FakeClock, error: str, status: int, slug: str
 ) -> None:
     async with answering(world, protocol, clock, error) as api:
@@ -100,7 +99,7 @@ async def test_a_drain_that_loses_its_store_answers_503_with_its_report(
     assert response.json()["report"]["claimed"] == 0
 
 
-async def test_a_bulk_that_fails_half_way_tells_which_jobs_are_stored(
+async def test_a_bulk_that_fails_half_way_answers_which_jobs_are_stored(
     world: World, protocol: UpstashProtocol, clock: FakeClock
 ) -> None:
     fates = [Fate.DELIVERED, Fate.DELIVERED, *repeat(Fate.LOST_BEFORE, 500)]  # NOSCRIPT, EVAL, then
