@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from .output import as_json, table
 
 if TYPE_CHECKING:
     from ..deadletters.pages import Filter, Page
+    from ..deadletters.verdicts import Verb
     from ..declare.queue import Queue
     from ..deployment import Deployment
     from ..store import Store
@@ -86,64 +88,35 @@ async def redrive(ids: Ids = None, queue: WholeQueue = None, json: Json = False)
 async def delete(ids: Ids = None, queue: WholeQueue = None, json: Json = False) -> Exit:
     """Delete dead letters for good: by id, or a whole queue's."""
     async with open_deployment() as deployment:
-        store = deployment.store
-
-        async def delete_dead(owner: Queue, local_ids: Sequence[str]) -> list[bool]:
-            return await _delete_dead(store, owner, local_ids)
-
+        delete_dead = partial(deployment.store.delete, state="dead")
         verdicts = await _for_each_queue(deployment, ids or [], queue, delete_dead)
     return _print_verdicts(verdicts, "deleted", json=json)
 
 
 async def _for_each_queue(
-    deployment: Deployment,
-    ids: list[str],
-    queue: str | None,
-    action: Callable[[Queue, Sequence[str]], Awaitable[list[bool]]],
+    deployment: Deployment, ids: list[str], queue: str | None, verb: Verb
 ) -> dict[str, bool]:
     """Apply a store verb to the chosen dead letters, one queue at a time. Id -> its verdict."""
-    verdicts: dict[str, bool] = {}
-    for owner, local_ids in await _choose(deployment, ids, queue):
-        answers = await action(owner, local_ids)
-        names = (f"{local_id}.{owner.name}" for local_id in local_ids)
-        verdicts.update(zip(names, answers, strict=True))
-    return verdicts
+    from ..deadletters.verdicts import verdicts_by_id
+
+    return await verdicts_by_id(await _choose(deployment, ids, queue), verb)
 
 
 async def _choose(
     deployment: Deployment, ids: list[str], queue: str | None
-) -> list[tuple[Queue, list[str]]]:
-    """Local ids by queue. Raises InvalidOption unless either ids or a queue are named."""
+) -> list[tuple[Queue, str]]:
+    """(queue, local id) of each. Raises InvalidOption unless either ids or a queue are named."""
     from ..deadletters.pages import Filter
     from ..errors import InvalidOption
     from ..jobs.ids import local_id
 
     if bool(ids) == (queue is not None):
         raise InvalidOption("name dead letters by their ids, or all of one queue by --queue", "id")
-    if queue is not None:
-        owner = deployment.registry.queue(queue)
-        result = await _read(deployment.store, [owner], Filter())
-        return [(owner, [local_id(row.id) for row in result.rows])]
-    by_queue: dict[str, tuple[Queue, list[str]]] = {}
-    for job_id in ids:
-        owner, local = deployment.locate(job_id)
-        by_queue.setdefault(owner.name, (owner, []))[1].append(local)
-    return list(by_queue.values())
-
-
-async def _delete_dead(store: Store, queue: Queue, local_ids: Sequence[str]) -> list[bool]:
-    """Delete the dead ones among these jobs; `Store.delete` alone takes any job that has ended."""
-    from contextlib import suppress
-
-    from ..errors import JobNotFound
-
-    dead = []
-    for local_id in local_ids:
-        with suppress(JobNotFound):
-            if (await store.inspect(queue, local_id)).state == "dead":
-                dead.append(local_id)
-    deleted = dict(zip(dead, await store.delete(queue, dead), strict=True))
-    return [deleted.get(local_id, False) for local_id in local_ids]
+    if queue is None:
+        return [deployment.locate(job_id) for job_id in ids]
+    owner = deployment.registry.queue(queue)
+    result = await _read(deployment.store, [owner], Filter())
+    return [(owner, local_id(row.id)) for row in result.rows]
 
 
 async def _read(

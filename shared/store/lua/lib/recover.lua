@@ -42,19 +42,14 @@ local function recover_one(q, id, job, exclusive)
   save_job(id, job)
 end
 
+-- A job that did not fit the rest of a window comes first, so that it meets a whole one.
 local function promote_one(q, id, job)
-  if job.state == STATE.parked then
-    job.state = STATE.live
+  local buffer = job.reason == "unfit" and buffer_push_front or buffer_push
+  if job.state == STATE.parked or job.reason == "unfit" then
+    job.state, job.reason = STATE.live, NONE
     save_job(id, job)
   end
-  -- One that did not fit the rest of a window comes first, so that it meets a whole one.
-  if job.reason == "unfit" then
-    job.reason = NONE
-    save_job(id, job)
-    requeue(q, id, job, buffer_push_front)
-  else
-    requeue(q, id, job, buffer_push)
-  end
+  requeue(q, id, job, buffer)
 end
 
 -- Expired leases, due ids of delayed and of parked jobs. One range per set, and only if its bound is due.
