@@ -111,9 +111,11 @@ class Consumer:
             kind = rng.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
         if kind == "keep" and any(settle.lease == lease for settle in self.finished):
             return
-        delay = rng.choice((0, 1_000, 7_000, 90_000)) if kind in ("retry", "snooze", "park") else 0
+        delays = kind in ("retry", "snooze", "park", "release")
+        delay = rng.choice((0, 1_000, 7_000, 90_000)) if delays else 0
+        started = kind not in ("park", "release") or rng.random() < 0.5
         history = claim.history if kind == "release" else f'{{"{kind}":{claim.fence}}}'
-        self.finished.append(Settle(lease, kind, delay, history))
+        self.finished.append(Settle(lease, kind, delay, history, started))
         if kind != "keep":
             del self.running[lease]
 
@@ -192,8 +194,11 @@ def operate(
         case "pause":
             told = rng.random() < 0.35
             args = (name, int(told))
-        case "redrive" | "delete":
+        case "redrive":
             args, told = (name, *dead), dead
+        case "delete":
+            state = rng.choice(("-", "x", "c"))
+            args, told = (name, state, *dead), (state, dead)
         case "purge":
             told = rng.randrange(1, 8)
             args = (name, told)

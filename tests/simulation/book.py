@@ -79,6 +79,7 @@ class Book:
     level: int = 0
     level_at: int = 0
     per: int = 0
+    unspent: int = 0
     ended: dict[str, str] = field(default_factory=dict)
     exclusive: Counter[str] = field(default_factory=Counter)
     horizon: int = 0

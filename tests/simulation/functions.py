@@ -173,8 +173,8 @@ def read_ask(args: list[Any]) -> TurnRequest:
         types.append((args[at - 0], args[at + 1]))
         at += 3
     for _ in range(int(args[15])):
-        lease, letter, delay = args[at].rsplit(" ", 2)
-        settles.append(Settle(lease, KINDS[letter], int(delay), args[at + 1]))
+        lease, letter, delay, started = args[at].rsplit(" ", 3)
+        settles.append(Settle(lease, KINDS[letter], int(delay), args[at + 1], started == "1"))
         at += 2
     return TurnRequest(
         args[1], int(args[2]), int(args[3]), int(args[4]), settles,

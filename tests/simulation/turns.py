@@ -81,6 +81,7 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
         entry.fence, entry.reason = entry.fence + 1, "-"
         entry.attempts += kind in "drxc"
         book.totals[COUNTED[kind]] += 1
+        book.unspent += not settle.started
         _to_its_place(
             book, now, job, entry, kind, settle.delay_ms, exclusive=settle.lease[-1] == "1"
         )
@@ -100,11 +101,13 @@ def _to_its_place(
     elif kind == "l" and exclusive:
         entry.reason = "suspect"
         book.returned.append(("suspects", job))
-    elif kind == "l":
+    elif kind == "l" and delay == 0:
         book.returned.append((BANDS[entry.priority], job))
         book.mixed = book.mixed or entry.priority != "n"
     elif delay > 0:
         book.sets["delayed"][job] = now + delay
+        if kind == "l":
+            entry.reason = "unfit"
     else:
         book.line_up(job, entry)
 
@@ -160,9 +163,15 @@ def _promote(book: Book, now: int) -> None:
             if entry is None:
                 book.totals["lost"] += 1
                 continue
-            entry.state = "w"
+            unfit, entry.state = entry.reason == "unfit", "w"
+            if unfit:
+                entry.reason = "-"
+                book.returned.append((BANDS[entry.priority], job))
+                book.mixed = book.mixed or entry.priority != "n"
+            else:
+                book.line_up(job, entry)
             book.save(job, entry)
-            book.line_up(job, entry)
+    book.put_back()
 
 
 def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
@@ -189,16 +198,22 @@ def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
 
 def _starts(book: Book, now: int, want: int) -> tuple[Told, int]:
     """How many may start, and what holds the others back."""
+    limit = book.queue.limit
+    if limit:
+        level = book.filled(now) + book.unspent * limit.per_ms
+        book.level, book.level_at, book.per = (
+            min(limit.burst * limit.per_ms, level),
+            now,
+            limit.per_ms,
+        )
+    book.unspent = 0
     if book.paused:
         return Told("paused", 0, "", []), 0
     told, starts = Told("more", 0, "", []), want
     if starts > book.room():
         told.reason, starts = "full", book.room()
-    limit = book.queue.limit
-    if limit:
-        book.level, book.level_at, book.per = book.filled(now), now, limit.per_ms
-        if starts > book.tokens(now):
-            told.reason, told.wait, starts = "limited", book.token_wait(now), book.tokens(now)
+    if limit and starts > book.tokens(now):
+        told.reason, told.wait, starts = "limited", book.token_wait(now), book.tokens(now)
     if told.reason == "limited" and starts <= 0 and not book.waiting():
         told.reason, told.wait = "empty", 0
     return told, starts
