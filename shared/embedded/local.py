@@ -1,7 +1,8 @@
-"""A local Redis-compatible server of our own: started, found again, attached to, stopped.
+"""A local Redis-compatible server: its start, its reuse by other processes, its stop.
 
-One lock file per data directory decides who starts the server. The server inherits the lock, so it
-is held for as long as anybody could still write there. Speaks just enough RESP to say PING.
+One lock file per data directory decides which process starts the server. The server inherits the
+lock, so the lock lasts for as long as a process can write to the directory. Of RESP this module
+knows only PING.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ _LOG_TAIL_LINES = 8
 
 
 class LocalRedis:
-    """The server on `data_dir`, ours or another process's. Everything here blocks.
+    """The server on `data_dir`, started by this process or by another one. All methods block.
 
-    Persistent: an append-only file, fsynced every second; a killed server loses nothing it
-    acknowledged, a power cut at most one second. Volatile: a temporary directory without files of
-    data, removed by `close`. The server dies with the process that started it.
+    Persistent: an append-only file, fsynced every second. A killed server loses no acknowledged
+    write; a power cut loses at most the last second. Volatile: a temporary directory without data
+    files, removed by `close`. The server dies with the process that started it.
     """
 
     def __init__(self, binary: Path, *, data_dir: Path | None = None, volatile: bool) -> None:
@@ -54,13 +55,13 @@ class LocalRedis:
 
     @property
     def pid(self) -> int | None:
-        """The server's process id when this process started it."""
+        """The server's process id, if this process started it."""
         return self._process.pid if self._process is not None else None
 
     def ensure(self) -> Path:
-        """The socket of a server that answers, started if need be.
+        """The socket of the server, which this method starts if none answers.
 
-        Raises `ConfigurationError` (with the tail of the server's log) when it can't be had.
+        Raises `ConfigurationError`, with the end of the server's log, if it does not start.
         """
         with self._starting:
             if self._closed:
@@ -84,9 +85,9 @@ class LocalRedis:
             )
 
     def close(self) -> None:
-        """Stop the server if this process started it; harmless when repeated."""
+        """Stop the server if this process started it. A second call does nothing."""
         if os.getpid() != self._owner:
-            return  # a forked child runs our exit handler too
+            return  # a forked child runs this exit handler too
         with self._starting:
             self._closed = True
             atexit.unregister(self.close)
@@ -96,7 +97,7 @@ class LocalRedis:
                 if self._keeper.is_alive():
                     self._process.kill()
                     self._keeper.join()
-            # The server takes its socket away itself; whatever is there now may be another's.
+            # The server removes its own socket; a socket that is there now may be another server's.
             if self._path is not None and self._path.parent != self.data_dir:
                 with suppress(OSError):
                     self._path.parent.rmdir()
@@ -131,7 +132,7 @@ class LocalRedis:
             self._keeper.start()
             started.wait()
         finally:
-            # The server has its own hold on the lock, which ends with it.
+            # The server inherited the lock and holds it until it ends.
             os.close(lock)
         if failure:
             raise ConfigurationError(f"{self._binary} can't be run: {failure[0]}")
@@ -154,8 +155,8 @@ class LocalRedis:
     def _keep(
         self, path: Path, lock: int, started: threading.Event, failure: list[OSError]
     ) -> None:
-        # A parent-death signal follows the thread that forked, so this thread stays for as long as
-        # the server does, whichever thread asked for it.
+        # The parent-death signal is sent when the forking thread ends, not the process. So a thread
+        # of its own starts the server and waits for its end.
         try:
             self._process = subprocess.Popen(
                 [str(self._binary), *self._options(path)],
@@ -200,9 +201,9 @@ class LocalRedis:
         path = self.data_dir / "server.sock"
         if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
             path = Path(tempfile.mkdtemp(prefix="tidegate-")) / "server.sock"
-        recorded = self.data_dir / "socket.new"
-        recorded.write_text(str(path), "utf-8")
-        recorded.replace(self.data_dir / "socket")
+        record = self.data_dir / "socket.new"
+        record.write_text(str(path), "utf-8")
+        record.replace(self.data_dir / "socket")
         return path
 
     def _remove_socket(self) -> None:
@@ -240,6 +241,6 @@ def _state(path: Path) -> _State:
             return _State.SILENT
     if answer.startswith(b"-LOADING"):
         return _State.LOADING
-    # Busy with a script is there, and can be told to kill it.
+    # A server that a script blocks counts as ready: it accepts SCRIPT KILL.
     ready = answer.startswith((b"+PONG", b"-BUSY"))
     return _State.READY if ready else _State.SILENT
