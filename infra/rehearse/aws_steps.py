@@ -112,8 +112,8 @@ def cloud() -> Generator[str, None, None]:
 
         def ready() -> bool:
             if program.process.poll() is not None:
-                raise Failed(f"moto did not start:\n{program.said()}")
-            return "READY" in program.said()
+                raise Failed(f"moto did not start:\n{program.output()}")
+            return "READY" in program.output()
 
         wait_for(ready, what="moto")
         yield f"http://127.0.0.1:{port}"

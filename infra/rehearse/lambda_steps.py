@@ -22,7 +22,7 @@ from typing import Any
 from ..interpreters import find_python
 from ..package import RUNTIME, Target
 from .builds import artefacts
-from .checkpoints import Marks
+from .checkpoints import Checkpoints
 from .checks import PATIENCE, check, wait_for
 from .lambdas import Function, http_event, lambda_function, schedule_event, unzipped
 from .processes import embedded_store
@@ -44,7 +44,7 @@ class Deployment:
     api: Function
     drain: Function
     version: str
-    marks: Marks
+    checkpoints: Checkpoints
 
     def enqueue(self, *steps: dict[str, Any], queue: str = "rehearsal") -> list[str]:
         """Job ids, in order."""
@@ -110,7 +110,7 @@ def lambda_kill() -> str:
             within=LEASE_MARGIN + PATIENCE,
             what="the jobs of the killed drain",
         )
-        log = deployed.drain.program.said()
+        log = deployed.drain.program.output()
         stamped = re.findall(_RAN, log)
         leased = began + DEADLINE + LEASE_MARGIN - CLOCKS
         early = [
@@ -137,7 +137,7 @@ def lambda_sigterm() -> str:
         reports: list[Any] = []
         ticking = threading.Thread(target=lambda: reports.append(deployed.tick()))
         ticking.start()
-        deployed.marks.wait_until_runs("held")
+        deployed.checkpoints.wait_until_runs("held")
         os.kill(deployed.drain.runtime_pid(), signal.SIGTERM)
         ticking.join(PATIENCE)
         check(reports and reports[0]["stop"] == "shutdown", f"the drain answered {reports}")
@@ -156,15 +156,15 @@ def deployment(name: str, *, timeout: int) -> Generator[Deployment, None, None]:
     with tempfile.TemporaryDirectory(prefix="tidegate-rehearsal-") as made:
         folder, logs = Path(made), LOGS / f"lambda-{name}"
         shutil.rmtree(logs, ignore_errors=True)
-        marks = Marks(folder / "marks")
-        marks.folder.mkdir()
+        checkpoints = Checkpoints(folder / "checkpoints")
+        checkpoints.folder.mkdir()
         trees = {
             name: unzipped(artefact.path, folder / name)
             for name, artefact in artefacts(Target.here(version)).items()
         }
         before = _files(folder / "drain")
         with embedded_store(logs / "store.log") as store:
-            env = {**store.environment, **marks.environment}
+            env = {**store.environment, **checkpoints.environment}
             with (
                 lambda_function(
                     trees["api"], "functions.api.handler", python=python, timeout=API_TIMEOUT,
@@ -175,7 +175,7 @@ def deployment(name: str, *, timeout: int) -> Generator[Deployment, None, None]:
                     environment=env, log=logs / "drain.log",
                 ) as drain,
             ):  # fmt: skip
-                yield Deployment(api, drain, version, marks)
+                yield Deployment(api, drain, version, checkpoints)
         check(_files(folder / "drain") == before, "the drain wrote into its own folder")
 
 
@@ -193,5 +193,5 @@ def _files(folder: Path) -> set[str]:
 
 
 def _init_ms(function: Function) -> str:
-    found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)", function.program.said())
+    found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)", function.program.output())
     return f"{float(found[1]):.0f}" if found else "?"

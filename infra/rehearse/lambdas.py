@@ -42,7 +42,7 @@ class Function:
         """Status and body of one request through an HTTP API event."""
         answer = self.invoke(http_event(method, path, body))
         if not isinstance(answer, dict) or "statusCode" not in answer:
-            raise Failed(f"{method} {path} was no HTTP answer: {answer}\n{self.program.said()}")
+            raise Failed(f"{method} {path} was no HTTP answer: {answer}\n{self.program.output()}")
         return answer["statusCode"], answer["body"]
 
     def runtime_pid(self) -> int:

@@ -116,7 +116,7 @@ def _environment(store: Store) -> dict[str, str]:
 
 def _alive(url: str, program: Program) -> bool:
     if program.process.poll() is not None:
-        raise Failed(f"serverless-offline did not start:\n{program.said()}")
+        raise Failed(f"serverless-offline did not start:\n{program.output()}")
     try:
         return httpx.get(f"{url}/healthz", timeout=30).status_code == 200
     except httpx.TransportError:

@@ -94,7 +94,7 @@ def vercel_function(
                     port = _announced(connection)
                     yield VercelFunction(f"http://127.0.0.1:{port}", program)
             except TimeoutError:
-                raise Failed(f"the function announced nothing:\n{program.said()}") from None
+                raise Failed(f"the function announced nothing:\n{program.output()}") from None
 
 
 def _announced(connection: socket.socket) -> int:

@@ -22,7 +22,7 @@ from ..interpreters import newest_python
 from ..manifest import DEVELOPERS_ONLY, ROOT, SOURCES
 from ..package import uv
 from .builds import sources
-from .checkpoints import Marks
+from .checkpoints import Checkpoints
 from .checks import PATIENCE, Failed, Skipped, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN
@@ -86,7 +86,7 @@ def vercel_build() -> str:
 
 def vercel_run() -> str:
     """Enqueue, cron tick with its secret, the deadline, and enqueues while a drain runs."""
-    with deployed("run") as (start, marks), start() as running:
+    with deployed("run") as (start, checkpoints), start() as running:
         accepted = enqueue(running, "rehearsal", "step", {"name": "one"})
         check(
             tick(running, token=None).status_code == 401, "a tick without the secret was admitted"
@@ -94,8 +94,8 @@ def vercel_run() -> str:
         report = tick(running).json()
         check(report["outcomes"] == {"done": 1}, f"the tick answered {report}")
         check(state(running, accepted)["state"] == "completed", "the job is not completed")
-        used = _deadline(running, marks)
-        slowest = _enqueue_beside_a_drain(running, marks)
+        used = _deadline(running, checkpoints)
+        slowest = _enqueue_beside_a_drain(running, checkpoints)
         return (
             f"enqueued, ticked, completed; a drain with {DEADLINE} s ended after {used:.1f} s; "
             f"{BESIDE} enqueues answered beside an open drain, the slowest after "
@@ -105,12 +105,12 @@ def vercel_run() -> str:
 
 def vercel_sigterm() -> str:
     """SIGTERM while a job runs: given back, and the process ends soon."""
-    with deployed("sigterm") as (start, marks):
+    with deployed("sigterm") as (start, checkpoints):
         with start() as running:
             job = enqueue(running, "rehearsal-long", "held-step", {"name": "held"})
             ticking = threading.Thread(target=tick_until_gone, args=(running,))
             ticking.start()
-            marks.wait_until_runs("held")
+            checkpoints.wait_until_runs("held")
             process = running.program.process
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
@@ -128,8 +128,10 @@ def vercel_sigterm() -> str:
 @contextmanager
 def deployed(
     name: str,
-) -> Generator[tuple[Callable[[], AbstractContextManager[VercelFunction]], Marks], None, None]:
-    """An embedded store, how to start the built function on it, and the marks of its jobs."""
+) -> Generator[
+    tuple[Callable[[], AbstractContextManager[VercelFunction]], Checkpoints], None, None
+]:
+    """An embedded store, how to start the built function on it, and the checkpoints of its jobs."""
     output = built()
     _, python = interpreter()
     logs = LOGS / f"vercel-{name}"
@@ -139,11 +141,11 @@ def deployed(
         embedded_store(logs / "store.log") as store,
     ):
         folder = unpacked(output, BUILD, Path(made) / "task")
-        marks = Marks(Path(made) / "marks")
-        marks.folder.mkdir()
+        checkpoints = Checkpoints(Path(made) / "checkpoints")
+        checkpoints.folder.mkdir()
         environment = {
             **store.environment,
-            **marks.environment,
+            **checkpoints.environment,
             "PYTHONPATH": str(HERE / "app"),
             "TIDEGATE_APPS": "rehearsal:app",
             "TIDEGATE_API_TOKENS": f"admin:{TOKEN}",
@@ -156,7 +158,7 @@ def deployed(
             environment=environment,
             log=logs / "function.log",
         )
-        yield start, marks
+        yield start, checkpoints
 
 
 @cache
@@ -214,13 +216,13 @@ def _validate() -> None:
     check(errors[1], "the validator accepts anything")
 
 
-def _deadline(running: VercelFunction, marks: Marks) -> float:
+def _deadline(running: VercelFunction, checkpoints: Checkpoints) -> float:
     """A drain gives a job that does not end back before its request ends. Seconds it took."""
     job = enqueue(running, "rehearsal-long", "held-step", {"name": "endless"})
     began = time.monotonic()
     report = tick(running, seconds=DEADLINE).json()
     used = time.monotonic() - began
-    marks.wait_until_runs("endless")
+    checkpoints.wait_until_runs("endless")
     check(used < DEADLINE, f"with {DEADLINE} s the drain took {used:.1f} s")
     check(report["stop"] == "budget", f"the drain stopped by {report}")
     shown = state(running, job)
@@ -230,7 +232,7 @@ def _deadline(running: VercelFunction, marks: Marks) -> float:
     return used
 
 
-def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
+def _enqueue_beside_a_drain(running: VercelFunction, checkpoints: Checkpoints) -> float:
     """Seconds of the slowest enqueue beside a drain, one of whose jobs awaits and one of whose jobs
     blocks its thread. Neither ends before all enqueues are answered, so the drain does not either.
     """
@@ -241,12 +243,12 @@ def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
     with ThreadPoolExecutor(1 + AT_ONCE) as pool:
         drain = pool.submit(tick, running, only="rehearsal-long", seconds=MAX_DURATION)
         try:
-            marks.wait_until_runs("awaits", "blocks")
+            checkpoints.wait_until_runs("awaits", "blocks")
             slowest = max(pool.map(partial(_enqueue_during, running, drain), range(BESIDE)))
             states = [state(running, job)["state"] for job in jobs]
             check(states == ["active"] * 2, f"the drain's jobs were not held: {states}")
         finally:
-            marks.release()
+            checkpoints.release()
         wait_for(drain.done, what="the drain to end after its jobs were released")
         report = drain.result().json()
     ending = report["stop"], report["outcomes"]
