@@ -56,24 +56,26 @@ def sls_deploy() -> str:
     service()
     with cloud() as endpoint:
         osls("deploy", "--stage", STAGE, endpoint=endpoint)
-        told = _look_at(endpoint)
+        summary = _inspect(endpoint)
         info = osls("info", "--stage", STAGE, endpoint=endpoint)
         check(f"tidegate-{STAGE}-drain" in info, f"`sls info` says:\n{info}")
         osls("remove", "--stage", STAGE, endpoint=endpoint)
         left = _client("lambda", endpoint).list_functions()["Functions"]
         check(left == [], f"`sls remove` left {left}")
-    return told
+    return summary
 
 
-def _look_at(endpoint: str) -> str:
+def _inspect(endpoint: str) -> str:
     """Failed unless moto holds both functions, exactly our zips, and what calls and limits them."""
     functions = _client("lambda", endpoint)
     for name in FUNCTIONS:
-        held = functions.get_function(FunctionName=f"tidegate-{STAGE}-{name}")["Configuration"]
+        deployed = functions.get_function(FunctionName=f"tidegate-{STAGE}-{name}")["Configuration"]
         zipped = (SERVICE / "build" / "lambda" / "x86_64" / f"{name}.zip").read_bytes()
         ours = base64.b64encode(hashlib.sha256(zipped).digest()).decode("ascii")
-        check(held["CodeSha256"] == ours, f"{name}: the deployed code is not what was packaged")
-        check(held["Handler"] == f"functions.{name}.handler", f"{name} runs {held['Handler']}")
+        check(deployed["CodeSha256"] == ours, f"{name}: the deployed code is not what was packaged")
+        check(
+            deployed["Handler"] == f"functions.{name}.handler", f"{name} runs {deployed['Handler']}"
+        )
     drain = f"tidegate-{STAGE}-drain"
     reserved = functions.get_function_concurrency(FunctionName=drain)
     check(reserved["ReservedConcurrentExecutions"] == 5, f"reserved is {reserved}")
@@ -88,9 +90,9 @@ def _look_at(endpoint: str) -> str:
     check(target["Arn"].endswith(f":function:{drain}"), f"the schedule calls {target}")
 
     groups = _client("logs", endpoint).describe_log_groups()["logGroups"]
-    kept = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+    retention = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
     expected = {f"/aws/lambda/tidegate-{STAGE}-{name}": 14 for name in FUNCTIONS}
-    check(kept == expected, f"logs are kept {kept}")
+    check(retention == expected, f"the logs' retention is {retention}")
     queues = _client("sqs", endpoint).list_queues()["QueueUrls"]
     check(queues[0].endswith(f"/tidegate-{STAGE}-drain-failures"), f"queues: {queues}")
     topics = _client("sns", endpoint).list_topics()["Topics"]
@@ -137,16 +139,16 @@ def osls(*arguments: str, endpoint: str = "", cwd: Path = SERVICE, **env: str) -
     """Run `sls`; what it wrote, without colours."""
     if endpoint:
         env["AWS_ENDPOINT_URL"] = endpoint
-    said = run_tool(
+    output = run_tool(
         [str(node_modules() / ".bin" / "osls"), *arguments],
         cwd=cwd,
         env={**bare_environment(), **credentials(), **env},
     )
-    return re.sub(r"\x1b\[[0-9;]*m", "", said)
+    return re.sub(r"\x1b\[[0-9;]*m", "", output)
 
 
 def credentials() -> dict[str, str]:
-    """What the tools ask for and nobody checks; and no calls home."""
+    """Dummy credentials, which the tools require, and switches against telemetry."""
     return {
         "AWS_ACCESS_KEY_ID": "rehearsal",
         "AWS_SECRET_ACCESS_KEY": "rehearsal",

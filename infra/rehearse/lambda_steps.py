@@ -60,8 +60,8 @@ class Deployment:
         """What the API says of it."""
         status, body = self.api.call("GET", f"/api/v1/jobs/{job_id}")
         check(status == 200, f"asking for {job_id} answered {status}: {body}")
-        found: dict[str, Any] = json.loads(body)
-        return found
+        job: dict[str, Any] = json.loads(body)
+        return job
 
     def tick(self) -> Any:
         """One scheduled invocation of the drain: its report."""
@@ -123,7 +123,7 @@ def lambda_kill() -> str:
         first = {name: attempt for name, attempt, _, _ in ran}
         check(set(first.values()) == {"1"}, f"an attempt was lost: {ran}")
         spent = {name: job["attempts"] for name, job in jobs.items()}
-        check(len(set(spent.values())) == 1, f"the kill was charged to somebody: {spent}")
+        check(len(set(spent.values())) == 1, f"the kill was charged to one job: {spent}")
         return (
             f"killed at its deadline ({DEADLINE} s), nothing re-run before its lease expired, "
             f"guilty job re-run alone as a suspect, neighbours completed, attempts {spent}"
@@ -131,7 +131,7 @@ def lambda_kill() -> str:
 
 
 def lambda_sigterm() -> str:
-    """SIGTERM while a job runs: it is given back, and no attempt is spent."""
+    """SIGTERM while a job runs: it is released, and no attempt is spent."""
     with deployment("sigterm", timeout=120) as deployed:
         (job_id,) = deployed.enqueue({"name": "held"}, queue="rehearsal-long")
         reports: list[Any] = []
@@ -142,7 +142,7 @@ def lambda_sigterm() -> str:
         ticking.join(PATIENCE)
         check(reports and reports[0]["stop"] == "shutdown", f"the drain answered {reports}")
         job = deployed.job(job_id)
-        check(job["state"] == "waiting", f"the job was not given back: {job}")
+        check(job["state"] == "waiting", f"the job was not released: {job}")
         check(job["attempts"] == 0, f"an attempt was spent: {job}")
         return "the running job was released, no attempt spent, the report says shutdown"
 
@@ -193,5 +193,5 @@ def _files(folder: Path) -> set[str]:
 
 
 def _init_ms(function: Function) -> str:
-    found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)", function.program.output())
-    return f"{float(found[1]):.0f}" if found else "?"
+    match = re.search(r"INIT REPORT\(durationMs: ([\d.]+)", function.program.output())
+    return f"{float(match[1]):.0f}" if match else "?"

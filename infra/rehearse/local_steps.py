@@ -41,8 +41,8 @@ def sls_invoke_local() -> str:
         job_id = json.loads(accepted["body"])["id"]
         report = _invoke("drain", {}, env)
         check(report["outcomes"] == {"done": 1}, f"the drain answered {report}")
-        asked = _invoke("api", http_event("GET", f"/api/v1/jobs/{job_id}"), env)
-        state = json.loads(asked["body"])["state"]
+        response = _invoke("api", http_event("GET", f"/api/v1/jobs/{job_id}"), env)
+        state = json.loads(response["body"])["state"]
         check(state == "completed", f"the job is {state}")
     return "enqueued, drained and completed by three `sls invoke local`"
 
@@ -93,11 +93,11 @@ def _invoke(function: str, event: Mapping[str, Any], env: Mapping[str, str]) -> 
     path = LOCAL / "event.json"
     path.write_text(json.dumps(event), "utf-8")
     arguments = ["invoke", "local", "--stage", STAGE, "-f", function, "--path", str(path)]
-    said = osls(*arguments, cwd=LOCAL, **env)
+    output = osls(*arguments, cwd=LOCAL, **env)
     # Log lines come first; the answer is the last JSON document, indented.
-    answers = re.findall(r"^\{\n.*?^\}", said, re.MULTILINE | re.DOTALL)
+    answers = re.findall(r"^\{\n.*?^\}", output, re.MULTILINE | re.DOTALL)
     if not answers:
-        raise Failed(f"`sls invoke local -f {function}` answered:\n{said}")
+        raise Failed(f"`sls invoke local -f {function}` answered:\n{output}")
     return json.loads(answers[-1])
 
 

@@ -30,12 +30,12 @@ def packages() -> str:
         check(same, f"two builds of {name} differ")
         print(f"  {name} loads at its start: {_loads(second, again / name)}")
     shutil.rmtree(again)
-    told = ", ".join(
+    sizes = ", ".join(
         f"{name} {arch} {artefact.zipped / 2**20:.2f} MB"
         for arch in PLATFORMS
         for name, artefact in artefacts(Target(RUNTIME, arch)).items()
     )
-    return f"byte-identical twice: {told}"
+    return f"byte-identical twice: {sizes}"
 
 
 def _loads(artefact: Artefact, folder: Path) -> str:

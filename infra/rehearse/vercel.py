@@ -102,12 +102,12 @@ def _announced(connection: socket.socket) -> int:
     while True:
         chunk = connection.recv(65536)
         received += chunk
-        for message in received.split(b"\0")[:-1]:
-            told = json.loads(message)
-            if told["type"] == "server-started":
-                port: int = told["payload"]["httpPort"]
+        for raw in received.split(b"\0")[:-1]:
+            message = json.loads(raw)
+            if message["type"] == "server-started":
+                port: int = message["payload"]["httpPort"]
                 return port
-            if told["type"] == "unrecoverable-error":
-                raise Failed(f"the function does not start: {told['payload']}")
+            if message["type"] == "unrecoverable-error":
+                raise Failed(f"the function does not start: {message['payload']}")
         if not chunk:
             raise Failed("the function ended before it was ready")

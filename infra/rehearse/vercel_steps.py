@@ -52,7 +52,7 @@ BESIDE, AT_ONCE = 30, 6
 
 
 def vercel_build() -> str:
-    """Validate and build offline; one function, its limits kept, nothing that must not be there."""
+    """Validate and build offline; one function with its limits and without unwanted files."""
     _validate()
     output = built()
     functions = [path.name for path in (output / "functions").iterdir()]
@@ -104,7 +104,7 @@ def vercel_run() -> str:
 
 
 def vercel_sigterm() -> str:
-    """SIGTERM while a job runs: given back, and the process ends soon."""
+    """SIGTERM while a job runs: it is released, and the process ends soon."""
     with deployed("sigterm") as (start, checkpoints):
         with start() as running:
             job = enqueue(running, "rehearsal-long", "held-step", {"name": "held"})
@@ -119,10 +119,8 @@ def vercel_sigterm() -> str:
             ticking.join(PATIENCE)
         with start() as again:
             shown = state(again, job)
-            check(
-                shown["state"] == "waiting" and shown["attempts"] == 0, f"not given back: {shown}"
-            )
-    return f"the running job was given back, no attempt spent; the process ended after {took:.2f} s"
+            check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not released: {shown}")
+    return f"the running job was released, no attempt spent; the process ended after {took:.2f} s"
 
 
 @contextmanager
@@ -186,9 +184,9 @@ def built() -> Path:
 
 def interpreter() -> tuple[str, Path]:
     """Vercel's runtime needs Python 3.12 or newer."""
-    found = newest_python(*PYTHONS)
-    if found is not None:
-        return found
+    newest = newest_python(*PYTHONS)
+    if newest is not None:
+        return newest
     downloaded = downloaded_python(PYTHONS[0])
     if downloaded is None:
         raise Skipped(
@@ -202,16 +200,17 @@ def _validate() -> None:
     code = (
         f"import {{ getConfigValidator }} from {json.dumps(str(chunk))};"
         "const validate = getConfigValidator();"
-        "const told = JSON.parse(process.argv[1]).map((c) => validate(c) ? [] : validate.errors);"
-        "console.log(JSON.stringify(told));"
+        "const results = JSON.parse(process.argv[1])"
+        ".map((c) => validate(c) ? [] : validate.errors);"
+        "console.log(JSON.stringify(results));"
     )
     wanted = json.loads((ROOT / "vercel.json").read_text("utf-8"))
     broken = {**wanted, "functions": {"functions/api.py": {"maxDuration": "long"}}}
-    said = run_tool(
+    output = run_tool(
         ["node", "--input-type=module", "-e", code, json.dumps([wanted, broken])],
         env=bare_environment(),
     )
-    errors = json.loads(said.splitlines()[-1])
+    errors = json.loads(output.splitlines()[-1])
     check(errors[0] == [], f"vercel.json is invalid: {errors[0]}")
     check(errors[1], "the validator accepts anything")
 
@@ -226,7 +225,7 @@ def _deadline(running: VercelFunction, checkpoints: Checkpoints) -> float:
     check(used < DEADLINE, f"with {DEADLINE} s the drain took {used:.1f} s")
     check(report["stop"] == "budget", f"the drain stopped by {report}")
     shown = state(running, job)
-    check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not given back: {shown}")
+    check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not released: {shown}")
     gone = running.request("DELETE", f"/api/v1/jobs/{job}", token=TOKEN)
     check(gone.is_success, f"cancelling the job answered {gone.status_code}: {gone.text}")
     return used

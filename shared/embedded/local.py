@@ -1,8 +1,7 @@
 """A local Redis-compatible server: its start, its reuse by other processes, its stop.
 
 One lock file per data directory decides which process starts the server. The server inherits the
-lock, so the lock lasts for as long as a process can write to the directory. Of RESP this module
-knows only PING.
+lock, so the lock lasts for as long as a process can write to the directory.
 """
 
 from __future__ import annotations
@@ -11,22 +10,20 @@ import atexit
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 from contextlib import suppress
-from enum import Enum, auto
 from pathlib import Path
 
 from ..errors import ConfigurationError
 from .engine import EngineUnreachable
 from .parent import die_with_parent
+from .sockets import ServerState, SocketRecord, probe
 
 START_SECONDS = 10.0
 _POLL_SECONDS = 0.002
-_SOCKET_PATH_BYTES = 107 if os.uname().sysname == "Linux" else 103
 _LOG_TAIL_LINES = 8
 
 
@@ -45,6 +42,7 @@ class LocalRedis:
             self.data_dir = Path(tempfile.mkdtemp(prefix="tidegate-"))
         else:
             self.data_dir = (data_dir or Path(".tidegate")).resolve()
+        self._socket = SocketRecord(self.data_dir)
         self._owner = os.getpid()
         self._path: Path | None = None
         self._starting = threading.Lock()
@@ -69,14 +67,14 @@ class LocalRedis:
             self._make_directory()
             deadline = time.monotonic() + START_SECONDS
             while time.monotonic() < deadline:
-                path = self._socket()
-                state = _state(path) if path is not None else _State.SILENT
-                if path is not None and state is _State.READY:
+                path = self._socket.read()
+                state = probe(path) if path is not None else ServerState.SILENT
+                if path is not None and state is ServerState.READY:
                     return path
                 lock = self._lock()
                 if lock is not None:
                     return self._start(lock)
-                if state is _State.LOADING:
+                if state is ServerState.LOADING:
                     deadline = time.monotonic() + START_SECONDS
                 time.sleep(_POLL_SECONDS)
             raise ConfigurationError(
@@ -123,7 +121,7 @@ class LocalRedis:
 
     def _start(self, lock: int) -> Path:
         try:
-            path = self._path = self._new_socket()
+            path = self._path = self._socket.replace()
             started = threading.Event()
             failure: list[OSError] = []
             self._keeper = threading.Thread(
@@ -138,10 +136,10 @@ class LocalRedis:
             raise ConfigurationError(f"{self._binary} can't be run: {failure[0]}")
         deadline = time.monotonic() + START_SECONDS
         while self._process is not None and self._process.returncode is None:
-            state = _state(path)
-            if state is _State.READY:
+            state = probe(path)
+            if state is ServerState.READY:
                 return path
-            if state is _State.LOADING:
+            if state is ServerState.LOADING:
                 deadline = time.monotonic() + START_SECONDS
             elif time.monotonic() > deadline:
                 self._process.kill()
@@ -190,57 +188,9 @@ class LocalRedis:
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
-    def _socket(self) -> Path | None:
-        try:
-            return Path((self.data_dir / "socket").read_text("utf-8"))
-        except FileNotFoundError:
-            return None
-
-    def _new_socket(self) -> Path:
-        self._remove_socket()
-        path = self.data_dir / "server.sock"
-        if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
-            path = Path(tempfile.mkdtemp(prefix="tidegate-")) / "server.sock"
-        record = self.data_dir / "socket.new"
-        record.write_text(str(path), "utf-8")
-        record.replace(self.data_dir / "socket")
-        return path
-
-    def _remove_socket(self) -> None:
-        path = self._socket()
-        if path is None:
-            return
-        with suppress(OSError):
-            path.unlink()
-        if path.parent != self.data_dir:
-            with suppress(OSError):
-                path.parent.rmdir()
-
     def _log_tail(self) -> str:
         try:
             log = (self.data_dir / "server.log").read_text("utf-8", "replace")
         except OSError:
             return "(no log)"
         return "\n".join(log.splitlines()[-_LOG_TAIL_LINES:])
-
-
-class _State(Enum):
-    SILENT = auto()
-    LOADING = auto()
-    READY = auto()
-
-
-def _state(path: Path) -> _State:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(path))
-            probe.sendall(b"PING\r\n")
-            answer = probe.recv(64)
-        except OSError:
-            return _State.SILENT
-    if answer.startswith(b"-LOADING"):
-        return _State.LOADING
-    # A server that a script blocks counts as ready: it accepts SCRIPT KILL.
-    ready = answer.startswith((b"+PONG", b"-BUSY"))
-    return _State.READY if ready else _State.SILENT
