@@ -1,5 +1,4 @@
-"""serverless.yml, executed: packaged, linted, compared word for word, deployed to an AWS that moto
-plays, invoked and ticked on this machine."""
+"""The steps for serverless.yml: package, lint, compare the template, deploy to an AWS emulator."""
 
 from __future__ import annotations
 
@@ -29,13 +28,13 @@ from .tools import CACHE, HERE, bare_environment, node_modules, python_tools, ru
 
 REGION = "eu-central-1"
 TOLERATED = {"W3005"}
-"""cfn-lint's word for dependencies that osls writes twice."""
+"""cfn-lint's code for duplicate dependencies, which osls writes."""
 SERVICE = CACHE / "service"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def sls_package() -> str:
-    """`sls package` without an account; cfn-lint; the template word for word."""
+    """`sls package` without an account, cfn-lint, and a comparison of the template."""
     service()
     osls("package", "--stage", STAGE)
     path = SERVICE / ".serverless" / "cloudformation-template-update-stack.json"
@@ -52,7 +51,7 @@ def sls_package() -> str:
 
 
 def sls_deploy() -> str:
-    """`sls deploy` against moto; what moto holds then; `sls remove`."""
+    """`sls deploy` to the emulator, an inspection of its resources, `sls remove`."""
     service()
     with cloud() as endpoint:
         osls("deploy", "--stage", STAGE, endpoint=endpoint)
@@ -66,7 +65,8 @@ def sls_deploy() -> str:
 
 
 def _inspect(endpoint: str) -> str:
-    """Failed unless moto holds both functions, exactly our zips, and what calls and limits them."""
+    """Check the emulator's resources: both functions with our zips, their callers and limits.
+    Returns a summary."""
     functions = _client("lambda", endpoint)
     for name in FUNCTIONS:
         deployed = functions.get_function(FunctionName=f"tidegate-{STAGE}-{name}")["Configuration"]
@@ -123,7 +123,7 @@ def cloud() -> Generator[str, None, None]:
 
 @cache
 def service() -> Path:
-    """A copy of what `sls` reads, with zips for the deployed runtime."""
+    """A copy of the files that `sls` reads, with zips for the deployed runtime."""
     shutil.rmtree(SERVICE, ignore_errors=True)
     SERVICE.mkdir(parents=True)
     shutil.copyfile(ROOT / "serverless.yml", SERVICE / "serverless.yml")
@@ -136,7 +136,7 @@ def service() -> Path:
 
 
 def osls(*arguments: str, endpoint: str = "", cwd: Path = SERVICE, **env: str) -> str:
-    """Run `sls`; what it wrote, without colours."""
+    """Run `sls`; return its output without colours."""
     if endpoint:
         env["AWS_ENDPOINT_URL"] = endpoint
     output = run_tool(

@@ -1,4 +1,4 @@
-"""The artefacts under Lambda's runtime: enqueue, tick, a kill at the deadline and what comes of it,
+"""The steps under Lambda's runtime: enqueue and tick, a kill at the deadline and the recovery,
 SIGTERM."""
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Deployment:
         return [job["id"] for job in json.loads(body)["jobs"]]
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """What the API says of it."""
+        """The job as the API describes it."""
         status, body = self.api.call("GET", f"/api/v1/jobs/{job_id}")
         check(status == 200, f"asking for {job_id} answered {status}: {body}")
         job: dict[str, Any] = json.loads(body)
@@ -94,7 +94,7 @@ def lambda_journey() -> str:
 
 
 def lambda_kill() -> str:
-    """A handler that hangs takes its drain down at the deadline; the next ticks recover."""
+    """A handler that blocks gets its drain killed at the deadline; the next ticks recover."""
     with deployment("kill", timeout=DEADLINE) as deployed:
         # A warm process: a slow start must not use up the seconds before the kill.
         wait_for(lambda: isinstance(deployed.tick(), dict), what="a tick within its deadline")
@@ -181,7 +181,7 @@ def deployment(name: str, *, timeout: int) -> Generator[Deployment, None, None]:
 
 @cache
 def runtime() -> tuple[str, Path]:
-    """The Lambda runtime's interpreter when it is here, else the one that runs this."""
+    """The Lambda runtime's interpreter if this machine has it, else the current one."""
     target = find_python(RUNTIME)
     if target is not None:
         return RUNTIME, target

@@ -1,5 +1,5 @@
-"""What a developer has without an account: `sls invoke local`, and serverless-offline, whose
-schedule ticks for real."""
+"""The steps for local tools that need no account: `sls invoke local`, and serverless-offline with a
+real schedule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .tools import CACHE, HERE, bare_environment, node_modules, plain_environmen
 LOCAL = CACHE / "local-service"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 MINUTES = 3
-"""Ticks of the local schedule to wait for; the first one comes within a minute."""
+"""Minutes to wait for a tick of the local schedule; the first one comes within a minute."""
 JOBS = "/api/v1/queues/rehearsal/jobs"
 
 
@@ -74,7 +74,7 @@ def sls_offline() -> str:
 
 
 def checkout() -> None:
-    """The deployed files, serverless.yml with the plugin, and the interpreter that is here."""
+    """Copy the deployed files and serverless.yml, with the plugin and this machine's Python."""
     service()
     shutil.rmtree(LOCAL, ignore_errors=True)
     shutil.copytree(service(), LOCAL, ignore=shutil.ignore_patterns(".serverless", "unreserved"))
@@ -94,7 +94,7 @@ def _invoke(function: str, event: Mapping[str, Any], env: Mapping[str, str]) -> 
     path.write_text(json.dumps(event), "utf-8")
     arguments = ["invoke", "local", "--stage", STAGE, "-f", function, "--path", str(path)]
     output = osls(*arguments, cwd=LOCAL, **env)
-    # Log lines come first; the answer is the last JSON document, indented.
+    # Log lines come first; the handler's result is the last, indented JSON document.
     answers = re.findall(r"^\{\n.*?^\}", output, re.MULTILINE | re.DOTALL)
     if not answers:
         raise Failed(f"`sls invoke local -f {function}` answered:\n{output}")

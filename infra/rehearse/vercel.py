@@ -1,5 +1,5 @@
-"""A built Vercel function, started and called as the platform does: it announces its port over a
-unix socket and then serves HTTP, all requests in one process."""
+"""A built Vercel function, run as the platform runs it. It announces its port over a unix socket
+and then serves all HTTP requests in one process."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def unpacked(output: Path, sources: Path, folder: Path) -> Path:
 def vercel_function(
     folder: Path, *, python: Path, environment: Mapping[str, str], log: Path
 ) -> Generator[VercelFunction, None, None]:
-    """Start the unpacked function and wait for it to announce its port."""
+    """Run the unpacked function; wait until it announces its port."""
     path = folder.parent / "ipc"
     path.unlink(missing_ok=True)
     paths = f"{folder}:{folder / '_vendor'}"

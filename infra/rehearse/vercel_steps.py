@@ -1,5 +1,5 @@
-"""vercel.json, executed: the CLI's own validator, an offline build, its output, and the built
-function driven as the platform drives it."""
+"""The steps for vercel.json: the CLI's own validator, an offline build and its output, and the
+built function called as the platform calls it."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ PROJECT = {"projectId": "prj_local", "orgId": "team_local"}
 SETTINGS = {"framework": None, "nodeVersion": "24.x"}
 SECRET = "a-secret-that-must-not-be-bundled"  # noqa: S105 - bait
 DEADLINE = 10
-"""Seconds of the request that a drain must end in: one of them is its reserve."""
+"""Seconds of a request, within which its drain must end; one of them is the drain's reserve."""
 BESIDE, AT_ONCE = 30, 6
-"""Enqueues beside a drain, and how many of them at a time."""
+"""The number of enqueues during a drain, and of simultaneous ones."""
 
 
 def vercel_build() -> str:
@@ -216,7 +216,8 @@ def _validate() -> None:
 
 
 def _deadline(running: VercelFunction, checkpoints: Checkpoints) -> float:
-    """A drain gives a job that does not end back before its request ends. Seconds it took."""
+    """Check that a drain releases an endless job before its request ends; return the drain's
+    seconds."""
     job = enqueue(running, "rehearsal-long", "held-step", {"name": "endless"})
     began = time.monotonic()
     report = tick(running, seconds=DEADLINE).json()
@@ -232,9 +233,8 @@ def _deadline(running: VercelFunction, checkpoints: Checkpoints) -> float:
 
 
 def _enqueue_beside_a_drain(running: VercelFunction, checkpoints: Checkpoints) -> float:
-    """Seconds of the slowest enqueue beside a drain, one of whose jobs awaits and one of whose jobs
-    blocks its thread. Neither ends before all enqueues are answered, so the drain does not either.
-    """
+    """Enqueue during a drain of two held jobs, of which one awaits and one blocks its thread. The
+    jobs, and so the drain, end only after all enqueues. Returns the slowest enqueue's seconds."""
     jobs = [
         enqueue(running, "rehearsal-long", "held-step", {"name": "awaits"}),
         enqueue(running, "rehearsal-long", "held-thread", {"name": "blocks"}),
@@ -258,7 +258,7 @@ def _enqueue_beside_a_drain(running: VercelFunction, checkpoints: Checkpoints) -
 
 
 def _enqueue_during(running: VercelFunction, drain: Future[httpx.Response], number: int) -> float:
-    """Seconds that an enqueue took. Failed unless it is answered while the drain is open."""
+    """The seconds of one enqueue. Raises Failed unless it is answered during the drain."""
     began = time.monotonic()
     payload = {"name": f"beside-{number}"}
     try:
