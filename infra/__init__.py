@@ -1,1 +1,1 @@
-"""What surrounds the functions: packaging, rehearsal of deployments, things for operators."""
+"""The infrastructure around the functions: packages, rehearsals of deployments, alarms."""

@@ -1,8 +1,9 @@
-"""One deterministic zip a function: `python -m infra.package [--arch arm64] [api] [drain]`.
+"""The packaging of functions as deterministic zips:
+`python -m infra.package [--arch arm64] [api] [drain]`.
 
-The dependencies of requirements/runtime.txt are installed for the target, whatever this machine
-is; byte code is shipped when the target's interpreter is here (it halves a cold start); times,
-order and modes are fixed, so that the same sources give the same bytes.
+The dependencies of requirements/runtime.txt are installed for the target platform, on any machine.
+Byte code is included if this machine has the target's interpreter; it halves a cold start. Times,
+order and modes are fixed, so that equal sources give equal bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ UV = "0.13.9"
 PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 """Lambda's architectures; its Amazon Linux 2023 has glibc 2.34."""
 TASK_ROOT = "/var/task"
-"""Where Lambda unzips: tracebacks name files there."""
+"""The folder into which Lambda unzips; tracebacks have its paths."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LARGEST_DRAIN = 12 * 2**20
 _INSTALLERS_NOTES = ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json", "direct_url.json")
@@ -36,21 +37,21 @@ _INSTALLERS_NOTES = ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json", "direc
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an artefact is to run."""
+    """The runtime and the architecture of an artefact."""
 
     runtime: str = RUNTIME
     arch: str = "x86_64"
 
     @classmethod
     def here(cls, runtime: str) -> Target:
-        """This machine's own architecture."""
+        """A target with this machine's architecture."""
         arm = platform.machine() in ("aarch64", "arm64")
         return cls(runtime, "arm64" if arm else "x86_64")
 
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A built zip. `byte_code`: whether .pyc files could be compiled for its runtime."""
+    """A zip and its size. `byte_code`: it has .pyc files for its runtime."""
 
     path: Path
     function: Function
@@ -90,7 +91,7 @@ def build(function: Function, target: Target, folder: Path, *, root: Path = ROOT
 
 
 def snapshot(folder: Path) -> Path:
-    """A copy of our sources that nobody edits meanwhile."""
+    """A copy of the sources, so that edits during a rehearsal change nothing."""
     for name in SOURCES:
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
@@ -101,13 +102,13 @@ def snapshot(folder: Path) -> Path:
 def install(function: Function, target: Target, tree: Path) -> None:
     """The function's locked distributions, for `target`, into `tree`: wheels only, hashes checked,
     without scripts and installers' notes."""
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as wanted:
-        wanted.write(locked(function))
-        wanted.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        requirements.write(locked(function))
+        requirements.flush()
         command = [str(uv()), "pip", "install", "--quiet", "--target", str(tree)]
         command += ["--python-version", target.runtime, "--only-binary", ":all:", "--no-deps"]
         command += ["--python-platform", PLATFORMS[target.arch], "--link-mode", "copy"]
-        command += ["--python", sys.executable, "--require-hashes", "-r", wanted.name]
+        command += ["--python", sys.executable, "--require-hashes", "-r", requirements.name]
         subprocess.run(command, check=True)
     shutil.rmtree(tree / "bin", ignore_errors=True)
     for notes in tree.glob("*.dist-info"):
@@ -146,7 +147,7 @@ def write_zip(tree: Path, path: Path) -> int:
 
 
 def uv() -> Path:
-    """The pinned uv, installed under .cache the first time."""
+    """The pinned uv, installed under .cache on first use."""
     folder = ROOT / ".cache" / f"uv-{UV}"
     binary = folder / "bin" / "uv"
     if not binary.exists():
@@ -155,11 +156,11 @@ def uv() -> Path:
 
 
 def pip_install(requirements: list[str], folder: Path) -> None:
-    """Install into a folder of its own, with pip; an environment without one borrows its base's."""
+    """Install into `folder` with pip: the environment's, or else its base interpreter's."""
     base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
     for python in (sys.executable, str(base)):
-        asked = [python, "-m", "pip", "--version"]
-        if subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+        probe = [python, "-m", "pip", "--version"]
+        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
             install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
             subprocess.run([*install, "--target", str(folder), *requirements], check=True)
             return
@@ -167,20 +168,20 @@ def pip_install(requirements: list[str], folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build what was asked for, print sizes; non-zero when the drain has grown too large."""
+    """Build the functions and print their sizes. The exit code is 1 if the drain is too large."""
     parser = argparse.ArgumentParser(prog="python -m infra.package", description=__doc__)
     parser.add_argument("functions", nargs="*", metavar="api|drain", help="default: both")
     parser.add_argument("--arch", choices=sorted(PLATFORMS), default="x86_64")
     parser.add_argument("--runtime", default=RUNTIME, help=f"Python version, default {RUNTIME}")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "lambda")
-    asked = parser.parse_args(arguments)
-    unknown = set(asked.functions) - set(FUNCTIONS)
+    options = parser.parse_args(arguments)
+    unknown = set(options.functions) - set(FUNCTIONS)
     if unknown:
         parser.error(f"no function {', '.join(sorted(unknown))}; there are api and drain")
     status = 0
-    for name in asked.functions or FUNCTIONS:
-        target = Target(asked.runtime, asked.arch)
-        artefact = build(FUNCTIONS[name], target, asked.out / asked.arch)
+    for name in options.functions or FUNCTIONS:
+        target = Target(options.runtime, options.arch)
+        artefact = build(FUNCTIONS[name], target, options.out / options.arch)
         print(artefact)
         if name == "drain" and artefact.zipped > LARGEST_DRAIN:
             print(f"drain.zip is larger than {LARGEST_DRAIN // 2**20} MB", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The store that the settings describe: Upstash, or on a developer's machine the embedded one."""
+"""The store that the settings select: Upstash, or on a developer's machine the embedded store."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
 
 
 class _EmbeddedTransport(httpx.AsyncBaseTransport):
-    """A transport that opens the embedded store with the first request, so that importing and
-    composing start nothing."""
+    """A transport that opens the embedded store with its first request, so that an import or a
+    `connect` starts no server."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -50,13 +50,12 @@ class _EmbeddedTransport(httpx.AsyncBaseTransport):
 
     async def _open(self) -> Embedded:
         from .embedded import open_embedded
-        from .store.scripts import names, script
+        from .store.scripts import script_shas
 
         settings = self._settings
-        ours = {script(name, key_locking=settings.key_locking).sha for name in names()}
         return await open_embedded(
             data_dir=settings.data_dir,
             volatile=settings.volatile,
             token="embedded",  # noqa: S106 - never leaves this process
-            allowed_scripts=ours,
+            allowed_scripts=script_shas(key_locking=settings.key_locking),
         )

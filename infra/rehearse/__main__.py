@@ -1,4 +1,4 @@
-"""Run the steps of the rehearsal, all or those named, and sum them up in one line each."""
+"""The rehearsal's command line: it runs all steps or the named ones, with one line per result."""
 
 from __future__ import annotations
 
@@ -35,51 +35,51 @@ STEPS: dict[str, Callable[[], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a step ended: ok, skipped or FAILED."""
+    """The result of a step: ok, skipped or FAILED."""
 
     name: str
     verdict: str
     seconds: float
-    said: str
+    detail: str
 
     def __str__(self) -> str:
-        return f"{self.verdict:<8}{self.name:<17}{self.seconds:6.1f} s  {self.said}"
+        return f"{self.verdict:<8}{self.name:<17}{self.seconds:6.1f} s  {self.detail}"
 
 
 def run(name: str) -> Result:
-    """One step. Whatever goes wrong in it is a failed step, told with its trace."""
+    """Run one step. Any exception is a failed step and is printed with its traceback."""
     print(f"--- {name}", flush=True)
     began = time.monotonic()
     try:
-        verdict, said = "ok", STEPS[name]()
+        verdict, detail = "ok", STEPS[name]()
     except Skipped as reason:
-        verdict, said = "skipped", str(reason)
+        verdict, detail = "skipped", str(reason)
     except Failed as error:
-        verdict, said = "FAILED", str(error).partition("\n")[0]
+        verdict, detail = "FAILED", str(error).partition("\n")[0]
         print(error, flush=True)
     except Exception as error:  # noqa: BLE001 - a step that breaks must not keep the others from running
-        verdict, said = "FAILED", f"{type(error).__name__}: {error}"
+        verdict, detail = "FAILED", f"{type(error).__name__}: {error}"
         traceback.print_exc()
-    result = Result(name, verdict, time.monotonic() - began, said)
+    result = Result(name, verdict, time.monotonic() - began, detail)
     print(result, flush=True)
     return result
 
 
 def main() -> int:
-    """Non-zero when a step failed, or when one was skipped that `--all` demands."""
+    """Exit code 1 if a step failed or, with `--all`, if one was skipped."""
     parser = argparse.ArgumentParser(prog="python -m infra.rehearse", description=__doc__)
     parser.add_argument("steps", nargs="*", metavar="step", help=f"of {', '.join(STEPS)}")
     parser.add_argument("--all", action="store_true", help="a skipped step is a failure")
-    asked = parser.parse_args()
-    unknown = sorted(set(asked.steps) - set(STEPS))
+    options = parser.parse_args()
+    unknown = sorted(set(options.steps) - set(STEPS))
     if unknown:
         parser.error(f"no step {', '.join(unknown)}")
-    results = [run(name) for name in asked.steps or STEPS]
+    results = [run(name) for name in options.steps or STEPS]
     print("\n=== rehearsal")
     for result in results:
         print(result)
     total = sum(result.seconds for result in results)
-    bad = {"FAILED", "skipped"} if asked.all else {"FAILED"}
+    bad = {"FAILED", "skipped"} if options.all else {"FAILED"}
     failed = [result.name for result in results if result.verdict in bad]
     ending = f"failed: {', '.join(failed)}" if failed else "nothing failed"
     print(f"{len(results)} steps in {total:.0f} s, {ending}; logs under .cache/rehearse/logs")

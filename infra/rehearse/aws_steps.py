@@ -1,5 +1,4 @@
-"""serverless.yml, executed: packaged, linted, compared word for word, deployed to an AWS that moto
-plays, invoked and ticked on this machine."""
+"""The steps for serverless.yml: package, lint, compare the template, deploy to an AWS emulator."""
 
 from __future__ import annotations
 
@@ -29,13 +28,13 @@ from .tools import CACHE, HERE, bare_environment, node_modules, python_tools, ru
 
 REGION = "eu-central-1"
 TOLERATED = {"W3005"}
-"""cfn-lint's word for dependencies that osls writes twice."""
+"""cfn-lint's code for duplicate dependencies, which osls writes."""
 SERVICE = CACHE / "service"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def sls_package() -> str:
-    """`sls package` without an account; cfn-lint; the template word for word."""
+    """`sls package` without an account, cfn-lint, and a comparison of the template."""
     service()
     osls("package", "--stage", STAGE)
     path = SERVICE / ".serverless" / "cloudformation-template-update-stack.json"
@@ -52,28 +51,31 @@ def sls_package() -> str:
 
 
 def sls_deploy() -> str:
-    """`sls deploy` against moto; what moto holds then; `sls remove`."""
+    """`sls deploy` to the emulator, an inspection of its resources, `sls remove`."""
     service()
     with cloud() as endpoint:
         osls("deploy", "--stage", STAGE, endpoint=endpoint)
-        told = _look_at(endpoint)
+        summary = _inspect(endpoint)
         info = osls("info", "--stage", STAGE, endpoint=endpoint)
         check(f"tidegate-{STAGE}-drain" in info, f"`sls info` says:\n{info}")
         osls("remove", "--stage", STAGE, endpoint=endpoint)
         left = _client("lambda", endpoint).list_functions()["Functions"]
         check(left == [], f"`sls remove` left {left}")
-    return told
+    return summary
 
 
-def _look_at(endpoint: str) -> str:
-    """Failed unless moto holds both functions, exactly our zips, and what calls and limits them."""
+def _inspect(endpoint: str) -> str:
+    """Check the emulator's resources: both functions with our zips, their callers and limits.
+    Returns a summary."""
     functions = _client("lambda", endpoint)
     for name in FUNCTIONS:
-        held = functions.get_function(FunctionName=f"tidegate-{STAGE}-{name}")["Configuration"]
+        deployed = functions.get_function(FunctionName=f"tidegate-{STAGE}-{name}")["Configuration"]
         zipped = (SERVICE / "build" / "lambda" / "x86_64" / f"{name}.zip").read_bytes()
         ours = base64.b64encode(hashlib.sha256(zipped).digest()).decode("ascii")
-        check(held["CodeSha256"] == ours, f"{name}: the deployed code is not what was packaged")
-        check(held["Handler"] == f"functions.{name}.handler", f"{name} runs {held['Handler']}")
+        check(deployed["CodeSha256"] == ours, f"{name}: the deployed code is not what was packaged")
+        check(
+            deployed["Handler"] == f"functions.{name}.handler", f"{name} runs {deployed['Handler']}"
+        )
     drain = f"tidegate-{STAGE}-drain"
     reserved = functions.get_function_concurrency(FunctionName=drain)
     check(reserved["ReservedConcurrentExecutions"] == 5, f"reserved is {reserved}")
@@ -88,9 +90,9 @@ def _look_at(endpoint: str) -> str:
     check(target["Arn"].endswith(f":function:{drain}"), f"the schedule calls {target}")
 
     groups = _client("logs", endpoint).describe_log_groups()["logGroups"]
-    kept = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+    retention = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
     expected = {f"/aws/lambda/tidegate-{STAGE}-{name}": 14 for name in FUNCTIONS}
-    check(kept == expected, f"logs are kept {kept}")
+    check(retention == expected, f"the logs' retention is {retention}")
     queues = _client("sqs", endpoint).list_queues()["QueueUrls"]
     check(queues[0].endswith(f"/tidegate-{STAGE}-drain-failures"), f"queues: {queues}")
     topics = _client("sns", endpoint).list_topics()["Topics"]
@@ -112,8 +114,8 @@ def cloud() -> Generator[str, None, None]:
 
         def ready() -> bool:
             if program.process.poll() is not None:
-                raise Failed(f"moto did not start:\n{program.said()}")
-            return "READY" in program.said()
+                raise Failed(f"moto did not start:\n{program.output()}")
+            return "READY" in program.output()
 
         wait_for(ready, what="moto")
         yield f"http://127.0.0.1:{port}"
@@ -121,7 +123,7 @@ def cloud() -> Generator[str, None, None]:
 
 @cache
 def service() -> Path:
-    """A copy of what `sls` reads, with zips for the deployed runtime."""
+    """A copy of the files that `sls` reads, with zips for the deployed runtime."""
     shutil.rmtree(SERVICE, ignore_errors=True)
     SERVICE.mkdir(parents=True)
     shutil.copyfile(ROOT / "serverless.yml", SERVICE / "serverless.yml")
@@ -134,19 +136,19 @@ def service() -> Path:
 
 
 def osls(*arguments: str, endpoint: str = "", cwd: Path = SERVICE, **env: str) -> str:
-    """Run `sls`; what it wrote, without colours."""
+    """Run `sls`; return its output without colours."""
     if endpoint:
         env["AWS_ENDPOINT_URL"] = endpoint
-    said = run_tool(
+    output = run_tool(
         [str(node_modules() / ".bin" / "osls"), *arguments],
         cwd=cwd,
         env={**bare_environment(), **credentials(), **env},
     )
-    return re.sub(r"\x1b\[[0-9;]*m", "", said)
+    return re.sub(r"\x1b\[[0-9;]*m", "", output)
 
 
 def credentials() -> dict[str, str]:
-    """What the tools ask for and nobody checks; and no calls home."""
+    """Dummy credentials, which the tools require, and switches against telemetry."""
     return {
         "AWS_ACCESS_KEY_ID": "rehearsal",
         "AWS_SECRET_ACCESS_KEY": "rehearsal",

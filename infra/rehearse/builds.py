@@ -1,4 +1,4 @@
-"""The artefacts of one rehearsal: of one snapshot of the sources, each built once."""
+"""The artefacts of one rehearsal, built once from one snapshot of the sources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tools import CACHE
 
 @cache
 def sources() -> Path:
-    """Our sources as they were when the rehearsal began."""
+    """The snapshot of our sources at the start of the rehearsal."""
     folder = CACHE / "sources"
     shutil.rmtree(folder, ignore_errors=True)
     return snapshot(folder)

@@ -1,5 +1,5 @@
-"""A folder by which a step and the jobs of its application know of each other: a held job says that
-it runs, and runs until the step releases it. So a step never guesses how long something takes."""
+"""A checkpoint folder between a step and the jobs of its application. A held job creates a file
+when it runs, and ends when the step creates another. So no step depends on a duration."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from .checks import wait_for
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """What app/rehearsal.py finds under REHEARSAL_MARKS."""
+class Checkpoints:
+    """The folder that app/rehearsal.py knows as REHEARSAL_CHECKPOINTS."""
 
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a function needs to find them."""
-        return {"REHEARSAL_MARKS": str(self.folder)}
+        """The environment variable for the function."""
+        return {"REHEARSAL_CHECKPOINTS": str(self.folder)}
 
     def wait_until_runs(self, *names: str) -> None:
-        """Until the handlers of all these held jobs have been entered."""
+        """Wait until the handlers of all these held jobs run."""
         for name in names:
-            mark = self.folder / f"runs-{name}"
-            wait_for(mark.exists, what=f"the job {name!r} to run")
+            file = self.folder / f"runs-{name}"
+            wait_for(file.exists, what=f"the job {name!r} to run")
 
     def release(self) -> None:
-        """Let all held jobs end, those that start later too."""
+        """End all held jobs, also those that start later."""
         (self.folder / "released").touch()

@@ -1,4 +1,4 @@
-"""How a rehearsal says that something is not as it must be, or can't be tried here."""
+"""The checks of a rehearsal: a condition, a bounded wait, and the two ways to end early."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE = 60.0
-"""Seconds given to what takes one on an idle machine: a bound against waiting for ever, no claim
-about speed."""
+"""Seconds for an operation that takes one second on an idle machine: a bound on the wait, not a
+requirement on speed."""
 
 
 class Failed(Exception):
-    """What was rehearsed did not do what it must."""
+    """A check of the rehearsal failed."""
 
 
 class Skipped(Exception):
-    """This machine lacks what the step needs; the message says what."""
+    """This machine lacks a tool of the step; the message names it."""
 
 
 def check(condition: object, otherwise: str) -> None:
@@ -27,15 +27,15 @@ def check(condition: object, otherwise: str) -> None:
 
 
 def wait_for(
-    look: Callable[[], T | None], *, what: str, within: float = PATIENCE, every: float = 0.1
+    probe: Callable[[], T | None], *, what: str, within: float = PATIENCE, every: float = 0.1
 ) -> T:
-    """The first truthy thing that `look` returns; Failed when `within` seconds bring none."""
+    """The first truthy value of `probe`. Raises Failed after `within` seconds without one."""
     end = time.monotonic() + within
     while True:
-        late = time.monotonic() >= end  # before the look: a slow one still counts
-        found = look()
-        if found:
-            return found
-        if late:
+        expired = time.monotonic() >= end  # read first, so that a slow probe still counts
+        value = probe()
+        if value:
+            return value
+        if expired:
             raise Failed(f"waited {within:g} s in vain for {what}")
         time.sleep(every)

@@ -1,7 +1,8 @@
-"""How long a fresh process takes to its first claim (drain) and its first enqueue (api), as a ratio
-to `python -c "import httpx, pydantic"` in the same run: `python -m infra.rehearse.coldstart`.
+"""The cold start benchmark: the time of a fresh process to its first claim (drain) and its first
+enqueue (api), as a ratio to `python -c "import httpx, pydantic"` in the same run. Run it with
+`python -m infra.rehearse.coldstart`.
 
-Every round starts each kind of process once, in turn, so that a noisy machine is noisy for all.
+Every round starts each kind of process once, in turn, so that noise affects all kinds equally.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from .tools import CACHE, HERE, bare_environment, empty_environment, plain_envir
 
 ROUNDS = 11
 BUDGETS = {"drain": 2.0, "api": 2.4}
-"""What a start shall cost."""
+"""The intended cost of a start, as a ratio to the base."""
 LIMITS = {name: 1.3 * budget for name, budget in BUDGETS.items()}
-"""What a start may cost before this fails: a machine's noise is not a regression."""
+"""The cost at which the step fails; the margin is for a noisy machine."""
 BASE = "import httpx, pydantic"
 APPS = "functions.apps:APPS,rehearsal:app"
-"""What a deployment serves, and the job that says when it was claimed."""
+"""The applications of a deployment, and the rehearsal's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One kind of fresh process: how it is started, and what line of it ends the measurement."""
+    """One kind of fresh process: its command, and the function whose work ends the measurement."""
 
     name: str
     function: str
@@ -46,7 +47,7 @@ class Start:
     env: Mapping[str, str]
 
     def seconds(self) -> float:
-        """From before the fork to the instant that the process names, or to its end."""
+        """The time from before the fork to the instant that the process prints, or to its end."""
         began = time.monotonic()
         done = subprocess.run(
             self.command, cwd=self.cwd, env=self.env, capture_output=True, text=True, check=False
@@ -62,13 +63,13 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The fastest start of each process in seconds, and as ratios to the base: other work on this
-    machine only ever adds."""
+    """The fastest start of each process in seconds, and as a ratio to the base. The fastest, since
+    other work on this machine can only add time."""
 
     fastest: Mapping[str, float]
 
     def ratio(self, name: str) -> float:
-        """How many times the base."""
+        """The fastest start as a multiple of the base."""
         return self.fastest[name] / self.fastest["base"]
 
     def __str__(self) -> str:
@@ -82,7 +83,7 @@ class Measured:
 
 
 def cold_starts() -> str:
-    """Measure; Failed when a function is over its limit, in the plain tree or as an artefact."""
+    """Measure. Raises Failed if a function exceeds its limit, as source tree or as artefact."""
     measured = measure(ROUNDS)
     print(f"  {measured}")
     over = []
@@ -99,7 +100,7 @@ def cold_starts() -> str:
 
 
 def measure(rounds: int) -> Measured:
-    """The fastest of `rounds`, after one that only warms caches."""
+    """The fastest of `rounds`, after one round that warms the caches."""
     with (
         embedded_store(CACHE / "logs" / "coldstart" / "store.log") as store,
         _starts(store) as all_,
@@ -145,7 +146,7 @@ def _starts(store: Store) -> Generator[list[Start], None, None]:
 
 
 def _waiting_job(starts: Sequence[Start]) -> None:
-    """Something to claim, put there by a process that is not measured."""
+    """Enqueue a job to claim, in a process that is not measured."""
     next(start for start in starts if start.name == "api-plain").seconds()
 
 
@@ -162,27 +163,27 @@ async def main():
         print("REACHED", time.monotonic())
 asyncio.run(main())
 """
-"""The prescribed packages without a line of ours: one model, the client, one request."""
+"""The prescribed packages without our code: one model, the client, one request."""
 _CONTEXT = """
 class Context:
     aws_request_id = "coldstart"
     function_name = memory_limit_in_mb = invoked_function_arn = "coldstart"
     def get_remaining_time_in_millis(self): return 20000
 """
-_SAY_CLAIMED = """
+_REPORT_CLAIM = """
 import time
 from shared.store import Store
 turn = Store.turn
-async def telling(*args, **kwargs):
+async def reporting(*args, **kwargs):
     reply = await turn(*args, **kwargs)
     if reply.claims:
         print("REACHED", time.monotonic())
     return reply
-Store.turn = telling
+Store.turn = reporting
 """
 _JOB = json.dumps({"type": "step", "payload": {"name": "cold"}})
 _CODE = {
-    "drain": f"{_CONTEXT}\nfrom functions.drain import handler\n{_SAY_CLAIMED}\n"
+    "drain": f"{_CONTEXT}\nfrom functions.drain import handler\n{_REPORT_CLAIM}\n"
     f"handler({schedule_event()!r}, Context())",
     "api": f"{_CONTEXT}\nimport time\nfrom functions.api import handler\n"
     f"answer = handler({http_event('POST', '/api/v1/queues/rehearsal/jobs', _JOB)!r}, Context())\n"

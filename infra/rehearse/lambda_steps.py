@@ -1,4 +1,4 @@
-"""The artefacts under Lambda's runtime: enqueue, tick, a kill at the deadline and what comes of it,
+"""The steps under Lambda's runtime: enqueue and tick, a kill at the deadline and the recovery,
 SIGTERM."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 from ..interpreters import find_python
 from ..package import RUNTIME, Target
 from .builds import artefacts
-from .checkpoints import Marks
+from .checkpoints import Checkpoints
 from .checks import PATIENCE, check, wait_for
 from .lambdas import Function, http_event, lambda_function, schedule_event, unzipped
 from .processes import embedded_store
@@ -44,7 +44,7 @@ class Deployment:
     api: Function
     drain: Function
     version: str
-    marks: Marks
+    checkpoints: Checkpoints
 
     def enqueue(self, *steps: dict[str, Any], queue: str = "rehearsal") -> list[str]:
         """Job ids, in order."""
@@ -57,11 +57,11 @@ class Deployment:
         return [job["id"] for job in json.loads(body)["jobs"]]
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """What the API says of it."""
+        """The job as the API describes it."""
         status, body = self.api.call("GET", f"/api/v1/jobs/{job_id}")
         check(status == 200, f"asking for {job_id} answered {status}: {body}")
-        found: dict[str, Any] = json.loads(body)
-        return found
+        job: dict[str, Any] = json.loads(body)
+        return job
 
     def tick(self) -> Any:
         """One scheduled invocation of the drain: its report."""
@@ -94,7 +94,7 @@ def lambda_journey() -> str:
 
 
 def lambda_kill() -> str:
-    """A handler that hangs takes its drain down at the deadline; the next ticks recover."""
+    """A handler that blocks gets its drain killed at the deadline; the next ticks recover."""
     with deployment("kill", timeout=DEADLINE) as deployed:
         # A warm process: a slow start must not use up the seconds before the kill.
         wait_for(lambda: isinstance(deployed.tick(), dict), what="a tick within its deadline")
@@ -110,7 +110,7 @@ def lambda_kill() -> str:
             within=LEASE_MARGIN + PATIENCE,
             what="the jobs of the killed drain",
         )
-        log = deployed.drain.program.said()
+        log = deployed.drain.program.output()
         stamped = re.findall(_RAN, log)
         leased = began + DEADLINE + LEASE_MARGIN - CLOCKS
         early = [
@@ -123,7 +123,7 @@ def lambda_kill() -> str:
         first = {name: attempt for name, attempt, _, _ in ran}
         check(set(first.values()) == {"1"}, f"an attempt was lost: {ran}")
         spent = {name: job["attempts"] for name, job in jobs.items()}
-        check(len(set(spent.values())) == 1, f"the kill was charged to somebody: {spent}")
+        check(len(set(spent.values())) == 1, f"the kill was charged to one job: {spent}")
         return (
             f"killed at its deadline ({DEADLINE} s), nothing re-run before its lease expired, "
             f"guilty job re-run alone as a suspect, neighbours completed, attempts {spent}"
@@ -131,18 +131,18 @@ def lambda_kill() -> str:
 
 
 def lambda_sigterm() -> str:
-    """SIGTERM while a job runs: it is given back, and no attempt is spent."""
+    """SIGTERM while a job runs: it is released, and no attempt is spent."""
     with deployment("sigterm", timeout=120) as deployed:
         (job_id,) = deployed.enqueue({"name": "held"}, queue="rehearsal-long")
         reports: list[Any] = []
         ticking = threading.Thread(target=lambda: reports.append(deployed.tick()))
         ticking.start()
-        deployed.marks.wait_until_runs("held")
+        deployed.checkpoints.wait_until_runs("held")
         os.kill(deployed.drain.runtime_pid(), signal.SIGTERM)
         ticking.join(PATIENCE)
         check(reports and reports[0]["stop"] == "shutdown", f"the drain answered {reports}")
         job = deployed.job(job_id)
-        check(job["state"] == "waiting", f"the job was not given back: {job}")
+        check(job["state"] == "waiting", f"the job was not released: {job}")
         check(job["attempts"] == 0, f"an attempt was spent: {job}")
         return "the running job was released, no attempt spent, the report says shutdown"
 
@@ -156,15 +156,15 @@ def deployment(name: str, *, timeout: int) -> Generator[Deployment, None, None]:
     with tempfile.TemporaryDirectory(prefix="tidegate-rehearsal-") as made:
         folder, logs = Path(made), LOGS / f"lambda-{name}"
         shutil.rmtree(logs, ignore_errors=True)
-        marks = Marks(folder / "marks")
-        marks.folder.mkdir()
+        checkpoints = Checkpoints(folder / "checkpoints")
+        checkpoints.folder.mkdir()
         trees = {
             name: unzipped(artefact.path, folder / name)
             for name, artefact in artefacts(Target.here(version)).items()
         }
         before = _files(folder / "drain")
         with embedded_store(logs / "store.log") as store:
-            env = {**store.environment, **marks.environment}
+            env = {**store.environment, **checkpoints.environment}
             with (
                 lambda_function(
                     trees["api"], "functions.api.handler", python=python, timeout=API_TIMEOUT,
@@ -175,13 +175,13 @@ def deployment(name: str, *, timeout: int) -> Generator[Deployment, None, None]:
                     environment=env, log=logs / "drain.log",
                 ) as drain,
             ):  # fmt: skip
-                yield Deployment(api, drain, version, marks)
+                yield Deployment(api, drain, version, checkpoints)
         check(_files(folder / "drain") == before, "the drain wrote into its own folder")
 
 
 @cache
 def runtime() -> tuple[str, Path]:
-    """The Lambda runtime's interpreter when it is here, else the one that runs this."""
+    """The Lambda runtime's interpreter if this machine has it, else the current one."""
     target = find_python(RUNTIME)
     if target is not None:
         return RUNTIME, target
@@ -193,5 +193,5 @@ def _files(folder: Path) -> set[str]:
 
 
 def _init_ms(function: Function) -> str:
-    found = re.search(r"INIT REPORT\(durationMs: ([\d.]+)", function.program.said())
-    return f"{float(found[1]):.0f}" if found else "?"
+    match = re.search(r"INIT REPORT\(durationMs: ([\d.]+)", function.program.output())
+    return f"{float(match[1]):.0f}" if match else "?"

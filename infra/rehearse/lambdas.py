@@ -1,5 +1,5 @@
-"""One unzipped artefact under AWS's own runtime client and interface emulator: the deadline is
-real, and at the deadline the process is killed."""
+"""An unzipped artefact under AWS's own runtime client and interface emulator. The deadline is real:
+the emulator kills the process when it expires."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CRON_SECRET = "cron-secret-of-rehearsals"  # noqa: S105 - likewise
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that answers invocations as Lambda would pass them on."""
+    """A running function that receives invocations in Lambda's format."""
 
     url: str
     timeout: int
     program: Program
 
     def invoke(self, event: Mapping[str, Any]) -> Any:
-        """What the handler returned; a string when the platform ended it (`Task timed out …`)."""
+        """The handler's result; a string if the emulator killed it (`Task timed out …`)."""
         answer = httpx.post(self.url, json=event, timeout=self.timeout + 30)
         try:
             return answer.json()
@@ -42,7 +42,7 @@ class Function:
         """Status and body of one request through an HTTP API event."""
         answer = self.invoke(http_event(method, path, body))
         if not isinstance(answer, dict) or "statusCode" not in answer:
-            raise Failed(f"{method} {path} was no HTTP answer: {answer}\n{self.program.said()}")
+            raise Failed(f"{method} {path} was no HTTP answer: {answer}\n{self.program.output()}")
         return answer["statusCode"], answer["body"]
 
     def runtime_pid(self) -> int:
@@ -62,7 +62,7 @@ def lambda_function(
     environment: Mapping[str, str],
     log: Path,
 ) -> Generator[Function, None, None]:
-    """Run `handler` of the unzipped `artefact`; `python` has awslambdaric and nothing else."""
+    """Run `handler` of the unzipped `artefact`; `python` has only awslambdaric installed."""
     port = free_port()
     env = bare_environment(
         AWS_LAMBDA_FUNCTION_NAME="tidegate-rehearsal",
@@ -98,7 +98,7 @@ def unzipped(path: Path, folder: Path) -> Path:
 
 
 def http_event(method: str, path: str, body: str = "") -> dict[str, Any]:
-    """What an HTTP API sends (payload format 2.0)."""
+    """An event of an HTTP API (payload format 2.0)."""
     bare, _, query = path.partition("?")
     return {
         "version": "2.0",
@@ -133,7 +133,7 @@ def http_event(method: str, path: str, body: str = "") -> dict[str, Any]:
 
 
 def schedule_event() -> dict[str, Any]:
-    """What an EventBridge schedule sends."""
+    """An event of an EventBridge schedule."""
     return {
         "version": "0",
         "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",

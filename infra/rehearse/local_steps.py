@@ -1,5 +1,5 @@
-"""What a developer has without an account: `sls invoke local`, and serverless-offline, whose
-schedule ticks for real."""
+"""The steps for local tools that need no account: `sls invoke local`, and serverless-offline with a
+real schedule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .tools import CACHE, HERE, bare_environment, node_modules, plain_environmen
 LOCAL = CACHE / "local-service"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 MINUTES = 3
-"""Ticks of the local schedule to wait for; the first one comes within a minute."""
+"""Minutes to wait for a tick of the local schedule; the first one comes within a minute."""
 JOBS = "/api/v1/queues/rehearsal/jobs"
 
 
@@ -41,8 +41,8 @@ def sls_invoke_local() -> str:
         job_id = json.loads(accepted["body"])["id"]
         report = _invoke("drain", {}, env)
         check(report["outcomes"] == {"done": 1}, f"the drain answered {report}")
-        asked = _invoke("api", http_event("GET", f"/api/v1/jobs/{job_id}"), env)
-        state = json.loads(asked["body"])["state"]
+        response = _invoke("api", http_event("GET", f"/api/v1/jobs/{job_id}"), env)
+        state = json.loads(response["body"])["state"]
         check(state == "completed", f"the job is {state}")
     return "enqueued, drained and completed by three `sls invoke local`"
 
@@ -74,7 +74,7 @@ def sls_offline() -> str:
 
 
 def checkout() -> None:
-    """The deployed files, serverless.yml with the plugin, and the interpreter that is here."""
+    """Copy the deployed files and serverless.yml, with the plugin and this machine's Python."""
     service()
     shutil.rmtree(LOCAL, ignore_errors=True)
     shutil.copytree(service(), LOCAL, ignore=shutil.ignore_patterns(".serverless", "unreserved"))
@@ -93,11 +93,11 @@ def _invoke(function: str, event: Mapping[str, Any], env: Mapping[str, str]) -> 
     path = LOCAL / "event.json"
     path.write_text(json.dumps(event), "utf-8")
     arguments = ["invoke", "local", "--stage", STAGE, "-f", function, "--path", str(path)]
-    said = osls(*arguments, cwd=LOCAL, **env)
-    # Log lines come first; the answer is the last JSON document, indented.
-    answers = re.findall(r"^\{\n.*?^\}", said, re.MULTILINE | re.DOTALL)
+    output = osls(*arguments, cwd=LOCAL, **env)
+    # Log lines come first; the handler's result is the last, indented JSON document.
+    answers = re.findall(r"^\{\n.*?^\}", output, re.MULTILINE | re.DOTALL)
     if not answers:
-        raise Failed(f"`sls invoke local -f {function}` answered:\n{said}")
+        raise Failed(f"`sls invoke local -f {function}` answered:\n{output}")
     return json.loads(answers[-1])
 
 
@@ -116,7 +116,7 @@ def _environment(store: Store) -> dict[str, str]:
 
 def _alive(url: str, program: Program) -> bool:
     if program.process.poll() is not None:
-        raise Failed(f"serverless-offline did not start:\n{program.said()}")
+        raise Failed(f"serverless-offline did not start:\n{program.output()}")
     try:
         return httpx.get(f"{url}/healthz", timeout=30).status_code == 200
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""The artefacts themselves: two builds are the same bytes, and small enough."""
+"""The step for packages: two builds give equal bytes, and the sizes are within their limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .tools import CACHE, bare_environment, run_tool
 
 
 def packages() -> str:
-    """Both functions for both of Lambda's architectures; those for x86_64 a second time."""
+    """Build both functions for both of Lambda's architectures, and for x86_64 a second time."""
     again = CACHE / "again"
     for arch in PLATFORMS:
         for artefact in artefacts(Target(RUNTIME, arch)).values():
@@ -30,16 +30,16 @@ def packages() -> str:
         check(same, f"two builds of {name} differ")
         print(f"  {name} loads at its start: {_loads(second, again / name)}")
     shutil.rmtree(again)
-    told = ", ".join(
+    sizes = ", ".join(
         f"{name} {arch} {artefact.zipped / 2**20:.2f} MB"
         for arch in PLATFORMS
         for name, artefact in artefacts(Target(RUNTIME, arch)).items()
     )
-    return f"byte-identical twice: {told}"
+    return f"byte-identical twice: {sizes}"
 
 
 def _loads(artefact: Artefact, folder: Path) -> str:
-    """What the unzipped artefact imports when it starts, without the standard library."""
+    """The packages that the unzipped artefact imports at its start, beyond the standard library."""
     version, python = runtime()
     if version != RUNTIME or Target.here(version) != artefact.target:
         return f"unknown, there is no Python {RUNTIME} for {artefact.target.arch} here"

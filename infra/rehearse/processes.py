@@ -1,4 +1,4 @@
-"""Programs that run for the length of a block: with a log file, and gone at its end."""
+"""Programs that run for the length of a block, each with a log file."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ _untried = iter(random.sample(_PORTS, len(_PORTS)))
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A running program and what it has written so far."""
+    """A running program and its log."""
 
     process: subprocess.Popen[bytes]
     log: Path
 
-    def said(self) -> str:
-        """Everything on stdout and stderr so far."""
+    def output(self) -> str:
+        """Its stdout and stderr so far."""
         return self.log.read_text("utf-8", errors="replace")
 
     def children(self) -> list[int]:
-        """Process ids of its children."""
+        """The process ids of its children."""
         pid = self.process.pid
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii")
-        every = {int(child) for child in text.split()}
+        pids = {int(child) for child in text.split()}
         for task in Path(f"/proc/{pid}/task").iterdir():  # each thread has its own list
-            every |= {int(child) for child in (task / "children").read_text("ascii").split()}
-        return sorted(every)
+            pids |= {int(child) for child in (task / "children").read_text("ascii").split()}
+        return sorted(pids)
 
 
 @contextmanager
 def running(
     command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path
 ) -> Generator[Program, None, None]:
-    """Start it in a process group of its own; at the end TERM, then KILL."""
+    """Run a command in its own process group; at the end send TERM, then KILL."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -69,14 +69,14 @@ def running(
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The embedded store behind a port, as functions see Upstash."""
+    """The embedded store on a port, which functions use like Upstash."""
 
     url: str
     token: str
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a function needs to use it."""
+        """The environment variables for a function."""
         return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
     def meter(self) -> dict[str, int]:
@@ -89,26 +89,26 @@ class Store:
 
 @contextmanager
 def embedded_store(log: Path) -> Generator[Store, None, None]:
-    """`tidegate store`, volatile and on any free port."""
+    """Run `tidegate store`, volatile and on a free port."""
     command = [sys.executable, "-m", "shared.cli", "store", "--port", "0", "--volatile"]
     with running(command, cwd=ROOT, env=bare_environment(), log=log) as program:
 
-        def told() -> dict[str, str] | None:
+        def printed() -> dict[str, str] | None:
             if program.process.poll() is not None:
-                raise Failed(f"the embedded store did not start:\n{program.said()}")
-            lines = [line.partition("=") for line in program.said().splitlines(keepends=True)]
-            said = {name: value.strip() for name, _, value in lines if value.endswith("\n")}
-            return said if "UPSTASH_REDIS_REST_TOKEN" in said else None
+                raise Failed(f"the embedded store did not start:\n{program.output()}")
+            lines = [line.partition("=") for line in program.output().splitlines(keepends=True)]
+            pairs = {name: value.strip() for name, _, value in lines if value.endswith("\n")}
+            return pairs if "UPSTASH_REDIS_REST_TOKEN" in pairs else None
 
-        said = wait_for(told, what="the embedded store")
-        yield Store(said["UPSTASH_REDIS_REST_URL"], said["UPSTASH_REDIS_REST_TOKEN"])
+        variables = wait_for(printed, what="the embedded store")
+        yield Store(variables["UPSTASH_REDIS_REST_URL"], variables["UPSTASH_REDIS_REST_TOKEN"])
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now and that was not given out before.
+    """A port without a listener that no earlier call returned.
 
-    Below those that the system gives to outgoing connections: one of these could take it before the
-    program does that shall listen there.
+    It is below the system's range for outgoing connections: such a connection could take the port
+    before the program listens on it.
     """
     while True:
         port = next(_untried)
@@ -130,6 +130,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(GRACE)
         except subprocess.TimeoutExpired:
             continue
-        if number is signal.SIGTERM:  # what it started may have outlived it
+        if number is signal.SIGTERM:  # its children may still run
             continue
     process.wait()

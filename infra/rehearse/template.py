@@ -1,5 +1,5 @@
-"""What the packaged CloudFormation template must say: every resource, permission, schedule and
-variable, and nothing else."""
+"""The expected content of the packaged CloudFormation template: every resource, permission,
+schedule and variable, and nothing else."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ ALARMS = {
 
 
 def check_template(template: Mapping[str, Any]) -> None:
-    """Raises Failed with the first thing that is not as it must be."""
-    found = {name: resource["Type"] for name, resource in template["Resources"].items()}
-    difference = sorted(set(found.items()) ^ set(RESOURCES.items()))
+    """Raises Failed with the first difference."""
+    types = {name: resource["Type"] for name, resource in template["Resources"].items()}
+    difference = sorted(set(types.items()) ^ set(RESOURCES.items()))
     check(not difference, f"resources that are too many or missing: {difference}")
     resources = {name: body.get("Properties", {}) for name, body in template["Resources"].items()}
     _check_functions(resources)
@@ -127,9 +127,9 @@ def _check_schedule(resources: Mapping[str, Any]) -> None:
     source = {"Fn::GetAtt": ["DrainEventsRuleSchedule1", "Arn"]}
     _same("the rule's permission", permission, {"SourceArn": source})
     failures = {"OnFailure": {"Destination": {"Fn::GetAtt": ["DrainFailures", "Arn"]}}}
-    given: dict[str, Any] = {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
-    given["DestinationConfig"] = failures
-    _same("what happens to a tick that fails", resources["DrainLambdaEvConf"], given)
+    policy: dict[str, Any] = {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    policy["DestinationConfig"] = failures
+    _same("the policy for failed ticks", resources["DrainLambdaEvConf"], policy)
 
 
 def _check_http(resources: Mapping[str, Any]) -> None:
@@ -139,7 +139,7 @@ def _check_http(resources: Mapping[str, Any]) -> None:
     permission = resources["ApiLambdaPermissionHttpApi"]
     invoke = {"Action": "lambda:InvokeFunction"}
     _same("the HTTP API's permission", permission, invoke)
-    check("HttpApi" in str(permission["SourceArn"]), f"anybody may call the api: {permission}")
+    check("HttpApi" in str(permission["SourceArn"]), f"any caller may invoke the api: {permission}")
 
 
 def _check_watching(resources: Mapping[str, Any]) -> None:
@@ -151,6 +151,6 @@ def _check_watching(resources: Mapping[str, Any]) -> None:
         _same(name, resources[name], expected)
 
 
-def _same(name: str, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _same(name: str, actual: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     for key, value in expected.items():
-        check(found.get(key) == value, f"{name}: {key} is {found.get(key)}, should be {value}")
+        check(actual.get(key) == value, f"{name}: {key} is {actual.get(key)}, should be {value}")

@@ -1,5 +1,5 @@
-"""The foreign tools of the rehearsal, each in a folder of its own under .cache/rehearse: installed
-from the locks beside this file when it is first needed, or when its lock has changed."""
+"""The external tools of the rehearsal, each in its own folder under .cache/rehearse. A tool is
+installed from the locks beside this file on first use and after a change of its lock."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def node_modules() -> Path:
         for lock in locks:
             shutil.copyfile(lock, folder / lock.name)
         quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
-        # Not `npm ci`: it refuses a lock without the binaries of platforms that are not ours.
+        # Not `npm ci`: it refuses a lock without the binaries of other platforms.
         run_tool(["npm", "install", *quiet], cwd=folder)
         locked = (folder / "package-lock.json").read_bytes()
         check(locked == locks[1].read_bytes(), "npm installed something else than its lock says")
@@ -116,9 +116,10 @@ def run_tool(
     env: dict[str, str] | None = None,
     within: float = 600,
 ) -> str:
-    """What the command wrote. Failed, with the end of it, when it does not end well or in time."""
+    """The command's output. Raises Failed, with the end of the output, if the command fails or
+    exceeds `within` seconds."""
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             cwd=cwd,
             env=env,
@@ -131,22 +132,27 @@ def run_tool(
         )
     except subprocess.TimeoutExpired as error:
         raise Failed(f"`{' '.join(command[:3])} …` took more than {within:g} s") from error
-    if done.returncode != 0:
-        raise Failed(f"`{' '.join(command)}` ended with {done.returncode}:\n{done.stdout[-3000:]}")
-    return done.stdout
+    if result.returncode != 0:
+        output = result.stdout[-3000:]
+        raise Failed(f"`{' '.join(command)}` ended with {result.returncode}:\n{output}")
+    return result.stdout
 
 
 def bare_environment(**more: str) -> dict[str, str]:
-    """PATH and HOME and what is said: nothing of this machine's settings reaches a function."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**kept, **more}
+    """PATH, HOME, LANG and `more`, so that no setting of this machine reaches a function."""
+    base = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**base, **more}
 
 
 def tool_environment(**more: str) -> dict[str, str]:
-    """What installers here need (proxies, certificates, mirrors), without anything that deploys."""
-    ours = ("AWS_", "TIDEGATE_", "UPSTASH_", "KV_", "VERCEL_", "CRON_SECRET", "DATABASE_URL")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, **more}
+    """The environment of an installer (proxies, certificates, mirrors), without the settings of a
+    deployment."""
+    settings = (
+        *("AWS_", "TIDEGATE_", "JOURNAL_", "UPSTASH_", "KV_"),
+        *("VERCEL_", "CRON_SECRET", "DATABASE_URL"),
+    )
+    base = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+    return {**base, **more}
 
 
 def _environment(folder: Path, interpreter: Path) -> Path:
@@ -169,5 +175,5 @@ def _node_major() -> int:
     node = shutil.which("node")
     if node is None:
         return 0
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-    return int(told.stdout.lstrip("v").partition(".")[0] or 0)
+    result = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return int(result.stdout.lstrip("v").partition(".")[0] or 0)

@@ -1,5 +1,5 @@
-"""A built Vercel function, started and called as the platform does: it announces its port over a
-unix socket and then serves HTTP, all requests in one process."""
+"""A built Vercel function, run as the platform runs it. It announces its port over a unix socket
+and then serves all HTTP requests in one process."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def unpacked(output: Path, sources: Path, folder: Path) -> Path:
 def vercel_function(
     folder: Path, *, python: Path, environment: Mapping[str, str], log: Path
 ) -> Generator[VercelFunction, None, None]:
-    """Start the unpacked function and wait for it to announce its port."""
+    """Run the unpacked function; wait until it announces its port."""
     path = folder.parent / "ipc"
     path.unlink(missing_ok=True)
     paths = f"{folder}:{folder / '_vendor'}"
@@ -94,7 +94,7 @@ def vercel_function(
                     port = _announced(connection)
                     yield VercelFunction(f"http://127.0.0.1:{port}", program)
             except TimeoutError:
-                raise Failed(f"the function announced nothing:\n{program.said()}") from None
+                raise Failed(f"the function announced nothing:\n{program.output()}") from None
 
 
 def _announced(connection: socket.socket) -> int:
@@ -102,12 +102,12 @@ def _announced(connection: socket.socket) -> int:
     while True:
         chunk = connection.recv(65536)
         received += chunk
-        for message in received.split(b"\0")[:-1]:
-            told = json.loads(message)
-            if told["type"] == "server-started":
-                port: int = told["payload"]["httpPort"]
+        for raw in received.split(b"\0")[:-1]:
+            message = json.loads(raw)
+            if message["type"] == "server-started":
+                port: int = message["payload"]["httpPort"]
                 return port
-            if told["type"] == "unrecoverable-error":
-                raise Failed(f"the function does not start: {told['payload']}")
+            if message["type"] == "unrecoverable-error":
+                raise Failed(f"the function does not start: {message['payload']}")
         if not chunk:
             raise Failed("the function ended before it was ready")

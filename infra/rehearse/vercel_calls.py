@@ -1,4 +1,4 @@
-"""What a deployed function is asked: to store a job, to tell of one, to drain."""
+"""The requests to a deployed function: enqueue a job, read a job, drain."""
 
 from __future__ import annotations
 

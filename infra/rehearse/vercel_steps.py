@@ -1,5 +1,5 @@
-"""vercel.json, executed: the CLI's own validator, an offline build, its output, and the built
-function driven as the platform drives it."""
+"""The steps for vercel.json: the CLI's own validator, an offline build and its output, and the
+built function called as the platform calls it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..interpreters import newest_python
 from ..manifest import DEVELOPERS_ONLY, ROOT, SOURCES
 from ..package import uv
 from .builds import sources
-from .checkpoints import Marks
+from .checkpoints import Checkpoints
 from .checks import PATIENCE, Failed, Skipped, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN
@@ -46,13 +46,13 @@ PROJECT = {"projectId": "prj_local", "orgId": "team_local"}
 SETTINGS = {"framework": None, "nodeVersion": "24.x"}
 SECRET = "a-secret-that-must-not-be-bundled"  # noqa: S105 - bait
 DEADLINE = 10
-"""Seconds of the request that a drain must end in: one of them is its reserve."""
+"""Seconds of a request, within which its drain must end; one of them is the drain's reserve."""
 BESIDE, AT_ONCE = 30, 6
-"""Enqueues beside a drain, and how many of them at a time."""
+"""The number of enqueues during a drain, and of simultaneous ones."""
 
 
 def vercel_build() -> str:
-    """Validate and build offline; one function, its limits kept, nothing that must not be there."""
+    """Validate and build offline; one function with its limits and without unwanted files."""
     _validate()
     output = built()
     functions = [path.name for path in (output / "functions").iterdir()]
@@ -86,7 +86,7 @@ def vercel_build() -> str:
 
 def vercel_run() -> str:
     """Enqueue, cron tick with its secret, the deadline, and enqueues while a drain runs."""
-    with deployed("run") as (start, marks), start() as running:
+    with deployed("run") as (start, checkpoints), start() as running:
         accepted = enqueue(running, "rehearsal", "step", {"name": "one"})
         check(
             tick(running, token=None).status_code == 401, "a tick without the secret was admitted"
@@ -94,8 +94,8 @@ def vercel_run() -> str:
         report = tick(running).json()
         check(report["outcomes"] == {"done": 1}, f"the tick answered {report}")
         check(state(running, accepted)["state"] == "completed", "the job is not completed")
-        used = _deadline(running, marks)
-        slowest = _enqueue_beside_a_drain(running, marks)
+        used = _deadline(running, checkpoints)
+        slowest = _enqueue_beside_a_drain(running, checkpoints)
         return (
             f"enqueued, ticked, completed; a drain with {DEADLINE} s ended after {used:.1f} s; "
             f"{BESIDE} enqueues answered beside an open drain, the slowest after "
@@ -104,13 +104,13 @@ def vercel_run() -> str:
 
 
 def vercel_sigterm() -> str:
-    """SIGTERM while a job runs: given back, and the process ends soon."""
-    with deployed("sigterm") as (start, marks):
+    """SIGTERM while a job runs: it is released, and the process ends soon."""
+    with deployed("sigterm") as (start, checkpoints):
         with start() as running:
             job = enqueue(running, "rehearsal-long", "held-step", {"name": "held"})
             ticking = threading.Thread(target=tick_until_gone, args=(running,))
             ticking.start()
-            marks.wait_until_runs("held")
+            checkpoints.wait_until_runs("held")
             process = running.program.process
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
@@ -119,17 +119,17 @@ def vercel_sigterm() -> str:
             ticking.join(PATIENCE)
         with start() as again:
             shown = state(again, job)
-            check(
-                shown["state"] == "waiting" and shown["attempts"] == 0, f"not given back: {shown}"
-            )
-    return f"the running job was given back, no attempt spent; the process ended after {took:.2f} s"
+            check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not released: {shown}")
+    return f"the running job was released, no attempt spent; the process ended after {took:.2f} s"
 
 
 @contextmanager
 def deployed(
     name: str,
-) -> Generator[tuple[Callable[[], AbstractContextManager[VercelFunction]], Marks], None, None]:
-    """An embedded store, how to start the built function on it, and the marks of its jobs."""
+) -> Generator[
+    tuple[Callable[[], AbstractContextManager[VercelFunction]], Checkpoints], None, None
+]:
+    """An embedded store, how to start the built function on it, and the checkpoints of its jobs."""
     output = built()
     _, python = interpreter()
     logs = LOGS / f"vercel-{name}"
@@ -139,11 +139,11 @@ def deployed(
         embedded_store(logs / "store.log") as store,
     ):
         folder = unpacked(output, BUILD, Path(made) / "task")
-        marks = Marks(Path(made) / "marks")
-        marks.folder.mkdir()
+        checkpoints = Checkpoints(Path(made) / "checkpoints")
+        checkpoints.folder.mkdir()
         environment = {
             **store.environment,
-            **marks.environment,
+            **checkpoints.environment,
             "PYTHONPATH": str(HERE / "app"),
             "TIDEGATE_APPS": "rehearsal:app",
             "TIDEGATE_API_TOKENS": f"admin:{TOKEN}",
@@ -156,7 +156,7 @@ def deployed(
             environment=environment,
             log=logs / "function.log",
         )
-        yield start, marks
+        yield start, checkpoints
 
 
 @cache
@@ -184,9 +184,9 @@ def built() -> Path:
 
 def interpreter() -> tuple[str, Path]:
     """Vercel's runtime needs Python 3.12 or newer."""
-    found = newest_python(*PYTHONS)
-    if found is not None:
-        return found
+    newest = newest_python(*PYTHONS)
+    if newest is not None:
+        return newest
     downloaded = downloaded_python(PYTHONS[0])
     if downloaded is None:
         raise Skipped(
@@ -200,40 +200,41 @@ def _validate() -> None:
     code = (
         f"import {{ getConfigValidator }} from {json.dumps(str(chunk))};"
         "const validate = getConfigValidator();"
-        "const told = JSON.parse(process.argv[1]).map((c) => validate(c) ? [] : validate.errors);"
-        "console.log(JSON.stringify(told));"
+        "const results = JSON.parse(process.argv[1])"
+        ".map((c) => validate(c) ? [] : validate.errors);"
+        "console.log(JSON.stringify(results));"
     )
     wanted = json.loads((ROOT / "vercel.json").read_text("utf-8"))
     broken = {**wanted, "functions": {"functions/api.py": {"maxDuration": "long"}}}
-    said = run_tool(
+    output = run_tool(
         ["node", "--input-type=module", "-e", code, json.dumps([wanted, broken])],
         env=bare_environment(),
     )
-    errors = json.loads(said.splitlines()[-1])
+    errors = json.loads(output.splitlines()[-1])
     check(errors[0] == [], f"vercel.json is invalid: {errors[0]}")
     check(errors[1], "the validator accepts anything")
 
 
-def _deadline(running: VercelFunction, marks: Marks) -> float:
-    """A drain gives a job that does not end back before its request ends. Seconds it took."""
+def _deadline(running: VercelFunction, checkpoints: Checkpoints) -> float:
+    """Check that a drain releases an endless job before its request ends; return the drain's
+    seconds."""
     job = enqueue(running, "rehearsal-long", "held-step", {"name": "endless"})
     began = time.monotonic()
     report = tick(running, seconds=DEADLINE).json()
     used = time.monotonic() - began
-    marks.wait_until_runs("endless")
+    checkpoints.wait_until_runs("endless")
     check(used < DEADLINE, f"with {DEADLINE} s the drain took {used:.1f} s")
     check(report["stop"] == "budget", f"the drain stopped by {report}")
     shown = state(running, job)
-    check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not given back: {shown}")
+    check(shown["state"] == "waiting" and shown["attempts"] == 0, f"not released: {shown}")
     gone = running.request("DELETE", f"/api/v1/jobs/{job}", token=TOKEN)
     check(gone.is_success, f"cancelling the job answered {gone.status_code}: {gone.text}")
     return used
 
 
-def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
-    """Seconds of the slowest enqueue beside a drain, one of whose jobs awaits and one of whose jobs
-    blocks its thread. Neither ends before all enqueues are answered, so the drain does not either.
-    """
+def _enqueue_beside_a_drain(running: VercelFunction, checkpoints: Checkpoints) -> float:
+    """Enqueue during a drain of two held jobs, of which one awaits and one blocks its thread. The
+    jobs, and so the drain, end only after all enqueues. Returns the slowest enqueue's seconds."""
     jobs = [
         enqueue(running, "rehearsal-long", "held-step", {"name": "awaits"}),
         enqueue(running, "rehearsal-long", "held-thread", {"name": "blocks"}),
@@ -241,12 +242,12 @@ def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
     with ThreadPoolExecutor(1 + AT_ONCE) as pool:
         drain = pool.submit(tick, running, only="rehearsal-long", seconds=MAX_DURATION)
         try:
-            marks.wait_until_runs("awaits", "blocks")
+            checkpoints.wait_until_runs("awaits", "blocks")
             slowest = max(pool.map(partial(_enqueue_during, running, drain), range(BESIDE)))
             states = [state(running, job)["state"] for job in jobs]
             check(states == ["active"] * 2, f"the drain's jobs were not held: {states}")
         finally:
-            marks.release()
+            checkpoints.release()
         wait_for(drain.done, what="the drain to end after its jobs were released")
         report = drain.result().json()
     ending = report["stop"], report["outcomes"]
@@ -257,7 +258,7 @@ def _enqueue_beside_a_drain(running: VercelFunction, marks: Marks) -> float:
 
 
 def _enqueue_during(running: VercelFunction, drain: Future[httpx.Response], number: int) -> float:
-    """Seconds that an enqueue took. Failed unless it is answered while the drain is open."""
+    """The seconds of one enqueue. Raises Failed unless it is answered during the drain."""
     began = time.monotonic()
     payload = {"name": f"beside-{number}"}
     try:

@@ -1,1 +1,1 @@
-"""What the environment says: settings, secrets, the platform."""
+"""Configuration from the environment: settings, secrets, the platform."""

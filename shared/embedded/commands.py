@@ -1,7 +1,7 @@
-"""Which commands the Upstash REST API takes, which it bills, and how it refuses the others.
+"""The commands of the Upstash REST API: which it serves, which it bills, how it refuses the others.
 
-The list follows Upstash's command reference, without what can't be offered honestly here:
-functions (their inner calls could not be metered), ACL, CONFIG, JSON and SEARCH.
+The list follows Upstash's command reference. Missing are the commands that a local server can't
+reproduce: functions (their inner calls could not be metered), ACL, CONFIG, JSON and SEARCH.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SERVED = SCRIPTING.union(
     )
 )
 
-# Known to Upstash, but not over REST: they block, or belong to a connection.
+# Upstash refuses these over REST: they block, or belong to a connection.
 _NOT_OVER_REST = (
     "AUTH BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT DISCARD EXEC HELLO "
     "MONITOR MULTI PSUBSCRIBE PUNSUBSCRIBE QUIT RESET SELECT SUBSCRIBE UNSUBSCRIBE UNWATCH WAITAOF "
@@ -66,11 +66,13 @@ _RESTRICTED = frozenset(_NOT_OVER_REST.split())
 _FREE = "AUTH COMMAND CONFIG HELLO INFO PING QUIT RESET SELECT"
 
 NOT_BILLED = frozenset(_FREE.split())
-"""Upstash's own list. Everything else counts, failed and refused commands too (the dear side)."""
+"""Upstash's own list. All other commands count, and so do failed and refused ones: in doubt the
+meter counts too much, not too little."""
 
 
 def refusal(name: str, args: list[str | bytes]) -> EngineError | None:
-    """Why Upstash would not run this command over REST, or None. `name` is in upper case."""
+    """Upstash's error for a command that it does not run over REST, else None. `name` is in upper
+    case."""
     if name in _RESTRICTED or (name in {"XREAD", "XREADGROUP"} and _blocks(args)):
         return EngineError(
             f'ERR Command "{name}" is not allowed in REST or it has a special context path'
@@ -84,7 +86,7 @@ def refusal(name: str, args: list[str | bytes]) -> EngineError | None:
 
 
 def word(value: str | bytes) -> str:
-    """An argument as an upper-case word, whatever it holds."""
+    """An argument as an upper-case word; undecodable bytes are replaced."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     return text.upper()
 
@@ -94,7 +96,7 @@ def _is(args: list[str | bytes], index: int, expected: str) -> bool:
 
 
 def _blocks(args: list[str | bytes]) -> bool:
-    # BLOCK is an option only before STREAMS; after it stand keys, which may be called anything.
+    # BLOCK is an option only before STREAMS. A key after STREAMS may have any name.
     for arg in args[1:]:
         option = word(arg)
         if option in {"BLOCK", "STREAMS"}:

@@ -1,6 +1,6 @@
-"""One connection to a RESP2 server: what goes over it, and how replies find their calls.
+"""A connection to a RESP2 server, and the assignment of replies to calls.
 
-Starts nothing and opens nothing again; `engine` does.
+It starts no server and never reconnects; `engine` does both.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ _MORE = object()
 
 
 class EngineError(Exception):
-    """An error reply, as a value: `str(error)` is the text, code first. Never raised by an engine.
-
-    An exception class because that is what hiredis declares error replies to be.
+    """An error reply, as a value: `str(error)` is the text, code first. Engines return it and never
+    raise it. It is an exception class because hiredis requires one for error replies.
     """
 
 
@@ -32,35 +31,36 @@ class EngineLost(UnknownOutcome):
 
 
 class Connection(asyncio.Protocol):
-    """Pairs replies with calls in order, and writes what one loop tick collects in one go."""
+    """A pipelined connection: replies belong to calls in order, and all calls of one loop iteration
+    are one write."""
 
     def __init__(self) -> None:
         self.lost = False
         self._reader = hiredis.Reader(replyError=EngineError, notEnoughData=_MORE)
         self._waiting: deque[_Batch] = deque()
-        self._outbox: list[bytes] = []
+        self._unsent: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self.closed = self._loop.create_future()
         self.transport: asyncio.Transport | None = None
         self._answered = 0
         self._watching: asyncio.TimerHandle | None = None
 
-    def watch(self, patience: float, stuck: Callable[[], None]) -> None:
-        """Call `stuck` whenever calls wait and none was answered for `patience` seconds or more."""
+    def watch(self, seconds: float, on_stall: Callable[[], None]) -> None:
+        """Call `on_stall` whenever calls have waited for `seconds` or more without any reply."""
 
-        def look(answered: int) -> None:
+        def check(answered: int) -> None:
             if self._waiting and self._answered == answered:
-                stuck()
-            self._watching = self._loop.call_later(patience, look, self._answered)
+                on_stall()
+            self._watching = self._loop.call_later(seconds, check, self._answered)
 
-        look(-1)
+        check(-1)
 
     def send(self, packed: bytes, expected: int) -> asyncio.Future[list[Reply]]:
         batch = _Batch(self._loop.create_future(), expected)
         self._waiting.append(batch)
-        if not self._outbox:
+        if not self._unsent:
             self._loop.call_soon(self._flush)
-        self._outbox.append(packed)
+        self._unsent.append(packed)
         return batch.future
 
     def abort(self) -> None:
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
             if len(batch.replies) == batch.expected:
                 self._waiting.popleft()
                 self._answered += 1
-                # A caller that gave up leaves its place in the line, not its reply.
+                # The reply of a cancelled call is discarded, so that the next one matches its call.
                 if not batch.future.done():
                     batch.future.set_result(batch.replies)
 
@@ -89,13 +89,13 @@ class Connection(asyncio.Protocol):
             future = self._waiting.popleft().future
             if not future.done():
                 future.set_exception(
-                    EngineLost(f"The embedded server went away during the call: {exc or 'closed'}")
+                    EngineLost(f"The embedded server closed during the call: {exc or 'closed'}")
                 )
 
     def _flush(self) -> None:
-        outbox, self._outbox = self._outbox, []
+        unsent, self._unsent = self._unsent, []
         if self.transport is not None and not self.lost:
-            self.transport.write(outbox[0] if len(outbox) == 1 else b"".join(outbox))
+            self.transport.write(unsent[0] if len(unsent) == 1 else b"".join(unsent))
 
 
 class _Batch:
@@ -108,7 +108,7 @@ class _Batch:
 
 
 def pack(args: Command) -> bytes:
-    """A command as the bytes to send."""
-    # hiredis's stub says a tuple of one element where it means any number.
+    """A command in RESP."""
+    # hiredis's stub declares a tuple of one element instead of a tuple of any length.
     packed: bytes = hiredis.pack_command(tuple(args))  # type: ignore[arg-type]
     return packed

@@ -1,5 +1,5 @@
-"""Runs commands on the engine the way Upstash does: refusals, scripts, pipelines, transactions,
-and what each of them bills. Knows no HTTP."""
+"""The execution of commands as Upstash does it: refusals, scripts, pipelines, transactions, and the
+bill of each. It knows no HTTP."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from . import commands
 from .engine import Command, Engine, EngineError, Reply
 from .guard import Guarded
-from .meter import Meter
+from .meter import ServerMeter
 from .request import Args
-from .scripts import ScriptCall, Scripts, instant, settle
+from .scripts import ScriptCall, Scripts, instant, unwrap
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One command of a request: sent to the engine, or answered without it."""
+    """One command of a request: `command` for the engine, or None and the `answer`."""
 
     command: Command | None
     script: Guarded | None = None
@@ -24,10 +24,11 @@ class _Step:
 
 
 class Dispatcher:
-    """Executes what a request asks, and counts it on `meter`. Raises what the engine raises."""
+    """The executor of a request's commands. It counts them on `meter`, and raises what the engine
+    raises."""
 
     def __init__(
-        self, engine: Engine, scripts: Scripts, meter: Meter, clock: Callable[[], int] | None
+        self, engine: Engine, scripts: Scripts, meter: ServerMeter, clock: Callable[[], int] | None
     ) -> None:
         self._engine = engine
         self._scripts = scripts
@@ -35,40 +36,42 @@ class Dispatcher:
         self._clock = clock
 
     async def one(self, args: Args) -> Reply:
-        """A command by itself."""
+        """Execute a single command."""
         prepared = await self._prepare(args)
         if isinstance(prepared, ScriptCall):
-            return self._settled(prepared.script, await self._scripts.run(prepared))
+            return self._script_reply(prepared.script, await self._scripts.run(prepared))
         if prepared.command is None:
             return prepared.answer
         return await self._engine.execute(prepared.command)
 
     async def pipeline(self, rows: list[Args]) -> list[Reply]:
-        """In order, each with its own reply or error; others' commands may come between."""
+        """Execute commands in order, each with its own reply or error. Commands of other requests
+        may come between them."""
         steps = [await self._step(args) for args in rows]
-        sent = iter(await self._engine.send([step.command for step in steps if step.command]))
-        return [self._reply(step, sent) for step in steps]
+        replies = iter(await self._engine.send([step.command for step in steps if step.command]))
+        return [self._reply(step, replies) for step in steps]
 
     async def transaction(self, rows: list[Args]) -> list[Reply] | EngineError:
-        """Atomic. The error that discarded it as a whole, or each command's reply or error."""
+        """Execute commands atomically. Returns the reply or error of each, or the one error that
+        discarded the transaction."""
         steps = [await self._step(args) for args in rows]
         for step in steps:
             if step.command is None and isinstance(step.answer, EngineError):
                 return step.answer
         queued = [step.command for step in steps if step.command]
-        _, *acknowledged, done = await self._engine.send([("MULTI",), *queued, ("EXEC",)])
-        for reply in acknowledged:
+        _, *acknowledgements, result = await self._engine.send([("MULTI",), *queued, ("EXEC",)])
+        for reply in acknowledgements:
             if isinstance(reply, EngineError):
                 return reply
-        if not isinstance(done, list):
-            return done if isinstance(done, EngineError) else EngineError("EXECABORT discarded")
-        sent = iter(done)
-        return [self._reply(step, sent) for step in steps]
+        if not isinstance(result, list):
+            return result if isinstance(result, EngineError) else EngineError("EXECABORT discarded")
+        replies = iter(result)
+        return [self._reply(step, replies) for step in steps]
 
     async def _step(self, args: Args) -> _Step:
         prepared = await self._prepare(args)
         if isinstance(prepared, ScriptCall):
-            # As text: a script unknown to the engine must not break the order, or a transaction.
+            # As text: NOSCRIPT from the engine would break a transaction or the order of replies.
             return _Step(prepared.by_text, prepared.script)
         return prepared
 
@@ -76,9 +79,9 @@ class Dispatcher:
         name = commands.word(args[0])
         if name not in commands.NOT_BILLED:
             self._meter.commands += 1
-        refused = commands.refusal(name, args)
-        if refused is not None:
-            return _Step(None, answer=refused)
+        refusal = commands.refusal(name, args)
+        if refusal is not None:
+            return _Step(None, answer=refusal)
         if name in commands.SCRIPTING:
             prepared = await self._scripts.prepare(name, args)
             return prepared if isinstance(prepared, ScriptCall) else _Step(None, answer=prepared)
@@ -87,17 +90,17 @@ class Dispatcher:
         if name == "TIME" and self._clock is not None:
             return _Step(None, answer=[part.encode() for part in instant(self._clock())])
         if name == "WAIT":
-            # No replicas here: asking for none answers at once, where one would block everybody.
+            # There are no replicas: a WAIT for one would block the connection for all callers.
             return _Step(("WAIT", "0", *args[2:]))
         return _Step(args)
 
-    def _reply(self, step: _Step, sent: Iterator[Reply]) -> Reply:
+    def _reply(self, step: _Step, replies: Iterator[Reply]) -> Reply:
         if step.command is None:
             return step.answer
-        reply = next(sent)
-        return reply if step.script is None else self._settled(step.script, reply)
+        reply = next(replies)
+        return reply if step.script is None else self._script_reply(step.script, reply)
 
-    def _settled(self, script: Guarded, reply: Reply) -> Reply:
-        calls, result = settle(script, reply)
+    def _script_reply(self, script: Guarded, reply: Reply) -> Reply:
+        calls, result = unwrap(script, reply)
         self._meter.commands += calls
         return result

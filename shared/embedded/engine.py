@@ -1,8 +1,7 @@
-"""What executes commands locally: one multiplexed connection to a server, or fakeredis.
+"""The engines that execute commands locally: a connection to a server, or fakeredis.
 
-One rule for errors: what the engine answers, errors included, is returned as a value;
-what keeps it from answering is raised (`EngineUnreachable`, `EngineLost`).
-Knows no HTTP and no billing.
+One rule for errors: an engine returns every reply as a value, error replies included, and raises
+`EngineUnreachable` or `EngineLost` if there is no reply. Engines know no HTTP and no billing.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ __all__ = [
 Address: TypeAlias = Path | tuple[str, int]
 
 SCRIPT_SECONDS = 5.0
-"""Without a reply for so long, the server is taken to be stuck in a script."""
+"""Seconds without a reply after which a script is assumed to block the server."""
 
 
 class EngineUnreachable(Unreachable):
@@ -38,49 +37,48 @@ class EngineUnreachable(Unreachable):
 
 
 class Engine(Protocol):
-    """Executes commands in the order in which they are given.
+    """An executor of commands, in the order of the calls.
 
     Raises `EngineUnreachable` when nothing was sent and `EngineLost` when the outcome is unknown.
     """
 
     @property
     def name(self) -> str:
-        """What people call it: `valkey 9.1.2`, `fakeredis 2.40.0`."""
+        """Product and version: `valkey 9.1.2`, `fakeredis 2.40.0`."""
         ...
 
     @property
     def volatile(self) -> bool:
-        """Whether its data ends with it."""
+        """True if its data ends with it."""
         ...
 
     @property
     def sandboxed(self) -> bool:
-        """Whether a script can't reach the host. Where it can, only known scripts may run."""
+        """True if a script can't reach the host. Otherwise only known scripts may run."""
         ...
 
     async def execute(self, args: Command) -> Reply:
-        """One command, one reply."""
+        """Execute one command; return its reply."""
         ...
 
     async def send(self, commands: Sequence[Command]) -> list[Reply]:
-        """Several commands as one contiguous write: nobody else's command comes between.
-
-        Atomic only together with MULTI and EXEC, which the caller includes.
+        """Execute several commands as one contiguous write: no other caller's command comes between
+        them. It is a transaction only if the caller includes MULTI and EXEC.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of connections. Calls in flight raise `EngineLost`."""
+        """Close the connections. Calls in flight raise `EngineLost`."""
         ...
 
 
 class RespEngine:
     """One connection per event loop to a RESP2 server, shared by all callers through pipelining.
 
-    `locate` says where the server is, starting it if need be; it may block for as long as a start
-    takes, so it runs in a thread. A lost connection is opened again by the next call.
-    When no reply comes for `patience` seconds, a script that runs away is killed; one that has
-    written can't be, and keeps the server busy.
+    `locate` returns the server's address and starts the server if necessary. It may block until the
+    server has started, so it runs in a thread. After a lost connection the next call opens another.
+    Without a reply for `patience` seconds the running script is killed; a script that has written
+    can't be killed, and blocks the server until it ends.
     """
 
     sandboxed = True
@@ -117,9 +115,9 @@ class RespEngine:
         return await connection.send(packed, len(commands))
 
     async def close(self) -> None:
-        here = asyncio.get_running_loop()
+        running_loop = asyncio.get_running_loop()
         for loop, connection in list(self._connections.items()):
-            if loop is here:
+            if loop is running_loop:
                 connection.abort()
                 await connection.closed
             elif not loop.is_closed():
@@ -127,7 +125,7 @@ class RespEngine:
         self._connections.clear()
 
     async def _open(self) -> Connection:
-        # Callers that arrive while the connection opens share the attempt and its failure.
+        # Callers during an open share the attempt and its failure.
         loop = asyncio.get_running_loop()
         opening = self._opening.get(loop)
         if opening is None:
@@ -146,7 +144,7 @@ class RespEngine:
     def _opened(self, loop: asyncio.AbstractEventLoop, opening: asyncio.Task[Connection]) -> None:
         self._opening.pop(loop, None)
         if not opening.cancelled():
-            opening.exception()  # seen, also when every caller has given up
+            opening.exception()  # retrieved, or asyncio would log it if every caller was cancelled
 
     async def _dial(self, loop: asyncio.AbstractEventLoop) -> Connection:
         try:
@@ -168,7 +166,7 @@ class RespEngine:
         killing.add_done_callback(self._killing.discard)
 
     async def _send_kill(self) -> None:
-        # On a connection of its own: the shared one is what waits for the script.
+        # On a separate connection: the shared one waits for the script.
         with suppress(Unreachable, UnknownOutcome):
             connection = await self._dial(asyncio.get_running_loop())
             try:

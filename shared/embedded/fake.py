@@ -1,6 +1,6 @@
-"""The last resort where no server binary runs: fakeredis, with the replies of a real server.
+"""The fakeredis engine, for machines without a server binary. It replies as a real server does.
 
-Volatile, slower, and no sandbox: its Lua reaches Python, so only known scripts may run on it.
+It is volatile, slower, and has no sandbox: its Lua reaches Python, so it runs only known scripts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CODES: dict[type[RedisError], str] = {
 
 
 class FakeEngine:
-    """fakeredis behind the engine protocol. Calls run inline, so any number of them is ordered."""
+    """fakeredis as an `Engine`. Calls run inline, so they need no queue to stay in order."""
 
     name = f"fakeredis {fakeredis.__version__}"
     volatile = True
@@ -68,7 +68,7 @@ def _plain(reply: object) -> Reply:
 
 
 def _error(error: RedisError) -> EngineError:
-    # redis-py takes the code off the text and keeps it as the class.
+    # redis-py removes the code from the text and expresses it as the exception's class.
     text = str(error)
     first, _, _ = text.partition(" ")
     if first.isupper() and len(first) > 1:

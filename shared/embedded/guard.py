@@ -1,9 +1,9 @@
-"""Composes the guarded variant of a script: it counts its inner calls, keeps to its keys and
-writes numbers as Upstash's Lua does.
+"""The guarded variant of a script: it counts inner calls, refuses undeclared keys, and formats
+numbers as Upstash's Lua does.
 
-The body stays as it is, below a prologue that shadows `redis` with counting versions. The reply
-becomes `{calls, result}`, or `{calls, false, text}` when the script raised.
-It is a meter and a lint, not a fence: `_G.redis` would get around it.
+The script's body is unchanged, below a prologue that shadows `redis` with counting functions. The
+reply is `{calls, result}`, or `{calls, false, text}` if the script raised an error.
+The guard is a meter and a check, not a sandbox: a script can bypass it through `_G.redis`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DYNAMIC_KEY = (
 )
 KEY_LOCKING = "allow-key-locking"
 
-# Which arguments of a command are keys. Whoever is not listed has one: its first.
+# The positions of a command's keys. A command that is not listed has one key, its first argument.
 _NONE, _ALL, _TWO, _PAIRS, _COUNTED, _DEST_COUNTED, _LATER_COUNTED = range(7)
 _SECOND, _AFTER_FIRST, _STREAMS, _ALL_BUT_LAST, _WHOLE_DATABASE = range(7, 12)
 _RULES = {
@@ -86,7 +86,7 @@ local function undeclared(name, ...)
 end
 """
 
-# Upstash runs scripts in GopherLua, whose string.format does not turn text into a number.
+# Upstash runs scripts in GopherLua, whose string.format does not convert text to a number.
 _NUMBERS = """\
 local raw_format = string.format
 local function format(pattern, ...)
@@ -94,9 +94,9 @@ local function format(pattern, ...)
   for kind in string.gmatch(pattern, '%%[^%a%%]*([%a%%])') do
     if kind ~= '%' then
       n = n + 1
-      local given = select(n, ...)
-      if kind ~= 's' and kind ~= 'q' and type(given) ~= 'number' then
-        error('string.format: %' .. kind .. ' takes a number, not a ' .. type(given), 2)
+      local value = select(n, ...)
+      if kind ~= 's' and kind ~= 'q' and type(value) ~= 'number' then
+        error('string.format: %' .. kind .. ' takes a number, not a ' .. type(value), 2)
       end
     end
   end
@@ -105,7 +105,7 @@ end
 local string = setmetatable({format = format}, {__index = string})
 """
 
-# A refused call counts: what was asked is what is billed.
+# A refused call counts too: Upstash bills every call.
 _CALLS = """\
 local function call(%(args)s)
   calls = calls + 1
@@ -126,7 +126,7 @@ _ANSWER_TIME = "  if is_time(name) then return {seconds, micros} end\n"
 
 _OPEN = "local function body(...)\n"
 
-# Level 4 or 5 of the stack is where the script called; the prologue's own lines are skipped.
+# The script's own call is at level 4 or 5 of the stack; lines of the prologue are skipped.
 _CLOSE = """
 end
 local ok, result = xpcall(body, function(raised)
@@ -147,7 +147,8 @@ return {calls, false, result}
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A guarded script: `text` and its `sha` for the engine, `prologue` lines above the body."""
+    """A guarded script: `text` and its `sha` for the engine, and the number of `prologue` lines
+    above the body."""
 
     text: bytes
     sha: bytes
@@ -155,21 +156,21 @@ class Guarded:
     prologue: int
 
     def located(self, message: str) -> str:
-        """Where it was raised, in lines of the script as its author wrote it, and the message."""
+        """The message with its line number in the author's script, without the prologue."""
 
         def shift(match: re.Match[str]) -> str:
             return f"user_script:{max(1, int(match[1]) - self.prologue)}"
 
-        # fakeredis calls the chunk `<python>`, and tells no place for an error of a command.
-        placed = re.sub(r"(?:user_script|\[string \"<python>\"\]):(\d+)", shift, message)
-        return placed if placed.startswith("user_script:") else f"user_script: {placed}"
+        # fakeredis names the chunk `<python>`, and gives no line for an error of a command.
+        shifted = re.sub(r"(?:user_script|\[string \"<python>\"\]):(\d+)", shift, message)
+        return shifted if shifted.startswith("user_script:") else f"user_script: {shifted}"
 
 
 def compose(script: bytes, *, strict: bool, clock: bool) -> Guarded:
-    """The guarded variant of `script`; keys are checked when it carries the flag or `strict`.
+    """The guarded variant of `script`. Its keys are checked if it has the flag, or with `strict`.
 
-    With `clock`, the caller adds one last ARGV, `"seconds micros"`, which the script never sees
-    and which answers its TIME: the text, and so its SHA, does not change with the time.
+    With `clock`, the caller appends an ARGV, `"seconds micros"`. The prologue removes it and uses
+    it as the reply to TIME, so the text and its SHA do not change with the time.
     """
     shebang, flagged, body = _shebang(script)
     prologue = _prologue(strict=strict or flagged, clock=clock)
@@ -193,12 +194,13 @@ def _prologue(*, strict: bool, clock: bool) -> str:
 
 
 def _shebang(script: bytes) -> tuple[str, bool, bytes]:
-    # Local servers refuse Upstash's flag and know the others, so only that one is taken off.
+    # Local servers accept all flags but Upstash's, so only that one is removed.
     first, newline, rest = script.partition(b"\n")
     if not first.startswith(b"#!"):
         return "", False, script
     engine, *options = first.decode("utf-8", "replace").split()
     flags = [flag for option in options for flag in option.removeprefix("flags=").split(",")]
-    kept = [flag for flag in flags if flag != KEY_LOCKING]
-    line = f"{engine} flags={','.join(kept)}" if kept else ("--" if engine == "#!lua" else engine)
+    others = [flag for flag in flags if flag != KEY_LOCKING]
+    bare = "--" if engine == "#!lua" else engine
+    line = f"{engine} flags={','.join(others)}" if others else bare
     return line + "\n", KEY_LOCKING in flags, rest if newline else b""

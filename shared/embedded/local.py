@@ -1,7 +1,7 @@
-"""A local Redis-compatible server of our own: started, found again, attached to, stopped.
+"""A local Redis-compatible server: its start, its reuse by other processes, its stop.
 
-One lock file per data directory decides who starts the server. The server inherits the lock, so it
-is held for as long as anybody could still write there. Speaks just enough RESP to say PING.
+One lock file per data directory decides which process starts the server. The server inherits the
+lock, so the lock lasts for as long as a process can write to the directory.
 """
 
 from __future__ import annotations
@@ -10,31 +10,29 @@ import atexit
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 from contextlib import suppress
-from enum import Enum, auto
 from pathlib import Path
 
 from ..errors import ConfigurationError
 from .engine import EngineUnreachable
 from .parent import die_with_parent
+from .sockets import ServerState, SocketRecord, probe
 
 START_SECONDS = 10.0
 _POLL_SECONDS = 0.002
-_SOCKET_PATH_BYTES = 107 if os.uname().sysname == "Linux" else 103
 _LOG_TAIL_LINES = 8
 
 
 class LocalRedis:
-    """The server on `data_dir`, ours or another process's. Everything here blocks.
+    """The server on `data_dir`, started by this process or by another one. All methods block.
 
-    Persistent: an append-only file, fsynced every second; a killed server loses nothing it
-    acknowledged, a power cut at most one second. Volatile: a temporary directory without files of
-    data, removed by `close`. The server dies with the process that started it.
+    Persistent: an append-only file, fsynced every second. A killed server loses no acknowledged
+    write; a power cut loses at most the last second. Volatile: a temporary directory without data
+    files, removed by `close`. The server dies with the process that started it.
     """
 
     def __init__(self, binary: Path, *, data_dir: Path | None = None, volatile: bool) -> None:
@@ -44,6 +42,7 @@ class LocalRedis:
             self.data_dir = Path(tempfile.mkdtemp(prefix="tidegate-"))
         else:
             self.data_dir = (data_dir or Path(".tidegate")).resolve()
+        self._socket = SocketRecord(self.data_dir)
         self._owner = os.getpid()
         self._path: Path | None = None
         self._starting = threading.Lock()
@@ -54,13 +53,13 @@ class LocalRedis:
 
     @property
     def pid(self) -> int | None:
-        """The server's process id when this process started it."""
+        """The server's process id, if this process started it."""
         return self._process.pid if self._process is not None else None
 
     def ensure(self) -> Path:
-        """The socket of a server that answers, started if need be.
+        """The socket of the server, which this method starts if none answers.
 
-        Raises `ConfigurationError` (with the tail of the server's log) when it can't be had.
+        Raises `ConfigurationError`, with the end of the server's log, if it does not start.
         """
         with self._starting:
             if self._closed:
@@ -68,14 +67,14 @@ class LocalRedis:
             self._make_directory()
             deadline = time.monotonic() + START_SECONDS
             while time.monotonic() < deadline:
-                path = self._socket()
-                state = _state(path) if path is not None else _State.SILENT
-                if path is not None and state is _State.READY:
+                path = self._socket.read()
+                state = probe(path) if path is not None else ServerState.SILENT
+                if path is not None and state is ServerState.READY:
                     return path
                 lock = self._lock()
                 if lock is not None:
                     return self._start(lock)
-                if state is _State.LOADING:
+                if state is ServerState.LOADING:
                     deadline = time.monotonic() + START_SECONDS
                 time.sleep(_POLL_SECONDS)
             raise ConfigurationError(
@@ -84,9 +83,9 @@ class LocalRedis:
             )
 
     def close(self) -> None:
-        """Stop the server if this process started it; harmless when repeated."""
+        """Stop the server if this process started it. A second call does nothing."""
         if os.getpid() != self._owner:
-            return  # a forked child runs our exit handler too
+            return  # a forked child runs this exit handler too
         with self._starting:
             self._closed = True
             atexit.unregister(self.close)
@@ -96,7 +95,7 @@ class LocalRedis:
                 if self._keeper.is_alive():
                     self._process.kill()
                     self._keeper.join()
-            # The server takes its socket away itself; whatever is there now may be another's.
+            # The server removes its own socket; a socket that is there now may be another server's.
             if self._path is not None and self._path.parent != self.data_dir:
                 with suppress(OSError):
                     self._path.parent.rmdir()
@@ -122,7 +121,7 @@ class LocalRedis:
 
     def _start(self, lock: int) -> Path:
         try:
-            path = self._path = self._new_socket()
+            path = self._path = self._socket.replace()
             started = threading.Event()
             failure: list[OSError] = []
             self._keeper = threading.Thread(
@@ -131,16 +130,16 @@ class LocalRedis:
             self._keeper.start()
             started.wait()
         finally:
-            # The server has its own hold on the lock, which ends with it.
+            # The server inherited the lock and holds it until it ends.
             os.close(lock)
         if failure:
             raise ConfigurationError(f"{self._binary} can't be run: {failure[0]}")
         deadline = time.monotonic() + START_SECONDS
         while self._process is not None and self._process.returncode is None:
-            state = _state(path)
-            if state is _State.READY:
+            state = probe(path)
+            if state is ServerState.READY:
                 return path
-            if state is _State.LOADING:
+            if state is ServerState.LOADING:
                 deadline = time.monotonic() + START_SECONDS
             elif time.monotonic() > deadline:
                 self._process.kill()
@@ -154,8 +153,8 @@ class LocalRedis:
     def _keep(
         self, path: Path, lock: int, started: threading.Event, failure: list[OSError]
     ) -> None:
-        # A parent-death signal follows the thread that forked, so this thread stays for as long as
-        # the server does, whichever thread asked for it.
+        # The parent-death signal is sent when the forking thread ends, not the process. So a thread
+        # of its own starts the server and waits for its end.
         try:
             self._process = subprocess.Popen(
                 [str(self._binary), *self._options(path)],
@@ -189,57 +188,9 @@ class LocalRedis:
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
-    def _socket(self) -> Path | None:
-        try:
-            return Path((self.data_dir / "socket").read_text("utf-8"))
-        except FileNotFoundError:
-            return None
-
-    def _new_socket(self) -> Path:
-        self._remove_socket()
-        path = self.data_dir / "server.sock"
-        if len(os.fsencode(path)) > _SOCKET_PATH_BYTES:
-            path = Path(tempfile.mkdtemp(prefix="tidegate-")) / "server.sock"
-        recorded = self.data_dir / "socket.new"
-        recorded.write_text(str(path), "utf-8")
-        recorded.replace(self.data_dir / "socket")
-        return path
-
-    def _remove_socket(self) -> None:
-        path = self._socket()
-        if path is None:
-            return
-        with suppress(OSError):
-            path.unlink()
-        if path.parent != self.data_dir:
-            with suppress(OSError):
-                path.parent.rmdir()
-
     def _log_tail(self) -> str:
         try:
             log = (self.data_dir / "server.log").read_text("utf-8", "replace")
         except OSError:
             return "(no log)"
         return "\n".join(log.splitlines()[-_LOG_TAIL_LINES:])
-
-
-class _State(Enum):
-    SILENT = auto()
-    LOADING = auto()
-    READY = auto()
-
-
-def _state(path: Path) -> _State:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1)
-        try:
-            probe.connect(str(path))
-            probe.sendall(b"PING\r\n")
-            answer = probe.recv(64)
-        except OSError:
-            return _State.SILENT
-    if answer.startswith(b"-LOADING"):
-        return _State.LOADING
-    # Busy with a script is there, and can be told to kill it.
-    ready = answer.startswith((b"+PONG", b"-BUSY"))
-    return _State.READY if ready else _State.SILENT

@@ -1,4 +1,4 @@
-"""What the embedded server counts, so that cost is a number that tests can assert."""
+"""The meter of the embedded server: the cost of requests as numbers that tests can assert."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(slots=True)
-class Meter:
+class ServerMeter:
     """Exact counts since the start.
 
-    `commands` are billed ones: a command is one, a script call one more for every inner call, and
-    what Upstash bills nowhere (PING, INFO, …) none. In doubt (errors, refusals) it counts.
-    Bytes are those of bodies.
+    `commands` counts billed commands: one per command, one more per inner call of a script, none
+    for commands that Upstash never bills (PING, INFO, …). Errors and refusals count as billed.
+    The bytes are those of request and response bodies.
     """
 
     requests: int = 0
@@ -20,5 +20,5 @@ class Meter:
     bytes_out: int = 0
 
     def snapshot(self) -> dict[str, int]:
-        """The counts as of now, by name."""
+        """The current counts by name."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""Makes a child process end with its parent, however the parent ends."""
+"""A parent-death signal: it ends a child process when its parent dies in any way."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """What to run between fork and exec; None where the system has no such signal (macOS).
+    """The function to run between fork and exec; None on a system without that signal (macOS).
 
-    Everything is looked up before the fork: after it, other threads' locks may be held for ever.
+    It imports and looks up nothing after the fork, because another thread may have held a lock at
+    the fork, and no thread of the child would release it.
     """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     parent = os.getpid()
 
-    def ask() -> None:
+    def request_signal() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
-            os._exit(1)  # the parent died before the signal was asked for
+            os._exit(1)  # the parent died before prctl
 
-    return ask
+    return request_signal

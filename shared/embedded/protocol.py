@@ -1,7 +1,7 @@
 """The Upstash REST protocol over an engine: routes, authentication, limits, formats.
 
-As strict as Upstash where that is known, so that what runs here runs there.
-Opens no sockets: `transport` and `server` carry its requests.
+It is as strict as Upstash wherever Upstash's behaviour is known, so that a program that works here
+works there. It opens no sockets: `transport` and `server` carry its requests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from .dispatch import Dispatcher
 from .engine import Engine, EngineError, Reply
-from .meter import Meter
+from .meter import ServerMeter
 from .reply import dump, item, resp2
 from .request import Malformed, many_commands, number, one_command
 from .scripts import Scripts
@@ -34,12 +34,12 @@ class Response:
 
 
 class UpstashProtocol:
-    """Answers the requests of Upstash clients; `meter` counts them.
+    """The server side of Upstash's REST API, without sockets; `meter` counts its requests.
 
-    `strict` checks the keys of every script, not only of those with the `allow-key-locking` flag.
-    `clock` (epoch milliseconds) is what TIME answers, in scripts too; expiry stays on real time.
-    `allowed_scripts` are SHA-1s of script texts: on an engine without a sandbox, only they run.
-    `handle` raises `Unreachable` or `UnknownOutcome` when the engine does, and nothing else.
+    `strict` checks the keys of every script, not only of scripts with the `allow-key-locking` flag.
+    `clock` (epoch milliseconds) sets the reply to TIME, in scripts too; expiry uses the real time.
+    `allowed_scripts` are SHA-1s of script texts: an engine without a sandbox runs only these.
+    `handle` raises `Unreachable` or `UnknownOutcome` if the engine does, and nothing else.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class UpstashProtocol:
         max_request_bytes: int = MAX_REQUEST_BYTES,
         allowed_scripts: Container[str] | None = None,
     ) -> None:
-        self.meter = Meter()
+        self.meter = ServerMeter()
         self.max_request_bytes = max_request_bytes
         self._token = token.encode()
         scripts = Scripts(engine, strict=strict, clock=clock, allowed=allowed_scripts)
@@ -62,7 +62,7 @@ class UpstashProtocol:
     async def handle(
         self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
     ) -> Response:
-        """One request. `path` and `query` as on the wire (percent-encoded), header names lower."""
+        """Answer one request. `path` and `query` are percent-encoded, header names lower-case."""
         self.meter.requests += 1
         self.meter.bytes_in += len(body)
         response = self._refusal(method, query, headers, body)
@@ -74,13 +74,13 @@ class UpstashProtocol:
         return response
 
     def authorized(self, query: str, headers: Mapping[str, str]) -> bool:
-        """Whether the request carries the token: as `?_token=`, else in its header."""
-        given = dict(parse_qsl(query)).get("_token") if "_token=" in query else None
-        if given is None:
-            given = headers.get("authorization", "").strip()
-            if given[:7].lower() == "bearer ":
-                given = given[7:].strip()
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token)
+        """True if the request has the token, as `?_token=` or else in its header."""
+        token = dict(parse_qsl(query)).get("_token") if "_token=" in query else None
+        if token is None:
+            token = headers.get("authorization", "").strip()
+            if token[:7].lower() == "bearer ":
+                token = token[7:].strip()
+        return hmac.compare_digest(token.encode("utf-8", "replace"), self._token)
 
     def _refusal(
         self, method: str, query: str, headers: Mapping[str, str], body: bytes
@@ -89,7 +89,7 @@ class UpstashProtocol:
             return _response(405, b"")
         if not self.authorized(query, headers):
             return _error("WRONGPASS invalid or missing auth token", status=401)
-        # A server that dropped an oversized body still tells its size in the header.
+        # `server` discards an oversized body and passes its size in the header.
         size = max(len(body), number(headers.get("content-length")))
         if size > self.max_request_bytes:
             limit = self.max_request_bytes
@@ -119,14 +119,14 @@ class UpstashProtocol:
         return answer
 
     def _sync_token(self, headers: Mapping[str, str]) -> bytes:
-        # One store, one writer: every read sees earlier writes, so the token only has to advance.
+        # One server without replicas: every read sees earlier writes, so the token only advances.
         self._synced = max(self._synced, number(headers.get("upstash-sync-token"))) + 1
         return b"%d" % self._synced
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a request wants its reply."""
+    """The reply format that a request selects."""
 
     base64: bool
     raw: bool

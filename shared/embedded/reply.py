@@ -1,4 +1,4 @@
-"""Turns engine replies into the bodies that the Upstash REST API answers: JSON or RESP2."""
+"""The bodies of the Upstash REST API's responses, from engine replies: JSON or RESP2."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def item(reply: Reply, *, base64: bool) -> dict[str, Json]:
 
 
 def resp2(reply: Reply) -> bytes:
-    """One reply as RESP2 bytes. Statuses other than OK are bulk strings: the engine's reader
-    does not tell them apart."""
+    """One reply as RESP2 bytes. Statuses other than OK become bulk strings, because the engine's
+    reader does not distinguish the two."""
     if reply is None:
         return b"$-1\r\n"
     if isinstance(reply, int):

@@ -1,4 +1,4 @@
-"""Reads commands out of Upstash REST requests: JSON bodies and path style. Runs nothing."""
+"""The commands in Upstash REST requests, parsed from JSON bodies and from paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Args: TypeAlias = list[str | bytes]
 
 
 class Malformed(Exception):
-    """The request holds no command; the text is the error to answer."""
+    """A request without a valid command. The text is the error reply."""
 
 
 def one_command(method: str, route: str, query: str, body: bytes) -> Args:
@@ -39,7 +39,7 @@ def many_commands(body: bytes) -> list[Args]:
 
 
 def number(text: str | None) -> int:
-    """A header's count; 0 when it is missing or none."""
+    """A header's number; 0 if the header is missing or is no number."""
     return int(text) if text and len(text) < _DIGITS and text.isascii() and text.isdigit() else 0
 
 
@@ -50,7 +50,7 @@ def _parse(body: bytes) -> object:
     if not body:
         raise Malformed("ERR failed to parse the request body: EOF")
     try:
-        # Numbers stay as they were written: 1.0 is not 1, and 2**64 is no float.
+        # Numbers stay as text: 1.0 must not become 1, nor 2**64 a float.
         document: object = json.loads(
             body, parse_int=str, parse_float=str, parse_constant=_refuse_constant
         )

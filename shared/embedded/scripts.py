@@ -1,5 +1,5 @@
-"""The script cache of the embedded server: keyed by the SHA-1 of scripts as received, running
-their guarded variants."""
+"""The script cache of the embedded server. Its keys are SHA-1s of the texts that clients send; it
+runs their guarded variants."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from .commands import word
 from .engine import Command, Engine, EngineError, Reply
 from .guard import Guarded, compose
 
-# Compiles without running: a body that would close the guard's function early is found here.
+# Compiles without a run: it detects a body that would close the guard's function early.
 _COMPILES = b"""\
 local compiled, reason = loadstring(ARGV[1], '@user_script')
 if compiled then return 1 end
 return {err = 'ERR Error compiling script (new function): ' .. reason}
 """
 _NO_SCRIPT = EngineError("NOSCRIPT No matching script. Please use EVAL.")
-_RETURNED = 2  # elements of the guard's reply when the script did not raise
+_RETURNED = 2  # elements of the guard's reply if the script raised no error
 _NOT_BUSY = EngineError("NOTBUSY No scripts in execution right now.")
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptCall:
-    """A script call as the engine shall get it, once by SHA and once as text."""
+    """A script call for the engine, in two forms: by SHA and as text."""
 
     script: Guarded
     by_sha: Command
@@ -32,7 +32,8 @@ class ScriptCall:
 
 
 class Scripts:
-    """Known scripts. `allowed` limits what may run to these SHA-1s (of the text as received)."""
+    """The loaded scripts. On an engine without a sandbox, `allowed` lists the SHA-1s (of texts that
+    clients send) that may run."""
 
     def __init__(
         self,
@@ -49,26 +50,26 @@ class Scripts:
         self._known: dict[str, Guarded] = {}
 
     async def prepare(self, name: str, args: list[str | bytes]) -> ScriptCall | Reply:
-        """The call to make for an EVAL or EVALSHA, or at once the reply of a SCRIPT command."""
+        """The call for an EVAL or EVALSHA, or the reply to a SCRIPT command or to an error."""
         if name == "SCRIPT":
             return await self._manage(args)
         if len(args) < 3:
             return EngineError(f"ERR wrong number of arguments for '{name.lower()}' command")
-        if wrong := _wrong_keys(args):
-            return wrong
+        if error := _key_count_error(args):
+            return error
         if name.startswith("EVALSHA"):
             script = self._known.get(word(args[1]).lower())
             if script is None:
                 return _NO_SCRIPT
         else:
-            admitted = await self._admit(args[1])
-            if isinstance(admitted, EngineError):
-                return admitted
-            script = admitted
+            loaded = await self._load(args[1])
+            if isinstance(loaded, EngineError):
+                return loaded
+            script = loaded
         return self._call(script, args, read_only=name.endswith("_RO"))
 
     async def run(self, call: ScriptCall) -> Reply:
-        """The engine's own answer; `settle` reads it."""
+        """The engine's reply to a call; `unwrap` reads it."""
         reply = await self._engine.execute(call.by_sha)
         if isinstance(reply, EngineError) and str(reply).startswith("NOSCRIPT"):
             return await self._engine.execute(call.by_text)
@@ -88,8 +89,8 @@ class Scripts:
     async def _manage(self, args: list[str | bytes]) -> Reply:
         verb = word(args[1]) if len(args) > 1 else ""
         if verb == "LOAD" and len(args) == 3:
-            admitted = await self._admit(args[2])
-            return admitted if isinstance(admitted, EngineError) else _sha1(args[2]).encode()
+            loaded = await self._load(args[2])
+            return loaded if isinstance(loaded, EngineError) else _sha1(args[2]).encode()
         if verb == "EXISTS" and len(args) > 2:
             return [int(word(sha).lower() in self._known) for sha in args[2:]]
         if verb == "FLUSH":
@@ -99,7 +100,7 @@ class Scripts:
             return _NOT_BUSY
         return EngineError(f"ERR unknown subcommand or wrong number of arguments for '{verb}'")
 
-    async def _admit(self, text: str | bytes) -> Guarded | EngineError:
+    async def _load(self, text: str | bytes) -> Guarded | EngineError:
         sha = _sha1(text)
         known = self._known.get(sha)
         if known is not None:
@@ -123,11 +124,11 @@ class Scripts:
         return script
 
 
-def settle(script: Guarded, reply: Reply) -> tuple[int, Reply]:
-    """The number of inner calls and the reply that the script's caller shall see.
+def unwrap(script: Guarded, reply: Reply) -> tuple[int, Reply]:
+    """The number of inner calls and the reply for the script's caller.
 
-    What a script returns comes back as it is, error replies too; what it raises is wrapped the way
-    Upstash does it, with the code in the middle.
+    A value that a script returns, error replies included, is unchanged. An error that it raises is
+    wrapped as Upstash does it, with the code in the middle.
     """
     if not isinstance(reply, list) or not reply:
         return 0, reply
@@ -145,8 +146,8 @@ def instant(now_ms: int) -> tuple[str, str]:
     return str(seconds), str(millis * 1000)
 
 
-def _wrong_keys(args: list[str | bytes]) -> EngineError | None:
-    # Checked here and not by the engine: the clock's extra argument would hide one key too many.
+def _key_count_error(args: list[str | bytes]) -> EngineError | None:
+    # Not left to the engine: with the clock's extra argument it would accept one key too many.
     try:
         keys = int(args[2])
     except ValueError:

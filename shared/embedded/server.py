@@ -1,4 +1,4 @@
-"""The embedded store as a local HTTP server that Upstash clients of any language can use."""
+"""The embedded store as a local HTTP server, for Upstash clients in any language."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 class Gateway:
     """The ASGI application: the protocol, and `GET /_meter` (with the token) for its counts.
 
-    When the engine fails it answers 503 if nothing was sent and 502 if the outcome is unknown.
+    If the engine fails, it answers 503 when nothing was sent and 502 when the outcome is unknown.
     """
 
     def __init__(self, protocol: UpstashProtocol) -> None:
@@ -56,12 +56,12 @@ class Gateway:
         try:
             return await self._protocol.handle(method, path, query, headers, body)
         except Unreachable as error:
-            return _failed(503, error)
+            return _error_response(503, error)
         except UnknownOutcome as error:
-            return _failed(502, error)
+            return _error_response(502, error)
 
     async def _body(self, receive: Receive) -> tuple[bytes, int]:
-        """The body and its full size; over the limit the rest is read but not kept."""
+        """The body and its full size. Bytes beyond the limit are read and discarded."""
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -75,9 +75,8 @@ class Gateway:
 
 
 def server(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> uvicorn.Server:
-    """A server for `protocol`, not yet started: await its `serve()`, set `should_exit` to stop it.
-
-    Raises `ConfigurationError` for an address that other machines could reach.
+    """A server for `protocol` that is not started: await its `serve()`, set `should_exit` to stop
+    it. Raises `ConfigurationError` for an address that other machines can reach.
     """
     require_loopback(host)
     fast = {name: importlib.util.find_spec(name) is not None for name in ("uvloop", "httptools")}
@@ -103,10 +102,11 @@ def server(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> 
 async def serving(
     protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
-    """Serve inside a running event loop; the value is the URL, which accepts requests at once.
+    """Serve in the running event loop for the length of the block; yields the URL, which accepts
+    requests at once.
 
-    Port 0 picks a free one. While it lasts, SIGINT and SIGTERM end the serving first.
-    Raises `ConfigurationError` when the address is not loopback or taken.
+    Port 0 selects a free port. During the block, SIGINT and SIGTERM stop this server first.
+    Raises `ConfigurationError` if the address is not loopback or is in use.
     """
     require_loopback(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -114,7 +114,7 @@ async def serving(
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigurationError(
-            f"Port {port} on {host} can't be had: {error}. Choose another port."
+            f"Can't listen on port {port} of {host}: {error}. Choose another port."
         ) from error
     serving = server(protocol, host=host, port=port)
     task = asyncio.create_task(serving.serve(sockets=[listener]))
@@ -128,12 +128,12 @@ async def serving(
 
 
 def run(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> None:
-    """Serve until a signal stops it. Blocks, and owns its event loop."""
+    """Serve in an event loop of its own until a signal stops it. Blocks."""
     server(protocol, host=host, port=port).run()
 
 
 def require_loopback(host: str) -> None:
-    """Raises `ConfigurationError` unless `host` is this machine only."""
+    """Raises `ConfigurationError` unless `host` is a loopback address."""
     try:
         loopback = host == "localhost" or ip_address(host).is_loopback
     except ValueError:
@@ -145,7 +145,7 @@ def require_loopback(host: str) -> None:
         )
 
 
-def _failed(status: int, error: Exception) -> Response:
+def _error_response(status: int, error: Exception) -> Response:
     return Response(
         status, [(b"content-type", b"application/json")], dump({"error": f"ERR {error}"})
     )

@@ -1,4 +1,4 @@
-"""An httpx transport that answers from the embedded store: no sockets, no server."""
+"""An httpx transport to the embedded store in this process, without sockets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from .protocol import UpstashProtocol
 
 
 class EmbeddedTransport(httpx.AsyncBaseTransport):
-    """Hands requests to `protocol`; their host does not matter.
+    """A transport to `protocol` that ignores the request's host.
 
-    An engine that can't be reached is an `httpx.ConnectError` (nothing was sent), one that is lost
-    during the call an `httpx.ReadError` (unknown outcome). Closing it leaves the protocol open.
+    It raises `httpx.ConnectError` if the engine is unreachable (nothing was sent) and
+    `httpx.ReadError` if the engine is lost during the call (unknown outcome). `aclose` leaves the
+    protocol open.
     """
 
     def __init__(self, protocol: UpstashProtocol) -> None:

@@ -1,7 +1,7 @@
-"""Every Redis key that Tidegate uses is named here and nowhere else.
+"""The names of all Redis keys of Tidegate. No other module names a key.
 
-One queue has one vector of keys, in one order, for every script; they share a hash tag, so they
-share a lock and a cluster slot. The agenda is one more key for the whole deployment.
+A queue has one vector of keys, in the same order for every script. The keys share a hash tag, and
+so a lock and a cluster slot. The agenda is one key more for the whole deployment.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from functools import lru_cache
 
 PARTS = (
     "records",  # HASH   id -> job record; ":name" -> the queue's own scalars
-    "suspects",  # LIST  ids whose function died; handed out alone
-    "high",  # LIST      waiting ids, one list a priority
+    "suspects",  # LIST  ids whose function died; claimed one at a time
+    "high",  # LIST      waiting ids, one list per priority
     "normal",
     "low",
     "delayed",  # ZSET   id -> due instant (ms)
     "active",  # ZSET    lease -> expiry (ms); a lease is "id fence owner seq exclusive"
-    "parked",  # ZSET    id -> instant at which to look again (ms)
+    "parked",  # ZSET    id -> instant of the next check (ms)
     "completed",  # ZSET id -> instant of its end (ms), until retention
     "cancelled",  # ZSET id -> instant of its end (ms), until retention
     "dead",  # ZSET      id -> instant of its end (ms), never trimmed
@@ -31,13 +31,13 @@ WORK: tuple[str, ...] = (
 )
 """The parts that exist only while a queue has work."""
 CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
-"""Those whose work needs no instant to come."""
+"""The parts of WORK whose jobs wait for no instant."""
 FOREIGN: tuple[str, ...] = ("inbox",)
-"""What others write, who know nothing of the agenda."""
+"""The parts that foreign producers write, without an update of the agenda."""
 
 
 def agenda(prefix: str) -> str:
-    """The agenda: ZSET queue -> instant (ms) before which it can't have work."""
+    """The agenda: ZSET queue → instant (ms) before which the queue can't have work."""
     return f"{prefix}:agenda"
 
 

@@ -1,4 +1,4 @@
-"""One store for each event loop, because open connections can't move from loop to loop."""
+"""One store per event loop, because open connections can't move between loops."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .store import Store
 
 
 class LoopStores:
-    """Opens a store when an event loop first asks for one."""
+    """The stores of this process by event loop. `get` opens one when a loop has none."""
 
     def __init__(self, open_store: Callable[[], Store]) -> None:
         self._open = open_store
         self._stores: WeakKeyDictionary[asyncio.AbstractEventLoop, Store] = WeakKeyDictionary()
 
     def get(self) -> Store:
-        """The store of the running event loop."""
+        """The store of the running event loop, opened on first use."""
         loop = asyncio.get_running_loop()
         store = self._stores.get(loop)
         if store is None:

@@ -1,4 +1,4 @@
-"""What the store was asked for, counted exactly: requests, bytes and billed commands."""
+"""The meter of a store client: exact counts of requests, bytes and billed commands."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Meter:
-    """Counters of one store client. `commands` is what Upstash bills: every command sent, and every
-    command that a script ran (scripts count their own calls and say so in their replies)."""
+    """Counters of one store client. `commands` are the commands that Upstash bills: every command
+    sent and every command that a script ran (a script reports that number in its reply)."""
 
     requests: int = 0
     commands: int = 0
@@ -17,7 +17,7 @@ class Meter:
     by_verb: dict[str, int] = field(default_factory=dict)
 
     def add(self, verb: str, commands: int) -> None:
-        """Book `commands` billed commands under a verb."""
+        """Add billed commands to a verb."""
         self.commands += commands
         self.by_verb[verb] = self.by_verb.get(verb, 0) + commands
 
@@ -28,7 +28,7 @@ class Meter:
         )
 
     def since(self, earlier: Meter) -> Meter:
-        """What was added since `earlier`."""
+        """The difference from `earlier`, without verbs that did not change."""
         verbs = {verb: n - earlier.by_verb.get(verb, 0) for verb, n in self.by_verb.items()}
         return Meter(
             self.requests - earlier.requests,

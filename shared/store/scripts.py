@@ -1,5 +1,5 @@
-"""The Lua scripts: one file a verb under `lua/`, composed from `lua/lib/` by `--- @include
-"name"`."""
+"""The Lua scripts: one file per verb under `lua/`, which includes files of `lua/lib/` by
+`--- @include "name"`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .client.rest import Rest
 
 FOLDER = Path(__file__).parent / "lua"
 KEY_LOCKING = "#!lua flags=allow-key-locking\n"
-"""Upstash's first line: lock only the declared keys. Redis and Valkey reject it."""
+"""A script's first line on Upstash: lock only the declared keys. Redis and Valkey reject it."""
 
 _INCLUDE = re.compile(r'^--- @include "(\w+)"\n', re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n|\s+-- .*$", re.MULTILINE)
@@ -24,7 +24,7 @@ _COMMENT = re.compile(r"^\s*--.*\n|\s+-- .*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A composed script. `sha` is computed from `body` as it is sent."""
+    """A composed script. `sha` is the SHA-1 of `body`, the text that is sent."""
 
     name: str
     body: str
@@ -38,15 +38,16 @@ class Script:
         *,
         within: float | None = None,
     ) -> list[Any]:
-        """EVALSHA, then EVAL where the store does not hold the script (restart, failover, flush).
+        """EVALSHA, then EVAL if the store lacks the script (restart, failover, flush).
 
-        Every script answers its own billed cost first; it is booked and taken off the reply.
+        The first element of every reply is the script's billed cost; it goes to the meter, and the
+        rest is returned.
         """
-        tail = [len(keys), *keys, *args]
+        arguments = [len(keys), *keys, *args]
         try:
-            reply = await rest.execute(["EVALSHA", self.sha, *tail], self.name, within=within)
+            reply = await rest.execute(["EVALSHA", self.sha, *arguments], self.name, within=within)
         except NoScript:
-            reply = await rest.execute(["EVAL", self.body, *tail], self.name, within=within)
+            reply = await rest.execute(["EVAL", self.body, *arguments], self.name, within=within)
         if not isinstance(reply, list) or not reply or not isinstance(reply[0], int):
             raise UnknownOutcome(f"{self.name} was answered in an unknown shape: {str(reply)[:80]}")
         rest.meter.add(self.name, reply[0] - 1)
@@ -54,7 +55,7 @@ class Script:
 
 
 def compose(name: str) -> str:
-    """The script's text with its includes, each once, comments left out."""
+    """The script's text with each of its includes once, without comments."""
     seen: set[str] = set()
 
     def expand(match: re.Match[str]) -> str:
@@ -73,7 +74,7 @@ def compose(name: str) -> str:
 
 @cache
 def script(name: str, *, key_locking: bool = True) -> Script:
-    """The script of a verb, composed once a process."""
+    """The script of a verb, composed once per process."""
     body = (KEY_LOCKING if key_locking else "") + compose(name)
     return Script(name, body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest())
 
@@ -81,3 +82,8 @@ def script(name: str, *, key_locking: bool = True) -> Script:
 def names() -> list[str]:
     """All verbs that have a script."""
     return sorted(path.stem for path in FOLDER.glob("*.lua"))
+
+
+def script_shas(*, key_locking: bool = True) -> frozenset[str]:
+    """The SHA-1s of all scripts: the list that the embedded store accepts without a sandbox."""
+    return frozenset(script(name, key_locking=key_locking).sha for name in names())

@@ -1,5 +1,5 @@
-"""What the tests of an application need: a store of their own, a clock that they move, a network
-that fails on demand, and a job run from enqueue to its end. Nothing deployed imports this.
+"""Tools for the tests of an application: a store per test, a clock that the test moves, a network
+that fails on demand, and `run_job` from enqueue to a job's end. Deployed code imports none of it.
 
     async with embedded_store(clock=clock) as store:
         view = await run_job(store, import_csv, CsvImport(source="trades.csv"), clock=clock)

@@ -1,4 +1,4 @@
-"""Virtual time: a clock that stands still until it is moved, and an event loop that moves it."""
+"""Virtual time: a clock that a test moves, and an event loop that moves it by itself."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Ts = TypeVarTuple("Ts")
 
 
 class FakeClock:
-    """Time that stands still until it is told to go on. `sleep` returns at once and takes the
-    clock with it; inside `run_virtually` it waits for its turn, with everything else that waits."""
+    """A clock that stands still until it is moved. `sleep` moves it and returns at once; inside
+    `run_virtually`, `sleep` waits in the virtual loop with all other waits."""
 
     def __init__(self, epoch_ms: int = 1_800_000_000_000) -> None:
         self._start = epoch_ms
@@ -35,17 +35,17 @@ class FakeClock:
         await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Move the clock forward; timers see the time pass."""
         self._micros += max(0, round(seconds * 1_000_000))
 
     def step(self, seconds: float) -> None:
-        """Set the time of day forward or back, as an administrator does; no time passes."""
+        """Change the time of day, as an administrator does. No time passes for timers."""
         self._start += round(seconds * 1000)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on a `FakeClock`: when all that is left is to wait, the clock goes on by
-    itself. What runs outside of it (a request to the store, a thread) takes no time."""
+    """An event loop on a `FakeClock`: when every task waits for a timer, the clock jumps to the
+    first of them. Work outside the loop (a request to the store, a thread) takes no time."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -57,18 +57,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @contextmanager
     def outside(self) -> Iterator[None]:
-        """Until it is left, the clock stands still: something real is under way."""
+        """Stop the clock for the length of the block, in which real work is under way."""
         self._outside += 1
         try:
             yield
         finally:
             self._outside -= 1
 
-    def let_pass(self, seconds: float) -> bool:
-        """Move the clock, or say that something real must be waited for."""
+    def skip(self, seconds: float) -> bool:
+        """Move the clock. False, without a move, if real work is under way."""
         if self._outside:
             return False
-        self._clock.advance(seconds + 0.000_001)  # timers are due a hair after their time
+        self._clock.advance(seconds + 0.000_001)  # asyncio runs timers just after their time
         return True
 
     def run_in_executor(
@@ -92,21 +92,21 @@ class _Selector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if timeout is not None and self._loop.let_pass(timeout):
+        if timeout is not None and self._loop.skip(timeout):
             return []
         return super().select(None)
 
 
 @contextmanager
 def standing_still() -> Iterator[None]:
-    """What is awaited inside is real and takes no virtual time."""
+    """Stop virtual time for the length of the block: its awaits are real."""
     loop = asyncio.get_running_loop()
     with loop.outside() if isinstance(loop, VirtualLoop) else nullcontext():
         yield
 
 
 def run_virtually(main: Coroutine[Any, Any, T], clock: FakeClock) -> T:
-    """Run `main` in virtual time: hours of retries and rate limits take moments, and the same ones
-    each time."""
+    """Run `main` in virtual time: hours of retries and rate limits take a moment, with the same
+    timing in every run."""
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
         return runner.run(main)

@@ -1,4 +1,4 @@
-"""Run one job from its enqueue to its end."""
+"""A runner of single jobs, from enqueue to end."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ..store import Store
 from ..store.views import JobView
 from .clock import FakeClock
 
-MOST_DRAINS = 200
+MAX_DRAINS = 200
 WINDOW = 900.0
 
 
 async def run_job(
     store: Store, job_type: JobType[Any], payload: BaseModel, *, clock: FakeClock, **options: Any
 ) -> JobView:
-    """Enqueue one job and drain its queue, retries and waits included, until it can go no further:
-    ended, parked, or paused. `view.history` has its result and its errors."""
+    """Enqueue one job and drain its queue, through retries and waits, until the job has ended or is
+    parked, or its queue is paused. `view.history` has its result and its errors."""
     queue = job_type.queue
     answer = (await store.enqueue(queue, [job_type.job(payload, **options)]))[0]
     job_id = local_id(answer.id)
-    for _ in range(MOST_DRAINS):
+    for _ in range(MAX_DRAINS):
         await Drain(store, Registry([]), Budget.of(WINDOW, clock=clock)).run([queue])
         view = await store.inspect(queue, job_id)
         if view.state not in ("waiting", "delayed") or view.paused:

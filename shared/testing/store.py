@@ -1,4 +1,4 @@
-"""An embedded store for a test."""
+"""Embedded stores for tests."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..embedded.protocol import UpstashProtocol
 from ..embedded.transport import EmbeddedTransport
 from ..store import Store
 from ..store.client.rest import Rest
-from ..store.scripts import names, script
+from ..store.scripts import script_shas
 from .clock import FakeClock, standing_still
 
-TOKEN = "a-token-of-tests"  # noqa: S105 - it opens a store that lives as long as a test
+TOKEN = "a-token-of-tests"  # noqa: S105 - it opens a store that ends with the test
 Wrap = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 
 
 class _StoreTransport(httpx.AsyncBaseTransport):
-    """The way to an embedded store: its Date header tells the fake time, and waiting for it takes
-    none."""
+    """A transport to an embedded store. Its Date header has the fake time, and its requests take no
+    virtual time."""
 
     def __init__(self, protocol: UpstashProtocol, clock: FakeClock | None) -> None:
         self._inner = EmbeddedTransport(protocol)
@@ -46,8 +46,8 @@ def store_on(
     prefix: str = "test",
     machine: Clock | None = None,
 ) -> Store:
-    """A client of an open embedded store. `wrap` puts a transport (LossyTransport) in between;
-    `machine` is the client's own clock where it differs from the store's."""
+    """A client of an open embedded store. `wrap` adds a transport (LossyTransport) between them;
+    `machine` is the client's clock if it differs from the store's."""
     transport: httpx.AsyncBaseTransport = _StoreTransport(protocol, clock)
     if wrap is not None:
         transport = wrap(transport)
@@ -55,17 +55,17 @@ def store_on(
     return Store(rest, prefix)
 
 
-def known_scripts() -> set[str]:
-    """SHA-1s of Tidegate's scripts, all that fakeredis may run."""
-    return {script(name).sha for name in names()}
+def known_scripts() -> frozenset[str]:
+    """The SHA-1s of Tidegate's scripts: fakeredis runs no others."""
+    return script_shas()
 
 
 @asynccontextmanager
 async def embedded_store(
     *, clock: FakeClock | None = None, wrap: Wrap | None = None, prefix: str = "test"
 ) -> AsyncIterator[Store]:
-    """An empty store that ends with the block, under the strict guard. `job_type.enqueue(…)` uses
-    it too."""
+    """An empty store, under the strict guard, that ends with the block. It is also the store of
+    `job_type.enqueue(…)`."""
     embedded = await open_embedded(
         volatile=True,
         token=TOKEN,

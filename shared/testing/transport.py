@@ -11,7 +11,7 @@ import httpx
 
 
 class Fate(Enum):
-    """What becomes of one request to the store."""
+    """The outcome of one request to the store."""
 
     DELIVERED = "delivered"
     LOST_BEFORE = "the connection fails; nothing is sent"
@@ -28,8 +28,8 @@ FAULTS: tuple[Fate, ...] = tuple(fate for fate in Fate if fate is not Fate.DELIV
 
 
 class LossyTransport(httpx.AsyncBaseTransport):
-    """Hands requests to `inner`, each with a fate: the next of `fates`, and when they are used up,
-    delivered. `happened` keeps them in order."""
+    """A transport to `inner` that applies a fate to each request: the next of `fates`, DELIVERED
+    after the last. `happened` lists the applied fates in order."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, fates: Iterable[Fate] = ()) -> None:
         self.happened: list[Fate] = []
@@ -39,14 +39,15 @@ class LossyTransport(httpx.AsyncBaseTransport):
 
     @staticmethod
     def drawn(seed: int, odds: Mapping[Fate, float]) -> Iterator[Fate]:
-        """Fates for ever with these odds; the rest is delivered. A seed gives one story."""
-        rng = random.Random(seed)  # noqa: S311 - a story, not a secret
+        """An endless sequence of fates with these odds; the others are DELIVERED. Equal seeds give
+        equal sequences."""
+        rng = random.Random(seed)  # noqa: S311 - reproducible on purpose, no secret
         fates, weights = [*odds, Fate.DELIVERED], [*odds.values(), 1.0 - sum(odds.values())]
         while True:
             yield rng.choices(fates, weights)[0]
 
     def script(self, *fates: Fate) -> None:
-        """The fates of the next requests."""
+        """Set the fates of the next requests."""
         self._fates = iter(fates)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -68,13 +69,13 @@ class LossyTransport(httpx.AsyncBaseTransport):
             await self._inner.handle_async_request(echo)
         if fate is Fate.ECHO:
             self._echoes.append(request)
-        return _arrived(fate, request, response)
+        return _apply(fate, request, response)
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
 
-def _arrived(fate: Fate, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+def _apply(fate: Fate, request: httpx.Request, response: httpx.Response) -> httpx.Response:
     match fate:
         case Fate.LOST_AFTER:
             raise httpx.ReadError("the reply was lost", request=request)

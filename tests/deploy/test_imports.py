@@ -42,11 +42,11 @@ _CODE = """
 import sys
 sys.path.insert(0, {folder!r})
 import functions.{name}
-found = {{name.split('.')[0] for name in sys.modules}} - set(sys.stdlib_module_names)
+packages = {{name.split('.')[0] for name in sys.modules}} - set(sys.stdlib_module_names)
 import json
 places = {{n: getattr(m, '__file__', None) for n, m in sys.modules.items()
           if n.startswith(('shared', 'functions', 'httpx', 'pydantic'))}}
-print(json.dumps([sorted(found), places]))
+print(json.dumps([sorted(packages), places]))
 """
 
 

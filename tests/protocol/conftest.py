@@ -86,8 +86,8 @@ async def fake_engine() -> AsyncIterator[FakeEngine]:
 @pytest.fixture(params=["server", "fakeredis"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     name = "server_engine" if request.param == "server" else "fake_engine"
-    found: Engine = request.getfixturevalue(name)
-    return found
+    engine: Engine = request.getfixturevalue(name)
+    return engine
 
 
 @pytest.fixture

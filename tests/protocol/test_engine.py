@@ -91,9 +91,9 @@ async def test_a_caller_that_gives_up_does_not_shift_the_others(server_engine: R
     for call in calls[::2]:
         call.cancel()
 
-    kept = await asyncio.gather(*calls[1::2])
+    replies = await asyncio.gather(*calls[1::2])
 
-    assert kept == [b"%d" % number for number in range(1, 20, 2)]
+    assert replies == [b"%d" % number for number in range(1, 20, 2)]
 
 
 async def test_concurrent_first_calls_share_one_connection(server_engine: RespEngine) -> None:

@@ -72,8 +72,8 @@ async def test_a_killed_server_loses_no_acknowledged_write(tmp_path: Path) -> No
     # The next call finds the connection lost, or starts the server again by itself.
     with contextlib.suppress(EngineLost):
         await store.engine.execute(("PING",))
-    kept = await store.engine.execute(("LRANGE", "l", "0", "-1"))
-    assert kept == [b"%d" % number for number in range(500)]
+    items = await store.engine.execute(("LRANGE", "l", "0", "-1"))
+    assert items == [b"%d" % number for number in range(500)]
     await store.close()
 
 

@@ -20,8 +20,8 @@ return redis.call('GET', KEYS[1])
 async def calls(engine: Engine) -> dict[str, int]:
     stats = await engine.execute(("INFO", "commandstats"))
     assert isinstance(stats, bytes)
-    found = re.findall(r"cmdstat_(\S+?):calls=(\d+)", stats.decode())
-    return {name: int(count) for name, count in found}
+    counts = re.findall(r"cmdstat_(\S+?):calls=(\d+)", stats.decode())
+    return {name: int(count) for name, count in counts}
 
 
 @pytest.mark.parametrize(

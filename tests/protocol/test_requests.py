@@ -33,9 +33,9 @@ async def test_numbers_and_booleans_arrive_as_written(client: Any) -> None:
     body = b'["RPUSH", "l", 1.0, 18446744073709551617, true, false, 1e3]'
     await client.send("POST", "/", body)
 
-    kept = await client.run("LRANGE", "l", 0, -1)
+    items = await client.run("LRANGE", "l", 0, -1)
 
-    assert kept == ["1.0", "18446744073709551617", "true", "false", "1e3"]
+    assert items == ["1.0", "18446744073709551617", "true", "false", "1e3"]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])

@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - it is on a path of its own, never inside a package
-"""The application that rehearsals serve: jobs that are quick, that hang their whole process, or
-that run until the rehearsal releases them.
+"""The application of the rehearsals: jobs that are quick, that block their whole process, or that
+run until the rehearsal releases them.
 
-It stands beside the artefact, not in it: TIDEGATE_APPS names it, PYTHONPATH leads here.
+It is not in the artefact: TIDEGATE_APPS names it and PYTHONPATH has its folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from shared import App, JobContext
 
 LONGEST_HOLD = 180.0
-"""Seconds after which a held job fails: its rehearsal is gone, or stuck."""
+"""Seconds after which a held job fails, because its rehearsal has ended or is stuck."""
 POLL = 0.05
 
 app = App("rehearsal")
@@ -28,7 +28,7 @@ _running: set[str] = set()
 
 
 class Step(BaseModel):
-    """One job. `hang`: the first time it runs it blocks the process and never returns."""
+    """One job. `hang`: its first run blocks the process and never returns."""
 
     name: str
     hang: bool = False
@@ -36,7 +36,7 @@ class Step(BaseModel):
 
 @work.job("step")
 async def step(payload: Step, job: JobContext) -> dict[str, Any]:
-    """Say when it ran, and beside how many others; hang if told to."""
+    """Print the time of the run and the number of simultaneous jobs; block if `hang` is set."""
     began, beside = time.monotonic(), len(_running)
     _running.add(job.id)
     try:
@@ -46,14 +46,14 @@ async def step(payload: Step, job: JobContext) -> dict[str, Any]:
         await asyncio.sleep(0)  # the others of its batch enter
     finally:
         _running.discard(job.id)
-    said = f"attempt={job.attempt} redelivered={job.redelivered} beside={beside}"
-    print(f"REHEARSAL ran at={began:.3f} {payload.name} {said}", flush=True)
+    facts = f"attempt={job.attempt} redelivered={job.redelivered} beside={beside}"
+    print(f"REHEARSAL ran at={began:.3f} {payload.name} {facts}", flush=True)
     return {"name": payload.name}
 
 
 @long.job("held-step")
 async def held_step(payload: Step) -> None:
-    """Say that it runs, and await the release."""
+    """Create the job's checkpoint, then await the release."""
     end = _hold(payload.name)
     while not _released(payload.name, end):  # noqa: ASYNC110 - another process releases it
         await asyncio.sleep(POLL)
@@ -61,32 +61,32 @@ async def held_step(payload: Step) -> None:
 
 @long.job("held-thread")
 def held_thread(payload: Step) -> None:
-    """The same as a plain function, which blocks its thread."""
+    """The same in a plain function, which blocks its thread."""
     end = _hold(payload.name)
     while not _released(payload.name, end):
         time.sleep(POLL)
 
 
 def _hold(name: str) -> float:
-    _mark(f"runs-{name}").touch()
+    _checkpoint(f"runs-{name}").touch()
     return time.monotonic() + LONGEST_HOLD
 
 
 def _released(name: str, end: float) -> bool:
-    if _mark("released").exists():
+    if _checkpoint("released").exists():
         return True
     if time.monotonic() > end:
-        raise TimeoutError(f"nobody released the job {name!r} within {LONGEST_HOLD:g} s")
+        raise TimeoutError(f"the job {name!r} was not released within {LONGEST_HOLD:g} s")
     return False
 
 
 def _first_time(name: str) -> bool:
     try:
-        _mark(f"hung-{name}").touch(exist_ok=False)
+        _checkpoint(f"hung-{name}").touch(exist_ok=False)
     except FileExistsError:
         return False
     return True
 
 
-def _mark(name: str) -> Path:
-    return Path(os.environ["REHEARSAL_MARKS"]) / name
+def _checkpoint(name: str) -> Path:
+    return Path(os.environ["REHEARSAL_CHECKPOINTS"]) / name

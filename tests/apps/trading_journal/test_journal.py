@@ -141,9 +141,9 @@ from functions.apps.trading_journal.journal import journal_in
 record = TradeRecord.model_validate_json(sys.argv[2])
 days = [f"20{year:02}-03-{day:02}" for year in range(20) for day in range(1, 11)]
 journal = journal_in(Path(sys.argv[1]))
-made = [record.model_copy(update={"row": record.row.model_copy(update={"date": day})})
-        for day in map(__import__("datetime").date.fromisoformat, days)]
-print(sum(bool(journal.record(one, "id")["recorded"]) for one in made))
+records = [record.model_copy(update={"row": record.row.model_copy(update={"date": day})})
+           for day in map(__import__("datetime").date.fromisoformat, days)]
+print(sum(bool(journal.record(one, "id")["recorded"]) for one in records))
 """
     command = [sys.executable, "-c", script, str(folder), record().model_dump_json()]
 

@@ -17,11 +17,11 @@ URL = "https://prices.example.com/aapl.csv"
 
 
 async def read(source: str) -> bytes:
-    async with open_source(source) as found:
-        content = found.stream.read()
-    assert found.stream.closed
-    assert found.size == len(content)
-    assert found.checksum == f"sha256:{hashlib.sha256(content).hexdigest()}"
+    async with open_source(source) as opened:
+        content = opened.stream.read()
+    assert opened.stream.closed
+    assert opened.size == len(content)
+    assert opened.checksum == f"sha256:{hashlib.sha256(content).hexdigest()}"
     return content
 
 
@@ -185,9 +185,9 @@ async def test_trouble_on_the_way_is_raised() -> None:
     ],
 )
 async def test_addresses_inside_our_network_are_never_asked(url: str) -> None:
-    asked = respx.route().respond(200, content=b"x")
+    route = respx.route().respond(200, content=b"x")
 
     with pytest.raises(Discard):
         await read(url)
 
-    assert not asked.called
+    assert not route.called

@@ -15,15 +15,15 @@ def read(content: str | bytes) -> list[Line | Rejected]:
 
 
 def rejected(content: str) -> Rejected:
-    only = [found for found in read(content) if isinstance(found, Rejected)]
+    only = [line for line in read(content) if isinstance(line, Rejected)]
     assert len(only) == 1
     return only[0]
 
 
 def test_line_numbers_are_those_an_editor_shows(lines: list[str]) -> None:
-    found = read("\n".join([lines[0], "", *lines[1:]]))
+    rows = read("\n".join([lines[0], "", *lines[1:]]))
 
-    assert [row.line for row in found if isinstance(row, Line)] == [3, 4]
+    assert [row.line for row in rows if isinstance(row, Line)] == [3, 4]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -31,35 +31,35 @@ def test_line_numbers_are_those_an_editor_shows(lines: list[str]) -> None:
 def test_line_ends_and_byte_order_marks_of_every_system_are_read(
     lines: list[str], end: str, mark: str
 ) -> None:
-    found = read(mark + end.join(lines) + end)
+    rows = read(mark + end.join(lines) + end)
 
-    assert [type(row) for row in found] == [Line, Line]
+    assert [type(row) for row in rows] == [Line, Line]
 
 
 def test_quotes_hide_commas_and_line_ends(lines: list[str]) -> None:
     header, first, second = lines
     content = f'{header},"Note, if any"\n{first},"bought\nwith ""care"", and late"\n"{second[:4]}"'
 
-    found = read(content + second[4:] + ",\n")
+    rows = read(content + second[4:] + ",\n")
 
-    assert [row.line for row in found if isinstance(row, Line)] == [3, 4]
+    assert [row.line for row in rows if isinstance(row, Line)] == [3, 4]
 
 
 def test_columns_may_come_in_any_order_case_and_spelling() -> None:
-    found = read(
+    rows = read(
         " CLOSE ,volume,High,low,open,date,SYMBOL,adjusted close,broker\n"
         "10,5,11,9,10,2020-01-02,X,10,someone\n"
     )
 
-    assert isinstance(found[0], Line)
-    assert found[0].row.adj_close == 10
+    assert isinstance(rows[0], Line)
+    assert rows[0].row.adj_close == 10
 
 
 def test_an_empty_optional_column_is_no_value(lines: list[str]) -> None:
-    found = read(f"{lines[0]}\n{lines[1].rpartition(',')[0]},\n")
+    rows = read(f"{lines[0]}\n{lines[1].rpartition(',')[0]},\n")
 
-    assert isinstance(found[0], Line)
-    assert found[0].row.adj_close is None
+    assert isinstance(rows[0], Line)
+    assert rows[0].row.adj_close is None
 
 
 def test_a_missing_column_is_named_with_what_was_found(lines: list[str]) -> None:
@@ -111,11 +111,11 @@ def test_a_row_of_another_width_is_rejected(lines: list[str], change: str) -> No
 def test_an_open_quote_says_which_lines_it_swallowed(lines: list[str]) -> None:
     swallowed = [lines[0], '"' + lines[1], lines[2], '"' + lines[2], lines[2]]
 
-    found = read("\n".join(swallowed).replace('"AAPL,2000-03-02', 'x"'))
+    rows = read("\n".join(swallowed).replace('"AAPL,2000-03-02', 'x"'))
 
-    assert isinstance(found[0], Rejected)
-    assert "lines 2 to 4 read as one row: is a quote left open?" in found[0].reason
-    assert isinstance(found[1], Line)
+    assert isinstance(rows[0], Rejected)
+    assert "lines 2 to 4 read as one row: is a quote left open?" in rows[0].reason
+    assert isinstance(rows[1], Line)
 
 
 def test_a_quote_open_to_the_end_is_rejected_and_ends_the_file(lines: list[str]) -> None:
@@ -125,11 +125,11 @@ def test_a_quote_open_to_the_end_is_rejected_and_ends_the_file(lines: list[str])
 
 
 def test_a_huge_field_is_rejected_and_the_next_row_is_read(lines: list[str]) -> None:
-    found = read("\n".join([lines[0], "A" * 200_000 + lines[1], lines[2]]))
+    rows = read("\n".join([lines[0], "A" * 200_000 + lines[1], lines[2]]))
 
-    assert isinstance(found[0], Rejected)
-    assert "field larger than field limit" in found[0].reason
-    assert isinstance(found[1], Line)
+    assert isinstance(rows[0], Rejected)
+    assert "field larger than field limit" in rows[0].reason
+    assert isinstance(rows[1], Line)
 
 
 def test_a_line_without_end_is_refused(lines: list[str]) -> None:
