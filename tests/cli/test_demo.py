@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from functions.demo.checks import Bill, Evidence, Workload, check
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import Spawn
+from tests.cli.conftest import Cli, Spawn
 
 WITHIN = 60.0
 
@@ -115,3 +116,15 @@ def test_all_claims_hold_on_good_evidence() -> None:
 )
 def test_bad_evidence_makes_one_claim_false(changes: dict[str, Any], claim: str) -> None:
     assert false_claims(**changes) == [claim]
+
+
+def test_without_the_repository_the_command_says_where_the_demo_is(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "functions.demo", None)
+
+    ran = cli("demo")
+
+    assert ran.code is Exit.CONFIGURATION
+    assert "the demonstration lives in Tidegate's repository" in ran.err
+    assert ran.err.count("\n") == 1
