@@ -29,7 +29,10 @@ PATIENCE = 0.7
 TICK_SECONDS, COUNT_SECONDS, POLL_SECONDS = 1.0, 0.05, 0.25
 STALLED = 30.0
 LONGEST_CALL = 60.0
-FOREIGN = ("TIDEGATE_", "UPSTASH_", "KV_REST_", "CRON_", "AWS_", "VERCEL", "RESEND_", "DATABASE_")
+FOREIGN = (
+    *("TIDEGATE_", "JOURNAL_", "UPSTASH_", "KV_REST_", "CRON_"),
+    *("AWS_", "VERCEL", "RESEND_", "DATABASE_"),
+)
 """Prefixes of variables that may lead to real databases, hosts or mail providers: unset here."""
 
 
@@ -53,9 +56,9 @@ class World:
     """(seconds, rows of the large import in the journal), counted every COUNT_SECONDS."""
 
     @property
-    def outbox(self) -> Path:
-        """The folder of e-mails that were sent."""
-        return self.folder / "outbox"
+    def mail(self) -> Path:
+        """The folder of emails that were sent."""
+        return self.folder / "mail"
 
     @property
     def inbound(self) -> Path:
@@ -122,10 +125,10 @@ class World:
                 return {}
 
     def sent(self) -> list[float]:
-        """The instants at which e-mails reached the outbox, in order."""
-        if not self.outbox.is_dir():
+        """The instants at which emails reached the mail folder, in order."""
+        if not self.mail.is_dir():
             return []
-        return sorted(file.stat().st_mtime for file in self.outbox.glob("*.eml"))
+        return sorted(file.stat().st_mtime for file in self.mail.glob("*.eml"))
 
 
 @asynccontextmanager
@@ -195,6 +198,7 @@ def _variables(local: LocalStore, secrets: DevSecrets, folder: Path) -> dict[str
         "TIDEGATE_MAX_DURATION": f"{BUDGET:g}",
         "TIDEGATE_PATIENCE": f"{PATIENCE:g}",
         "TIDEGATE_LOG_LEVEL": "CRITICAL",  # the demonstration prints its own account
-        "TIDEGATE_DATA_DIR": str(folder / "data"),
-        "TIDEGATE_OUTBOX": str(folder / "outbox"),
+        # The journal's variables; the two TIDEGATE_ names go once it reads only JOURNAL_ ones.
+        **dict.fromkeys(("JOURNAL_DATA_DIR", "TIDEGATE_DATA_DIR"), str(folder / "data")),
+        **dict.fromkeys(("JOURNAL_MAIL_FOLDER", "TIDEGATE_OUTBOX"), str(folder / "mail")),
     }

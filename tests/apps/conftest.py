@@ -1,4 +1,4 @@
-"""Fixtures for the tests of applications: a job's context without a drain around it."""
+"""What the tests of applications share: a job's context without a drain around it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def context() -> MakeContext:
 
 @pytest.fixture(autouse=True)
 def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unset the developer's own keys and folders."""
+    """A developer's own keys and folders reach no test."""
     for name in (
         "AWS_LAMBDA_FUNCTION_NAME",
         "RESEND_API_KEY",

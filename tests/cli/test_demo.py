@@ -90,11 +90,11 @@ def test_all_claims_hold_on_good_evidence() -> None:
         ({"server": Bill(11, 100)}, "client and server agree on the bill"),
         ({"idle": 2}, "a tick without work costs one command"),
         ({"recorded": {"main": 8}}, "account main: every accepted row is in the journal"),
-        ({"sent": EVIDENCE.sent[:-1]}, "each e-mail is in the outbox once"),
-        ({"sent": [0.0] * 110}, "no window has more e-mails than the limit allows"),
+        ({"sent": EVIDENCE.sent[:-1]}, "each email is in the mail folder once"),
+        ({"sent": [0.0] * 110}, "no window has more emails than the limit allows"),
         (
             {"outcomes": {**EVIDENCE.outcomes, "email": Counter(done=110, retried=1)}},
-            "each early e-mail failed, was retried and sent",
+            "each early email failed, was retried and sent",
         ),
         (
             {"outcomes": {**EVIDENCE.outcomes, "import": Counter(done=1)}},
