@@ -95,6 +95,26 @@ def test_a_client_with_the_printed_variables_uses_the_same_store(
         assert http.get("/api/v1/jobs/mine.work").json()["state"] == "delayed"
 
 
+def test_json_output_is_what_http_answers(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_DATA", str(server.data))
+    with client(server.printed) as http:
+        job_id = enqueue(http, "file.read", {"path": "/missing"})
+        cli("drain", "work")
+
+        for args, path in (
+            (("jobs", "show", job_id), f"/api/v1/jobs/{job_id}"),
+            (("dead", "show", job_id), f"/api/v1/dead-letters/{job_id}"),
+            (("dead", "list"), "/api/v1/dead-letters"),
+        ):
+            assert cli(*args, "--json").json == http.get(path).json()
+        statuses = (cli("status", "--json").json, http.get("/api/v1/queues").json())
+    for queue in (queue for status in statuses for queue in status["queues"]):
+        queue["oldest_age"] = None
+    assert statuses[0] == statuses[1]
+
+
 def test_without_ticks_the_cron_route_drains(server: Server) -> None:
     with client(server.printed) as http:
         enqueue(http, "note.keep", {"text": "x"})
