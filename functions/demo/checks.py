@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 BURST, RATE = 100, 100 / 60
-"""The limit of e-mails: 100 per 60 s."""
+"""The limit of emails: 100 per 60 s."""
 LAG = 3.0
-"""Seconds that may lie between an e-mail's start, which the limit counts, and its file."""
+"""Seconds that may lie between an email's start, which the limit counts, and its file."""
 UNFINISHED = ("waiting", "delayed", "active", "parked", "dead")
 NOT_OUTCOMES = ("stop", "claimed", "turns")
 
@@ -21,7 +21,7 @@ class Workload:
 
     emails: Sequence[str]
     early: Sequence[str]
-    """Ids of the e-mails that must fail once."""
+    """Ids of the emails that must fail once."""
     imports: Mapping[str, dict[str, Any]]
     """Account -> the import job after its end."""
     lines: Mapping[str, int]
@@ -42,7 +42,7 @@ class Bill:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The counts after the last job's end. `recorded`: account -> rows in the journal; `sent`: when
-    each e-mail reached the outbox; `idle`: billed commands of a tick without work."""
+    each email reached the mail folder; `idle`: billed commands of a tick without work."""
 
     recorded: Mapping[str, int]
     sent: Sequence[float]
@@ -103,12 +103,12 @@ def _rows(workload: Workload, recorded: Mapping[str, int]) -> Iterator[Claim]:
 
 def _emails(workload: Workload, evidence: Evidence) -> Iterator[Claim]:
     sent, emails = len(evidence.sent), len(workload.emails)
-    yield Claim("each e-mail is in the outbox once", sent == emails, f"{sent} of {emails}")
+    yield Claim("each email is in the mail folder once", sent == emails, f"{sent} of {emails}")
     excess = _excess(evidence.sent)
-    numbers = f"the fullest window has {abs(excess):.1f} e-mails {'more' if excess > 0 else 'less'}"
-    yield Claim("no window has more e-mails than the limit allows", excess <= 1, numbers)
+    numbers = f"the fullest window has {abs(excess):.1f} emails {'more' if excess > 0 else 'less'}"
+    yield Claim("no window has more emails than the limit allows", excess <= 1, numbers)
     retried = evidence.outcomes["email"]["retried"]
-    sentence = "each early e-mail failed, was retried and sent"
+    sentence = "each early email failed, was retried and sent"
     yield Claim(sentence, retried >= len(workload.early), f"{retried} retries")
 
 

@@ -1,4 +1,4 @@
-"""The demonstration from its first line to its last: e-mails beyond their rate limit, an import of
+"""The demonstration from its first line to its last: emails beyond their rate limit, an import of
 real prices, a dead letter and its redrive. Faults are real: a missing file, a blocked folder."""
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ async def _run(world: World) -> dict[str, Any]:
 
 async def _work(world: World) -> Workload:
     """All jobs, from the first enqueue to the end of the last one."""
-    world.outbox.touch()  # a file in the place of the folder: every e-mail fails
+    world.mail.touch()  # a file in the place of the folder: every email fails
     early = await _enqueue_emails(world, range(EARLY))
-    world.log(f"{EARLY} e-mails enqueued; a file blocks the place of their outbox folder")
+    world.log(f"{EARLY} emails enqueued; a file blocks the place of their mail folder")
     sources = {"main": PRICES, "broker": f"file:{BROKER}"}
     payloads = [{"source": source, "account": name} for name, source in sources.items()]
     ids = await world.enqueue("import", "csv.import", payloads)
     imports = dict(zip(sources, ids, strict=True))
     world.log(f"two imports enqueued: {PRICES}, and {BROKER}, which does not exist yet")
-    await _unblock_outbox(world, early)
+    await _unblock_mail(world, early)
     emails = early + await _enqueue_emails(world, range(EARLY, EMAILS))
-    world.log(f"{EMAILS - EARLY} more e-mails enqueued in one request; the limit is 100 a minute")
+    world.log(f"{EMAILS - EARLY} more emails enqueued in one request; the limit is 100 a minute")
     await _redrive(world, imports["broker"])
     ended = {name: await _wait_for_end(world, job_id) for name, job_id in imports.items()}
     await _wait_for_rest(world, sum(job["result"]["accepted"] for job in ended.values()))
@@ -90,18 +90,18 @@ async def _enqueue_emails(world: World, numbers: range) -> list[str]:
     return await world.enqueue("email", "email.send", payloads)
 
 
-async def _unblock_outbox(world: World, early: list[str]) -> None:
-    """Wait until every early e-mail has failed once, then remove the file."""
+async def _unblock_mail(world: World, early: list[str]) -> None:
+    """Wait until every early email has failed once, then remove the file."""
     jobs: list[dict[str, Any]] = []
 
     async def all_failed() -> bool:
         jobs[:] = [await world.job(job_id) for job_id in early]
         return all(job["error"] is not None for job in jobs)
 
-    await world.until(all_failed, "the first e-mails fail and wait for their second attempt")
-    world.log(f"{EARLY} e-mails failed ({jobs[0]['error']['type']}); the next attempt is in 5 s")
-    world.outbox.unlink()
-    world.log("the outbox is unblocked")
+    await world.until(all_failed, "the first emails fail and wait for their second attempt")
+    world.log(f"{EARLY} emails failed ({jobs[0]['error']['type']}); the next attempt is in 5 s")
+    world.mail.unlink()
+    world.log("the mail folder is unblocked")
 
 
 async def _redrive(world: World, job_id: str) -> None:
@@ -135,7 +135,7 @@ async def _wait_for_end(world: World, job_id: str) -> dict[str, Any]:
 
 
 async def _wait_for_rest(world: World, rows: int) -> None:
-    """Wait for the last row and the last e-mail. Reads files only, so it costs no request."""
+    """Wait for the last row and the last email. Reads files only, so it costs no request."""
     total, logged = 0, world.elapsed()
 
     async def is_complete() -> bool:
@@ -145,12 +145,12 @@ async def _wait_for_rest(world: World, rows: int) -> None:
         total = recorded + sent
         if world.elapsed() - logged >= 1:
             logged = world.elapsed()
-            world.log(f"{recorded:,} of {rows:,} rows recorded, {sent} of {EMAILS} e-mails sent")
+            world.log(f"{recorded:,} of {rows:,} rows recorded, {sent} of {EMAILS} emails sent")
         return recorded >= rows and sent >= EMAILS
 
-    what = "every row is recorded and every e-mail sent"
+    what = "every row is recorded and every email sent"
     await world.until(is_complete, what, progress=lambda: total)
-    world.log(f"{rows:,} rows recorded, {EMAILS} e-mails sent")
+    world.log(f"{rows:,} rows recorded, {EMAILS} emails sent")
 
 
 async def _bills(world: World) -> tuple[Bill, Bill]:

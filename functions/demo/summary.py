@@ -12,7 +12,7 @@ from .checks import Bill, Claim, Evidence
 from .world import BUDGET, World
 
 PAUSE = 0.3
-"""Seconds without an e-mail that end the first burst."""
+"""Seconds without an email that end the first burst."""
 COLUMNS = ("queue", "jobs", "done", "retries", "dead", "redriven", "at a time", "limit")
 
 
@@ -64,7 +64,7 @@ def show(summary: dict[str, Any]) -> None:
             f"limits included: {summary['jobs_per_second']:,.0f} jobs/s",
             "throughput": f"{summary['records_per_second']:,.0f} trade.record jobs/s while they "
             "ran, 5 at a time as declared, each a row committed to SQLite",
-            "rate limit": f"{limit['at_once']} e-mails sent at once, {limit['held_back']} over the "
+            "rate limit": f"{limit['at_once']} emails sent at once, {limit['held_back']} over the "
             f"next {limit['seconds']:.1f} s as the limit allowed",
             "store": _store_sentence(summary["store"]),
             "time budget": f"{drain['ticks']} ticks of at most {drain['budget']:.0f} s; "
@@ -102,7 +102,7 @@ def _rows_per_second(row_counts: Sequence[tuple[float, int]]) -> float:
 
 
 def _burst(sent: Sequence[float]) -> dict[str, Any]:
-    """The e-mails up to the first pause, those after it, and the seconds these took."""
+    """The emails up to the first pause, those after it, and the seconds these took."""
     pauses = (n for n in range(1, len(sent)) if sent[n] - sent[n - 1] > PAUSE)
     first = next(pauses, len(sent))
     seconds = sent[-1] - sent[first - 1] if sent else 0.0

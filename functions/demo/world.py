@@ -56,9 +56,9 @@ class World:
     """(seconds, rows of the large import in the journal), counted every COUNT_SECONDS."""
 
     @property
-    def outbox(self) -> Path:
-        """The folder of e-mails that were sent."""
-        return self.folder / "outbox"
+    def mail(self) -> Path:
+        """The folder of emails that were sent."""
+        return self.folder / "mail"
 
     @property
     def inbound(self) -> Path:
@@ -125,10 +125,10 @@ class World:
                 return {}
 
     def sent(self) -> list[float]:
-        """The instants at which e-mails reached the outbox, in order."""
-        if not self.outbox.is_dir():
+        """The instants at which emails reached the mail folder, in order."""
+        if not self.mail.is_dir():
             return []
-        return sorted(file.stat().st_mtime for file in self.outbox.glob("*.eml"))
+        return sorted(file.stat().st_mtime for file in self.mail.glob("*.eml"))
 
 
 @asynccontextmanager
@@ -199,5 +199,5 @@ def _variables(local: LocalStore, secrets: DevSecrets, folder: Path) -> dict[str
         "TIDEGATE_PATIENCE": f"{PATIENCE:g}",
         "TIDEGATE_LOG_LEVEL": "CRITICAL",  # the demonstration prints its own account
         "JOURNAL_DATA_DIR": str(folder / "data"),
-        "JOURNAL_MAIL_FOLDER": str(folder / "outbox"),
+        "JOURNAL_MAIL_FOLDER": str(folder / "mail"),
     }

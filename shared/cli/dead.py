@@ -30,13 +30,18 @@ app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, redrive,
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Ids of dead letters.")]
 WholeQueue = Annotated[str | None, typer.Option("--queue", help="All dead letters of this queue.")]
 JobType = Annotated[str | None, typer.Option("--type", help="Only this job type.")]
+Cursor = Annotated[str | None, typer.Option(help="The `next` of an earlier list --json.")]
 Most = Annotated[int, typer.Option(min=1, max=10_000, help="The largest number to list.")]
 
 
 @app.command("list")
 @command
 async def list_(
-    queues: Queues = None, job_type: JobType = None, most: Most = 50, json: Json = False
+    queues: Queues = None,
+    job_type: JobType = None,
+    most: Most = 50,
+    cursor: Cursor = None,
+    json: Json = False,
 ) -> Exit:
     """List dead letters, the newest first."""
     from ..deadletters.pages import Filter
@@ -44,7 +49,8 @@ async def list_(
 
     async with open_deployment() as deployment:
         selected = deployment.queues(queues or ())
-        result = await _read(deployment.store, selected, Filter(type=job_type), most=most)
+        wanted = Filter(type=job_type)
+        result = await _read(deployment.store, selected, wanted, most=most, cursor=cursor)
     if json:
         letters = [describe_dead_letter(row) for row in result.rows]
         as_json({"dead_letters": letters, "next": result.next})
@@ -120,12 +126,17 @@ async def _choose(
 
 
 async def _read(
-    store: Store, queues: Sequence[Queue], wanted: Filter, *, most: int | None = None
+    store: Store,
+    queues: Sequence[Queue],
+    wanted: Filter,
+    *,
+    most: int | None = None,
+    cursor: str | None = None,
 ) -> Page:
     """Up to `most` dead letters (None: all), newest first, read page by page."""
     from ..deadletters.pages import Page, page
 
-    result = Page()
+    result = Page(next=cursor)
     while most is None or len(result.rows) < most:
         size = PAGE if most is None else min(PAGE, most - len(result.rows))
         part = await page(store, queues, wanted, cursor=result.next, most=size)

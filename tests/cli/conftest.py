@@ -1,5 +1,5 @@
-"""`cli("status")` runs a command in this process on a store of the test's own; `spawn` runs it as
-a real one."""
+"""`cli("status")` runs a command in this process on the test's own store; `spawn` starts it as a
+process."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,12 +25,13 @@ from shared.embedded.local import LocalRedis
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30.0
+STORE_VARIABLES = ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN")
 OURS = ("UPSTASH_", "KV_REST_", "TIDEGATE_", "CRON_SECRET", "AWS_", "VERCEL", "DATABASE_URL")
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended."""
+    """The exit code and the output of a command."""
 
     code: Exit
     out: str
@@ -37,7 +39,7 @@ class Ran:
 
     @property
     def json(self) -> Any:
-        """Standard output as the one JSON document it must be."""
+        """Standard output, which must be one JSON document."""
         return json.loads(self.out)
 
 
@@ -46,12 +48,12 @@ class Cli(Protocol):
 
 
 class Spawn(Protocol):
-    def __call__(self, *args: str) -> subprocess.Popen[str]: ...
+    def __call__(self, *args: str, **variables: str) -> subprocess.Popen[str]: ...
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Iterator[Path]:
-    """A data folder whose server runs for as long as the test: commands attach to it."""
+    """A data folder whose server runs during the test; commands attach to it."""
     binary = find_server()
     if binary is None:
         pytest.skip("fakeredis ends with a command, so two commands never see one store")
@@ -63,7 +65,7 @@ def data(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def environ(data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """This process's environment without the developer's own settings, on the test's store."""
+    """The environment of the test's store, without the developer's own settings."""
     for name in [name for name in os.environ if name.startswith(OURS)]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TIDEGATE_DATA", str(data))
@@ -84,32 +86,59 @@ def cli(environ: Path) -> Cli:
     return run
 
 
-@pytest.fixture
-def spawn(environ: Path) -> Iterator[Spawn]:
-    """Start a command as a process of its own; stopped at the end if it still runs."""
-    started: list[subprocess.Popen[str]] = []
+@contextmanager
+def spawning() -> Iterator[Spawn]:
+    """Start commands as processes; those that still run at the end of the block are stopped."""
+    processes: list[subprocess.Popen[str]] = []
 
-    def start(*args: str) -> subprocess.Popen[str]:
+    def start(*args: str, **variables: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "shared.cli", *args],
             cwd=ROOT,
+            env={**os.environ, **variables},
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        started.append(process)
+        processes.append(process)
         return process
 
     yield start
-    for process in started:
+    for process in processes:
         process.terminate()
-    for process in started:
+    for process in processes:
         process.communicate(timeout=DEADLINE)
 
 
+@pytest.fixture
+def spawn(environ: Path) -> Iterator[Spawn]:
+    """Start a command as a process of its own, on the test's store."""
+    with spawning() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def spawn_for_module() -> Iterator[Spawn]:
+    """Start commands that serve several tests, without the developer's own settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(OURS)]:
+            patch.delenv(name)
+        with spawning() as start:
+            yield start
+
+
+@pytest.fixture(scope="module")
+def upstash(spawn_for_module: Spawn) -> dict[str, str]:
+    """One volatile `tidegate store` for the module: the variables that it prints."""
+    printed: dict[str, str] = printed_json(
+        spawn_for_module("store", "--port", "0", "--volatile", "--json")
+    )
+    return {name: printed[name] for name in STORE_VARIABLES}
+
+
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> Ran:
-    """Send the signal; how the process ended."""
+    """Send the signal and wait for the end of the process."""
     process.send_signal(number)
     out, err = process.communicate(timeout=DEADLINE)
     return Ran(Exit(process.returncode), out, err)
@@ -123,7 +152,7 @@ def printed_json(process: subprocess.Popen[str]) -> Any:
         text += line
         if line == "}\n":
             return json.loads(text)
-    raise AssertionError(f"it ended before it printed anything: {process.communicate()[1]}")
+    raise AssertionError(f"the process ended without output: {process.communicate()[1]}")
 
 
 def eventually(holds: Callable[[], bool], what: str) -> None:

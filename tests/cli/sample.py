@@ -1,4 +1,4 @@
-"""An application of these tests: jobs that write, fail, wait, and read what is not there yet."""
+"""An application for these tests: jobs that succeed, fail, sleep, and read missing files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Note(BaseModel):
     size: int = 0
 
 
-class Wanted(BaseModel):
+class FilePath(BaseModel):
     path: str
 
 
@@ -35,8 +35,8 @@ async def keep(payload: Note, job: JobContext) -> dict[str, str]:
 
 
 @work.job("file.read")
-def read(payload: Wanted) -> dict[str, int]:
-    """Discards its job while the file is not there."""
+def read(payload: FilePath) -> dict[str, int]:
+    """Discards its job while the file is missing."""
     path = Path(payload.path)
     if not path.exists():
         raise Discard(f"there is no {path.name}")
@@ -44,8 +44,8 @@ def read(payload: Wanted) -> dict[str, int]:
 
 
 @work.job("file.await")
-def wait_for(payload: Wanted) -> None:
-    """Fails, to be tried again, while the file is not there."""
+def wait_for(payload: FilePath) -> None:
+    """Fails and is retried while the file is missing."""
     Path(payload.path).read_bytes()
 
 

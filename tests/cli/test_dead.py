@@ -53,6 +53,10 @@ def test_every_letter_of_several_pages_is_listed_once(cli: Cli) -> None:
     listed = cli("dead", "list", "--most", "1000", "--json").json["dead_letters"]
 
     assert len(listed) == len({letter["id"] for letter in listed}) == 450
+    head = cli("dead", "list", "--most", "300", "--json").json
+    tail = cli("dead", "list", "--cursor", head["next"], "--most", "300", "--json").json
+    assert head["dead_letters"] + tail["dead_letters"] == listed
+    assert tail["next"] is None
 
 
 def test_one_letter_is_shown_with_its_payload(cli: Cli, files: list[Path]) -> None:

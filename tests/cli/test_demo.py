@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from functions.demo.checks import Bill, Evidence, Workload, check
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import Spawn
+from tests.cli.conftest import Cli, Spawn
 
 WITHIN = 60.0
 
@@ -89,11 +90,11 @@ def test_all_claims_hold_on_good_evidence() -> None:
         ({"server": Bill(11, 100)}, "client and server agree on the bill"),
         ({"idle": 2}, "a tick without work costs one command"),
         ({"recorded": {"main": 8}}, "account main: every accepted row is in the journal"),
-        ({"sent": EVIDENCE.sent[:-1]}, "each e-mail is in the outbox once"),
-        ({"sent": [0.0] * 110}, "no window has more e-mails than the limit allows"),
+        ({"sent": EVIDENCE.sent[:-1]}, "each email is in the mail folder once"),
+        ({"sent": [0.0] * 110}, "no window has more emails than the limit allows"),
         (
             {"outcomes": {**EVIDENCE.outcomes, "email": Counter(done=110, retried=1)}},
-            "each early e-mail failed, was retried and sent",
+            "each early email failed, was retried and sent",
         ),
         (
             {"outcomes": {**EVIDENCE.outcomes, "import": Counter(done=1)}},
@@ -115,3 +116,15 @@ def test_all_claims_hold_on_good_evidence() -> None:
 )
 def test_bad_evidence_makes_one_claim_false(changes: dict[str, Any], claim: str) -> None:
     assert false_claims(**changes) == [claim]
+
+
+def test_without_the_repository_the_command_says_where_the_demo_is(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "functions.demo", None)
+
+    ran = cli("demo")
+
+    assert ran.code is Exit.CONFIGURATION
+    assert "the demonstration lives in Tidegate's repository" in ran.err
+    assert ran.err.count("\n") == 1

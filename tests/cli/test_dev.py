@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import signal
-import socket
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import Cli, Spawn, end, eventually, printed_json
+from tests.cli.conftest import STORE_VARIABLES, Cli, Spawn, end, eventually, printed_json
 
 FREE = ("--port", "0", "--store-port", "0")
 
 
-def client(up: dict[str, Any]) -> httpx.Client:
-    return httpx.Client(
-        base_url=up["url"], headers={"Authorization": f"Bearer {up['api_token']}"}, timeout=20
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running `tidegate dev`: its data folder, and the variables that it printed."""
+
+    data: Path
+    printed: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def server(spawn_for_module: Spawn, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """One server without ticks for the tests of this module."""
+    data = tmp_path_factory.mktemp("dev") / "data"
+    process = spawn_for_module(
+        *("dev", *FREE, "--no-ticks", "--json", "--data", str(data)),
+        TIDEGATE_APPS="tests.cli.sample:app",
     )
+    return Server(data, printed_json(process))
+
+
+def client(printed: dict[str, Any]) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {printed['api_token']}"}
+    return httpx.Client(base_url=printed["url"], headers=headers, timeout=20)
 
 
 def enqueue(http: httpx.Client, job_type: str, payload: dict[str, Any]) -> str:
@@ -28,108 +47,93 @@ def enqueue(http: httpx.Client, job_type: str, payload: dict[str, Any]) -> str:
     return str(answer.json()["id"])
 
 
-def test_a_job_enqueued_by_http_is_run_by_a_tick(spawn: Spawn) -> None:
-    process = spawn("dev", *FREE, "--volatile", "--every", "0.2", "--json")
-    up = printed_json(process)
-    with client(up) as http:
-        job_id = enqueue(http, "note.keep", {"text": "hello"})
-
-        eventually(
-            lambda: bool(http.get(f"/api/v1/jobs/{job_id}").json()["state"] == "completed"),
-            "a tick runs the job",
-        )
-
-    ran = end(process)
-    assert ran.code is Exit.OK
-    assert "tick: 1 done" in ran.err
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_gives_back_what_runs_and_ends_well(
+def test_ticks_run_jobs_until_a_signal_releases_them(
     cli: Cli, spawn: Spawn, tmp_path: Path, number: int
 ) -> None:
     started = tmp_path / "started"
     process = spawn("dev", *FREE, "--every", "0.2", "--json")
-    up = printed_json(process)
-    with client(up) as http:
-        job_id = enqueue(http, "nap", {"seconds": 15, "started": str(started)})
+    with client(printed_json(process)) as http:
+        note = enqueue(http, "note.keep", {"text": "hello"})
+        eventually(
+            lambda: bool(http.get(f"/api/v1/jobs/{note}").json()["state"] == "completed"),
+            "a tick runs the job",
+        )
+        nap = enqueue(http, "nap", {"seconds": 15, "started": str(started)})
     eventually(started.exists, "a tick starts the job")
 
     ran = end(process, number)
 
     assert (ran.code, "Traceback" in ran.err) == (Exit.OK, False)
-    job = cli("jobs", "show", job_id, "--json").json
+    assert "tick: 1 done" in ran.err
+    job = cli("jobs", "show", nap, "--json").json
     assert (job["state"], job["attempts"]) == ("waiting", 0)
 
 
-def test_another_process_without_settings_meets_the_same_store(cli: Cli, spawn: Spawn) -> None:
-    up = printed_json(spawn("dev", *FREE, "--no-ticks", "--json"))
-    with client(up) as http:
+def test_another_process_with_the_same_data_folder_uses_the_same_store(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_DATA", str(server.data))
+    with client(server.printed) as http:
         job_id = enqueue(http, "note.keep", {"text": "x"})
 
         assert cli("drain", "work", "--json").json["outcomes"] == {"done": 1}
         assert http.get(f"/api/v1/jobs/{job_id}").json()["state"] == "completed"
 
 
-def test_a_client_elsewhere_uses_the_printed_store(
-    cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+def test_a_client_with_the_printed_variables_uses_the_same_store(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    up = printed_json(spawn("dev", *FREE, "--volatile", "--no-ticks", "--json"))
-    for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
-        monkeypatch.setenv(name, up[name])
-    cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "mine")
+    for name in STORE_VARIABLES:
+        monkeypatch.setenv(name, server.printed[name])
+    cli(
+        *("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "mine"),
+        *("--delay", "3600"),
+    )
 
-    with client(up) as http:
-        assert http.get("/api/v1/jobs/mine.work").json()["state"] == "waiting"
+    with client(server.printed) as http:
+        assert http.get("/api/v1/jobs/mine.work").json()["state"] == "delayed"
 
 
-def test_without_ticks_the_cron_route_drains(spawn: Spawn) -> None:
-    up = printed_json(spawn("dev", *FREE, "--volatile", "--no-ticks", "--json"))
-    with client(up) as http:
+def test_json_output_is_what_http_answers(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_DATA", str(server.data))
+    with client(server.printed) as http:
+        job_id = enqueue(http, "file.read", {"path": "/missing"})
+        cli("drain", "work")
+
+        for args, path in (
+            (("jobs", "show", job_id), f"/api/v1/jobs/{job_id}"),
+            (("dead", "show", job_id), f"/api/v1/dead-letters/{job_id}"),
+            (("dead", "list"), "/api/v1/dead-letters"),
+        ):
+            assert cli(*args, "--json").json == http.get(path).json()
+        statuses = (cli("status", "--json").json, http.get("/api/v1/queues").json())
+    for queue in (queue for status in statuses for queue in status["queues"]):
+        queue["oldest_age"] = None
+    assert statuses[0] == statuses[1]
+
+
+def test_without_ticks_the_cron_route_drains(server: Server) -> None:
+    with client(server.printed) as http:
         enqueue(http, "note.keep", {"text": "x"})
-        tick = {"Authorization": f"Bearer {up['CRON_SECRET']}"}
+        tick = {"Authorization": f"Bearer {server.printed['CRON_SECRET']}"}
 
         assert http.post("/api/cron/drain", headers=tick).json()["outcomes"] == {"done": 1}
 
 
-def test_a_stranger_is_refused(spawn: Spawn) -> None:
-    up = printed_json(spawn("dev", *FREE, "--volatile", "--no-ticks", "--json"))
+def test_a_request_without_a_token_is_refused(server: Server) -> None:
+    url = server.printed["url"]
 
-    assert httpx.get(f"{up['url']}/api/v1/stats").status_code == 401
-    assert httpx.post(f"{up['url']}/api/cron/drain").status_code == 401
-
-
-def test_its_tokens_are_kept_with_the_data(spawn: Spawn, tmp_path: Path) -> None:
-    first = spawn("dev", *FREE, "--data", str(tmp_path / "own"), "--no-ticks", "--json")
-    before = printed_json(first)
-    end(first)
-
-    again = printed_json(
-        spawn("dev", *FREE, "--data", str(tmp_path / "own"), "--no-ticks", "--json")
-    )
-
-    for name in ("api_token", "CRON_SECRET", "UPSTASH_REDIS_REST_TOKEN"):
-        assert again[name] == before[name]
+    assert httpx.get(f"{url}/api/v1/stats").status_code == 401
+    assert httpx.post(f"{url}/api/cron/drain").status_code == 401
 
 
-def test_the_environments_own_tokens_and_store_are_used(
-    spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+def test_people_get_the_address_and_the_tokens_of_the_data_folder(
+    spawn: Spawn, server: Server
 ) -> None:
-    local = printed_json(spawn("store", "--port", "0", "--volatile", "--json"))
-    for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
-        monkeypatch.setenv(name, local[name])
-    monkeypatch.setenv("TIDEGATE_API_TOKENS", "admin:a-token-of-my-own-choice")
-    monkeypatch.setenv("CRON_SECRET", "a-secret-of-my-own-choice")
-
-    up = printed_json(spawn("dev", *FREE, "--no-ticks", "--json"))
-
-    assert up == {"url": up["url"], "api_token": None}
-    with client({**up, "api_token": "a-token-of-my-own-choice"}) as http:
-        assert http.get("/api/v1/stats").status_code == 200
-
-
-def test_people_get_the_address_and_lines_to_paste(spawn: Spawn) -> None:
-    process = spawn("dev", *FREE, "--volatile", "--no-ticks")
+    process = spawn("dev", *FREE, "--no-ticks", "--data", str(server.data))
     assert process.stdout is not None
     lines = [process.stdout.readline().rstrip() for _ in range(5)]
 
@@ -137,31 +141,49 @@ def test_people_get_the_address_and_lines_to_paste(spawn: Spawn) -> None:
 
     assert lines[0].split()[0] == "API"
     assert lines[0].split()[-1].startswith("http://127.0.0.1:")
-    assert [line.partition("=")[0] for line in lines[2:]] == [
-        *("CRON_SECRET", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN")
-    ]
+    assert lines[1].split()[-1] == server.printed["api_token"]
+    variables = dict(line.split("=", 1) for line in lines[2:])
+    assert list(variables) == ["CRON_SECRET", *STORE_VARIABLES]
+    for name in ("CRON_SECRET", "UPSTASH_REDIS_REST_TOKEN"):
+        assert variables[name] == server.printed[name]
     assert "Ctrl-C stops it." in ran.err
 
 
-def test_a_taken_port_is_one_sentence(spawn: Spawn) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        process = spawn("dev", "--port", port, "--store-port", "0", "--volatile")
-        _out, err = process.communicate(timeout=30)
+def test_the_tokens_and_the_store_of_the_environment_are_used(spawn: Spawn, server: Server) -> None:
+    printed = printed_json(
+        spawn(
+            *("dev", *FREE, "--no-ticks", "--json"),
+            **{name: server.printed[name] for name in STORE_VARIABLES},
+            TIDEGATE_API_TOKENS="admin:a-token-of-my-own-choice",
+            CRON_SECRET="a-secret-of-my-own-choice",
+        )
+    )
 
-    assert process.returncode == Exit.CONFIGURATION
-    assert f"can't listen on 127.0.0.1:{port}" in err
-    assert "Traceback" not in err
+    assert printed == {"url": printed["url"], "api_token": None}
+    with client({**printed, "api_token": "a-token-of-my-own-choice"}) as http:
+        assert http.get("/api/v1/stats").status_code == 200
+
+
+def test_a_port_in_use_is_one_sentence(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in STORE_VARIABLES:
+        monkeypatch.setenv(name, server.printed[name])
+    port = str(urlsplit(server.printed["url"]).port)
+
+    ran = cli("dev", "--port", port)
+
+    assert ran.code is Exit.CONFIGURATION
+    assert f"can't listen on 127.0.0.1:{port}" in ran.err
 
 
 def test_applications_that_do_not_load_are_one_sentence(
-    spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIDEGATE_APPS", "nowhere.at:all")
 
-    process = spawn("dev", *FREE, "--volatile")
-    _out, err = process.communicate(timeout=30)
+    ran = cli("dev", *FREE, "--volatile")
 
-    assert process.returncode == Exit.CONFIGURATION
-    assert err.splitlines()[-1].startswith("tidegate: TIDEGATE_APPS: can't import")
-    assert "Traceback" not in err
+    assert ran.code is Exit.CONFIGURATION
+    assert ran.err.startswith("tidegate: TIDEGATE_APPS: can't import")
+    assert ran.err.count("\n") == 1

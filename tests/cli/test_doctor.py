@@ -9,7 +9,7 @@ from shared.cli.exit_codes import Exit
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
 from tests.cli import sample
-from tests.cli.conftest import Cli, Spawn, printed_json
+from tests.cli.conftest import Cli
 
 Findings = list[dict[str, str]]
 
@@ -73,9 +73,10 @@ def test_an_unreachable_store_fails(cli: Cli, monkeypatch: pytest.MonkeyPatch) -
     assert "check the URL" in ran.out
 
 
-def test_a_wrong_token_fails(cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyPatch) -> None:
-    local = printed_json(spawn("store", "--port", "0", "--volatile", "--json"))
-    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", local["UPSTASH_REDIS_REST_URL"])
+def test_a_wrong_token_fails(
+    cli: Cli, upstash: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", upstash["UPSTASH_REDIS_REST_URL"])
     monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "wrong")
 
     ran = cli("doctor", "--json")

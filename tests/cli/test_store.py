@@ -3,52 +3,54 @@
 from __future__ import annotations
 
 import signal
-import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from shared.cli.dev_secrets import NAME
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import Cli, Spawn, end, printed_json
+from tests.cli.conftest import STORE_VARIABLES, Cli, Spawn, end, printed_json
 
 
-def use(monkeypatch: pytest.MonkeyPatch, local: dict[str, str]) -> None:
-    for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
-        monkeypatch.setenv(name, local[name])
+@pytest.fixture
+def upstash_environment(
+    environ: Path, upstash: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, str]:
+    """The module's store as the store of the environment."""
+    for name, value in upstash.items():
+        monkeypatch.setenv(name, value)
+    return upstash
 
 
-def test_other_processes_use_it_by_the_printed_lines(
-    cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
+def meter(upstash: dict[str, str]) -> tuple[int, int]:
+    """Requests and billed commands so far."""
+    url, token = (upstash[name] for name in STORE_VARIABLES)
+    answer = httpx.get(f"{url}/_meter", headers={"Authorization": f"Bearer {token}"}).json()
+    return answer["requests"], answer["commands"]
+
+
+def test_other_processes_use_it_by_the_printed_variables(
+    cli: Cli, upstash_environment: dict[str, str]
 ) -> None:
-    local = printed_json(spawn("store", "--port", "0", "--volatile", "--json"))
-    use(monkeypatch, local)
     cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}')
 
     assert cli("drain", "work", "--json").json["outcomes"] == {"done": 1}
 
 
-def test_its_meter_counts_what_clients_are_billed(
-    cli: Cli, spawn: Spawn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    local = printed_json(spawn("store", "--port", "0", "--volatile", "--json"))
-    use(monkeypatch, local)
+def test_its_meter_counts_billed_commands(cli: Cli, upstash_environment: dict[str, str]) -> None:
+    requests, commands = meter(upstash_environment)
     report = cli("drain", "work", "--json").json["store"]
 
-    answer = httpx.get(
-        f"{local['UPSTASH_REDIS_REST_URL']}/_meter",
-        headers={"Authorization": f"Bearer {local['UPSTASH_REDIS_REST_TOKEN']}"},
-    ).json()
+    after = meter(upstash_environment)
 
-    assert (answer["requests"], answer["commands"]) == (
-        report["requests"],
-        report["billed_commands"],
-    )
+    bill = (report["requests"], report["billed_commands"])
+    assert (after[0] - requests, after[1] - commands) == bill
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_well(spawn: Spawn, number: int) -> None:
+def test_a_signal_ends_it_in_order(spawn: Spawn, number: int) -> None:
     process = spawn("store", "--port", "0", "--volatile", "--json")
     url = printed_json(process)["UPSTASH_REDIS_REST_URL"]
 
@@ -57,41 +59,32 @@ def test_a_signal_ends_it_well(spawn: Spawn, number: int) -> None:
         httpx.get(url)
 
 
-def test_a_kept_store_keeps_jobs_and_token(cli: Cli, spawn: Spawn, environ: Path) -> None:
+def test_its_jobs_and_token_outlive_the_process(cli: Cli, spawn: Spawn, environ: Path) -> None:
     first = spawn("store", "--port", "0", "--json")
-    before = printed_json(first)
-    cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "kept")
+    token = printed_json(first)["UPSTASH_REDIS_REST_TOKEN"]
+    cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "durable")
     assert end(first).code is Exit.OK
 
-    again = printed_json(spawn("store", "--port", "0", "--json"))
-
-    assert again["UPSTASH_REDIS_REST_TOKEN"] == before["UPSTASH_REDIS_REST_TOKEN"]
-    assert (environ / NAME).stat().st_mode & 0o777 == 0o600
-    assert cli("jobs", "show", "kept.work", "--json").json["state"] == "waiting"
-
-
-def test_people_get_lines_to_paste(spawn: Spawn) -> None:
-    process = spawn("store", "--port", "0", "--volatile")
+    process = spawn("store", "--port", "0")
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(2)]
-
+    variables = dict(process.stdout.readline().rstrip().split("=", 1) for _ in range(2))
     ran = end(process)
 
-    assert [line.partition("=")[0] for line in lines] == [
-        "UPSTASH_REDIS_REST_URL",
-        "UPSTASH_REDIS_REST_TOKEN",
-    ]
-    assert "volatile: its jobs end with this process" in ran.err
+    assert list(variables) == list(STORE_VARIABLES)
+    assert variables["UPSTASH_REDIS_REST_TOKEN"] == token
+    assert f"in {environ}" in ran.err
+    assert (environ / NAME).stat().st_mode & 0o777 == 0o600
+    assert cli("jobs", "show", "durable.work", "--json").json["state"] == "waiting"
 
 
-def test_a_taken_port_is_one_sentence(spawn: Spawn) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = spawn("store", "--port", str(taken.getsockname()[1]), "--volatile")
-        _out, err = process.communicate(timeout=30)
+def test_a_port_in_use_is_one_sentence(cli: Cli, upstash: dict[str, str]) -> None:
+    port = str(urlsplit(upstash["UPSTASH_REDIS_REST_URL"]).port)
 
-    assert process.returncode == Exit.CONFIGURATION
-    assert "choose another port" in err
-    assert "Traceback" not in err
+    ran = cli("store", "--port", port, "--volatile")
+
+    assert ran.code is Exit.CONFIGURATION
+    assert "choose another port" in ran.err
+    assert ran.err.count("\n") == 1
 
 
 def test_damaged_tokens_are_one_sentence(cli: Cli, environ: Path) -> None:

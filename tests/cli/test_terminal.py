@@ -1,4 +1,4 @@
-"""What a person sees on a terminal, and where the command looks for a project's own modules."""
+"""Output on a terminal, and the search for a project's own modules."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ PROJECT = """
 from pydantic import BaseModel
 from shared import App
 
-class Nothing(BaseModel):
+class Empty(BaseModel):
     pass
 
 app = App("elsewhere")
 errands = app.queue("errands")
 
 @errands.job("errand")
-async def run(payload: Nothing) -> None:
+async def run(payload: Empty) -> None:
     pass
 """
 
 
 def on_terminal(*args: str) -> str:
-    """What the command writes when both its outputs are a terminal."""
+    """The output of a command whose stdout and stderr are a terminal."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "shared.cli", *args],
@@ -42,7 +42,7 @@ def on_terminal(*args: str) -> str:
     try:
         while chunk := os.read(ours, 65_536):
             shown += chunk
-    except OSError:  # Linux's way to say that the other end has closed
+    except OSError:  # on Linux the read fails when the other end has closed
         pass
     os.close(ours)
     assert process.wait(timeout=30) == 0, shown
@@ -68,7 +68,9 @@ def test_bulk_shows_its_progress_on_a_terminal(cli: Cli, tmp_path: Path) -> None
     assert "1,200 enqueued" in shown
 
 
-def test_a_projects_own_modules_are_found_where_one_stands(environ: Path, tmp_path: Path) -> None:
+def test_modules_of_a_project_are_imported_from_the_working_directory(
+    environ: Path, tmp_path: Path
+) -> None:
     (tmp_path / "errands_app.py").write_text(PROJECT)
     script = tmp_path / "bin" / "tidegate"
     script.parent.mkdir()

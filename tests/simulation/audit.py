@@ -32,7 +32,7 @@ def require(holds: bool, invariant: str, *told: object) -> None:
 class Auditor:
     """What must hold of one queue over time, beyond what its book says."""
 
-    starts: deque[int] = field(default_factory=lambda: deque(maxlen=64))
+    starts: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=64))
     fences: dict[str, int] = field(default_factory=dict)
     passed_over: int = 0
 
@@ -55,11 +55,17 @@ class Auditor:
         limit = book.queue.limit
         if limit is None or not leases:
             return
-        self.starts.extend([now] * len(leases))
+        self.starts.extend((now, lease) for lease in leases)
         starts = list(self.starts)
-        for i, since in enumerate(starts):
+        for i, (since, _lease) in enumerate(starts):
             allowed = limit.burst + limit.rate * (now - since) / limit.per_ms
             require(len(starts) - i <= allowed + 1e-6, "I9 rate", len(starts) - i, "since", since)
+
+    def not_started(self, leases: set[str]) -> None:
+        """Claims whose handler was never called give their tokens back: they are no starts."""
+        kept = [start for start in self.starts if start[1] not in leases]
+        self.starts.clear()
+        self.starts.extend(kept)
 
     def claimed_from(self, book: Book, claims: int, *, passed: bool) -> None:
         """The first low job is passed over by at most STARVED claiming turns (I16)."""

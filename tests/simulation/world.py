@@ -158,6 +158,8 @@ class AuditedStore:
         self._wait(book, why, int(wait), told, now)
         if not told.replayed:
             leases = [str(lease) for lease in told.claims[::2]]
+            applied = zip(ask.settles, told.verdicts, strict=True)
+            auditor.not_started({s.lease for s, ok in applied if ok == "1" and not s.started})
             auditor.started(book, leases, now)
             if why != "suspect":
                 passed = bool(first) and book.lines["low"][:1] == first
