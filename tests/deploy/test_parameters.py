@@ -90,7 +90,7 @@ def test_a_place_that_makes_no_sense_is_refused(text: str) -> None:
 
 def test_without_names_nothing_of_aws_is_imported(root: Path) -> None:
     code = (
-        "import sys; from shared.settings import Settings; Settings.from_env({});"
+        "import sys; from shared.config.settings import Settings; Settings.from_env({});"
         "print('boto3' in sys.modules, 'aws_lambda_powertools' in sys.modules)"
     )
 

@@ -53,7 +53,7 @@ async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> N
     assert report.stop == "empty"
 
 
-async def test_a_report_tells_what_the_drain_has_used_and_is_logged(
+async def test_a_report_has_what_the_drain_used_and_is_logged(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_default_store(lambda: store)

@@ -132,7 +132,7 @@ def test_two_queues_share_a_function_and_neither_starves(play: Play[None]) -> No
     play(story)
 
 
-def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(play: Play[None]) -> None:
+def test_ticks_alone_carry_a_job_through_its_whole_life(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
         runs: list[int] = []
@@ -157,7 +157,7 @@ def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(play: Pl
     play(story)
 
 
-def test_lanes_of_one_drain_overlap_their_round_trips(play: Play[None]) -> None:
+def test_consumers_of_one_drain_overlap_their_round_trips(play: Play[None]) -> None:
     """While one lane awaits a reply, the jobs of the others run. A lane that asked to be alone at
     each turn would hold them up: it does so only as long as it may think that a suspect waits."""
 

@@ -158,7 +158,7 @@ async def test_a_lone_job_costs_twenty_commands_from_enqueue_to_completed(
     assert commands == (22 if cold else 20)
 
 
-async def test_looking_without_finding_is_cheap(store: Store, declare: Declare, cost: Cost) -> None:
+async def test_a_turn_without_work_is_cheap(store: Store, declare: Declare, cost: Cost) -> None:
     await Owner(store, declare()).turn()
     idle = cost()
 

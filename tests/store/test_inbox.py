@@ -25,7 +25,7 @@ async def test_raw_records_become_jobs_with_their_bytes(
     assert await probe.read("q", "inbox") == []
 
 
-async def test_the_inbox_is_only_read_by_a_turn_that_looks(
+async def test_the_inbox_is_only_read_by_a_resync_turn(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()

@@ -77,7 +77,7 @@ async def test_a_parked_job_is_cancelled_at_once(
     assert after["records"] == {"a": record("k", fence=1)}
 
 
-async def test_an_active_job_is_asked_to_stop_and_its_drain_is_told(
+async def test_a_cancel_of_an_active_job_is_requested_and_reaches_its_drain(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()
@@ -96,7 +96,7 @@ async def test_an_active_job_is_asked_to_stop_and_its_drain_is_told(
 
 
 @pytest.mark.parametrize("kind", ["retry", "release", "snooze", "park"])
-async def test_a_job_asked_to_stop_does_not_come_back(
+async def test_a_job_with_a_cancel_request_does_not_come_back(
     store: Store, probe: Probe, declare: Declare, kind: str
 ) -> None:
     queue = declare()
@@ -138,7 +138,7 @@ async def test_an_unknown_job_can_not_be_cancelled(
     assert await probe.snapshot() == {}
 
 
-async def test_a_redriven_job_begins_anew_in_its_band_and_keeps_its_history(
+async def test_a_redriven_job_begins_anew_in_its_priority_and_keeps_its_history(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()

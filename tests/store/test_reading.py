@@ -70,7 +70,7 @@ async def test_a_job_behind_an_empty_bucket_says_how_long(
     assert (await store.inspect(queue, "b")).limited_ms == 150
 
 
-async def test_a_suspect_and_a_job_asked_to_stop_are_shown_as_such(
+async def test_a_suspect_and_a_cancel_request_are_shown(
     store: Store, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
@@ -142,7 +142,7 @@ async def test_ended_jobs_are_browsed_page_by_page_newest_first(
     assert seen == expected
 
 
-async def test_a_row_tells_what_happened_and_a_damaged_one_shows_its_bytes(
+async def test_a_row_has_the_errors_and_a_damaged_one_its_bytes(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()

@@ -79,7 +79,7 @@ async def test_a_sync_handler_runs_in_a_thread_of_ours_and_in_its_callers_contex
     ],
     ids=["none", "zero", "nan", "largest", "too-large", "no-json"],
 )
-async def test_a_result_is_kept_or_it_is_said_why_not(
+async def test_a_result_is_stored_or_the_reason_why_not_is(
     queue: Queue,
     threads: Executor,
     clock: FakeClock,
@@ -254,7 +254,7 @@ def test_the_last_attempt_that_runs_into_its_timeout_is_dead(queue: Queue) -> No
     assert outcome_of_cancelled(stopping).kind == "dead"
 
 
-async def test_a_handler_is_told_what_its_timeout_or_the_window_leaves(
+async def test_a_handler_sees_the_time_that_its_timeout_or_the_window_leaves(
     queue: Queue, threads: Executor, clock: FakeClock
 ) -> None:
     @queue.job("t")

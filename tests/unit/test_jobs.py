@@ -41,7 +41,7 @@ def test_ids_are_ordered_by_their_making_and_unique_over_threads() -> None:
     assert {len(job_id) for job_id in made[0]} == {22}
 
 
-def test_an_id_of_ours_tells_when_it_was_made_and_a_callers_own_does_not() -> None:
+def test_an_id_of_ours_has_its_creation_time_and_a_callers_own_has_none() -> None:
     before = time.time_ns() // 1_000_000
     made = created_ms(new_id())
     after = time.time_ns() // 1_000_000
@@ -99,7 +99,7 @@ def test_a_public_id_carries_its_queue() -> None:
 @pytest.mark.parametrize(
     "text", ["", "a", ".q", "a.", "a.Q", "a b.q", "a:b.q", "x" * 65 + ".q", "a.q\n", "ä.q", "~~a.q"]
 )
-def test_what_is_no_id_of_ours_is_told(text: str) -> None:
+def test_a_text_that_is_no_public_id_is_refused(text: str) -> None:
     assert split_id(text) is None
 
 
@@ -170,7 +170,7 @@ def test_the_payload_of_a_body_begins_after_its_first_newline(
     assert Job("t", payload, overrides=meta).body().partition("\n")[2] == payload
 
 
-def test_a_tail_keeps_the_last_errors_with_their_attempts() -> None:
+def test_a_history_keeps_the_last_errors_with_their_attempts() -> None:
     history = ""
     for attempt in range(8):
         failed = Outcome("retry", detail={"error": {"type": "E", "message": str(attempt)}})
@@ -182,11 +182,11 @@ def test_a_tail_keeps_the_last_errors_with_their_attempts() -> None:
 
 
 @given(st.text())
-def test_a_tail_that_is_not_ours_reads_as_empty(text: str) -> None:
+def test_a_foreign_history_reads_as_empty(text: str) -> None:
     assert isinstance(read_history(text), dict)
 
 
-def test_a_tail_adds_what_is_new_and_keeps_what_was() -> None:
+def test_a_history_adds_new_details_and_keeps_the_old() -> None:
     before = '{"progress":50,"errors":[{"type":"E"}]}'
 
     history = read_history(
@@ -196,7 +196,7 @@ def test_a_tail_adds_what_is_new_and_keeps_what_was() -> None:
     assert history == {"progress": 50, "errors": [{"type": "E"}], "result": [1]}
 
 
-def test_a_tail_is_stored_in_as_few_bytes_as_it_can() -> None:
+def test_a_history_is_stored_in_as_few_bytes_as_possible() -> None:
     said = Outcome("done", detail={"result": {"ü": 1, "b": 2}})
 
     assert add_to_history(claim(), said, 0) == '{"result":{"ü":1,"b":2}}'
@@ -216,7 +216,7 @@ def test_progress_is_a_share_of_a_hundred(said: float, stored: float) -> None:
     assert context.take_progress() is None
 
 
-def test_a_context_tells_the_attempt_the_fence_and_whether_it_was_delivered_before() -> None:
+def test_a_context_has_the_attempt_the_fence_and_the_redelivery() -> None:
     first = JobContext(claim(), "t", budget_left=lambda: 7.0)
     again = JobContext(claim(fence=3, attempts=1, key="k"), "t", budget_left=lambda: 7.0)
 

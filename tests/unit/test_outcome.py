@@ -56,7 +56,7 @@ def test_what_each_exception_means(
     "error",
     [ValueError("why"), RetryLater(5, "why"), Discard("why"), InvalidPayload("why"), Cancel("why")],
 )
-def test_whatever_becomes_of_a_job_its_error_is_kept(error: BaseException) -> None:
+def test_every_outcome_keeps_the_error(error: BaseException) -> None:
     outcome = outcome_of(error, attempt=1, retry=RETRY)
 
     assert outcome.detail["error"] == {"type": type(error).__name__, "message": "why"}
@@ -95,7 +95,7 @@ def test_the_servers_own_word_on_when_to_come_back_is_honoured(
     assert waited == (10 if seconds is None else seconds)
 
 
-def test_any_clients_response_may_tell_when_to_come_back() -> None:
+def test_any_clients_response_may_carry_retry_after() -> None:
     error = ValueError("x")
     error.response = SimpleNamespace(headers={"retry-after": "7"})  # type: ignore[attr-defined]
 

@@ -18,7 +18,7 @@ from tests.support.records import record
         ("a body\nof\nlines", "and its\ntail"),
     ],
 )
-def test_body_and_tail_come_apart_where_the_header_says_in_bytes(body: str, history: str) -> None:
+def test_body_and_history_split_at_the_headers_length_in_bytes(body: str, history: str) -> None:
     raw = record(attempts=2, crashes=1, redrives=3, key="k", dedup="d", reason="suspect", body=body, history=history)  # fmt: skip  # noqa: E501 - one header
     for stored in (raw, raw.encode()):
         header, found, rest = read_record(stored)

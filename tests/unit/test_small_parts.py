@@ -12,9 +12,8 @@ from shared.config.settings import Settings
 from shared.drain.budget import Budget
 from shared.drain.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
 from shared.errors import ConfigurationError
-from shared.store import keys, scripts
+from shared.store import keys
 from shared.store.meter import Meter
-from shared.store.scripts import KEY_LOCKING, compose, names, script
 from shared.testing import FakeClock
 
 SECRET = "s" * 32
@@ -35,9 +34,7 @@ def test_a_budget_keeps_a_reserve_that_handlers_never_get(seconds: float, reserv
 
 
 @pytest.mark.parametrize(("asked", "reserve"), [(0.2, 0.2), (0.0, 0.0), (9.0, 5.0)])
-def test_a_reserve_that_was_asked_for_is_kept_up_to_half_of_the_budget(
-    asked: float, reserve: float
-) -> None:
+def test_a_requested_reserve_is_at_most_half_of_the_budget(asked: float, reserve: float) -> None:
     assert Budget.of(10, clock=FakeClock(), reserve=asked).reserve == reserve
 
 
@@ -113,37 +110,7 @@ def test_the_keys_of_a_queue_share_one_hash_tag() -> None:
     assert set(keys.CLAIMABLE) < set(keys.WORK) < set(keys.PARTS)
 
 
-@pytest.mark.parametrize("name", names())
-def test_a_script_is_composed_without_comments_and_carries_the_flag_only_when_asked(
-    name: str,
-) -> None:
-    body = compose(name)
-
-    assert "--" not in body.replace('"--', "")
-    assert "@include" not in body
-    assert script(name).body == KEY_LOCKING + body
-    assert script(name, key_locking=False).body == body
-    assert len(script(name).sha) == 40
-
-
-def test_every_verb_has_its_script() -> None:
-    assert {"turn", "enqueue", "cancel", "pause", "redrive", "purge", "delete"} < set(names())
-
-
-def test_an_include_is_taken_once_however_often_it_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "a.lua").write_text('--- @include "b"\nlocal a = "ä"\n', encoding="utf-8")
-    (tmp_path / "lib" / "b.lua").write_text("-- said once\nlocal b = 2 -- too\n", encoding="utf-8")
-    verb = '--- @include "a"\n--- @include "b"\n--- @include "a"\nreturn a, b\n'
-    (tmp_path / "verb.lua").write_text(verb, encoding="utf-8")
-    monkeypatch.setattr(scripts, "FOLDER", tmp_path)
-
-    assert compose("verb") == 'local b = 2\nlocal a = "ä"\nreturn a, b\n'
-
-
-def test_a_meter_tells_what_was_added_since() -> None:
+def test_a_meter_counts_since_a_snapshot() -> None:
     meter = Meter()
     meter.add("turn", 3)
     earlier = meter.snapshot()

@@ -40,7 +40,7 @@ def test_each_job_is_stopped_once_in_its_own_time_whatever_the_order() -> None:
     virtually(story)
 
 
-def test_who_has_ended_in_time_is_not_stopped_and_the_others_are() -> None:
+def test_a_job_that_ends_in_time_is_not_cancelled_and_the_others_are() -> None:
     early, late = Job(), Job()
 
     async def story(timeouts: Timeouts) -> None:
@@ -72,7 +72,7 @@ def test_a_job_that_begins_after_everybody_has_ended_is_still_stopped() -> None:
     assert first.stopped == []
 
 
-def test_times_that_hardly_differ_share_a_ring_and_nobody_waits_longer_than_that() -> None:
+def test_close_timeouts_share_one_callback_and_none_is_later_than_the_slack() -> None:
     jobs = [Job() for _ in range(5)]
 
     async def story(timeouts: Timeouts) -> None:

@@ -44,7 +44,7 @@ def test_a_claim_is_read_from_its_lease_and_its_record(exclusive: str, *, told: 
 
 @pytest.mark.parametrize("raw", ["no record", b"\xff\xfe"])
 @pytest.mark.parametrize(("exclusive", "told"), [("1", True), ("0", False)])
-def test_a_record_that_can_not_be_read_is_claimed_as_a_body_that_nobody_understands(
+def test_an_unreadable_record_is_claimed_as_a_foreign_body(
     raw: str | bytes, exclusive: str, *, told: bool
 ) -> None:
     claim = read_claim("q", f"a 3 o 7 {exclusive}", raw)

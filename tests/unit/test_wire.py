@@ -91,7 +91,7 @@ async def post(
         return response, await response.aread()
 
 
-async def test_a_request_is_one_piece_and_its_connection_is_kept() -> None:
+async def test_a_request_is_one_piece_and_its_connection_is_reused() -> None:
     async with server(OK, OK) as (url, seen), wired(2) as transport:
         first, said = await post(transport, url, b'["PING"]')
         await post(transport, url)
@@ -149,7 +149,7 @@ async def test_what_a_server_may_answer(answer: bytes, body: bytes) -> None:
     ],
     ids=["length", "204", "304", "chunked", "trailer", "asked", "close", "1.0", "until-closed"],
 )
-async def test_a_connection_is_kept_where_its_reply_has_an_end_and_nobody_asks_to_close_it(
+async def test_a_connection_is_reused_if_its_reply_has_an_end_and_no_close_header(
     answer: bytes, *, kept: bool
 ) -> None:
     async with server(answer, OK) as (url, seen), wired(1) as transport:
@@ -239,7 +239,7 @@ async def test_a_connection_that_is_reset_says_so() -> None:
             await post(transport, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
 
 
-async def test_a_reply_given_up_half_way_takes_its_connection_along() -> None:
+async def test_an_abandoned_reply_closes_its_connection() -> None:
     async with (
         server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", None) as (url, _),
         wired(1) as transport,
@@ -257,7 +257,7 @@ async def test_a_reply_given_up_half_way_takes_its_connection_along() -> None:
         assert transport._idle == []  # noqa: SLF001 - a connection out of step is never kept
 
 
-async def test_nobody_there_and_no_time_are_told_apart_from_silence() -> None:
+async def test_refusal_and_no_time_are_other_errors_than_silence() -> None:
     async with server() as (url, _seen):
         pass
     async with wired(1) as transport:
@@ -296,7 +296,7 @@ async def test_nobody_there_and_no_time_are_told_apart_from_silence() -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"), [(OSError("no route"), "^no route$"), (OSError(), "^OSError$")]
 )
-async def test_a_connection_goes_where_its_url_says_or_the_error_tells_why_not(
+async def test_a_connection_goes_to_its_url_or_the_error_says_why_not(
     url: str,
     port: int,
     error: OSError,

@@ -42,7 +42,7 @@ def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
     play(story)
 
 
-def test_a_lane_held_by_a_rate_comes_back_for_half_a_burst_not_for_each_token(
+def test_a_rate_limited_consumer_waits_for_half_a_burst_not_for_each_token(
     play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
@@ -74,7 +74,7 @@ def test_a_delayed_job_of_a_limited_queue_does_not_wait_for_tokens_that_it_has(
     play(story)
 
 
-def test_a_lane_without_patience_ends_with_the_reason_that_holds_it(play: Play[None]) -> None:
+def test_a_consumer_without_patience_ends_with_the_reason_that_holds_it(play: Play[None]) -> None:
     async def story(world: World) -> None:
         limited = world.queue("limited", limit=RateLimit(1, per=10))
         await world.enqueue(limited, 2)
