@@ -94,8 +94,8 @@ def test_without_names_nothing_of_aws_is_imported(root: Path) -> None:
         "print('boto3' in sys.modules, 'aws_lambda_powertools' in sys.modules)"
     )
 
-    told = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
 
-    assert told.stdout.split() == ["False", "False"]
+    assert run.stdout.split() == ["False", "False"]

@@ -30,16 +30,16 @@ def problems_of(cron: str) -> list[str]:
     parts = cron.split()
     if len(parts) != len(FIELDS):
         return [f"{len(parts)} fields"]
-    found = []
+    problems = []
     for part, (field, (least, most)) in zip(parts, FIELDS.items(), strict=True):
         if not re.fullmatch(r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*", part):
-            found.append(f"{field} {part!r}")
+            problems.append(f"{field} {part!r}")
         numbers = [int(number) for number in re.findall(r"(?<!/)\b\d+", part)]
         if any(not least <= number <= most for number in numbers):
-            found.append(f"{field} {part!r} out of range")
+            problems.append(f"{field} {part!r} out of range")
     if parts[2] != "*" and parts[4] != "*":
-        found.append("day of month and day of week at once")
-    return found
+        problems.append("day of month and day of week at once")
+    return problems
 
 
 def test_crons_are_what_vercel_accepts_and_lead_to_a_route(config: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What one lane does while it is held back: by a suspect, by a rate, by an instant to come."""
+"""A consumer that is held back: by a suspect, a rate or an instant to come."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
         busy, shaky = queues
         await world.enqueue(shaky, 2)
         await Owner(world.store, shaky, lease_ms=1000).claim()
-        world.clock.advance(2)  # whoever held them is gone: both are suspects
+        world.clock.advance(2)  # their function is gone: both are suspects
         await world.enqueue(busy, 1)
 
         report = await world.drained(busy, shaky)
@@ -53,7 +53,7 @@ def test_a_rate_limited_consumer_waits_for_half_a_burst_not_for_each_token(
 
         assert report.outcomes == {"done": 40}
         assert report.seconds_used == pytest.approx(3, abs=0.5)
-        assert sum(lane.turns for lane in report.queues) <= 20
+        assert sum(consumer.turns for consumer in report.queues) <= 20
 
     play(story)
 

@@ -49,7 +49,9 @@ async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> N
 
     report = await drain(store).tick()
 
-    assert report.outcomes == {"done": 4}  # step 3 and step 2 of one lane, then pause, then step 0
+    assert report.outcomes == {
+        "done": 4
+    }  # step 3 and step 2 of one consumer, then pause, then step 0
     assert report.stop == "empty"
 
 
@@ -136,7 +138,7 @@ def test_a_tick_that_is_over_leaves_what_its_handlers_enqueued(
         await world.enqueue(first, 1)
         report = await drain.tick()
 
-        assert {lane.queue for lane in report.queues} == {"first"}
+        assert {consumer.queue for consumer in report.queues} == {"first"}
         assert (await world.store.stats(second)).waiting == 1
 
     play(story)

@@ -41,8 +41,8 @@ class Functions:
     async def run(self) -> tuple[int | None, list[str]]:
         """One from start to end: its exit code and the ids whose handlers began."""
         process = await self.start()
-        said, _ = await process.communicate()
-        return process.returncode, [began(line) for line in said.splitlines() if b"began" in line]
+        output, _ = await process.communicate()
+        return process.returncode, [began(line) for line in output.splitlines() if b"began" in line]
 
     async def end(self) -> None:
         for process in self._started:

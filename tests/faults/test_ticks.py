@@ -1,4 +1,4 @@
-"""Ticks: nothing idles, and whatever the agenda has wrong is found again."""
+"""Ticks: nothing idles, and a sweep corrects a wrong agenda."""
 
 from __future__ import annotations
 

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import NamedTuple
-
-import pytest
 
 from shared.cli.upstash_survey import QUESTIONS, Answer, ask, page, unasked
+from shared.embedded.engine import Engine
 from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.transport import EmbeddedTransport
-from tests.support.servers import Servers, empty_engine, kinds
 
 PAGE = Path(__file__).parents[2] / "docs" / "upstash-live.md"
 TOKEN = "a-token-of-live-tests"
-
-
-class Survey(NamedTuple):
-    """The answers of one store, and the number of keys that asking left in it."""
-
-    answers: list[Answer]
-    keys: object
-
-
-@pytest.fixture(scope="module")
-def survey(servers: Servers) -> Survey:
-    """Asked once: one question is a script that runs for seconds."""
-
-    async def run() -> Survey:
-        async with empty_engine(kinds()[0], servers) as engine:
-            transport = EmbeddedTransport(UpstashProtocol(engine, token=TOKEN))
-            asking = ask("http://embedded.localhost", TOKEN, transport=transport)
-            answers = [answer async for answer in asking]
-            return Survey(answers, await engine.execute(("DBSIZE",)))
-
-    return asyncio.run(run())
 
 
 def test_there_are_the_twelve_questions() -> None:
@@ -56,15 +31,14 @@ def test_the_page_says_that_it_has_no_answers_yet() -> None:
         assert text == page(unasked(), when="Nobody has asked them yet.")
 
 
-def test_every_question_gets_an_answer_and_leaves_no_key(survey: Survey) -> None:
-    assert [answer.number for answer in survey.answers] == list(range(1, 13))
-    assert all(answer.said and "not yet run" not in answer.said for answer in survey.answers)
-    assert survey.keys == 0
+async def test_every_question_gets_an_answer_that_the_engine_can_rely_on(engine: Engine) -> None:
+    transport = EmbeddedTransport(UpstashProtocol(engine, token=TOKEN))
+    asking = ask("http://embedded.localhost", TOKEN, transport=transport)
+    answers = {answer.number: answer.said async for answer in asking}
 
-
-def test_the_assumptions_of_the_engine_hold_on_the_embedded_store(survey: Survey) -> None:
-    answers = {answer.number: answer.said for answer in survey.answers}
-
+    assert list(answers) == list(range(1, 13))
+    assert all(text and "not yet run" not in text for text in answers.values())
+    assert await engine.execute(("DBSIZE",)) == 0
     assert "NOSCRIPT" in answers[2]
     assert answers[3].startswith("200")
     assert "WRONGTYPE" in answers[11]

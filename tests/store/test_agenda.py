@@ -1,4 +1,4 @@
-"""The agenda never says later than the truth, and what is lost heals."""
+"""The agenda is never later than the work, and a lost entry heals."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ async def test_a_drain_makes_one_request_a_batch(
     commands, requests = cost()
     assert report.outcomes["done"] == 400
     assert (report.commands, report.requests) == (commands, requests)
-    assert requests <= 400 / 20 + 4  # the lanes' first and last turns
+    assert requests <= 400 / 20 + 4  # the consumers' first and last turns
     print(f"400 jobs in batches of 20: {requests} requests, {commands / 400:.3f} commands a job")
 
 

@@ -1,4 +1,4 @@
-"""What a dead function leaves: leases come back, the guilty job is found, nobody else pays."""
+"""Recovery after a dead function: leases expire, and only the guilty job counts a crash."""
 
 from __future__ import annotations
 

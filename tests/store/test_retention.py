@@ -1,4 +1,4 @@
-"""JobRecord jobs stay readable up to a count and an age; dead letters stay until somebody acts."""
+"""Ended jobs stay readable up to a count and an age; dead letters until an operator acts."""
 
 from __future__ import annotations
 

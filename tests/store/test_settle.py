@@ -125,9 +125,9 @@ async def test_a_lease_kept_at_the_last_moment_is_not_recovered_by_the_same_turn
     owner, claim = claimed
     clock.advance(31)
 
-    kept = await owner.turn(5, [settle(claim, "keep")])
+    reply = await owner.turn(5, [settle(claim, "keep")])
 
-    assert (kept.stale, kept.claims) == (frozenset(), [])
+    assert (reply.stale, reply.claims) == (frozenset(), [])
     assert await probe.ids("q", "suspects") == []
     clock.advance(31)
     assert ids(await Owner(store, declare(), "o2").claim()) == ["a"]
@@ -267,9 +267,9 @@ async def test_old_durations_fade(store: Store, declare: Declare) -> None:
     await owner.turn(1, observed={"t": {5: 1000}})
     await owner.turn(1, observed={"t": {20: 100}})
 
-    sketch = (await owner.turn(1, want_histograms=["t"])).histograms["t"]
+    histogram = (await owner.turn(1, want_histograms=["t"])).histograms["t"]
 
-    assert (sketch[4], sketch[19]) == (500, 50)
+    assert (histogram[4], histogram[19]) == (500, 50)
 
 
 async def test_a_record_that_was_cut_short_keeps_its_history_apart_from_its_body(
@@ -285,6 +285,6 @@ async def test_a_record_that_was_cut_short_keeps_its_history_apart_from_its_body
     await owner.turn(0, [settle(claim, "retry", history='{"errors":[]}')])
 
     body = cut.partition("\n")[2]
-    kept = record(fence=1, attempts=1, body=body, history='{"errors":[]}')
-    assert (await probe.read("q", "records"))["a"] == kept
+    expected = record(fence=1, attempts=1, body=body, history='{"errors":[]}')
+    assert (await probe.read("q", "records"))["a"] == expected
     assert (await owner.claim())[0].history == '{"errors":[]}'

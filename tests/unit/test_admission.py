@@ -45,7 +45,7 @@ def work(queue: Queue, name: str, body: str | None = None) -> Run:
 
 
 def took(seconds: float, jobs: int = 100) -> list[int]:
-    """A sketch in which so many jobs took so long."""
+    """A histogram in which so many jobs took so long."""
     counts = [0] * BUCKETS
     counts[bucket_of(seconds) - 1] = jobs
     return counts

@@ -1,4 +1,4 @@
-"""Who runs alone and who waits for it, and waiting that something else can end."""
+"""The lock that lets a suspect run by itself, and waits that an event or a time limit can end."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_an_exclusive_hold_belongs_to_one_consumer_until_its_release() -> 
     mine, other = ExclusiveHold(lock), ExclusiveHold(lock)
 
     assert (mine.try_acquire(), mine.try_acquire(), other.try_acquire()) == (True, True, False)
-    other.release()  # was never held: takes nothing from the one who holds it
+    other.release()  # was never held: the other hold stays
     assert lock.reserved is True
     mine.release()
 
@@ -109,7 +109,9 @@ async def test_an_exclusive_hold_is_acquired_unless_an_interrupt_comes() -> None
     await settled()
     assert (hold.try_acquire(), lock.reserved) == (False, False)
 
-    waiting = await begun(hold.acquire(interrupt, 60))  # what was set before interrupts nobody now
+    waiting = await begun(
+        hold.acquire(interrupt, 60)
+    )  # an event that was set before does not count
     assert not waiting.done()
     lock.release_shared()
     await asyncio.wait_for(waiting, 1)
@@ -155,7 +157,7 @@ async def test_a_race_that_the_event_wins_cancels_the_coroutine() -> None:
 async def test_a_race_that_the_coroutine_wins_leaves_no_task() -> None:
     assert await asyncio.wait_for(race(asyncio.sleep(0), asyncio.Event()), 1) is True
     await settled()
-    assert asyncio.all_tasks() == {asyncio.current_task()}  # nobody waits for the event any more
+    assert asyncio.all_tasks() == {asyncio.current_task()}  # no task waits for the event
 
 
 @pytest.mark.parametrize(("seconds", "waited"), [(7.0, 7.0), (0.0, 0.0), (-3.0, 0.0)])

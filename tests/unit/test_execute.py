@@ -24,7 +24,7 @@ from shared.testing import FakeClock
 from tests.support.values import claim
 
 BASE = Retry(attempts=4, first=1, factor=3, cap=90, jitter=0.25)
-who: ContextVar[str] = ContextVar("who", default="nobody")
+caller: ContextVar[str] = ContextVar("caller", default="none")
 
 
 class Payload(BaseModel):
@@ -56,9 +56,9 @@ async def test_a_sync_handler_runs_in_a_thread_of_ours_and_in_its_callers_contex
 ) -> None:
     @queue.job("t")
     def handle(payload: Payload) -> list[str]:
-        return [who.get(), threading.current_thread().name.partition("_")[0]]
+        return [caller.get(), threading.current_thread().name.partition("_")[0]]
 
-    who.set("the caller")
+    caller.set("the caller")
     outcome = await run(work(queue), threads, clock)
 
     assert outcome == Outcome("done", detail={"result": ["the caller", "ours"]})

@@ -1,4 +1,4 @@
-"""Ids, options, bodies, tails: what travels with a job."""
+"""Ids, options, bodies and histories of jobs."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_an_id_is_a_uuid_of_version_7_whose_62_last_bits_are_chance() -> None:
     ids = [new_id() for _ in range(300)]
     lows = [halves(job_id)[1] for job_id in ids]
     high, low = halves(ids[0])
-    found = uuid.UUID(int=high << 64 | low)
+    parsed = uuid.UUID(int=high << 64 | low)
 
-    assert (found.version, found.variant) == (7, uuid.RFC_4122)
+    assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
     assert high >> 16 == created_ms(ids[0])
     assert functools.reduce(operator.or_, lows) == 0xBFFF_FFFF_FFFF_FFFF
     assert functools.reduce(operator.and_, lows) == 0x8000_0000_0000_0000
@@ -81,12 +81,12 @@ def test_every_line_of_a_handlers_log_says_of_which_job_it_speaks(
     context = JobContext(claim(attempts=1), "t", budget_left=lambda: 1.0)
 
     with caplog.at_level("INFO", logger="tidegate.job"):
-        context.logger.info("said", extra={"of": "mine"})
+        context.logger.info("hello", extra={"of": "mine"})
 
     (line,) = caplog.records
-    told = {name: vars(line)[name] for name in ("queue", "job_id", "type", "attempt", "of")}
-    assert line.getMessage() == "said"
-    assert told == {"queue": "q", "job_id": "a.q", "type": "t", "attempt": 2, "of": "mine"}
+    fields = {name: vars(line)[name] for name in ("queue", "job_id", "type", "attempt", "of")}
+    assert line.getMessage() == "hello"
+    assert fields == {"queue": "q", "job_id": "a.q", "type": "t", "attempt": 2, "of": "mine"}
 
 
 def test_a_public_id_carries_its_queue() -> None:
@@ -105,9 +105,9 @@ def test_a_text_that_is_no_public_id_is_refused(text: str) -> None:
 
 @given(st.lists(st.integers(0, 0x2FFF).map(chr), max_size=80).map("".join))
 def test_any_text_is_an_id_or_is_not(text: str) -> None:
-    found = split_id(text)
+    parsed = split_id(text)
 
-    assert found is None or public_id(*found) == text
+    assert parsed is None or public_id(*parsed) == text
 
 
 @pytest.mark.parametrize("job_id", ["", "~a", ":paused", "a b", "x" * 65, "a\n", "ü", "a.b"])
@@ -197,17 +197,17 @@ def test_a_history_adds_new_details_and_keeps_the_old() -> None:
 
 
 def test_a_history_is_stored_in_as_few_bytes_as_possible() -> None:
-    said = Outcome("done", detail={"result": {"ü": 1, "b": 2}})
+    done = Outcome("done", detail={"result": {"ü": 1, "b": 2}})
 
-    assert add_to_history(claim(), said, 0) == '{"result":{"ü":1,"b":2}}'
+    assert add_to_history(claim(), done, 0) == '{"result":{"ü":1,"b":2}}'
 
 
 @pytest.mark.parametrize(
-    ("said", "stored"), [(40, 40), (40.5, 40.5), (-1, 0), (1000, 100), (33.0, 33)]
+    ("share", "stored"), [(40, 40), (40.5, 40.5), (-1, 0), (1000, 100), (33.0, 33)]
 )
-def test_progress_is_a_share_of_a_hundred(said: float, stored: float) -> None:
+def test_progress_is_a_share_of_a_hundred(share: float, stored: float) -> None:
     context = JobContext(claim(), "t", budget_left=lambda: 1.0)
-    context.progress(said, "n" * 10_000)
+    context.progress(share, "n" * 10_000)
 
     taken = context.take_progress()
     assert taken is not None

@@ -332,9 +332,9 @@ async def test_one_element_that_is_not_utf8_harms_no_other() -> None:
     encoded = [base64.b64encode(raw).decode() for raw in (b"good", b"\xff\xfe", "ü".encode(), b"")]
     client = rest(says(200, json={"result": [*encoded, 3, None, [encoded[1]], "OK"]}))
 
-    said = await client.execute(["EVAL"], "test")
+    decoded = await client.execute(["EVAL"], "test")
 
-    assert said == ["good", b"\xff\xfe", "ü", "", 3, None, [b"\xff\xfe"], "OK"]
+    assert decoded == ["good", b"\xff\xfe", "ü", "", 3, None, [b"\xff\xfe"], "OK"]
 
 
 async def test_a_request_over_the_limit_is_not_sent() -> None:

@@ -33,9 +33,11 @@ def test_a_budget_keeps_a_reserve_that_handlers_never_get(seconds: float, reserv
     assert budget.used() == pytest.approx(seconds / 4)
 
 
-@pytest.mark.parametrize(("asked", "reserve"), [(0.2, 0.2), (0.0, 0.0), (9.0, 5.0)])
-def test_a_requested_reserve_is_at_most_half_of_the_budget(asked: float, reserve: float) -> None:
-    assert Budget.of(10, clock=FakeClock(), reserve=asked).reserve == reserve
+@pytest.mark.parametrize(("requested", "reserve"), [(0.2, 0.2), (0.0, 0.0), (9.0, 5.0)])
+def test_a_requested_reserve_is_at_most_half_of_the_budget(
+    requested: float, reserve: float
+) -> None:
+    assert Budget.of(10, clock=FakeClock(), reserve=requested).reserve == reserve
 
 
 def test_a_budget_that_is_over_is_over() -> None:
@@ -70,13 +72,13 @@ def test_a_duration_lies_below_the_edge_of_its_bucket(seconds: float) -> None:
 def test_so_large_a_share_of_jobs_ended_within_the_quantile(
     counts: list[int], share: float
 ) -> None:
-    found = quantile(counts, share)
+    edge = quantile(counts, share)
 
     if sum(counts) < LEARNED:
-        assert found is None
+        assert edge is None
         return
-    assert found is not None
-    within = sum(n for i, n in enumerate(counts, 1) if edge_of(i) <= found)
+    assert edge is not None
+    within = sum(n for i, n in enumerate(counts, 1) if edge_of(i) <= edge)
     assert within >= sum(counts) * share * 0.999999
 
 

@@ -1,4 +1,4 @@
-"""One timer for all jobs: each is stopped in its own time, and nobody who has ended."""
+"""One timer for all jobs: each is cancelled in its own time, an ended one never."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Job:
 
 
 def virtually(story: Callable[[Timeouts], Awaitable[None]]) -> None:
-    async def tell() -> None:
+    async def main() -> None:
         await story(Timeouts())
 
-    run_virtually(tell(), FakeClock(0))
+    run_virtually(main(), FakeClock(0))
 
 
 def test_each_job_is_stopped_once_in_its_own_time_whatever_the_order() -> None:
@@ -34,8 +34,8 @@ def test_each_job_is_stopped_once_in_its_own_time_whatever_the_order() -> None:
         for seconds, job in jobs.items():
             timeouts.add(job, seconds)
         await asyncio.sleep(100)
-        told = {seconds: job.stopped for seconds, job in jobs.items()}
-        assert told == {s: [(round(began + s, 3), "timeout")] for s in jobs}
+        stops = {seconds: job.stopped for seconds, job in jobs.items()}
+        assert stops == {s: [(round(began + s, 3), "timeout")] for s in jobs}
 
     virtually(story)
 
@@ -82,8 +82,8 @@ def test_close_timeouts_share_one_callback_and_none_is_later_than_the_slack() ->
         await asyncio.sleep(20)
         for n, job in enumerate(jobs):
             ((when, _reason),) = job.stopped
-            asked = began + 10 - n * SLACK / 5
-            assert asked - 0.001 <= when <= asked + SLACK + 0.001
+            due = began + 10 - n * SLACK / 5
+            assert due - 0.001 <= when <= due + SLACK + 0.001
 
     virtually(story)
 
