@@ -170,9 +170,10 @@ def _not_found(queue: Queue, job_id: str) -> JobNotFound:
 
 def _item(job: Job) -> str:
     dedup, idem = job.dedup or _NO_GUARD, job.idempotency or _NO_GUARD
+    priority = PRIORITY_CODES.get(job.priority, "?")  # the script refuses an unknown one
     return (
-        f"{job.id} {PRIORITY_CODES.get(job.priority, '?')} {job.delay_ms} {job.run_at_ms} "
-        f"{job.key} {dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint}"
+        f"{job.id} {priority} {job.delay_ms} {job.run_at_ms} {job.key} "
+        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint}"
     )
 
 

@@ -135,18 +135,18 @@ class Campaign:
 
 
 def _lost(campaign: Campaign) -> list[str]:
-    """Every job ended; one that is dead was alone in three processes that were killed."""
-    records, told = campaign.records(), []
+    """Every job ended; a dead one ran by itself in three processes that were killed."""
+    records, problems = campaign.records(), []
     for job in campaign.enqueued:
         state, fence, attempts, crashes = records.get(job, "? 0 0 0").split(" ")[:4]
         if state == "c" and attempts == "1" and int(crashes) < 3:
             continue
         if state == "x" and crashes == "3" and attempts == "0":
             continue
-        told.append(
+        problems.append(
             f"{job} is {state!r} with fence {fence}, {attempts} attempts, {crashes} crashes"
         )
-    return told
+    return problems
 
 
 def _doubled(campaign: Campaign) -> list[str]:
@@ -156,21 +156,23 @@ def _doubled(campaign: Campaign) -> list[str]:
     for line in campaign.ledger.read_text().splitlines():
         word, job, fence, pid, attempt = line.split(" ")
         if attempt != "1":
-            return [f"{job} was told to be attempt {attempt}; nobody failed"]
+            return [f"{job} ran as attempt {attempt} though none failed"]
         if word == "began":
             began[job].append((int(fence), int(pid)))
         else:
             done[job].append(int(fence))
-    told = []
+    problems = []
     for job, deliveries in began.items():
         fences = [fence for fence, _pid in deliveries]
         if len(set(fences)) != len(fences):
-            told.append(f"{job} began twice under one fence: {deliveries}")
+            problems.append(f"{job} began twice under one fence: {deliveries}")
         without = [pid for _fence, pid in deliveries[:-1] if pid not in campaign.killed]
         if without:
-            told.append(f"{job} ran again though {without} were not killed: {deliveries}")
+            problems.append(f"{job} ran again though {without} were not killed: {deliveries}")
     for job, record in campaign.records().items():
         state, fence = record.split(" ")[:2]
         if state == "c" and (not done[job] or done[job][-1] != int(fence)):
-            told.append(f"{job} is completed with fence {fence}, but its handler ended {done[job]}")
-    return told
+            problems.append(
+                f"{job} is completed with fence {fence}, but its handler ended {done[job]}"
+            )
+    return problems

@@ -16,7 +16,7 @@ from tests.crash.campaign import JOBS_A_RUN, Campaign
 from tests.crash.function import Step, open_store, queue, step
 from tests.simulation.server import connect, exchange
 
-RUNS = 50
+RUNS = 25  # `make crash` has a thousand
 
 
 async def test_kill_9_at_any_instant_loses_nothing_and_doubles_nothing_without_a_reason(

@@ -49,11 +49,13 @@ async def test_a_tick_goes_on_with_what_its_handlers_enqueued(store: Store) -> N
 
     report = await drain(store).tick()
 
-    assert report.outcomes == {"done": 4}  # step 3 and step 2 of one lane, then pause, then step 0
+    assert report.outcomes == {
+        "done": 4
+    }  # step 3 and step 2 of one consumer, then pause, then step 0
     assert report.stop == "empty"
 
 
-async def test_a_report_tells_what_the_drain_has_used_and_is_logged(
+async def test_a_report_has_what_the_drain_used_and_is_logged(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     set_default_store(lambda: store)
@@ -136,7 +138,7 @@ def test_a_tick_that_is_over_leaves_what_its_handlers_enqueued(
         await world.enqueue(first, 1)
         report = await drain.tick()
 
-        assert {lane.queue for lane in report.queues} == {"first"}
+        assert {consumer.queue for consumer in report.queues} == {"first"}
         assert (await world.store.stats(second)).waiting == 1
 
     play(story)

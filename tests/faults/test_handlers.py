@@ -336,8 +336,8 @@ def test_a_foreign_record_that_makes_no_sense_dies_at_once_and_alone(
 
         assert (report.outcomes["done"], report.outcomes["dead"]) == (3, 1)
         assert world.ran == ids
-        (letter,) = await world.store.browse(queue, "dead")
-        payload = letter.payload if isinstance(letter.payload, bytes) else letter.payload.encode()
+        (dead,) = await world.store.browse(queue, "dead")
+        payload = dead.payload if isinstance(dead.payload, bytes) else dead.payload.encode()
         assert payload == raw
 
     play(story)

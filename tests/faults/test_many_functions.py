@@ -27,7 +27,7 @@ def test_twenty_drains_over_a_thousand_jobs_claim_each_once(play: Play[None]) ->
         reports = await asyncio.gather(*(drain.run([queue]) for drain in drains))
 
         assert sorted(world.ran) == ids
-        assert sum(lane.claimed for report in reports for lane in report.queues) == 1000
+        assert sum(consumer.claimed for report in reports for consumer in report.queues) == 1000
         assert sum(report.outcomes["done"] for report in reports) == 1000
         assert sum(1 for report in reports if report.outcomes["done"]) > 10
         assert (await world.probe.totals()) == {"claimed": 1000, "done": 1000}
@@ -124,15 +124,15 @@ def test_two_queues_share_a_function_and_neither_starves(play: Play[None]) -> No
 
         report = await world.drain(budget=5, batch=4).tick()
 
-        done = Counter({lane.queue: 0 for lane in report.queues})
-        for lane in report.queues:
-            done[lane.queue] += lane.outcomes["done"]
+        done = Counter({consumer.queue: 0 for consumer in report.queues})
+        for consumer in report.queues:
+            done[consumer.queue] += consumer.outcomes["done"]
         assert min(done.values()) > 20
 
     play(story)
 
 
-def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(play: Play[None]) -> None:
+def test_ticks_alone_carry_a_job_through_its_whole_life(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")
         runs: list[int] = []
@@ -157,18 +157,18 @@ def test_the_agenda_carries_a_job_through_its_whole_life_by_ticks_alone(play: Pl
     play(story)
 
 
-def test_lanes_of_one_drain_overlap_their_round_trips(play: Play[None]) -> None:
-    """While one lane awaits a reply, the jobs of the others run. A lane that asked to be alone at
-    each turn would hold them up: it does so only as long as it may think that a suspect waits."""
+def test_consumers_of_one_drain_overlap_their_round_trips(play: Play[None]) -> None:
+    """While one consumer awaits a reply, the jobs of the others run. An exclusive turn would hold
+    them up, so a consumer sends one only while a suspect may be waiting."""
 
     async def story(world: World) -> None:
         queue = world.queue()
         ids = await world.enqueue(queue, 400)
-        store, asked = world.client(latency=0.05), list[TurnRequest]()
+        store, requests = world.client(latency=0.05), list[TurnRequest]()
         turn = store.turn
 
         async def watched(queue: Queue, ask: TurnRequest, **options: Any) -> TurnReply:
-            asked.append(ask)
+            requests.append(ask)
             return await turn(queue, ask, **options)
 
         with mock.patch.object(store, "turn", watched):
@@ -177,8 +177,8 @@ def test_lanes_of_one_drain_overlap_their_round_trips(play: Play[None]) -> None:
             used = world.clock.monotonic() - began
 
         assert sorted(world.ran) == ids
-        assert len({ask.owner for ask in asked}) == CONSUMERS
-        assert used < 400 / 10 * 0.05 / 2  # what one lane alone would take, halved
-        assert {ask.seq for ask in asked if ask.exclusive} == {1}
+        assert len({ask.owner for ask in requests}) == CONSUMERS
+        assert used < 400 / 10 * 0.05 / 2  # half of what one consumer would take
+        assert {ask.seq for ask in requests if ask.exclusive} == {1}
 
     play(story)

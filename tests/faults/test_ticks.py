@@ -1,4 +1,4 @@
-"""Ticks: nothing idles, and whatever the agenda has wrong is found again."""
+"""Ticks: nothing idles, and a sweep corrects a wrong agenda."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_lost_agenda_heals_for_any_rhythm_of_ticks(
     play(story)
 
 
-def test_a_delayed_job_that_no_agenda_tells_is_found_by_the_next_sweep(play: Play[None]) -> None:
+def test_a_delayed_job_without_an_agenda_entry_runs_after_the_next_sweep(play: Play[None]) -> None:
     async def story(world: World) -> None:
         ids = await world.enqueue(world.queue(), 1, delay=30)
         await world.probe.run("DEL", world.probe.key("q", "agenda"))
@@ -88,7 +88,7 @@ def test_a_delayed_job_that_no_agenda_tells_is_found_by_the_next_sweep(play: Pla
 
 
 @pytest.mark.parametrize("other", ["idle", "delayed", "waiting"])
-def test_a_foreign_record_is_found_whatever_else_its_queue_has_to_do(
+def test_a_sweep_finds_a_foreign_record_whatever_else_its_queue_has(
     play: Play[None], other: str
 ) -> None:
     async def story(world: World) -> None:

@@ -13,13 +13,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "upstash-live.md"
 TOKEN = "a-token-of-live-tests"
 
 
-async def _answers(engine: Engine) -> list[Answer]:
-    protocol = UpstashProtocol(engine, token=TOKEN)
-    transport = EmbeddedTransport(protocol)
-    asking = ask("http://embedded.localhost", TOKEN, transport=transport)
-    return [answer async for answer in asking]
-
-
 def test_there_are_the_twelve_questions() -> None:
     assert len(QUESTIONS) == len({question for question, _, _ in QUESTIONS}) == 12
 
@@ -31,27 +24,24 @@ def test_the_page_asks_every_question() -> None:
         assert f"| {number} | {question} | {expected} | " in text
 
 
-def test_the_page_says_so_until_somebody_has_asked() -> None:
+def test_the_page_says_that_it_has_no_answers_yet() -> None:
     text = PAGE.read_text(encoding="utf-8")
 
     if "Asked on" not in text:
         assert text == page(unasked(), when="None has been run yet.")
 
 
-async def test_every_question_gets_an_answer_and_leaves_no_key(engine: Engine) -> None:
-    answers = await _answers(engine)
+async def test_every_question_gets_an_answer_that_the_engine_can_rely_on(engine: Engine) -> None:
+    transport = EmbeddedTransport(UpstashProtocol(engine, token=TOKEN))
+    asking = ask("http://embedded.localhost", TOKEN, transport=transport)
+    answers = {answer.number: answer.reply async for answer in asking}
 
-    assert [answer.number for answer in answers] == list(range(1, 13))
-    assert all(answer.reply and "not yet run" not in answer.reply for answer in answers)
+    assert list(answers) == list(range(1, 13))
+    assert all(text and "not yet run" not in text for text in answers.values())
     assert await engine.execute(("DBSIZE",)) == 0
-
-
-async def test_what_the_engine_relies_on_holds_on_the_embedded_store(engine: Engine) -> None:
-    said = {answer.number: answer.reply for answer in await _answers(engine)}
-
-    assert "NOSCRIPT" in said[2]
-    assert said[3].startswith("200")
-    assert "WRONGTYPE" in said[11]
+    assert "NOSCRIPT" in answers[2]
+    assert answers[3].startswith("200")
+    assert "WRONGTYPE" in answers[11]
 
 
 def test_an_answer_can_not_break_the_table() -> None:

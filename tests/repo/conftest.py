@@ -31,12 +31,12 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def texts() -> dict[str, str]:
     """Every committed text file, by its path from the root."""
-    found = {}
+    contents = {}
     for path in _committed():
         content = path.read_bytes()
         if b"\0" not in content:
-            found[path.relative_to(ROOT).as_posix()] = content.decode("utf-8", errors="replace")
-    return found
+            contents[path.relative_to(ROOT).as_posix()] = content.decode("utf-8", errors="replace")
+    return contents
 
 
 @pytest.fixture(scope="session")

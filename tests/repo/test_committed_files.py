@@ -19,20 +19,20 @@ MACHINE_PATH = re.compile(
 
 
 def test_no_file_names_a_package_registry(texts: dict[str, str]) -> None:
-    found = [f"{name}: {host}" for name, text in texts.items() for host in HOSTS if host in text]
+    hits = [f"{name}: {host}" for name, text in texts.items() for host in HOSTS if host in text]
 
-    assert not found, f"Leave the index to the installing machine's own configuration: {found}"
+    assert not hits, f"Leave the index to the installing machine's own configuration: {hits}"
 
 
 def test_no_file_names_a_path_of_the_machine_it_was_written_on(texts: dict[str, str]) -> None:
-    found = [
+    hits = [
         f"{name}:{number}: {line.strip()[:80]}"
         for name, text in texts.items()
         for number, line in enumerate(text.splitlines(), start=1)
         if MACHINE_PATH.search(line)
     ]
 
-    assert not found, f"Name paths from the checkout's root or a temporary folder: {found}"
+    assert not hits, f"Name paths from the checkout's root or a temporary folder: {hits}"
 
 
 def test_the_machine_path_pattern_catches_what_it_is_for() -> None:

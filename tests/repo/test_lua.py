@@ -23,12 +23,12 @@ def _code(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def scripts(root: Path) -> dict[str, str]:
-    found = {
+    scripts = {
         path.relative_to(root / FOLDER).as_posix(): _code(path)
         for path in sorted((root / FOLDER).rglob("*.lua"))
     }
-    assert found, f"{FOLDER} holds no script: has it moved? Then tell this test."
-    return found
+    assert scripts, f"{FOLDER} holds no script: has it moved? Then tell this test."
+    return scripts
 
 
 def test_lua_never_parses_payloads(scripts: dict[str, str]) -> None:

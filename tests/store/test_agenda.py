@@ -1,4 +1,4 @@
-"""The agenda never says later than the truth, and what is lost heals."""
+"""The agenda is never later than the work, and a lost entry heals."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from shared import RateLimit
 from shared.embedded.fake import FakeEngine
-from shared.embedded.protocol import UpstashProtocol
 from shared.jobs.claim import Claim
 from shared.store import Store
-from shared.testing import TOKEN, FakeClock, known_scripts, store_on
+from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.turns import Owner, ids, jobs, settle
 from tests.support.values import Declare
+from tests.support.world import World
 
 
 async def test_the_last_turn_takes_an_idle_queue_off_the_agenda(
@@ -77,7 +77,7 @@ async def test_queues_share_the_agenda_and_nothing_else(
         ("active", "7"),
     ],
 )
-async def test_a_turn_that_looks_heals_a_hint_that_lies(
+async def test_a_resync_turn_corrects_a_wrong_hint(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock, hint: str, lie: str
 ) -> None:
     queue = declare(concurrency=7)
@@ -100,7 +100,7 @@ async def test_a_turn_that_looks_heals_a_hint_that_lies(
     assert set(started) == {"lost", "kept", "high", "later"}
 
 
-async def test_a_final_turn_keeps_the_request_to_look_everywhere(
+async def test_a_final_turn_keeps_the_request_to_resync(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()
@@ -124,14 +124,10 @@ class Story:
     """A queue, its owners and the jobs they hold, moved by one word at a time."""
 
     def __init__(self, limit: RateLimit | None, concurrency: int | None, declare: Declare) -> None:
-        self.clock, self.engine = FakeClock(), FakeEngine()
-        protocol = UpstashProtocol(
-            self.engine, token=TOKEN, strict=True,
-            clock=self.clock.epoch_ms, allowed_scripts=known_scripts(),
-        )  # fmt: skip
-        self.store = store_on(protocol, clock=self.clock)
+        self.clock = FakeClock()
+        world = World(FakeEngine(), self.clock)
+        self.store, self.probe = world.store, world.probe
         self.queue = declare(limit=limit, concurrency=concurrency)
-        self.probe = Probe(self.engine)
         self.owner, self.held, self.made = Owner(self.store, self.queue), list[Claim](), 0
 
     async def step(self, word: str) -> None:

@@ -39,7 +39,7 @@ async def test_a_claim_is_a_lease_and_nothing_else(
     }
 
 
-async def test_jobs_of_one_band_come_in_the_order_of_their_enqueue(
+async def test_jobs_of_one_priority_come_in_the_order_of_their_enqueue(
     store: Store, declare: Declare
 ) -> None:
     queue = declare()
@@ -99,7 +99,7 @@ async def test_a_released_job_is_first_in_line_again_and_in_order(
 
 
 @pytest.mark.parametrize(("kind", "delay"), [("release", 0), ("retry", 0), ("snooze", 0)])
-async def test_a_band_that_a_settle_refills_is_asked_again(
+async def test_a_priority_list_that_a_settle_refills_is_read_again(
     store: Store, declare: Declare, kind: str, delay: int
 ) -> None:
     queue = declare()
@@ -113,7 +113,7 @@ async def test_a_band_that_a_settle_refills_is_asked_again(
 
 
 @pytest.mark.parametrize("way", ["delayed", "parked", "redriven"])
-async def test_a_band_that_was_seen_empty_is_asked_again_when_a_job_comes_back_to_it(
+async def test_an_empty_priority_list_is_read_again_when_a_job_comes_back(
     store: Store, declare: Declare, clock: FakeClock, way: str
 ) -> None:
     queue = declare()
@@ -172,7 +172,9 @@ async def test_a_batch_is_capped_by_bytes_and_keeps_its_order(
     assert ids(await owner.claim(10)) == ["e"]
 
 
-async def test_one_job_over_the_byte_cap_is_claimed_alone(store: Store, declare: Declare) -> None:
+async def test_one_job_over_the_byte_cap_is_claimed_by_itself(
+    store: Store, declare: Declare
+) -> None:
     queue = declare()
     await store.enqueue(queue, [Job("t", '"' + "x" * (MOST_BYTES + 10) + '"', id="a")])
     await store.enqueue(queue, jobs("b"))

@@ -129,7 +129,7 @@ async def test_a_drain_makes_one_request_a_batch(
     commands, requests = cost()
     assert report.outcomes["done"] == 400
     assert (report.commands, report.requests) == (commands, requests)
-    assert requests <= 400 / 20 + 4  # the lanes' first and last turns
+    assert requests <= 400 / 20 + 4  # the consumers' first and last turns
     print(f"400 jobs in batches of 20: {requests} requests, {commands / 400:.3f} commands a job")
 
 
@@ -158,7 +158,7 @@ async def test_a_lone_job_costs_twenty_commands_from_enqueue_to_completed(
     assert commands == (22 if cold else 20)
 
 
-async def test_looking_without_finding_is_cheap(store: Store, declare: Declare, cost: Cost) -> None:
+async def test_a_turn_without_work_is_cheap(store: Store, declare: Declare, cost: Cost) -> None:
     await Owner(store, declare()).turn()
     idle = cost()
 

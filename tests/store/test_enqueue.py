@@ -29,7 +29,7 @@ async def test_a_plain_job_is_a_record_a_place_in_line_and_a_call_to_work(
     }
 
 
-async def test_many_jobs_keep_their_order_in_their_bands(
+async def test_many_jobs_keep_their_order_in_their_priorities(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     batch = [*jobs("a", "b"), *jobs("c", priority="high"), *jobs("d", "e", priority="low")]
@@ -104,7 +104,7 @@ async def test_the_same_id_again_changes_nothing(
 
 
 @pytest.mark.parametrize("options", [{}, {"priority": "low"}])
-async def test_a_job_that_ended_is_not_made_anew_and_its_state_is_told(
+async def test_an_ended_job_is_not_made_anew_and_its_state_is_the_answer(
     store: Store, probe: Probe, declare: Declare, options: dict[str, str]
 ) -> None:
     queue = declare()

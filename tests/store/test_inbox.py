@@ -25,7 +25,7 @@ async def test_raw_records_become_jobs_with_their_bytes(
     assert await probe.read("q", "inbox") == []
 
 
-async def test_the_inbox_is_only_read_by_a_turn_that_looks(
+async def test_the_inbox_is_only_read_by_a_resync_turn(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()
@@ -71,8 +71,8 @@ async def test_a_bad_record_dies_alone_and_keeps_its_bytes(
     (claim,) = await owner.claim(resync=True)
     await owner.finish(claim, kind="dead")
 
-    (letter,) = await store.browse(queue, "dead")
+    (dead,) = await store.browse(queue, "dead")
 
-    assert (letter.payload, letter.type, letter.attempts) == (b"\xff\xfe", "", 1)
+    assert (dead.payload, dead.type, dead.attempts) == (b"\xff\xfe", "", 1)
     (raw,) = dict((await probe.snapshot())["records"]).values()
     assert str(raw).startswith(record("x", fence=1, attempts=1, flags="f", body="ab")[:-2])

@@ -77,7 +77,7 @@ async def test_a_parked_job_is_cancelled_at_once(
     assert after["records"] == {"a": record("k", fence=1)}
 
 
-async def test_an_active_job_is_asked_to_stop_and_its_drain_is_told(
+async def test_a_cancel_of_an_active_job_is_requested_and_reaches_its_drain(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()
@@ -90,13 +90,13 @@ async def test_an_active_job_is_asked_to_stop_and_its_drain_is_told(
 
     assert (await probe.scalars())["cancel"].split() == ["a"]
     assert (await owner.turn(0)).cancel == {"a"}
-    told = await owner.turn(0, [settle(a, "cancelled"), settle(b)])
-    assert told.cancel == frozenset()
+    reply = await owner.turn(0, [settle(a, "cancelled"), settle(b)])
+    assert reply.cancel == frozenset()
     assert await probe.ids("q", "cancelled") == ["a"]
 
 
 @pytest.mark.parametrize("kind", ["retry", "release", "snooze", "park"])
-async def test_a_job_asked_to_stop_does_not_come_back(
+async def test_a_job_with_a_cancel_request_does_not_come_back(
     store: Store, probe: Probe, declare: Declare, kind: str
 ) -> None:
     queue = declare()
@@ -133,12 +133,12 @@ async def test_an_unknown_job_can_not_be_cancelled(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     with pytest.raises(JobNotFound):
-        await store.cancel(declare(), "nobody")
+        await store.cancel(declare(), "unknown")
 
     assert await probe.snapshot() == {}
 
 
-async def test_a_redriven_job_begins_anew_in_its_band_and_keeps_its_history(
+async def test_a_redriven_job_begins_anew_in_its_priority_and_keeps_its_history(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
@@ -146,7 +146,7 @@ async def test_a_redriven_job_begins_anew_in_its_band_and_keeps_its_history(
     owner = Owner(store, queue)
     await owner.turn(0, [settle(c, "dead", 0, '{"errors":[]}') for c in await owner.claim()])
 
-    assert await store.redrive(queue, ["a", "b", "a", "nobody"]) == [True, True, False, False]
+    assert await store.redrive(queue, ["a", "b", "a", "unknown"]) == [True, True, False, False]
 
     again = {"fence": 1, "redrives": 1, "history": '{"errors":[]}'}
     assert await probe.snapshot() == {
@@ -213,7 +213,9 @@ async def test_delete_removes_ended_jobs_and_leaves_live_ones_alone(
     kinds = ("dead", "done", "cancelled")
     await owner.turn(0, [settle(c, k) for c, k in zip(claims, kinds, strict=False)])  # type: ignore[arg-type]
 
-    verdicts = await store.delete(queue, ["dead", "done", "stopped", "active", "waiting", "nobody"])
+    verdicts = await store.delete(
+        queue, ["dead", "done", "stopped", "active", "waiting", "unknown"]
+    )
 
     expiry = clock.epoch_ms() + LEASE_MS
     assert verdicts == [True, True, True, False, False, False]

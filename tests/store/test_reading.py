@@ -1,4 +1,4 @@
-"""inspect, stats, browse: they tell the truth and write nothing."""
+"""inspect, stats and browse agree with the keys and write nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.values import Declare
 
 
 @pytest.fixture
-async def told(store: Store, declare: Declare, clock: FakeClock) -> tuple[Queue, Owner]:
+async def started(store: Store, declare: Declare, clock: FakeClock) -> tuple[Queue, Owner]:
     """One job of each state, named after it."""
     queue = declare(limit=RateLimit(10, per=1, burst=100))
     await store.enqueue(queue, jobs("completed", "dead", "cancelled", "parked", "active"))
@@ -34,12 +34,12 @@ async def told(store: Store, declare: Declare, clock: FakeClock) -> tuple[Queue,
      ("delayed", 7000)],
 )  # fmt: skip
 async def test_a_job_is_shown_in_its_state_with_its_instant(
-    store: Store, probe: Probe, told: tuple[Queue, Owner], clock: FakeClock,
+    store: Store, probe: Probe, started: tuple[Queue, Owner], clock: FakeClock,
     state: str, after_ms: int,
 ) -> None:  # fmt: skip
     before = await probe.snapshot(), await probe.scalars()
 
-    view = await store.inspect(told[0], state)
+    view = await store.inspect(started[0], state)
 
     assert (view.id, view.state, view.type, view.payload) == (f"{state}.q", state, "t", "{}")
     assert view.at_ms == clock.epoch_ms() + after_ms
@@ -47,9 +47,9 @@ async def test_a_job_is_shown_in_its_state_with_its_instant(
 
 
 async def test_a_waiting_job_is_shown_with_what_holds_it_back(
-    store: Store, told: tuple[Queue, Owner]
+    store: Store, started: tuple[Queue, Owner]
 ) -> None:
-    queue, _owner = told
+    queue, _owner = started
     await store.pause(queue, paused=True)
 
     view = await store.inspect(queue, "waiting")
@@ -70,7 +70,7 @@ async def test_a_job_behind_an_empty_bucket_says_how_long(
     assert (await store.inspect(queue, "b")).limited_ms == 150
 
 
-async def test_a_suspect_and_a_job_asked_to_stop_are_shown_as_such(
+async def test_a_suspect_and_a_cancel_request_are_shown(
     store: Store, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
@@ -90,15 +90,15 @@ async def test_an_unknown_or_a_damaged_job_is_not_found(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     await probe.run("HSET", probe.key("q", "records"), "broken", "rubbish")
-    for job_id in ("nobody", "broken"):
+    for job_id in ("unknown", "broken"):
         with pytest.raises(JobNotFound):
             await store.inspect(declare(), job_id)
 
 
 async def test_stats_count_every_place_and_write_nothing(
-    store: Store, probe: Probe, told: tuple[Queue, Owner]
+    store: Store, probe: Probe, started: tuple[Queue, Owner]
 ) -> None:
-    queue, _owner = told
+    queue, _owner = started
     await probe.run("RPUSH", probe.key("q", "inbox"), "x")
     before = await probe.snapshot(), await probe.scalars()
 
@@ -142,7 +142,7 @@ async def test_ended_jobs_are_browsed_page_by_page_newest_first(
     assert seen == expected
 
 
-async def test_a_row_tells_what_happened_and_a_damaged_one_shows_its_bytes(
+async def test_a_row_has_the_errors_and_a_damaged_one_its_bytes(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()

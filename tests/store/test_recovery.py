@@ -1,4 +1,4 @@
-"""What a dead function leaves: leases come back, the guilty job is found, nobody else pays."""
+"""Recovery after a dead function: leases expire, and only the guilty job counts a crash."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_a_function_that_runs_other_jobs_gets_no_suspect_but_is_not_held_u
     assert ids(await Owner(store, queue).claim(exclusive=False)) == ["c"]
 
 
-async def test_three_crashes_alone_are_the_end_and_neighbours_lose_nothing(
+async def test_three_exclusive_crashes_are_the_end_and_neighbours_lose_nothing(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
@@ -103,7 +103,7 @@ async def test_three_crashes_alone_are_the_end_and_neighbours_lose_nothing(
     assert (await probe.totals())["dead"] == 1
 
 
-async def test_a_suspect_that_is_given_back_unstarted_is_still_a_suspect_and_not_blamed(
+async def test_a_suspect_released_unstarted_is_still_a_suspect_and_not_blamed(
     store: Store, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()

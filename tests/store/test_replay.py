@@ -64,7 +64,7 @@ async def test_a_turn_that_settles_and_claims_is_repeated_as_a_whole(
     assert await probe.totals() == {"claimed": 2, "retried": 1}
 
 
-async def test_a_suspect_claimed_alone_is_answered_again_alone(
+async def test_a_replayed_exclusive_claim_is_exclusive_again(
     store: Store, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
@@ -97,7 +97,7 @@ async def test_a_copy_that_arrives_after_its_owners_next_turn_is_refused(
     assert (await probe.snapshot(), await probe.scalars()) == before
 
 
-async def test_owners_do_not_disturb_each_others_memory(store: Store, declare: Declare) -> None:
+async def test_replays_of_several_owners_are_independent(store: Store, declare: Declare) -> None:
     queue = declare()
     await store.enqueue(queue, numbered(9))
     owners = [Owner(store, queue, f"o{i}") for i in range(3)]

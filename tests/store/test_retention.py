@@ -1,4 +1,4 @@
-"""JobRecord jobs stay readable up to a count and an age; dead letters stay until somebody acts."""
+"""Ended jobs stay readable up to a count and an age; dead letters until an operator acts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.turns import Owner, jobs, numbered, settle
 from tests.support.values import Declare
 
 
-async def test_the_youngest_completed_jobs_are_kept(
+async def test_the_youngest_completed_jobs_are_retained(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare(completed=Retention(count=2))

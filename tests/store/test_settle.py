@@ -33,7 +33,7 @@ async def claimed(store: Store, declare: Declare) -> tuple[Owner, Claim]:
         ("cancelled", "cancelled", "k", "cancelled"),
     ],
 )
-async def test_an_end_moves_the_job_home_with_its_attempt_and_its_tail(
+async def test_an_end_moves_the_job_home_with_its_attempt_and_its_history(
     claimed: tuple[Owner, Claim], probe: Probe, clock: FakeClock,
     kind: Kind, home: str, state: str, total: str,
 ) -> None:  # fmt: skip
@@ -85,7 +85,7 @@ async def test_no_other_outcome_burns_an_attempt(
     assert (again.attempts, again.crashes, again.fence) == (0, 0, 2)
 
 
-async def test_a_parked_job_is_looked_at_again_when_its_time_comes(
+async def test_a_parked_job_is_tried_again_when_its_time_comes(
     claimed: tuple[Owner, Claim], probe: Probe, clock: FakeClock
 ) -> None:
     owner, claim = claimed
@@ -104,7 +104,7 @@ async def test_a_parked_job_is_looked_at_again_when_its_time_comes(
     assert await probe.read("q", "parked") == {}
 
 
-async def test_a_kept_lease_lasts_longer_and_carries_progress(
+async def test_a_prolonged_lease_lasts_longer_and_carries_progress(
     claimed: tuple[Owner, Claim], store: Store, probe: Probe, clock: FakeClock
 ) -> None:
     owner, claim = claimed
@@ -125,9 +125,9 @@ async def test_a_lease_kept_at_the_last_moment_is_not_recovered_by_the_same_turn
     owner, claim = claimed
     clock.advance(31)
 
-    kept = await owner.turn(5, [settle(claim, "keep")])
+    reply = await owner.turn(5, [settle(claim, "keep")])
 
-    assert (kept.stale, kept.claims) == (frozenset(), [])
+    assert (reply.stale, reply.claims) == (frozenset(), [])
     assert await probe.ids("q", "suspects") == []
     clock.advance(31)
     assert ids(await Owner(store, declare(), "o2").claim()) == ["a"]
@@ -149,7 +149,7 @@ async def test_a_settle_after_a_newer_claim_changes_nothing_and_is_told_so(
     assert "done" not in await probe.totals()
 
 
-async def test_a_late_settle_counts_as_long_as_nobody_took_the_lease_over(
+async def test_a_settle_after_the_expiry_counts_until_the_job_is_recovered(
     claimed: tuple[Owner, Claim], probe: Probe, clock: FakeClock
 ) -> None:
     owner, claim = claimed
@@ -248,7 +248,7 @@ async def test_a_large_batch_settles_in_one_turn(
     assert (await probe.scalars())["active"] == "0"
 
 
-async def test_durations_are_learned_and_told_to_whoever_asks(
+async def test_durations_are_learned_and_answered_on_request(
     store: Store, declare: Declare
 ) -> None:
     queue = declare()
@@ -267,12 +267,12 @@ async def test_old_durations_fade(store: Store, declare: Declare) -> None:
     await owner.turn(1, observed={"t": {5: 1000}})
     await owner.turn(1, observed={"t": {20: 100}})
 
-    sketch = (await owner.turn(1, want_histograms=["t"])).histograms["t"]
+    histogram = (await owner.turn(1, want_histograms=["t"])).histograms["t"]
 
-    assert (sketch[4], sketch[19]) == (500, 50)
+    assert (histogram[4], histogram[19]) == (500, 50)
 
 
-async def test_a_record_that_was_cut_short_keeps_its_tail_apart_from_what_is_left_of_its_body(
+async def test_a_record_that_was_cut_short_keeps_its_history_apart_from_its_body(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare()
@@ -285,6 +285,6 @@ async def test_a_record_that_was_cut_short_keeps_its_tail_apart_from_what_is_lef
     await owner.turn(0, [settle(claim, "retry", history='{"errors":[]}')])
 
     body = cut.partition("\n")[2]
-    kept = record(fence=1, attempts=1, body=body, history='{"errors":[]}')
-    assert (await probe.read("q", "records"))["a"] == kept
+    expected = record(fence=1, attempts=1, body=body, history='{"errors":[]}')
+    assert (await probe.read("q", "records"))["a"] == expected
     assert (await owner.claim())[0].history == '{"errors":[]}'

@@ -48,13 +48,13 @@ class Probe:
         parts = (*keys.PARTS, "agenda")
         with standing_still():
             replies = await self._engine.send([self._reading(queue, part) for part in parts])
-        found = {part: _content(part, reply) for part, reply in zip(parts, replies, strict=True)}
-        records = found["records"]
-        found["records"] = {k: v for k, v in records.items() if not k.startswith(":")}
-        found["scalars"] = {
+        snapshot = {part: _content(part, reply) for part, reply in zip(parts, replies, strict=True)}
+        records = snapshot["records"]
+        snapshot["records"] = {k: v for k, v in records.items() if not k.startswith(":")}
+        snapshot["scalars"] = {
             k[1:]: v for k, v in records.items() if k.startswith(":") and _tells(k[1:], v)
         }
-        return {part: content for part, content in found.items() if content}
+        return {part: content for part, content in snapshot.items() if content}
 
     async def totals(self, queue: str = "q") -> dict[str, int]:
         """Outcomes ever counted, those that are not 0."""

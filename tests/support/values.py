@@ -15,7 +15,7 @@ Declare = Callable[..., Queue]
 
 
 class Number(BaseModel):
-    """A payload that says only which job it is."""
+    """A payload that only numbers its job."""
 
     n: int = 0
 

@@ -45,7 +45,7 @@ def work(queue: Queue, name: str, body: str | None = None) -> Run:
 
 
 def took(seconds: float, jobs: int = 100) -> list[int]:
-    """A sketch in which so many jobs took so long."""
+    """A histogram in which so many jobs took so long."""
     counts = [0] * BUCKETS
     counts[bucket_of(seconds) - 1] = jobs
     return counts
@@ -141,7 +141,7 @@ def test_something_fits_by_what_was_learned(admission: Admission, clock: FakeClo
     assert not admission.anything_fits()
 
 
-def test_a_queue_whose_handlers_are_elsewhere_is_asked_by_its_own_timeout(clock: FakeClock) -> None:
+def test_a_queue_without_handlers_here_is_claimed_by_its_own_timeout(clock: FakeClock) -> None:
     queue = App("app").queue("q", timeout=10)
     admission = Admission(queue, Budget.of(60, clock=clock))
     clock.advance(WINDOW - 10)

@@ -1,4 +1,4 @@
-"""Who runs alone and who waits for it, and waiting that something else can end."""
+"""The lock that lets a suspect run by itself, and waits that an event or a time limit can end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_wants_to_be_alone_waits_for_the_others_and_keeps_new_ones_waiting() -> None:
+async def test_an_exclusive_waiter_waits_for_shared_holders_and_goes_before_new_ones() -> None:
     lock = SharedExclusiveLock()
     lock.acquire_shared()
     lock.acquire_shared()
@@ -47,7 +47,7 @@ async def test_who_wants_to_be_alone_waits_for_the_others_and_keeps_new_ones_wai
     assert not lock.reserved
 
 
-async def test_two_that_want_to_be_alone_are_so_one_after_the_other() -> None:
+async def test_two_exclusive_holders_hold_one_after_the_other() -> None:
     lock = SharedExclusiveLock()
     await lock.acquire_exclusive()
     second = await begun(lock.acquire_exclusive())
@@ -59,7 +59,7 @@ async def test_two_that_want_to_be_alone_are_so_one_after_the_other() -> None:
     assert lock.reserved is True
 
 
-async def test_who_gives_up_waiting_to_be_alone_keeps_nobody_waiting() -> None:
+async def test_a_cancelled_exclusive_waiter_blocks_no_shared_holder() -> None:
     lock = SharedExclusiveLock()
     lock.acquire_shared()
     taking = await begun(lock.acquire_exclusive())
@@ -73,7 +73,7 @@ async def test_who_gives_up_waiting_to_be_alone_keeps_nobody_waiting() -> None:
     assert lock.reserved is False
 
 
-async def test_alone_at_once_is_only_who_finds_nothing_running() -> None:
+async def test_the_lock_is_exclusive_at_once_only_if_nothing_holds_it() -> None:
     lock = SharedExclusiveLock()
     lock.acquire_shared()
     assert not lock.try_acquire_exclusive()
@@ -84,12 +84,12 @@ async def test_alone_at_once_is_only_who_finds_nothing_running() -> None:
     assert not lock.try_acquire_exclusive()
 
 
-async def test_a_seat_is_held_by_one_lane_until_it_leaves() -> None:
+async def test_an_exclusive_hold_belongs_to_one_consumer_until_its_release() -> None:
     lock = SharedExclusiveLock()
     mine, other = ExclusiveHold(lock), ExclusiveHold(lock)
 
     assert (mine.try_acquire(), mine.try_acquire(), other.try_acquire()) == (True, True, False)
-    other.release()  # was never held: takes nothing from the one who holds it
+    other.release()  # was never held: the other hold stays
     assert lock.reserved is True
     mine.release()
 
@@ -98,7 +98,7 @@ async def test_a_seat_is_held_by_one_lane_until_it_leaves() -> None:
     assert (mine.try_acquire(), other.try_acquire()) == (False, True)
 
 
-async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:
+async def test_an_exclusive_hold_is_acquired_unless_an_interrupt_comes() -> None:
     lock, interrupt = SharedExclusiveLock(), asyncio.Event()
     hold = ExclusiveHold(lock)
     lock.acquire_shared()
@@ -109,7 +109,9 @@ async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:
     await settled()
     assert (hold.try_acquire(), lock.reserved) == (False, False)
 
-    waiting = await begun(hold.acquire(interrupt, 60))  # what was set before interrupts nobody now
+    waiting = await begun(
+        hold.acquire(interrupt, 60)
+    )  # an event that was set before does not count
     assert not waiting.done()
     lock.release_shared()
     await asyncio.wait_for(waiting, 1)
@@ -119,7 +121,7 @@ async def test_a_seat_is_waited_for_unless_something_comes_between() -> None:
     assert hold.try_acquire() is True
 
 
-def test_a_seat_that_is_not_free_in_time_is_not_waited_for_any_longer() -> None:
+def test_an_exclusive_hold_is_not_waited_for_beyond_its_time() -> None:
     clock, lock = FakeClock(), SharedExclusiveLock()
     hold = ExclusiveHold(lock)
 
@@ -133,7 +135,7 @@ def test_a_seat_that_is_not_free_in_time_is_not_waited_for_any_longer() -> None:
     assert (hold.try_acquire(), lock.reserved) == (False, False)
 
 
-async def test_what_an_event_overtakes_is_given_up() -> None:
+async def test_a_race_that_the_event_wins_cancels_the_coroutine() -> None:
     event, never = asyncio.Event(), asyncio.Event()
 
     async def endless() -> None:
@@ -152,10 +154,10 @@ async def test_what_an_event_overtakes_is_given_up() -> None:
     assert never.is_set()
 
 
-async def test_what_is_done_before_the_event_is_done() -> None:
+async def test_a_race_that_the_coroutine_wins_leaves_no_task() -> None:
     assert await asyncio.wait_for(race(asyncio.sleep(0), asyncio.Event()), 1) is True
     await settled()
-    assert asyncio.all_tasks() == {asyncio.current_task()}  # nobody waits for the event any more
+    assert asyncio.all_tasks() == {asyncio.current_task()}  # no task waits for the event
 
 
 @pytest.mark.parametrize(("seconds", "waited"), [(7.0, 7.0), (0.0, 0.0), (-3.0, 0.0)])

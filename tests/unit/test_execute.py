@@ -24,7 +24,7 @@ from shared.testing import FakeClock
 from tests.support.values import claim
 
 BASE = Retry(attempts=4, first=1, factor=3, cap=90, jitter=0.25)
-who: ContextVar[str] = ContextVar("who", default="nobody")
+caller: ContextVar[str] = ContextVar("caller", default="none")
 
 
 class Payload(BaseModel):
@@ -56,9 +56,9 @@ async def test_a_sync_handler_runs_in_a_thread_of_ours_and_in_its_callers_contex
 ) -> None:
     @queue.job("t")
     def handle(payload: Payload) -> list[str]:
-        return [who.get(), threading.current_thread().name.partition("_")[0]]
+        return [caller.get(), threading.current_thread().name.partition("_")[0]]
 
-    who.set("the caller")
+    caller.set("the caller")
     outcome = await run(work(queue), threads, clock)
 
     assert outcome == Outcome("done", detail={"result": ["the caller", "ours"]})
@@ -79,7 +79,7 @@ async def test_a_sync_handler_runs_in_a_thread_of_ours_and_in_its_callers_contex
     ],
     ids=["none", "zero", "nan", "largest", "too-large", "no-json"],
 )
-async def test_a_result_is_kept_or_it_is_said_why_not(
+async def test_a_result_is_stored_or_the_reason_why_not_is(
     queue: Queue,
     threads: Executor,
     clock: FakeClock,
@@ -254,7 +254,7 @@ def test_the_last_attempt_that_runs_into_its_timeout_is_dead(queue: Queue) -> No
     assert outcome_of_cancelled(stopping).kind == "dead"
 
 
-async def test_a_handler_is_told_what_its_timeout_or_the_window_leaves(
+async def test_a_handler_sees_the_time_that_its_timeout_or_the_window_leaves(
     queue: Queue, threads: Executor, clock: FakeClock
 ) -> None:
     @queue.job("t")

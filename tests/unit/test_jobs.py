@@ -1,4 +1,4 @@
-"""Ids, options, bodies, tails: what travels with a job."""
+"""Ids, options, bodies and histories of jobs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_ids_are_ordered_by_their_making_and_unique_over_threads() -> None:
     assert {len(job_id) for job_id in made[0]} == {22}
 
 
-def test_an_id_of_ours_tells_when_it_was_made_and_a_callers_own_does_not() -> None:
+def test_an_id_of_ours_has_its_creation_time_and_a_callers_own_has_none() -> None:
     before = time.time_ns() // 1_000_000
     made = created_ms(new_id())
     after = time.time_ns() // 1_000_000
@@ -67,9 +67,9 @@ def test_an_id_is_a_uuid_of_version_7_whose_62_last_bits_are_chance() -> None:
     ids = [new_id() for _ in range(300)]
     lows = [halves(job_id)[1] for job_id in ids]
     high, low = halves(ids[0])
-    found = uuid.UUID(int=high << 64 | low)
+    parsed = uuid.UUID(int=high << 64 | low)
 
-    assert (found.version, found.variant) == (7, uuid.RFC_4122)
+    assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
     assert high >> 16 == created_ms(ids[0])
     assert functools.reduce(operator.or_, lows) == 0xBFFF_FFFF_FFFF_FFFF
     assert functools.reduce(operator.and_, lows) == 0x8000_0000_0000_0000
@@ -81,12 +81,12 @@ def test_every_line_of_a_handlers_log_says_of_which_job_it_speaks(
     context = JobContext(claim(attempts=1), "t", budget_left=lambda: 1.0)
 
     with caplog.at_level("INFO", logger="tidegate.job"):
-        context.logger.info("said", extra={"of": "mine"})
+        context.logger.info("hello", extra={"of": "mine"})
 
     (line,) = caplog.records
-    told = {name: vars(line)[name] for name in ("queue", "job_id", "type", "attempt", "of")}
-    assert line.getMessage() == "said"
-    assert told == {"queue": "q", "job_id": "a.q", "type": "t", "attempt": 2, "of": "mine"}
+    fields = {name: vars(line)[name] for name in ("queue", "job_id", "type", "attempt", "of")}
+    assert line.getMessage() == "hello"
+    assert fields == {"queue": "q", "job_id": "a.q", "type": "t", "attempt": 2, "of": "mine"}
 
 
 def test_a_public_id_carries_its_queue() -> None:
@@ -99,15 +99,15 @@ def test_a_public_id_carries_its_queue() -> None:
 @pytest.mark.parametrize(
     "text", ["", "a", ".q", "a.", "a.Q", "a b.q", "a:b.q", "x" * 65 + ".q", "a.q\n", "ä.q", "~~a.q"]
 )
-def test_what_is_no_id_of_ours_is_told(text: str) -> None:
+def test_a_text_that_is_no_public_id_is_refused(text: str) -> None:
     assert split_id(text) is None
 
 
 @given(st.lists(st.integers(0, 0x2FFF).map(chr), max_size=80).map("".join))
 def test_any_text_is_an_id_or_is_not(text: str) -> None:
-    found = split_id(text)
+    parsed = split_id(text)
 
-    assert found is None or public_id(*found) == text
+    assert parsed is None or public_id(*parsed) == text
 
 
 @pytest.mark.parametrize("job_id", ["", "~a", ":paused", "a b", "x" * 65, "a\n", "ü", "a.b"])
@@ -170,7 +170,7 @@ def test_the_payload_of_a_body_begins_after_its_first_newline(
     assert Job("t", payload, overrides=meta).body().partition("\n")[2] == payload
 
 
-def test_a_tail_keeps_the_last_errors_with_their_attempts() -> None:
+def test_a_history_keeps_the_last_errors_with_their_attempts() -> None:
     history = ""
     for attempt in range(8):
         failed = Outcome("retry", detail={"error": {"type": "E", "message": str(attempt)}})
@@ -182,11 +182,11 @@ def test_a_tail_keeps_the_last_errors_with_their_attempts() -> None:
 
 
 @given(st.text())
-def test_a_tail_that_is_not_ours_reads_as_empty(text: str) -> None:
+def test_a_foreign_history_reads_as_empty(text: str) -> None:
     assert isinstance(read_history(text), dict)
 
 
-def test_a_tail_adds_what_is_new_and_keeps_what_was() -> None:
+def test_a_history_adds_new_details_and_keeps_the_old() -> None:
     before = '{"progress":50,"errors":[{"type":"E"}]}'
 
     history = read_history(
@@ -196,18 +196,18 @@ def test_a_tail_adds_what_is_new_and_keeps_what_was() -> None:
     assert history == {"progress": 50, "errors": [{"type": "E"}], "result": [1]}
 
 
-def test_a_tail_is_stored_in_as_few_bytes_as_it_can() -> None:
-    said = Outcome("done", detail={"result": {"ü": 1, "b": 2}})
+def test_a_history_is_stored_in_as_few_bytes_as_possible() -> None:
+    done = Outcome("done", detail={"result": {"ü": 1, "b": 2}})
 
-    assert add_to_history(claim(), said, 0) == '{"result":{"ü":1,"b":2}}'
+    assert add_to_history(claim(), done, 0) == '{"result":{"ü":1,"b":2}}'
 
 
 @pytest.mark.parametrize(
-    ("said", "stored"), [(40, 40), (40.5, 40.5), (-1, 0), (1000, 100), (33.0, 33)]
+    ("share", "stored"), [(40, 40), (40.5, 40.5), (-1, 0), (1000, 100), (33.0, 33)]
 )
-def test_progress_is_a_share_of_a_hundred(said: float, stored: float) -> None:
+def test_progress_is_a_share_of_a_hundred(share: float, stored: float) -> None:
     context = JobContext(claim(), "t", budget_left=lambda: 1.0)
-    context.progress(said, "n" * 10_000)
+    context.progress(share, "n" * 10_000)
 
     taken = context.take_progress()
     assert taken is not None
@@ -216,7 +216,7 @@ def test_progress_is_a_share_of_a_hundred(said: float, stored: float) -> None:
     assert context.take_progress() is None
 
 
-def test_a_context_tells_the_attempt_the_fence_and_whether_it_was_delivered_before() -> None:
+def test_a_context_has_the_attempt_the_fence_and_the_redelivery() -> None:
     first = JobContext(claim(), "t", budget_left=lambda: 7.0)
     again = JobContext(claim(fence=3, attempts=1, key="k"), "t", budget_left=lambda: 7.0)
 

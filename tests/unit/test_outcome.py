@@ -56,7 +56,7 @@ def test_what_each_exception_means(
     "error",
     [ValueError("why"), RetryLater(5, "why"), Discard("why"), InvalidPayload("why"), Cancel("why")],
 )
-def test_whatever_becomes_of_a_job_its_error_is_kept(error: BaseException) -> None:
+def test_every_outcome_keeps_the_error(error: BaseException) -> None:
     outcome = outcome_of(error, attempt=1, retry=RETRY)
 
     assert outcome.detail["error"] == {"type": type(error).__name__, "message": "why"}
@@ -95,7 +95,7 @@ def test_the_servers_own_word_on_when_to_come_back_is_honoured(
     assert waited == (10 if seconds is None else seconds)
 
 
-def test_any_clients_response_may_tell_when_to_come_back() -> None:
+def test_any_clients_response_may_carry_retry_after() -> None:
     error = ValueError("x")
     error.response = SimpleNamespace(headers={"retry-after": "7"})  # type: ignore[attr-defined]
 
@@ -126,14 +126,14 @@ def test_an_error_is_described_with_its_place() -> None:
     try:
         raise ValueError("bad \x1b[31mred\x00 \ud800 text")
     except ValueError as error:
-        found = describe(error)
+        described = describe(error)
 
-    assert found["type"] == "ValueError"
-    assert "\x1b" not in found["message"]
-    assert "\x00" not in found["message"]
-    assert found["message"].encode()
-    assert found["where"].startswith("test_outcome.py:")
-    assert found["where"].endswith(" in test_an_error_is_described_with_its_place")
+    assert described["type"] == "ValueError"
+    assert "\x1b" not in described["message"]
+    assert "\x00" not in described["message"]
+    assert described["message"].encode()
+    assert described["where"].startswith("test_outcome.py:")
+    assert described["where"].endswith(" in test_an_error_is_described_with_its_place")
 
 
 def test_an_error_of_code_that_has_no_file_is_described_too() -> None:
@@ -149,9 +149,9 @@ def test_an_error_of_code_that_has_no_file_is_described_too() -> None:
 def test_an_error_that_can_not_even_say_its_name_is_still_described(
     error: Exception, failure: str
 ) -> None:
-    told = f"<{type(error).__name__} whose text fails with {failure}>"
+    message = f"<{type(error).__name__} whose text fails with {failure}>"
 
-    assert describe(error) == {"type": type(error).__name__, "message": told}
+    assert describe(error) == {"type": type(error).__name__, "message": message}
 
 
 def test_what_can_not_be_printed_is_replaced_character_by_character() -> None:

@@ -127,7 +127,7 @@ def test_a_wait_lies_between_its_jitter_and_its_cap_and_never_shrinks(
 
 
 @given(steps=st.lists(SECONDS, min_size=1, max_size=20), attempt=st.integers(1, 50))
-def test_listed_waits_are_kept_and_the_last_one_repeats(steps: list[float], attempt: int) -> None:
+def test_listed_delays_are_used_and_the_last_one_repeats(steps: list[float], attempt: int) -> None:
     retry = Retry.waits(steps)
 
     assert retry.delay_after(attempt) == steps[min(attempt, len(steps)) - 1]

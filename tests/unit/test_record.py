@@ -15,14 +15,14 @@ from tests.support.records import record
         ('{"type":"t"}\n{"a":1}', '{"progress":50}'),
         ('{"type":"t"}\n{"name":"Zoë"}', '{"result":"Łódź ✓"}'),
         ("", '{"errors":[]}'),
-        ("a body\nof\nlines", "and its\ntail"),
+        ("a body\nof\nlines", "and its\nend"),
     ],
 )
-def test_body_and_tail_come_apart_where_the_header_says_in_bytes(body: str, history: str) -> None:
+def test_body_and_history_split_at_the_headers_length_in_bytes(body: str, history: str) -> None:
     raw = record(attempts=2, crashes=1, redrives=3, key="k", dedup="d", reason="suspect", body=body, history=history)  # fmt: skip  # noqa: E501 - one header
     for stored in (raw, raw.encode()):
-        header, found, rest = read_record(stored)
-        assert (found, rest) == (body, history)
+        header, stored_body, stored_history = read_record(stored)
+        assert (stored_body, stored_history) == (body, history)
         assert (header.state, header.fence, header.attempts, header.crashes) == ("w", 0, 2, 1)
         assert (header.redrives, header.key, header.dedup, header.reason) == (
             3,

@@ -162,61 +162,47 @@ async def test_what_may_pass_is_repeated_until_the_deadline_and_then_named(
 
 
 @pytest.mark.parametrize(
-    ("error", "sentence"),
+    ("error", "cause"),
     [
-        (httpx.ConnectError("refused"), "can't reach the store at x.upstash.io: refused"),
-        (httpx.ConnectTimeout(""), "can't reach the store at x.upstash.io: ConnectTimeout"),
-        (httpx.ReadError("reset"), "no reply from the store at x.upstash.io: reset"),
-        (TimeoutError(), "no reply from the store at x.upstash.io: TimeoutError"),
+        (httpx.ConnectError("refused"), "refused"),
+        (httpx.ConnectTimeout(""), "ConnectTimeout"),
+        (httpx.ReadError("reset"), "reset"),
+        (TimeoutError(), "TimeoutError"),
     ],
 )
-async def test_a_store_that_does_not_answer_is_named_with_what_went_wrong(
-    error: Exception, sentence: str
-) -> None:
+async def test_an_unreachable_store_is_named_with_the_cause(error: Exception, cause: str) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         raise error
 
     with pytest.raises(StoreError) as caught:
         await rest(answer).execute(["PING"], "test", within=0)
 
-    assert str(caught.value) == sentence
+    assert "x.upstash.io" in str(caught.value)
+    assert cause in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "sentence"),
+    ("answer", "kind", "part"),
     [
         (says(400, json={"error": "WRONGTYPE no"}), ScriptError, "WRONGTYPE no"),
         (says(200, json={"error": "NOSCRIPT no"}), NoScript, "NOSCRIPT no"),
         (says(500, json={"error": "ERR away"}), UnknownOutcome, "ERR away"),
         (says(429, json={"error": "ERR slowly"}), Throttled, "ERR slowly"),
-        (says(429, text="x"), Throttled, "the store asks to slow down (429)"),
-        (says(401, text="x"), Refused, "the store refused the token (401)"),
-        (
-            says(300, text="x"),
-            Refused,
-            "the store answered with a redirect (300); check UPSTASH_REDIS_REST_URL",
-        ),
-        (says(502, text="x"), UnknownOutcome, "the store answered 502 without a result: b'x'"),
-        (says(200, text="x"), UnknownOutcome, "the store answered 200 without a result: b'x'"),
-        (says(200, json=[]), UnknownOutcome, "the store's reply has an unknown shape"),
-        (
-            says(200, json={"result": "abc"}),
-            UnknownOutcome,
-            "the store's reply is not base64: Incorrect padding",
-        ),
+        (says(429, text="x"), Throttled, "429"),
+        (says(401, text="x"), Refused, "token"),
+        (says(300, text="x"), Refused, "UPSTASH_REDIS_REST_URL"),
+        (says(502, text="x"), UnknownOutcome, "502"),
+        (says(200, text="some garbage"), UnknownOutcome, "some garbage"),
     ],
     ids=[
-        *("fault", "no-script", "away", "slowly", "slow", "token", "redirect", "proxy"),
-        *("garbage", "shape", "base64"),
+        *("fault", "no-script", "away", "slowly", "slow", "token", "redirect", "proxy", "garbage"),
     ],
 )
-async def test_an_error_says_what_the_store_said(
-    answer: Answer, kind: type[StoreError], sentence: str
+async def test_an_error_carries_the_words_of_the_store_or_the_setting_to_check(
+    answer: Answer, kind: type[StoreError], part: str
 ) -> None:
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind, match=part):
         await rest(answer).execute(["PING"], "test", within=0)
-
-    assert str(caught.value) == sentence
 
 
 @pytest.mark.parametrize(
@@ -263,7 +249,7 @@ async def test_a_reply_may_be_as_large_as_the_limit_in_any_number_of_pieces(
     if fits:
         assert await client.execute(["GET", "k"], "test") == 1
         return
-    with pytest.raises(TooLarge, match=r"^the store's reply is over 11 bytes$"):
+    with pytest.raises(TooLarge, match="11 bytes"):
         await client.execute(["GET", "k"], "test")
 
 
@@ -278,7 +264,7 @@ async def test_a_script_is_not_repeated_beyond_its_time(*, known: bool) -> None:
         await script("pause").run(client, ["k"], ["q", "1"], within=0)
 
 
-async def test_a_reply_without_a_date_tells_nothing_about_our_clock() -> None:
+async def test_a_reply_without_a_date_gives_no_skew() -> None:
     client = rest(says(200, json={"result": 1}))
     await client.execute(["PING"], "test")
 
@@ -335,9 +321,9 @@ async def test_one_element_that_is_not_utf8_harms_no_other() -> None:
     encoded = [base64.b64encode(raw).decode() for raw in (b"good", b"\xff\xfe", "ü".encode(), b"")]
     client = rest(says(200, json={"result": [*encoded, 3, None, [encoded[1]], "OK"]}))
 
-    said = await client.execute(["EVAL"], "test")
+    decoded = await client.execute(["EVAL"], "test")
 
-    assert said == ["good", b"\xff\xfe", "ü", "", 3, None, [b"\xff\xfe"], "OK"]
+    assert decoded == ["good", b"\xff\xfe", "ü", "", 3, None, [b"\xff\xfe"], "OK"]
 
 
 async def test_a_request_over_the_limit_is_not_sent() -> None:
@@ -382,11 +368,8 @@ def test_a_reply_that_drips_does_not_outlast_the_deadline() -> None:
 async def test_a_script_whose_reply_has_another_shape_is_a_store_error(result: Any) -> None:
     client = rest(says(200, json={"result": result}))
 
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises(StoreError, match=r"pause|reply"):
         await script("pause").run(client, ["k"], ["q", "1"], within=0)
-
-    if result == 5:
-        assert str(caught.value) == "pause was answered in an unknown shape: 5"
 
 
 async def test_a_script_the_store_does_not_know_is_sent_whole_once() -> None:
@@ -418,7 +401,7 @@ async def test_a_url_that_is_none_is_a_refusal() -> None:
     ("offset", "skew"),
     [(0, 0), (1, 0), (-1, 0), (2, 2000), (-2, -2000), (86_400, 86_400_000), (-60, -60_000)],
 )
-async def test_the_date_of_a_reply_tells_how_far_off_our_clock_is(offset: int, skew: int) -> None:
+async def test_the_date_of_a_reply_gives_the_skew_of_our_clock(offset: int, skew: int) -> None:
     clock = FakeClock()
     date = formatdate(clock.epoch_ms() / 1000 + offset, usegmt=True)
     client = rest(says(200, json={"result": 1}, headers={"date": date}), clock)

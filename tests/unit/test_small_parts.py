@@ -12,9 +12,8 @@ from shared.config.settings import Settings
 from shared.drain.budget import Budget
 from shared.drain.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
 from shared.errors import ConfigurationError
-from shared.store import keys, scripts
+from shared.store import keys
 from shared.store.meter import Meter
-from shared.store.scripts import KEY_LOCKING, compose, names, script
 from shared.testing import FakeClock
 
 SECRET = "s" * 32
@@ -34,11 +33,11 @@ def test_a_budget_keeps_a_reserve_that_handlers_never_get(seconds: float, reserv
     assert budget.used() == pytest.approx(seconds / 4)
 
 
-@pytest.mark.parametrize(("asked", "reserve"), [(0.2, 0.2), (0.0, 0.0), (9.0, 5.0)])
-def test_a_reserve_that_was_asked_for_is_kept_up_to_half_of_the_budget(
-    asked: float, reserve: float
+@pytest.mark.parametrize(("requested", "reserve"), [(0.2, 0.2), (0.0, 0.0), (9.0, 5.0)])
+def test_a_requested_reserve_is_at_most_half_of_the_budget(
+    requested: float, reserve: float
 ) -> None:
-    assert Budget.of(10, clock=FakeClock(), reserve=asked).reserve == reserve
+    assert Budget.of(10, clock=FakeClock(), reserve=requested).reserve == reserve
 
 
 def test_a_budget_that_is_over_is_over() -> None:
@@ -73,13 +72,13 @@ def test_a_duration_lies_below_the_edge_of_its_bucket(seconds: float) -> None:
 def test_so_large_a_share_of_jobs_ended_within_the_quantile(
     counts: list[int], share: float
 ) -> None:
-    found = quantile(counts, share)
+    edge = quantile(counts, share)
 
     if sum(counts) < LEARNED:
-        assert found is None
+        assert edge is None
         return
-    assert found is not None
-    within = sum(n for i, n in enumerate(counts, 1) if edge_of(i) <= found)
+    assert edge is not None
+    within = sum(n for i, n in enumerate(counts, 1) if edge_of(i) <= edge)
     assert within >= sum(counts) * share * 0.999999
 
 
@@ -113,37 +112,7 @@ def test_the_keys_of_a_queue_share_one_hash_tag() -> None:
     assert set(keys.CLAIMABLE) < set(keys.WORK) < set(keys.PARTS)
 
 
-@pytest.mark.parametrize("name", names())
-def test_a_script_is_composed_without_comments_and_carries_the_flag_only_when_asked(
-    name: str,
-) -> None:
-    body = compose(name)
-
-    assert "--" not in body.replace('"--', "")
-    assert "@include" not in body
-    assert script(name).body == KEY_LOCKING + body
-    assert script(name, key_locking=False).body == body
-    assert len(script(name).sha) == 40
-
-
-def test_every_verb_has_its_script() -> None:
-    assert {"turn", "enqueue", "cancel", "pause", "redrive", "purge", "delete"} < set(names())
-
-
-def test_an_include_is_taken_once_however_often_it_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "a.lua").write_text('--- @include "b"\nlocal a = "ä"\n', encoding="utf-8")
-    (tmp_path / "lib" / "b.lua").write_text("-- said once\nlocal b = 2 -- too\n", encoding="utf-8")
-    verb = '--- @include "a"\n--- @include "b"\n--- @include "a"\nreturn a, b\n'
-    (tmp_path / "verb.lua").write_text(verb, encoding="utf-8")
-    monkeypatch.setattr(scripts, "FOLDER", tmp_path)
-
-    assert compose("verb") == 'local b = 2\nlocal a = "ä"\nreturn a, b\n'
-
-
-def test_a_meter_tells_what_was_added_since() -> None:
+def test_a_meter_counts_since_a_snapshot() -> None:
     meter = Meter()
     meter.add("turn", 3)
     earlier = meter.snapshot()

@@ -1,4 +1,4 @@
-"""One timer for all jobs: each is stopped in its own time, and nobody who has ended."""
+"""One timer for all jobs: each is cancelled in its own time, an ended one never."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Job:
 
 
 def virtually(story: Callable[[Timeouts], Awaitable[None]]) -> None:
-    async def tell() -> None:
+    async def main() -> None:
         await story(Timeouts())
 
-    run_virtually(tell(), FakeClock(0))
+    run_virtually(main(), FakeClock(0))
 
 
 def test_each_job_is_stopped_once_in_its_own_time_whatever_the_order() -> None:
@@ -34,13 +34,13 @@ def test_each_job_is_stopped_once_in_its_own_time_whatever_the_order() -> None:
         for seconds, job in jobs.items():
             timeouts.add(job, seconds)
         await asyncio.sleep(100)
-        told = {seconds: job.stopped for seconds, job in jobs.items()}
-        assert told == {s: [(round(began + s, 3), "timeout")] for s in jobs}
+        stops = {seconds: job.stopped for seconds, job in jobs.items()}
+        assert stops == {s: [(round(began + s, 3), "timeout")] for s in jobs}
 
     virtually(story)
 
 
-def test_who_has_ended_in_time_is_not_stopped_and_the_others_are() -> None:
+def test_a_job_that_ends_in_time_is_not_cancelled_and_the_others_are() -> None:
     early, late = Job(), Job()
 
     async def story(timeouts: Timeouts) -> None:
@@ -72,7 +72,7 @@ def test_a_job_that_begins_after_everybody_has_ended_is_still_stopped() -> None:
     assert first.stopped == []
 
 
-def test_times_that_hardly_differ_share_a_ring_and_nobody_waits_longer_than_that() -> None:
+def test_close_timeouts_share_one_callback_and_none_is_later_than_the_slack() -> None:
     jobs = [Job() for _ in range(5)]
 
     async def story(timeouts: Timeouts) -> None:
@@ -82,8 +82,8 @@ def test_times_that_hardly_differ_share_a_ring_and_nobody_waits_longer_than_that
         await asyncio.sleep(20)
         for n, job in enumerate(jobs):
             ((when, _reason),) = job.stopped
-            asked = began + 10 - n * SLACK / 5
-            assert asked - 0.001 <= when <= asked + SLACK + 0.001
+            due = began + 10 - n * SLACK / 5
+            assert due - 0.001 <= when <= due + SLACK + 0.001
 
     virtually(story)
 

@@ -12,7 +12,7 @@ HALF = MOST_HISTORY // 2
 
 
 @pytest.mark.parametrize(
-    ("tails", "fit"),
+    ("sizes", "fit"),
     [
         ([], 0),
         ([0, 0, 0], 3),
@@ -24,30 +24,30 @@ HALF = MOST_HISTORY // 2
     ids=["none", "empty", "exactly", "one-too-many", "a-byte-too-many", "larger-than-all"],
 )
 def test_as_many_results_are_settled_at_once_as_fit_and_always_one(
-    tails: list[int], fit: int
+    sizes: list[int], fit: int
 ) -> None:
     assert (
-        count_that_fit([Settle("a 1 o 1 0", "done", history="x" * size) for size in tails]) == fit
+        count_that_fit([Settle("a 1 o 1 0", "done", history="x" * size) for size in sizes]) == fit
     )
 
 
-@pytest.mark.parametrize(("exclusive", "told"), [("1", True), ("0", False)])
-def test_a_claim_is_read_from_its_lease_and_its_record(exclusive: str, *, told: bool) -> None:
+@pytest.mark.parametrize(("exclusive", "expected"), [("1", True), ("0", False)])
+def test_a_claim_is_read_from_its_lease_and_its_record(exclusive: str, *, expected: bool) -> None:
     raw = record(attempts=2, crashes=1, key="k", flags="f", body="the body", history="{}")
 
     claim = read_claim("q", f"a 3 o 7 {exclusive}", raw)
 
     assert claim == Claim(
-        f"a 3 o 7 {exclusive}", "a", 3, "q", 2, 1, told, "the body", "{}", foreign=True, key="k"
+        f"a 3 o 7 {exclusive}", "a", 3, "q", 2, 1, expected, "the body", "{}", foreign=True, key="k"
     )
 
 
 @pytest.mark.parametrize("raw", ["no record", b"\xff\xfe"])
-@pytest.mark.parametrize(("exclusive", "told"), [("1", True), ("0", False)])
-def test_a_record_that_can_not_be_read_is_claimed_as_a_body_that_nobody_understands(
-    raw: str | bytes, exclusive: str, *, told: bool
+@pytest.mark.parametrize(("exclusive", "expected"), [("1", True), ("0", False)])
+def test_an_unreadable_record_is_claimed_as_a_foreign_body(
+    raw: str | bytes, exclusive: str, *, expected: bool
 ) -> None:
     claim = read_claim("q", f"a 3 o 7 {exclusive}", raw)
 
     body = raw if isinstance(raw, bytes) else raw.encode()
-    assert claim == Claim(f"a 3 o 7 {exclusive}", "a", 3, "q", 0, 0, told, body, "")
+    assert claim == Claim(f"a 3 o 7 {exclusive}", "a", 3, "q", 0, 0, expected, body, "")

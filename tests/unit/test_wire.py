@@ -91,12 +91,12 @@ async def post(
         return response, await response.aread()
 
 
-async def test_a_request_is_one_piece_and_its_connection_is_kept() -> None:
+async def test_a_request_is_one_piece_and_its_connection_is_reused() -> None:
     async with server(OK, OK) as (url, seen), wired(2) as transport:
-        first, said = await post(transport, url, b'["PING"]')
+        first, content = await post(transport, url, b'["PING"]')
         await post(transport, url)
 
-        assert (first.status_code, said) == (200, b"ok")
+        assert (first.status_code, content) == (200, b"ok")
         assert str(first.request.url) == url
         assert seen[0] == b"connected"
         assert seen[1].startswith(b"POST /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:")
@@ -128,14 +128,14 @@ async def test_a_request_is_one_piece_and_its_connection_is_kept() -> None:
 )
 async def test_what_a_server_may_answer(answer: bytes, body: bytes) -> None:
     async with server(answer) as (url, _seen), wired(1) as transport:
-        response, said = await post(transport, url)
+        response, content = await post(transport, url)
 
-        assert said == body
+        assert content == body
         assert response.status_code in (200, 204, 502)
 
 
 @pytest.mark.parametrize(
-    ("answer", "kept"),
+    ("answer", "reused"),
     [
         (OK, True),
         (b"HTTP/1.1 204 No Content\r\nx: chunked-not\r\n\r\n", True),
@@ -149,15 +149,15 @@ async def test_what_a_server_may_answer(answer: bytes, body: bytes) -> None:
     ],
     ids=["length", "204", "304", "chunked", "trailer", "asked", "close", "1.0", "until-closed"],
 )
-async def test_a_connection_is_kept_where_its_reply_has_an_end_and_nobody_asks_to_close_it(
-    answer: bytes, *, kept: bool
+async def test_a_connection_is_reused_if_its_reply_has_an_end_and_no_close_header(
+    answer: bytes, *, reused: bool
 ) -> None:
     async with server(answer, OK) as (url, seen), wired(1) as transport:
         await post(transport, url)
-        _response, said = await post(transport, url)
+        _response, content = await post(transport, url)
 
-        assert said == b"ok"
-        assert seen.count(b"connected") == (1 if kept else 2)
+        assert content == b"ok"
+        assert seen.count(b"connected") == (1 if reused else 2)
 
 
 @pytest.mark.parametrize(
@@ -192,10 +192,10 @@ async def test_what_is_no_answer_leaves_the_outcome_unknown(
     async with server(answer, OK) as (url, seen), wired(1) as transport:
         with pytest.raises(httpx.RemoteProtocolError) as caught:
             await post(transport, url)
-        _response, said = await post(transport, url)  # the slot is free, the connection is new
+        _response, content = await post(transport, url)  # the slot is free, the connection is new
 
         assert str(caught.value) == sentence
-        assert said == b"ok"
+        assert content == b"ok"
         assert seen.count(b"connected") == 2
 
 
@@ -239,7 +239,7 @@ async def test_a_connection_that_is_reset_says_so() -> None:
             await post(transport, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
 
 
-async def test_a_reply_given_up_half_way_takes_its_connection_along() -> None:
+async def test_an_abandoned_reply_closes_its_connection() -> None:
     async with (
         server(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", None) as (url, _),
         wired(1) as transport,
@@ -254,10 +254,10 @@ async def test_a_reply_given_up_half_way_takes_its_connection_along() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         await response.aclose()
-        assert transport._idle == []  # noqa: SLF001 - a connection out of step is never kept
+        assert transport._idle == []  # noqa: SLF001 - a connection out of step is never reused
 
 
-async def test_nobody_there_and_no_time_are_told_apart_from_silence() -> None:
+async def test_refusal_and_no_time_are_other_errors_than_silence() -> None:
     async with server() as (url, _seen):
         pass
     async with wired(1) as transport:
@@ -296,7 +296,7 @@ async def test_nobody_there_and_no_time_are_told_apart_from_silence() -> None:
 @pytest.mark.parametrize(
     ("error", "sentence"), [(OSError("no route"), "^no route$"), (OSError(), "^OSError$")]
 )
-async def test_a_connection_goes_where_its_url_says_or_the_error_tells_why_not(
+async def test_a_connection_goes_to_its_url_or_the_error_says_why_not(
     url: str,
     port: int,
     error: OSError,
@@ -321,9 +321,9 @@ async def test_a_connection_that_closed_while_it_was_idle_is_not_used(
     monkeypatch.setattr(wire, "TRUSTED_IDLE", 0.0)  # as after a freeze: nothing was noticed
     async with server(OK + b"and more, unasked", OK) as (url, seen), wired(1) as transport:
         await post(transport, url)
-        _response, said = await post(transport, url)
+        _response, content = await post(transport, url)
 
-        assert said == b"ok"
+        assert content == b"ok"
         assert seen.count(b"connected") == 2
 
 
@@ -350,10 +350,10 @@ async def test_a_connection_that_was_closed_while_we_were_frozen_is_not_used(
             await post(transport, url)
             first.result().close()  # the loop stands still meanwhile and notices nothing
             second = elsewhere.submit(answer_one, listening)
-            _response, said = await post(transport, url)
+            _response, content = await post(transport, url)
             second.result().close()
 
-            assert said == b"ok"
+            assert content == b"ok"
 
 
 async def test_a_connection_that_was_seen_to_close_is_not_used() -> None:
@@ -368,9 +368,9 @@ async def test_a_connection_that_was_seen_to_close_is_not_used() -> None:
         await post(transport, url)
         (connection,) = transport._idle  # noqa: SLF001 - nothing else tells what the loop has seen
         await connection.reader.read()  # to its end
-        _response, said = await post(transport, url)
+        _response, content = await post(transport, url)
 
-        assert said == b"ok"
+        assert content == b"ok"
 
 
 async def test_a_reply_that_is_closed_twice_gives_its_place_back_once() -> None:
@@ -418,9 +418,9 @@ async def test_over_tls_the_server_must_prove_its_name(
         with pytest.raises(httpx.ConnectError):  # vouched for, under another name
             await post(transport, url.replace("http:", "https:"))
         await post(transport, named)
-        _response, said = await post(transport, named)
+        _response, content = await post(transport, named)
 
-        assert said == b"ok"
+        assert content == b"ok"
         assert seen.count(b"connected") == 1
 
 

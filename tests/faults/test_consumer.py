@@ -1,4 +1,4 @@
-"""What one lane does while it is held back: by a suspect, by a rate, by an instant to come."""
+"""A consumer that is held back: by a suspect, a rate or an instant to come."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
         busy, shaky = queues
         await world.enqueue(shaky, 2)
         await Owner(world.store, shaky, lease_ms=1000).claim()
-        world.clock.advance(2)  # whoever held them is gone: both are suspects
+        world.clock.advance(2)  # their function is gone: both are suspects
         await world.enqueue(busy, 1)
 
         report = await world.drained(busy, shaky)
@@ -42,7 +42,7 @@ def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
     play(story)
 
 
-def test_a_lane_held_by_a_rate_comes_back_for_half_a_burst_not_for_each_token(
+def test_a_rate_limited_consumer_waits_for_half_a_burst_not_for_each_token(
     play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
@@ -53,7 +53,7 @@ def test_a_lane_held_by_a_rate_comes_back_for_half_a_burst_not_for_each_token(
 
         assert report.outcomes == {"done": 40}
         assert report.seconds_used == pytest.approx(3, abs=0.5)
-        assert sum(lane.turns for lane in report.queues) <= 20
+        assert sum(consumer.turns for consumer in report.queues) <= 20
 
     play(story)
 
@@ -74,7 +74,7 @@ def test_a_delayed_job_of_a_limited_queue_does_not_wait_for_tokens_that_it_has(
     play(story)
 
 
-def test_a_lane_without_patience_ends_with_the_reason_that_holds_it(play: Play[None]) -> None:
+def test_a_consumer_without_patience_ends_with_the_reason_that_holds_it(play: Play[None]) -> None:
     async def story(world: World) -> None:
         limited = world.queue("limited", limit=RateLimit(1, per=10))
         await world.enqueue(limited, 2)
