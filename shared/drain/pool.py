@@ -70,7 +70,13 @@ class Pool:
         if outcome.detail:
             history = add_to_history(claim, outcome, self._budget.clock.epoch_ms())
         self._settles.append(
-            Settle(claim.lease, outcome.kind, outcome.delay_ms, history, outcome.started)
+            Settle(
+                claim.lease,
+                outcome.kind,
+                outcome.delay_ms,
+                history,
+                0 if outcome.started else claim.at_ms,
+            )
         )
         self.changed.set()
         if not self._runs:

@@ -23,7 +23,8 @@ class Lease(NamedTuple):
 
 class Claim(NamedTuple):
     """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is a
-    suspect and nothing may run beside it; `history` is its stored history."""
+    suspect and nothing may run beside it; `history` is its stored history;
+    `at_ms` is the store's time of the claim."""
 
     lease: str
     id: str
@@ -36,6 +37,7 @@ class Claim(NamedTuple):
     history: str
     foreign: bool = False
     key: str = "-"
+    at_ms: int = 0
 
     @property
     def attempt(self) -> int:

@@ -21,13 +21,14 @@ MOST_HISTORY = 2 * 2**20
 
 class Settle(NamedTuple):
     """One lease to close (or, kind "keep", to prolong). `history` replaces the job's
-    history; `started` False gives a token back."""
+    history. `unstarted_ms`: the time of its claim if its handler was not called, so that its token
+    can be given back; else 0."""
 
     lease: str
     kind: Kind
     delay_ms: int = 0
     history: str = ""
-    started: bool = True
+    unstarted_ms: int = 0
 
 
 def count_that_fit(settles: Sequence[Settle]) -> int:
@@ -84,7 +85,7 @@ class TurnRequest:
             args += [name, int(name in self.want_histograms), counts]
         for settle in self.settles:
             args += [
-                f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms} {settle.started:d}",
+                f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms} {settle.unstarted_ms}",
                 settle.history,
             ]
         return args
@@ -122,13 +123,13 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
             for name, histogram in zip(request.want_histograms, histograms, strict=True)
         },
         claims=[
-            read_claim(queue, lease, record)
+            read_claim(queue, lease, record, int(now))
             for lease, record in zip(flat[::2], flat[1::2], strict=True)
         ],
     )
 
 
-def read_claim(queue: str, lease: str, record: str | bytes) -> Claim:
+def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:
     """One claimed job from its lease and its record. A damaged record becomes a body that can't be
     decoded, so that it dies by itself and its neighbours run."""
     held = Lease.parse(lease)
@@ -136,7 +137,7 @@ def read_claim(queue: str, lease: str, record: str | bytes) -> Claim:
         header, body, history = read_record(record)
     except ValueError:
         raw = record if isinstance(record, bytes) else record.encode()
-        return Claim(lease, held.id, held.fence, queue, 0, 0, held.exclusive, raw, "")
+        return Claim(lease, held.id, held.fence, queue, 0, 0, held.exclusive, raw, "", at_ms=at_ms)
     return Claim(
         lease,
         held.id,
@@ -149,4 +150,5 @@ def read_claim(queue: str, lease: str, record: str | bytes) -> Claim:
         history if isinstance(history, str) else "",
         header.flags == "f",
         header.key,
+        at_ms,
     )

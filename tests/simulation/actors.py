@@ -113,9 +113,9 @@ class Consumer:
             return
         delays = kind in ("retry", "snooze", "park", "release")
         delay = rng.choice((0, 1_000, 7_000, 90_000)) if delays else 0
-        started = kind not in ("park", "release") or rng.random() < 0.5
+        unstarted = claim.at_ms if kind in ("park", "release") and rng.random() < 0.5 else 0
         history = claim.history if kind == "release" else f'{{"{kind}":{claim.fence}}}'
-        self.finished.append(Settle(lease, kind, delay, history, started))
+        self.finished.append(Settle(lease, kind, delay, history, unstarted))
         if kind != "keep":
             del self.running[lease]
 

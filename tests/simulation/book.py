@@ -79,7 +79,7 @@ class Book:
     level: int = 0
     level_at: int = 0
     per: int = 0
-    unspent: int = 0
+    unspent: list[int] = field(default_factory=list)
     ended: dict[str, str] = field(default_factory=dict)
     exclusive: Counter[str] = field(default_factory=Counter)
     horizon: int = 0

@@ -174,7 +174,7 @@ def read_ask(args: list[Any]) -> TurnRequest:
         at += 3
     for _ in range(int(args[15])):
         lease, letter, delay, started = args[at].rsplit(" ", 3)
-        settles.append(Settle(lease, KINDS[letter], int(delay), args[at + 1], started == "1"))
+        settles.append(Settle(lease, KINDS[letter], int(delay), args[at + 1], int(started)))
         at += 2
     return TurnRequest(
         args[1], int(args[2]), int(args[3]), int(args[4]), settles,

@@ -81,7 +81,8 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
         entry.fence, entry.reason = entry.fence + 1, "-"
         entry.attempts += kind in "drxc"
         book.totals[COUNTED[kind]] += 1
-        book.unspent += not settle.started
+        if settle.unstarted_ms:
+            book.unspent.append(now - settle.unstarted_ms)
         _to_its_place(
             book, now, job, entry, kind, settle.delay_ms, exclusive=settle.lease[-1] == "1"
         )
@@ -200,13 +201,16 @@ def _starts(book: Book, now: int, want: int) -> tuple[Told, int]:
     """How many may start, and what holds the others back."""
     limit = book.queue.limit
     if limit:
-        level = book.filled(now) + book.unspent * limit.per_ms
+        full = limit.burst * limit.per_ms
+        level = book.filled(now)
+        for age in book.unspent:
+            level = min(full, level + max(0, limit.per_ms - max(0, age) * limit.rate))
         book.level, book.level_at, book.per = (
             min(limit.burst * limit.per_ms, level),
             now,
             limit.per_ms,
         )
-    book.unspent = 0
+    book.unspent.clear()
     if book.paused:
         return Told("paused", 0, "", []), 0
     told, starts = Told("more", 0, "", []), want

@@ -159,7 +159,7 @@ class AuditedStore:
         if not told.replayed:
             leases = [str(lease) for lease in told.claims[::2]]
             applied = zip(ask.settles, told.verdicts, strict=True)
-            auditor.not_started({s.lease for s, ok in applied if ok == "1" and not s.started})
+            auditor.not_started({s.lease for s, ok in applied if ok == "1" and s.unstarted_ms})
             auditor.started(book, leases, now)
             if why != "suspect":
                 passed = bool(first) and book.lines["low"][:1] == first

@@ -5,7 +5,8 @@
 --       7 concurrency (0: any)  8 rate (0: any)  9 per ms  10 burst  11 completed jobs kept: count
 --       12 and age ms  13 most bytes claimed  14 resync (1: recount the queue)  15 number of types
 --       16 number of settles; then per type: name, wanted (1: reply with its histogram), observed
---       ("bucket:count …"); then per settle: "lease kind delay_ms started", history
+--       ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
+--       (the time of its claim if the handler was not called, else 0), history
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms
 --       until there can be more (0: unknown or none), suspects that wait to run exclusively,
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,

@@ -13,8 +13,14 @@ local function refill(bucket, now, rate, per, burst)
   bucket.at, bucket.per = now, per
 end
 
-local function give_back(bucket, tokens, burst)
-  bucket.level = math.min(burst * bucket.per, bucket.level + tokens * bucket.per)
+-- Tokens of claimed jobs whose handler was not called; `ages` says how long ago (ms) each was taken.
+-- What the bucket may have gained since is subtracted, because it might have overflowed without the
+-- claim: so in no window do more jobs start than the limit allows.
+local function give_back(bucket, ages, rate, burst)
+  for _, age in ipairs(ages) do
+    local units = math.max(0, bucket.per - math.max(0, age) * rate)
+    bucket.level = math.min(burst * bucket.per, bucket.level + units)
+  end
 end
 
 local function tokens_in(bucket) return math.floor(bucket.level / bucket.per) end

@@ -14,7 +14,7 @@ local function may_start(q, request)
   local starts, reason, wait = request.want, "more", 0
   if request.rate > 0 then
     refill(q.bucket, q.now, request.rate, request.per, request.burst)
-    give_back(q.bucket, q.unspent, request.burst) -- tokens of jobs that were claimed and not started
+    give_back(q.bucket, q.unspent, request.rate, request.burst)
   end
   if q.paused then return 0, "paused", 0 end
   if request.concurrency > 0 and starts > request.concurrency - q.active then

@@ -1,6 +1,6 @@
 -- request: the arguments of a turn by name (turn.lua lists them by number).
 --- @include "codes"
-local SETTLE = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+) (%d)$" -- lease (id fence owner seq …) kind delay started
+local SETTLE = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+) (%d+)$" -- lease (id fence owner seq …) kind delay unstarted
 
 local function read_type(at)
   return { field = ":durations:" .. ARGV[at], wanted = ARGV[at + 1] == YES, observed = ARGV[at + 2] }
@@ -8,10 +8,10 @@ end
 
 -- nil where the argument names no lease.
 local function read_settle(at)
-  local lease, id, fence, owner, seq, kind, delay, started = string.match(ARGV[at], SETTLE)
+  local lease, id, fence, owner, seq, kind, delay, unstarted = string.match(ARGV[at], SETTLE)
   if not id then return nil end
   return { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = lease,
-    kind = kind, delay = tonumber(delay), started = started == YES, history = ARGV[at + 1] }
+    kind = kind, delay = tonumber(delay), unstarted = tonumber(unstarted), history = ARGV[at + 1] }
 end
 
 -- nil where a settle names no lease. `fields` are those of the records hash that the turn reads.

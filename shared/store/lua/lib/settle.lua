@@ -26,7 +26,7 @@ local function close(q, item, job)
   local end_state = END_STATE[kind]
   if end_state or kind == KIND.retry then job.attempts = job.attempts + 1 end
   q.count(TOTAL[kind], 1)
-  if not item.started then q.unspent = q.unspent + 1 end
+  if item.unstarted > 0 then q.unspent[#q.unspent + 1] = q.now - item.unstarted end
   if end_state then
     end_job(id, job, end_state, q.now)
     if kind == KIND.done then q.completed = q.completed + 1 end
