@@ -64,7 +64,7 @@ def test_a_bug_can_be_planted_in_the_drain(plant: Plant, monkeypatch: pytest.Mon
 
 
 def test_a_bug_in_the_drain_is_found() -> None:
-    assert hunt(PLANTS[0], seeds=1)
+    assert hunt(PLANTS[0])
 
 
 def test_the_mutator_changes_one_line_at_a_time() -> None:

@@ -30,7 +30,7 @@ from shared.store.scripts import names, script
 from shared.store.turn import Settle
 from shared.testing import FakeClock
 
-from .audit import require
+from .audit import ViolationError, require
 from .server import Reply, ReplyError
 from .world import EPOCH, PREFIX, AuditedStore, Call, enqueue_call
 
@@ -51,11 +51,13 @@ class Deed(BaseModel):
 
 @dataclass(eq=False)
 class Function:
-    """One invocation. `owners` are the lanes that were seen to speak for it."""
+    """One invocation. `owners` are the lanes that were seen to speak for it; `running` holds the
+    leases whose handlers run."""
 
     number: int
     dead: bool = False
     owners: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
     drain: Drain | None = None
 
 
@@ -71,15 +73,25 @@ class Town:
         self.rng, self.world, self.clock = Random(seed), world, clock
         self.fates: Counter[str] = Counter()  # before peace, when there are faults
         self.began: set[tuple[str, int]] = set()
+        self.not_before: dict[str, float] = {}
         self.functions: list[Function] = []
         self.peace = False
         self.echoes: set[asyncio.Task[None]] = set()
+        self.violations: list[ViolationError] = []
+        """Those met inside a handler or a request, which the drain contains."""
 
     def transport(self, function: Function) -> httpx.AsyncBaseTransport:
         return _Wire(self, function)
 
     def execute(self, function: Function, command: list[Any], *, late: bool = False) -> Reply:
         """One command, as the store would answer it now."""
+        try:
+            return self._execute(function, command, late=late)
+        except ViolationError as violation:  # else the drain would take it for a bug of its own
+            self.violations.append(violation)
+            raise
+
+    def _execute(self, function: Function, command: list[Any], *, late: bool) -> Reply:
         self.world.wall = max(EPOCH, self.clock.epoch_ms())
         name = str(command[0])
         if name not in ("EVALSHA", "EVAL"):
@@ -193,11 +205,22 @@ def serve(town: Town) -> None:
     """Handlers on every queue of the world; they know which function they run in by its task."""
 
     async def handle(payload: Deed, job: JobContext) -> dict[str, int]:
-        function = _function_of(town, job)
+        function, lease = _function_of(town, job)
         short = job.id.partition(".")[0]
-        require((short, job.fence) not in town.began, "I3 a fence began twice", short, job.fence)
+        try:
+            require((short, job.fence) not in town.began, "I3 a fence began twice", job)
+            early = town.not_before.pop(short, 0.0) - town.clock.monotonic()
+            require(early <= 0.0, "I6 a delay was cut short", short, early)
+            _runs_beside_no_suspect(function, lease)
+        except ViolationError as violation:
+            town.violations.append(violation)
+            raise
         town.began.add((short, job.fence))
-        await _do(town, function, payload.do if not town.peace else "work", short, job)
+        function.running.add(lease)
+        try:
+            await _do(town, function, payload.do if not town.peace else "work", short, job)
+        finally:
+            function.running.discard(lease)
         if function.dead:
             await forever()
         return {"fence": job.fence}
@@ -207,15 +230,29 @@ def serve(town: Town) -> None:
         queue.job("t", timeout=5)(handle)
 
 
-def _function_of(town: Town, job: JobContext) -> Function:
-    """Whose lease is it? The auditor has seen each lane's turns."""
+def _runs_beside_no_suspect(function: Function, lease: str) -> None:
+    """A suspect runs with no other handler beside it: a crash must have one possible cause."""
+    suspect = any(other.endswith(" 1") for other in (lease, *function.running))
+    alone = not function.running or not suspect
+    require(function.dead or alone, "I10 beside a suspect", lease, function.running)
+
+
+def _function_of(town: Town, job: JobContext) -> tuple[Function, str]:
+    """The function that runs the job, and its lease. The auditor has seen each lane's turns."""
     book = town.world.books[job.queue]
     short = job.id.partition(".")[0]
     for lease in book.sets["active"]:
         name, fence, owner, *_rest = lease.split(" ")
         if (name, int(fence)) == (short, job.fence):
-            return next(f for f in town.functions if owner in f.owners)
-    return Function(-1, dead=True)  # the lease has ended on the way: whatever it does is late
+            return next(f for f in town.functions if owner in f.owners), lease
+    return Function(-1, dead=True), ""  # the lease has ended on the way: what it does is late
+
+
+def _wait(town: Town, job: str, seconds: float) -> float:
+    """The delay that the handler asks for. It is shorter than any lease outlives its function, so
+    it holds where the settle is lost as well."""
+    town.not_before[job] = town.clock.monotonic() + seconds
+    return seconds
 
 
 async def _do(town: Town, function: Function, deed: str, job: str, context: JobContext) -> None:
@@ -228,9 +265,9 @@ async def _do(town: Town, function: Function, deed: str, job: str, context: JobC
         case "fail":
             raise ValueError(job)
         case "later":
-            raise RetryLater(town.rng.choice((0.0, 3.0)))
+            raise RetryLater(_wait(town, job, town.rng.choice((0.0, 3.0))))
         case "snooze":
-            raise Snooze(2.0)
+            raise Snooze(_wait(town, job, 2.0))
         case "hang":
             await forever()
         case "stubborn":
@@ -288,7 +325,7 @@ async def live(town: Town, seconds: float) -> None:
     made = 0
     while town.clock.monotonic() < until:
         await asyncio.sleep(town.rng.choice((0.1, 0.5, 2.0, 6.0)))
-        _raise([*tasks, *town.echoes])
+        _raise(town, tasks)
         match town.rng.choices(("enqueue", "invoke", "kill", "stop"), (6, 4, 1, 1))[0]:
             case "enqueue":
                 made += 1
@@ -312,7 +349,7 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
     for queue in town.world.queues:  # a deploy brings the handler that was missing
         queue.job("unknown", timeout=5)(queue.types["t"].handler)
     await asyncio.sleep(60)
-    _raise([*tasks, *town.echoes])
+    _raise(town, tasks)
     for function in town.functions:
         town.dies(function)
     for _ in range(MOST_TICKS):
@@ -320,6 +357,7 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
             break
         await invoke(town, 30.0)
         await asyncio.sleep(60)
+    _raise(town, tasks)
     require(not any(_left(town)), "I8 it never ends", _left(town))
     rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in rest:
@@ -327,8 +365,10 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*rest, return_exceptions=True)
 
 
-def _raise(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
+def _raise(town: Town, tasks: list[asyncio.Task[None]]) -> None:
+    for violation in town.violations:
+        raise violation
+    for task in [*tasks, *town.echoes]:
         if task.done() and (error := task.exception()) is not None:
             raise error
 
