@@ -49,6 +49,7 @@ class Pool:
         self._budget, self._resources, self._admission = budget, resources, admission
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
+        self._paced = 0
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -58,9 +59,15 @@ class Pool:
         """True if outcomes wait to be settled."""
         return bool(self._settles)
 
+    @property
+    def paced(self) -> int:
+        """Jobs that wait for the time of their token."""
+        return self._paced
+
     def start(self, run: Run) -> None:
-        """Run it beside the others; a suspect runs by itself."""
+        """Run it beside the others, at the time of its token; a suspect runs by itself."""
         self._runs[run.claim.lease] = run
+        self._paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run))
 
@@ -87,6 +94,15 @@ class Pool:
         fit = count_that_fit(self._settles)
         settles, self._settles = self._settles[:fit], self._settles[fit:]
         return [*settles, *self._progress()]
+
+    def leases(self) -> list[str]:
+        """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
+        return [*self._runs, *(settle.lease for settle in self._settles)]
+
+    @property
+    def pending(self) -> int:
+        """Outcomes that wait to be settled."""
+        return len(self._settles)
 
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
@@ -153,6 +169,8 @@ class Pool:
                 self.hold.release()
         lock = self._resources.lock
         try:
+            if run.start_after > 0:
+                await self._wait_for_token(run.start_after)
             await lock.wait_shared()
         except asyncio.CancelledError:
             return Outcome(
@@ -163,6 +181,12 @@ class Pool:
             return await self._execute(run)
         finally:
             lock.release_shared()
+
+    async def _wait_for_token(self, seconds: float) -> None:
+        try:
+            await self._budget.clock.sleep(seconds)
+        finally:
+            self._paced -= 1
 
     async def _execute(self, run: Run) -> Outcome:
         monotonic, resources = self._budget.clock.monotonic, self._resources

@@ -20,7 +20,8 @@ CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 class Run:
     """A decoded claim and, once started, its task.
 
-    `job_type` is None if no handler is registered. `allowed`: the seconds that it got. `cut_after`:
+    `job_type` is None if no handler is registered. `allowed`: the seconds that it got.
+    `start_after`: seconds until the time of its token. `cut_after`:
     the longest that it ran before the end of a function cut it off. `parks`: how often it was
     parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
     of a plain `def` handler, which goes on after a cancellation.
@@ -35,6 +36,7 @@ class Run:
     decode_error: str | None = None
     cancel_reason: CancelReason | None = None
     allowed: float = 0.0
+    start_after: float = 0.0
     cut_after: float = 0.0
     parks: int = 0
     context: JobContext | None = None

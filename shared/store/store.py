@@ -1,5 +1,5 @@
-"""The store's verbs, typed. Each is one request and one script; only `agenda` and `has_any` are
-plain reads.
+"""The store's verbs, typed. Each is one request and one script; only `agenda` and the first
+look of `find_work` are plain reads.
 
 Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the others
 answer the state that they met. Raises StoreError.
@@ -87,11 +87,16 @@ class Store:
         )
         return {name: float(instant) for name, instant in reply}  # upstash-redis makes the pairs
 
-    async def has_any(self, parts: Mapping[str, Sequence[str]]) -> bool:
-        """True if any of these parts of these queues exists, whatever the agenda says. One plain
-        read for all."""
-        names = [key for queue in parts for key in keys.parts(self.prefix, queue, parts[queue])]
-        return int(await self.rest.execute(["EXISTS", *names], "sweep")) > 0
+    async def find_work(self, parts: Mapping[str, Sequence[str]]) -> list[str]:
+        """The queues of which any of these parts exists, whatever the agenda says. One plain read
+        for all, and one script more where that finds something."""
+        names = [keys.parts(self.prefix, queue, parts[queue]) for queue in parts]
+        flat = [name for some in names for name in some]
+        if not int(await self.rest.execute(["EXISTS", *flat], "sweep")):
+            return []
+        counts = [len(some) for some in names]
+        (found,) = await script("find", key_locking=self._key_locking).run(self.rest, flat, counts)
+        return [queue for queue, answer in zip(parts, found, strict=True) if answer == "1"]
 
     async def inspect(self, queue: Queue, job_id: str) -> JobView:
         """One job as it stands. Raises JobNotFound."""

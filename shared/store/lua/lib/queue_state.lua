@@ -42,7 +42,7 @@ local function read_state(values, request)
     completed = number_or(raw.completed, 0), suspects = number_or(raw.suspects, 0),
     mixed = raw.mixed == YES, foreign = raw.foreign == YES, trim_at = number_or(raw.trim_at, 0),
     turns = number_or(raw.turns, 0), agenda_at = number_or(raw.agenda_at, 0),
-    unspent = {}, cancel = {}, replay = raw.replay or "", totals = {},
+    unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "", totals = {},
   }
   for id in string.gmatch(raw.cancel or "", "%S+") do q.cancel[id] = true end
   local i = 0

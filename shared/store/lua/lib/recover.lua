@@ -1,5 +1,6 @@
--- recover: leases that expired without a settle. Their function died, so each of its jobs becomes a
--- suspect, to be run exclusively; a crash is counted only against a job that ran exclusively.
+-- recover: leases that expired without a settle. Their function died, and any of its jobs may be
+-- guilty. After the first crash they are suspects and run again with the others, first in line; after
+-- a second one in a row they run exclusively. A crash is counted only against a job that did so.
 -- promote: delayed jobs that are due, and parked jobs whose recheck is due, wait again.
 -- Both are bounded: a turn moves at most PAGE jobs of each, the next turn continues.
 --- @include "codes"
@@ -35,8 +36,11 @@ local function recover_one(q, id, job, exclusive)
       job.reason = "crashed"
       end_job(id, job, STATE.dead, q.now)
       q.count("dead", 1)
+    elseif exclusive or job.reason == "suspect" then
+      make_exclusive(q, id, job, buffer_push)
     else
-      make_suspect(q, id, job, buffer_push)
+      job.reason = "suspect"
+      requeue(q, id, job, buffer_push_front)
     end
   end
   save_job(id, job)

@@ -35,7 +35,7 @@ local function close(q, item, job)
     buffer_zadd(PARKED, due, id)
     q.recheck = math.min(q.recheck, due)
   elseif kind == KIND.release and string.sub(item.lease, -1) == YES then
-    make_suspect(q, id, job, buffer_push_front) -- it was to run exclusively and still has to
+    make_exclusive(q, id, job, buffer_push_front) -- it was to run exclusively and still has to
   elseif kind == KIND.release and item.delay == 0 then
     requeue(q, id, job, buffer_push_front)
   elseif item.delay > 0 then -- retry, snooze, or a release that waits for another window
@@ -67,10 +67,11 @@ end
 
 -- Returns one verdict per item: YES applied, NO stale. `last`: this owner's turn before.
 local function settle(q, items, raws, last)
-  local verdicts, closed, open = {}, {}, open_leases(q, items, last)
+  local verdicts, closed, open, settled = {}, {}, open_leases(q, items, last), {}
   for i, item in ipairs(items) do
     local job = decode(raws[i])
     local applies = job and job.state == STATE.live and job.fence == item.fence - 1 and open[i]
+      and not settled[item.lease]
     if applies then
       job.history = item.history
       if item.kind == KIND.keep then
@@ -78,6 +79,7 @@ local function settle(q, items, raws, last)
       else
         close(q, item, job)
         closed[#closed + 1] = item.lease
+        settled[item.lease] = true -- a second settle of it in this turn is stale
       end
     end
     verdicts[i] = applies and YES or NO
