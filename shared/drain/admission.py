@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ..declare.queue import Queue
 from ..jobs.outcome import Outcome
+from .bounds import WHOLE
 from .budget import Budget
 from .durations import GROWTH, bucket_of, quantile
 from .run import Run
@@ -61,7 +62,8 @@ class Admission:
     def anything_fits(self) -> bool:
         """True if the jobs of some type are expected to fit what is left."""
         names = list(self._queue.types) or [""]
-        return any(self._budget.allows(self._estimate(name, self._timeout(name))) for name in names)
+        left = self._budget.handler_time()
+        return any(self._fits(self._estimate(name, self._timeout(name)), left) for name in names)
 
     def refusal(self, run: Run, left: float) -> Outcome | None:
         """None when the job may start with `left` seconds for handlers. Else its outcome, no token
@@ -72,9 +74,8 @@ class Admission:
         window = self._budget.window
         if run.cut_after:
             estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout, window)
-        if estimate <= left or (
-            run.parks % TRIAL_EVERY == TRIAL_EVERY - 1 and left >= window * 0.9
-        ):
+        trial = run.parks % TRIAL_EVERY == TRIAL_EVERY - 1
+        if self._fits(min(estimate, window) if trial else estimate, left):
             return None
         if self._budget.ever_allows(estimate):
             return Outcome("release", min(self._budget.left(), LONGEST_REST), started=False)
@@ -82,6 +83,13 @@ class Admission:
         delay = max(MIN_PARK_SECONDS, self._budget.total) * (1 + random.random() / 2)  # noqa: S311
         detail = {"parked": reason, "parks": run.parks + 1}
         return Outcome("park", delay, detail, started=False)
+
+    def _fits(self, estimate: float, left: float) -> bool:
+        """True if it fits what is left. What needs a whole window fits one that has just begun:
+        the first turn has taken a little of it."""
+        window = self._budget.window
+        needed = min(estimate, WHOLE * window) if estimate <= window else estimate
+        return needed <= left
 
     def _timeout(self, name: str) -> float:
         job_type = self._queue.types.get(name)

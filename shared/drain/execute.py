@@ -19,7 +19,7 @@ from ..jobs.context import JobContext
 from ..jobs.outcome import Outcome
 from .bounds import bound
 from .budget import Budget
-from .describe import is_a
+from .describe import is_a, leaves
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .run import Run
 from .timeouts import Timeouts
@@ -66,9 +66,11 @@ async def _outcome(run: Run, job_type: JobType[Any], payload: Any, threads: Exec
             result = await job_type.shape.call(job_type.handler, payload, run.context)
         else:
             result = await _call_in_thread(run, job_type, payload, threads)
+        if inspect.isgenerator(result) or inspect.isasyncgen(result):
+            raise TypeError("the handler returned a generator, so its body did not run")
         return _DONE if result is None else Outcome("done", detail=_result(result))
     except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
-        if run.cancel_reason is not None and not is_a(error, Signal):
+        if run.cancel_reason is not None and not any(is_a(one, Signal) for one in leaves(error)):
             return outcome_of_cancelled(run)  # it fails because we cancelled it
         return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
 

@@ -52,9 +52,11 @@ class Run:
         return self.thread is not None and not self.thread.done()
 
     def cancel(self, reason: CancelReason) -> None:
-        """Cancel the task, once, for this reason."""
+        """Cancel the task, once, for this reason. A timeout that the budget shortened is the
+        deadline: whichever timer fires first, the job was cut off."""
         if self.task is not None and self.cancel_reason is None:
-            self.cancel_reason = reason
+            cut = reason == "timeout" and self.allowed < self.timeout
+            self.cancel_reason = "deadline" if cut else reason
             self.task.cancel()
 
 
