@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import pytest
 
 from shared.embedded.local import LocalRedis
-from shared.testing import FakeClock, run_virtually
+from shared.testing import FakeClock
+from tests.support.threads import run_threaded
 from tests.support.world import World
 
 T = TypeVar("T")
@@ -24,6 +25,6 @@ def tell(engine_kind: str, servers: Callable[[str], LocalRedis], clock: FakeCloc
             async with World.open(engine_kind, servers, clock) as world:
                 return await story(world)
 
-        return run_virtually(told(), clock)
+        return run_threaded(told(), clock)
 
     return tell
