@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..declare.queue import Queue
 from ..jobs.outcome import Outcome
-from .bounds import WHOLE
+from .bounds import FREE_CUTS, WHOLE
 from .budget import Budget
 from .durations import GROWTH, bucket_of, quantile
 from .run import Run
@@ -16,6 +16,9 @@ from .run import Run
 CONFIDENCE = 0.95
 """The share of earlier runs whose duration must fit."""
 MIN_PARK_SECONDS = 60.0
+MAX_PARK_SECONDS = 3600.0
+PARK_GROWTH = 1.5
+"""Each time a job is parked for its length it rests this much longer."""
 LONGEST_REST = 60.0
 """Seconds for which a job that does not fit what is left is given back: other windows begin."""
 CUT_GROWTH = 1.5
@@ -73,16 +76,17 @@ class Admission:
         estimate = self._estimate(run.type, run.timeout)
         window = self._budget.window
         if run.cut_after:
-            estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout, window)
+            estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout)
+            if run.cuts < FREE_CUTS or run.cut_after < WHOLE * window:
+                estimate = min(estimate, window)
         trial = run.parks % TRIAL_EVERY == TRIAL_EVERY - 1
         if self._fits(min(estimate, window) if trial else estimate, left):
             return None
         if self._budget.ever_allows(estimate):
             return Outcome("release", min(self._budget.left(), LONGEST_REST), started=False)
         reason = f"expected to take {estimate:.1f} s; a window of this host has {window:.1f} s"
-        delay = max(MIN_PARK_SECONDS, self._budget.total) * (1 + random.random() / 2)  # noqa: S311
         detail = {"parked": reason, "parks": run.parks + 1}
-        return Outcome("park", delay, detail, started=False)
+        return Outcome("park", _park_seconds(run.parks), detail, started=False)
 
     def _fits(self, estimate: float, left: float) -> bool:
         """True if it fits what is left. What needs a whole window fits one that has just begun:
@@ -107,3 +111,10 @@ class Admission:
                 learned = min(learned, self._budget.window)
             estimate = self._estimates[name, timeout] = min(timeout, learned)
         return estimate
+
+
+def _park_seconds(parks: int) -> float:
+    """The rest of a job that was parked so often before. At random, so that hosts with longer
+    windows, whose ticks have another rhythm, meet it too."""
+    grown = MIN_PARK_SECONDS * PARK_GROWTH ** min(parks, 20)
+    return min(MAX_PARK_SECONDS, grown) * (1 + random.random() / 2)  # noqa: S311 - no secret

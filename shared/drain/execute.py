@@ -40,13 +40,14 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
         return _invalid("InvalidRecord", run.decode_error)
     if job_type is None:
         detail = {"parked": f"no handler for type {run.type!r} on queue {run.claim.queue!r}"}
-        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail)
+        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail, started=False)
     try:
         payload = job_type.model.model_validate_json(run.payload)
     except ValidationError as error:
         return _invalid("InvalidPayload", _mismatch(job_type, error))
     except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
-        return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        return outcome._replace(started=False)
     run.allowed = min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:
         run.context = JobContext(run.claim, run.type, budget_left=_countdown(budget, run.allowed))
@@ -93,7 +94,8 @@ def _countdown(budget: Budget, allowed: float) -> Callable[[], float]:
 
 
 def _invalid(error_type: str, message: str) -> Outcome:
-    return Outcome("dead", detail={"error": {"type": error_type, "message": message}})
+    detail = {"error": {"type": error_type, "message": message}}
+    return Outcome("dead", detail=detail, started=False)
 
 
 def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:

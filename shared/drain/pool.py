@@ -113,6 +113,7 @@ class Pool:
         for run in list(self._runs.values()):
             outcome = outcome_of_cancelled(run)
             outcome = bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
+            outcome = outcome._replace(started=run.allowed > 0)
             self.settle(run.claim, _rested(run, outcome))
             if run.task is not None:
                 run.task.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,8 +22,8 @@ class Run:
     """A decoded claim and, once started, its task.
 
     `job_type` is None if no handler is registered. `allowed`: the seconds that it got. `cut_after`:
-    the longest that it ran before the end of a function cut it off. `parks`: how often it was
-    parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
+    the longest that it ran before the end of a function cut it off. `cuts`: how many whole windows
+    did. `parks`: how often it was parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
     of a plain `def` handler, which goes on after a cancellation.
     """
 
@@ -36,6 +37,7 @@ class Run:
     cancel_reason: CancelReason | None = None
     allowed: float = 0.0
     cut_after: float = 0.0
+    cuts: int = 0
     parks: int = 0
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
@@ -74,10 +76,11 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     run = Run(claim, body.type, job_type, body.payload, timeout, retry)
     if '"cut_after"' in claim.history or '"parks"' in claim.history:
         history = read_history(claim.history)
-        run.cut_after, run.parks = _number(history, "cut_after"), int(_number(history, "parks"))
+        run.cut_after = _number(history, "cut_after")
+        run.cuts, run.parks = int(_number(history, "cuts")), int(_number(history, "parks"))
     return run
 
 
 def _number(history: dict[str, Any], name: str) -> float:
     value = history.get(name)
-    return value if isinstance(value, int | float) else 0
+    return value if isinstance(value, int | float) and math.isfinite(value) else 0

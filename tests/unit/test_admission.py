@@ -126,6 +126,20 @@ def test_a_job_that_needs_a_whole_window_starts_in_one_that_has_just_begun(
     assert admission.refusal(work(queue, "slow"), WINDOW * 0.85) == LATER
 
 
+@pytest.mark.parametrize(("cuts", "window", "starts"), [(3, 26.0, 0), (2, 26.0, 1), (3, 57.0, 1)])
+def test_a_job_that_three_whole_windows_cut_off_is_parked_for_a_longer_one(
+    queue: Queue, clock: FakeClock, cuts: int, window: float, starts: bool
+) -> None:
+    admission = Admission(queue, Budget.of(window, clock=clock, reserve=0))
+    run = work(queue, "slow")
+    run.cuts, run.cut_after = cuts, 26.0
+
+    refusal = admission.refusal(run, window)
+
+    assert (refusal is None) == starts
+    assert starts or (refusal is not None and refusal.kind == "park")
+
+
 def test_a_job_that_was_cut_off_needs_half_as_much_again_but_no_more_than_a_window(
     queue: Queue, admission: Admission
 ) -> None:
