@@ -52,7 +52,7 @@ def shape_of(handler: Handler) -> Shape:
         raise ConfigurationError(f"handler {name!r} can't be called: {error}") from None
     if not parameters or parameters[0].kind not in _POSITIONAL:
         raise ConfigurationError(f"handler {name!r}: its first parameter takes the payload")
-    hints = _hints(function, name)
+    hints = _hints(_innermost(handler), name)
     return Shape(
         model=_model(hints.get(parameters[0].name), name),
         context=_context(parameters[1:], hints, name),
@@ -79,6 +79,16 @@ def _function(handler: Handler) -> Any:
             handler = type(handler).__call__
             if not inspect.isfunction(handler):
                 return handler
+
+
+def _innermost(handler: Handler) -> Any:
+    """The function whose parameters `inspect.signature` shows: decorators keep it as
+    `__wrapped__`."""
+    while True:
+        function = handler if hasattr(handler, "__wrapped__") else _function(handler)
+        if not hasattr(function, "__wrapped__"):
+            return function
+        handler = function.__wrapped__
 
 
 def _hints(function: Any, name: str) -> dict[str, Any]:
