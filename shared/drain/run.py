@@ -21,10 +21,11 @@ CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 class Run:
     """A decoded claim and, once started, its task.
 
-    `job_type` is None if no handler is registered. `allowed`: the seconds that it got. `cut_after`:
-    the longest that it ran before the end of a function cut it off. `cuts`: how many whole windows
-    did. `parks`: how often it was parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
-    of a plain `def` handler, which goes on after a cancellation.
+    `job_type` is None if no handler is registered. `allowed`: the seconds that it got.
+    `cut_after`: the longest that it ran before the end of a function cut it off. `cuts`: how many
+    whole windows did. `parks`: how often it was parked for its length. `cancel_reason` says why
+    the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on after a
+    cancellation.
     """
 
     claim: Claim
