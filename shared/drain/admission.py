@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ..declare.queue import Queue
 from ..jobs.outcome import Outcome
+from .bounds import FREE_CUTS, WHOLE
 from .budget import Budget
 from .durations import GROWTH, bucket_of, quantile
 from .run import Run
@@ -15,6 +16,9 @@ from .run import Run
 CONFIDENCE = 0.95
 """The share of earlier runs whose duration must fit."""
 MIN_PARK_SECONDS = 60.0
+MAX_PARK_SECONDS = 3600.0
+PARK_GROWTH = 1.5
+"""Each time a job is parked for its length it rests this much longer."""
 LONGEST_REST = 60.0
 """Seconds for which a job that does not fit what is left is given back: other windows begin."""
 CUT_GROWTH = 1.5
@@ -61,7 +65,8 @@ class Admission:
     def anything_fits(self) -> bool:
         """True if the jobs of some type are expected to fit what is left."""
         names = list(self._queue.types) or [""]
-        return any(self._budget.allows(self._estimate(name, self._timeout(name))) for name in names)
+        left = self._budget.handler_time()
+        return any(self._fits(self._estimate(name, self._timeout(name)), left) for name in names)
 
     def refusal(self, run: Run, left: float) -> Outcome | None:
         """None when the job may start with `left` seconds for handlers. Else its outcome, no token
@@ -71,17 +76,24 @@ class Admission:
         estimate = self._estimate(run.type, run.timeout)
         window = self._budget.window
         if run.cut_after:
-            estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout, window)
-        if estimate <= left or (
-            run.parks % TRIAL_EVERY == TRIAL_EVERY - 1 and left >= window * 0.9
-        ):
+            estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout)
+            if run.cuts < FREE_CUTS or run.cut_after < WHOLE * window:
+                estimate = min(estimate, window)
+        trial = run.parks % TRIAL_EVERY == TRIAL_EVERY - 1
+        if self._fits(min(estimate, window) if trial else estimate, left):
             return None
         if self._budget.ever_allows(estimate):
             return Outcome("release", min(self._budget.left(), LONGEST_REST), started=False)
         reason = f"expected to take {estimate:.1f} s; a window of this host has {window:.1f} s"
-        delay = max(MIN_PARK_SECONDS, self._budget.total) * (1 + random.random() / 2)  # noqa: S311
         detail = {"parked": reason, "parks": run.parks + 1}
-        return Outcome("park", delay, detail, started=False)
+        return Outcome("park", _park_seconds(run.parks), detail, started=False)
+
+    def _fits(self, estimate: float, left: float) -> bool:
+        """True if it fits what is left. What needs a whole window fits one that has just begun:
+        the first turn has taken a little of it."""
+        window = self._budget.window
+        needed = min(estimate, WHOLE * window) if estimate <= window else estimate
+        return needed <= left
 
     def _timeout(self, name: str) -> float:
         job_type = self._queue.types.get(name)
@@ -99,3 +111,10 @@ class Admission:
                 learned = min(learned, self._budget.window)
             estimate = self._estimates[name, timeout] = min(timeout, learned)
         return estimate
+
+
+def _park_seconds(parks: int) -> float:
+    """The rest of a job that was parked so often before. At random, so that hosts with longer
+    windows, whose ticks have another rhythm, meet it too."""
+    grown = MIN_PARK_SECONDS * PARK_GROWTH ** min(parks, 20)
+    return min(MAX_PARK_SECONDS, grown) * (1 + random.random() / 2)  # noqa: S311 - no secret

@@ -93,7 +93,8 @@ class Consumer:
     async def _round(self) -> bool:
         """One turn and what follows from it. False when the consumer is to end."""
         room = self._room()
-        if self._threads and not room and not self._pool and not self._closing:
+        idle = not self._pool and not self._closing
+        if self._threads and idle and not room and not self._threads.free:
             await self._threads.wait_free(min(HEARTBEAT, self._budget.handler_time()))
             return not self._over
         reply = await self._claim(room)
@@ -152,7 +153,9 @@ class Consumer:
         if self._closing or self._pool.exclusive:
             return 0
         if not self._admission.anything_fits():
-            self.close(StopReason.BUDGET)
+            # The first turn brings the durations that the store has learned: they may be short.
+            if self.report.turns or self._budget.handler_time() <= 0:
+                self.close(StopReason.BUDGET)
             return 0
         room = self._capacity - len(self._pool)
         return self._threads.reserve(room) if self._threads else room

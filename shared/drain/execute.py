@@ -19,7 +19,7 @@ from ..jobs.context import JobContext
 from ..jobs.outcome import Outcome
 from .bounds import bound
 from .budget import Budget
-from .describe import is_a
+from .describe import is_a, leaves
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .run import Run
 from .timeouts import Timeouts
@@ -40,13 +40,14 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
         return _invalid("InvalidRecord", run.decode_error)
     if job_type is None:
         detail = {"parked": f"no handler for type {run.type!r} on queue {run.claim.queue!r}"}
-        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail)
+        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail, started=False)
     try:
         payload = job_type.model.model_validate_json(run.payload)
     except ValidationError as error:
         return _invalid("InvalidPayload", _mismatch(job_type, error))
     except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
-        return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        return outcome._replace(started=False)
     run.allowed = min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:
         run.context = JobContext(run.claim, run.type, budget_left=_countdown(budget, run.allowed))
@@ -66,9 +67,11 @@ async def _outcome(run: Run, job_type: JobType[Any], payload: Any, threads: Exec
             result = await job_type.shape.call(job_type.handler, payload, run.context)
         else:
             result = await _call_in_thread(run, job_type, payload, threads)
+        if inspect.isgenerator(result) or inspect.isasyncgen(result):
+            raise TypeError("the handler returned a generator, so its body did not run")
         return _DONE if result is None else Outcome("done", detail=_result(result))
     except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
-        if run.cancel_reason is not None and not is_a(error, Signal):
+        if run.cancel_reason is not None and not any(is_a(one, Signal) for one in leaves(error)):
             return outcome_of_cancelled(run)  # it fails because we cancelled it
         return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
 
@@ -91,7 +94,8 @@ def _countdown(budget: Budget, allowed: float) -> Callable[[], float]:
 
 
 def _invalid(error_type: str, message: str) -> Outcome:
-    return Outcome("dead", detail={"error": {"type": error_type, "message": message}})
+    detail = {"error": {"type": error_type, "message": message}}
+    return Outcome("dead", detail=detail, started=False)
 
 
 def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:

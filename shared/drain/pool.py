@@ -12,6 +12,7 @@ from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
+from .bounds import bound
 from .budget import Budget
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
@@ -133,9 +134,9 @@ class Pool:
         """Give back the jobs that would not end, as settles. One whose thread runs on waits."""
         for run in list(self._runs.values()):
             outcome = outcome_of_cancelled(run)
-            if run.thread_runs:
-                outcome = outcome._replace(delay=max(outcome.delay, THREAD_REST))
-            self.settle(run.claim, outcome)
+            outcome = bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
+            outcome = outcome._replace(started=run.allowed > 0)
+            self.settle(run.claim, _rested(run, outcome))
             if run.task is not None:
                 run.task.cancel()
         self._runs.clear()
@@ -147,7 +148,7 @@ class Pool:
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
-            self.settle(run.claim, outcome)
+            self.settle(run.claim, _rested(run, outcome))
         if run.needs_thread:
             self._release_thread(run)
 
@@ -192,10 +193,7 @@ class Pool:
         monotonic, resources = self._budget.clock.monotonic, self._resources
         began = monotonic()
         outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
-        if run.cancel_reason in (
-            None,
-            "timeout",
-        ):  # else it was cut off: no observation of the whole
+        if run.cancel_reason in (None, "timeout"):  # a run that was cut off says nothing
             self._admission.observe(run, monotonic() - began)
         return outcome
 
@@ -205,3 +203,8 @@ class Pool:
             if progress:
                 history = add_to_history(run.claim, Outcome("keep", detail=progress), 0)
                 yield Settle(run.claim.lease, "keep", 0, history)
+
+
+def _rested(run: Run, outcome: Outcome) -> Outcome:
+    """The outcome, at the earliest when the thread that still runs has probably ended."""
+    return outcome._replace(delay=max(outcome.delay, THREAD_REST)) if run.thread_runs else outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,8 +22,8 @@ class Run:
     """A decoded claim and, once started, its task.
 
     `job_type` is None if no handler is registered. `allowed`: the seconds that it got.
-    `start_after`: seconds until the time of its token. `cut_after`:
-    the longest that it ran before the end of a function cut it off. `parks`: how often it was
+    `start_after`: seconds until the time of its token. `cut_after`: the longest that it ran before
+    the end of a function cut it off. `cuts`: how many whole windows did. `parks`: how often it was
     parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
     of a plain `def` handler, which goes on after a cancellation.
     """
@@ -38,6 +39,7 @@ class Run:
     allowed: float = 0.0
     start_after: float = 0.0
     cut_after: float = 0.0
+    cuts: int = 0
     parks: int = 0
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
@@ -54,9 +56,11 @@ class Run:
         return self.thread is not None and not self.thread.done()
 
     def cancel(self, reason: CancelReason) -> None:
-        """Cancel the task, once, for this reason."""
+        """Cancel the task, once, for this reason. A timeout that the budget shortened is the
+        deadline: whichever timer fires first, the job was cut off."""
         if self.task is not None and self.cancel_reason is None:
-            self.cancel_reason = reason
+            cut = reason == "timeout" and self.allowed < self.timeout
+            self.cancel_reason = "deadline" if cut else reason
             self.task.cancel()
 
 
@@ -74,10 +78,11 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     run = Run(claim, body.type, job_type, body.payload, timeout, retry)
     if '"cut_after"' in claim.history or '"parks"' in claim.history:
         history = read_history(claim.history)
-        run.cut_after, run.parks = _number(history, "cut_after"), int(_number(history, "parks"))
+        run.cut_after = _number(history, "cut_after")
+        run.cuts, run.parks = int(_number(history, "cuts")), int(_number(history, "parks"))
     return run
 
 
 def _number(history: dict[str, Any], name: str) -> float:
     value = history.get(name)
-    return value if isinstance(value, int | float) else 0
+    return value if isinstance(value, int | float) and math.isfinite(value) else 0

@@ -98,9 +98,12 @@ class TurnRequest:
 
 @dataclass(frozen=True, slots=True)
 class TurnReply:
-    """The answer to a turn. `stale`: leases that were not ours any more. `suspects`: how many jobs
-    wait to run by themselves. `cancel`: ids of active jobs whose cancellation is requested. `level`:
-    the bucket's level before the claim, in units (see lua/lib/bucket.lua)."""
+    """The answer to a turn.
+
+    `stale`: leases that were not ours any more. `suspects`: how many jobs wait to run exclusively.
+    `cancel`: ids of active jobs whose cancellation is requested. `level`: the bucket's level before
+    the claim, in units (see lua/lib/bucket.lua).
+    """
 
     now_ms: int
     reason: Reason
