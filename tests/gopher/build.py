@@ -16,12 +16,24 @@ from pathlib import Path
 
 PACKAGES = "golang-go golang-github-yuin-gopher-lua-dev"
 """What Debian and Ubuntu call Go and GopherLua's sources."""
-GOPATH = Path("/usr/share/gocode")
-"""Where Debian's packages put the sources of Go libraries."""
+DEBIAN = "/usr/share/gocode"
+"""Where Debian's packages put the sources of Go libraries. GOPATH may name another version."""
 
 _ROOT = Path(__file__).parents[2]
 _SOURCES = Path(__file__).parent / "server"
-_LIBRARY = GOPATH / "src" / "github.com" / "yuin" / "gopher-lua"
+
+
+@cache
+def _gopath() -> Path | None:
+    """The folder of Go libraries that has GopherLua."""
+    for folder in (os.environ.get("GOPATH", ""), DEBIAN):
+        if folder and _library(Path(folder)).is_dir():
+            return Path(folder)
+    return None
+
+
+def _library(gopath: Path) -> Path:
+    return gopath / "src" / "github.com" / "yuin" / "gopher-lua"
 
 
 @cache
@@ -29,7 +41,7 @@ def problem() -> str:
     """Why the server can't be built here; "" where it can."""
     if shutil.which("go") is None:
         return f"Go is missing (apt-get install {PACKAGES})"
-    if not _LIBRARY.is_dir():
+    if _gopath() is None:
         return f"GopherLua's sources are missing (apt-get install {PACKAGES})"
     return ""
 
@@ -37,32 +49,34 @@ def problem() -> str:
 @cache
 def binary() -> Path:
     """The server's binary. The first process builds it (10 s), the others wait for it."""
+    gopath = _gopath()
+    assert gopath is not None, problem()
     folder = _ROOT / ".cache" / "gopherlua"
     folder.mkdir(parents=True, exist_ok=True)
-    built = folder / _digest()
+    built = folder / _digest(gopath)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
-            _build(built)
+            _build(built, gopath)
     return built
 
 
-def _digest() -> str:
+def _digest(gopath: Path) -> str:
     """Of all that decides what is built: our sources, GopherLua's, and Go's version."""
     digest = hashlib.sha256()
-    for path in sorted([*_SOURCES.glob("*.go"), *_LIBRARY.rglob("*.go")]):
+    for path in sorted([*_SOURCES.glob("*.go"), *_library(gopath).rglob("*.go")]):
         digest.update(path.read_bytes())
     version = subprocess.run(["go", "version"], capture_output=True, check=True)
     digest.update(version.stdout)
     return digest.hexdigest()[:16]
 
 
-def _build(target: Path) -> None:
+def _build(target: Path, gopath: Path) -> None:
     unfinished = target.with_suffix(".new")
     subprocess.run(
         ["go", "build", "-o", str(unfinished), "."],
         cwd=_SOURCES,
-        env={**os.environ, "GO111MODULE": "off", "GOPATH": str(GOPATH), "GOFLAGS": ""},
+        env={**os.environ, "GO111MODULE": "off", "GOPATH": str(gopath), "GOFLAGS": ""},
         check=True,
     )
     unfinished.replace(target)

@@ -91,7 +91,7 @@ class Book:
         twin.lines = {name: list(line) for name, line in self.lines.items()}
         twin.sets = {name: dict(members) for name, members in self.sets.items()}
         twin.memos = {name: replace(memo) for name, memo in self.memos.items()}
-        for name in ("raws", "guards", "cancel", "totals", "ended", "alone"):
+        for name in ("raws", "guards", "cancel", "totals", "ended", "exclusive"):
             setattr(twin, name, copy.copy(getattr(self, name)))
         return twin
 

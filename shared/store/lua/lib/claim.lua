@@ -13,7 +13,9 @@ local function may_start(q, request)
   local starts, reason, wait = request.want, "more", 0
   if q.paused then return 0, "paused", 0 end
   if request.concurrency > 0 and starts > request.concurrency - q.active then
-    starts, reason = math.max(0, request.concurrency - q.active), "full"
+    -- Not one assignment: GopherLua before 2019 writes a call's result over another local there.
+    starts = math.max(0, request.concurrency - q.active)
+    reason = "full"
   end
   if request.rate > 0 then
     refill(q.bucket, q.now, request.rate, request.per, request.burst)
