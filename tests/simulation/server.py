@@ -49,7 +49,7 @@ def exchange(opened: socket.socket, *words: Word) -> Reply:
     reader = hiredis.Reader(encoding="utf-8", errors="surrogateescape")
     opened.sendall(packed(*words))
     while (reply := reader.gets()) is False:
-        reader.feed(opened.recv(1 << 16))
+        reader.feed(_received(opened))
     if isinstance(reply, hiredis.ReplyError):
         raise reply
     return reply
@@ -72,6 +72,13 @@ def _local(engine: str) -> LocalRedis | LocalGopherLua:
     return LocalRedis(binary, volatile=True)
 
 
+def _received(opened: socket.socket) -> bytes:
+    received = opened.recv(1 << 16)
+    if not received:
+        raise ConnectionError("the server has closed the connection")
+    return received
+
+
 class Server:
     """An empty server of our own, and one connection to it."""
 
@@ -87,7 +94,7 @@ class Server:
         while len(found) < replies:
             reply = self._reader.gets()
             if reply is False:
-                self._reader.feed(self._socket.recv(1 << 16))
+                self._reader.feed(_received(self._socket))
             else:
                 found.append(reply)
         return found

@@ -82,14 +82,29 @@ func (in *Interpreter) run(digest, text string, keys, args []string) Reply {
 	globals := in.state.Get(lua.GlobalsIndex).(*lua.LTable)
 	globals.RawSetString("KEYS", in.words(keys))
 	globals.RawSetString("ARGV", in.words(args))
-	in.state.SetTop(0)
-	in.state.Push(in.functions[digest])
-	if err := in.state.PCall(0, 1, in.handler); err != nil {
+	result, err := in.call(in.functions[digest])
+	if err != nil {
 		return in.raised(digest, err)
 	}
-	result := in.state.Get(-1)
-	in.state.SetTop(0)
 	return fromLua(result)
+}
+
+// Calls a script under the handler of errors. With a full registry not even the handler fits: that panics here.
+func (in *Interpreter) call(function *lua.LFunction) (result lua.LValue, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			in.damaged = true
+			err = fmt.Errorf("%v", panicked)
+		}
+	}()
+	in.state.SetTop(0)
+	in.state.Push(function)
+	if err := in.state.PCall(0, 1, in.handler); err != nil {
+		return nil, err
+	}
+	result = in.state.Get(-1)
+	in.state.SetTop(0)
+	return result, nil
 }
 
 func (in *Interpreter) words(words []string) *lua.LTable {

@@ -21,8 +21,8 @@ var noScript = map[string]bool{
 // The functions of the table `redis`.
 func (in *Interpreter) library() map[string]lua.LGFunction {
 	return map[string]lua.LGFunction{
-		"call":         in.call,
-		"pcall":        in.pcall,
+		"call":         in.redisCall,
+		"pcall":        in.redisPcall,
 		"error_reply":  errorTable,
 		"status_reply": statusTable,
 		"sha1hex":      sha1hex,
@@ -50,7 +50,7 @@ func readOnly(state *lua.LState) int {
 	return 0
 }
 
-func (in *Interpreter) call(state *lua.LState) int {
+func (in *Interpreter) redisCall(state *lua.LState) int {
 	reply := in.command(state)
 	value := toLua(state, reply)
 	if reply.kind == '-' {
@@ -60,7 +60,7 @@ func (in *Interpreter) call(state *lua.LState) int {
 	return 1
 }
 
-func (in *Interpreter) pcall(state *lua.LState) int {
+func (in *Interpreter) redisPcall(state *lua.LState) int {
 	state.Push(toLua(state, in.command(state)))
 	return 1
 }
