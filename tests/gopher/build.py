@@ -62,9 +62,9 @@ def binary() -> Path:
 
 
 def _digest(gopath: Path) -> str:
-    """Of all that decides what is built: our sources, GopherLua's, and Go's version."""
+    """Of all that decides what is built: our sources, this file, GopherLua's, and Go's version."""
     digest = hashlib.sha256()
-    for path in sorted([*_SOURCES.glob("*.go"), *_library(gopath).rglob("*.go")]):
+    for path in sorted([Path(__file__), *_SOURCES.glob("*.go"), *_library(gopath).rglob("*.go")]):
         digest.update(path.read_bytes())
     version = subprocess.run(["go", "version"], capture_output=True, check=True)
     digest.update(version.stdout)
@@ -76,7 +76,13 @@ def _build(target: Path, gopath: Path) -> None:
     subprocess.run(
         ["go", "build", "-o", str(unfinished), "."],
         cwd=_SOURCES,
-        env={**os.environ, "GO111MODULE": "off", "GOPATH": str(gopath), "GOFLAGS": ""},
+        env={
+            **os.environ,
+            "GO111MODULE": "off",
+            "CGO_ENABLED": "0",
+            "GOPATH": str(gopath),
+            "GOFLAGS": "",
+        },
         check=True,
     )
     unfinished.replace(target)

@@ -12,10 +12,6 @@ from shared.jobs.job import Guard, Job
 from shared.store import Store
 from tests.conftest import GOPHERLUA, kinds
 from tests.gopher.conftest import Run
-from tests.simulation.server import BEST, Server
-from tests.simulation.server import GOPHERLUA as SIMULATED
-from tests.simulation.simulation import Simulation
-from tests.simulation.world import World
 from tests.support.probe import Probe
 from tests.support.turns import Owner, ids, numbered, settle
 
@@ -133,16 +129,3 @@ def test_gopherlua_may_write_a_calls_result_over_another_local(gopherlua: Run) -
     """
 
     assert gopherlua("EVAL", script, 0) in {1, 10}
-
-
-def test_a_seed_tells_the_same_story_on_both_engines() -> None:
-    stories: list[list[str]] = []
-    for engine in (BEST, SIMULATED):
-        server = Server(engine)
-        stories.append([])
-        try:
-            Simulation(7, World(server, 7), told=stories[-1].append).run(range(1_000))
-        finally:
-            server.close()
-
-    assert stories[0] == stories[1]
