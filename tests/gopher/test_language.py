@@ -54,6 +54,8 @@ DIFFERENT = [
     ("tonumber('1e3')", 1000, None),
     ("string.rep('x', -1)", "", "error: "),
     ("string.upper('\\195\\169')", "\u00e9", "\u00c9"),
+    ("string.lower('A\\200')", "a\udcc8", "a\ufffd"),
+    ("string.find('abc', 'c', 10, true)", None, "error: "),
     ("type(cjson)", "table", "error: "),
 ]
 
@@ -75,6 +77,17 @@ def test_an_expression_that_scripts_must_avoid_differs(
     for run, wanted in ((real, in_redis), (gopherlua, in_gopherlua)):
         value = run("EVAL", f"return {expression}", 0)
         assert value == wanted or str(value).startswith(str(wanted) or "error: no")
+
+
+def test_pairs_goes_by_the_order_of_the_first_assignments(gopherlua: Run) -> None:
+    script = """
+        local names, out = {}, {}
+        for i = 20, 1, -1 do names['n' .. i] = i end
+        for name in pairs(names) do out[#out + 1] = name end
+        return out
+    """
+
+    assert gopherlua("EVAL", script, 0) == [f"n{i}" for i in range(20, 0, -1)]
 
 
 @pytest.mark.parametrize("name", ["os", "io", "debug", "package", "require", "dofile", "print"])
