@@ -1,5 +1,4 @@
-"""The scripts at their largest sizes, on GopherLua and on a real server; and the compiler's bug
-that one of them met."""
+"""The scripts at their largest sizes, on GopherLua and on a real server."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from shared import Queue, RateLimit
 from shared.jobs.job import Guard, Job
 from shared.store import Store
 from tests.conftest import GOPHERLUA, kinds
-from tests.gopher.conftest import Run
 from tests.support.probe import Probe
 from tests.support.turns import Owner, ids, numbered, settle
 
@@ -119,13 +117,3 @@ async def test_a_queue_with_both_limits_claims_up_to_the_lower(
     reply = await Owner(store, queue).turn(10)
 
     assert len(reply.claims) == 3
-
-
-def test_gopherlua_may_write_a_calls_result_over_another_local(gopherlua: Run) -> None:
-    # Debian's version does (10), later ones don't (1). A script must not depend on it.
-    script = """
-        local function f(first) local a, b = 0, 0 a, b = math.max(10, 3), 'x' return first end
-        return f(1)
-    """
-
-    assert gopherlua("EVAL", script, 0) in {1, 10}
