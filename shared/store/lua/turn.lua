@@ -26,6 +26,7 @@
 --- @include "request"
 --- @include "retention"
 --- @include "settle"
+--- @include "words"
 --- @include "writes"
 local request = read_request()
 if not request then return redis.error_reply("TIDEGATE a settle without a lease") end
@@ -42,7 +43,7 @@ local function answer(claimed, verdicts)
     if job_type.wanted then wanted[#wanted + 1] = histograms[i] or "" end
   end
   return { billed, whole(q.now), claimed.reason, whole(claimed.wait), q.suspects, verdicts,
-    table.concat(cancel, " "), wanted, whole(claimed.level), claimed.claims }
+    join(cancel, " "), wanted, whole(claimed.level), claimed.claims }
 end
 
 local last, others = load_replay(q, request.owner)

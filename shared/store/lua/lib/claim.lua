@@ -18,7 +18,9 @@ local function may_start(q, request)
   end
   if q.paused then return 0, "paused", 0 end
   if request.concurrency > 0 and starts > request.concurrency - q.active then
-    starts, reason = math.max(0, request.concurrency - q.active), "full"
+    -- Not one assignment: GopherLua before 2019 writes a call's result over another local there.
+    starts = math.max(0, request.concurrency - q.active)
+    reason = "full"
   end
   if request.rate > 0 then
     local tokens = tokens_in(q.bucket, request.rate, request.ahead_ms)

@@ -12,6 +12,7 @@
 --- @include "codes"
 --- @include "keys"
 --- @include "numbers"
+--- @include "words"
 --- @include "writes"
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "active", "completed",
   "suspects", "mixed", "foreign", "trim_at", "turns", "agenda_at", "cancel", "replay", "totals" }
@@ -65,7 +66,7 @@ local function save_state(q)
     per = whole(q.bucket.per), due = whole(q.due), expiry = whole(q.expiry), recheck = whole(q.recheck),
     active = whole(q.active), completed = whole(q.completed), suspects = whole(q.suspects),
     mixed = flag(q.mixed), foreign = flag(q.foreign), trim_at = whole(q.trim_at), turns = whole(q.turns),
-    agenda_at = whole(q.agenda_at), cancel = table.concat(cancel, " "), replay = q.replay,
+    agenda_at = whole(q.agenda_at), cancel = join(cancel, " "), replay = q.replay,
     totals = table.concat(totals, " "),
   }
   for _, name in ipairs(FIELDS) do

@@ -8,6 +8,7 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"
+--- @include "words"
 local ENTRY = "^(%S+) (%d+) (%d+) (%d+) (%d+) (%S+);$"
 
 -- Returns the owner's last turn (or nil) and the live entries of all other owners as text.
@@ -22,7 +23,7 @@ local function load_replay(q, owner)
       others[#others + 1] = entry
     end
   end
-  return last, table.concat(others)
+  return last, join(others, "")
 end
 
 local ENDED_MS = 10000 -- an owner whose last turn this is may repeat it for so long
