@@ -56,7 +56,7 @@ end
 
 local verdicts = settle(q, request.settles, raws, last)
 flush() -- before recovery reads the leases: one that was just prolonged has not expired
-prolong(q, request.prolong)
+prolong_leases(q, request.prolong)
 update_histograms(request.types, histograms)
 if request.resync then resync(q) end
 if q.foreign then accept_inbox(q) end

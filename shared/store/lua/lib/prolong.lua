@@ -1,7 +1,7 @@
 -- prolong: leases whose jobs still run get a new end. XX: one that was recovered stays so.
 --- @include "keys"
 --- @include "numbers"
-local function prolong(q, leases)
+local function prolong_leases(q, leases)
   if #leases == 0 then return end
   local expiry = q.now + q.lease_ms
   local text = whole(expiry)

@@ -7,6 +7,7 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"
+--- @include "promote"
 --- @include "record"
 --- @include "writes"
 local PAGE = 100
@@ -44,16 +45,6 @@ local function recover_one(q, id, job, exclusive)
     end
   end
   save_job(id, job)
-end
-
--- A job that did not fit the rest of a window comes first, so that it meets a whole one.
-local function promote_one(q, id, job)
-  local buffer = job.reason == "unfit" and buffer_push_front or buffer_push
-  if job.state == STATE.parked or job.reason == "unfit" then
-    job.state, job.reason = STATE.live, NONE
-    save_job(id, job)
-  end
-  requeue(q, id, job, buffer)
 end
 
 -- Expired leases, due ids of delayed and of parked jobs. One range per set, and only if its bound is due.
