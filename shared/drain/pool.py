@@ -16,6 +16,7 @@ from .bounds import bound
 from .budget import Budget
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
+from .keeper import Keeper
 from .outcome import outcome_of
 from .run import CancelReason, Run
 from .threads import HandlerThreads
@@ -36,8 +37,9 @@ class DrainResources:
     lock: SharedExclusiveLock
     threads: HandlerThreads
     timeouts: Timeouts
-    batch: int = 100
-    patience: float = 5.0
+    batch: int
+    patience: float
+    keeper: Keeper | None = None
 
 
 class Pool:
