@@ -151,7 +151,7 @@ class Consumer:
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
-                holding += run.needs_thread
+                holding += self._threads is not None and run.needs_thread
         return holding
 
     def _room(self) -> int:
