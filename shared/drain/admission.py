@@ -33,7 +33,7 @@ class Admission:
 
     def __init__(self, queue: Queue, budget: Budget) -> None:
         self._queue = queue
-        self._budget = budget
+        self._budget, self._window = budget, budget.window
         self._histograms: dict[str, list[int]] = {}
         self._observed: dict[str, Counter[int]] = {}
         self._estimates: dict[tuple[str, float], float] = {}
@@ -74,25 +74,34 @@ class Admission:
         if run.job_type is None or run.decode_error is not None:
             return None
         estimate = self._estimate(run.type, run.timeout)
-        window = self._budget.window
-        if run.cut_after:
-            estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout)
-            if run.cuts < FREE_CUTS or run.cut_after < WHOLE * window:
-                estimate = min(estimate, window)
+        if estimate <= left and not run.cut_after:
+            return None
+        return self._refuse(run, self._adjusted(estimate, run), left)
+
+    def _adjusted(self, estimate: float, run: Run) -> float:
+        """The estimate for a job that ran into the end of a function before."""
+        if not run.cut_after:
+            return estimate
+        estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout)
+        may_fit = run.cuts < FREE_CUTS or run.cut_after < WHOLE * self._window
+        return min(estimate, self._window) if may_fit else estimate
+
+    def _refuse(self, run: Run, estimate: float, left: float) -> Outcome | None:
         trial = run.parks % TRIAL_EVERY == TRIAL_EVERY - 1
-        if self._fits(min(estimate, window) if trial else estimate, left):
+        if self._fits(min(estimate, self._window) if trial else estimate, left):
             return None
         if self._budget.ever_allows(estimate):
             return Outcome("release", min(self._budget.left(), LONGEST_REST), started=False)
-        reason = f"expected to take {estimate:.1f} s; a window of this host has {window:.1f} s"
+        reason = (
+            f"expected to take {estimate:.1f} s; a window of this host has {self._window:.1f} s"
+        )
         detail = {"parked": reason, "parks": run.parks + 1}
         return Outcome("park", _park_seconds(run.parks), detail, started=False)
 
     def _fits(self, estimate: float, left: float) -> bool:
         """True if it fits what is left. What needs a whole window fits one that has just begun:
         the first turn has taken a little of it."""
-        window = self._budget.window
-        needed = min(estimate, WHOLE * window) if estimate <= window else estimate
+        needed = min(estimate, WHOLE * self._window) if estimate <= self._window else estimate
         return needed <= left
 
     def _timeout(self, name: str) -> float:
@@ -106,9 +115,9 @@ class Admission:
         if estimate is None:
             learned = quantile(self._histograms.get(name, ()), CONFIDENCE)
             if learned is None:
-                learned = self._budget.window / 2
-            elif learned / GROWTH <= self._budget.window:  # a bucket that a whole window reaches
-                learned = min(learned, self._budget.window)
+                learned = self._window / 2
+            elif learned / GROWTH <= self._window:  # a bucket that a whole window reaches
+                learned = min(learned, self._window)
             estimate = self._estimates[name, timeout] = min(timeout, learned)
         return estimate
 
