@@ -11,6 +11,7 @@ from ..jobs.outcome import Outcome
 from ..store import Store, TurnReply
 from .admission import Admission
 from .budget import Budget
+from .keeper import Watched
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
 from .run import CancelReason, decode_claim
@@ -57,6 +58,11 @@ class Consumer:
         self._turns = Turns(store, queue, budget, self.report, resync=resync)
         self._pool = Pool(budget, resources, self._admission)
         self._threads = resources.threads if queue.needs_threads else None
+        if resources.keeper is not None:
+            turns = self._turns
+            resources.keeper.watch(
+                Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms)
+            )
         self._closing: StopReason | None = None
         self._over = False
         self._full_turns, self._on_backlog = 0, on_backlog
@@ -145,7 +151,7 @@ class Consumer:
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
-                holding += run.needs_thread
+                holding += self._threads is not None and run.needs_thread
         return holding
 
     def _room(self) -> int:

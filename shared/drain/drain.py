@@ -16,6 +16,7 @@ from ..store.meter import Meter
 from .budget import Budget
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
+from .keeper import Keeper
 from .pool import DrainResources
 from .report import Report, StopReason, gravest
 from .threads import HandlerThreads
@@ -45,12 +46,13 @@ class Drain:
         budget: Budget,
         *,
         lock: SharedExclusiveLock | None = None,
+        keeper: Keeper | None = None,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
     ) -> None:
         self._store, self._registry, self._budget = store, registry, budget
-        self._lock = lock or SharedExclusiveLock()
+        self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
         self._consumers: list[Consumer] = []
         self._stopping = False
@@ -123,7 +125,9 @@ class Drain:
         if self._stopping:
             return
         threads = HandlerThreads(SYNC_THREADS)
-        resources = DrainResources(self._lock, threads, Timeouts(), self._batch, self._patience)
+        resources = DrainResources(
+            self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper
+        )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
 
@@ -166,6 +170,7 @@ class Drain:
             seconds_used=self._budget.used(),
             seconds_left=self._budget.left(),
             outcomes=outcomes,
+            loop_lag=self._keeper.longest_lag if self._keeper else 0.0,
             error=error or next((one.error for one in reports if one.error), None),
         )
         log.info("drained", extra={"report": report.as_dict()})

@@ -16,6 +16,7 @@ from .bounds import bound
 from .budget import Budget
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
+from .keeper import Keeper
 from .outcome import outcome_of
 from .run import CancelReason, Run
 from .threads import HandlerThreads
@@ -36,8 +37,9 @@ class DrainResources:
     lock: SharedExclusiveLock
     threads: HandlerThreads
     timeouts: Timeouts
-    batch: int = 100
-    patience: float = 5.0
+    batch: int
+    patience: float
+    keeper: Keeper | None = None
 
 
 class Pool:
@@ -147,8 +149,10 @@ class Pool:
         except BaseException as bug:  # ours, and of this job alone
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
+        if run.began and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
+            self._admission.observe(run, self._budget.clock.monotonic() - run.began)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
-            self.settle(run.claim, _rested(run, outcome))
+            self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
         if run.needs_thread:
             self._release_thread(run)
 
@@ -162,24 +166,28 @@ class Pool:
     async def _outcome(self, run: Run) -> Outcome:
         """Hold the lock while the job executes. A job cancelled before it starts gets its outcome
         here; afterwards `execute` handles it."""
+        resources = self._resources
         if run.claim.exclusive:
             try:
-                return await self._execute(run)
+                run.began = self._budget.clock.monotonic()
+                return await execute(run, self._budget, resources.threads, resources.timeouts)
             finally:
                 self.exclusive = False
                 self.hold.release()
-        lock = self._resources.lock
+        lock = resources.lock
         try:
             if run.start_after > 0:
                 await self._wait_for_token(run.start_after)
-            await lock.wait_shared()
+            if lock.reserved:
+                await lock.wait_shared()
         except asyncio.CancelledError:
             return Outcome(
                 "cancelled" if run.cancel_reason == "operator" else "release", started=False
             )
         lock.acquire_shared()
         try:
-            return await self._execute(run)
+            run.began = self._budget.clock.monotonic()
+            return await execute(run, self._budget, resources.threads, resources.timeouts)
         finally:
             lock.release_shared()
 
@@ -188,14 +196,6 @@ class Pool:
             await self._budget.clock.sleep(seconds)
         finally:
             self._paced -= 1
-
-    async def _execute(self, run: Run) -> Outcome:
-        monotonic, resources = self._budget.clock.monotonic, self._resources
-        began = monotonic()
-        outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
-        if run.cancel_reason in (None, "timeout"):  # a run that was cut off says nothing
-            self._admission.observe(run, monotonic() - began)
-        return outcome
 
     def _progress(self) -> Iterator[Settle]:
         for run in self._runs.values():

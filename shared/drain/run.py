@@ -21,11 +21,11 @@ CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 class Run:
     """A decoded claim and, once started, its task.
 
-    `job_type` is None if no handler is registered. `allowed`: the seconds that it got.
-    `start_after`: seconds until the time of its token. `cut_after`: the longest that it ran before
-    the end of a function cut it off. `cuts`: how many whole windows did. `parks`: how often it was
-    parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
-    of a plain `def` handler, which goes on after a cancellation.
+    `job_type` is None if no handler is registered. `began`: its start (monotonic). `allowed`: the
+    seconds that it got. `start_after`: seconds until the time of its token. `cut_after`: the
+    longest that it ran before the end of a function cut it off. `cuts`: how many whole windows
+    did. `parks`: how often it was parked for its length. `cancel_reason` says why the task is being
+    cancelled. `thread`: the call of a plain `def` handler, which goes on after a cancellation.
     """
 
     claim: Claim
@@ -36,6 +36,7 @@ class Run:
     retry: Retry
     decode_error: str | None = None
     cancel_reason: CancelReason | None = None
+    began: float = 0.0
     allowed: float = 0.0
     start_after: float = 0.0
     cut_after: float = 0.0
@@ -70,13 +71,15 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
         body = decode_foreign(claim.body) if claim.foreign else decode_body(claim.body)
         job_type = queue.types.get(body.type)
         policy = job_type or queue
-        timeout = float(body.overrides.get("timeout", policy.timeout))
-        retry = policy.retry.with_overrides(body.overrides)
+        timeout, retry = policy.timeout, policy.retry
+        if body.overrides:
+            timeout = float(body.overrides.get("timeout", timeout))
+            retry = retry.with_overrides(body.overrides)
     except Exception as error:  # noqa: BLE001 - a producer may have written anything
         message = f"the record can't be read: {error}"
         return Run(claim, "", None, "", queue.timeout, queue.retry, decode_error=message)
     run = Run(claim, body.type, job_type, body.payload, timeout, retry)
-    if '"cut_after"' in claim.history or '"parks"' in claim.history:
+    if claim.history and ('"cut_after"' in claim.history or '"parks"' in claim.history):
         history = read_history(claim.history)
         run.cut_after = _number(history, "cut_after")
         run.cuts, run.parks = int(_number(history, "cuts")), int(_number(history, "parks"))

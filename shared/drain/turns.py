@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from collections.abc import Callable, Sequence
 
 from ..declare.queue import Queue
@@ -41,6 +42,7 @@ class Turns:
         self, store: Store, queue: Queue, budget: Budget, report: ConsumerReport, *, resync: bool
     ) -> None:
         self.round_trip = 0.0
+        self.sent_at = time.monotonic()
         self.suspects = True
         self._store, self._queue, self._budget, self._report = store, queue, budget, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
@@ -66,7 +68,7 @@ class Turns:
             owner=self._owner,
             seq=self._seq,
             want=want,
-            lease_ms=round(LEASE * 1000),
+            lease_ms=self.lease_ms,
             settles=settles,
             exclusive=exclusive,
             resync=self._resync,
@@ -77,12 +79,17 @@ class Turns:
         )
         within = max(LAST_TURN_SECONDS, left if self._seq > 1 else min(FIRST_TURN_SECONDS, left))
         self._resync, began = False, clock.monotonic()
+        self.sent_at = time.monotonic()
         reply = await self._store.turn(self._queue, request, within=within)
         self.round_trip = clock.monotonic() - began
         self.suspects = reply.suspects > 0
         admission.learn(reply.histograms)
         self._count(settles, reply)
         return reply
+
+    @property
+    def lease_ms(self) -> int:
+        return round(LEASE * 1000)
 
     def _due_for_prolonging(self, leases: Callable[[], Sequence[str]]) -> Sequence[str]:
         now = self._budget.clock.monotonic()

@@ -79,6 +79,11 @@ class Store:
         reply = await self._run("turn", queue.name, request.args(queue), within=within)
         return read_reply(queue.name, request, reply)
 
+    async def prolong(self, queue: Queue, leases: Sequence[str], lease_ms: int) -> None:
+        """Give open leases a new end, outside of a turn."""
+        if leases:
+            await self._run("prolong", queue.name, [queue.name, lease_ms, *leases])
+
     async def agenda(self) -> dict[str, float]:
         """Queue -> instant (ms) before which it has no work. One plain read, whatever their
         number."""

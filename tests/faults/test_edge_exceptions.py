@@ -61,8 +61,11 @@ async def among_neighbours(world: World, act: Callable[[], Any], odd: str = "odd
     report = await world.drained(one, two, patience=0)
 
     assert (report.error, report.outcomes["done"]) in ((None, 20), (None, 21))
-    assert (sum(report.outcomes.values()), report.seconds_used < 2) == (21, True)
-    assert set(Counter(world.ran).values()) == {1}
+    again = report.outcomes["retried"]  # at once, where the signal asks for no wait
+    assert 21 <= sum(report.outcomes.values()) <= 21 + again
+    assert report.seconds_used < 2
+    runs = Counter(job_id for job_id in world.ran if not job_id.startswith("odd"))
+    assert set(runs.values()) == {1}
     return await world.store.inspect(one, "odd")
 
 

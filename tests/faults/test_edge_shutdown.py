@@ -49,7 +49,7 @@ def test_a_thread_that_runs_on_does_not_hold_up_the_report(play: Play[None]) -> 
 
         @queue.job("t")
         def handle(payload: Number) -> None:
-            world.work(25)
+            world.occupy(25)
 
         await world.enqueue(queue, 1)
         report = await world.drained(queue, budget=3)

@@ -26,7 +26,7 @@ class Spans:
             self._now += 1
             self.most = max(self.most, self._now)
         began = self._world.clock.monotonic()
-        self._world.work(seconds)
+        self._world.occupy(seconds)
         with self._lock:
             self._now -= 1
         self.spans.append((began, self._world.clock.monotonic()))
@@ -77,7 +77,7 @@ def test_async_jobs_of_another_queue_do_not_wait_for_threads(play: Play[None]) -
 
         @blocking.job("t")
         def handle(payload: Number) -> None:
-            world.work(20)
+            world.occupy(20)
 
         await world.enqueue(blocking, 80)
         await world.enqueue(quick, 50)
@@ -170,7 +170,7 @@ def test_threads_that_never_end_leave_the_other_slots_to_the_others(play: Play[N
 
         @stuck.job("t")
         def hang(payload: Number) -> None:
-            world.work(50)
+            world.occupy(50)
 
         @well.job("t")
         def handle(payload: Number, job: JobContext) -> None:

@@ -151,7 +151,7 @@ class World:
         """Drain these queues once and report."""
         return await self.drain(**options).run(queues)
 
-    def work(self, seconds: float) -> None:
+    def occupy(self, seconds: float) -> None:
         """For plain `def` handlers: take so long, in virtual time."""
         assert isinstance(self._loop, ThreadedLoop)
         self._loop.sleep_in_thread(seconds)

@@ -20,7 +20,7 @@
 --- @include "next_work"
 --- @include "numbers"
 --- @include "queue_state"
---- @include "prolong"
+--- @include "leases"
 --- @include "recover"
 --- @include "replay"
 --- @include "request"

@@ -1,4 +1,4 @@
--- prolong: leases whose jobs still run get a new end. XX: one that was recovered stays so.
+-- leases: prolong those whose jobs still run. XX: one that was recovered meanwhile stays so.
 --- @include "keys"
 --- @include "numbers"
 local function prolong_leases(q, leases)
