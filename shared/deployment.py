@@ -76,7 +76,6 @@ class Deployment:
             batch=settings.batch,
             sweep_every=settings.sweep_every,
         )
-        keeper.start()
         try:
             with self._drains.watch(drain):
                 report = await (drain.run(queues) if queues else drain.tick())

@@ -19,8 +19,6 @@ from ..store import Store
 
 log = logging.getLogger("tidegate.drain")
 
-FIRST_LOOK = 2.0
-"""Seconds of a drain before the thread is started: most drains end sooner."""
 EVERY = 5.0
 LATE = 20.0
 """Seconds without a turn after which leases are prolonged from the thread."""
@@ -45,21 +43,21 @@ class Keeper:
         self._watched: list[Watched] = []
         self._ended = threading.Event()
         self._beat = time.monotonic()
-        self._timer: asyncio.TimerHandle | None = None
+        self._thread: threading.Thread | None = None
         self.longest_lag = 0.0
 
-    def start(self) -> None:
-        """Begin to watch the running event loop, unless the drain ends within FIRST_LOOK."""
-        loop = asyncio.get_running_loop()
-        thread = threading.Thread(target=self._run, args=(loop,), name="keeper", daemon=True)
-        self._timer = loop.call_later(FIRST_LOOK, thread.start)
-
     def watch(self, watched: Watched) -> None:
+        """Watch this consumer. The first one starts the thread: an idle tick needs none."""
         self._watched.append(watched)
+        if self._thread is None:
+            loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(
+                target=self._run, args=(loop,), name="keeper", daemon=True
+            )
+            self._thread.start()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        """End the thread."""
         self._ended.set()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,4 +1,4 @@
-"""The servers of this machine that tests can run on, by kind: valkey, redis, gopherlua, fakeredis."""
+"""The servers that tests can run on, by kind: valkey, redis, gopherlua, fakeredis."""
 
 from __future__ import annotations
 
