@@ -155,6 +155,13 @@ class Guarded:
     body: bytes
     prologue: int
 
+    def prefaced(self, lua: str) -> Guarded:
+        """This script with `lua` in front of its body. `lua` is one line, so that the numbers of
+        the body's lines stay."""
+        opening = _OPEN.encode()
+        text = self.text.replace(opening, b"%b%b " % (opening, lua.encode()), 1)
+        return Guarded(text, _sha1(text), self.body, self.prologue)
+
     def located(self, message: str) -> str:
         """The message with its line number in the author's script, without the prologue."""
 
@@ -177,8 +184,11 @@ def compose(script: bytes, *, strict: bool, clock: bool) -> Guarded:
     lines = prologue.count("\n")
     close = _CLOSE % {"prologue": lines + shebang.count("\n")}
     text = shebang.encode() + prologue.encode() + body + close.encode()
-    sha = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
-    return Guarded(text, sha, body, lines)
+    return Guarded(text, _sha1(text), body, lines)
+
+
+def _sha1(text: bytes) -> bytes:
+    return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
 
 
 def _prologue(*, strict: bool, clock: bool) -> str:

@@ -55,8 +55,8 @@ class UpstashProtocol:
         self.meter = ServerMeter()
         self.max_request_bytes = max_request_bytes
         self._token = token.encode()
-        scripts = Scripts(engine, strict=strict, clock=clock, allowed=allowed_scripts)
-        self._dispatcher = Dispatcher(engine, scripts, self.meter, clock)
+        self._scripts = Scripts(engine, strict=strict, clock=clock, allowed=allowed_scripts)
+        self._dispatcher = Dispatcher(engine, self._scripts, self.meter, clock)
         self._synced = 0
 
     async def handle(
@@ -72,6 +72,11 @@ class UpstashProtocol:
             response = Response(response.status, response.headers, b"")
         self.meter.bytes_out += len(response.body)
         return response
+
+    def preface_next(self, sha: str, lua: str) -> None:
+        """Put one line of Lua in front of the next run of the script with this SHA-1, and of that
+        run only. Tests inject faults so."""
+        self._scripts.preface_next(sha, lua)
 
     def authorized(self, query: str, headers: Mapping[str, str]) -> bool:
         """True if the request has the token, as `?_token=` or else in its header."""

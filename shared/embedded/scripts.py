@@ -48,6 +48,11 @@ class Scripts:
         self._clock = clock
         self._allowed = allowed
         self._known: dict[str, Guarded] = {}
+        self._prefaces: dict[str, str] = {}
+
+    def preface_next(self, sha: str, lua: str) -> None:
+        """Put one line of Lua in front of the next run of the script with this SHA-1."""
+        self._prefaces[sha] = lua
 
     async def prepare(self, name: str, args: list[str | bytes]) -> ScriptCall | Reply:
         """The call for an EVAL or EVALSHA, or the reply to a SCRIPT command or to an error."""
@@ -58,14 +63,15 @@ class Scripts:
         if error := _key_count_error(args):
             return error
         if name.startswith("EVALSHA"):
-            script = self._known.get(word(args[1]).lower())
-            if script is None:
-                return _NO_SCRIPT
+            sha = word(args[1]).lower()
+            loaded: Guarded | EngineError = self._known.get(sha, _NO_SCRIPT)
         else:
+            sha = _sha1(args[1])
             loaded = await self._load(args[1])
-            if isinstance(loaded, EngineError):
-                return loaded
-            script = loaded
+        if isinstance(loaded, EngineError):
+            return loaded
+        preface = self._prefaces.pop(sha, "") if self._prefaces else ""
+        script = loaded.prefaced(preface) if preface else loaded
         return self._call(script, args, read_only=name.endswith("_RO"))
 
     async def run(self, call: ScriptCall) -> Reply:
