@@ -82,9 +82,8 @@ class UpstashProtocol:
         """True if the request has the token, as `?_token=` or else in its header."""
         token = dict(parse_qsl(query)).get("_token") if "_token=" in query else None
         if token is None:
-            token = headers.get("authorization", "").strip()
-            if token[:7].lower() == "bearer ":
-                token = token[7:].strip()
+            scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+            token = token.strip() if scheme.lower() == "bearer" else ""
         return hmac.compare_digest(token.encode("utf-8", "replace"), self._token)
 
     def _refusal(
