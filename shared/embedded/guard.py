@@ -124,6 +124,21 @@ _REFUSE = """\
 _REFUSAL = "{err = %r .. key}"
 _ANSWER_TIME = "  if is_time(name) then return {seconds, micros} end\n"
 
+# The reply is checked here, because the engine's reader loses the connection of all callers when it
+# meets a reply of more than about 1,000 levels.
+_DEPTH = """\
+local function deeper(value, levels)
+  if type(value) ~= 'table' then return false end
+  if levels == 0 then return true end
+  for i = 1, #value do
+    if deeper(value[i], levels - 1) then return true end
+  end
+  return false
+end
+"""
+MAX_DEPTH = 100
+"""The levels of a script's reply."""
+
 _OPEN = "local function body(...)\n"
 
 # The script's own call is at level 4 or 5 of the stack; lines of the prologue are skipped.
@@ -140,6 +155,9 @@ local ok, result = xpcall(body, function(raised)
   end
   return 'user_script: ' .. tostring(raised.err)
 end)
+if ok and deeper(result, %(depth)d) then
+  ok, result = false, 'ERR the reply is nested deeper than %(depth)d levels'
+end
 if ok then return {calls, result} end
 return {calls, false, result}
 """
@@ -182,7 +200,7 @@ def compose(script: bytes, *, strict: bool, clock: bool) -> Guarded:
     shebang, flagged, body = _shebang(script)
     prologue = _prologue(strict=strict or flagged, clock=clock)
     lines = prologue.count("\n")
-    close = _CLOSE % {"prologue": lines + shebang.count("\n")}
+    close = _CLOSE % {"prologue": lines + shebang.count("\n"), "depth": MAX_DEPTH}
     text = shebang.encode() + prologue.encode() + body + close.encode()
     return Guarded(text, _sha1(text), body, lines)
 
@@ -200,7 +218,7 @@ def _prologue(*, strict: bool, clock: bool) -> str:
         "refuse_pcall": _REFUSE % {"deliver": f"return {refusal}"} if strict else "",
     }
     checks = _STRICT % {"rules": _RULES_LUA} + _NUMBERS if strict else ""
-    return _COUNT + (_CLOCK if clock else "") + checks + calls + _OPEN
+    return _COUNT + (_CLOCK if clock else "") + checks + calls + _DEPTH + _OPEN
 
 
 def _shebang(script: bytes) -> tuple[str, bool, bytes]:

@@ -146,6 +146,12 @@ def unwrap(script: Guarded, reply: Reply) -> tuple[int, Reply]:
     return calls, reply[1] if len(reply) == _RETURNED else None
 
 
+def wrong_form(reply: Reply) -> bool:
+    """True for the errors that a server detects before it runs a script command."""
+    forms = ("ERR wrong number of arguments", "ERR unknown subcommand")
+    return isinstance(reply, EngineError) and str(reply).startswith(forms)
+
+
 def instant(now_ms: int) -> tuple[str, str]:
     """An epoch in milliseconds as TIME answers it: seconds and microseconds."""
     seconds, millis = divmod(now_ms, 1000)
