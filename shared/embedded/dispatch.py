@@ -6,13 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from . import commands
+from . import commands, positions
 from .engine import Command, Engine, EngineError, Reply
+from .entries import Entries
+from .growth import KINDS, OVERHEAD, Kind
 from .guard import Guarded
+from .limits import Limits, size, too_large
 from .meter import ServerMeter
 from .refusals import read_only_refusal, refusal, unknown_to_engine
 from .request import Args
 from .scripts import ScriptCall, Scripts, instant, unwrap, wrong_form
+
+_MOST_UNPACKED = 7_000
+"""The words of a command that fit on Lua's stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ class _Step:
     script: Guarded | None = None
     answer: Reply = None
     discards: bool = False
+    direct: bool = False
+    """True for a direct command that runs as a script; its inner call is not billed."""
 
 
 class Dispatcher:
@@ -34,11 +42,20 @@ class Dispatcher:
     raises."""
 
     def __init__(
-        self, engine: Engine, scripts: Scripts, meter: ServerMeter, clock: Callable[[], int] | None
+        self,
+        engine: Engine,
+        meter: ServerMeter,
+        *,
+        scripts: Scripts,
+        limits: Limits,
+        entries: Entries,
+        clock: Callable[[], int] | None,
     ) -> None:
         self._engine = engine
         self._scripts = scripts
         self._meter = meter
+        self._limits = limits
+        self._entries = entries
         self._clock = clock
 
     async def one(self, args: Args, *, read_only: bool = False) -> Reply:
@@ -48,7 +65,7 @@ class Dispatcher:
             return self._script_reply(prepared.script, await self._scripts.run(prepared))
         if prepared.command is None:
             return prepared.answer
-        return self._known(prepared, await self._engine.execute(prepared.command))
+        return self._reply(prepared, iter([await self._engine.execute(prepared.command)]))
 
     async def pipeline(self, rows: list[Args], *, read_only: bool = False) -> list[Reply]:
         """Execute commands in order, each with its own reply or error. Commands of other requests
@@ -92,6 +109,7 @@ class Dispatcher:
         error = refusal(name, args)
         if error is None and read_only:
             error = read_only_refusal(name, scripts=self._engine.sandboxed)
+        error = error or self._limits.refusal(name, args)
         if error is not None:
             return _Step(name, None, answer=error, discards=True)
         if name in commands.SCRIPTING:
@@ -106,7 +124,39 @@ class Dispatcher:
         if name == "WAIT":
             # There are no replicas: a WAIT for one would block the connection for all callers.
             return _Step(name, ("WAIT", "0", *args[2:]))
+        return await self._sized(name, args)
+
+    async def _sized(self, name: str, args: Args) -> _Step:
+        """The step of a direct command. Near an entry's limit it runs as a script, which measures
+        the entry at the moment of the write."""
+        kind = KINDS.get(name)
+        if kind in {Kind.OFFSET, Kind.WHOLE, Kind.DERIVED}:
+            for key in positions.keys(name, args):
+                self._entries.forget(key)
+        at = 2 if kind is Kind.INTO else 1
+        if kind not in {Kind.ELEMENTS, Kind.MEMBERS, Kind.INTO} or len(args) <= at:
+            return _Step(name, args)
+        key = args[at]
+        count = sum(map(size, args[2:])) + OVERHEAD * len(args)
+        if await self._entries.is_near(key, count):
+            return await self._measured(name, args, key)
+        if kind is Kind.INTO:
+            self._entries.forget(key)
+        else:
+            self._entries.add(key, count)
         return _Step(name, args)
+
+    async def _measured(self, name: str, args: Args, key: str | bytes) -> _Step:
+        if len(args) > _MOST_UNPACKED:
+            count = sum(map(size, args[2:]))
+            free = await self._entries.free_bytes(key)
+            limit = self._limits.entry_bytes
+            if count <= free:
+                return _Step(name, args)
+            error = too_large("single record", limit, limit - free + count)
+            return _Step(name, None, answer=error)
+        call = self._scripts.limited(args, key)
+        return _Step(name, call.by_text, call.script, direct=True)
 
     def _reply(self, step: _Step, replies: Iterator[Reply]) -> Reply:
         if step.command is None:
@@ -114,16 +164,18 @@ class Dispatcher:
         reply = next(replies)
         if step.script is None:
             return self._known(step, reply)
-        return self._script_reply(step.script, reply)
+        return self._script_reply(step.script, reply, billed=not step.direct)
 
     def _known(self, step: _Step, reply: Reply) -> Reply:
         if isinstance(reply, EngineError):
             return unknown_to_engine(step.name, self._engine.name, reply)
         return reply
 
-    def _script_reply(self, script: Guarded, reply: Reply) -> Reply:
-        calls, result = unwrap(script, reply)
-        self._meter.commands += calls
+    def _script_reply(self, script: Guarded, reply: Reply, *, billed: bool = True) -> Reply:
+        calls, growth, result = unwrap(script, reply)
+        self._entries.report(growth)
+        if billed:
+            self._meter.commands += calls
         if isinstance(result, EngineError):
             return unknown_to_engine("EVAL", self._engine.name, result)
         return result

@@ -17,13 +17,13 @@ from urllib.parse import parse_qsl
 
 from .dispatch import Dispatcher
 from .engine import Engine, EngineError, Reply
+from .entries import Entries
+from .limits import Limits, too_large
 from .meter import ServerMeter
 from .refusals import missing_route
 from .reply import dump, item, resp2
 from .request import Malformed, many_commands, number, one_command
 from .scripts import Scripts
-
-MAX_REQUEST_BYTES = 10 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class UpstashProtocol:
     `strict` checks the keys of every script, not only of scripts with the `allow-key-locking` flag.
     `clock` (epoch milliseconds) sets the reply to TIME, in scripts too; expiry uses the real time.
     `allowed_scripts` are SHA-1s of script texts: an engine without a sandbox runs only these.
+    `limits` are those on sizes; without them, Upstash's own apply.
     `read_only_token` is a second token, which may use commands that only read.
     `handle` raises `Unreachable` or `UnknownOutcome` if the engine does, and nothing else.
     """
@@ -52,16 +53,31 @@ class UpstashProtocol:
         token: str,
         strict: bool = False,
         clock: Callable[[], int] | None = None,
-        max_request_bytes: int = MAX_REQUEST_BYTES,
+        limits: Limits | None = None,
         allowed_scripts: Container[str] | None = None,
         read_only_token: str | None = None,
     ) -> None:
         self.meter = ServerMeter()
-        self.max_request_bytes = max_request_bytes
+        self.limits = limits = limits or Limits()
         self._token = token.encode()
         self._read_only_token = (read_only_token or "").encode()
-        self._scripts = Scripts(engine, strict=strict, clock=clock, allowed=allowed_scripts)
-        self._dispatcher = Dispatcher(engine, self._scripts, self.meter, clock)
+        entries = Entries(engine, limits.entry_bytes)
+        self._scripts = Scripts(
+            engine,
+            strict=strict,
+            clock=clock,
+            allowed=allowed_scripts,
+            limits=limits,
+            entries=entries,
+        )
+        self._dispatcher = Dispatcher(
+            engine,
+            self.meter,
+            scripts=self._scripts,
+            limits=limits,
+            entries=entries,
+            clock=clock,
+        )
         self._synced = 0
 
     async def handle(
@@ -110,11 +126,8 @@ class UpstashProtocol:
             return _error("WRONGPASS invalid or missing auth token", status=401)
         # `server` discards an oversized body and passes its size in the header.
         size = max(len(body), number(headers.get("content-length")))
-        if size > self.max_request_bytes:
-            limit = self.max_request_bytes
-            return _error(
-                f"ERR max request size exceeded. Limit: {limit} bytes, Actual: {size} bytes"
-            )
+        if size > self.limits.request_bytes:
+            return _error(str(too_large("request", self.limits.request_bytes, size)))
         return None
 
     async def _respond(

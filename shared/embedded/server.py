@@ -41,7 +41,7 @@ class Gateway:
         }
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
         authorized = self._protocol.authorized(query, headers)
-        keep = self._protocol.max_request_bytes if authorized else 0
+        keep = self._protocol.limits.request_bytes if authorized else 0
         received = await _body(receive, keep)
         if received is None:
             return

@@ -11,6 +11,7 @@ import hiredis
 import pytest
 
 from shared.embedded.engine import Engine, EngineError
+from shared.embedded.limits import Limits
 from shared.embedded.protocol import UpstashProtocol
 
 UNAUTHORIZED = {"error": "WRONGPASS invalid or missing auth token"}
@@ -285,7 +286,7 @@ async def test_formats_that_do_not_exist_are_refused(
 
 
 async def test_a_request_over_the_limit_is_refused_with_its_size(engine: Engine) -> None:
-    protocol = UpstashProtocol(engine, token="t", max_request_bytes=100)
+    protocol = UpstashProtocol(engine, token="t", limits=Limits(request_bytes=100))
     headers = {"authorization": "Bearer t"}
 
     response = await protocol.handle("POST", "/set/a", "", headers, b"x" * 101)

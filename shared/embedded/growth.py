@@ -1,0 +1,141 @@
+"""The commands that make entries grow, and the Lua that refuses them when an entry is full.
+
+The Lua counts the bytes of arguments by key. It measures an entry (MEMORY USAGE of all elements)
+only if a script has added `slack` bytes to it: a 64th of the limit, or nothing for a script that
+runs nearer to the limit than that.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """How a command makes an entry grow."""
+
+    ELEMENTS = 1
+    """By its arguments, at its first key."""
+    MEMBERS = 2
+    """The same, and each argument may be a member of a set."""
+    INTO = 3
+    """By an element of unknown size, at its second key."""
+    OFFSET = 4
+    """To an offset, at its first key."""
+    WHOLE = 5
+    """Not at all: it replaces its keys' values by arguments."""
+    DERIVED = 6
+    """By values of other keys: the next write measures the entry."""
+
+
+_NAMES = {
+    Kind.ELEMENTS: "APPEND HSET HMSET HSETNX HSETEX HINCRBY HINCRBYFLOAT LPUSH LPUSHX RPUSH RPUSHX "
+    "LINSERT LSET XADD",
+    Kind.MEMBERS: "SADD ZADD ZINCRBY GEOADD",
+    Kind.INTO: "LMOVE RPOPLPUSH SMOVE",
+    Kind.OFFSET: "SETRANGE SETBIT",
+    Kind.WHOLE: "SET SETEX PSETEX SETNX GETSET MSET MSETNX RESTORE",
+    Kind.DERIVED: "COPY RENAME RENAMENX BITFIELD BITOP PFMERGE GEORADIUS GEORADIUSBYMEMBER "
+    "GEOSEARCHSTORE SDIFFSTORE SINTERSTORE SUNIONSTORE ZDIFFSTORE ZINTERSTORE ZUNIONSTORE "
+    "ZRANGESTORE",
+}
+KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+
+OVERHEAD = 64
+"""The bytes that are counted beside each argument: more than what a server's structures need for an
+element, so that counts are too high rather than too low."""
+
+_SLACK = "local slack = %d\n"
+_MEASURES = {
+    True: "raw_call('MEMORY', 'USAGE', key, 'SAMPLES', '0') or 0",
+    False: "#(raw_call('DUMP', key) or '')",
+}
+_LUA = """\
+local entry_limit, key_limit, member_limit = %(entry)d, %(key)d, %(member)d
+local growth_kinds = {%(kinds)s}
+local grown, sizes, unknown = {}, {}, {}
+local function too_large(what, limit, actual)
+  local text = 'ERR max ' .. what .. ' size exceeded. Limit: ' .. limit
+  return {err = text .. ' bytes, Actual: ' .. actual .. ' bytes'}
+end
+local function measured(key) return %(measure)s end
+local function full(key, bytes, words)
+  local added = bytes + words * %(overhead)d
+  local total = (grown[key] or 0) + added
+  if total > slack then
+    local size = sizes[key] and sizes[key] + added
+    if size == nil or size > entry_limit then size = measured(key) + bytes end
+    sizes[key] = size
+    if size > entry_limit then
+      sizes[key], grown[key] = size - bytes, grown[key] or 0
+      return too_large('single record', entry_limit, size)
+    end
+  end
+  grown[key] = total
+end
+local function oversize(name, first, second, ...)
+  local kind = growth_kinds[name] or growth_kinds[string.upper(tostring(name))]
+  if kind == nil or first == nil then return nil end
+  local key, args = tostring(first), {second, ...}
+  if #key > key_limit then return too_large('key', key_limit, #key) end
+  if kind == 3 then
+    key = tostring(second)
+    if #key > key_limit then return too_large('key', key_limit, #key) end
+    unknown[key] = true
+    return full(key, 0, 1)
+  end
+  if kind >= 4 then unknown[key] = true end
+  if kind == 6 and second ~= nil then unknown[tostring(second)] = true end
+  if kind == 4 then
+    local last = tonumber(second) or 0
+    if string.upper(name) == 'SETBIT' then last = math.floor(last / 8) + 1
+    else last = last + #tostring(args[2]) end
+    if last > entry_limit then return too_large('single record', entry_limit, last) end
+    return nil
+  end
+  local bytes = 0
+  for i = 1, #args do
+    local size = type(args[i]) == 'string' and #args[i] or 16
+    if kind == 2 and size > member_limit then return too_large('member', member_limit, size) end
+    if kind == 5 and size > entry_limit then
+      return too_large('single record', entry_limit, size)
+    end
+    bytes = bytes + size
+  end
+  if kind < 3 then return full(key, bytes, #args) end
+end
+local function counts()
+  local list = {calls}
+  for key, bytes in pairs(grown) do
+    list[#list + 1] = key
+    list[#list + 1] = bytes
+    list[#list + 1] = sizes[key] or -1
+  end
+  for key in pairs(unknown) do
+    list[#list + 1] = key
+    list[#list + 1] = -1
+    list[#list + 1] = -1
+  end
+  return list
+end
+"""
+
+
+def growth_lua(*, entry: int, key: int, member: int, sandboxed: bool) -> str:
+    """The Lua of these limits. `sandboxed` is false on fakeredis, which has no MEMORY."""
+    kinds = ",".join(f"{name}={kind.value}" for name, kind in KINDS.items())
+    values = {"entry": entry, "key": key, "member": member, "kinds": kinds}
+    return _SLACK % slack(entry) + _LUA % {
+        **values,
+        "measure": _MEASURES[sandboxed],
+        "overhead": OVERHEAD,
+    }
+
+
+def without_slack(text: bytes, entry: int) -> bytes:
+    """The script that measures every entry before it grows."""
+    return text.replace((_SLACK % slack(entry)).encode(), (_SLACK % -1).encode(), 1)
+
+
+def slack(entry: int) -> int:
+    """The bytes that a script may add to an entry before it measures it."""
+    return entry // 64
