@@ -75,8 +75,9 @@ async def open_embedded(
 ) -> Embedded:
     """Open the store in `data_dir` (default `.tidegate`), or a `volatile` one.
 
-    Without `token` it generates one. `UpstashProtocol` explains the arguments behind it. On a machine without a server it uses fakeredis and logs a
-    warning. Raises `ConfigurationError` when the server does not start.
+    Without `token` it generates one. `UpstashProtocol` explains the arguments behind it. On a
+    machine without a server it uses fakeredis and logs a warning. Raises `ConfigurationError` when
+    the server does not start.
     """
     engine, local = await _open_engine(data_dir, volatile=volatile)
     token = token or secrets.token_urlsafe(24)

@@ -21,7 +21,7 @@ _MOST_UNPACKED = 7_000
 """The words of a command that fit on Lua's stack."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Step:
     """One command of a request: `command` for the engine, or None and the `answer`.
 
@@ -109,7 +109,8 @@ class Dispatcher:
         error = refusal(name, args)
         if error is None and read_only:
             error = read_only_refusal(name, scripts=self._engine.sandboxed)
-        error = error or self._limits.refusal(name, args)
+        if error is None and name not in commands.SCRIPTING:
+            error = self._limits.refusal(name, args)
         if error is not None:
             return _Step(name, None, answer=error, discards=True)
         if name in commands.SCRIPTING:

@@ -34,6 +34,8 @@ class Entries:
         self._slack = slack(limit)
         self._most_added = limit // _CORRECTIONS
         self._sizes: dict[bytes, _Size] = {}
+        self._arguments: set[str | bytes] = set()
+        """Keys as scripts' callers wrote them, that are in `_sizes` for sure."""
         self._unmeasured: set[bytes] = set()
         self._near: set[bytes] = set()
 
@@ -46,7 +48,10 @@ class Entries:
     async def any_near(self, keys: Sequence[str | bytes], *, others: bool) -> bool:
         """True if one of the keys may exceed the limit with what a script adds without measuring.
         `others` is true for a script that may write to any key."""
+        if not self._near and not self._unmeasured and self._arguments.issuperset(keys):
+            return False
         names = await self._measured_names(keys)
+        self._arguments.update(keys)
         if not self._near:
             return False
         return others or not self._near.isdisjoint(names)
@@ -77,8 +82,9 @@ class Entries:
     def forget(self, key: str | bytes) -> None:
         """The size of an entry is unknown; the next write measures it."""
         name = key if isinstance(key, bytes) else key.encode()
-        self._sizes.pop(name, None)
-        self._near.discard(name)
+        if self._sizes.pop(name, None) is not None:
+            self._near.discard(name)
+            self._arguments.clear()
 
     def report(self, growth: Sequence[Reply]) -> None:
         """Take over what a script counted: key, added bytes (-1 for unknown), and the measured size
@@ -98,6 +104,7 @@ class Entries:
     async def _measure(self, names: list[bytes]) -> None:
         if len(self._sizes) > _MOST_ENTRIES:
             self._sizes.clear()
+            self._arguments.clear()
             self._near.clear()
         self._unmeasured.clear()
         replies = await self._engine.send([self._measuring(name) for name in names])

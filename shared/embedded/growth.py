@@ -72,36 +72,40 @@ local function full(key, bytes, words)
   end
   grown[key] = total
 end
-local function oversize(name, first, second, ...)
-  local kind = growth_kinds[name] or growth_kinds[string.upper(tostring(name))]
-  if kind == nil or first == nil then return nil end
-  local key, args = tostring(first), {second, ...}
-  if #key > key_limit then return too_large('key', key_limit, #key) end
-  if kind == 3 then
-    key = tostring(second)
-    if #key > key_limit then return too_large('key', key_limit, #key) end
-    unknown[key] = true
-    return full(key, 0, 1)
+local function largest(words, first, what, limit)
+  for i = first, #words do
+    local size = #tostring(words[i])
+    if size > limit then return too_large(what, limit, size) end
   end
-  if kind >= 4 then unknown[key] = true end
-  if kind == 6 and second ~= nil then unknown[tostring(second)] = true end
-  if kind == 4 then
-    local last = tonumber(second) or 0
-    if string.upper(name) == 'SETBIT' then last = math.floor(last / 8) + 1
-    else last = last + #tostring(args[2]) end
-    if last > entry_limit then return too_large('single record', entry_limit, last) end
-    return nil
-  end
-  local bytes = 0
-  for i = 1, #args do
-    local size = type(args[i]) == 'string' and #args[i] or 16
-    if kind == 2 and size > member_limit then return too_large('member', member_limit, size) end
-    if kind == 5 and size > entry_limit then
-      return too_large('single record', entry_limit, size)
+end
+local function reaches(name, words)
+  local last = tonumber(words[2]) or 0
+  if name == 'SETBIT' then last = math.floor(last / 8) + 1
+  else last = last + #tostring(words[3] or '') end
+  if last > entry_limit then return too_large('single record', entry_limit, last) end
+end
+local function oversize(name, words)
+  local kind = growth_kinds[name]
+  if kind == nil or words[1] == nil then return nil end
+  local first, second = tostring(words[1]), words[2] and tostring(words[2])
+  if #first > key_limit then return too_large('key', key_limit, #first) end
+  if kind <= 2 then
+    local bytes = #table.concat(words, '', 2) -- in C: a loop over all words is slow
+    if kind == 2 and bytes > member_limit then
+      local excess = largest(words, 2, 'member', member_limit)
+      if excess then return excess end
     end
-    bytes = bytes + size
+    return full(first, bytes, #words)
   end
-  if kind < 3 then return full(key, bytes, #args) end
+  unknown[first] = true
+  if kind == 3 and second then
+    if #second > key_limit then return too_large('key', key_limit, #second) end
+    unknown[second] = true
+    return full(second, 0, 1)
+  end
+  if kind == 4 then return reaches(name, words) end
+  if kind == 5 then return largest(words, 2, 'single record', entry_limit) end
+  if second then unknown[second] = true end
 end
 local function counts()
   local list = {calls}

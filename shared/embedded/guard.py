@@ -36,8 +36,8 @@ _STRICT = """\
 local declared = {}
 for i = 1, #KEYS do declared[KEYS[i]] = true end
 local rules = {%(rules)s}
-local function undeclared(name, ...)
-  local rule, args = rules[string.upper(tostring(name))], {...}
+local function undeclared(name, args)
+  local rule = rules[name]
   if rule == nil then
     if args[1] ~= nil and not declared[tostring(args[1])] then return tostring(args[1]) end
     return nil
@@ -92,21 +92,22 @@ local string = setmetatable({format = format}, {__index = string})
 _CALLS = """\
 local function call(%(args)s)
   calls = calls + 1
-%(refuse_call)s%(oversize_call)s%(answer_time)s  return raw_call(%(args)s)
+%(words)s%(refuse_call)s%(oversize_call)s%(answer_time)s  return raw_call(%(args)s)
 end
 local function pcall_(%(args)s)
   calls = calls + 1
-%(refuse_pcall)s%(oversize_pcall)s%(answer_time)s  return raw_pcall(%(args)s)
+%(words)s%(refuse_pcall)s%(oversize_pcall)s%(answer_time)s  return raw_pcall(%(args)s)
 end
 local redis = setmetatable({call = call, pcall = pcall_}, {__index = redis})
 """
+_WORDS = "  local upper, words = string.upper(tostring(name)), {...}\n"
 _REFUSE = """\
-  local key = undeclared(name, ...)
+  local key = undeclared(upper, words)
   if key then %(deliver)s end
 """
 _OVERSIZE = """\
-  local excess = oversize(%(args)s)
-  if excess then %(deliver)s end
+  local excess = oversize(upper, words)
+  if excess then %s end
 """
 _REFUSAL = "{err = %r .. key}"
 _ANSWER_TIME = "  if is_time(name) then return {seconds, micros} end\n"
@@ -214,11 +215,12 @@ def _prologue(*, strict: bool, clock: bool, growth: str) -> str:
     args = "name, ..." if strict or clock or growth else "..."
     calls = _CALLS % {
         "args": args,
+        "words": _WORDS if strict or growth else "",
         "answer_time": _ANSWER_TIME if clock else "",
         "refuse_call": _REFUSE % {"deliver": f"error({refusal})"} if strict else "",
         "refuse_pcall": _REFUSE % {"deliver": f"return {refusal}"} if strict else "",
-        "oversize_call": _OVERSIZE % {"args": args, "deliver": "error(excess)"} if growth else "",
-        "oversize_pcall": _OVERSIZE % {"args": args, "deliver": "return excess"} if growth else "",
+        "oversize_call": _OVERSIZE % "error(excess)" if growth else "",
+        "oversize_pcall": _OVERSIZE % "return excess" if growth else "",
     }
     checks = _STRICT % {"rules": RULES_LUA} + _NUMBERS if strict else ""
     return _COUNT + (_CLOCK if clock else "") + growth + checks + calls + _DEPTH + _OPEN

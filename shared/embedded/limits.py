@@ -10,6 +10,8 @@ from .growth import KINDS, Kind, growth_lua
 from .request import Args
 
 _BITS = 8
+_UTF8 = 4
+"""The bytes of a character at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,12 @@ class Limits:
     def refusal(self, name: str, args: Args) -> EngineError | None:
         """The error for a command with a key, a member or a whole value that is too large, else
         None. The sizes of entries that grow are not checked here."""
+        kind = KINDS.get(name)
+        if kind is not Kind.OFFSET and max(map(len, args)) * _UTF8 <= self._smallest():
+            return None
         for key in positions.keys(name, args):
             if size(key) > self.key_bytes:
                 return too_large("key", self.key_bytes, size(key))
-        kind = KINDS.get(name)
         if kind is Kind.MEMBERS:
             return self._largest("member", self.member_bytes, args)
         if kind is Kind.WHOLE:
@@ -51,8 +55,13 @@ class Limits:
 
     def keys_refusal(self, keys: Args) -> EngineError | None:
         """The error for a script's key that is too large, else None."""
-        longest = max(map(size, keys), default=0)
+        if max(map(len, keys), default=0) * _UTF8 <= self.key_bytes:
+            return None
+        longest = max(map(size, keys))
         return too_large("key", self.key_bytes, longest) if longest > self.key_bytes else None
+
+    def _smallest(self) -> int:
+        return min(self.entry_bytes, self.key_bytes, self.member_bytes)
 
     def _largest(self, what: str, limit: int, args: Args) -> EngineError | None:
         largest = max(map(size, args[2:]), default=0)

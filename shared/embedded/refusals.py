@@ -10,6 +10,7 @@ from .request import Args
 _STREAM_ROUTES = ("subscribe", "monitor")
 """The first path segments under which Upstash sends server-sent events."""
 _UNKNOWN_IN_SCRIPT = ("Unknown command called from script", "Unknown Redis command called")
+_ALWAYS_SERVED = commands.SERVED - {"XREAD", "XREADGROUP", "MEMORY"}
 _OPTION_WORDS = {"GROUP": 3, "COUNT": 2}
 """The options of XREAD and XREADGROUP that have values, and their length in words."""
 
@@ -17,6 +18,8 @@ _OPTION_WORDS = {"GROUP": 3, "COUNT": 2}
 def refusal(name: str, args: Args) -> EngineError | None:
     """The error for a command that the embedded store does not run, else None. `name` is in upper
     case."""
+    if name in _ALWAYS_SERVED:
+        return None
     if name in commands.NOT_OVER_REST or (name in {"XREAD", "XREADGROUP"} and _blocks(args)):
         return EngineError(
             f'ERR Command "{name}" is not allowed in REST or it has a special context path'
