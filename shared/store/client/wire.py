@@ -221,8 +221,7 @@ class _Body(httpx.AsyncByteStream):
         if not self._closed:
             self._closed = True
             if self._complete:
-                reusable = self._head.keep_alive
-                self._wire._release(self._connection, reusable=reusable)  # noqa: SLF001 - same module
+                self._wire._release(self._connection, reusable=self._head.keep_alive)  # noqa: SLF001 - same module
             else:
                 self._wire._fail(self._connection)  # noqa: SLF001 - same module
 
