@@ -14,7 +14,7 @@ from .default_store import default_store
 from .handler import Handler, Shape, shape_of
 from .options import Options, make_job
 from .policy import RateLimit, Retention, Retry, require
-from .sync import run_blocking
+from .sync import run_blocking, run_in_drain
 
 LONGEST_WINDOW = 900.0
 """Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
@@ -64,7 +64,11 @@ class JobType(Generic[P]):
 
     async def enqueue_many(self, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs made by `job`, some 500 a request; one answer each, in order."""
-        return await default_store().enqueue(self.queue, jobs)
+
+        async def store() -> list[Enqueued]:
+            return await default_store().enqueue(self.queue, jobs)  # that of the loop it runs in
+
+        return await run_in_drain(store)
 
     def enqueue_sync(self, payload: P, **options: Any) -> Enqueued:
         """`enqueue` for code without an event loop (`def` handlers, Flask, Django). It blocks."""

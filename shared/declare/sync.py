@@ -1,4 +1,5 @@
-"""Enqueues of code that has no event loop: plain `def` handlers, Flask, Django."""
+"""Enqueues of threads: plain `def` handlers, Flask, Django. Whatever way a handler's thread
+enqueues, it happens in the event loop of its drain, through the drain's own store."""
 
 from __future__ import annotations
 
@@ -22,29 +23,52 @@ _thread_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
 
 
 def serve_threads() -> None:
-    """From now on `run_blocking` in threads of this context uses the running event loop, so that a
-    handler's thread enqueues through its drain's own store."""
+    """From now on threads of this context enqueue in the running event loop."""
     _thread_loop.set(asyncio.get_running_loop())
 
 
+async def run_in_drain(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """The result of a coroutine function. A handler's thread that runs an event loop of its own has
+    it run in its drain's."""
+    loop = _serving_loop()
+    if loop is None or loop is asyncio.get_running_loop():
+        return await function()
+    future = asyncio.run_coroutine_threadsafe(function(), loop)
+    try:
+        result = asyncio.wrap_future(future)
+        while not (await asyncio.wait({result}, timeout=CHECK_SECONDS))[0]:
+            _require_running(loop)
+        return await result
+    finally:
+        future.cancel()  # without effect on one that is done
+
+
 def run_blocking(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The result of a coroutine function, run in the event loop that serves this thread while the
-    thread waits. Raises RuntimeError in a thread that runs an event loop itself."""
+    """The result of a coroutine function, run in the drain's event loop or, in threads of no
+    handler, in a background one, while this thread waits. Raises RuntimeError in a thread that runs
+    an event loop itself."""
     if _is_loop_thread():
         raise RuntimeError(
             "enqueue_sync would block this thread's event loop: await enqueue(...) instead"
         )
-    loop = _thread_loop.get()
-    if loop is None or not loop.is_running():
-        loop = _background.loop()
+    loop = _serving_loop() or _background.loop()
     future = asyncio.run_coroutine_threadsafe(function(), loop)
     try:
         while not wait({future}, timeout=CHECK_SECONDS).done:
-            if not loop.is_running():
-                raise UnknownOutcome("the event loop ended before the store answered")
+            _require_running(loop)
         return future.result()
     finally:
         future.cancel()  # without effect on one that is done
+
+
+def _serving_loop() -> asyncio.AbstractEventLoop | None:
+    loop = _thread_loop.get()
+    return loop if loop is not None and loop.is_running() else None
+
+
+def _require_running(loop: asyncio.AbstractEventLoop) -> None:
+    if not loop.is_running():
+        raise UnknownOutcome("the event loop ended before the store answered")
 
 
 def _is_loop_thread() -> bool:
