@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from ..clock import Clock
@@ -17,6 +17,9 @@ from .client.rest import READ_TIMEOUT
 MOST_JOBS = 500
 MOST_BODY_BYTES = 4 * 2**20
 """Limits of one enqueue request; more jobs go in several."""
+UNDER_WAY = 2
+"""Requests of one queue at a time. The second one keeps jobs moving while the first is slow; more
+would carry fewer jobs each."""
 LEAST_SECONDS = 1.0
 """Seconds for which a request is repeated, however long its jobs waited for the one before."""
 _OF_THE_STORE = (Unreachable, UnknownOutcome, Throttled, QuotaExceeded, Refused)
@@ -62,48 +65,58 @@ class _Waiting:
     answer: asyncio.Future[Enqueued]
 
 
+@dataclass(slots=True)
+class _Line:
+    """One queue's requests under way, and the jobs that wait for one of them to end."""
+
+    under_way: int = 0
+    waiting: list[_Waiting] = field(default_factory=list)
+
+
 class EnqueueBatcher:
-    """Sends a lone job at once. Jobs that come while a request of their queue is under way wait for
-    its end and go together in the next one. Belongs to one event loop."""
+    """Sends a lone job at once. Jobs that come while requests of their queue are under way wait for
+    one to end and go together in the next. Belongs to one event loop."""
 
     def __init__(self, send: Send, clock: Clock) -> None:
         self._send, self._clock = send, clock
-        self._lines: dict[str, list[_Waiting]] = {}
-        """Queues with a request under way: the jobs that wait for its end."""
+        self._lines: dict[str, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def enqueue(self, queue: Queue, item: Item) -> Enqueued:
         """The answer to this job alone. Raises StoreError."""
-        line = self._lines.get(queue.name)
-        if line is not None:
+        line = self._lines.setdefault(queue.name, _Line())
+        if line.under_way >= UNDER_WAY:
             future: asyncio.Future[Enqueued] = asyncio.get_running_loop().create_future()
-            line.append(_Waiting(item, self._clock.monotonic(), future))
+            line.waiting.append(_Waiting(item, self._clock.monotonic(), future))
             return await future
-        self._lines[queue.name] = []
+        line.under_way += 1
         try:
             return (await self._send(queue, [item], None))[0]
         finally:
-            self._send_next(queue)
+            self._send_next(queue, line)
 
-    def _send_next(self, queue: Queue) -> None:
-        """The queue's request has ended: send the jobs that waited for that."""
+    def _send_next(self, queue: Queue, line: _Line) -> None:
+        """A request of the line has ended: send the jobs that wait for that."""
         # A job whose caller was cancelled is not sent.
-        line = [waiting for waiting in self._lines.pop(queue.name) if not waiting.answer.done()]
-        if not line:
+        waiting = [one for one in line.waiting if not one.answer.done()]
+        if not waiting:
+            line.under_way, line.waiting = line.under_way - 1, []
+            if not line.under_way:
+                del self._lines[queue.name]
             return
-        fit = len(next(split(waiting.item for waiting in line)))
-        self._lines[queue.name] = line[fit:]
-        task = asyncio.get_running_loop().create_task(self._run(queue, line[:fit]))
+        fit = len(next(split(one.item for one in waiting)))
+        line.waiting = waiting[fit:]
+        task = asyncio.get_running_loop().create_task(self._run(queue, line, waiting[:fit]))
         self._tasks.add(task)  # the loop itself holds tasks weakly
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, queue: Queue, batch: list[_Waiting]) -> None:
+    async def _run(self, queue: Queue, line: _Line, batch: list[_Waiting]) -> None:
         try:
             await self._deliver(queue, batch)
         finally:
             for waiting in batch:
                 waiting.answer.cancel()  # without effect on an answered one
-            self._send_next(queue)
+            self._send_next(queue, line)
 
     async def _deliver(self, queue: Queue, batch: list[_Waiting]) -> None:
         """Answer each job. A request that the store refuses is halved until the job that is to
