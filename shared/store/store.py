@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from ..declare.queue import Queue
-from ..errors import IdempotencyMismatch, JobNotFound
+from ..errors import IdempotencyMismatch, JobNotFound, QueueFull
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Guard, Job
 from . import keys
@@ -52,10 +52,11 @@ class Store:
         return self.rest.skew_ms()
 
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
-        """Store jobs; one answer each, in order, a mismatching idempotency key included."""
+        """Store jobs; one answer each, in order: also for a mismatching idempotency key, and for a
+        job for which the queue has no room."""
         answers: list[Enqueued] = []
         for batch in _batches(jobs):
-            args: list[str | int] = [queue.name, len(batch)]
+            args: list[str | int] = [queue.name, len(batch), queue.max_jobs, queue.max_bytes]
             for job, body in batch:
                 args += [_item(job), body]
             codes, *others = await self._run("enqueue", queue.name, args)
@@ -65,10 +66,13 @@ class Store:
         return answers
 
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
-        """Store one job. Raises IdempotencyMismatch where its key came before with another body."""
+        """Store one job. Raises IdempotencyMismatch where its key came before with another body,
+        and QueueFull."""
         answer = (await self.enqueue(queue, [job]))[0]
         if answer.mismatch:
             raise IdempotencyMismatch
+        if answer.full:
+            raise QueueFull
         return answer
 
     async def turn(
@@ -183,8 +187,9 @@ _NO_GUARD = Guard("-")
 def _enqueued(queue: str, job: Job, code: str, others: Iterator[str]) -> Enqueued:
     if code in "wd":
         return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
-    if code == "M":
-        return Enqueued(public_id(job.id, queue), "", duplicate=False, mismatch=True)
+    if code in "MF":
+        refused = {"mismatch": code == "M", "full": code == "F"}
+        return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
     holder, state = next(others), next(others)
     return Enqueued(public_id(holder, queue), STATES[state], duplicate=code == "D")
 
