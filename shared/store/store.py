@@ -19,6 +19,7 @@ from .client.rest import Rest
 from .codec import PRIORITY_CODES, STATE_CODES, STATES
 from .meter import Meter
 from .scripts import script
+from .survey import REPAIRS, SurveyPage, Usage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
 from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
 
@@ -26,6 +27,8 @@ MOST_JOBS = 500
 MOST_BODY_BYTES = 4 * 2**20
 """Limits of one enqueue request; more jobs go in several."""
 PAGE = 500
+IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
+"""Pages of a survey: it has to read the bodies of records."""
 Ended = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
 Listed = Literal["dead", "completed", "cancelled", "parked"]
@@ -129,12 +132,35 @@ class Store:
 
     async def purge(self, queue: Queue) -> int:
         """Delete all waiting and delayed jobs, a page a request; answers how many went."""
-        total = 0
-        while True:
-            (gone,) = await self._run("purge", queue.name, [queue.name, PAGE])
-            total += int(gone)
-            if gone < PAGE:
-                return total
+        total, full = 0, True
+        while full:
+            gone, full = await self.purge_page(queue)
+            total += gone
+        return total
+
+    async def purge_page(self, queue: Queue) -> tuple[int, bool]:
+        """Delete one page of the waiting and delayed jobs: how many, and whether there may be
+        more."""
+        (gone,) = await self._run("purge", queue.name, [queue.name, PAGE])
+        return int(gone), int(gone) == PAGE
+
+    async def survey(self, queue: Queue, part: str, cursor: str) -> SurveyPage:
+        """A page of ids: of the job records (part "records") or of one list or sorted set. `cursor`
+        is "0" at the beginning, and in the page after which nothing comes."""
+        most = RECORDS_A_PAGE if part == "records" else IDS_A_PAGE
+        reply = await self._run("survey", queue.name, [queue.name, part, cursor, most])
+        return read_survey(part, reply)
+
+    async def reconcile(self, queue: Queue, job_ids: Sequence[str], *, repair: bool) -> list[str]:
+        """Compare these jobs' records with their places. Per id: `sound`, `requeued`, `restored` or
+        `removed`; without `repair` only reported. At most some 20 ids: each is searched."""
+        (codes,) = await self._run("reconcile", queue.name, [queue.name, int(repair), *job_ids])
+        return [REPAIRS[code] for code in codes]
+
+    async def recount(self, queue: Queue, stored: Usage, counted: Usage) -> bool:
+        """Replace the queue's count of jobs and bytes; False where it is not `stored` any more."""
+        (done,) = await self._run("recount", queue.name, [queue.name, *stored, *counted])
+        return bool(done == "1")
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""

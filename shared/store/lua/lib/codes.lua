@@ -20,3 +20,6 @@ local YES, NO = "1", "0"
 local NONE = "-"
 -- The record's flag for a body that a foreign producer wrote.
 local FOREIGN = "f"
+
+-- What reconcile answers for each id.
+local REPAIR = { sound = NONE, requeued = "q", restored = "s", removed = "r" }
