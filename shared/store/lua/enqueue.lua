@@ -8,23 +8,29 @@
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again,
 --       M mismatch, F the queue is full), then for each D and I: the id of the job that stands for it
 --       and its state
---- @include "agenda"
---- @include "clock"
 --- @include "codes"
---- @include "existing"
---- @include "guards"
 --- @include "items"
 --- @include "keys"
---- @include "numbers"
 --- @include "priorities"
 --- @include "record"
+--- @include "single"
 --- @include "undo"
---- @include "unplaced"
 --- @include "usage"
---- @include "writes"
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
+if n == 1 and not guarded and not timed and items[1].priority == PRIORITY.normal then
+  local code = enqueue_single(queue, items[1], max_jobs, max_bytes)
+  if code then return { billed, code } end
+end
+
+--- @include "agenda"
+--- @include "clock"
+--- @include "existing"
+--- @include "guards"
+--- @include "numbers"
+--- @include "unplaced"
+--- @include "writes"
 local fields = { ":clock", ":due", ":jobs", ":bytes" }
 for i = 1, n do fields[i + 4] = items[i].id end
 local values = fetch(fields)
