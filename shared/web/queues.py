@@ -162,8 +162,9 @@ async def purge(call: Call) -> Response:
     """Delete every waiting and delayed job of the queue, for at most 20 seconds. Active and ended
     ones stay."""
     queue, deployment = call.queue(), call.deployment
-    began, purged, more = deployment.clock.monotonic(), 0, True
-    while more and deployment.clock.monotonic() - began < PURGE_SECONDS:
+    until = deployment.clock.monotonic() + PURGE_SECONDS
+    purged, more = await deployment.store.purge_page(queue)
+    while more and deployment.clock.monotonic() < until:
         count, more = await deployment.store.purge_page(queue)
         purged += count
     path = f"/api/v1/queues/{queue.name}/purge"

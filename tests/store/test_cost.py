@@ -164,3 +164,22 @@ async def test_a_turn_without_work_is_cheap(store: Store, declare: Declare, cost
 
     assert idle[0] <= 7
     assert idle[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "commands"),
+    [("parked", 6), ("delayed", 7), ("waiting", 8), ("active", 5), ("ended", 2)],
+)
+async def test_a_cancel_searches_a_list_only_for_a_job_that_waits_in_it(
+    store: Store, declare: Declare, cost: Cost, place: str, commands: int
+) -> None:
+    queue, owner = declare(), Owner(store, declare())
+    await store.enqueue(queue, jobs("parked", "ended", "active"))
+    held = await owner.claim()
+    await owner.turn(0, [settle(held[0], "park", 60_000), settle(held[1])])
+    await store.enqueue(queue, [*jobs("waiting"), *jobs("delayed", delay_ms=5000)])
+    cost()
+
+    await store.cancel(queue, place)
+
+    assert cost() == (commands, 1)

@@ -19,9 +19,13 @@
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-if n == 1 and not guarded and not timed and items[1].priority == PRIORITY.normal then
+local fields = { ":clock", ":due", ":jobs", ":bytes" }
+for i = 1, n do fields[i + 4] = items[i].id end
+local values = fetch(fields)
+load_usage(values[3], values[4])
+if n == 1 and not values[5] and not guarded and not timed and items[1].priority == PRIORITY.normal then
   local code = enqueue_single(queue, items[1], max_jobs, max_bytes)
-  if code then return { billed, code } end
+  return { billed, code }
 end
 
 --- @include "agenda"
@@ -31,10 +35,6 @@ end
 --- @include "numbers"
 --- @include "unplaced"
 --- @include "writes"
-local fields = { ":clock", ":due", ":jobs", ":bytes" }
-for i = 1, n do fields[i + 4] = items[i].id end
-local values = fetch(fields)
-load_usage(values[3], values[4])
 local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
 if guarded then load_guards(items, now) end
 

@@ -7,11 +7,8 @@
 --- @include "undo"
 --- @include "usage"
 
--- The code to answer; nil where the id is known already.
+-- Returns the code to answer.
 local function enqueue_single(queue, item, max_jobs, max_bytes)
-  local values = fetch({ ":jobs", ":bytes", item.id })
-  if values[3] then return nil end
-  load_usage(values[1], values[2])
   local raw = new_record(item.priority, item.key, NONE, NONE, item.body)
   if not has_room(#item.id + #raw, max_jobs, max_bytes) then return FULL end
   add_usage(1, #item.id + #raw)
