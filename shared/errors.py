@@ -10,6 +10,7 @@
     ├── InvalidRequest          a request does not fit its model
     ├── PayloadTooLarge         the job would not fit the store's limits
     ├── JobNotFound             no such job (never existed, or its retention ended)
+    ├── QueueFull               the queue holds as many jobs or bytes as it may
     ├── IdempotencyMismatch     the idempotency key was used with another body
     ├── Unauthenticated         the request carries no known token
     ├── Forbidden               the token's role is not enough
@@ -28,7 +29,9 @@ Signals are exceptions that a handler raises to decide its job's outcome; they a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 LONGEST_DELAY = 366 * 86_400.0
 """Seconds: the longest time that a job can be made to wait."""
@@ -87,6 +90,14 @@ class PayloadTooLarge(TidegateError):
 
 class JobNotFound(TidegateError):
     """No such job: it never existed, or its retention has ended."""
+
+
+class QueueFull(TidegateError):
+    """The queue holds as many jobs, or as many bytes, as its declaration allows (max_jobs,
+    max_bytes); the job was not stored."""
+
+    answers: Sequence[Any] = ()
+    """Of an enqueue of several jobs: one `Enqueued` each, in order; `full` marks those refused."""
 
 
 class IdempotencyMismatch(TidegateError):

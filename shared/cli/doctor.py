@@ -26,7 +26,7 @@ Wait = Annotated[
 
 @command
 async def doctor(json: Json = False, live: Live = False, wait: Wait = 5.0) -> Exit:
-    """Check settings, applications and the store. Costs some ten billed commands.
+    """Check settings, applications and the store. Costs some ten billed commands, and 50 a queue.
 
     Ends with exit code 1 if a check fails. --live costs some 500 commands instead.
     """

@@ -19,6 +19,7 @@ from ..embedded import open_embedded
 from ..errors import ConfigurationError, ScriptError, StoreError
 from ..store import Store
 from ..store.keys import agenda, part
+from ..store.repair import repair
 
 Verdict = Literal["OK", "WARN", "FAIL"]
 NAME = "tidegate-doctor"
@@ -26,6 +27,9 @@ NAME = "tidegate-doctor"
 SLOW = 0.05
 """Seconds of a round trip from which on the functions should move closer to the store."""
 ROUND_TRIPS = 5
+NEARLY_FULL = 0.8
+MOST_COMPARED = 2000
+"""Jobs of a queue that are compared with their lists; more would cost too many commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
         yield await _write(store)
         yield await _scripts(store, settings)
         yield _clock(store)
+        if deployment.registry.queues():
+            yield await _jobs(deployment)
     except StoreError as error:
         yield Finding("reach", "FAIL", str(error), "check the URL, the token and the network")
     finally:
@@ -178,6 +184,31 @@ async def _runs(store: Store, queue: Queue) -> tuple[bool, str]:
     except ScriptError as error:
         return False, str(error)
     return True, ""
+
+
+async def _jobs(deployment: Deployment) -> Finding:
+    """Records against places, and room. Large queues are left to `tidegate repair`."""
+    compared, wrong, full = 0, [], []
+    for queue in deployment.queues():
+        stats = await deployment.store.stats(queue)
+        room = max(stats.jobs / queue.max_jobs, stats.bytes / queue.max_bytes)
+        if room > NEARLY_FULL:
+            full.append(f"{queue.name} {room:.0%}")
+        if stats.jobs > MOST_COMPARED:
+            continue
+        repairs = await repair(deployment.store, queue, dry_run=True)
+        compared += repairs.jobs
+        if not repairs.is_sound:
+            wrong.append(queue.name)
+    if wrong:
+        detail = f"records and lists do not agree: {', '.join(wrong)}"
+        return Finding("jobs", "WARN", detail, "tidegate repair --dry-run, then without it")
+    if full:
+        detail = f"nearly full: {', '.join(full)}"
+        return Finding(
+            "jobs", "WARN", detail, "keep fewer ended jobs, or raise max_jobs, max_bytes"
+        )
+    return Finding("jobs", "OK", f"{compared} jobs compared with their lists; all queues have room")
 
 
 def _clock(store: Store) -> Finding:

@@ -9,7 +9,7 @@ from ..errors import ConfigurationError, UnknownQueue
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .policy import RateLimit, Retention, Retry, require
-from .queue import PAYLOAD_LIMIT, Queue
+from .queue import MAX_BYTES, MAX_JOBS, PAYLOAD_LIMIT, Queue
 
 
 class App:
@@ -35,8 +35,14 @@ class App:
         completed: Retention | None = None,
         dead: Retention | None = None,
         payload_limit: int = PAYLOAD_LIMIT,
+        max_jobs: int = MAX_JOBS,
+        max_bytes: int = MAX_BYTES,
     ) -> Queue:
-        """Declare a queue. `concurrency` is global: all functions together."""
+        """Declare a queue. `concurrency` is global: all functions together.
+
+        `max_jobs` and `max_bytes` bound everything that is stored, ended jobs included. An enqueue
+        beyond them raises QueueFull.
+        """
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
         self.queues[name] = Queue(
             name=name,
@@ -49,6 +55,8 @@ class App:
             completed=completed or Retention(),
             dead=dead or Retention(),
             payload_limit=payload_limit,
+            max_jobs=max_jobs,
+            max_bytes=max_bytes,
         )
         return self.queues[name]
 

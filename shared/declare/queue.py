@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from ..jobs.ids import NAME_GRAMMAR, is_name
-from ..jobs.job import PRIORITIES, Enqueued, Job, Priority
+from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored
 from .default_store import default_store
 from .handler import Handler, Shape, shape_of
 from .options import Options, make_job
@@ -20,6 +20,10 @@ LONGEST_WINDOW = 900.0
 """Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
 LONGEST_RESERVE = 3.0
 PAYLOAD_LIMIT = 256 * 1024
+MAX_JOBS = 1_000_000
+MAX_BYTES = 48 * 2**20
+"""Bounds of a queue by default: half of the largest entry (100 MB) on Upstash's smaller plans. The
+rest is for results and errors, which grow after the enqueue."""
 P = TypeVar("P", bound=BaseModel)
 
 
@@ -63,12 +67,13 @@ class JobType(Generic[P]):
         return (await self.enqueue_many([self.job(payload, **options)]))[0]
 
     async def enqueue_many(self, jobs: Sequence[Job]) -> list[Enqueued]:
-        """Store jobs made by `job`, some 500 a request; one answer each, in order."""
+        """Store jobs made by `job`, some 500 a request; one answer each, in order. Raises QueueFull
+        where the queue had no room for some of them; its `answers` tell which."""
 
         async def store() -> list[Enqueued]:
             return await default_store().enqueue(self.queue, jobs)  # that of the loop it runs in
 
-        return await run_in_drain(store)
+        return all_stored(await run_in_drain(store))
 
     def enqueue_sync(self, payload: P, **options: Any) -> Enqueued:
         """`enqueue` for code without an event loop (`def` handlers, Flask, Django). It blocks."""
@@ -93,6 +98,8 @@ class Queue:
     completed: Retention
     dead: Retention
     payload_limit: int
+    max_jobs: int = MAX_JOBS
+    max_bytes: int = MAX_BYTES
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
 
     @property
@@ -108,6 +115,8 @@ class Queue:
         known = ", ".join(PRIORITIES)
         require(self.priority in PRIORITIES, f"{what}: priority is one of {known}")
         require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
+        require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
+        require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         _check_timeout(self.timeout, what)
 
     def job(

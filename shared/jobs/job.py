@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..errors import QueueFull
 from .body import encode_body
 from .ids import new_id
 
@@ -47,9 +48,21 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Enqueued:
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
-    it."""
+    it. `mismatch`, `full`: the job was not stored."""
 
     id: str
     state: str
     duplicate: bool
     mismatch: bool = False
+    full: bool = False
+
+
+def all_stored(answers: list[Enqueued]) -> list[Enqueued]:
+    """The answers. Raises QueueFull, which carries them, where a job found no room: a caller that
+    reads no answers would lose it without notice."""
+    refused = sum(answer.full for answer in answers)
+    if refused:
+        error = QueueFull(f"{refused} of {len(answers)} jobs not stored: the queue is full")
+        error.answers = answers
+        raise error
+    return answers

@@ -118,6 +118,12 @@ def describe_queue(stats: QueueStats) -> dict[str, Any]:
             "burst": limit.burst,
             "tokens": stats.tokens,
         },
+        "usage": {
+            "jobs": stats.jobs,
+            "max_jobs": queue.max_jobs,
+            "bytes": stats.bytes,
+            "max_bytes": queue.max_bytes,
+        },
         "oldest_waiting": stats.oldest,
         "oldest_age": None if created is None else max(0.0, (stats.now_ms - created) / 1000),
         "types": {name: _describe_type(stats, name) for name in sorted(queue.types)},

@@ -35,6 +35,11 @@ WORK: tuple[str, ...] = (
 """The parts that exist only while a queue has work."""
 CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
 """The parts of WORK whose jobs wait for no instant."""
+PLACES: tuple[str, ...] = (
+    *("high", "normal", "low", "suspects"),
+    *("delayed", "parked", "completed", "cancelled", "dead"),
+)
+"""The lists and sorted sets whose members are job ids."""
 FOREIGN: tuple[str, ...] = ("inbox",)
 """The parts that foreign producers write, without an update of the agenda."""
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ..declare.queue import Queue
 from ..declare.sync import serve_threads
-from ..errors import IdempotencyMismatch, JobNotFound
+from ..errors import IdempotencyMismatch, JobNotFound, QueueFull
 from ..jobs.ids import created_ms, public_id
 from ..jobs.job import Enqueued, Guard, Job
 from . import keys
@@ -23,12 +23,15 @@ from .client.rest import Reply, Rest
 from .codec import PRIORITY_CODES, STATE_CODES, STATES
 from .meter import Meter
 from .scripts import script
+from .survey import REPAIRS, SurveyPage, Usage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
 from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
 
 PAGE = 500
 STATUS_SECONDS = 1.5
 """The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
+IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
+"""Pages of a survey: it has to read the bodies of records."""
 Ended = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
 Listed = Literal["dead", "completed", "cancelled", "parked"]
@@ -56,8 +59,8 @@ class Store:
         return self.rest.skew_ms()
 
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
-        """Store jobs; one answer each, in order, a mismatching idempotency key included. Single
-        jobs that are under way together share requests."""
+        """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
+        job that the queue has no room for. Single jobs under way together share requests."""
         items = (Item(job, job.body()) for job in jobs)
         if len(jobs) == 1:
             return [await self._batcher.enqueue(queue, next(items))]
@@ -67,10 +70,13 @@ class Store:
         return answers
 
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
-        """Store one job. Raises IdempotencyMismatch where its key came before with another body."""
+        """Store one job. Raises IdempotencyMismatch where its key came before with another body,
+        and QueueFull."""
         answer = (await self.enqueue(queue, [job]))[0]
         if answer.mismatch:
             raise IdempotencyMismatch
+        if answer.full:
+            raise QueueFull
         return answer
 
     async def turn(
@@ -139,12 +145,35 @@ class Store:
 
     async def purge(self, queue: Queue) -> int:
         """Delete all waiting and delayed jobs, a page a request; answers how many went."""
-        total = 0
-        while True:
-            (gone,) = await self._run("purge", queue.name, [queue.name, PAGE])
-            total += int(gone)
-            if gone < PAGE:
-                return total
+        total, full = 0, True
+        while full:
+            gone, full = await self.purge_page(queue)
+            total += gone
+        return total
+
+    async def purge_page(self, queue: Queue) -> tuple[int, bool]:
+        """Delete one page of the waiting and delayed jobs: how many, and whether there may be
+        more."""
+        (gone,) = await self._run("purge", queue.name, [queue.name, PAGE])
+        return int(gone), int(gone) == PAGE
+
+    async def survey(self, queue: Queue, part: str, cursor: str) -> SurveyPage:
+        """A page of ids: of the job records (part "records") or of one list or sorted set. `cursor`
+        is "0" at the beginning, and in the page after which nothing comes."""
+        most = RECORDS_A_PAGE if part == "records" else IDS_A_PAGE
+        reply = await self._run("survey", queue.name, [queue.name, part, cursor, most])
+        return read_survey(part, reply)
+
+    async def reconcile(self, queue: Queue, job_ids: Sequence[str], *, repair: bool) -> list[str]:
+        """Compare these jobs' records with their places. Per id: `sound`, `requeued`, `restored` or
+        `removed`; without `repair` only reported. At most some 20 ids: each is searched."""
+        (codes,) = await self._run("reconcile", queue.name, [queue.name, int(repair), *job_ids])
+        return [REPAIRS[code] for code in codes]
+
+    async def recount(self, queue: Queue, stored: Usage, counted: Usage) -> bool:
+        """Replace the queue's count of jobs and bytes; False where it is not `stored` any more."""
+        (done,) = await self._run("recount", queue.name, [queue.name, *stored, *counted])
+        return bool(done == "1")
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""
@@ -171,7 +200,7 @@ class Store:
     async def _enqueue(
         self, queue: Queue, batch: list[Item], within: float | None
     ) -> list[Enqueued]:
-        args: list[str | int] = [queue.name, len(batch)]
+        args: list[str | int] = [queue.name, len(batch), queue.max_jobs, queue.max_bytes]
         for job, body in batch:
             args += [_item(job), body]
         reply = await self._send("enqueue", queue.name, args, within=within)
@@ -255,8 +284,9 @@ def _enqueued(
     an earlier attempt of this request."""
     if code in "wd":
         return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
-    if code == "M":
-        return Enqueued(public_id(job.id, queue), "", duplicate=False, mismatch=True)
+    if code in "MF":
+        refused = {"mismatch": code == "M", "full": code == "F"}
+        return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
     holder, state = next(others), next(others)
     duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
     return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)

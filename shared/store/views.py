@@ -73,7 +73,7 @@ class JobView(JobRecord):
 @dataclass(frozen=True, slots=True)
 class QueueStats:
     """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
-    `oldest`: the public id of the oldest waiting job."""
+    `oldest`: the public id of the oldest waiting job. `jobs`, `bytes`: everything stored."""
 
     queue: Queue
     now_ms: int
@@ -82,6 +82,8 @@ class QueueStats:
     paused: bool
     tokens: float | None
     totals: dict[str, int]
+    jobs: int
+    bytes: int
     histograms: dict[str, list[int]]
 
     @property
@@ -133,7 +135,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
     now, *rest = reply
     sizes = dict(zip(SIZES, rest[: len(SIZES)], strict=True))
     oldest = [head for head in rest[len(SIZES) : len(SIZES) + 3] if head]
-    paused, level, per, _at, totals, *histograms = rest[len(SIZES) + 3 :]
+    paused, level, per, _at, totals, jobs, size, *histograms = rest[len(SIZES) + 3 :]
     return QueueStats(
         queue=queue,
         now_ms=int(now),
@@ -144,6 +146,8 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
         totals=dict(
             zip(TOTALS, [int(n) for n in totals.split()] or [0] * len(TOTALS), strict=True)
         ),
+        jobs=int(jobs or 0),
+        bytes=int(size or 0),
         histograms={
             name: [int(n) for n in histogram.split()]
             for name, histogram in zip(types, histograms, strict=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
-from ..errors import IdempotencyMismatch, StoreError, TidegateError
+from ..errors import IdempotencyMismatch, QueueFull, StoreError, TidegateError
 from ..jobs.job import Enqueued, Job
 from ..store import Store
 from .idempotency import Key
@@ -72,4 +72,6 @@ class Bulk:
 
 
 def _answer(enqueued: Enqueued) -> Answer:
+    if enqueued.full:
+        return problem_of(QueueFull())[0]
     return problem_of(IdempotencyMismatch())[0] if enqueued.mismatch else enqueued

@@ -16,6 +16,9 @@ from .responses import ResponseModel
 BEHIND_SECONDS = 300.0
 """Seconds the oldest waiting job may be old before its queue counts as behind."""
 
+PURGE_SECONDS = 20.0
+"""Seconds after which a purge answers, so that no function's window ends before."""
+
 
 class TypeResponse(ResponseModel):
     """A job type: its numbers, and the durations of its jobs in seconds."""
@@ -36,6 +39,16 @@ class LimitResponse(ResponseModel):
     tokens: float | None
 
 
+class UsageResponse(ResponseModel):
+    """Everything that the queue stores, ended jobs included, and its bounds. Beyond them an enqueue
+    is refused."""
+
+    jobs: int
+    max_jobs: int
+    bytes: int
+    max_bytes: int
+
+
 class QueueResponse(ResponseModel):
     """One queue. `counts` are jobs by state now; `totals` are outcomes ever counted."""
 
@@ -50,6 +63,7 @@ class QueueResponse(ResponseModel):
     totals: dict[str, int]
     concurrency: int | None
     limit: LimitResponse | None
+    usage: UsageResponse
     oldest_waiting: str | None
     oldest_age: float | None = Field(description="Seconds since it was enqueued, by its id.")
     types: dict[str, TypeResponse]
@@ -98,6 +112,7 @@ class PurgeResponse(ResponseModel):
 
     queue: str
     purged: int
+    next: str | None = Field(description="Where to POST again: jobs are left. null: none are.")
 
 
 async def index(call: Call) -> Response:
@@ -144,10 +159,17 @@ async def resume(call: Call) -> Response:
 
 
 async def purge(call: Call) -> Response:
-    """Delete every waiting and delayed job of the queue. Active and ended ones stay."""
-    queue = call.queue()
+    """Delete every waiting and delayed job of the queue, for at most 20 seconds. Active and ended
+    ones stay."""
+    queue, deployment = call.queue(), call.deployment
+    until = deployment.clock.monotonic() + PURGE_SECONDS
+    purged, more = await deployment.store.purge_page(queue)
+    while more and deployment.clock.monotonic() < until:
+        count, more = await deployment.store.purge_page(queue)
+        purged += count
+    path = f"/api/v1/queues/{queue.name}/purge"
     return json_response(
-        PurgeResponse(queue=queue.name, purged=await call.deployment.store.purge(queue))
+        PurgeResponse(queue=queue.name, purged=purged, next=path if more else None)
     )
 
 

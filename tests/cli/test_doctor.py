@@ -23,7 +23,7 @@ def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
 
     assert (ran.code, ran.json["ok"]) == (Exit.OK, True)
     assert verdicts(ran.json["findings"]) == dict.fromkeys(
-        ("settings", "apps", "store", "reach", "write", "scripts", "clock"), "OK"
+        ("settings", "apps", "store", "reach", "write", "scripts", "clock", "jobs"), "OK"
     )
 
 

@@ -232,7 +232,7 @@ async def test_purging_deletes_what_waits_and_keeps_what_has_ended(api: Client) 
 
     response = await api.post("/api/v1/queues/work/purge")
 
-    assert response.json() == {"queue": "work", "purged": 2}
+    assert response.json() == {"queue": "work", "purged": 2, "next": None}
     assert (await api.get(f"/api/v1/jobs/{waiting}")).status_code == 404
     assert (await api.job(done))["state"] == "completed"
 

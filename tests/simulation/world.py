@@ -238,7 +238,7 @@ def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> C
 
 
 def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
-    args: list[Word] = [queue.name, len(jobs)]
+    args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes]
     for job in jobs:
         args += [_item(job), job.body()]
     return Call("enqueue", queue, tuple(args), list(jobs))

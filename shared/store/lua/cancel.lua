@@ -1,4 +1,6 @@
--- cancel: end a waiting, delayed or parked job at once; request an active one to stop.
+-- cancel: end a waiting, delayed or parked job at once; request an active one to stop. Its record and
+-- the open leases tell where the job is. Only a job that waits in a list is searched for, in that one
+-- list: the search reads at most the whole list.
 -- ARGV  1 queue  2 id
 -- Returns  billed, then "cancelled", "cancel_requested" (active: its drain is told with its next
 --       turn), the state code of a job that had ended already, or "" where there is no such job
@@ -7,37 +9,44 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"
---- @include "priorities"
 --- @include "record"
+--- @include "unplaced"
+--- @include "usage"
 --- @include "words"
 --- @include "writes"
 local id = ARGV[2]
-local values = fetch({ ":clock", ":cancel", ":suspects", id })
+local values = fetch({ ":clock", ":cancel", ":suspects", ":jobs", ":bytes", id })
 local latest, requests, suspects = tonumber(values[1] or 0), values[2] or "", tonumber(values[3] or 0)
-local job = decode(values[4])
+load_usage(values[4], values[5])
+local job = decode(values[6])
 if not job then return { billed, "" } end
 if job.state ~= STATE.live and job.state ~= STATE.parked then return { billed, job.state } end
 
--- Takes the job out of the structure it waits in; false where it is in none.
-local function remove_waiting()
-  if job.state == STATE.parked then return call("ZREM", PARKED, id) > 0 end
-  if call("ZREM", DELAYED, id) > 0 then return true end
-  if call("LREM", LIST[job.priority], 1, id) > 0 then return true end
-  if call("LREM", SUSPECTS, 1, id) == 0 then return false end
-  set_field(":suspects", whole(math.max(0, suspects - 1)))
-  return true
+-- The structure that holds the job.
+local function find_place()
+  if job.state == STATE.parked then return PARKED end
+  if call("ZSCORE", DELAYED, id) then return DELAYED end
+  return is_leased(id, job) and ACTIVE or list_of(job)
 end
 
-if not remove_waiting() then -- a function holds its lease
+local place = find_place()
+if place == ACTIVE then
   if not has_word(requests, id) then
     set_field(":cancel", requests .. " " .. id)
     flush_records()
   end
   return { billed, "cancel_requested" }
 end
+-- The record first: from then on the job is cancelled, whatever still names it.
+if place == SUSPECTS then set_field(":suspects", whole(math.max(0, suspects - 1))) end
 job.reason = NONE
 end_job(id, job, STATE.cancelled, now_ms(latest))
 save_job(id, job)
-flush()
 flush_records()
+flush()
+if place == PARKED or place == DELAYED then
+  call("ZREM", place, id)
+else
+  call("LREM", place, 1, id)
+end
 return { billed, "cancelled" }

@@ -1,25 +1,43 @@
--- purge: delete waiting, suspect and delayed jobs, a page a call; active and ended jobs stay.
+-- purge: delete waiting, suspect and delayed jobs, a page a call; active and ended jobs stay. Records
+-- go before places: what a stop leaves is an id without a job, which the next page or claim drops.
 -- ARGV  1 queue  2 most jobs to delete in this call
 -- Returns  billed, how many were deleted
+--- @include "codes"
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"
+--- @include "usage"
 --- @include "writes"
-local most, ids = tonumber(ARGV[2]), {}
-for _, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do
-  if #ids < most then
-    for _, id in ipairs(call("LPOP", key, most - #ids) or {}) do ids[#ids + 1] = id end
+local most, fields, listed, suspects = tonumber(ARGV[2]), { ":jobs", ":bytes", ":suspects" }, {}, 0
+
+-- The first ids of a list or sorted set, as far as the page has room.
+local function read_page(command, key)
+  local room = most - (#fields - 3)
+  local page = room > 0 and call(command, key, 0, room - 1) or {}
+  for _, id in ipairs(page) do fields[#fields + 1] = id end
+  return page
+end
+
+for _, key in ipairs({ HIGH, NORMAL, LOW }) do listed[key] = #read_page("LRANGE", key) end
+suspects = #read_page("LRANGE", SUSPECTS)
+listed[SUSPECTS] = suspects
+local delayed = read_page("ZRANGE", DELAYED)
+
+local values, ids, raws = fetch(fields), {}, {}
+load_usage(values[1], values[2])
+for i = 4, #fields do
+  local job = decode(values[i])
+  if job and job.state == STATE.live then -- else the id alone was left by a script that stopped
+    ids[#ids + 1], raws[#raws + 1] = fields[i], job.raw
+    release_dedup(job)
   end
 end
-if #ids < most then
-  for _, id in ipairs(members_of(call("ZPOPMIN", DELAYED, most - #ids))) do ids[#ids + 1] = id end
-end
-for _, raw in ipairs(fetch(ids)) do
-  local job = decode(raw)
-  if job then release_dedup(job) end
-end
-set_field(":suspects", whole(call("LLEN", SUSPECTS)))
+delete_records(ids, raws)
 flush()
-delete_records(ids)
+for key, count in pairs(listed) do
+  if count > 0 then call("LPOP", key, count) end
+end
+call_chunked("ZREM", DELAYED, delayed)
+if suspects > 0 then set_field(":suspects", whole(math.max(0, tonumber(values[3] or 0) - suspects))) end
 flush_records()
-return { billed, #ids }
+return { billed, #fields - 3 }

@@ -7,27 +7,45 @@
 --- @include "keys"
 --- @include "priorities"
 --- @include "record"
+--- @include "undo"
+--- @include "usage"
 --- @include "writes"
-local ids = {}
-for i = 2, #ARGV do ids[i - 1] = ARGV[i] end
-local raws, verdicts, dead, parked = fetch(ids), {}, {}, {}
-for i, id in ipairs(ids) do
-  local job = decode(rewritten[id] or raws[i])
+local fields = { ":jobs", ":bytes" }
+for i = 2, #ARGV do fields[i + 1] = ARGV[i] end
+local values, verdicts, dead, parked, before, lengths = fetch(fields), {}, {}, {}, {}, {}
+load_usage(values[1], values[2])
+for i = 3, #fields do
+  local id = fields[i]
+  local job = decode(rewritten[id] or values[i])
   if job and (job.state == STATE.dead or job.state == STATE.parked) then
     table.insert(job.state == STATE.dead and dead or parked, id)
+    before[#before + 1], before[#before + 2] = id, job.raw
     job.state, job.attempts, job.crashes, job.reason = STATE.live, 0, 0, NONE
     job.redrives = job.redrives + 1
     save_job(id, job)
-    buffer_push(LIST[job.priority], id)
+    local list = LIST[job.priority]
+    buffer_push(list, id)
+    lengths[list] = (lengths[list] or 0) + 1
     if job.priority ~= PRIORITY.normal then set_field(":mixed", YES) end
-    verdicts[i] = YES
+    verdicts[i - 2] = YES
   else
-    verdicts[i] = NO
+    verdicts[i - 2] = NO
   end
 end
-call_chunked("ZREM", DEAD, dead)
-call_chunked("ZREM", PARKED, parked)
-flush()
-flush_records()
-if #dead + #parked > 0 then mark_due(ARGV[1]) end
+if #before == 0 then return { billed, table.concat(verdicts) } end
+
+-- What can fail comes first. The deletions come last: until then the job is still in its set.
+write_or(function()
+  mark_due(ARGV[1])
+  flush_records()
+  flush()
+  call_chunked("ZREM", DEAD, dead)
+  call_chunked("ZREM", PARKED, parked)
+end, function()
+  for list, length in pairs(lengths) do
+    if was_pushed(list) then try("RPOP", list, length) end
+  end
+  try_chunked("HSET", RECORDS, stored_usage())
+  try_chunked("HSET", RECORDS, before)
+end)
 return { billed, table.concat(verdicts) }

@@ -1,12 +1,12 @@
 -- stats: how many jobs each structure holds, the totals and the token bucket. Writes nothing.
 -- ARGV  1 queue  2… job types whose durations are wanted
 -- Returns  billed, now, sizes (high normal low suspects delayed active parked completed cancelled
---       dead inbox), the first id of high, normal and low (""), paused, level, per, at, totals, one
---       histogram per type ("" where nothing is stored)
+--       dead inbox), the first id of high, normal and low (""), paused, level, per, at, totals,
+--       stored jobs and their bytes, one histogram per type ("" where nothing is stored)
 --- @include "clock"
 --- @include "keys"
 --- @include "numbers"
-local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals" }
+local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes" }
 for i = 2, #ARGV do fields[#fields + 1] = ":durations:" .. ARGV[i] end
 local values = fetch(fields)
 local reply = { billed, whole(now_ms(tonumber(values[1] or 0))) }

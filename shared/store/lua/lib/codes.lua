@@ -11,7 +11,7 @@ local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s",
   cancelled = "c", keep = "k" }
 
 -- What enqueue answers for a job that it did not store (for a new job it answers the state).
-local DUPLICATE, SAME_REQUEST, MISMATCH = "D", "I", "M"
+local DUPLICATE, SAME_REQUEST, MISMATCH, FULL = "D", "I", "M", "F"
 
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"
@@ -20,3 +20,6 @@ local YES, NO = "1", "0"
 local NONE = "-"
 -- The record's flag for a body that a foreign producer wrote.
 local FOREIGN = "f"
+
+-- What reconcile answers for each id.
+local REPAIR = { sound = NONE, requeued = "q", restored = "s", removed = "r" }

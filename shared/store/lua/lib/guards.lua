@@ -7,10 +7,11 @@
 --- @include "record"
 local GUARD = "^(%d+) (%S+) (%S+) (%a)$"
 local HELD_UNTIL_END = "^0 %S+ (%S+) %a$"
-local SAMPLE = 4
+local MIN_SAMPLE = 32
 local guards, changed_guards = {}, {} -- name -> text; name, text, …
 
--- A guard that holds until its job ends must not outlive a job that was lost (evicted, damaged).
+-- A guard that holds until its job ends must not outlive a job that was lost (evicted, damaged), or
+-- whose end was written without the deletion of its guard (a script that stopped half way).
 local function remove_orphan_guards()
   local names, ids = {}, {}
   for name, guard in pairs(guards) do
@@ -20,13 +21,16 @@ local function remove_orphan_guards()
     end
   end
   for i, raw in ipairs(fetch(ids)) do
-    if not decode(raw) then guards[names[i]] = nil end
+    local job = decode(raw)
+    if not job or (job.state ~= STATE.live and job.state ~= STATE.parked) then guards[names[i]] = nil end
   end
 end
 
--- Looks at a few names at random and deletes the expired ones, so that they do not pile up.
-local function delete_expired_guards(now)
-  local sample, expired = call("HRANDFIELD", DEDUP, SAMPLE, "WITHVALUES") or {}, {}
+-- Looks at names at random, three for each that this call may add, and deletes the expired ones. So
+-- expired names go as fast as names come once they are a third of all.
+local function delete_expired_guards(now, coming)
+  local count = math.max(MIN_SAMPLE, 3 * coming)
+  local sample, expired = call("HRANDFIELD", DEDUP, count, "WITHVALUES") or {}, {}
   for i = 1, #sample, 2 do
     local expires = tonumber(string.match(sample[i + 1], "^%d+"))
     if expires > 0 and expires <= now and not guards[sample[i]] then expired[#expired + 1] = sample[i] end
@@ -42,7 +46,7 @@ local function load_guards(items, now)
   end
   for i, guard in ipairs(fetch_each("HMGET", DEDUP, names)) do guards[names[i]] = guard end
   remove_orphan_guards()
-  delete_expired_guards(now)
+  delete_expired_guards(now, #names)
 end
 
 -- The guard of this name as { fingerprint, id, state }; nil where none holds now.

@@ -15,12 +15,14 @@ local function read_item(line, body)
   }
 end
 
+local FIRST = 5 -- the argument with which the first item begins
+
 -- Returns the items, whether one has a guard and whether one has a time; or nil and the position of
 -- the first malformed one.
 local function read_items(n)
   local items, guarded, timed = {}, false, false
   for i = 1, n do
-    local item = read_item(ARGV[1 + i * 2], ARGV[2 + i * 2])
+    local item = read_item(ARGV[FIRST + i * 2 - 2], ARGV[FIRST + i * 2 - 1])
     if not item then return nil, i end
     items[i] = item
     guarded = guarded or item.dedup ~= NONE or item.idem ~= NONE

@@ -10,7 +10,7 @@ local function call(...)
 end
 
 -- unpack has a limit (5,120 slots in GopherLua, which Upstash runs), so long lists go in chunks.
-local CHUNK = 1000
+local CHUNK = 1024
 
 -- A command with any number of arguments. Returns the sum of the replies where they are numbers.
 local function call_chunked(command, key, values)

@@ -8,14 +8,17 @@
 --   cancel    active jobs with a cancel request  replay     per live owner: last turn and its reply
 --   agenda_at   the instant a turn last put on the agenda (0: none; NEVER: work may wait before it)
 --   totals    outcomes ever counted, in the order of TOTALS
+--   jobs, bytes    what the records hash holds; read here with the others, written by lib/usage
 --- @include "clock"
 --- @include "codes"
 --- @include "keys"
 --- @include "numbers"
+--- @include "usage"
 --- @include "words"
 --- @include "writes"
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "active", "completed",
-  "suspects", "mixed", "foreign", "trim_at", "turns", "agenda_at", "cancel", "replay", "totals" }
+  "suspects", "mixed", "foreign", "trim_at", "turns", "agenda_at", "cancel", "replay", "totals",
+  "jobs", "bytes" }
 local TOTALS = { "claimed", "done", "retried", "dead", "released", "snoozed", "parked", "cancelled",
   "crashed", "lost" }
 
@@ -45,6 +48,7 @@ local function read_state(values, request)
     turns = number_or(raw.turns, 0), agenda_at = number_or(raw.agenda_at, 0),
     unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "", totals = {},
   }
+  load_usage(raw.jobs, raw.bytes)
   for id in string.gmatch(raw.cancel or "", "%S+") do q.cancel[id] = true end
   local i = 0
   for count in string.gmatch(raw.totals or "", "%d+") do
@@ -70,7 +74,7 @@ local function save_state(q)
     totals = table.concat(totals, " "),
   }
   for _, name in ipairs(FIELDS) do
-    if new[name] ~= q.stored[name] then set_field(":" .. name, new[name]) end
+    if new[name] and new[name] ~= q.stored[name] then set_field(":" .. name, new[name]) end
   end
 end
 

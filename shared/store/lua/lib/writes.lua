@@ -1,9 +1,10 @@
 -- writes: a write buffer. A script decides job by job and buffers what must change; `flush` and
 -- `flush_records` then need one command per structure, whatever the number of jobs.
+--- @include "buffers"
 --- @include "codes"
 --- @include "keys"
---- @include "numbers"
 --- @include "record"
+--- @include "usage"
 local buffered_fields = {} -- field, value, … for the records hash: job records and queue state
 local rewritten = {} -- id -> record buffered by this script but not yet stored
 local deleted = {} -- set of the ids whose records this script deleted
@@ -14,21 +15,14 @@ local function set_field(field, value)
   buffered_fields[#buffered_fields + 1] = value
 end
 
-local function save_record(id, raw)
+-- `before`: the stored record that this one replaces; nil for a new job.
+local function save_record(id, raw, before)
   rewritten[id] = raw
+  if before then add_usage(0, #raw - #before) else add_usage(1, #id + #raw) end
   set_field(id, raw)
 end
 
-local function save_job(id, job) save_record(id, encode(job)) end
-
-local function buffer_of(buffers, key)
-  local buffer = buffers[key]
-  if not buffer then
-    buffer = {}
-    buffers[key] = buffer
-  end
-  return buffer
-end
+local function save_job(id, job) save_record(id, encode(job), job.raw) end
 
 local function buffer_push(key, id)
   local ids = buffer_of(pushes, key)
@@ -37,13 +31,6 @@ end
 
 -- LPUSH reverses its arguments, and so does this: the first id buffered ends up first in line.
 local function buffer_push_front(key, id) table.insert(buffer_of(front_pushes, key), 1, id) end
-
-local texts = {} -- a script uses few different instants, and formatting one is the slow part
-local function text_of(instant)
-  local text = texts[instant] or whole(instant) -- a number: GopherLua's format refuses a string
-  texts[instant] = text
-  return text
-end
 
 local function buffer_zadd(key, score, member)
   local members = buffer_of(zadds, key)
@@ -59,9 +46,15 @@ local function release_dedup(job)
   end
 end
 
+-- For an undo: whether `flush` has written what was buffered for this list.
+local function was_pushed(key) return not pushes[key] end
+
 -- Writes everything but the records, which are written once, at the end of the script.
 local function flush()
-  for key, ids in pairs(pushes) do call_chunked("RPUSH", key, ids) end
+  for key, ids in pairs(pushes) do
+    call_chunked("RPUSH", key, ids)
+    pushes[key] = nil
+  end
   for key, ids in pairs(front_pushes) do call_chunked("LPUSH", key, ids) end
   for key, members in pairs(zadds) do call_chunked("ZADD", key, members) end
   call_chunked("HDEL", DEDUP, ended_names)
@@ -69,14 +62,21 @@ local function flush()
 end
 
 -- Deletes records at once. A record of theirs that is still buffered is not written any more.
-local function delete_records(ids)
+-- `raws`: what is stored, where the caller has read it.
+local function delete_records(ids, raws)
+  if #ids == 0 then return end
+  raws = raws or fetch(ids)
+  for i, id in ipairs(ids) do
+    local raw = rewritten[id] or raws[i]
+    if raw and not deleted[id] then add_usage(-1, -#id - #raw) end
+    deleted[id] = true
+  end
   call_chunked("HDEL", RECORDS, ids)
-  for _, id in ipairs(ids) do deleted[id] = true end
 end
 
+-- The usage comes first: if a later chunk fails, too much is counted and not too little.
 local function fields_left()
-  if not next(deleted) then return buffered_fields end
-  local left = {}
+  local left = changed_usage()
   for i = 1, #buffered_fields, 2 do
     if not deleted[buffered_fields[i]] then
       left[#left + 1] = buffered_fields[i]

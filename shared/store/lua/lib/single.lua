@@ -1,0 +1,26 @@
+-- single: the most frequent enqueue, one new job of normal priority without guard and time. It needs
+-- few parts, so that the script loads no others for it.
+--- @include "agenda"
+--- @include "codes"
+--- @include "keys"
+--- @include "record"
+--- @include "undo"
+--- @include "usage"
+
+-- Returns the code to answer.
+local function enqueue_single(queue, item, max_jobs, max_bytes)
+  local raw = new_record(item.priority, item.key, NONE, NONE, item.body)
+  if not has_room(#item.id + #raw, max_jobs, max_bytes) then return FULL end
+  add_usage(1, #item.id + #raw)
+  local fields = changed_usage()
+  fields[#fields + 1], fields[#fields + 2] = item.id, raw
+  write_or(function()
+    mark_due(queue)
+    call("HSET", RECORDS, unpack(fields))
+    call("RPUSH", NORMAL, item.id)
+  end, function()
+    try("HDEL", RECORDS, item.id)
+    try_chunked("HSET", RECORDS, stored_usage())
+  end)
+  return STATE.live
+end
