@@ -180,7 +180,7 @@ def coded(reply: Reply) -> Any:
 
 def read_ask(args: list[Any]) -> TurnRequest:
     """The inverse of `TurnRequest.args`, for the auditor."""
-    at, types, settles = 16, [], list[Settle]()
+    at, types, settles = 18, [], list[Settle]()
     for _ in range(int(args[14])):
         types.append((args[at - 0], args[at + 1]))
         at += 3
@@ -192,6 +192,7 @@ def read_ask(args: list[Any]) -> TurnRequest:
         args[1], int(args[2]), int(args[3]), int(args[4]), settles,
         exclusive=int(args[5]) == 1, resync=int(args[13]) == 1,
         want_histograms=[name for name, ask in types if int(ask)],
+        ahead_ms=int(args[16]), prolong=args[at : at + int(args[17])],
     )  # fmt: skip
 
 

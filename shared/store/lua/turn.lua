@@ -51,7 +51,8 @@ if last and request.seq < last.seq then
   return redis.error_reply("TIDEGATE this turn was overtaken by a later one of its owner")
 elseif last and request.seq == last.seq then
   local verdicts = last.verdicts == NONE and string.rep(YES, #request.settles) or last.verdicts
-  return answer({ reason = "more", wait = 0, level = 0, claims = claims_of_turn(q) }, verdicts)
+  local level = level_of_turn(q, last, request.rate)
+  return answer({ reason = "more", wait = 0, level = level, claims = claims_of_turn(q) }, verdicts)
 end
 
 local verdicts = settle(q, request.settles, raws, last)
@@ -64,10 +65,10 @@ recover_and_promote(q)
 flush()
 local claimed = claim(q, request)
 flush()
-update_agenda(q, request.want, claimed)
 trim_by_count(q, request.keep_count, #request.settles)
 trim_by_age(q, request.keep_count, request.keep_ms)
-save_replay(q, request, last, others, verdicts)
+update_agenda(q, request.want, claimed) -- it tells when to trim again
+save_replay(q, request, last, others, verdicts, claimed.level)
 save_state(q)
 flush_records()
 return answer(claimed, verdicts)

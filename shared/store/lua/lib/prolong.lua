@@ -1,4 +1,5 @@
--- prolong: leases whose jobs still run get a new end. XX: one that was recovered stays so.
+-- prolong: leases whose jobs still run get a new end. XX: one that was recovered stays so. The list
+-- must name every open lease of its owner: replay.lua takes all of them for open until the new end.
 --- @include "keys"
 --- @include "numbers"
 local function prolong_leases(q, leases)
