@@ -86,7 +86,7 @@ class Consumer:
         if asked is None:
             return "heard it twice"
         told = answered(self.queue, asked, reply)
-        starts = start_times(self.queue, told.level, told.now_ms, len(told.claims))
+        starts = start_times(self.queue, told.level, told.claimed_ms, len(told.claims))
         for claim, start in zip(told.claims, starts, strict=True):
             at_ms = max(claim.at_ms, start - 1) if start > claim.at_ms else start
             self.running[claim.lease] = claim._replace(at_ms=at_ms)

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.store.views import TOTALS
-
 from shared.store.turn import Settle
+from shared.store.views import TOTALS
 
 from .book import LINES, NEVER, SETS, Book
 from .census import Census
@@ -65,7 +64,9 @@ class Auditor:
         for i, (since, _claim) in enumerate(self.starts):
             for j, (until, _claim) in enumerate(self.starts[i:], 1):
                 if until >= first:
-                    allowed = limit.burst + limit.rate * (until - since + ROUNDING_MS) / limit.per_ms
+                    allowed = (
+                        limit.burst + limit.rate * (until - since + ROUNDING_MS) / limit.per_ms
+                    )
                     require(j <= allowed, "I9 rate", j, "from", since, "to", until)
 
     def not_started(self, settles: list[Settle]) -> None:

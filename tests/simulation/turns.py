@@ -31,6 +31,7 @@ class Told:
     claimed: int = 0
     replayed: bool = False
     level: int = 0
+    at: int = 0
 
 
 def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Told | None:
@@ -40,8 +41,9 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
         return None
     if last and ask.seq == last.seq:
         held = [lease for lease in _in_order(book.sets["active"]) if lease in last.claimed]
-        level = last.level + (now - last.at) * (book.queue.limit.rate if book.queue.limit else 0)
-        return Told("more", 0, last.verdicts, _answers(book, held), replayed=True, level=level)
+        told = Told("more", 0, last.verdicts, _answers(book, held), replayed=True)
+        told.level, told.at = last.level, last.at
+        return told
     book.mark = now
     for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
         del book.memos[owner]
@@ -191,7 +193,7 @@ def _promote(book: Book, now: int) -> None:
 
 def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
     told, starts = _starts(book, now, ask)
-    told.level = book.level
+    told.level, told.at = book.level, now
     if starts <= 0:
         return told
     exclusive = bool(book.lines["suspects"]) and ask.exclusive
@@ -232,7 +234,8 @@ def _starts(book: Book, now: int, ask: TurnRequest) -> tuple[Told, int]:
     told, starts = Told("more", 0, "", []), ask.want
     if starts > book.room():
         told.reason, starts = "full", book.room()
-    tokens = book.tokens(now, ask.ahead_ms)
+    exclusive = bool(book.lines["suspects"]) and ask.exclusive
+    tokens = book.tokens(now, 0 if exclusive else ask.ahead_ms)
     if limit and starts > tokens:
         told.reason, told.wait, starts = "limited", book.token_wait(now), tokens
     if told.reason == "limited" and starts <= 0 and not book.waiting():

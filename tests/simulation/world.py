@@ -151,12 +151,13 @@ class AuditedStore:
             return
         require(not isinstance(answer, ReplyError), "a turn was refused", call, answer)
         now = book.now(self.wall)
-        _billed, at, why, wait, suspects, verdicts, cancel, _histograms, level, claims = answer
+        _billed, at, why, wait, suspects, verdicts, cancel, *rest, claims = answer
         require(int(at) == now, "I5 the time told", at, now)
         require(verdicts == told.verdicts, "I4 verdicts", verdicts, told.verdicts, call)
         require(list(claims) == told.claims, "claims", claims, "booked", told.claims, call)
         require(set(cancel.split()) == book.cancel, "cancel", cancel, book.cancel)
-        require(int(level) == told.level, "level", level, told.level, call)
+        claimed_at, level = map(int, rest[1:])
+        require((claimed_at, level) == (told.at, told.level), "bucket", claimed_at, level, call)
         require(why == told.reason, "why", why, told.reason, call)
         require(suspects == len(book.lines["suspects"]), "suspects", suspects, call)
         self._wait(book, why, int(wait), told, now)

@@ -42,9 +42,6 @@ local function save_replay(q, request, last, others, verdicts, level)
     since, whole(valid_until), whole(q.now), whole(level), stored)
 end
 
--- The level from which the jobs of a repeated claim get the times that they got at first.
-local function level_of_turn(q, last, rate) return last.level + (q.now - last.at) * rate end
-
 -- What this turn claimed when it was executed, read back from the open leases: lease, record, …
 local function claims_of_turn(q)
   local suffix = string.format(" %s %d", q.owner, q.seq)
