@@ -10,7 +10,7 @@ from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
-from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
+from tests.support.turns import LEASE_MS, Owner, ids, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
 
 
@@ -50,9 +50,7 @@ async def test_a_suspect_is_cancelled_at_once(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a", "b"))
-    await Owner(store, queue, "dead").claim()
-    clock.advance(31)
-    await Owner(store, queue, "o2").turn(1, exclusive=False)
+    await make_exclusive(store, queue, clock)
 
     assert await store.cancel(queue, "a") == "cancelled"
 
@@ -178,7 +176,7 @@ async def test_a_crashed_job_has_its_three_crashes_again_after_a_redrive(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
-    for i in range(4):
+    for i in range(5):
         await Owner(store, queue, f"d{i}").claim()
         clock.advance(31)
     await Owner(store, queue, "o").turn()
@@ -271,15 +269,15 @@ async def test_purge_takes_suspects_and_any_number_of_jobs(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
-    await store.enqueue(queue, numbered(1100))
-    await Owner(store, queue, "dead").claim(50)
-    clock.advance(31)
-    await Owner(store, queue).turn(1, exclusive=False)
+    await store.enqueue(queue, numbered(50))
+    await make_exclusive(store, queue, clock, want=50)
+    await store.enqueue(queue, numbered(1050, "k"))
+    (active,) = await Owner(store, queue).claim(1, exclusive=False)
 
     assert await store.purge(queue) == 1099
 
     left = await probe.snapshot()
-    assert set(left["records"]) == {"j050"}
+    assert set(left["records"]) == {active.id}
     assert "suspects" not in left["scalars"]
 
 
