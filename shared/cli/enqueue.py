@@ -97,11 +97,13 @@ async def enqueue(
         answers: list[Enqueued] = []
         if skip_invalid or not bulk.problems:
             answers = await _send(deployment.store, target, bulk.jobs)
-    _print_problems(bulk, stored=bool(answers))
-    _print_answers(answers, bulk, json=json)
-    if bulk.problems:
-        return Exit.FAILED if answers else Exit.USAGE
-    return Exit.OK
+    stored = [answer for answer in answers if not answer.full]
+    refused = [answer.id for answer in answers if answer.full]
+    _print_problems(bulk, stored=bool(stored))
+    _print_answers(stored, refused, bulk, json=json)
+    if bulk.problems and not answers:
+        return Exit.USAGE
+    return Exit.FAILED if bulk.problems or refused else Exit.OK
 
 
 def _present(options: dict[str, Any]) -> dict[str, Any]:
@@ -132,14 +134,18 @@ def _print_problems(bulk: BulkJobs, *, stored: bool) -> None:
         note("nothing was enqueued; correct these lines, or pass --skip-invalid")
 
 
-def _print_answers(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> None:
+def _print_answers(
+    answers: list[Enqueued], refused: list[str], bulk: BulkJobs, *, json: bool
+) -> None:
+    if refused:
+        note(f"{len(refused):,} not enqueued: the queue is full")
     if json:
         jobs = [{"id": a.id, "state": a.state, "duplicate": a.duplicate} for a in answers]
         invalid = [{"line": line, "error": error} for line, error in bulk.problems.items()]
-        as_json({"jobs": jobs, "invalid": invalid})
+        as_json({"jobs": jobs, "invalid": invalid, "refused": refused})
     elif len(answers) == 1:
         (answer,) = answers
         print(f"{answer.id}  {answer.state}{', a duplicate' if answer.duplicate else ''}")
-    elif answers or not bulk.problems:
+    elif answers or not (bulk.problems or refused):
         new = sum(not answer.duplicate for answer in answers)
         print(f"{new:,} enqueued, {len(answers) - new:,} duplicates")
