@@ -46,9 +46,10 @@ rehearse: $(READY) ## package and try both deployments without an account; ARGS=
 SEED    ?= 1
 STEPS   ?= 1000000
 RUNS    ?= 1000
+ENGINE  ?= best
 
-simulate: $(READY) ## hunt for lost jobs from a seed on: SEED=1 STEPS=1000000
-	$(BIN)/python -m tests.simulation $(SEED) $(STEPS)
+simulate: $(READY) ## hunt for lost jobs from a seed on: SEED=1 STEPS=1000000 ENGINE=gopherlua
+	$(BIN)/python -m tests.simulation $(SEED) $(STEPS) $(ENGINE)
 
 planted: $(READY) ## plant bugs in scripts and drain, print what finds each; ARGS=--mutants adds mutations
 	$(BIN)/python -m tests.planted $(ARGS)

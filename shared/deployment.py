@@ -15,6 +15,7 @@ from .declare.queue import Queue
 from .drain.budget import Budget
 from .drain.drain import Drain
 from .drain.exclusive import process_lock
+from .drain.keeper import Keeper
 from .drain.report import Report, StopReason
 from .drain.shutdown import RunningDrains
 from .errors import JobNotFound
@@ -64,19 +65,28 @@ class Deployment:
     async def drain(self, budget: Budget, queues: Sequence[Queue] = ()) -> Report:
         """Drain these queues or, without any, those that are due. SIGTERM ends it early."""
         settings = self.settings
+        keeper = Keeper(self._open_keeper_store if settings.redis_url else None)
         drain = Drain(
             self.store,
             self.registry,
             budget,
             lock=process_lock(),
+            keeper=keeper,
             patience=settings.patience,
             batch=settings.batch,
             sweep_every=settings.sweep_every,
         )
-        with self._drains.watch(drain):
-            report = await (drain.run(queues) if queues else drain.tick())
+        try:
+            with self._drains.watch(drain):
+                report = await (drain.run(queues) if queues else drain.tick())
+        finally:
+            keeper.stop()
         emit_report(report, settings)
         return report
+
+    def _open_keeper_store(self) -> Store:
+        """A store for the keeper's own event loop."""
+        return connect(self.settings)
 
     def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
         """Stop the drains under way. To be called in their event loop."""

@@ -117,6 +117,8 @@ class StoreError(TidegateError):
 
     retry_after: float | None = None
     """Seconds to wait before a repeat, where the store's reply names them."""
+    answered = False
+    """True if a server answered; False if the reply was lost or nothing was sent."""
 
 
 class Unreachable(StoreError):

@@ -14,12 +14,19 @@ from hypothesis import settings
 
 from shared import App, Queue
 from shared.embedded.engine import Engine
-from shared.embedded.local import LocalRedis
 from shared.embedded.protocol import UpstashProtocol
 from shared.store import Store
 from shared.testing import FakeClock
+from tests.gopher import build
 from tests.support.probe import Probe
-from tests.support.servers import Servers, binaries, empty_engine, kinds
+from tests.support.servers import (
+    GOPHERLUA,
+    LocalServer,
+    Servers,
+    empty_engine,
+    kinds,
+    local_server,
+)
 from tests.support.values import Declare
 from tests.support.world import World
 
@@ -27,14 +34,20 @@ settings.register_profile("quick", max_examples=80, deadline=None)
 settings.load_profile("quick")
 
 
+def pytest_report_header() -> list[str]:
+    """Says once that an engine is left out."""
+    problem = build.problem()
+    return [f"without engine {GOPHERLUA}: {problem}"] if problem else []
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Kind -> its server, started at its first use and stopped at the end."""
-    started: dict[str, LocalRedis] = {}
+    started: dict[str, LocalServer] = {}
 
-    def server(kind: str) -> LocalRedis:
+    def server(kind: str) -> LocalServer:
         if kind not in started:
-            started[kind] = LocalRedis(binaries()[kind], volatile=True)
+            started[kind] = local_server(kind)
             started[kind].ensure()
         return started[kind]
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
 
@@ -52,7 +52,7 @@ def shape_of(handler: Handler) -> Shape:
         raise ConfigurationError(f"handler {name!r} can't be called: {error}") from None
     if not parameters or parameters[0].kind not in _POSITIONAL:
         raise ConfigurationError(f"handler {name!r}: its first parameter takes the payload")
-    hints = _hints(function, name)
+    hints = _hints(_innermost(handler), name)
     return Shape(
         model=_model(hints.get(parameters[0].name), name),
         context=_context(parameters[1:], hints, name),
@@ -81,10 +81,20 @@ def _function(handler: Handler) -> Any:
                 return handler
 
 
+def _innermost(handler: Handler) -> Any:
+    """The function whose parameters `inspect.signature` shows: decorators keep it as
+    `__wrapped__`."""
+    while True:
+        function = handler if hasattr(handler, "__wrapped__") else _function(handler)
+        if not hasattr(function, "__wrapped__"):
+            return function
+        handler = function.__wrapped__
+
+
 def _hints(function: Any, name: str) -> dict[str, Any]:
     try:
         return get_type_hints(function)
-    except (NameError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - an annotation may be any expression
         raise ConfigurationError(
             f"{_sentence(name)} ({error}; define the model at module level)"
         ) from None
@@ -99,7 +109,7 @@ def _model(hint: Any, name: str) -> type[BaseModel]:
 def _context(rest: list[inspect.Parameter], hints: dict[str, Any], name: str) -> str | None:
     """The one parameter beside the payload that takes the context: the annotated one, else the
     first that has no default. Other parameters need defaults."""
-    annotated = [p for p in rest if hints.get(p.name) is JobContext]
+    annotated = [p for p in rest if _is_context(hints.get(p.name)) and p.kind not in _VARIADIC]
     needed = [p for p in rest if p.default is p.empty and p.kind not in _VARIADIC]
     taking = (annotated or needed)[:1]
     if [p.name for p in needed if p not in taking]:
@@ -109,8 +119,16 @@ def _context(rest: list[inspect.Parameter], hints: dict[str, Any], name: str) ->
         )
     if not taking:
         return None
-    keyword = taking[0].kind is inspect.Parameter.KEYWORD_ONLY or taking[0] is not rest[0]
-    return taking[0].name if keyword else ""
+    if taking[0] is rest[0] and taking[0].kind in _POSITIONAL:
+        return ""
+    if taking[0].kind is inspect.Parameter.POSITIONAL_ONLY:
+        raise ConfigurationError(f"handler {name!r}: make the JobContext its second parameter")
+    return taking[0].name
+
+
+def _is_context(hint: Any) -> bool:
+    """True for `JobContext`, also as `JobContext | None` or under `Annotated`."""
+    return hint is JobContext or any(_is_context(part) for part in get_args(hint))
 
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -144,6 +144,12 @@ class RateLimit:
     def per_ms(self) -> int:
         return round(self.per * 1000)
 
+    def seconds_until(self, number: int, level: int) -> float:
+        """Seconds until the token of the `number`th job of a claim (1 is the first), from a bucket
+        that held `level` units: a token is `per_ms` units, each millisecond adds `rate`."""
+        missing = number * self.per_ms - level
+        return max(0, -(-missing // self.rate)) / 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:

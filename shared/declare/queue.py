@@ -14,6 +14,7 @@ from .default_store import default_store
 from .handler import Handler, Shape, shape_of
 from .options import Options, make_job
 from .policy import RateLimit, Retention, Retry, require
+from .sync import run_blocking, run_in_drain
 
 LONGEST_WINDOW = 900.0
 """Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
@@ -68,7 +69,19 @@ class JobType(Generic[P]):
     async def enqueue_many(self, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs made by `job`, some 500 a request; one answer each, in order. Raises QueueFull
         where the queue had no room for some of them; its `answers` tell which."""
-        return all_stored(await default_store().enqueue(self.queue, jobs))
+
+        async def store() -> list[Enqueued]:
+            return await default_store().enqueue(self.queue, jobs)  # that of the loop it runs in
+
+        return all_stored(await run_in_drain(store))
+
+    def enqueue_sync(self, payload: P, **options: Any) -> Enqueued:
+        """`enqueue` for code without an event loop (`def` handlers, Flask, Django). It blocks."""
+        return self.enqueue_many_sync([self.job(payload, **options)])[0]
+
+    def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[Enqueued]:
+        """`enqueue_many` for code without an event loop. It blocks."""
+        return run_blocking(lambda: self.enqueue_many(jobs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from ..declare.queue import Queue
 from ..jobs.outcome import Outcome
+from .bounds import FREE_CUTS, WHOLE
 from .budget import Budget
 from .durations import GROWTH, bucket_of, quantile
 from .run import Run
@@ -15,6 +16,9 @@ from .run import Run
 CONFIDENCE = 0.95
 """The share of earlier runs whose duration must fit."""
 MIN_PARK_SECONDS = 60.0
+MAX_PARK_SECONDS = 3600.0
+PARK_GROWTH = 1.5
+"""Each time a job is parked for its length it rests this much longer."""
 LONGEST_REST = 60.0
 """Seconds for which a job that does not fit what is left is given back: other windows begin."""
 CUT_GROWTH = 1.5
@@ -29,7 +33,7 @@ class Admission:
 
     def __init__(self, queue: Queue, budget: Budget) -> None:
         self._queue = queue
-        self._budget = budget
+        self._budget, self._window = budget, budget.window
         self._histograms: dict[str, list[int]] = {}
         self._observed: dict[str, Counter[int]] = {}
         self._estimates: dict[tuple[str, float], float] = {}
@@ -61,7 +65,8 @@ class Admission:
     def anything_fits(self) -> bool:
         """True if the jobs of some type are expected to fit what is left."""
         names = list(self._queue.types) or [""]
-        return any(self._budget.allows(self._estimate(name, self._timeout(name))) for name in names)
+        left = self._budget.handler_time()
+        return any(self._fits(self._estimate(name, self._timeout(name)), left) for name in names)
 
     def refusal(self, run: Run, left: float) -> Outcome | None:
         """None when the job may start with `left` seconds for handlers. Else its outcome, no token
@@ -69,19 +74,35 @@ class Admission:
         if run.job_type is None or run.decode_error is not None:
             return None
         estimate = self._estimate(run.type, run.timeout)
-        window = self._budget.window
-        if run.cut_after:
-            estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout, window)
-        if estimate <= left or (
-            run.parks % TRIAL_EVERY == TRIAL_EVERY - 1 and left >= window * 0.9
-        ):
+        if estimate <= left and not run.cut_after:
+            return None
+        return self._refuse(run, self._adjusted(estimate, run), left)
+
+    def _adjusted(self, estimate: float, run: Run) -> float:
+        """The estimate for a job that ran into the end of a function before."""
+        if not run.cut_after:
+            return estimate
+        estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout)
+        may_fit = run.cuts < FREE_CUTS or run.cut_after < WHOLE * self._window
+        return min(estimate, self._window) if may_fit else estimate
+
+    def _refuse(self, run: Run, estimate: float, left: float) -> Outcome | None:
+        trial = run.parks % TRIAL_EVERY == TRIAL_EVERY - 1
+        if self._fits(min(estimate, self._window) if trial else estimate, left):
             return None
         if self._budget.ever_allows(estimate):
             return Outcome("release", min(self._budget.left(), LONGEST_REST), started=False)
-        reason = f"expected to take {estimate:.1f} s; a window of this host has {window:.1f} s"
-        delay = max(MIN_PARK_SECONDS, self._budget.total) * (1 + random.random() / 2)  # noqa: S311
+        reason = (
+            f"expected to take {estimate:.1f} s; a window of this host has {self._window:.1f} s"
+        )
         detail = {"parked": reason, "parks": run.parks + 1}
-        return Outcome("park", delay, detail, started=False)
+        return Outcome("park", _park_seconds(run.parks), detail, started=False)
+
+    def _fits(self, estimate: float, left: float) -> bool:
+        """True if it fits what is left. What needs a whole window fits one that has just begun:
+        the first turn has taken a little of it."""
+        needed = min(estimate, WHOLE * self._window) if estimate <= self._window else estimate
+        return needed <= left
 
     def _timeout(self, name: str) -> float:
         job_type = self._queue.types.get(name)
@@ -94,8 +115,15 @@ class Admission:
         if estimate is None:
             learned = quantile(self._histograms.get(name, ()), CONFIDENCE)
             if learned is None:
-                learned = self._budget.window / 2
-            elif learned / GROWTH <= self._budget.window:  # a bucket that a whole window reaches
-                learned = min(learned, self._budget.window)
+                learned = self._window / 2
+            elif learned / GROWTH <= self._window:  # a bucket that a whole window reaches
+                learned = min(learned, self._window)
             estimate = self._estimates[name, timeout] = min(timeout, learned)
         return estimate
+
+
+def _park_seconds(parks: int) -> float:
+    """The rest of a job that was parked so often before. At random, so that hosts with longer
+    windows, whose ticks have another rhythm, meet it too."""
+    grown = MIN_PARK_SECONDS * PARK_GROWTH ** min(parks, 20)
+    return min(MAX_PARK_SECONDS, grown) * (1 + random.random() / 2)  # noqa: S311 - no secret

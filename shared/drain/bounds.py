@@ -8,7 +8,11 @@ from .outcome import outcome_of
 from .run import Run
 
 FREE_CUTS = 3
-"""Cuts by the end of a whole window that cost a job nothing. Each later one is an attempt."""
+"""Cuts by the end of a whole window after which a job is parked for a longer window, in place of
+being started again at once."""
+MOST_CUTS = 10
+"""Cuts by whole windows that cost a job nothing: a host with a longer window may exist. Each later
+one is an attempt."""
 WHOLE = 0.9
 """The share of a window that counts as a whole one."""
 SNOOZE_HORIZON = 7 * 86_400.0
@@ -34,7 +38,9 @@ def _cut(run: Run, window: float) -> Outcome:
     whole = run.allowed >= window * WHOLE
     cuts = _number(history.get("cuts")) + whole
     detail = {"cuts": cuts, "cut_after": max(run.allowed, _number(history.get("cut_after")))}
-    if not whole or cuts <= FREE_CUTS:
+    if run.parks:  # this was a trial: it is parked before the next one
+        detail["parks"] = run.parks + 1
+    if not whole or cuts <= MOST_CUTS:
         return Outcome("release", detail=detail)
     error = TimeoutError(
         f"the end of the function cut it off {cuts:.0f} times, after {run.allowed:.1f} s; "

@@ -5,27 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..errors import StoreError
-from ..jobs.claim import Claim
 from ..jobs.outcome import Outcome
 from ..store import Store, TurnReply
 from .admission import Admission
 from .budget import Budget
+from .keeper import Watched
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
 from .run import CancelReason, decode_claim
-from .turns import Turns
+from .turns import HEARTBEAT, Turns
 from .waiting import race, wait_for_event
 
 log = logging.getLogger("tidegate.drain")
 
 BATCH = 100
-HEARTBEAT = 15.0
-"""Seconds between turns while everything runs and nothing ends: cancellations arrive with them."""
-PROGRESS_EVERY = 2.0
-LONGEST_PAUSE = 1.0
+PROGRESS_EVERY = 5.0
+"""Seconds between looks for progress. A job that reports some costs a turn that often."""
+AHEAD = 20.0
+"""Seconds for which a limited queue's tokens are taken ahead of their time. Each job starts at the
+time of its token, and a turn pays for many of them."""
+SETTLE_BATCH = 8
+SETTLE_WAIT = 10.0
+"""A limited queue ends one job at a time. Its outcomes are settled so many at a time, or after so
+many seconds: else each would cost a turn of its own."""
 GRACE = 1.0
 """Seconds that cancelled handlers may take to end."""
 PROMPT = 0.05
@@ -54,6 +58,11 @@ class Consumer:
         self._turns = Turns(store, queue, budget, self.report, resync=resync)
         self._pool = Pool(budget, resources, self._admission)
         self._threads = resources.threads if queue.needs_threads else None
+        if resources.keeper is not None:
+            turns = self._turns
+            resources.keeper.watch(
+                Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms)
+            )
         self._closing: StopReason | None = None
         self._over = False
         self._full_turns, self._on_backlog = 0, on_backlog
@@ -90,7 +99,8 @@ class Consumer:
     async def _round(self) -> bool:
         """One turn and what follows from it. False when the consumer is to end."""
         room = self._room()
-        if self._threads and not room and not self._pool and not self._closing:
+        idle = not self._pool and not self._closing
+        if self._threads and idle and not room and not self._threads.free:
             await self._threads.wait_free(min(HEARTBEAT, self._budget.handler_time()))
             return not self._over
         reply = await self._claim(room)
@@ -105,7 +115,7 @@ class Consumer:
         started = 0
         try:
             reply = await self._turn(room)
-            started = self._start(reply.claims)
+            started = self._start(reply)
         finally:
             if self._threads:
                 self._threads.release(room - started)
@@ -114,25 +124,34 @@ class Consumer:
     async def _turn(self, want: int) -> TurnReply:
         hold, pool = self._pool.hold, self._pool
         exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
+        leases = pool.leases()
         reply = await self._turns.send(
-            want, pool.take_settles(), self._admission, exclusive=exclusive
+            want,
+            pool.take_settles(),
+            self._admission,
+            exclusive=exclusive,
+            ahead=min(AHEAD, self._budget.handler_time()) if self._queue.limit else 0.0,
+            leases=lambda: leases,
         )
         if not pool.exclusive and not any(claim.exclusive for claim in reply.claims):
             hold.release()
         pool.cancel(reply.cancel)
         return reply
 
-    def _start(self, claims: list[Claim]) -> int:
+    def _start(self, reply: TurnReply) -> int:
         """Start the claimed jobs that fit; answers how many of them hold a thread."""
         left, holding = self._budget.handler_time(), 0
-        for claim in claims:
+        for number, claim in enumerate(reply.claims, start=1):
             run = decode_claim(claim, self._queue)
-            refusal = self._admission.refusal(run, left)
+            if self._queue.limit:
+                run.start_after = self._queue.limit.seconds_until(number, reply.level)
+                run.claim = claim._replace(at_ms=claim.at_ms + round(run.start_after * 1000))
+            refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None or self._over:  # stopped while the claim was under way
-                self._pool.settle(claim, refusal or Outcome("release", started=False))
+                self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
-                holding += run.needs_thread
+                holding += self._threads is not None and run.needs_thread
         return holding
 
     def _room(self) -> int:
@@ -140,7 +159,9 @@ class Consumer:
         if self._closing or self._pool.exclusive:
             return 0
         if not self._admission.anything_fits():
-            self.close(StopReason.BUDGET)
+            # The first turn brings the durations that the store has learned: they may be short.
+            if self.report.turns or self._budget.handler_time() <= 0:
+                self.close(StopReason.BUDGET)
             return 0
         room = self._capacity - len(self._pool)
         return self._threads.reserve(room) if self._threads else room
@@ -161,8 +182,6 @@ class Consumer:
             return not self._over
         self.report.stop = StopReason(reply.reason)
         pause = reply.wait_ms / 1000
-        if reply.reason == "limited" and self._queue.limit:
-            pause = max(pause, _refill_pause(self._queue.limit))
         if reply.wait_ms == 0 or pause > self._patience or not self._budget.allows(pause):
             return False
         self._pool.changed.clear()
@@ -172,7 +191,8 @@ class Consumer:
     async def _wait_for_outcomes(self) -> None:
         """Wait until a job has ended, plus at most one round trip for others to end with it: a
         turn costs the same for one as for a hundred."""
-        heartbeat = self._budget.clock.monotonic() + HEARTBEAT
+        monotonic = self._budget.clock.monotonic
+        heartbeat = monotonic() + HEARTBEAT
         while not self._pool.has_settles and not self._over:
             left = self._budget.handler_time()
             if left <= 0:
@@ -180,10 +200,22 @@ class Consumer:
                 return
             self._pool.changed.clear()
             await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
-            if self._pool.has_progress() or self._budget.clock.monotonic() >= heartbeat:
+            if self._pool.has_progress() or monotonic() >= heartbeat:
                 return
+        if self._pool.paced:
+            await self._collect_outcomes(min(heartbeat, monotonic() + SETTLE_WAIT))
         if not self._over:
             await self._pool.wait_idle(min(self._turns.round_trip, self._budget.handler_time()))
+
+    async def _collect_outcomes(self, until: float) -> None:
+        """Wait for more outcomes while jobs wait for their tokens."""
+        clock = self._budget.clock
+        while self._pool.paced and self._pool.pending < SETTLE_BATCH and not self._over:
+            left = min(until - clock.monotonic(), self._budget.handler_time())
+            if left <= 0:
+                return
+            self._pool.changed.clear()
+            await wait_for_event(self._pool.changed, left)
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
@@ -208,9 +240,3 @@ class Consumer:
 
     def _cancel_reason(self) -> CancelReason:
         return "shutdown" if self._closing is StopReason.SHUTDOWN else "deadline"
-
-
-def _refill_pause(limit: RateLimit) -> float:
-    """Seconds to refill half the bucket, at most LONGEST_PAUSE. A turn for one token costs as much
-    as a turn for many."""
-    return min(LONGEST_PAUSE, limit.burst * limit.per / limit.rate / 2)

@@ -8,12 +8,12 @@ from typing import Any
 
 from ..jobs.history import sanitize
 
-MOST_LEAVES = 100
+MOST_LEAVES = 10_000
 MOST_DESCRIBED = 5
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """The errors of an exception group, at any depth, the first 100; else the error itself."""
+    """The errors of an exception group, at any depth, the first 10,000; else the error itself."""
     pending, found = deque([error]), list[BaseException]()
     while pending and len(found) < MOST_LEAVES:
         one = pending.popleft()
@@ -59,6 +59,13 @@ def _message(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
+    try:
+        return sanitize(_place(error))
+    except BaseException:  # noqa: BLE001 - code made at run time may have names that are no plain text
+        return ""
+
+
+def _place(error: BaseException) -> str:
     traceback = BaseException.__dict__["__traceback__"].__get__(error)
     if traceback is None:
         return ""
@@ -66,7 +73,7 @@ def _where(error: BaseException) -> str:
         traceback = traceback.tb_next
     code = traceback.tb_frame.f_code
     file = code.co_filename.rsplit("/", 1)[-1]
-    return sanitize(f"{file}:{traceback.tb_lineno} in {code.co_name}")
+    return f"{file}:{traceback.tb_lineno} in {code.co_name}"
 
 
 def _parts(error: BaseException) -> tuple[BaseException, ...]:

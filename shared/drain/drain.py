@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from ..declare.app import Registry
@@ -16,6 +16,7 @@ from ..store.meter import Meter
 from .budget import Budget
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
+from .keeper import Keeper
 from .pool import DrainResources
 from .report import Report, StopReason, gravest
 from .threads import HandlerThreads
@@ -28,6 +29,8 @@ SWEEP_EVERY = 300.0
 RESYNC = 1.0
 """Agenda scores below this mean: the first turn must recount the queue, inbox included."""
 SYNC_THREADS = 32
+OPEN_CONSUMERS = 64
+"""Most consumers open at a time. More would wait longer for connections than for the store."""
 CONSUMERS = 4
 """Most consumers of one queue in one drain, when it has a backlog: one runs handlers while others
 wait for the store. Twice as many would send no more: a process has eight connections."""
@@ -43,12 +46,13 @@ class Drain:
         budget: Budget,
         *,
         lock: SharedExclusiveLock | None = None,
+        keeper: Keeper | None = None,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
     ) -> None:
         self._store, self._registry, self._budget = store, registry, budget
-        self._lock = lock or SharedExclusiveLock()
+        self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
         self._consumers: list[Consumer] = []
         self._stopping = False
@@ -94,19 +98,18 @@ class Drain:
     async def _due(self) -> list[tuple[Queue, bool]]:
         """The queues whose time has come, most urgent first, each with "recount it first?".
 
-        A process's first tick, and one every `sweep_every` seconds, also looks past the agenda:
-        with one command while everything is idle. So a lost or wrong entry heals, and records that
-        foreign producers push are found.
+        A process's first tick, and one every `sweep_every` seconds, is a sweep: it also checks the
+        queues themselves, which repairs lost entries and finds records of foreign producers. One
+        command more, and a second one only where something is found.
         """
         queues = self._registry.queues()
         sweeping = bool(queues) and self._begin_sweep()
-        if sweeping and not await self._store.has_any({q.name: keys.WORK for q in queues}):
-            return []
         agenda = await self._store.agenda()
         now = self._budget.clock.epoch_ms() + self._store.skew_ms()  # known by now: a reply came
         resync = {name: instant < RESYNC for name, instant in agenda.items() if instant <= now}
         if sweeping:
-            resync |= dict.fromkeys(await self._missing(queues, agenda, resync), True)
+            parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
+            resync |= dict.fromkeys(await self._store.find_work(parts), True)
         return [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
 
     def _begin_sweep(self) -> bool:
@@ -118,42 +121,39 @@ class Drain:
         self._store.swept_at = now
         return True
 
-    async def _missing(
-        self, queues: Sequence[Queue], agenda: Mapping[str, float], due: Mapping[str, bool]
-    ) -> list[str]:
-        """Queues that have work but no agenda entry. One EXISTS for all; one per queue only if
-        that finds any."""
-        parts = {queue.name: keys.WORK for queue in queues}
-        parts |= dict.fromkeys(parts.keys() & agenda.keys(), keys.CLAIMABLE)
-        parts |= dict.fromkeys(parts.keys() & due.keys(), keys.FOREIGN)
-        if not await self._store.has_any(parts):
-            return []
-        return [name for name in parts if await self._store.has_any({name: parts[name]})]
-
     async def _run(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
             return
         threads = HandlerThreads(SYNC_THREADS)
-        resources = DrainResources(self._lock, threads, Timeouts(), self._batch, self._patience)
+        resources = DrainResources(
+            self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper
+        )
+        opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
 
-            def open_consumer(queue: Queue, *, resync: bool, more: int) -> None:
+            def open_consumer(queue: Queue, *, resync: bool = False) -> None:
+                if opened[queue.name] == CONSUMERS:
+                    return
+                opened[queue.name] += 1
                 consumer = Consumer(
                     self._store,
                     queue,
                     self._budget,
                     resources,
                     resync=resync,
-                    on_backlog=partial(open_consumer, queue, resync=False, more=more - 1)
-                    if more
-                    else None,
+                    on_backlog=partial(open_consumer, queue),
                 )
                 self._consumers.append(consumer)
-                group.create_task(consumer.run())
+                group.create_task(self._consume(consumer, places))
 
             for queue, resync in due:
-                open_consumer(queue, resync=resync, more=CONSUMERS - 1)
+                open_consumer(queue, resync=resync)
         threads.shutdown()
+
+    async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
+        async with places:
+            if not self._stopping:
+                await consumer.run()
 
     def _report(self, before: Meter, error: str | None = None) -> Report:
         used = self._store.meter.since(before)
@@ -170,7 +170,16 @@ class Drain:
             seconds_used=self._budget.used(),
             seconds_left=self._budget.left(),
             outcomes=outcomes,
+            loop_lag=self._keeper.longest_lag if self._keeper else 0.0,
             error=error or next((one.error for one in reports if one.error), None),
         )
         log.info("drained", extra={"report": report.as_dict()})
         return report
+
+
+def _unlisted_parts(instant: float | None, now: float) -> Sequence[str]:
+    """The parts of a queue whose content its agenda entry does not promise to look at."""
+    if instant is None:
+        return keys.WORK
+    held = instant >= keys.NEVER or instant % 1  # a half says that what waits can't run before then
+    return keys.FOREIGN if held or instant <= now else keys.CLAIMABLE

@@ -19,7 +19,7 @@ from ..jobs.context import JobContext
 from ..jobs.outcome import Outcome
 from .bounds import bound
 from .budget import Budget
-from .describe import is_a
+from .describe import is_a, leaves
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .run import Run
 from .timeouts import Timeouts
@@ -35,18 +35,10 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
     A job that the budget cut off is released: no attempt is spent. A plain `def` handler can't be
     stopped: after its timeout this waits until its thread ends.
     """
-    job_type = run.job_type
-    if run.decode_error is not None:
-        return _invalid("InvalidRecord", run.decode_error)
-    if job_type is None:
-        detail = {"parked": f"no handler for type {run.type!r} on queue {run.claim.queue!r}"}
-        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail)
-    try:
-        payload = job_type.model.model_validate_json(run.payload)
-    except ValidationError as error:
-        return _invalid("InvalidPayload", _mismatch(job_type, error))
-    except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
-        return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+    payload = _payload(run)
+    if isinstance(payload, Outcome):
+        return payload
+    job_type: JobType[Any] = run.job_type  # type: ignore[assignment]  # else it had no payload
     run.allowed = min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:
         run.context = JobContext(run.claim, run.type, budget_left=_countdown(budget, run.allowed))
@@ -54,23 +46,47 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
         run.task = asyncio.current_task()
     timeouts.add(run, run.allowed)
     try:
-        outcome = await _outcome(run, job_type, payload, threads)
+        shape = job_type.shape
+        if shape.is_async and shape.context is None:
+            result = await job_type.handler(payload)
+        elif shape.is_async:
+            result = await shape.call(job_type.handler, payload, run.context)
+        else:
+            result = await _call_in_thread(run, job_type, payload, threads)
+        return _DONE if result is None else _done(result)
+    except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
+        outcome = _failed(run, error)
     finally:
         timeouts.remove(run)
     return bound(outcome, run, budget.window, budget.clock.epoch_ms())
 
 
-async def _outcome(run: Run, job_type: JobType[Any], payload: Any, threads: Executor) -> Outcome:
+def _payload(run: Run) -> Any:
+    """The payload as its model reads it, or the outcome of a job that can't be started."""
+    if run.decode_error is not None:
+        return _invalid("InvalidRecord", run.decode_error)
+    if run.job_type is None:
+        detail = {"parked": f"no handler for type {run.type!r} on queue {run.claim.queue!r}"}
+        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail, started=False)
     try:
-        if job_type.shape.is_async:
-            result = await job_type.shape.call(job_type.handler, payload, run.context)
-        else:
-            result = await _call_in_thread(run, job_type, payload, threads)
-        return _DONE if result is None else Outcome("done", detail=_result(result))
-    except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
-        if run.cancel_reason is not None and not is_a(error, Signal):
-            return outcome_of_cancelled(run)  # it fails because we cancelled it
-        return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        return run.job_type.model.model_validate_json(run.payload)
+    except ValidationError as error:
+        return _invalid("InvalidPayload", _mismatch(run.job_type, error))
+    except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
+        outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        return outcome._replace(started=False)
+
+
+def _done(result: Any) -> Outcome:
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError("the handler returned a generator, so its body did not run")
+    return Outcome("done", detail=_result(result))
+
+
+def _failed(run: Run, error: BaseException) -> Outcome:
+    if run.cancel_reason is not None and not any(is_a(one, Signal) for one in leaves(error)):
+        return outcome_of_cancelled(run)  # it fails because we cancelled it
+    return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
 
 
 def outcome_of_cancelled(run: Run) -> Outcome:
@@ -91,7 +107,8 @@ def _countdown(budget: Budget, allowed: float) -> Callable[[], float]:
 
 
 def _invalid(error_type: str, message: str) -> Outcome:
-    return Outcome("dead", detail={"error": {"type": error_type, "message": message}})
+    detail = {"error": {"type": error_type, "message": message}}
+    return Outcome("dead", detail=detail, started=False)
 
 
 def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:

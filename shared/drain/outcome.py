@@ -8,7 +8,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 from ..declare.policy import Retry
-from ..errors import LONGEST_DELAY, Cancel, Discard, RetryLater, Snooze
+from ..errors import LONGEST_DELAY, Cancel, Discard, InvalidPayload, RetryLater, Snooze
 from ..jobs.outcome import Outcome
 from .describe import describe, is_a, leaves
 
@@ -19,7 +19,8 @@ UNKNOWN_TYPE_RECHECK = 900.0
 """Seconds after which a parked job is tried again (a deploy may have brought its handler)."""
 
 _DELAY_SECONDS = re.compile(r"\s*(\d{1,12})(\.\d{1,6})?\s*", re.ASCII)
-_GRAVEST_FIRST = (Cancel, Discard, RetryLater, Snooze)
+_FATAL = (Discard, InvalidPayload)
+_GRAVEST_FIRST = (Cancel, *_FATAL, RetryLater, Snooze)
 
 
 def outcome_of(
@@ -36,14 +37,15 @@ def outcome_of(
     if signal is not None and is_a(signal, Cancel):
         return Outcome("cancelled", detail=detail)
     if signal is not None and is_a(signal, Snooze):
-        return Outcome("snooze", max(SHORTEST_SNOOZE, _delay(signal)))
-    if signal is not None and is_a(signal, Discard):
+        return Outcome("snooze", max(SHORTEST_SNOOZE, _delay(signal) or 0.0))
+    if signal is not None and any(is_a(signal, kind) for kind in _FATAL):
         return Outcome("dead", detail=detail)
     if attempt >= retry.attempts:
         return Outcome("dead", detail=detail)
     wait = retry.delay_after(attempt, rng)
-    if signal is not None:
-        return Outcome("retry", _delay(signal), detail)
+    delay = None if signal is None else _delay(signal)
+    if delay is not None:
+        return Outcome("retry", delay, detail)
     return Outcome("retry", max(wait, *(retry_after(one) or 0.0 for one in errors)), detail)
 
 
@@ -77,12 +79,13 @@ def _signal(errors: list[BaseException]) -> BaseException | None:
     return None
 
 
-def _delay(signal: BaseException) -> float:
-    """The signal's seconds. A subclass may have put anything in their place."""
+def _delay(signal: BaseException) -> float | None:
+    """The signal's seconds. A subclass may have put anything in their place: what is no number
+    counts as absent."""
     try:
         seconds = signal.seconds  # type: ignore[attr-defined]
     except BaseException:  # noqa: BLE001 - as in retry_after
-        return 0.0
-    if type(seconds) not in (int, float):
-        return 0.0
-    return float(min(LONGEST_DELAY, max(0.0, seconds))) if seconds == seconds else 0.0  # noqa: PLR0124 - NaN
+        return None
+    if type(seconds) not in (int, float) or seconds != seconds:  # noqa: PLR0124 - NaN
+        return None
+    return float(min(LONGEST_DELAY, max(0.0, seconds)))

@@ -12,9 +12,11 @@ from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
+from .bounds import bound
 from .budget import Budget
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
+from .keeper import Keeper
 from .outcome import outcome_of
 from .run import CancelReason, Run
 from .threads import HandlerThreads
@@ -35,8 +37,9 @@ class DrainResources:
     lock: SharedExclusiveLock
     threads: HandlerThreads
     timeouts: Timeouts
-    batch: int = 100
-    patience: float = 5.0
+    batch: int
+    patience: float
+    keeper: Keeper | None = None
 
 
 class Pool:
@@ -49,6 +52,7 @@ class Pool:
         self._budget, self._resources, self._admission = budget, resources, admission
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
+        self._paced = 0
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -58,9 +62,15 @@ class Pool:
         """True if outcomes wait to be settled."""
         return bool(self._settles)
 
+    @property
+    def paced(self) -> int:
+        """Jobs that wait for the time of their token."""
+        return self._paced
+
     def start(self, run: Run) -> None:
-        """Run it beside the others; a suspect runs by itself."""
+        """Run it beside the others, at the time of its token; a suspect runs by itself."""
         self._runs[run.claim.lease] = run
+        self._paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run))
 
@@ -87,6 +97,15 @@ class Pool:
         fit = count_that_fit(self._settles)
         settles, self._settles = self._settles[:fit], self._settles[fit:]
         return [*settles, *self._progress()]
+
+    def leases(self) -> list[str]:
+        """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
+        return [*self._runs, *(settle.lease for settle in self._settles)]
+
+    @property
+    def pending(self) -> int:
+        """Outcomes that wait to be settled."""
+        return len(self._settles)
 
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
@@ -117,9 +136,9 @@ class Pool:
         """Give back the jobs that would not end, as settles. One whose thread runs on waits."""
         for run in list(self._runs.values()):
             outcome = outcome_of_cancelled(run)
-            if run.thread_runs:
-                outcome = outcome._replace(delay=max(outcome.delay, THREAD_REST))
-            self.settle(run.claim, outcome)
+            outcome = bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
+            outcome = outcome._replace(started=run.allowed > 0)
+            self.settle(run.claim, _rested(run, outcome))
             if run.task is not None:
                 run.task.cancel()
         self._runs.clear()
@@ -130,8 +149,10 @@ class Pool:
         except BaseException as bug:  # ours, and of this job alone
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
+        if run.began and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
+            self._admission.observe(run, self._budget.clock.monotonic() - run.began)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
-            self.settle(run.claim, outcome)
+            self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
         if run.needs_thread:
             self._release_thread(run)
 
@@ -145,35 +166,36 @@ class Pool:
     async def _outcome(self, run: Run) -> Outcome:
         """Hold the lock while the job executes. A job cancelled before it starts gets its outcome
         here; afterwards `execute` handles it."""
+        resources = self._resources
         if run.claim.exclusive:
             try:
-                return await self._execute(run)
+                run.began = self._budget.clock.monotonic()
+                return await execute(run, self._budget, resources.threads, resources.timeouts)
             finally:
                 self.exclusive = False
                 self.hold.release()
-        lock = self._resources.lock
+        lock = resources.lock
         try:
-            await lock.wait_shared()
+            if run.start_after > 0:
+                await self._wait_for_token(run.start_after)
+            if lock.reserved:
+                await lock.wait_shared()
         except asyncio.CancelledError:
             return Outcome(
                 "cancelled" if run.cancel_reason == "operator" else "release", started=False
             )
         lock.acquire_shared()
         try:
-            return await self._execute(run)
+            run.began = self._budget.clock.monotonic()
+            return await execute(run, self._budget, resources.threads, resources.timeouts)
         finally:
             lock.release_shared()
 
-    async def _execute(self, run: Run) -> Outcome:
-        monotonic, resources = self._budget.clock.monotonic, self._resources
-        began = monotonic()
-        outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
-        if run.cancel_reason in (
-            None,
-            "timeout",
-        ):  # else it was cut off: no observation of the whole
-            self._admission.observe(run, monotonic() - began)
-        return outcome
+    async def _wait_for_token(self, seconds: float) -> None:
+        try:
+            await self._budget.clock.sleep(seconds)
+        finally:
+            self._paced -= 1
 
     def _progress(self) -> Iterator[Settle]:
         for run in self._runs.values():
@@ -181,3 +203,8 @@ class Pool:
             if progress:
                 history = add_to_history(run.claim, Outcome("keep", detail=progress), 0)
                 yield Settle(run.claim.lease, "keep", 0, history)
+
+
+def _rested(run: Run, outcome: Outcome) -> Outcome:
+    """The outcome, at the earliest when the thread that still runs has probably ended."""
+    return outcome._replace(delay=max(outcome.delay, THREAD_REST)) if run.thread_runs else outcome

@@ -63,6 +63,8 @@ class Report:
     seconds_used: float
     seconds_left: float
     outcomes: Counter[str] = field(default_factory=Counter)
+    loop_lag: float = 0.0
+    """The longest that a handler kept the event loop from running, in seconds (0: below 5)."""
     error: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,6 +81,7 @@ class Report:
                 "bytes": self.bytes,
             },
             "seconds": {"used": round(self.seconds_used, 3), "left": round(self.seconds_left, 3)},
+            **({"loop_lag": round(self.loop_lag, 1)} if self.loop_lag else {}),
             **({"error": self.error} if self.error else {}),
         }
 

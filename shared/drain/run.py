@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,10 +21,11 @@ CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 class Run:
     """A decoded claim and, once started, its task.
 
-    `job_type` is None if no handler is registered. `allowed`: the seconds that it got. `cut_after`:
-    the longest that it ran before the end of a function cut it off. `parks`: how often it was
-    parked for its length. `cancel_reason` says why the task is being cancelled. `thread`: the call
-    of a plain `def` handler, which goes on after a cancellation.
+    `job_type` is None if no handler is registered. `began`: its start (monotonic). `allowed`: the
+    seconds that it got. `start_after`: seconds until the time of its token. `cut_after`: the
+    longest that it ran before the end of a function cut it off. `cuts`: how many whole windows
+    did. `parks`: how often it was parked for its length. `cancel_reason` says why the task is being
+    cancelled. `thread`: the call of a plain `def` handler, which goes on after a cancellation.
     """
 
     claim: Claim
@@ -34,8 +36,11 @@ class Run:
     retry: Retry
     decode_error: str | None = None
     cancel_reason: CancelReason | None = None
+    began: float = 0.0
     allowed: float = 0.0
+    start_after: float = 0.0
     cut_after: float = 0.0
+    cuts: int = 0
     parks: int = 0
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
@@ -52,9 +57,11 @@ class Run:
         return self.thread is not None and not self.thread.done()
 
     def cancel(self, reason: CancelReason) -> None:
-        """Cancel the task, once, for this reason."""
+        """Cancel the task, once, for this reason. A timeout that the budget shortened is the
+        deadline: whichever timer fires first, the job was cut off."""
         if self.task is not None and self.cancel_reason is None:
-            self.cancel_reason = reason
+            cut = reason == "timeout" and self.allowed < self.timeout
+            self.cancel_reason = "deadline" if cut else reason
             self.task.cancel()
 
 
@@ -64,18 +71,21 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
         body = decode_foreign(claim.body) if claim.foreign else decode_body(claim.body)
         job_type = queue.types.get(body.type)
         policy = job_type or queue
-        timeout = float(body.overrides.get("timeout", policy.timeout))
-        retry = policy.retry.with_overrides(body.overrides)
+        timeout, retry = policy.timeout, policy.retry
+        if body.overrides:
+            timeout = float(body.overrides.get("timeout", timeout))
+            retry = retry.with_overrides(body.overrides)
     except Exception as error:  # noqa: BLE001 - a producer may have written anything
         message = f"the record can't be read: {error}"
         return Run(claim, "", None, "", queue.timeout, queue.retry, decode_error=message)
     run = Run(claim, body.type, job_type, body.payload, timeout, retry)
-    if '"cut_after"' in claim.history or '"parks"' in claim.history:
+    if claim.history and ('"cut_after"' in claim.history or '"parks"' in claim.history):
         history = read_history(claim.history)
-        run.cut_after, run.parks = _number(history, "cut_after"), int(_number(history, "parks"))
+        run.cut_after = _number(history, "cut_after")
+        run.cuts, run.parks = int(_number(history, "cuts")), int(_number(history, "parks"))
     return run
 
 
 def _number(history: dict[str, Any], name: str) -> float:
     value = history.get(name)
-    return value if isinstance(value, int | float) else 0
+    return value if isinstance(value, int | float) and math.isfinite(value) else 0

@@ -28,7 +28,7 @@ class HandlerThreads(Executor):
         self._freed = asyncio.Event()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = 0
-        self._idle = 0
+        self._idle = threading.Semaphore(0)
 
     def reserve(self, wanted: int) -> int:
         """Take up to `wanted` free slots; answers how many."""
@@ -59,9 +59,7 @@ class HandlerThreads(Executor):
                     future.set_exception(error)
 
         self._work.put(work)
-        if self._idle:
-            self._idle -= 1
-        else:
+        if not self._idle.acquire(blocking=False):
             self._threads += 1
             threading.Thread(target=self._run, name="handler", daemon=True).start()
         return future
@@ -75,4 +73,4 @@ class HandlerThreads(Executor):
         while (work := self._work.get()) is not None:
             work()
             del work  # a handler's objects must not live until the next one comes
-            self._idle += 1
+            self._idle.release()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from ..declare.queue import Queue
 from ..jobs.claim import Lease
@@ -21,9 +22,14 @@ from .report import ConsumerReport
 
 log = logging.getLogger("tidegate.drain")
 
-LEASE_MARGIN = 5.0
-"""Seconds a lease extends past the function's deadline, so it can't expire while the function may
-be alive."""
+LEASE = 45.0
+"""Seconds of a lease. Turns prolong it while its job runs, so the jobs of a dead function come back
+within a minute, however long its time was."""
+HEARTBEAT = 15.0
+"""Seconds between turns while everything runs and nothing ends: leases are prolonged with them, and
+cancellations arrive."""
+LAST_TURN_SECONDS = 1.0
+"""A settle is tried for this long even at the very end: its lease outlives the function."""
 FIRST_TURN_SECONDS = 10.0
 """The first turn is not repeated for longer: a store that is away should end the drain early."""
 
@@ -36,36 +42,61 @@ class Turns:
         self, store: Store, queue: Queue, budget: Budget, report: ConsumerReport, *, resync: bool
     ) -> None:
         self.round_trip = 0.0
+        self.sent_at = time.monotonic()
         self.suspects = True
         self._store, self._queue, self._budget, self._report = store, queue, budget, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
+        self._prolonged = budget.clock.monotonic()
 
     async def send(
-        self, want: int, settles: Sequence[Settle], admission: Admission, *, exclusive: bool
+        self,
+        want: int,
+        settles: Sequence[Settle],
+        admission: Admission,
+        *,
+        exclusive: bool,
+        ahead: float = 0.0,
+        leases: Callable[[], Sequence[str]] = tuple,
     ) -> TurnReply:
-        """Settle these and claim up to `want`. Raises StoreError."""
+        """Settle these and claim up to `want`, tokens up to `ahead` seconds before their time. The
+        open `leases` are prolonged when it is time. Raises StoreError."""
         self._seq += 1
         self._report.turns += 1
         clock, left = self._budget.clock, self._budget.left()
+        prolong = self._due_for_prolonging(leases)
         request = TurnRequest(
             owner=self._owner,
             seq=self._seq,
             want=want,
-            lease_ms=round((left + LEASE_MARGIN) * 1000),
+            lease_ms=self.lease_ms,
             settles=settles,
             exclusive=exclusive,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
             observed=admission.take_observed(),
+            ahead_ms=round(ahead * 1000),
+            prolong=prolong,
         )
-        within = max(1.0, left if self._seq > 1 else min(FIRST_TURN_SECONDS, left))
+        within = max(LAST_TURN_SECONDS, left if self._seq > 1 else min(FIRST_TURN_SECONDS, left))
         self._resync, began = False, clock.monotonic()
+        self.sent_at = time.monotonic()
         reply = await self._store.turn(self._queue, request, within=within)
         self.round_trip = clock.monotonic() - began
         self.suspects = reply.suspects > 0
         admission.learn(reply.histograms)
         self._count(settles, reply)
         return reply
+
+    @property
+    def lease_ms(self) -> int:
+        return round(LEASE * 1000)
+
+    def _due_for_prolonging(self, leases: Callable[[], Sequence[str]]) -> Sequence[str]:
+        now = self._budget.clock.monotonic()
+        if now - self._prolonged < HEARTBEAT * 0.9:
+            return ()
+        self._prolonged = now
+        return leases()
 
     def _count(self, settles: Sequence[Settle], reply: TurnReply) -> None:
         self._report.claimed += len(reply.claims)

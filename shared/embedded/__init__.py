@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from .binary import find_server
 from .engine import Engine, Reply, RespEngine
+from .limits import Limits
 from .protocol import UpstashProtocol
 from .transport import EmbeddedTransport
 
 if TYPE_CHECKING:
     from .local import LocalRedis
 
-__all__ = ["Embedded", "open_embedded"]
+__all__ = ["Embedded", "Limits", "open_embedded"]
 
 URL = "http://embedded.tidegate.localhost"
 """The URL for clients of the in-process transport. No server listens on it."""
@@ -69,17 +70,25 @@ async def open_embedded(
     strict: bool = False,
     clock: Callable[[], int] | None = None,
     allowed_scripts: Container[str] | None = None,
+    limits: Limits | None = None,
+    read_only_token: str | None = None,
 ) -> Embedded:
     """Open the store in `data_dir` (default `.tidegate`), or a `volatile` one.
 
-    Without `token` it generates one. `UpstashProtocol` explains `strict`, `clock` (epoch
-    milliseconds) and `allowed_scripts`. On a machine without a server it uses fakeredis and logs a
-    warning. Raises `ConfigurationError` when the server does not start.
+    Without `token` it generates one. `UpstashProtocol` explains the arguments behind it. On a
+    machine without a server it uses fakeredis and logs a warning. Raises `ConfigurationError` when
+    the server does not start.
     """
     engine, local = await _open_engine(data_dir, volatile=volatile)
     token = token or secrets.token_urlsafe(24)
     protocol = UpstashProtocol(
-        engine, token=token, strict=strict, clock=clock, allowed_scripts=allowed_scripts
+        engine,
+        token=token,
+        strict=strict,
+        clock=clock,
+        allowed_scripts=allowed_scripts,
+        limits=limits,
+        read_only_token=read_only_token,
     )
     return Embedded(protocol, engine, token, local=local)
 

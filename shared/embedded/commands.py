@@ -1,12 +1,11 @@
-"""The commands of the Upstash REST API: which it serves, which it bills, how it refuses the others.
+"""The commands of the Upstash REST API by kind: served here, writing, billed, refused by Upstash,
+or missing here.
 
-The list follows Upstash's command reference. Missing are the commands that a local server can't
+The lists follow Upstash's command reference. Missing are the commands that a local server can't
 reproduce: functions (their inner calls could not be metered), ACL, CONFIG, JSON and SEARCH.
 """
 
 from __future__ import annotations
-
-from .engine import EngineError
 
 _STRINGS = (
     "APPEND DECR DECRBY DELEX DIGEST GET GETDEL GETEX GETRANGE GETSET INCR INCRBY INCRBYFLOAT "
@@ -70,7 +69,6 @@ _NEVER_GROWING = (
 WRITES = frozenset(f"{_GROWING} {_NEVER_GROWING}".split())
 """The commands that change data."""
 
-# Upstash refuses these over REST: they block, or belong to a connection.
 _NOT_OVER_REST = (
     "AUTH BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN CLIENT DISCARD EXEC HELLO "
     "MONITOR MULTI PSUBSCRIBE PUNSUBSCRIBE QUIT RESET SELECT SUBSCRIBE UNSUBSCRIBE UNWATCH WAITAOF "
@@ -78,7 +76,16 @@ _NOT_OVER_REST = (
 )
 
 
-_RESTRICTED = frozenset(_NOT_OVER_REST.split())
+NOT_OVER_REST = frozenset(_NOT_OVER_REST.split())
+"""The commands that Upstash refuses over REST: they block, or belong to a connection."""
+
+MISSING = frozenset({"ACL", "CONFIG", "FCALL", "FCALL_RO", "FUNCTION"})
+MISSING_PREFIXES = ("JSON.", "SEARCH.")
+"""The commands that Upstash serves over REST and the embedded store does not."""
+
+READS = SERVED - WRITES - {"EVAL", "EVALSHA", "SCRIPT", "KEYS", "SCAN", "PUBLISH", "WAIT"}
+"""The commands that a read-only token may use."""
+
 _FREE = "AUTH COMMAND CONFIG HELLO INFO PING QUIT RESET SELECT"
 
 NOT_BILLED = frozenset(_FREE.split())
@@ -86,35 +93,7 @@ NOT_BILLED = frozenset(_FREE.split())
 meter counts too much, not too little."""
 
 
-def refusal(name: str, args: list[str | bytes]) -> EngineError | None:
-    """Upstash's error for a command that it does not run over REST, else None. `name` is in upper
-    case."""
-    if name in _RESTRICTED or (name in {"XREAD", "XREADGROUP"} and _blocks(args)):
-        return EngineError(
-            f'ERR Command "{name}" is not allowed in REST or it has a special context path'
-        )
-    if name not in SERVED or (name == "MEMORY" and not _is(args, 1, "USAGE")):
-        return EngineError(
-            f"ERR Command is not available: '{name}'. "
-            "See https://upstash.com/docs/redis/overall/rediscompatibility for details"
-        )
-    return None
-
-
 def word(value: str | bytes) -> str:
     """An argument as an upper-case word; undecodable bytes are replaced."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     return text.upper()
-
-
-def _is(args: list[str | bytes], index: int, expected: str) -> bool:
-    return len(args) > index and word(args[index]) == expected
-
-
-def _blocks(args: list[str | bytes]) -> bool:
-    # BLOCK is an option only before STREAMS. A key after STREAMS may have any name.
-    for arg in args[1:]:
-        option = word(arg)
-        if option in {"BLOCK", "STREAMS"}:
-            return option == "BLOCK"
-    return False

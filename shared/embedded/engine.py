@@ -95,6 +95,7 @@ class RespEngine:
         self.volatile = volatile
         self._locate = locate
         self._patience = patience
+        self._address: Address | None = None
         self._killing: set[asyncio.Task[None]] = set()
         self._connections: dict[asyncio.AbstractEventLoop, Connection] = {}
         self._opening: dict[asyncio.AbstractEventLoop, asyncio.Task[Connection]] = {}
@@ -148,13 +149,17 @@ class RespEngine:
 
     async def _dial(self, loop: asyncio.AbstractEventLoop) -> Connection:
         try:
-            address = await loop.run_in_executor(None, self._locate)
+            self._address = await loop.run_in_executor(None, self._locate)
+        except ConfigurationError as error:
+            raise EngineUnreachable(str(error)) from error
+        return await self._reach(loop, self._address)
+
+    async def _reach(self, loop: asyncio.AbstractEventLoop, address: Address) -> Connection:
+        try:
             if isinstance(address, Path):
                 transport, connection = await loop.create_unix_connection(Connection, str(address))
             else:
                 transport, connection = await loop.create_connection(Connection, *address)
-        except ConfigurationError as error:
-            raise EngineUnreachable(str(error)) from error
         except OSError as error:
             raise EngineUnreachable(f"The embedded server does not answer: {error}") from error
         connection.transport = transport
@@ -166,9 +171,12 @@ class RespEngine:
         killing.add_done_callback(self._killing.discard)
 
     async def _send_kill(self) -> None:
-        # On a separate connection: the shared one waits for the script.
+        # On a separate connection: the shared one waits for the script. To the address as it was:
+        # a server that a script blocks is not one to locate.
+        if self._address is None:
+            return
         with suppress(Unreachable, UnknownOutcome):
-            connection = await self._dial(asyncio.get_running_loop())
+            connection = await self._reach(asyncio.get_running_loop(), self._address)
             try:
                 await connection.send(pack(("SCRIPT", "KILL")), 1)
             finally:

@@ -2,7 +2,8 @@
 numbers as Upstash's Lua does.
 
 The script's body is unchanged, below a prologue that shadows `redis` with counting functions. The
-reply is `{calls, result}`, or `{calls, false, text}` if the script raised an error.
+reply is `{calls, result}`, or `{calls, false, text}` if the script raised an error. With limits on
+sizes, `calls` is a list: the number of calls, and what the entries have grown by (see `growth`).
 The guard is a meter and a check, not a sandbox: a script can bypass it through `_G.redis`.
 """
 
@@ -10,34 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from .growth import without_slack
+from .positions import RULES_LUA
 
 DYNAMIC_KEY = (
     "ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. "
     "Key was: "
 )
 KEY_LOCKING = "allow-key-locking"
-
-# The positions of a command's keys. A command that is not listed has one key, its first argument.
-_NONE, _ALL, _TWO, _PAIRS, _COUNTED, _DEST_COUNTED, _LATER_COUNTED = range(7)
-_SECOND, _AFTER_FIRST, _STREAMS, _ALL_BUT_LAST, _WHOLE_DATABASE = range(7, 12)
-_RULES = {
-    _NONE: "TIME PING ECHO PUBLISH INFO DBSIZE RANDOMKEY SCAN KEYS COMMAND SELECT WAIT LASTSAVE",
-    _ALL: "DEL UNLINK EXISTS TOUCH MGET SINTER SUNION SDIFF SINTERSTORE SUNIONSTORE SDIFFSTORE "
-    "PFCOUNT PFMERGE",
-    _TWO: "RENAME RENAMENX COPY LMOVE RPOPLPUSH SMOVE BLMOVE BRPOPLPUSH GEOSEARCHSTORE "
-    "ZRANGESTORE LCS",
-    _PAIRS: "MSET MSETNX",
-    _COUNTED: "LMPOP ZMPOP SINTERCARD ZINTER ZUNION ZDIFF ZINTERCARD",
-    _DEST_COUNTED: "ZUNIONSTORE ZINTERSTORE ZDIFFSTORE",
-    _LATER_COUNTED: "BLMPOP BZMPOP",
-    _SECOND: "OBJECT MEMORY XINFO XGROUP",
-    _AFTER_FIRST: "BITOP",
-    _STREAMS: "XREAD XREADGROUP",
-    _ALL_BUT_LAST: "BLPOP BRPOP BZPOPMIN BZPOPMAX",
-    _WHOLE_DATABASE: "FLUSHDB FLUSHALL",
-}
-_RULES_LUA = ",".join(f"{name}={rule}" for rule, names in _RULES.items() for name in names.split())
 
 _COUNT = """\
 local calls, raw_call, raw_pcall, server = 0, redis.call, redis.pcall, nil
@@ -53,8 +36,8 @@ _STRICT = """\
 local declared = {}
 for i = 1, #KEYS do declared[KEYS[i]] = true end
 local rules = {%(rules)s}
-local function undeclared(name, ...)
-  local rule, args = rules[string.upper(tostring(name))], {...}
+local function undeclared(name, args)
+  local rule = rules[name]
   if rule == nil then
     if args[1] ~= nil and not declared[tostring(args[1])] then return tostring(args[1]) end
     return nil
@@ -109,20 +92,40 @@ local string = setmetatable({format = format}, {__index = string})
 _CALLS = """\
 local function call(%(args)s)
   calls = calls + 1
-%(refuse_call)s%(answer_time)s  return raw_call(%(args)s)
+%(words)s%(refuse_call)s%(oversize_call)s%(answer_time)s  return raw_call(%(args)s)
 end
 local function pcall_(%(args)s)
   calls = calls + 1
-%(refuse_pcall)s%(answer_time)s  return raw_pcall(%(args)s)
+%(words)s%(refuse_pcall)s%(oversize_pcall)s%(answer_time)s  return raw_pcall(%(args)s)
 end
 local redis = setmetatable({call = call, pcall = pcall_}, {__index = redis})
 """
+_WORDS = "  local upper, words = string.upper(tostring(name)), {...}\n"
 _REFUSE = """\
-  local key = undeclared(name, ...)
+  local key = undeclared(upper, words)
   if key then %(deliver)s end
+"""
+_OVERSIZE = """\
+  local excess = oversize(upper, words)
+  if excess then %s end
 """
 _REFUSAL = "{err = %r .. key}"
 _ANSWER_TIME = "  if is_time(name) then return {seconds, micros} end\n"
+
+# The reply is checked here, because the engine's reader loses the connection of all callers when it
+# meets a reply of more than about 1,000 levels.
+_DEPTH = """\
+local function deeper(value, levels)
+  if type(value) ~= 'table' then return false end
+  if levels == 0 then return true end
+  for i = 1, #value do
+    if deeper(value[i], levels - 1) then return true end
+  end
+  return false
+end
+"""
+MAX_DEPTH = 100
+"""The levels of a script's reply."""
 
 _OPEN = "local function body(...)\n"
 
@@ -140,8 +143,11 @@ local ok, result = xpcall(body, function(raised)
   end
   return 'user_script: ' .. tostring(raised.err)
 end)
-if ok then return {calls, result} end
-return {calls, false, result}
+if ok and deeper(result, %(depth)d) then
+  ok, result = false, 'ERR the reply is nested deeper than %(depth)d levels'
+end
+if ok then return {%(counts)s, result} end
+return {%(counts)s, false, result}
 """
 
 
@@ -154,13 +160,20 @@ class Guarded:
     sha: bytes
     body: bytes
     prologue: int
+    checked: bool
+    """True if the script may use declared keys only."""
 
     def prefaced(self, lua: str) -> Guarded:
         """This script with `lua` in front of its body. `lua` is one line, so that the numbers of
         the body's lines stay."""
         opening = _OPEN.encode()
         text = self.text.replace(opening, b"%b%b " % (opening, lua.encode()), 1)
-        return Guarded(text, _sha1(text), self.body, self.prologue)
+        return replace(self, text=text, sha=_sha1(text))
+
+    def measuring(self, entry_limit: int) -> Guarded:
+        """This script, measuring every entry before it grows."""
+        text = without_slack(self.text, entry_limit)
+        return replace(self, text=text, sha=_sha1(text))
 
     def located(self, message: str) -> str:
         """The message with its line number in the author's script, without the prologue."""
@@ -173,34 +186,44 @@ class Guarded:
         return shifted if shifted.startswith("user_script:") else f"user_script: {shifted}"
 
 
-def compose(script: bytes, *, strict: bool, clock: bool) -> Guarded:
+def compose(script: bytes, *, strict: bool, clock: bool, growth: str = "") -> Guarded:
     """The guarded variant of `script`. Its keys are checked if it has the flag, or with `strict`.
 
     With `clock`, the caller appends an ARGV, `"seconds micros"`. The prologue removes it and uses
-    it as the reply to TIME, so the text and its SHA do not change with the time.
+    it as the reply to TIME, so the text and its SHA do not change with the time. `growth` is the
+    Lua of limits on sizes.
     """
     shebang, flagged, body = _shebang(script)
-    prologue = _prologue(strict=strict or flagged, clock=clock)
+    checked = strict or flagged
+    prologue = _prologue(strict=checked, clock=clock, growth=growth)
     lines = prologue.count("\n")
-    close = _CLOSE % {"prologue": lines + shebang.count("\n")}
+    close = _CLOSE % {
+        "prologue": lines + shebang.count("\n"),
+        "depth": MAX_DEPTH,
+        "counts": "counts()" if growth else "calls",
+    }
     text = shebang.encode() + prologue.encode() + body + close.encode()
-    return Guarded(text, _sha1(text), body, lines)
+    return Guarded(text, _sha1(text), body, lines, checked)
 
 
 def _sha1(text: bytes) -> bytes:
     return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
 
 
-def _prologue(*, strict: bool, clock: bool) -> str:
+def _prologue(*, strict: bool, clock: bool, growth: str) -> str:
     refusal = _REFUSAL % DYNAMIC_KEY if strict else ""
+    args = "name, ..." if strict or clock or growth else "..."
     calls = _CALLS % {
-        "args": "name, ..." if strict or clock else "...",
+        "args": args,
+        "words": _WORDS if strict or growth else "",
         "answer_time": _ANSWER_TIME if clock else "",
         "refuse_call": _REFUSE % {"deliver": f"error({refusal})"} if strict else "",
         "refuse_pcall": _REFUSE % {"deliver": f"return {refusal}"} if strict else "",
+        "oversize_call": _OVERSIZE % "error(excess)" if growth else "",
+        "oversize_pcall": _OVERSIZE % "return excess" if growth else "",
     }
-    checks = _STRICT % {"rules": _RULES_LUA} + _NUMBERS if strict else ""
-    return _COUNT + (_CLOCK if clock else "") + checks + calls + _OPEN
+    checks = _STRICT % {"rules": RULES_LUA} + _NUMBERS if strict else ""
+    return _COUNT + (_CLOCK if clock else "") + growth + checks + calls + _DEPTH + _OPEN
 
 
 def _shebang(script: bytes) -> tuple[str, bool, bytes]:

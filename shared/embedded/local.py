@@ -24,6 +24,7 @@ from .sockets import ServerState, SocketRecord, probe
 
 START_SECONDS = 10.0
 _POLL_SECONDS = 0.002
+_BUSY_POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 8
 
 
@@ -59,13 +60,16 @@ class LocalRedis:
     def ensure(self) -> Path:
         """The socket of the server, which this method starts if none answers.
 
-        Raises `ConfigurationError`, with the end of the server's log, if it does not start.
+        A server of this process that a script blocks for good is killed and started again: the
+        script's writes were not acknowledged. Raises `ConfigurationError`, with the end of the
+        server's log, if the server does not start, or if a script blocks another process' server.
         """
         with self._starting:
             if self._closed:
                 raise EngineUnreachable("The embedded store is closed; open it again.")
             self._make_directory()
             deadline = time.monotonic() + START_SECONDS
+            state = ServerState.SILENT
             while time.monotonic() < deadline:
                 path = self._socket.read()
                 state = probe(path) if path is not None else ServerState.SILENT
@@ -76,7 +80,9 @@ class LocalRedis:
                     return self._start(lock)
                 if state is ServerState.LOADING:
                     deadline = time.monotonic() + START_SECONDS
-                time.sleep(_POLL_SECONDS)
+                time.sleep(_BUSY_POLL_SECONDS if state is ServerState.BUSY else _POLL_SECONDS)
+            if state is ServerState.BUSY:
+                return self._restart()
             raise ConfigurationError(
                 f"Another process holds {self.data_dir} but its server does not answer. "
                 "Stop that process, or choose another data directory."
@@ -90,17 +96,35 @@ class LocalRedis:
             self._closed = True
             atexit.unregister(self.close)
             if self._process is not None and self._keeper is not None:
-                self._process.terminate()
-                self._keeper.join(START_SECONDS)
-                if self._keeper.is_alive():
-                    self._process.kill()
-                    self._keeper.join()
+                blocked = self._path is not None and probe(self._path) is not ServerState.READY
+                if not blocked:
+                    self._process.terminate()
+                    self._keeper.join(START_SECONDS)
+                self._kill()
             # The server removes its own socket; a socket that is there now may be another server's.
             if self._path is not None and self._path.parent != self.data_dir:
                 with suppress(OSError):
                     self._path.parent.rmdir()
             if self.volatile:
                 shutil.rmtree(self.data_dir, ignore_errors=True)
+
+    def _restart(self) -> Path:
+        lock = None
+        if self._process is not None and self._process.returncode is None:
+            self._kill()
+            lock = self._lock()
+        if lock is None:
+            raise ConfigurationError(
+                f"The server on {self.data_dir} belongs to another process, and a script blocks "
+                "it: the script has written, so it can't be stopped. Stop that process, or choose "
+                "another data directory."
+            )
+        return self._start(lock)
+
+    def _kill(self) -> None:
+        if self._process is not None and self._keeper is not None and self._keeper.is_alive():
+            self._process.kill()
+            self._keeper.join()
 
     def _make_directory(self) -> None:
         try:

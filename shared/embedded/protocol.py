@@ -10,18 +10,20 @@ import hmac
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from enum import Enum, auto
 from functools import lru_cache
 from time import time
 from urllib.parse import parse_qsl
 
 from .dispatch import Dispatcher
 from .engine import Engine, EngineError, Reply
+from .entries import Entries
+from .limits import Limits, too_large
 from .meter import ServerMeter
+from .refusals import missing_route
 from .reply import dump, item, resp2
 from .request import Malformed, many_commands, number, one_command
 from .scripts import Scripts
-
-MAX_REQUEST_BYTES = 10 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class UpstashProtocol:
     `strict` checks the keys of every script, not only of scripts with the `allow-key-locking` flag.
     `clock` (epoch milliseconds) sets the reply to TIME, in scripts too; expiry uses the real time.
     `allowed_scripts` are SHA-1s of script texts: an engine without a sandbox runs only these.
+    `limits` are those on sizes; without them, Upstash's own apply.
+    `read_only_token` is a second token, which may use commands that only read.
     `handle` raises `Unreachable` or `UnknownOutcome` if the engine does, and nothing else.
     """
 
@@ -49,14 +53,31 @@ class UpstashProtocol:
         token: str,
         strict: bool = False,
         clock: Callable[[], int] | None = None,
-        max_request_bytes: int = MAX_REQUEST_BYTES,
+        limits: Limits | None = None,
         allowed_scripts: Container[str] | None = None,
+        read_only_token: str | None = None,
     ) -> None:
         self.meter = ServerMeter()
-        self.max_request_bytes = max_request_bytes
+        self.limits = limits = limits or Limits()
         self._token = token.encode()
-        self._scripts = Scripts(engine, strict=strict, clock=clock, allowed=allowed_scripts)
-        self._dispatcher = Dispatcher(engine, self._scripts, self.meter, clock)
+        self._read_only_token = (read_only_token or "").encode()
+        entries = Entries(engine, limits.entry_bytes)
+        self._scripts = Scripts(
+            engine,
+            strict=strict,
+            clock=clock,
+            allowed=allowed_scripts,
+            limits=limits,
+            entries=entries,
+        )
+        self._dispatcher = Dispatcher(
+            engine,
+            self.meter,
+            scripts=self._scripts,
+            limits=limits,
+            entries=entries,
+            clock=clock,
+        )
         self._synced = 0
 
     async def handle(
@@ -65,9 +86,11 @@ class UpstashProtocol:
         """Answer one request. `path` and `query` are percent-encoded, header names lower-case."""
         self.meter.requests += 1
         self.meter.bytes_in += len(body)
-        response = self._refusal(method, query, headers, body)
+        access = self._access(query, headers)
+        response = self._refusal(method, access, headers, body)
         if response is None:
-            response = await self._respond(method, "/" + path.lstrip("/"), query, headers, body)
+            route, read_only = "/" + path.lstrip("/"), access is _Access.READ
+            response = await self._respond(method, route, query, headers, body, read_only=read_only)
         if method == "HEAD":
             response = Response(response.status, response.headers, b"")
         self.meter.bytes_out += len(response.body)
@@ -79,45 +102,59 @@ class UpstashProtocol:
         self._scripts.preface_next(sha, lua)
 
     def authorized(self, query: str, headers: Mapping[str, str]) -> bool:
-        """True if the request has the token, as `?_token=` or else in its header."""
-        token = dict(parse_qsl(query)).get("_token") if "_token=" in query else None
+        """True if the request has a token, as `?_token=` or else in its header."""
+        return self._access(query, headers) is not None
+
+    def _access(self, query: str, headers: Mapping[str, str]) -> _Access | None:
+        token: str | None = dict(parse_qsl(query)).get("_token") if "_token=" in query else None
         if token is None:
-            token = headers.get("authorization", "").strip()
-            if token[:7].lower() == "bearer ":
-                token = token[7:].strip()
-        return hmac.compare_digest(token.encode("utf-8", "replace"), self._token)
+            scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+            token = token.strip() if scheme.lower() == "bearer" else ""
+        raw = token.encode("utf-8", "replace")
+        if hmac.compare_digest(raw, self._token):
+            return _Access.FULL
+        if self._read_only_token and hmac.compare_digest(raw, self._read_only_token):
+            return _Access.READ
+        return None
 
     def _refusal(
-        self, method: str, query: str, headers: Mapping[str, str], body: bytes
+        self, method: str, access: _Access | None, headers: Mapping[str, str], body: bytes
     ) -> Response | None:
         if method not in {"POST", "GET", "PUT", "HEAD"}:
             return _response(405, b"")
-        if not self.authorized(query, headers):
+        if access is None:
             return _error("WRONGPASS invalid or missing auth token", status=401)
         # `server` discards an oversized body and passes its size in the header.
         size = max(len(body), number(headers.get("content-length")))
-        if size > self.max_request_bytes:
-            limit = self.max_request_bytes
-            return _error(
-                f"ERR max request size exceeded. Limit: {limit} bytes, Actual: {size} bytes"
-            )
+        if size > self.limits.request_bytes:
+            return _error(str(too_large("request", self.limits.request_bytes, size)))
         return None
 
     async def _respond(
-        self, method: str, route: str, query: str, headers: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        route: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        read_only: bool,
     ) -> Response:
+        run = self._dispatcher
         try:
             form = _Form.of(headers, route)
             if route == "/pipeline":
-                answer = form.many(await self._dispatcher.pipeline(many_commands(body)))
+                answer = form.many(await run.pipeline(many_commands(body), read_only=read_only))
             elif route == "/multi-exec":
-                replies = await self._dispatcher.transaction(many_commands(body))
+                replies = await run.transaction(many_commands(body), read_only=read_only)
                 answer = (
                     form.one(replies) if isinstance(replies, EngineError) else form.many(replies)
                 )
+            elif error := missing_route(route):
+                answer = form.one(error)
             else:
                 args = one_command(method, route, query, body)
-                answer = form.one(await self._dispatcher.one(args))
+                answer = form.one(await run.one(args, read_only=read_only))
         except Malformed as error:
             return _error(str(error))
         answer.headers.append((b"upstash-sync-token", self._sync_token(headers)))
@@ -127,6 +164,13 @@ class UpstashProtocol:
         # One server without replicas: every read sees earlier writes, so the token only advances.
         self._synced = max(self._synced, number(headers.get("upstash-sync-token"))) + 1
         return b"%d" % self._synced
+
+
+class _Access(Enum):
+    """The access that a token gives."""
+
+    FULL = auto()
+    READ = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,9 @@ def resp2(reply: Reply) -> bytes:
     if isinstance(reply, int):
         return b":%d\r\n" % reply
     if isinstance(reply, EngineError):
-        return f"-{reply}\r\n".encode()
+        # An error is one line: a line break in its text would begin another reply.
+        line = str(reply).replace("\r", " ").replace("\n", " ")
+        return f"-{line}\r\n".encode()
     if isinstance(reply, list):
         return b"*%d\r\n%b" % (len(reply), b"".join(map(resp2, reply)))
     return b"+OK\r\n" if reply == b"OK" else b"$%d\r\n%b\r\n" % (len(reply), reply)

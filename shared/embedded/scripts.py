@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from .commands import word
 from .engine import Command, Engine, EngineError, Reply
+from .entries import Entries
 from .guard import Guarded, compose
+from .limits import Limits
 
 # Compiles without a run: it detects a body that would close the guard's function early.
 _COMPILES = b"""\
@@ -17,6 +19,7 @@ local compiled, reason = loadstring(ARGV[1], '@user_script')
 if compiled then return 1 end
 return {err = 'ERR Error compiling script (new function): ' .. reason}
 """
+_ONE_COMMAND = b"return redis.pcall(unpack(ARGV))"
 _NO_SCRIPT = EngineError("NOSCRIPT No matching script. Please use EVAL.")
 _RETURNED = 2  # elements of the guard's reply if the script raised no error
 _NOT_BUSY = EngineError("NOTBUSY No scripts in execution right now.")
@@ -42,8 +45,13 @@ class Scripts:
         strict: bool,
         clock: Callable[[], int] | None,
         allowed: Container[str] | None,
+        limits: Limits,
+        entries: Entries,
     ) -> None:
         self._engine = engine
+        self._limits = limits
+        self._entries = entries
+        self._growth = limits.lua(sandboxed=engine.sandboxed)
         self._strict = strict
         self._clock = clock
         self._allowed = allowed
@@ -72,7 +80,7 @@ class Scripts:
             return loaded
         preface = self._prefaces.pop(sha, "") if self._prefaces else ""
         script = loaded.prefaced(preface) if preface else loaded
-        return self._call(script, args, read_only=name.endswith("_RO"))
+        return await self._call(script, args, read_only=name.endswith("_RO"))
 
     async def run(self, call: ScriptCall) -> Reply:
         """The engine's reply to a call; `unwrap` reads it."""
@@ -81,7 +89,22 @@ class Scripts:
             return await self._engine.execute(call.by_text)
         return reply
 
-    def _call(self, script: Guarded, args: list[str | bytes], *, read_only: bool) -> ScriptCall:
+    def limited(self, args: list[str | bytes], key: str | bytes) -> ScriptCall:
+        """A direct command as a script that measures its entry first."""
+        script = compose(_ONE_COMMAND, strict=False, clock=False, growth=self._growth)
+        script = script.measuring(self._limits.entry_bytes)
+        rest = ("1", key, *args)
+        return ScriptCall(script, ("EVALSHA", script.sha, *rest), ("EVAL", script.text, *rest))
+
+    async def _call(
+        self, script: Guarded, args: list[str | bytes], *, read_only: bool
+    ) -> ScriptCall | EngineError:
+        keys = args[3 : 3 + int(args[2])]
+        error = self._limits.keys_refusal(keys)
+        if error is not None:
+            return error
+        if not read_only and await self._entries.any_near(keys, others=not script.checked):
+            script = script.measuring(self._limits.entry_bytes)
         rest = args[2:]
         if self._clock is not None:
             rest.append("{} {}".format(*instant(self._clock())))
@@ -115,6 +138,7 @@ class Scripts:
             text if isinstance(text, bytes) else text.encode(),
             strict=self._strict,
             clock=self._clock is not None,
+            growth=self._growth,
         )
         if not self._engine.sandboxed:
             if self._allowed is None or sha not in self._allowed:
@@ -130,20 +154,28 @@ class Scripts:
         return script
 
 
-def unwrap(script: Guarded, reply: Reply) -> tuple[int, Reply]:
-    """The number of inner calls and the reply for the script's caller.
+def unwrap(script: Guarded, reply: Reply) -> tuple[int, list[Reply], Reply]:
+    """The number of inner calls, the growth of entries (see `Entries.report`), and the reply for
+    the script's caller.
 
     A value that a script returns, error replies included, is unchanged. An error that it raises is
     wrapped as Upstash does it, with the code in the middle.
     """
-    if not isinstance(reply, list) or not reply:
-        return 0, reply
-    calls = reply[0] if isinstance(reply[0], int) else 0
+    if not isinstance(reply, list) or not reply or not isinstance(reply[0], list):
+        return 0, [], reply
+    calls, *growth = reply[0]
+    calls = calls if isinstance(calls, int) else 0
     if len(reply) > _RETURNED:
         raised = reply[-1].decode("utf-8", "replace") if isinstance(reply[-1], bytes) else ""
-        return calls, EngineError(f"ERR Error running script: @{script.located(raised)}")
+        return calls, growth, EngineError(f"ERR Error running script: @{script.located(raised)}")
     # Lua drops a nil at the end of a table: the script returned nothing.
-    return calls, reply[1] if len(reply) == _RETURNED else None
+    return calls, growth, reply[1] if len(reply) == _RETURNED else None
+
+
+def wrong_form(reply: Reply) -> bool:
+    """True for the errors that a server detects before it runs a script command."""
+    forms = ("ERR wrong number of arguments", "ERR unknown subcommand")
+    return isinstance(reply, EngineError) and str(reply).startswith(forms)
 
 
 def instant(now_ms: int) -> tuple[str, str]:

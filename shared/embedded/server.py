@@ -20,6 +20,9 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
+STOP_SECONDS = 3
+"""Seconds that requests under way have to end after a signal."""
+
 
 class Gateway:
     """The ASGI application: the protocol, and `GET /_meter` (with the token) for its counts.
@@ -37,10 +40,15 @@ class Gateway:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
-        body, size = await self._body(receive)
+        authorized = self._protocol.authorized(query, headers)
+        keep = self._protocol.limits.request_bytes if authorized else 0
+        received = await _body(receive, keep)
+        if received is None:
+            return
+        body, size = received
         if size > len(body):
             headers["content-length"] = str(size)
-        if path == "/_meter" and self._protocol.authorized(query, headers):
+        if path == "/_meter" and authorized:
             counts = dump(self._protocol.meter.snapshot())
             response = Response(200, [(b"content-type", b"application/json")], counts)
         else:
@@ -60,18 +68,26 @@ class Gateway:
         except UnknownOutcome as error:
             return _error_response(502, error)
 
-    async def _body(self, receive: Receive) -> tuple[bytes, int]:
-        """The body and its full size. Bytes beyond the limit are read and discarded."""
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            if size <= self._protocol.max_request_bytes:
-                chunks.append(chunk)
-            if not message.get("more_body"):
-                return b"".join(chunks), size
+
+async def _body(receive: Receive, keep: int) -> tuple[bytes, int] | None:
+    """The body and its full size; a body of more than `keep` bytes is read and discarded.
+
+    None if the client closes the connection before the end of the body.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size <= keep:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+        if not message.get("more_body"):
+            return b"".join(chunks), size
 
 
 def server(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> uvicorn.Server:
@@ -79,14 +95,15 @@ def server(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> 
     it. Raises `ConfigurationError` for an address that other machines can reach.
     """
     require_loopback(host)
-    fast = {name: importlib.util.find_spec(name) is not None for name in ("uvloop", "httptools")}
+    uvloop = importlib.util.find_spec("uvloop") is not None
     return uvicorn.Server(
         uvicorn.Config(
             Gateway(protocol),
             host=host,
             port=port,
-            loop="uvloop" if fast["uvloop"] else "asyncio",
-            http="httptools" if fast["httptools"] else "h11",
+            loop="uvloop" if uvloop else "asyncio",
+            http=_connections(),
+            timeout_graceful_shutdown=STOP_SECONDS,
             ws="none",
             lifespan="off",
             log_level="warning",
@@ -109,13 +126,7 @@ async def serving(
     Raises `ConfigurationError` if the address is not loopback or is in use.
     """
     require_loopback(host)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise ConfigurationError(
-            f"Can't listen on port {port} of {host}: {error}. Choose another port."
-        ) from error
+    listener = _listener(host, port)
     serving = server(protocol, host=host, port=port)
     task = asyncio.create_task(serving.serve(sockets=[listener]))
     try:
@@ -125,6 +136,31 @@ async def serving(
         serving.should_exit = True
         await task
         listener.close()
+
+
+def _connections() -> type[asyncio.Protocol] | str:
+    if importlib.util.find_spec("httptools") is None:
+        return "h11"
+    from .http import Http  # noqa: PLC0415 - needs httptools
+
+    return Http
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    # With its protocol, which accepted sockets inherit: asyncio sets TCP_NODELAY only on sockets
+    # that name TCP, and without it a reply waits 40 ms for the client's acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"Can't listen on port {port} of {host}: {error}. Choose another port."
+        ) from error
+    return listener
 
 
 def run(protocol: UpstashProtocol, *, host: str = "127.0.0.1", port: int) -> None:

@@ -18,6 +18,8 @@ class ServerState(Enum):
 
     SILENT = auto()
     LOADING = auto()
+    BUSY = auto()
+    """A script has blocked it for longer than the server allows."""
     READY = auto()
 
 
@@ -60,17 +62,30 @@ class SocketRecord:
 
 
 def probe(path: Path) -> ServerState:
-    """The state of the server on a socket, from its reply to PING."""
+    """The state of the server on a socket, from its reply to PING.
+
+    A script that blocks a BUSY server is killed, if that is possible.
+    """
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(1)
         try:
             connection.connect(str(path))
             connection.sendall(b"PING\r\n")
             reply = connection.recv(64)
+            if reply.startswith(b"-BUSY"):
+                # Ends the script unless it has written.
+                connection.sendall(b"SCRIPT KILL\r\n")
+                connection.recv(64)
         except OSError:
             return ServerState.SILENT
-    if reply.startswith(b"-LOADING"):
-        return ServerState.LOADING
-    # A server that a script blocks counts as ready: it accepts SCRIPT KILL.
-    ready = reply.startswith((b"+PONG", b"-BUSY"))
-    return ServerState.READY if ready else ServerState.SILENT
+    for beginning, state in _STATES.items():
+        if reply.startswith(beginning):
+            return state
+    return ServerState.SILENT
+
+
+_STATES = {
+    b"+PONG": ServerState.READY,
+    b"-LOADING": ServerState.LOADING,
+    b"-BUSY": ServerState.BUSY,
+}

@@ -11,9 +11,14 @@ BLANK = "[secret]"
 _secrets: set[str] = set()
 
 
+LOGGERS = ("tidegate.drain", "tidegate.job", "tidegate.web", "tidegate.hosts")
+
+
 def keep_secret(values: Iterable[str | None]) -> None:
     """From now on blank these values wherever text is kept or logged."""
     _secrets.update(value for value in values if value and len(value) >= SHORTEST)
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_filter)  # once: a logger keeps a filter one time
 
 
 def redact(text: str) -> str:
@@ -38,3 +43,6 @@ class RedactingFilter(logging.Filter):
         if record.exc_info and not record.exc_text:
             record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
         return True
+
+
+_filter = RedactingFilter()

@@ -41,7 +41,7 @@ def _waiting(view: JobView) -> Explanation:
     if view.paused:
         return Explanation("paused", f"queue {queue.name!r} is paused")
     if view.suspect:
-        return Explanation("suspect", "the function that ran it died; it waits to run by itself")
+        return Explanation("suspect", "two functions that ran it died; it waits to run exclusively")
     if queue.concurrency is not None and view.active >= queue.concurrency:
         detail = f"all {queue.concurrency} slots of queue {queue.name!r} are taken"
         return Explanation("full", detail)

@@ -25,6 +25,9 @@ PARTS = (
     "inbox",  # LIST     raw records from foreign producers
 )
 
+NEVER = 2.0**53 - 1
+"""The agenda's entry of a queue that nothing but an operator can wake."""
+
 WORK: tuple[str, ...] = (
     *("high", "normal", "low", "suspects"),
     *("delayed", "active", "parked", "inbox"),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NoScript, UnknownOutcome
-from .client.rest import Rest
+from .client.rest import Reply, Rest
 
 FOLDER = Path(__file__).parent / "lua"
 KEY_LOCKING = "#!lua flags=allow-key-locking\n"
@@ -38,20 +38,38 @@ class Script:
         *,
         within: float | None = None,
     ) -> list[Any]:
+        """The reply's values. See `send`."""
+        values: list[Any] = (await self.send(rest, keys, args, within=within)).value
+        return values
+
+    async def send(
+        self,
+        rest: Rest,
+        keys: Sequence[str],
+        args: Sequence[str | int],
+        *,
+        within: float | None = None,
+    ) -> Reply:
         """EVALSHA, then EVAL if the store lacks the script (restart, failover, flush).
 
         The first element of every reply is the script's billed cost; it goes to the meter, and the
         rest is returned.
         """
         arguments = [len(keys), *keys, *args]
+        began = rest.clock.monotonic()
         try:
-            reply = await rest.execute(["EVALSHA", self.sha, *arguments], self.name, within=within)
+            reply = await rest.send(["EVALSHA", self.sha, *arguments], self.name, within=within)
         except NoScript:
-            reply = await rest.execute(["EVAL", self.body, *arguments], self.name, within=within)
-        if not isinstance(reply, list) or not reply or not isinstance(reply[0], int):
-            raise UnknownOutcome(f"{self.name} was answered in an unknown shape: {str(reply)[:80]}")
-        rest.meter.add(self.name, reply[0] - 1)
-        return reply[1:]
+            if within is not None:
+                within -= rest.clock.monotonic() - began
+            reply = await rest.send(["EVAL", self.body, *arguments], self.name, within=within)
+        values = reply.value
+        if not isinstance(values, list) or not values or not isinstance(values[0], int):
+            raise UnknownOutcome(
+                f"{self.name} was answered in an unknown shape: {str(values)[:80]}"
+            )
+        rest.meter.add(self.name, values[0] - 1)
+        return Reply(values[1:], reply.repeated)
 
 
 def compose(name: str) -> str:

@@ -1,21 +1,25 @@
-"""The store's verbs, typed. Each is one request and one script; only `agenda` and `has_any` are
-plain reads.
+"""The store's verbs, typed. Each is one request and one script; only `agenda` and the first
+look of `find_work` are plain reads.
 
 Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the others
-answer the state that they met. Raises StoreError.
+answer the state that they met. Where the client repeated a request whose reply was lost, that state
+may be this request's own work, and is answered as such. Raises StoreError.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from ..declare.queue import Queue
+from ..declare.sync import serve_threads
 from ..errors import IdempotencyMismatch, JobNotFound, QueueFull
-from ..jobs.ids import public_id
+from ..jobs.ids import created_ms, public_id
 from ..jobs.job import Enqueued, Guard, Job
 from . import keys
-from .client.rest import Rest
+from .batching import EnqueueBatcher, Item, split
+from .client.rest import Reply, Rest
 from .codec import PRIORITY_CODES, STATE_CODES, STATES
 from .meter import Meter
 from .scripts import script
@@ -23,10 +27,9 @@ from .survey import REPAIRS, SurveyPage, Usage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
 from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
 
-MOST_JOBS = 500
-MOST_BODY_BYTES = 4 * 2**20
-"""Limits of one enqueue request; more jobs go in several."""
 PAGE = 500
+STATUS_SECONDS = 1.5
+"""The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
 IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
 """Pages of a survey: it has to read the bodies of records."""
 Ended = Literal["dead", "completed", "cancelled"]
@@ -42,6 +45,7 @@ class Store:
         self.rest = rest
         self.prefix = prefix
         self._key_locking = key_locking
+        self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         self.swept_at: float | None = None
         """When a drain of this process last swept, on its monotonic clock."""
 
@@ -55,17 +59,14 @@ class Store:
         return self.rest.skew_ms()
 
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
-        """Store jobs; one answer each, in order: also for a mismatching idempotency key, and for a
-        job for which the queue has no room."""
+        """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
+        job that the queue has no room for. Single jobs under way together share requests."""
+        items = (Item(job, job.body()) for job in jobs)
+        if len(jobs) == 1:
+            return [await self._batcher.enqueue(queue, next(items))]
         answers: list[Enqueued] = []
-        for batch in _batches(jobs):
-            args: list[str | int] = [queue.name, len(batch), queue.max_jobs, queue.max_bytes]
-            for job, body in batch:
-                args += [_item(job), body]
-            codes, *others = await self._run("enqueue", queue.name, args)
-            rest = iter(others)
-            for code, (job, _body) in zip(codes, batch, strict=True):
-                answers.append(_enqueued(queue.name, job, code, rest))
+        for batch in split(items):
+            answers += await self._enqueue(queue, batch, None)
         return answers
 
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
@@ -83,8 +84,14 @@ class Store:
     ) -> TurnReply:
         """Settle, recover, promote, take tokens and claim, in one request, repeated for at most
         `within` seconds."""
+        serve_threads()  # the handlers of the claimed jobs inherit this task's context
         reply = await self._run("turn", queue.name, request.args(queue), within=within)
         return read_reply(queue.name, request, reply)
+
+    async def prolong(self, queue: Queue, leases: Sequence[str], lease_ms: int) -> None:
+        """Give open leases a new end, outside of a turn."""
+        if leases:
+            await self._run("prolong", queue.name, [queue.name, lease_ms, *leases])
 
     async def agenda(self) -> dict[str, float]:
         """Queue -> instant (ms) before which it has no work. One plain read, whatever their
@@ -94,11 +101,16 @@ class Store:
         )
         return {name: float(instant) for name, instant in reply}  # upstash-redis makes the pairs
 
-    async def has_any(self, parts: Mapping[str, Sequence[str]]) -> bool:
-        """True if any of these parts of these queues exists, whatever the agenda says. One plain
-        read for all."""
-        names = [key for queue in parts for key in keys.parts(self.prefix, queue, parts[queue])]
-        return int(await self.rest.execute(["EXISTS", *names], "sweep")) > 0
+    async def find_work(self, parts: Mapping[str, Sequence[str]]) -> list[str]:
+        """The queues of which any of these parts exists, whatever the agenda says. One plain read
+        for all, and one script more where that finds something."""
+        names = [keys.parts(self.prefix, queue, parts[queue]) for queue in parts]
+        flat = [name for some in names for name in some]
+        if not int(await self.rest.execute(["EXISTS", *flat], "sweep")):
+            return []
+        counts = [len(some) for some in names]
+        (found,) = await script("find", key_locking=self._key_locking).run(self.rest, flat, counts)
+        return [queue for queue, answer in zip(parts, found, strict=True) if answer == "1"]
 
     async def inspect(self, queue: Queue, job_id: str) -> JobView:
         """One job as it stands. Raises JobNotFound."""
@@ -116,19 +128,20 @@ class Store:
 
     async def redrive(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
         """Dead letters back to work. Per id: True if it was dead (or parked) and waits now."""
-        return await self._each("redrive", [queue.name], job_ids)
+        return await self._each("redrive", queue, [], job_ids, self._is_redriven)
 
     async def delete(
         self, queue: Queue, job_ids: Sequence[str], state: Ended | None = None
     ) -> list[bool]:
         """Delete ended jobs for good, with a state only those in it. Per id: True if deleted."""
         code = "-" if state is None else STATE_CODES[state]
-        return await self._each("delete", [queue.name, code], job_ids)
+        return await self._each("delete", queue, [code], job_ids, self._is_gone)
 
     async def pause(self, queue: Queue, *, paused: bool) -> bool:
         """Stop or allow claiming; answers whether it was paused before."""
-        (before,) = await self._run("pause", queue.name, [queue.name, int(paused)])
-        return bool(before == "1")
+        reply = await self._send("pause", queue.name, [queue.name, int(paused)])
+        before = bool(reply.value[0] == "1")
+        return (not paused) if reply.repeated and before == paused else before
 
     async def purge(self, queue: Queue) -> int:
         """Delete all waiting and delayed jobs, a page a request; answers how many went."""
@@ -165,7 +178,8 @@ class Store:
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""
         types = sorted(queue.types)
-        return read_stats(queue, types, await self._run("stats", queue.name, [queue.name, *types]))
+        reply = await self._run("stats", queue.name, [queue.name, *types], within=STATUS_SECONDS)
+        return read_stats(queue, types, reply)
 
     async def browse(
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
@@ -179,18 +193,71 @@ class Store:
         """Close the client's connections."""
         await self.rest.close()
 
-    async def _each(self, verb: str, args: Sequence[str], job_ids: Sequence[str]) -> list[bool]:
-        verdicts = ""
+    def abort(self) -> None:
+        """Close the client's connections without their event loop, which is closed."""
+        self.rest.abort()
+
+    async def _enqueue(
+        self, queue: Queue, batch: list[Item], within: float | None
+    ) -> list[Enqueued]:
+        args: list[str | int] = [queue.name, len(batch), queue.max_jobs, queue.max_bytes]
+        for job, body in batch:
+            args += [_item(job), body]
+        reply = await self._send("enqueue", queue.name, args, within=within)
+        codes, *others = reply.value
+        rest, own = iter(others), set[str]()
+        answers = []
+        for code, (job, _body) in zip(codes, batch, strict=True):
+            repeated = reply.repeated and job.id not in own
+            own.add(job.id)
+            answers.append(_enqueued(queue.name, job, code, rest, repeated=repeated))
+        return answers
+
+    async def _each(
+        self,
+        verb: str,
+        queue: Queue,
+        args: Sequence[str],
+        job_ids: Sequence[str],
+        is_done: Callable[[Queue, str], Awaitable[bool]],
+    ) -> list[bool]:
+        """Apply a verb to jobs. After a lost reply `is_done` says which were done by it."""
+        verdicts: list[bool] = []
         for at in range(0, len(job_ids), PAGE):
-            (answer,) = await self._run(verb, args[0], [*args, *job_ids[at : at + PAGE]])
-            verdicts += answer
-        return [verdict == "1" for verdict in verdicts]
+            page = job_ids[at : at + PAGE]
+            reply = await self._send(verb, queue.name, [queue.name, *args, *page])
+            done = [verdict == "1" for verdict in reply.value[0]]
+            if reply.repeated and not all(done):
+                before = await asyncio.gather(*(is_done(queue, job_id) for job_id in page))
+                done = [now or then for now, then in zip(done, before, strict=True)]
+            verdicts += done
+        return verdicts
+
+    async def _is_redriven(self, queue: Queue, job_id: str) -> bool:
+        try:
+            view = await self.inspect(queue, job_id)
+        except JobNotFound:
+            return False
+        return view.redrives > 0 and view.state not in ("dead", "parked")
+
+    async def _is_gone(self, queue: Queue, job_id: str) -> bool:
+        try:
+            await self.inspect(queue, job_id)
+        except JobNotFound:
+            return True
+        return False
 
     async def _run(
         self, verb: str, queue: str, args: Sequence[str | int], *, within: float | None = None
     ) -> list[Any]:
+        values: list[Any] = (await self._send(verb, queue, args, within=within)).value
+        return values
+
+    async def _send(
+        self, verb: str, queue: str, args: Sequence[str | int], *, within: float | None = None
+    ) -> Reply:
         command = script(verb, key_locking=self._key_locking)
-        return await command.run(self.rest, keys.vector(self.prefix, queue), args, within=within)
+        return await command.send(self.rest, keys.vector(self.prefix, queue), args, within=within)
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:
@@ -210,27 +277,21 @@ def _item(job: Job) -> str:
 _NO_GUARD = Guard("-")
 
 
-def _enqueued(queue: str, job: Job, code: str, others: Iterator[str]) -> Enqueued:
+def _enqueued(
+    queue: str, job: Job, code: str, others: Iterator[str], *, repeated: bool
+) -> Enqueued:
+    """The answer to one job. `repeated`: if the job that stands for it is itself, it was stored by
+    an earlier attempt of this request."""
     if code in "wd":
         return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
     if code in "MF":
         refused = {"mismatch": code == "M", "full": code == "F"}
         return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
     holder, state = next(others), next(others)
-    return Enqueued(public_id(holder, queue), STATES[state], duplicate=code == "D")
+    duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
+    return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)
 
 
-def _batches(jobs: Sequence[Job]) -> Iterator[list[tuple[Job, str]]]:
-    """Jobs with their bodies, in requests that stay below the store's size limit."""
-    batch: list[tuple[Job, str]] = []
-    size = 0
-    for job in jobs:
-        body = job.body()
-        length = len(body) if body.isascii() else len(body.encode())
-        if batch and (len(batch) == MOST_JOBS or size + length > MOST_BODY_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append((job, body))
-        size += length
-    if batch:
-        yield batch
+def _is_new(job: Job, state: str) -> bool:
+    """True for a job that this request may have stored: its id is ours, or it has not ended."""
+    return created_ms(job.id) is not None or state in "wd"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..declare.queue import Queue
-from ..jobs.claim import Claim, Lease
+from ..jobs.claim import Claim
 from ..jobs.outcome import Kind
 from .codec import KIND_CODES, read_record
 
@@ -47,7 +47,8 @@ class TurnRequest:
 
     `exclusive`: nothing else runs in this process, so suspects may be claimed. `resync`: recount
     the queue from its structures first. `want_histograms`: job types whose durations are wanted;
-    `observed`: durations to add, as bucket -> count by job type.
+    `observed`: durations to add, as bucket -> count by job type. `ahead_ms`: how far ahead of their
+    time tokens may be taken. `prolong`: leases whose jobs still run.
     """
 
     owner: str
@@ -59,6 +60,8 @@ class TurnRequest:
     resync: bool = False
     want_histograms: Sequence[str] = ()
     observed: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    ahead_ms: int = 0
+    prolong: Sequence[str] = ()
 
     def args(self, queue: Queue) -> list[str | int]:
         """ARGV of turn.lua."""
@@ -79,6 +82,8 @@ class TurnRequest:
             int(self.resync),
             len(types),
             len(self.settles),
+            self.ahead_ms,
+            len(self.prolong),
         ]
         for name in types:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
@@ -88,13 +93,17 @@ class TurnRequest:
                 f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms} {settle.unstarted_ms}",
                 settle.history,
             ]
-        return args
+        return [*args, *self.prolong]
 
 
 @dataclass(frozen=True, slots=True)
 class TurnReply:
-    """The answer to a turn. `stale`: leases that were not ours any more. `suspects`: how many jobs
-    wait to run by themselves. `cancel`: ids of active jobs whose cancellation is requested."""
+    """The answer to a turn.
+
+    `stale`: leases that were not ours any more. `suspects`: how many jobs wait to run exclusively.
+    `cancel`: ids of active jobs whose cancellation is requested. `level`: the bucket's level before
+    the claim, in units (see lua/lib/bucket.lua).
+    """
 
     now_ms: int
     reason: Reason
@@ -103,12 +112,13 @@ class TurnReply:
     stale: frozenset[str]
     cancel: frozenset[str]
     histograms: dict[str, list[int]]
+    level: int
     claims: list[Claim]
 
 
 def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
     """The script's flat answer as values."""
-    now, reason, wait, suspects, verdicts, cancel, histograms, flat = reply
+    now, reason, wait, suspects, verdicts, cancel, histograms, level, flat = reply
     return TurnReply(
         now_ms=int(now),
         reason=reason,
@@ -122,6 +132,7 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
             name: [int(count) for count in histogram.split()]
             for name, histogram in zip(request.want_histograms, histograms, strict=True)
         },
+        level=int(level),
         claims=[
             read_claim(queue, lease, record, int(now))
             for lease, record in zip(flat[::2], flat[1::2], strict=True)
@@ -132,20 +143,20 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
 def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:
     """One claimed job from its lease and its record. A damaged record becomes a body that can't be
     decoded, so that it dies by itself and its neighbours run."""
-    held = Lease.parse(lease)
+    job_id, fence, _owner, _seq, exclusive = lease.split(" ")  # Lease.parse, without its cost
     try:
         header, body, history = read_record(record)
     except ValueError:
         raw = record if isinstance(record, bytes) else record.encode()
-        return Claim(lease, held.id, held.fence, queue, 0, 0, held.exclusive, raw, "", at_ms=at_ms)
+        return Claim(lease, job_id, int(fence), queue, 0, 0, exclusive == "1", raw, "", at_ms=at_ms)
     return Claim(
         lease,
-        held.id,
-        held.fence,
+        job_id,
+        int(fence),
         queue,
         header.attempts,
         header.crashes,
-        held.exclusive,
+        exclusive == "1",
         body,
         history if isinstance(history, str) else "",
         header.flags == "f",

@@ -26,8 +26,8 @@ class JobRecord:
     """One stored job.
 
     `at_ms` is store time in milliseconds and belongs to the state: the instant at which it is due,
-    at which its lease ends, or at which it ended. `reason`: "suspect", "crashed", "unfit",
-    "damaged" or None.
+    at which its lease ends, or at which it ended. `reason`: "suspect", "exclusive", "crashed",
+    "unfit", "damaged" or None.
     """
 
     id: str
@@ -66,8 +66,8 @@ class JobView(JobRecord):
 
     @property
     def suspect(self) -> bool:
-        """True while it waits to run by itself."""
-        return self.reason == "suspect" and self.state == "waiting"
+        """True while it waits to run exclusively, after two crashes in a row."""
+        return self.reason == "exclusive" and self.state == "waiting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from shared.testing import FakeClock, run_virtually
+from shared.testing import FakeClock
 from tests.support.servers import Servers, empty_engine
+from tests.support.threads import run_threaded
 from tests.support.world import World
 
 T = TypeVar("T")
@@ -24,6 +25,6 @@ def play(engine_kind: str, servers: Servers, clock: FakeClock) -> Play[Any]:
             async with empty_engine(engine_kind, servers) as engine, World(engine, clock) as world:
                 return await story(world)
 
-        return run_virtually(main(), clock)
+        return run_threaded(main(), clock)
 
     return play

@@ -78,7 +78,7 @@ def test_the_store_and_the_loop_outlive_the_invocation(environment: Callable[...
     drain.close()
 
     assert [report["stop"] for report in reports] == ["idle"] * 3
-    assert [one.meter.requests for one in opened] == [3]
+    assert [one.meter.requests for one in opened] == [4]
 
 
 def test_somebody_elses_asyncio_run_between_two_ticks_does_no_harm(

@@ -57,7 +57,7 @@ async def test_a_transaction_answers_each_command_and_runs_on_after_an_error(cli
     assert answers[1]["error"].startswith("ERR value is not an integer")
 
 
-@pytest.mark.parametrize("bad", [["GET"], ["NOSUCH"], ["BLPOP", "l", 0], ["EVALSHA", "0" * 40, 0]])
+@pytest.mark.parametrize("bad", [["GET"], ["NOSUCH"], ["BLPOP", "l", 0], ["EVAL", "return 1"]])
 async def test_a_discarded_transaction_is_one_error_and_changes_nothing(
     client: Any, bad: list[Any]
 ) -> None:
@@ -65,6 +65,27 @@ async def test_a_discarded_transaction_is_one_error_and_changes_nothing(
 
     assert (status, list(answer)) == (400, ["error"])
     assert await client.run("GET", "a") is None
+
+
+NOT_RUN = [
+    ["EVALSHA", "0" * 40, 0],
+    ["EVAL", "return x x", 0],
+    ["EVAL", "return 1", "many"],
+    ["EVAL", "error('boom')", 0],
+    ["EVAL_RO", "return redis.call('SET', 'a', 'z')", 0],
+    ["SCRIPT", "KILL"],
+]
+
+
+@pytest.mark.parametrize("bad", NOT_RUN, ids=str)
+async def test_a_script_that_can_not_run_discards_nothing(real: Any, bad: list[Any]) -> None:
+    rows = [["SET", "a", "x"], bad, ["GET", "a"]]
+
+    status, answers = await real.post(rows, "/multi-exec")
+
+    assert status == 200
+    assert [next(iter(answer)) for answer in answers] == ["result", "error", "result"]
+    assert answers[2] == {"result": "x"}
 
 
 async def test_scripts_run_inside_a_transaction(client: Any) -> None:

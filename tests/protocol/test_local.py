@@ -159,6 +159,91 @@ def test_the_dir_is_free_at_once_for_the_next_owner(tmp_path: Path) -> None:
     end(process)
 
 
+WRITES_FOR_EVER = b"EVAL \"redis.call('SET', 'half', 'x') while true do end\" 0"
+READS_FOR_EVER = b'EVAL "while true do end" 0'
+
+
+def block(path: Path, script: bytes) -> socket.socket:
+    """Start an endless script; the server says BUSY when this returns."""
+    ask(path, b"CONFIG SET busy-reply-threshold 1")
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(path))
+    connection.sendall(script + b"\r\n")
+    eventually(lambda: ask(path, b"PING").startswith(b"-BUSY"))
+    return connection
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a parent-death signal")
+@pytest.mark.parametrize("script", [WRITES_FOR_EVER, READS_FOR_EVER])
+def test_a_killed_parent_takes_a_blocked_server_with_it(tmp_path: Path, script: bytes) -> None:
+    process, path, pid = child(tmp_path)
+    ask(path, b"SET a b")
+    connection = block(path, script)
+
+    end(process)
+
+    eventually(lambda: not alive(pid))
+    connection.close()
+    again = local(tmp_path)
+    assert ask(again.ensure(), b"MGET a half") == b"*2\r\n$1\r\nb\r\n$-1\r\n"
+    again.close()
+
+
+def test_a_blocked_server_of_another_process_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.embedded.local.START_SECONDS", 0.3)
+    process, path, _ = child(tmp_path)
+    connection = block(path, WRITES_FOR_EVER)
+    attached = local(tmp_path)
+
+    with pytest.raises(ConfigurationError, match="a script blocks it"):
+        attached.ensure()
+
+    end(process)
+    connection.close()
+    attached.close()
+
+
+def test_a_blocked_server_of_this_process_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = local(tmp_path)
+    path = mine.ensure()
+    ask(path, b"SET a b")
+    connection = block(path, WRITES_FOR_EVER)
+    monkeypatch.setattr("shared.embedded.local.START_SECONDS", 3)
+
+    assert ask(mine.ensure(), b"MGET a half") == b"*2\r\n$1\r\nb\r\n$-1\r\n"
+    connection.close()
+    mine.close()
+
+
+def test_a_script_that_only_reads_is_killed_for_the_next_store(tmp_path: Path) -> None:
+    mine, attached = local(tmp_path), local(tmp_path)
+    path = mine.ensure()
+    connection = block(path, READS_FOR_EVER)
+
+    assert ask(attached.ensure(), b"PING") == b"+PONG\r\n"
+    connection.close()
+    mine.close()
+    attached.close()
+
+
+def test_a_blocked_server_is_closed_without_a_wait(tmp_path: Path) -> None:
+    mine = local(tmp_path)
+    connection = block(mine.ensure(), WRITES_FOR_EVER)
+    pid = mine.pid
+    start = time.monotonic()
+
+    mine.close()
+
+    assert pid is not None
+    assert not alive(pid)
+    assert time.monotonic() - start < 5
+    connection.close()
+
+
 def test_another_process_attaches_to_a_running_server(tmp_path: Path) -> None:
     mine = local(tmp_path)
     ask(mine.ensure(), b"SET a b")

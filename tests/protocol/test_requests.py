@@ -7,9 +7,11 @@ import json
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import hiredis
 import pytest
 
-from shared.embedded.engine import Engine
+from shared.embedded.engine import Engine, EngineError
+from shared.embedded.limits import Limits
 from shared.embedded.protocol import UpstashProtocol
 
 UNAUTHORIZED = {"error": "WRONGPASS invalid or missing auth token"}
@@ -84,6 +86,19 @@ async def test_a_wrong_token_costs_no_command(client: Any, token: str) -> None:
     assert client.protocol.meter.requests == 1
 
 
+@pytest.mark.parametrize("header", ["secret-token", "Basic secret-token", "Bearersecret-token", ""])
+async def test_a_token_without_its_scheme_is_refused(client: Any, header: str) -> None:
+    response = await client.send("GET", "/get/a", token="", authorization=header)
+
+    assert response.status == 401
+
+
+async def test_the_scheme_of_the_token_may_have_any_case(client: Any) -> None:
+    response = await client.send("GET", "/get/a", token="", authorization="bearer  secret-token")
+
+    assert response.status == 200
+
+
 async def test_the_token_may_come_in_the_query(client: Any) -> None:
     good = await client.send("GET", "/set/a/b?_token=secret-token&EX=10", token="")
     bad = await client.send("GET", "/get/a?_token=wrong")
@@ -130,10 +145,16 @@ async def test_a_command_that_fails_is_a_400(client: Any) -> None:
         *(["XREAD", "BLOCK", 0, "STREAMS", "s", "$"], ["WATCH", "a"], ["MULTI"], ["EXEC"]),
         *(["SUBSCRIBE", "c"], ["PSUBSCRIBE", "c"], ["CLIENT", "LIST"], ["SELECT", 1], ["RESET"]),
         *(["AUTH", "x"], ["HELLO", 3], ["MONITOR"], ["QUIT"], ["WAITAOF", 1, 0, 0]),
-        *(["CONFIG", "SET", "dir", "/"], ["DEBUG", "SLEEP", 1], ["SHUTDOWN"], ["SAVE"]),
+        *(["XREAD", "COUNT", 1, "block", 0, "STREAMS", "s", "$"], ["DEBUG", "SLEEP", 1]),
+        *(["SHUTDOWN"], ["SAVE"]),
         *(["MODULE", "LOAD", "x"], ["REPLICAOF", "no", "one"], ["SLAVEOF", "a", 1], ["BGSAVE"]),
-        *(["FUNCTION", "LIST"], ["FCALL", "f", 0], ["ACL", "LIST"], ["MEMORY", "PURGE"]),
-        *(["CLUSTER", "INFO"], ["OBJECT", "ENCODING", "a"], ["SWAPDB", 0, 1], ["MIGRATE"]),
+        *(
+            ["MEMORY", "PURGE"],
+            ["CLUSTER", "INFO"],
+            ["OBJECT", "ENCODING", "a"],
+            ["SWAPDB", 0, 1],
+            ["MIGRATE"],
+        ),
     ],
     ids=lambda command: str(command[0]),
 )
@@ -141,6 +162,28 @@ async def test_what_rest_does_not_offer_is_refused(real: Any, command: list[Any]
     error = await real.fail(*command)
 
     assert "is not allowed in REST" in error or "Command is not available" in error
+
+
+_NAMES = ("streams", "STREAMS", "block", "count", "group", "noack", "g")
+_READS = [
+    ["GROUP", group, consumer, *count, *noack]
+    for group in _NAMES
+    for consumer in _NAMES
+    for count, noack in (([], []), (["COUNT", 1], []), ([], ["NOACK"]), (["count", 1], ["noack"]))
+]
+
+
+@pytest.mark.parametrize("words", _READS, ids=str)
+async def test_no_name_of_a_group_or_consumer_hides_a_blocking_read(
+    real: Any, words: list[Any]
+) -> None:
+    rest = ["STREAMS", "st", ">"]
+
+    blocking = await real.fail("XREADGROUP", *words, "BLOCK", 0, *rest)
+    plain = await real.fail("XREADGROUP", *words, *rest)
+
+    assert "is not allowed in REST" in blocking
+    assert plain.startswith("NOGROUP ")
 
 
 async def test_a_stream_named_block_may_be_read(real: Any) -> None:
@@ -194,6 +237,36 @@ async def test_resp2_is_the_raw_reply(client: Any) -> None:
     assert (await raw("LPUSH", "a", "x"))[1].startswith(b"-WRONGTYPE ")
 
 
+BREAKS = ["x\r\n:42", "x\n+OK", "\r", "x\r\n$3\r\nabc\r\n"]
+RAISE = [
+    "error(ARGV[1])",
+    "error({err = ARGV[1]})",
+    "return redis.error_reply(ARGV[1])",
+    "return {1, redis.error_reply(ARGV[1])}",
+]
+
+
+@pytest.mark.parametrize("script", RAISE)
+@pytest.mark.parametrize("text", BREAKS, ids=repr)
+async def test_an_error_is_one_resp2_reply_whatever_its_text(
+    client: Any, script: str, text: str
+) -> None:
+    await client.run("SET", "a", "b")
+    rows = [["EVAL", script, 0, text], ["GET", "a"]]
+
+    response = await client.send(
+        "POST", "/pipeline", json.dumps(rows).encode(), upstash_response_format="resp2"
+    )
+
+    reader = hiredis.Reader(replyError=EngineError)
+    reader.feed(response.body)
+    replies = []
+    while (reply := reader.gets()) is not False:
+        replies.append(reply)
+    assert len(replies) == 2
+    assert replies[1] == b"b"
+
+
 @pytest.mark.parametrize(
     ("route", "headers"),
     [
@@ -213,7 +286,7 @@ async def test_formats_that_do_not_exist_are_refused(
 
 
 async def test_a_request_over_the_limit_is_refused_with_its_size(engine: Engine) -> None:
-    protocol = UpstashProtocol(engine, token="t", max_request_bytes=100)
+    protocol = UpstashProtocol(engine, token="t", limits=Limits(request_bytes=100))
     headers = {"authorization": "Bearer t"}
 
     response = await protocol.handle("POST", "/set/a", "", headers, b"x" * 101)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
 import pytest
 
 from shared.embedded.engine import Engine
+from shared.embedded.guard import MAX_DEPTH
 from shared.embedded.protocol import UpstashProtocol
 
 FLAG = "#!lua flags=allow-key-locking\n"
@@ -90,6 +92,24 @@ async def test_errors_name_the_authors_line(real: Any, first: str) -> None:
 async def test_what_redis_refuses_is_refused(real: Any, script: str) -> None:
     assert (await real.fail("EVAL", script, 0)).startswith("ERR Error")
     assert await real.run("EVAL", "return 1", 0) == 1
+
+
+NESTED = "local t = {} for i = 2, tonumber(ARGV[1]) do t = {1, t} end return t"
+
+
+@pytest.mark.parametrize("form", [{}, {"upstash_encoding": "base64"}])
+async def test_a_deeply_nested_reply_is_an_error_and_no_other_caller_is_harmed(
+    real: Any, form: dict[str, str]
+) -> None:
+    for levels in (MAX_DEPTH, MAX_DEPTH + 1, 1_000, 10_000):
+        other, (status, answer) = await asyncio.gather(
+            real.run("ECHO", "x"), real.post(["EVAL", NESTED, 0, levels], **form)
+        )
+        assert other == "x"
+        assert (status == 200) == (levels <= MAX_DEPTH)
+        assert status == 200 or "nested deeper than" in answer["error"]
+    endless = "local t = {1} for i = 1, 3 do t[i] = t end return t"
+    assert "nested deeper than" in await real.fail("EVAL", endless, 0)
 
 
 async def test_a_script_may_catch_its_errors(client: Any) -> None:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from shared.embedded.engine import Engine, RespEngine
+from shared.embedded.limits import Limits
 from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.server import run, serving
 from shared.embedded.transport import EmbeddedTransport
@@ -20,7 +21,7 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture
 def protocol(server_engine: RespEngine) -> UpstashProtocol:
-    return UpstashProtocol(server_engine, token=TOKEN, max_request_bytes=100_000)
+    return UpstashProtocol(server_engine, token=TOKEN, limits=Limits(request_bytes=100_000))
 
 
 @pytest.fixture(params=["loopback", "in-process"])

@@ -1,4 +1,4 @@
-"""What outsiders can see is documented: variables, commands, routes, scripts, public names."""
+"""The public surface is documented: variables, commands, routes, scripts, public names."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ _ENVIRONMENT = re.compile(r"environ|getenv|\benv\b")
 
 
 def _read_variables(modules: dict[str, ast.Module]) -> set[str]:
-    """Names that code asks the environment for, however it asks: our own spelling, or a lookup."""
-    found = set()
+    """Names of the environment variables that code reads: by our own prefixes, or by a lookup."""
+    names = set()
     for tree in modules.values():
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 if VARIABLE.fullmatch(node.value):
-                    found.add(node.value)
+                    names.add(node.value)
             elif isinstance(node, ast.Subscript | ast.Call) and _ENVIRONMENT.search(
                 ast.unparse(node.value if isinstance(node, ast.Subscript) else node.func)
             ):
                 keys = [node.slice] if isinstance(node, ast.Subscript) else node.args[:1]
-                found |= {
+                names |= {
                     key.value
                     for key in keys
                     if isinstance(key, ast.Constant)
                     and isinstance(key.value, str)
                     and re.fullmatch(r"[A-Z][A-Z0-9_]{2,}", key.value)
                 }
-    return found
+    return names
 
 
 def _commands(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
     if isinstance(command, TyperGroup):
-        for name, below in command.commands.items():
-            yield from _commands(below, (*path, name))
+        for name, subcommand in command.commands.items():
+            yield from _commands(subcommand, (*path, name))
     else:
         yield " ".join(path)
 
@@ -64,7 +64,7 @@ def _paths(routes: list[BaseRoute], prefix: str = "") -> Iterator[str]:
 
 
 def _nameless(text: str) -> str:
-    """`/jobs/{id}` and `/jobs/{job_id:path}` are the same promise."""
+    """The text without the names of path parameters: `/jobs/{id}` equals `/jobs/{job_id:path}`."""
     return re.sub(r"\{[^{}/\s]+\}", "{}", text)
 
 
@@ -79,7 +79,7 @@ def test_every_environment_variable_stands_in_the_one_table(
     missing = read - documented
 
     assert "UPSTASH_REDIS_REST_URL" in read, (
-        "This test no longer finds what settings read: mend it."
+        "This test no longer sees what settings read: correct it."
     )
     assert not missing, f"Add a row to docs/configuration.md for each of {sorted(missing)}"
 
@@ -91,10 +91,10 @@ def test_the_table_names_no_variable_that_nothing_reads(
     assert page.is_file(), "docs/configuration.md must hold the one table of environment variables."
     rows = re.findall(r"^\|\s*`([A-Z][A-Z0-9_]+)`", page.read_text(encoding="utf-8"), re.MULTILINE)
 
-    idle = set(rows) - _read_variables(modules)
+    unread = set(rows) - _read_variables(modules)
 
     assert rows, "docs/configuration.md needs a table whose first column is the variable in `code`."
-    assert not idle, f"Nothing reads {sorted(idle)}: remove the rows, or wire them."
+    assert not unread, f"Nothing reads {sorted(unread)}: remove the rows, or read them."
 
 
 def test_every_command_of_the_tool_is_documented(documents: str) -> None:
@@ -103,7 +103,7 @@ def test_every_command_of_the_tool_is_documented(documents: str) -> None:
 
     missing = [name for name in commands if f"tidegate {name}" not in documents]
 
-    assert "demo" in commands, "This test no longer finds the commands: mend it."
+    assert "demo" in commands, "This test no longer sees the commands: correct it."
     assert not missing, f"Show `tidegate <command>` in README.md or docs/ for {missing}"
 
 
@@ -114,7 +114,7 @@ def test_every_route_is_documented(documents: str) -> None:
     known = _nameless(documents)
     missing = [path for path in paths if _nameless(path) not in known]
 
-    assert "/healthz" in paths, "This test no longer finds the routes: mend it."
+    assert "/healthz" in paths, "This test no longer sees the routes: correct it."
     assert not missing, f"Describe in docs/ what these routes answer: {missing}"
 
 
@@ -126,8 +126,8 @@ def test_every_script_is_named_in_the_architecture(root: Path) -> None:
 
     missing = [name for name in scripts if not re.search(rf"`{name}(?:\.lua)?`", text)]
 
-    assert scripts, "shared/store/lua holds no script: has it moved? Then tell this test."
-    assert not missing, f"Say in docs/architecture.md what each of these promises: {missing}"
+    assert scripts, "shared/store/lua holds no script: if it has moved, change this test."
+    assert not missing, f"Say in docs/architecture.md what each of these does: {missing}"
 
 
 def test_every_redis_key_is_named_in_the_architecture(root: Path) -> None:

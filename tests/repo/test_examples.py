@@ -76,7 +76,7 @@ def python_blocks(page: Path) -> list[Block]:
     return [block for block in blocks(page) if block.info.lower().startswith("py")]
 
 
-EXAMPLES = {page: found for page in PAGES if (found := python_blocks(page))}
+EXAMPLES = {page: examples for page in PAGES if (examples := python_blocks(page))}
 
 
 async def _run(block: Block, module: ModuleType) -> None:
@@ -124,30 +124,32 @@ def test_there_are_examples_to_run() -> None:
 
 
 def test_few_examples_are_not_run_and_each_says_why() -> None:
-    skipped = [block for found in EXAMPLES.values() for block in found if block.no_run is not None]
-    mute = [
+    skipped = [
+        block for examples in EXAMPLES.values() for block in examples if block.no_run is not None
+    ]
+    unexplained = [
         f"{block.page}:{block.line}"
         for block in skipped
         if len(block.no_run or "") < SHORTEST_REASON
     ]
 
-    assert not mute, f"Write ```python no-run <reason> in these fences: {mute}"
+    assert not unexplained, f"Write ```python no-run <reason> in these fences: {unexplained}"
     assert len(skipped) <= MOST_SKIPPED, "Examples that don't run rot: make them run, or drop them."
 
 
 def test_a_python_fence_is_spelt_so_that_it_runs() -> None:
-    odd = [
+    misspelt = [
         f"{block.page}:{block.line} ```{block.info}"
-        for found in EXAMPLES.values()
-        for block in found
+        for examples in EXAMPLES.values()
+        for block in examples
         if block.info != "python" and block.no_run is None
     ]
 
-    assert not odd, f"Write ```python, or ```python no-run <reason>: {odd}"
+    assert not misspelt, f"Write ```python, or ```python no-run <reason>: {misspelt}"
 
 
 def test_no_python_hides_in_a_block_without_a_language() -> None:
-    hidden = [
+    unmarked = [
         f"{block.page}:{block.line}"
         for page in PAGES
         for block in blocks(page)
@@ -157,7 +159,7 @@ def test_no_python_hides_in_a_block_without_a_language() -> None:
         )
     ]
 
-    assert not hidden, f"Mark these blocks ```python: {hidden}"
+    assert not unmarked, f"Mark these blocks ```python: {unmarked}"
 
 
 def test_the_runner_awaits_shares_names_and_counts_the_pages_lines(tmp_path: Path) -> None:

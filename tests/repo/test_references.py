@@ -51,13 +51,13 @@ def unknown_word(command: Any, words: list[str]) -> str | None:
     """The first command or option of a command line that does not exist; None if all do."""
     while isinstance(command, TyperGroup) and words:
         word, *words = words
-        below = command.commands.get(word)
-        if below is None:
+        subcommand = command.commands.get(word)
+        if subcommand is None:
             return word
-        command = below
+        command = subcommand
     options = {name for parameter in command.params for name in parameter.opts}
-    given = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
-    return next((name for name in given if name not in {*options, "--help"}), None)
+    used = [word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)]
+    return next((name for name in used if name not in {*options, "--help"}), None)
 
 
 def test_every_command_line_in_the_documents_is_one_of_the_tools() -> None:

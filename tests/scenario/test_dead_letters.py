@@ -59,7 +59,7 @@ async def test_pages_go_from_new_to_old_over_all_queues_without_gap_or_repeat(
     body = {"type": "fail", "payload": {"n": 0}, "options": {"attempts": 1}}
     at_once = await api.post("/api/v1/queues/work/jobs", json={"jobs": [body] * 4})
     await api.tick()
-    world.slow.job("fail")(world.fail)
+    world.slow_queue.job("fail")(world.fail)
     await api.post("/api/v1/queues/slow/jobs", json=body)
     await api.tick()
 

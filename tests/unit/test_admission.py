@@ -19,6 +19,9 @@ WINDOW = 57.0
 """What a budget of 60 s leaves to handlers."""
 
 
+LATER = Outcome("release", 60.0, started=False)
+
+
 @pytest.fixture
 def queue() -> Queue:
     queue = App("app").queue("q", timeout=300)
@@ -58,7 +61,7 @@ def test_before_anything_is_learned_a_job_needs_its_timeout_but_half_a_window_at
     queue: Queue, admission: Admission, name: str, needed: float
 ) -> None:
     assert admission.refusal(work(queue, name), needed) is None
-    assert admission.refusal(work(queue, name), needed - 0.001) == Outcome("release")
+    assert admission.refusal(work(queue, name), needed - 0.001) == LATER
 
 
 def test_a_learned_duration_counts_and_a_later_one_replaces_it(
@@ -70,7 +73,7 @@ def test_a_learned_duration_counts_and_a_later_one_replaces_it(
         needed = edge_of(bucket_of(seconds))
 
         assert admission.refusal(slow, needed) is None
-        assert admission.refusal(slow, needed - 0.001) == Outcome("release")
+        assert admission.refusal(slow, needed - 0.001) == LATER
 
 
 def test_a_learned_duration_is_never_above_the_timeout_which_ends_the_job_anyway(
@@ -87,11 +90,63 @@ def test_a_job_that_no_window_of_this_host_is_enough_for_is_parked_with_the_reas
     admission.learn({"slow": took(200)})
     expected = edge_of(bucket_of(200))
 
-    assert admission.refusal(work(queue, "slow"), WINDOW) == Outcome(
-        "park",
-        60.0,
-        {"parked": f"expected to take {expected:.1f} s; a window of this host has 57.0 s"},
-    )
+    parked = admission.refusal(work(queue, "slow"), WINDOW)
+
+    assert parked is not None
+    assert (parked.kind, parked.started) == ("park", False)
+    assert 60 <= parked.delay <= 90
+    assert parked.detail == {
+        "parked": f"expected to take {expected:.1f} s; a window of this host has 57.0 s",
+        "parks": 1,
+    }
+
+
+@pytest.mark.parametrize(("parks", "starts"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 0), (7, 1)])
+def test_a_job_parked_for_its_length_is_tried_every_fourth_time_in_a_window_that_has_just_begun(
+    queue: Queue, admission: Admission, parks: int, starts: bool
+) -> None:
+    admission.learn({"slow": took(200)})
+    run = work(queue, "slow")
+    run.parks = parks
+
+    assert (admission.refusal(run, WINDOW * 0.95) is None) == starts
+    assert admission.refusal(run, WINDOW / 2) is not None
+
+
+@pytest.mark.parametrize("seconds", [52.0, 56.0, 57.0, 60.0])
+def test_a_job_that_needs_a_whole_window_starts_in_one_that_has_just_begun(
+    queue: Queue, admission: Admission, seconds: float
+) -> None:
+    admission.learn({"slow": took(seconds)})
+
+    assert admission.refusal(work(queue, "slow"), WINDOW * 0.95) is None
+    assert admission.refusal(work(queue, "slow"), WINDOW * 0.85) == LATER
+
+
+@pytest.mark.parametrize(("cuts", "window", "starts"), [(3, 26.0, 0), (2, 26.0, 1), (3, 57.0, 1)])
+def test_a_job_that_three_whole_windows_cut_off_is_parked_for_a_longer_one(
+    queue: Queue, clock: FakeClock, cuts: int, window: float, starts: bool
+) -> None:
+    admission = Admission(queue, Budget.of(window, clock=clock, reserve=0))
+    run = work(queue, "slow")
+    run.cuts, run.cut_after = cuts, 26.0
+
+    refusal = admission.refusal(run, window)
+
+    assert (refusal is None) == starts
+    assert starts or (refusal is not None and refusal.kind == "park")
+
+
+def test_a_job_that_was_cut_off_needs_half_as_much_again_but_no_more_than_a_window(
+    queue: Queue, admission: Admission
+) -> None:
+    admission.learn({"slow": took(2)})
+    run = work(queue, "slow")
+    for cut_after, needed in ((20.0, 30.0), (50.0, WINDOW * 0.9)):
+        run.cut_after = cut_after
+
+        assert admission.refusal(run, needed) is None
+        assert admission.refusal(run, needed - 0.001) == LATER
 
 
 def test_what_reaches_no_handler_needs_no_time(queue: Queue, admission: Admission) -> None:
@@ -114,7 +169,7 @@ def test_what_was_observed_is_taken_once_and_counts_at_once(
     admission.observe(quick, 0.3)
 
     assert admission.refusal(slow, edge_of(bucket_of(20.0))) is None
-    assert admission.refusal(slow, edge_of(bucket_of(20.0)) - 0.001) == Outcome("release")
+    assert admission.refusal(slow, edge_of(bucket_of(20.0)) - 0.001) == LATER
     assert admission.take_observed() == {
         "slow": {bucket_of(20.0): 20},
         "quick": {bucket_of(0.3): 1},

@@ -87,7 +87,7 @@ def unknown(payload: Nowhere) -> None: ...  # type: ignore[name-defined] # noqa:
     [
         (bare, "annotate its first parameter with a pydantic model"),
         (wrong, "annotate its first parameter with a pydantic model"),
-        (none, "it takes the payload and, if wanted, the JobContext"),
+        (none, "its first parameter takes the payload"),
         (three, "it takes the payload and, if wanted, the JobContext"),
         (unknown, "define the model at module level"),
     ],
@@ -120,7 +120,7 @@ async def test_a_job_type_is_still_the_function_it_wraps(queue: Queue) -> None:
     job_type = queue.job("t")(double)
 
     assert job_type(Payload(n=4)) == 8
-    assert (job_type.is_async, job_type.takes_context) == (False, True)
+    assert (job_type.shape.is_async, job_type.shape.context) == (False, "")
 
 
 def test_a_registry_orders_by_priority_and_then_as_declared() -> None:

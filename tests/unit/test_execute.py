@@ -128,7 +128,8 @@ async def test_a_type_without_a_handler_is_parked_and_an_unreadable_record_is_de
     parked = await run(work(queue), threads, clock)
     dead = await run(decode_claim(claim(body="nonsense"), queue), threads, clock)
 
-    assert parked == Outcome("park", 900, {"parked": "no handler for type 't' on queue 'q'"})
+    reason = {"parked": "no handler for type 't' on queue 'q'"}
+    assert parked == Outcome("park", 900, reason, started=False)
     assert dead.kind == "dead"
     assert dead.detail["error"]["type"] == "InvalidRecord"
     assert dead.detail["error"]["message"].startswith("the record can't be read: ")

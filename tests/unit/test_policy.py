@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import ConfigurationError, RateLimit, Retention, Retry
-from shared.declare.policy import LONGEST_DELAY
+from shared.errors import LONGEST_DELAY
 
 SECONDS = st.floats(0, 1e6, allow_nan=False)
 

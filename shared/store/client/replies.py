@@ -20,10 +20,24 @@ from ...errors import (
 )
 
 LARGEST_REPLY = 32 * 2**20
+MOST_ERROR_TEXT = 4096
 
 # An Upstash error has a message text and no code of its own. The Redis code of an error inside a
 # script stands in the middle of the text, so errors are matched by substring (reference: upstash
-# docs, redis/troubleshooting).
+# docs, redis/troubleshooting). The lower-case ones match text of any case.
+_LIMITS: tuple[tuple[str, type[StoreError]], ...] = (
+    ("max requests limit", QuotaExceeded),
+    ("max request limit", QuotaExceeded),
+    ("max daily ", QuotaExceeded),
+    ("max monthly ", QuotaExceeded),
+    ("bandwidth limit", QuotaExceeded),
+    ("budget exceeded", QuotaExceeded),
+    ("quota exceeded", QuotaExceeded),
+    ("max concurrent connections", Throttled),
+    ("rate limit", Throttled),
+    ("too many requests", Throttled),
+)
+"""Limits of the plan. A gateway may report them with any status and in any form."""
 _MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
     ("NOSCRIPT", NoScript),
     ("WRONGPASS", Refused),
@@ -31,14 +45,11 @@ _MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
     ("NOPERM", Refused),
     ("Unauthorized", Refused),
     ("READONLY", Refused),
-    ("max requests limit", QuotaExceeded),
-    ("max daily request limit", QuotaExceeded),
-    ("capacity quota exceeded", QuotaExceeded),
+    ("LOADING", Throttled),
     ("max request size", TooLarge),
     ("max single record size", TooLarge),
     ("max key size", TooLarge),
-    ("LOADING", Throttled),
-    ("rate limit", Throttled),
+    *_LIMITS,
 )
 
 
@@ -53,9 +64,9 @@ async def read(response: httpx.Response) -> bytes:
     return b"".join(chunks)
 
 
-def parse(response: httpx.Response, raw: bytes) -> Any:
-    """The JSON document of a reply, its strings still in base64. Raises StoreError for an error
-    reply, whatever its status."""
+def parse(response: httpx.Response, raw: bytes) -> dict[str, Any]:
+    """The JSON document `{"result": …}` of a reply, its strings still in base64. Raises StoreError
+    for any other, whatever its status."""
     status = response.status_code
     if 300 <= status < 400:
         raise Refused(
@@ -66,44 +77,52 @@ def parse(response: httpx.Response, raw: bytes) -> Any:
     except ValueError:
         reply = None
     if isinstance(reply, dict) and "error" in reply:
-        raise _error(str(reply["error"]), status, _seconds(response.headers.get("retry-after")))
-    if status in (401, 403):
-        raise Refused(f"the store refused the token ({status})")
-    if status == 429:
-        throttled = Throttled("the store asks to slow down (429)")
-        throttled.retry_after = _seconds(response.headers.get("retry-after"))
-        raise throttled
-    shaped = isinstance(reply, list) or (isinstance(reply, dict) and "result" in reply)
-    if status != 200 or not shaped:
-        raise UnknownOutcome(f"the store answered {status} without a result: {raw[:80]!r}")
-    return reply
-
-
-def _error(text: str, status: int, retry_after: float | None) -> StoreError:
-    error = _error_type(text, status)(text)
-    error.retry_after = retry_after
-    return error
+        text = str(reply["error"])
+        error = _error_type(text, status)(text)
+    elif status != 200 or not isinstance(reply, dict) or "result" not in reply:
+        error = _unshaped_error(raw, status)
+    else:
+        return reply
+    error.retry_after = _seconds(response.headers.get("retry-after"))
+    error.answered = True
+    raise error
 
 
 def _error_type(text: str, status: int) -> type[StoreError]:
-    for substring, error_type in _MEANINGS:
-        if substring in text:
-            return error_type
+    meaning = _meaning(text, _MEANINGS)
+    if meaning is not None:
+        return meaning
     if status == 429:
         return Throttled
     return UnknownOutcome if status >= 500 else ScriptError
 
 
-def result(reply: Any) -> Any:
-    """The value of one `{"result": …}` or `{"error": …}`, decoded. Raises StoreError."""
-    if isinstance(reply, dict):
-        if "error" in reply:
-            raise _error(str(reply["error"]), 400, None)
-        try:
-            return _decode(reply.get("result"))
-        except ValueError as error:
-            raise UnknownOutcome(f"the store's reply is not base64: {error}") from None
-    raise UnknownOutcome("the store's reply has an unknown shape")
+def _unshaped_error(raw: bytes, status: int) -> StoreError:
+    """The error of a reply that is not the store's JSON: a gateway wrote it."""
+    text = raw[:MOST_ERROR_TEXT].decode(errors="replace")
+    limit = _meaning(text, _LIMITS)
+    if limit is not None:
+        return limit(f"the store answered {status}: {text[:200]}")
+    if status in (401, 403):
+        return Refused(f"the store refused the token ({status})")
+    if status == 429:
+        return Throttled("the store asks to slow down (429)")
+    return UnknownOutcome(f"the store answered {status} without a result: {raw[:80]!r}")
+
+
+def _meaning(
+    text: str, meanings: tuple[tuple[str, type[StoreError]], ...]
+) -> type[StoreError] | None:
+    lowered = text.lower()
+    return next((m for part, m in meanings if part in text or part in lowered), None)
+
+
+def result(reply: dict[str, Any]) -> Any:
+    """The value of one `{"result": …}`, decoded. Raises UnknownOutcome."""
+    try:
+        return _decode(reply["result"])
+    except ValueError as error:
+        raise UnknownOutcome(f"the store's reply is not base64: {error}") from None
 
 
 def _decode(value: Any) -> Any:

@@ -5,22 +5,33 @@ and loses a whole reply to one byte that is not UTF-8 (docs/decisions/0002). Two
 module exist only because that version leaves no other place for them. `Redis.__init__` would make
 an httpx client and a TLS context only for us to replace them, a third of a cold start; so
 `UpstashClient.__init__` sets its private attributes itself. `Redis.execute` passes no deadline to
-its HTTP object; so the deadline travels in a ContextVar. A test pins every private name used here.
+its HTTP object; so a `Request` travels in a ContextVar. A test pins every private name used here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from upstash_redis.asyncio import Redis
 from upstash_redis.http import make_headers
 
-Send: TypeAlias = Callable[[str, dict[str, str], list[Any], float], Awaitable[Any]]
-"""URL, headers, command and deadline (monotonic) → the decoded reply."""
 
-_deadline: ContextVar[float] = ContextVar("tidegate_store_deadline")
+@dataclass(slots=True)
+class Request:
+    """One command's way to the store. `deadline` is monotonic. `repeated`: an earlier attempt may
+    have run, so the reply may describe its effect."""
+
+    deadline: float
+    repeated: bool = False
+
+
+Send: TypeAlias = Callable[[str, dict[str, str], list[Any], Request], Awaitable[Any]]
+"""URL, headers, command and request → the decoded reply."""
+
+_request: ContextVar[Request] = ContextVar("tidegate_store_request")
 
 
 class UpstashClient(Redis):
@@ -35,13 +46,13 @@ class UpstashClient(Redis):
         self._allow_telemetry = self._read_your_writes = False  # `Rest` stores the sync token
         self._sync_token = ""
 
-    async def run(self, command: list[str | int], deadline: float) -> Any:
-        """Execute one command before `deadline`."""
-        token = _deadline.set(deadline)
+    async def run(self, command: list[str | int], request: Request) -> Any:
+        """Execute one command before the request's deadline."""
+        token = _request.set(request)
         try:
             return await self.execute(command)
         finally:
-            _deadline.reset(token)
+            _request.reset(token)
 
 
 class HttpAdapter:
@@ -61,4 +72,4 @@ class HttpAdapter:
         """Send one command. The engine never sends a pipeline: its scripts are atomic."""
         if from_pipeline:
             raise NotImplementedError("Tidegate's client sends no pipelines")
-        return await self._send(url, headers, command, _deadline.get())
+        return await self._send(url, headers, command, _request.get())

@@ -15,6 +15,7 @@ import re
 import selectors
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -61,13 +62,17 @@ class Wire(httpx.AsyncBaseTransport):
         try:
             head = await connection.exchange(_encode(request))
         except BaseException:
-            self._release(connection, reusable=False)
+            self._fail(connection)
             raise
         return httpx.Response(
             head.status, headers=head.fields, stream=_Body(self, connection, head), request=request
         )
 
     async def aclose(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        """Close the idle connections at once. Needs no running event loop."""
         while self._idle:
             self._idle.pop().close()
 
@@ -79,6 +84,12 @@ class Wire(httpx.AsyncBaseTransport):
                 return connection
             connection.close()
         return None
+
+    def _fail(self, connection: _Connection) -> None:
+        """A request failed on this connection. What broke it may have broken the idle ones too, so
+        a repeat must not meet them."""
+        self.abort()
+        self._release(connection, reusable=False)
 
     def _release(self, connection: _Connection, *, reusable: bool) -> None:
         if reusable:
@@ -185,7 +196,13 @@ class _Connection:
 
     def close(self) -> None:
         """Close at once, and discard unsent bytes."""
-        self._writer.transport.abort()
+        transport = self._writer.transport
+        try:
+            transport.abort()
+        except RuntimeError:  # the event loop is closed: asyncio's own callback would never run
+            inner: Any = getattr(getattr(transport, "_ssl_protocol", None), "_transport", transport)
+            with suppress(RuntimeError):
+                inner._call_connection_lost(None)  # noqa: SLF001 - no public way closes the socket
 
 
 class _Body(httpx.AsyncByteStream):
@@ -203,8 +220,10 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         if not self._closed:
             self._closed = True
-            reusable = self._complete and self._head.keep_alive
-            self._wire._release(self._connection, reusable=reusable)  # noqa: SLF001 - same module
+            if self._complete:
+                self._wire._release(self._connection, reusable=self._head.keep_alive)  # noqa: SLF001 - same module
+            else:
+                self._wire._fail(self._connection)  # noqa: SLF001 - same module
 
 
 _STREAM_ERRORS = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)

@@ -4,13 +4,14 @@
 -- ARGV  1 queue  2 owner  3 seq  4 want  5 lease ms  6 exclusive (1: this function runs nothing else)
 --       7 concurrency (0: any)  8 rate (0: any)  9 per ms  10 burst  11 completed jobs kept: count
 --       12 and age ms  13 most bytes claimed  14 resync (1: recount the queue)  15 number of types
---       16 number of settles; then per type: name, wanted (1: reply with its histogram), observed
+--       16 number of settles  17 ahead ms (how far ahead tokens may be taken)  18 number of leases to
+--       prolong; then per type: name, wanted (1: reply with its histogram), observed
 --       ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
---       (the time of its claim if the handler was not called, else 0), history
+--       (the time of its claim if the handler was not called, else 0), history; then the leases to prolong
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms
 --       until there can be more (0: unknown or none), suspects that wait to run exclusively,
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,
---       histograms, claims (lease, record; lease, record; …)
+--       histograms, level of the bucket before the claim (units), claims (lease, record; lease, record; …)
 --- @include "claim"
 --- @include "codes"
 --- @include "histogram"
@@ -19,11 +20,13 @@
 --- @include "next_work"
 --- @include "numbers"
 --- @include "queue_state"
+--- @include "leases"
 --- @include "recover"
 --- @include "replay"
 --- @include "request"
 --- @include "retention"
 --- @include "settle"
+--- @include "words"
 --- @include "writes"
 local request = read_request()
 if not request then return redis.error_reply("TIDEGATE a settle without a lease") end
@@ -40,7 +43,7 @@ local function answer(claimed, verdicts)
     if job_type.wanted then wanted[#wanted + 1] = histograms[i] or "" end
   end
   return { billed, whole(q.now), claimed.reason, whole(claimed.wait), q.suspects, verdicts,
-    table.concat(cancel, " "), wanted, claimed.claims }
+    join(cancel, " "), wanted, whole(claimed.level), claimed.claims }
 end
 
 local last, others = load_replay(q, request.owner)
@@ -48,11 +51,12 @@ if last and request.seq < last.seq then
   return redis.error_reply("TIDEGATE this turn was overtaken by a later one of its owner")
 elseif last and request.seq == last.seq then
   local verdicts = last.verdicts == NONE and string.rep(YES, #request.settles) or last.verdicts
-  return answer({ reason = "more", wait = 0, claims = claims_of_turn(q) }, verdicts)
+  return answer({ reason = "more", wait = 0, level = 0, claims = claims_of_turn(q) }, verdicts)
 end
 
 local verdicts = settle(q, request.settles, raws, last)
 flush() -- before recovery reads the leases: one that was just prolonged has not expired
+prolong_leases(q, request.prolong)
 update_histograms(request.types, histograms)
 if request.resync then resync(q) end
 if q.foreign then accept_inbox(q) end
@@ -61,9 +65,9 @@ flush()
 local claimed = claim(q, request)
 flush()
 update_agenda(q, request.want, claimed)
-trim_by_count(q, request.keep_count)
-trim_by_age(q, request.keep_ms)
-save_replay(q, last, others, verdicts)
+trim_by_count(q, request.keep_count, #request.settles)
+trim_by_age(q, request.keep_count, request.keep_ms)
+save_replay(q, request, last, others, verdicts)
 save_state(q)
 flush_records()
 return answer(claimed, verdicts)

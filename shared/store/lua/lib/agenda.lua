@@ -2,14 +2,15 @@
 -- first instant at which the queue can have work, so one read tells a tick which queues to drain.
 --
 --   score   0          1          … instants in ms …             2^53 - 1
---           RESYNC     NOW        work not before this instant   NEVER: the entry is removed
+--           RESYNC     NOW        work not before this instant   NEVER
 --
 -- RESYNC  due; the first turn recounts the queue's state from its structures, the inbox included.
 -- NOW     due, whatever a client's clock says.
--- NEVER   nothing waits and no timer runs.
+-- NEVER   a paused queue; an entry that nothing waits for is removed.
+-- An instant plus a half: jobs wait, and none can run before it (the queue is limited or full).
 --
--- Enqueue only lowers an entry. Raising or removing one needs a turn that found nothing to claim,
--- because only then is it certain that nothing waits.
+-- Enqueue only lowers an entry. Only a turn that claimed nothing raises or removes one: it knows the
+-- next instant at which a claim can succeed (a timer, a token, the end of a lease).
 --- @include "keys"
 --- @include "numbers"
 local RESYNC, NOW = 0, 1

@@ -7,7 +7,7 @@ local function refill(bucket, now, rate, per, burst)
     bucket.level = full
   else
     if bucket.per ~= per then bucket.level = math.floor(bucket.level * per / bucket.per) end
-    local elapsed = math.max(0, math.min(now - bucket.at, math.ceil(full / rate)))
+    local elapsed = math.max(0, math.min(now - bucket.at, math.ceil((full - bucket.level) / rate)))
     bucket.level = math.min(full, bucket.level + elapsed * rate)
   end
   bucket.at, bucket.per = now, per
@@ -23,7 +23,11 @@ local function give_back(bucket, ages, rate, burst)
   end
 end
 
-local function tokens_in(bucket) return math.floor(bucket.level / bucket.per) end
+-- Whole tokens within the next `ahead` ms. One that is taken ahead of its time leaves the level below
+-- zero; its job must not start before its time.
+local function tokens_in(bucket, rate, ahead)
+  return math.max(0, math.floor((bucket.level + ahead * rate) / bucket.per))
+end
 
 -- Milliseconds until the next whole token.
 local function token_wait(bucket, rate)

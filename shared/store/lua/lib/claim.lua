@@ -18,10 +18,12 @@ local function may_start(q, request)
   end
   if q.paused then return 0, "paused", 0 end
   if request.concurrency > 0 and starts > request.concurrency - q.active then
-    starts, reason = math.max(0, request.concurrency - q.active), "full"
+    -- Not one assignment: GopherLua before 2019 writes a call's result over another local there.
+    starts = math.max(0, request.concurrency - q.active)
+    reason = "full"
   end
   if request.rate > 0 then
-    local tokens = tokens_in(q.bucket)
+    local tokens = tokens_in(q.bucket, request.rate, request.ahead_ms)
     if starts > tokens then starts, reason, wait = tokens, "limited", token_wait(q.bucket, request.rate) end
   end
   -- Without a token nothing is popped, so only a look at the lists tells whether a job waits for one.
@@ -67,10 +69,12 @@ local function lease_all(q, ids, exclusive, max_bytes)
   return claims, count, too_large
 end
 
--- Returns { claims, count, reason, wait }: why not as many as wanted, and how long until more (ms).
+-- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
+-- and the bucket's level before: from it the caller computes at which instant each job may start.
 local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
-  if starts <= 0 then return { claims = {}, count = 0, reason = reason, wait = wait } end
+  local level = q.bucket.level
+  if starts <= 0 then return { claims = {}, count = 0, reason = reason, wait = wait, level = level } end
   local ids, exclusive = take(q, starts, request.exclusive)
   if exclusive then
     reason = "suspect"
@@ -82,5 +86,5 @@ local function claim(q, request)
   local claims, count, too_large = lease_all(q, ids, exclusive, request.max_bytes)
   if too_large or (count == 0 and #ids >= starts) then reason, wait = "more", 0 end -- behind lost jobs
   if request.rate > 0 then q.bucket.level = q.bucket.level - count * q.bucket.per end
-  return { claims = claims, count = count, reason = reason, wait = wait }
+  return { claims = claims, count = count, reason = reason, wait = wait, level = level }
 end

@@ -7,12 +7,14 @@
 -- A turn that claimed leaves an entry alone that is late by less than this (ms): one command saved.
 local SLACK = 1000
 
-local function set_agenda(q, instant)
-  if instant >= NEVER then
+-- `held`: jobs wait and can't run before the instant (paused, full, limited). A sweep does not take
+-- their lists for forgotten work: half a millisecond in the score says so.
+local function set_agenda(q, instant, held)
+  if instant >= NEVER and not held then
     call("ZREM", AGENDA, q.name)
     q.agenda_at = 0
   else
-    call("ZADD", AGENDA, whole(instant), q.name)
+    call("ZADD", AGENDA, whole(instant) .. (held and instant < NEVER and ".5" or ""), q.name)
     q.agenda_at = instant
   end
 end
@@ -29,6 +31,7 @@ end
 -- Also tells an empty turn how long to wait.
 local function update_agenda(q, want, claimed)
   local lease_end = q.active > 0 and q.expiry or NEVER
+  local trim = q.completed > 0 and q.trim_at > 0 and q.trim_at or NEVER
   local timer = math.min(q.due, q.recheck, lease_end)
   local reason = claimed.reason
   if reason == "empty" and timer < NEVER then claimed.wait = math.max(1, timer - q.now) end
@@ -36,16 +39,16 @@ local function update_agenda(q, want, claimed)
   local more_waits = reason ~= "empty" or q.suspects > 0 or q.foreign
 
   if want == 0 then -- this turn did not look for jobs
-    if anything_waits() then mark_due(q.name) else set_agenda(q, timer) end
+    if anything_waits() then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
   elseif claimed.count > 0 then
     advance_agenda(q, timer, more_waits)
   elseif reason == "paused" or reason == "full" then
-    set_agenda(q, lease_end)
+    set_agenda(q, lease_end, true)
   elseif reason == "limited" then
-    set_agenda(q, math.min(timer, q.now + claimed.wait))
+    set_agenda(q, math.min(timer, q.now + claimed.wait), true)
   elseif more_waits then
     mark_due(q.name)
   else
-    set_agenda(q, timer)
+    set_agenda(q, math.min(timer, trim))
   end
 end

@@ -1,4 +1,4 @@
--- places: where a job goes when it ends, waits again or becomes a suspect. The caller saves the job.
+-- places: where a job goes when it ends, waits again or must run exclusively. The caller saves the job.
 --- @include "codes"
 --- @include "keys"
 --- @include "priorities"
@@ -19,8 +19,8 @@ local function requeue(q, id, job, buffer)
   if job.priority ~= PRIORITY.normal then q.mixed = true end
 end
 
-local function make_suspect(q, id, job, buffer)
-  job.reason = "suspect"
+local function make_exclusive(q, id, job, buffer)
+  job.reason = "exclusive"
   buffer(SUSPECTS, id)
   q.suspects = q.suspects + 1
 end

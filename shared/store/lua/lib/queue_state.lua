@@ -14,6 +14,7 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "usage"
+--- @include "words"
 --- @include "writes"
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "active", "completed",
   "suspects", "mixed", "foreign", "trim_at", "turns", "agenda_at", "cancel", "replay", "totals",
@@ -45,7 +46,7 @@ local function read_state(values, request)
     completed = number_or(raw.completed, 0), suspects = number_or(raw.suspects, 0),
     mixed = raw.mixed == YES, foreign = raw.foreign == YES, trim_at = number_or(raw.trim_at, 0),
     turns = number_or(raw.turns, 0), agenda_at = number_or(raw.agenda_at, 0),
-    unspent = {}, cancel = {}, replay = raw.replay or "", totals = {},
+    unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "", totals = {},
   }
   load_usage(raw.jobs, raw.bytes)
   for id in string.gmatch(raw.cancel or "", "%S+") do q.cancel[id] = true end
@@ -69,7 +70,7 @@ local function save_state(q)
     per = whole(q.bucket.per), due = whole(q.due), expiry = whole(q.expiry), recheck = whole(q.recheck),
     active = whole(q.active), completed = whole(q.completed), suspects = whole(q.suspects),
     mixed = flag(q.mixed), foreign = flag(q.foreign), trim_at = whole(q.trim_at), turns = whole(q.turns),
-    agenda_at = whole(q.agenda_at), cancel = table.concat(cancel, " "), replay = q.replay,
+    agenda_at = whole(q.agenda_at), cancel = join(cancel, " "), replay = q.replay,
     totals = table.concat(totals, " "),
   }
   for _, name in ipairs(FIELDS) do

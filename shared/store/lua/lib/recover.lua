@@ -1,11 +1,13 @@
--- recover: leases that expired without a settle. Their function died, so each of its jobs becomes a
--- suspect, to be run exclusively; a crash is counted only against a job that ran exclusively.
+-- recover: leases that expired without a settle. Their function died, and any of its jobs may be
+-- guilty. After the first crash they are suspects and run again with the others, first in line; after
+-- a second one in a row they run exclusively. A crash is counted only against a job that did so.
 -- promote: delayed jobs that are due, and parked jobs whose recheck is due, wait again.
 -- Both are bounded: a turn moves at most PAGE jobs of each, the next turn continues.
 --- @include "codes"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"
+--- @include "promote"
 --- @include "record"
 --- @include "writes"
 local PAGE = 100
@@ -35,21 +37,14 @@ local function recover_one(q, id, job, exclusive)
       job.reason = "crashed"
       end_job(id, job, STATE.dead, q.now)
       q.count("dead", 1)
+    elseif exclusive or job.reason == "suspect" then
+      make_exclusive(q, id, job, buffer_push)
     else
-      make_suspect(q, id, job, buffer_push)
+      job.reason = "suspect"
+      requeue(q, id, job, buffer_push_front)
     end
   end
   save_job(id, job)
-end
-
--- A job that did not fit the rest of a window comes first, so that it meets a whole one.
-local function promote_one(q, id, job)
-  local buffer = job.reason == "unfit" and buffer_push_front or buffer_push
-  if job.state == STATE.parked or job.reason == "unfit" then
-    job.state, job.reason = STATE.live, NONE
-    save_job(id, job)
-  end
-  requeue(q, id, job, buffer)
 end
 
 -- Expired leases, due ids of delayed and of parked jobs. One range per set, and only if its bound is due.

@@ -8,6 +8,7 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"
+--- @include "words"
 local ENTRY = "^(%S+) (%d+) (%d+) (%d+) (%d+) (%S+);$"
 
 -- Returns the owner's last turn (or nil) and the live entries of all other owners as text.
@@ -22,15 +23,19 @@ local function load_replay(q, owner)
       others[#others + 1] = entry
     end
   end
-  return last, table.concat(others)
+  return last, join(others, "")
 end
 
-local function save_replay(q, last, others, verdicts)
+local ENDED_MS = 10000 -- an owner whose last turn this is may repeat it for so long
+
+local function save_replay(q, request, last, others, verdicts)
   local expiry = q.now + q.lease_ms
   local since, valid_until = q.seq, expiry
-  if last and last.seq == q.seq - 1 then
-    since, valid_until = last.since, math.min(last.valid_until, expiry)
+  if last and last.seq == q.seq - 1 and q.now < last.valid_until then
+    since = last.since
+    if not q.prolonged then valid_until = math.min(last.valid_until, expiry) end
   end
+  if request.want == 0 and not q.prolonged then expiry = q.now + ENDED_MS end
   local stored = string.find(verdicts, NO, 1, true) and verdicts or NONE
   q.replay = others .. string.format("%s %d %s %d %s %s;", q.owner, q.seq, whole(expiry), since,
     whole(valid_until), stored)

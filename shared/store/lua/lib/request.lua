@@ -22,9 +22,9 @@ local function read_request()
     exclusive = ARGV[6] == YES, concurrency = n(ARGV[7]),
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
-    types = {}, settles = {}, fields = {},
+    ahead_ms = n(ARGV[17]), types = {}, settles = {}, prolong = {}, fields = {},
   }
-  local at = 17
+  local at = 19
   for i = 1, n(ARGV[15]) do
     request.types[i] = read_type(at)
     request.fields[#request.fields + 1] = request.types[i].field
@@ -37,5 +37,6 @@ local function read_request()
     request.fields[#request.fields + 1] = item.id
     at = at + 2
   end
+  for i = 1, n(ARGV[18]) do request.prolong[i] = ARGV[at + i - 1] end
   return request
 end

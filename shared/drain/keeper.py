@@ -1,0 +1,95 @@
+"""The keeper: a thread that prolongs leases while the event loop stands still.
+
+A handler that computes in an `async def` lets no turn fly. Its leases, and those of its neighbours,
+would expire under a living process and be run a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..declare.queue import Queue
+from ..errors import StoreError
+from ..store import Store
+
+log = logging.getLogger("tidegate.drain")
+
+EVERY = 5.0
+LATE = 20.0
+"""Seconds without a turn after which leases are prolonged from the thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One consumer: its queue, its open leases, and the time (monotonic) of its last turn."""
+
+    queue: Queue
+    leases: Callable[[], Sequence[str]]
+    turned_at: Callable[[], float]
+    lease_ms: int
+
+
+class Keeper:
+    """Belongs to one drain. `open_store` makes a store for the thread's own event loop; None where
+    the store lives in this process and stands still as well."""
+
+    def __init__(self, open_store: Callable[[], Store] | None) -> None:
+        self._open_store = open_store
+        self._watched: list[Watched] = []
+        self._ended = threading.Event()
+        self._beat = time.monotonic()
+        self._thread: threading.Thread | None = None
+        self.longest_lag = 0.0
+
+    def watch(self, watched: Watched) -> None:
+        """Watch this consumer. The first one starts the thread: an idle tick needs none."""
+        self._watched.append(watched)
+        if self._thread is None:
+            loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(
+                target=self._run, args=(loop,), name="keeper", daemon=True
+            )
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._ended.set()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._ended.wait(EVERY):
+            lag = time.monotonic() - self._beat - EVERY
+            if lag > EVERY:
+                self._report(lag)
+                self._prolong()
+            try:
+                loop.call_soon_threadsafe(self._mark)
+            except RuntimeError:  # the loop has been closed
+                return
+
+    def _mark(self) -> None:
+        self._beat = time.monotonic()
+
+    def _report(self, lag: float) -> None:
+        self.longest_lag = max(self.longest_lag, lag)
+        queues = sorted({watched.queue.name for watched in self._watched if watched.leases()})
+        log.warning("loop_blocked", extra={"seconds": round(lag, 1), "queues": queues})
+
+    def _prolong(self) -> None:
+        late = [one for one in self._watched if time.monotonic() - one.turned_at() > LATE]
+        if late and self._open_store is not None:
+            try:
+                asyncio.run(self._send(self._open_store(), late))
+            except StoreError as error:
+                log.warning("keeper_store_error", extra={"error": str(error)})
+
+    async def _send(self, store: Store, late: Sequence[Watched]) -> None:
+        try:
+            for one in late:
+                await store.prolong(one.queue, list(one.leases()), one.lease_ms)
+        finally:
+            await store.close()

@@ -1,0 +1,47 @@
+-- close: what one settle does to its job: an end, a wait, a place in line, or a longer lease.
+--- @include "codes"
+--- @include "keys"
+--- @include "places"
+--- @include "writes"
+local TOTAL = { [KIND.done] = "done", [KIND.retry] = "retried", [KIND.dead] = "dead",
+  [KIND.release] = "released", [KIND.snooze] = "snoozed", [KIND.park] = "parked",
+  [KIND.cancelled] = "cancelled" }
+local END_STATE = { [KIND.done] = STATE.completed, [KIND.dead] = STATE.dead,
+  [KIND.cancelled] = STATE.cancelled }
+
+local function keep_lease(q, item, job)
+  local expiry = q.now + q.lease_ms
+  save_job(item.id, job)
+  buffer_zadd(ACTIVE, expiry, item.lease)
+  q.expiry = math.min(q.expiry, expiry) -- a slow request may bring an earlier end than the last one
+end
+
+local function close(q, item, job)
+  local id, kind, due = item.id, item.kind, q.now + item.delay
+  if q.cancel[id] and not END_STATE[kind] then kind = KIND.cancelled end
+  q.cancel[id] = nil
+  job.fence, job.reason = job.fence + 1, NONE
+  local end_state = END_STATE[kind]
+  if end_state or kind == KIND.retry then job.attempts = job.attempts + 1 end
+  q.count(TOTAL[kind], 1)
+  if item.unstarted > 0 then q.unspent[#q.unspent + 1] = q.now - item.unstarted end
+  if end_state then
+    end_job(id, job, end_state, q.now)
+    if kind == KIND.done then q.completed = q.completed + 1 end
+  elseif kind == KIND.park then
+    job.state = STATE.parked
+    buffer_zadd(PARKED, due, id)
+    q.recheck = math.min(q.recheck, due)
+  elseif kind == KIND.release and string.sub(item.lease, -1) == YES then
+    make_exclusive(q, id, job, buffer_push_front) -- it was to run exclusively and still has to
+  elseif kind == KIND.release and item.delay == 0 then
+    requeue(q, id, job, buffer_push_front)
+  elseif item.delay > 0 then -- retry, snooze, or a release that waits for another window
+    if kind == KIND.release then job.reason = "unfit" end
+    buffer_zadd(DELAYED, due, id)
+    q.due = math.min(q.due, due)
+  else
+    requeue(q, id, job, buffer_push)
+  end
+  save_job(id, job)
+end

@@ -1,0 +1,19 @@
+-- leases: prolong those whose jobs still run. XX: one that was recovered meanwhile stays so.
+--- @include "keys"
+--- @include "numbers"
+local function prolong_leases(q, leases)
+  if #leases == 0 then return end
+  local expiry = q.now + q.lease_ms
+  local text = whole(expiry)
+  for from = 1, #leases, CHUNK / 2 do
+    local members = {}
+    for i = from, math.min(from + CHUNK / 2 - 1, #leases) do
+      members[#members + 1] = text
+      members[#members + 1] = leases[i]
+    end
+    call("ZADD", ACTIVE, "XX", unpack(members))
+  end
+  local first = call("ZRANGE", ACTIVE, 0, 0, "WITHSCORES")
+  q.expiry = first[2] and tonumber(first[2]) or NEVER
+  q.prolonged = true
+end

@@ -1,0 +1,14 @@
+-- promote: a delayed job that is due, or a parked one whose recheck is due, waits again.
+--- @include "codes"
+--- @include "places"
+--- @include "writes"
+
+-- A job that did not fit the rest of a window comes first, so that it meets a whole one.
+local function promote_one(q, id, job)
+  local buffer = job.reason == "unfit" and buffer_push_front or buffer_push
+  if job.state == STATE.parked or job.reason == "unfit" then
+    job.state, job.reason = STATE.live, NONE
+    save_job(id, job)
+  end
+  requeue(q, id, job, buffer)
+end
