@@ -97,11 +97,16 @@ async def enqueue(
         answers: list[Enqueued] = []
         if skip_invalid or not bulk.problems:
             answers = await _send(deployment.store, target, bulk.jobs)
-    _print_problems(bulk, stored=bool(answers))
+    _print_problems(bulk, stored=any(not answer.full for answer in answers))
     _print_answers(answers, bulk, json=json)
-    if bulk.problems:
-        return Exit.FAILED if answers else Exit.USAGE
-    return Exit.OK
+    return _exit(answers, bulk)
+
+
+def _exit(answers: list[Enqueued], bulk: BulkJobs) -> Exit:
+    if bulk.problems and not answers:
+        return Exit.USAGE
+    full = any(answer.full for answer in answers)
+    return Exit.FAILED if bulk.problems or full else Exit.OK
 
 
 def _present(options: dict[str, Any]) -> dict[str, Any]:
@@ -133,13 +138,17 @@ def _print_problems(bulk: BulkJobs, *, stored: bool) -> None:
 
 
 def _print_answers(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> None:
+    refused = [answer.id for answer in answers if answer.full]
+    answers = [answer for answer in answers if not answer.full]
+    if refused:
+        note(f"{len(refused):,} not enqueued: the queue is full")
     if json:
         jobs = [{"id": a.id, "state": a.state, "duplicate": a.duplicate} for a in answers]
         invalid = [{"line": line, "error": error} for line, error in bulk.problems.items()]
-        as_json({"jobs": jobs, "invalid": invalid})
+        as_json({"jobs": jobs, "invalid": invalid, "refused": refused})
     elif len(answers) == 1:
         (answer,) = answers
         print(f"{answer.id}  {answer.state}{', a duplicate' if answer.duplicate else ''}")
-    elif answers or not bulk.problems:
+    elif answers or not (bulk.problems or refused):
         new = sum(not answer.duplicate for answer in answers)
         print(f"{new:,} enqueued, {len(answers) - new:,} duplicates")

@@ -14,7 +14,6 @@ from .default_store import default_store
 from .handler import Handler, Shape, shape_of
 from .options import Options, make_job
 from .policy import RateLimit, Retention, Retry, require
-from .sync import run_blocking, run_in_drain
 
 LONGEST_WINDOW = 900.0
 """Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
@@ -69,6 +68,7 @@ class JobType(Generic[P]):
     async def enqueue_many(self, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs made by `job`, some 500 a request; one answer each, in order. Raises QueueFull
         where the queue had no room for some of them; its `answers` tell which."""
+        from .sync import run_in_drain  # noqa: PLC0415 - asyncio, which a declaration does not need
 
         async def store() -> list[Enqueued]:
             return await default_store().enqueue(self.queue, jobs)  # that of the loop it runs in
@@ -81,6 +81,8 @@ class JobType(Generic[P]):
 
     def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[Enqueued]:
         """`enqueue_many` for code without an event loop. It blocks."""
+        from .sync import run_blocking  # noqa: PLC0415 - as above
+
         return run_blocking(lambda: self.enqueue_many(jobs))
 
 

@@ -25,7 +25,7 @@ async def run_job(
     """Enqueue one job and drain its queue, through retries and waits, until the job has ended or is
     parked, or its queue is paused. `view.history` has its result and its errors."""
     queue = job_type.queue
-    answer = (await store.enqueue(queue, [job_type.job(payload, **options)]))[0]
+    answer = await store.enqueue_one(queue, job_type.job(payload, **options))
     job_id = local_id(answer.id)
     for _ in range(MAX_DRAINS):
         await Drain(store, Registry([]), Budget.of(WINDOW, clock=clock)).run([queue])

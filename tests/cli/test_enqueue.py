@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shared.cli.exit_codes import Exit
+from tests.cli import sample
 from tests.cli.conftest import Cli
 
 NOTES = "\n".join(json.dumps({"text": f"note {n}"}) for n in range(1, 1203))
@@ -160,3 +162,25 @@ def test_a_binary_file_is_refused(cli: Cli, tmp_path: Path) -> None:
     ran = cli("enqueue", "work", "note.keep", "-p", f"@{file}")
 
     assert (ran.code, "not UTF-8" in ran.err) == (Exit.USAGE, True)
+
+
+@pytest.fixture
+def small() -> Iterator[None]:
+    """Queue "work" holds two jobs at most."""
+    before = sample.work.max_jobs
+    object.__setattr__(sample.work, "max_jobs", 2)  # a frozen value: `monkeypatch` can't
+    yield
+    object.__setattr__(sample.work, "max_jobs", before)
+
+
+@pytest.mark.usefixtures("small")
+def test_jobs_that_a_full_queue_refuses_are_counted_and_fail_the_command(cli: Cli) -> None:
+    lines = '{"text": "x"}\n' * 5
+
+    ran = cli("enqueue", "work", "note.keep", "-p", "-", stdin=lines)
+    more = cli("enqueue", "work", "note.keep", "-p", "-", "--json", stdin=lines)
+
+    assert (ran.code, waiting(cli)) == (Exit.FAILED, 2)
+    assert "3 not enqueued: the queue is full" in ran.err
+    assert "2 enqueued" in ran.out
+    assert (len(more.json["jobs"]), len(more.json["refused"])) == (0, 5)

@@ -88,9 +88,10 @@ async def _prepare(world: World) -> Queue:
     """A queue with a job in every place."""
     store, queue = world.store, world.app.queue("q")
     await store.enqueue(queue, jobs("suspect"))
-    await Owner(store, queue, "killed", lease_ms=1).claim()
-    world.clock.advance(1)
-    await Owner(store, queue, "recovers").turn(0)
+    for crash in range(2):
+        await Owner(store, queue, f"killed{crash}", lease_ms=1).claim(exclusive=False)
+        world.clock.advance(1)
+        await Owner(store, queue, f"recovers{crash}").turn(0)
     await store.enqueue(queue, jobs("dead", "dead2", "done", "stopped", "parked"))
     owner = Owner(store, queue)
     claims = await owner.claim(5, exclusive=False)

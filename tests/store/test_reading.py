@@ -10,7 +10,7 @@ from shared.jobs.job import Job
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
-from tests.support.turns import LEASE_MS, Owner, jobs, numbered, settle
+from tests.support.turns import LEASE_MS, Owner, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
 
 
@@ -75,8 +75,7 @@ async def test_a_suspect_and_a_cancel_request_are_shown(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a", "b"))
-    await Owner(store, queue, "dead").claim()
-    clock.advance(31)
+    await make_exclusive(store, queue, clock)
     await Owner(store, queue).turn(1)
     await store.cancel(queue, "a")
 

@@ -40,8 +40,8 @@ DAMAGE: dict[str, tuple[dict[str, Any], tuple[int, int, int], list[str]]] = {
     # what is seeded, (requeued, restored, removed), what can be claimed afterwards
     "a live record in no list": ({"records": {"a": record()}}, (1, 0, 0), ["a"]),
     "a live record of high priority": ({"records": {"a": record(priority="h")}}, (1, 0, 0), ["a"]),
-    "a suspect in no list": (
-        {"records": {"a": record(fence=1, reason="suspect")}},
+    "a job to run exclusively in no list": (
+        {"records": {"a": record(fence=1, reason="exclusive")}},
         (1, 0, 0),
         ["a"],
     ),

@@ -49,6 +49,7 @@ _MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
     ("max request size", TooLarge),
     ("max single record size", TooLarge),
     ("max key size", TooLarge),
+    ("max member size", TooLarge),
     *_LIMITS,
 )
 

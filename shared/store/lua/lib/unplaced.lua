@@ -7,7 +7,7 @@
 local TAIL = 1000
 local MAX_SEARCHES = 10 -- a search reads a whole list, so a script makes only a few
 
-local function list_of(job) return job.reason == "suspect" and SUSPECTS or LIST[job.priority] end
+local function list_of(job) return job.reason == "exclusive" and SUSPECTS or LIST[job.priority] end
 
 -- Most jobs in question stand near the end of their list, where one read finds all of them.
 local function remove_listed(jobs)
