@@ -97,6 +97,10 @@ async def enqueue(
         answers: list[Enqueued] = []
         if skip_invalid or not bulk.problems:
             answers = await _send(deployment.store, target, bulk.jobs)
+    return _report(answers, bulk, json=json)
+
+
+def _report(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> Exit:
     stored = [answer for answer in answers if not answer.full]
     refused = [answer.id for answer in answers if answer.full]
     _print_problems(bulk, stored=bool(stored))
