@@ -144,8 +144,11 @@ class Consumer:
         for number, claim in enumerate(reply.claims, start=1):
             run = decode_claim(claim, self._queue)
             if self._queue.limit:
-                run.start_after = self._queue.limit.seconds_until(number, reply.level)
-                run.claim = claim._replace(at_ms=claim.at_ms + round(run.start_after * 1000))
+                wait_ms = round(self._queue.limit.seconds_until(number, reply.level) * 1000)
+                late_ms = reply.now_ms - reply.claimed_ms
+                run.start_after = max(0, wait_ms - late_ms) / 1000
+                # Rounded down: a token that is given back must not be younger than it is.
+                run.claim = claim._replace(at_ms=claim.at_ms + max(0, wait_ms - 1))
             refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None or self._over:  # stopped while the claim was under way
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))

@@ -102,7 +102,8 @@ class TurnReply:
 
     `stale`: leases that were not ours any more. `suspects`: how many jobs wait to run exclusively.
     `cancel`: ids of active jobs whose cancellation is requested. `level`: the bucket's level before
-    the claim, in units (see lua/lib/bucket.lua).
+    the claim, in units (see lua/lib/bucket.lua). `claimed_ms`: the instant of the claim, before
+    `now_ms` where a repeated request was answered again.
     """
 
     now_ms: int
@@ -112,13 +113,14 @@ class TurnReply:
     stale: frozenset[str]
     cancel: frozenset[str]
     histograms: dict[str, list[int]]
+    claimed_ms: int
     level: int
     claims: list[Claim]
 
 
 def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
     """The script's flat answer as values."""
-    now, reason, wait, suspects, verdicts, cancel, histograms, level, flat = reply
+    now, reason, wait, suspects, verdicts, cancel, histograms, at, level, flat = reply
     return TurnReply(
         now_ms=int(now),
         reason=reason,
@@ -132,9 +134,10 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
             name: [int(count) for count in histogram.split()]
             for name, histogram in zip(request.want_histograms, histograms, strict=True)
         },
+        claimed_ms=int(at),
         level=int(level),
         claims=[
-            read_claim(queue, lease, record, int(now))
+            read_claim(queue, lease, record, int(at))
             for lease, record in zip(flat[::2], flat[1::2], strict=True)
         ],
     )

@@ -8,7 +8,7 @@ import pytest
 
 from shared import JobContext, RateLimit
 from tests.faults.conftest import Play
-from tests.support.turns import Owner
+from tests.support.turns import make_exclusive
 from tests.support.values import Number
 from tests.support.world import World
 
@@ -29,8 +29,7 @@ def test_a_suspect_runs_when_nothing_else_does_and_nothing_begins_beside_it(
 
         busy, shaky = queues
         await world.enqueue(shaky, 2)
-        await Owner(world.store, shaky, lease_ms=1000).claim()
-        world.clock.advance(2)  # their function is gone: both are suspects
+        await make_exclusive(world.store, shaky, world.clock)
         await world.enqueue(busy, 1)
 
         report = await world.drained(busy, shaky)
@@ -76,7 +75,7 @@ def test_a_delayed_job_of_a_limited_queue_does_not_wait_for_tokens_that_it_has(
 
 def test_a_consumer_without_patience_ends_with_the_reason_that_holds_it(play: Play[None]) -> None:
     async def story(world: World) -> None:
-        limited = world.queue("limited", limit=RateLimit(1, per=10))
+        limited = world.queue("limited", limit=RateLimit(1, per=30))
         await world.enqueue(limited, 2)
         paused = world.queue("paused")
         await world.enqueue(paused, 1)

@@ -11,7 +11,7 @@ from shared.drain.exclusive import SharedExclusiveLock
 from shared.testing import FakeClock
 from tests.faults.conftest import Play
 from tests.support.records import record
-from tests.support.turns import Owner
+from tests.support.turns import make_exclusive
 from tests.support.values import Number
 from tests.support.world import World
 
@@ -92,8 +92,8 @@ def test_stale_settles_are_counted_apart_and_logged_by_job(
     assert logged == {"j0000.q", "j0002.q"}
 
 
-@pytest.mark.parametrize(("per", "stop", "done"), [(0.4, "empty", 2), (0.6, "limited", 1)])
-def test_a_consumer_waits_for_a_token_only_as_long_as_its_patience_allows(
+@pytest.mark.parametrize(("per", "stop", "done"), [(19, "empty", 2), (21, "limited", 1)])
+def test_a_consumer_takes_a_token_twenty_seconds_ahead_and_waits_no_longer_for_the_next(
     play: Play[None], per: float, stop: str, done: int
 ) -> None:
     async def story(world: World) -> None:
@@ -103,7 +103,7 @@ def test_a_consumer_waits_for_a_token_only_as_long_as_its_patience_allows(
         report = await world.drained(queue, patience=0.5)
 
         assert (report.stop, report.outcomes) == (stop, {"done": done})
-        assert report.seconds_used < 0.6
+        assert report.seconds_used == pytest.approx(19 if done == 2 else 0, abs=0.6)
 
     play(story)
 
@@ -135,11 +135,10 @@ def test_a_bug_of_ours_ends_the_drain_at_once_and_is_raised(play: Play[None]) ->
 
 
 async def suspects(world: World, n: int) -> list[str]:
-    """Jobs of a queue "shaky" whose function was killed: they run by themselves from now on."""
+    """Jobs of a queue "shaky" whose functions were killed: they run exclusively from now on."""
     shaky = world.app.queues["shaky"]
     job_ids = await world.enqueue(shaky, n)
-    await Owner(world.store, shaky, lease_ms=1000).claim()
-    world.clock.advance(2)
+    await make_exclusive(world.store, shaky, world.clock)
     return job_ids
 
 

@@ -16,9 +16,10 @@ from shared.store.turn import MOST_BYTES, Settle
 
 from .audit import require
 from .server import Reply, ReplyError, Word
-from .world import Call, answered, enqueue_call, turn_call
+from .world import Call, answered, enqueue_call, start_times, turn_call
 
-MARGIN_MS = 5_000
+LEASES = (8_000, 45_000)
+AHEADS = (0, 0, 5_000, 20_000)
 CHARACTERS = ("harmless", "poison")
 OUTCOMES: dict[Kind, int] = {
     "done": 60, "retry": 14, "dead": 5, "release": 6, "snooze": 5, "park": 4, "cancelled": 2,
@@ -37,6 +38,8 @@ class Consumer:
     capacity: int
     most_bytes: int = MOST_BYTES
     healthy: bool = False
+    lease_ms: int = LEASES[-1]
+    ahead_ms: int = 0
     alive: bool = True
     frozen: bool = False
     closing: bool = False
@@ -44,6 +47,7 @@ class Consumer:
     seq: int = 0
     running: dict[str, Claim] = field(default_factory=dict)
     finished: list[Settle] = field(default_factory=list)
+    closed: list[Settle] = field(default_factory=list)
     mailbox: list[Reply] = field(default_factory=list)
 
     @property
@@ -65,13 +69,14 @@ class Consumer:
             return "crashed by a poison job"
         self.closing = self.closing or now >= self.deadline or rng.random() < 0.03
         for lease in list(self.running):
-            if self.closing or self.healthy or rng.random() < 0.6:
+            paced = self.running[lease].at_ms > now
+            if self.closing or self.healthy or (rng.random() < 0.6 and not paced):
                 self._finish(lease, rng, now)
         want = self._want(rng)
         if self.closing and not self.finished:
             self.die()
             return "ended"
-        self._ask(want, now, rng, send)
+        self._ask(want, rng, send)
         return f"asked for {want}, settling {len(self.asked.settles) if self.asked else 0}"
 
     def hear(self, reply: Reply, rng: Random) -> str:
@@ -81,8 +86,10 @@ class Consumer:
         if asked is None:
             return "heard it twice"
         told = answered(self.queue, asked, reply)
-        for claim in told.claims:
-            self.running[claim.lease] = claim
+        starts = start_times(self.queue, told.level, told.claimed_ms, len(told.claims))
+        for claim, start in zip(told.claims, starts, strict=True):
+            at_ms = max(claim.at_ms, start - 1) if start > claim.at_ms else start
+            self.running[claim.lease] = claim._replace(at_ms=at_ms)
         for claim in list(self.running.values()):
             if claim.id in told.cancel:
                 self.running.pop(claim.lease)
@@ -105,7 +112,8 @@ class Consumer:
     def _finish(self, lease: str, rng: Random, now: int) -> None:
         claim = self.running[lease]
         kind: Kind = "done"
-        if now >= self.deadline:
+        early = claim.at_ms > now and not self.healthy
+        if now >= self.deadline or early:
             kind = "release"
         elif not self.healthy:
             kind = rng.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
@@ -113,20 +121,29 @@ class Consumer:
             return
         delays = kind in ("retry", "snooze", "park", "release")
         delay = rng.choice((0, 1_000, 7_000, 90_000)) if delays else 0
-        unstarted = claim.at_ms if kind in ("park", "release") and rng.random() < 0.5 else 0
+        may_be = kind in ("park", "release") and rng.random() < 0.5
+        unstarted = claim.at_ms if early or may_be else 0
         history = claim.history if kind == "release" else f'{{"{kind}":{claim.fence}}}'
         self.finished.append(Settle(lease, kind, delay, history, unstarted))
         if kind != "keep":
             del self.running[lease]
 
-    def _ask(self, want: int, now: int, rng: Random, send: Callable[[Call], None]) -> None:
+    def _ask(self, want: int, rng: Random, send: Callable[[Call], None]) -> None:
         self.seq += 1
         settles, self.finished = self.finished, []
+        leases = [*self.running, *(settle.lease for settle in settles)]
+        if self.closed and rng.random() < 0.05:
+            settles = [*settles, rng.choice(self.closed)]  # settled before: stale
+        if settles and rng.random() < 0.05:
+            settles = [*settles, rng.choice(settles)]  # twice in one turn: stale, unless kept
+        self.closed = [settle for settle in settles if settle.kind != "keep"]
         observed = {"t": {rng.randrange(1, 37): 1}} if settles and rng.random() < 0.2 else {}
         self.asked = TurnRequest(
-            self.owner, self.seq, want, max(0, self.deadline - now) + MARGIN_MS, settles,
+            self.owner, self.seq, want, self.lease_ms, settles,
             exclusive=not self.running, resync=self.resync, observed=observed,
             want_histograms=("t",) if self.seq == 1 else (),
+            ahead_ms=self.ahead_ms if self.queue.limit else 0,
+            prolong=leases if rng.random() < 0.3 else (),
         )  # fmt: skip
         self.resync = False
         send(turn_call(self.queue, self.asked, self.most_bytes))

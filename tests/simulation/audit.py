@@ -3,9 +3,9 @@ keep the invariants of the failure model (I1 … I10)."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
+from shared.store.turn import Settle
 from shared.store.views import TOTALS
 
 from .book import LINES, NEVER, SETS, Book
@@ -14,6 +14,8 @@ from .census import Census
 WAITING = ("suspects", "high", "normal", "low")
 SLACK_MS = 1_000
 """A turn that claimed pays for a command on the agenda only where that was this much too late."""
+REMEMBERED = 64
+ROUNDING_MS = 1
 STARVED = 16
 """Claims that a waiting low job may be passed over by: served one turn in eight, and behind others
 of its priority only."""
@@ -32,7 +34,8 @@ def require(holds: bool, invariant: str, *told: object) -> None:
 class Auditor:
     """What must hold of one queue over time, beyond what its book says."""
 
-    starts: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=64))
+    starts: list[tuple[int, str]] = field(default_factory=list)
+    """When each claimed job may start (ms), and `owner seq` of its claim."""
     fences: dict[str, int] = field(default_factory=dict)
     passed_over: int = 0
 
@@ -46,8 +49,8 @@ class Auditor:
         limit = book.queue.concurrency
         require(limit is None or len(census.sets["active"]) <= limit, "I9 concurrency", census.sets)
 
-    def started(self, book: Book, leases: list[str], now: int) -> None:
-        """Jobs were claimed: fences rise, and the rate is kept in every window."""
+    def started(self, book: Book, leases: list[str], starts: list[int]) -> None:
+        """Jobs were claimed: fences rise, and the rate of the starts is kept in every window."""
         for lease in leases:
             job, fence = lease.split(" ")[:2]
             require(int(fence) > self.fences.get(job, 0), "I3 a fence was given twice", lease)
@@ -55,17 +58,26 @@ class Auditor:
         limit = book.queue.limit
         if limit is None or not leases:
             return
-        self.starts.extend((now, lease) for lease in leases)
-        starts = list(self.starts)
-        for i, (since, _lease) in enumerate(starts):
-            allowed = limit.burst + limit.rate * (now - since) / limit.per_ms
-            require(len(starts) - i <= allowed + 1e-6, "I9 rate", len(starts) - i, "since", since)
+        new = [(at, _claim_of(lease)) for at, lease in zip(starts, leases, strict=True)]
+        self.starts = sorted([*self.starts, *new])[-REMEMBERED:]
+        first = min(starts)
+        for i, (since, _claim) in enumerate(self.starts):
+            for j, (until, _claim) in enumerate(self.starts[i:], 1):
+                if until >= first:
+                    allowed = (
+                        limit.burst + limit.rate * (until - since + ROUNDING_MS) / limit.per_ms
+                    )
+                    require(j <= allowed, "I9 rate", j, "from", since, "to", until)
 
-    def not_started(self, leases: set[str]) -> None:
-        """Claims whose handler was never called give their tokens back: they are no starts."""
-        kept = [start for start in self.starts if start[1] not in leases]
-        self.starts.clear()
-        self.starts.extend(kept)
+    def not_started(self, settles: list[Settle]) -> None:
+        """Claims whose handler was never called give their tokens back: they are no starts. A
+        token's time is told rounded down, the start is at the next millisecond."""
+        for settle in settles:
+            at, claim = settle.unstarted_ms, _claim_of(settle.lease)
+            for start in ((at, claim), (at + 1, claim)):
+                if start in self.starts:
+                    self.starts.remove(start)
+                    break
 
     def claimed_from(self, book: Book, claims: int, *, passed: bool) -> None:
         """The first low job is passed over by at most STARVED claiming turns (I16)."""
@@ -77,6 +89,11 @@ class Auditor:
         self.starts.clear()
         self.fences.clear()
         self.passed_over = 0
+
+
+def _claim_of(lease: str) -> str:
+    """`owner seq`: the turn that claimed it."""
+    return " ".join(lease.split(" ")[2:4])
 
 
 def conservation(census: Census) -> None:

@@ -55,6 +55,8 @@ class Memo:
     expiry: int
     verdicts: str
     claimed: list[str]
+    level: int
+    at: int
 
 
 @dataclass(slots=True)
@@ -140,10 +142,12 @@ class Book:
     def waiting(self) -> int:
         return sum(len(self.lines[name]) for name in ("high", "normal", "low", "suspects"))
 
-    def tokens(self, now: int) -> int:
-        """Whole tokens at `now`; many where nothing limits."""
+    def tokens(self, now: int, ahead: int = 0) -> int:
+        """Whole tokens within `ahead` ms of `now`; many where nothing limits."""
         limit = self.queue.limit
-        return NEVER if limit is None else self.filled(now) // limit.per_ms
+        if limit is None:
+            return NEVER
+        return max(0, (self.filled(now) + ahead * limit.rate) // limit.per_ms)
 
     def filled(self, now: int) -> int:
         """The bucket's level at `now`."""

@@ -39,7 +39,7 @@ class Census:
     dedup: dict[str, str]
     lists: dict[str, list[str]]
     sets: dict[str, dict[str, int]]
-    agenda: int | None
+    agenda: float | None
     raw: list[Any]
 
     def same(self, other: Census) -> bool:
@@ -65,7 +65,7 @@ def read(answers: list[Any]) -> Census:
             scalars[name] = value
         else:
             records[name] = value
-    agenda = None if answers[13] is None else int(float(answers[13]))
+    agenda = None if answers[13] is None else float(answers[13])
     return Census(records, scalars, hashes["dedup"], lists, sets, agenda, answers)
 
 
@@ -84,7 +84,7 @@ def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
         else:
             server.run("HSET" if name in HASHES else "RPUSH", key[name], *flat)
     if census.agenda is not None:
-        server.run("ZADD", keys.agenda(prefix), census.agenda, queue)
+        server.run("ZADD", keys.agenda(prefix), repr(census.agenda), queue)
 
 
 def _pairs(flat: list[str]) -> dict[str, str]:

@@ -74,6 +74,7 @@ class Town:
         self.fates: Counter[str] = Counter()  # before peace, when there are faults
         self.began: set[tuple[str, int]] = set()
         self.not_before: dict[str, float] = {}
+        self.started: Counter[tuple[str, int]] = Counter()
         self.functions: list[Function] = []
         self.peace = False
         self.echoes: set[asyncio.Task[None]] = set()
@@ -99,6 +100,9 @@ class Town:
         known = SHAS if name == "EVALSHA" else TEXTS
         verb, count = known[command[1]], int(command[2])
         args = command[3 + count :]
+        if verb == "find":  # a script of no queue, which only reads
+            body = script(verb, key_locking=False).body
+            return self.world.server.run("EVAL", body, count, *command[3:])
         queue = next(queue for queue in self.world.queues if queue.name == args[0])
         ask = read_ask(args) if verb == "turn" else None
         if ask is not None:
@@ -180,7 +184,7 @@ def coded(reply: Reply) -> Any:
 
 def read_ask(args: list[Any]) -> TurnRequest:
     """The inverse of `TurnRequest.args`, for the auditor."""
-    at, types, settles = 16, [], list[Settle]()
+    at, types, settles = 18, [], list[Settle]()
     for _ in range(int(args[14])):
         types.append((args[at - 0], args[at + 1]))
         at += 3
@@ -192,6 +196,7 @@ def read_ask(args: list[Any]) -> TurnRequest:
         args[1], int(args[2]), int(args[3]), int(args[4]), settles,
         exclusive=int(args[5]) == 1, resync=int(args[13]) == 1,
         want_histograms=[name for name, ask in types if int(ask)],
+        ahead_ms=int(args[16]), prolong=args[at : at + int(args[17])],
     )  # fmt: skip
 
 
@@ -212,6 +217,7 @@ def serve(town: Town) -> None:
             early = town.not_before.pop(short, 0.0) - town.clock.monotonic()
             require(early <= 0.0, "I6 a delay was cut short", short, early)
             _runs_beside_no_suspect(function, lease)
+            _waits_for_its_token(town, lease)
         except ViolationError as violation:
             town.violations.append(violation)
             raise
@@ -235,6 +241,19 @@ def _runs_beside_no_suspect(function: Function, lease: str) -> None:
     suspect = any(other.endswith(" 1") for other in (lease, *function.running))
     alone = not function.running or not suspect
     require(function.dead or alone, "I10 beside a suspect", lease, function.running)
+
+
+def _waits_for_its_token(town: Town, lease: str) -> None:
+    """The nth job of a claim to start does so at the time of its nth token, or later."""
+    if not lease:
+        return
+    owner, seq = lease.split(" ")[2:4]
+    claim = (owner, int(seq))
+    starts = sorted(town.world.starts.get(claim, []))
+    if town.started[claim] < len(starts):
+        due, now = starts[town.started[claim]], town.clock.epoch_ms()
+        require(now >= due - 1, "I9 started before its token", lease, due, now)
+    town.started[claim] += 1
 
 
 def _function_of(town: Town, job: JobContext) -> tuple[Function, str]:

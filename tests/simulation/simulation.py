@@ -11,7 +11,7 @@ from random import Random
 from shared import Queue
 
 from . import recovery
-from .actors import Consumer, Producer, operate, produce
+from .actors import AHEADS, LEASES, Consumer, Producer, operate, produce
 from .audit import ViolationError, require
 from .server import Reply
 from .world import AuditedStore, Call, Snapshot
@@ -119,6 +119,7 @@ class Simulation:
             f"o{self.step}", rng.choice(self.world.queues),
             self.world.wall + rng.choice((500, 10_000, 60_000)), resync=rng.random() < 0.2,
             capacity=rng.choice((1, 2, 3, 8)), most_bytes=rng.choice((4 << 20, 4 << 20, 150)),
+            lease_ms=rng.choice(LEASES), ahead_ms=rng.choice(AHEADS),
         )  # fmt: skip
         self.lanes.append(lane)
         self.say(lane.owner, "begins on", lane.queue.name, "until", lane.deadline % 10_000_000)

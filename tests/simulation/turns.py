@@ -17,6 +17,9 @@ COUNTED = {"d": "done", "r": "retried", "x": "dead", "l": "released", "s": "snoo
            "c": "cancelled"}  # fmt: skip
 
 
+ENDED_MS = 10_000
+
+
 @dataclass(slots=True)
 class Told:
     """What the turn must be told; None stands for an answer that this turn was overtaken."""
@@ -27,6 +30,8 @@ class Told:
     claims: list[object]
     claimed: int = 0
     replayed: bool = False
+    level: int = 0
+    at: int = 0
 
 
 def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Told | None:
@@ -36,12 +41,17 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
         return None
     if last and ask.seq == last.seq:
         held = [lease for lease in _in_order(book.sets["active"]) if lease in last.claimed]
-        return Told("more", 0, last.verdicts, _answers(book, held), replayed=True)
+        told = Told("more", 0, last.verdicts, _answers(book, held), replayed=True)
+        told.level, told.at = last.level, last.at
+        return told
     book.mark = now
     for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
         del book.memos[owner]
     verdicts = "".join(_settle(book, now, ask, i) for i in range(len(ask.settles)))
     book.put_back()
+    for lease in ask.prolong:
+        if lease in book.sets["active"]:
+            book.sets["active"][lease] = now + ask.lease_ms
     if ask.resync:
         book.mixed = book.foreign = True
     if book.foreign:
@@ -50,9 +60,10 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
     _promote(book, now)
     told = _claim(book, now, ask, most_bytes)
     told.verdicts = verdicts
-    _trim(book, now)
+    _trim(book, now, len(ask.settles))
     leases = [str(lease) for lease in told.claims[::2]]
-    book.memos[ask.owner] = Memo(ask.seq, now + ask.lease_ms, verdicts, leases)
+    lives = ask.lease_ms if ask.want or ask.prolong else ENDED_MS
+    book.memos[ask.owner] = Memo(ask.seq, now + lives, verdicts, leases, told.level, now)
     return told
 
 
@@ -100,7 +111,7 @@ def _to_its_place(
         entry.state = "p"
         book.sets["parked"][job] = now + delay
     elif kind == "l" and exclusive:
-        entry.reason = "suspect"
+        entry.reason = "exclusive"
         book.returned.append(("suspects", job))
     elif kind == "l" and delay == 0:
         book.returned.append((BANDS[entry.priority], job))
@@ -150,9 +161,13 @@ def _recover(book: Book, now: int) -> None:
                 entry.reason = "crashed"
                 book.end(job, entry, "x", "dead", now)
                 book.totals["dead"] += 1
-            else:
-                entry.reason = "suspect"
+            elif exclusive == "1" or entry.reason == "suspect":
+                entry.reason = "exclusive"
                 book.lines["suspects"].append(job)
+            else:  # the first crash in a row: again with the others, first in line
+                entry.reason = "suspect"
+                book.returned.append((BANDS[entry.priority], job))
+                book.mixed = book.mixed or entry.priority != "n"
         book.save(job, entry)
 
 
@@ -164,9 +179,10 @@ def _promote(book: Book, now: int) -> None:
             if entry is None:
                 book.totals["lost"] += 1
                 continue
-            unfit, entry.state = entry.reason == "unfit", "w"
+            unfit = entry.reason == "unfit"
+            if unfit or entry.state == "p":
+                entry.state, entry.reason = "w", "-"
             if unfit:
-                entry.reason = "-"
                 book.returned.append((BANDS[entry.priority], job))
                 book.mixed = book.mixed or entry.priority != "n"
             else:
@@ -176,7 +192,8 @@ def _promote(book: Book, now: int) -> None:
 
 
 def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
-    told, starts = _starts(book, now, ask.want)
+    told, starts = _starts(book, now, ask)
+    told.level, told.at = book.level, now
     if starts <= 0:
         return told
     exclusive = bool(book.lines["suspects"]) and ask.exclusive
@@ -197,14 +214,15 @@ def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
     return told
 
 
-def _starts(book: Book, now: int, want: int) -> tuple[Told, int]:
+def _starts(book: Book, now: int, ask: TurnRequest) -> tuple[Told, int]:
     """How many may start, and what holds the others back."""
     limit = book.queue.limit
     if limit:
         full = limit.burst * limit.per_ms
         level = book.filled(now)
-        for age in book.unspent:
-            level = min(full, level + max(0, limit.per_ms - max(0, age) * limit.rate))
+        for age in sorted(book.unspent):
+            gained = max(0, age * limit.rate + max(0, -level))
+            level = min(full, level + max(0, limit.per_ms - gained))
         book.level, book.level_at, book.per = (
             min(limit.burst * limit.per_ms, level),
             now,
@@ -213,11 +231,13 @@ def _starts(book: Book, now: int, want: int) -> tuple[Told, int]:
     book.unspent.clear()
     if book.paused:
         return Told("paused", 0, "", []), 0
-    told, starts = Told("more", 0, "", []), want
+    told, starts = Told("more", 0, "", []), ask.want
     if starts > book.room():
         told.reason, starts = "full", book.room()
-    if limit and starts > book.tokens(now):
-        told.reason, told.wait, starts = "limited", book.token_wait(now), book.tokens(now)
+    exclusive = bool(book.lines["suspects"]) and ask.exclusive
+    tokens = book.tokens(now, 0 if exclusive else ask.ahead_ms)
+    if limit and starts > tokens:
+        told.reason, told.wait, starts = "limited", book.token_wait(now), tokens
     if told.reason == "limited" and starts <= 0 and not book.waiting():
         told.reason, told.wait = "empty", 0
     return told, starts
@@ -283,11 +303,11 @@ def _answers(book: Book, leases: list[str]) -> list[object]:
     return found
 
 
-def _trim(book: Book, now: int) -> None:
+def _trim(book: Book, now: int, settled: int) -> None:
     kept = book.queue.completed
     completed = book.sets["completed"]
     if len(completed) > kept.count:
-        extra = _in_order(completed)[: min(len(completed) - kept.count, TRIM_PAGE)]
+        extra = _in_order(completed)[: min(len(completed) - kept.count, TRIM_PAGE + settled)]
         for job in extra:
             del completed[job]
         book.forget(extra, "")
@@ -305,6 +325,13 @@ def _trim(book: Book, now: int) -> None:
         book.forget(old, "")
         if len(old) == TRIM_PAGE:
             book.trimmed = now
+    cancelled = book.sets["cancelled"]
+    extra = _in_order(cancelled)[: max(0, len(cancelled) - kept.count)]
+    if len(extra) > TRIM_PAGE:
+        book.trimmed = now
+    for job in extra[:TRIM_PAGE]:
+        del cancelled[job]
+    book.forget(extra[:TRIM_PAGE], "")
 
 
 __all__ = ["NEVER", "Told", "turn"]

@@ -28,6 +28,7 @@ from .server import Reply, ReplyError, Scripts, Server, Word
 PREFIX = "sim"
 EPOCH = 1_800_000_000_000
 MOST_BYTES_AT = 12
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class AuditedStore:
         self._ask = {q.name: counting.commands(PREFIX, q.name) for q in self.queues}
         self._keys = {q.name: keys.vector(PREFIX, q.name) for q in self.queues}
         self.last: dict[str, Census] = {}
+        self.starts: dict[tuple[str, int], list[int]] = {}
+        """When the jobs of each claim (owner, seq) may start, in order (ms)."""
         for queue in self.queues:
             self.count(queue.name)
 
@@ -148,24 +151,30 @@ class AuditedStore:
             return
         require(not isinstance(answer, ReplyError), "a turn was refused", call, answer)
         now = book.now(self.wall)
-        _billed, at, why, wait, suspects, verdicts, cancel, _sketches, claims = answer
+        _billed, at, why, wait, suspects, verdicts, cancel, *rest, claims = answer
         require(int(at) == now, "I5 the time told", at, now)
         require(verdicts == told.verdicts, "I4 verdicts", verdicts, told.verdicts, call)
         require(list(claims) == told.claims, "claims", claims, "booked", told.claims, call)
         require(set(cancel.split()) == book.cancel, "cancel", cancel, book.cancel)
+        claimed_at, level = map(int, rest[1:])
+        require((claimed_at, level) == (told.at, told.level), "bucket", claimed_at, level, call)
         require(why == told.reason, "why", why, told.reason, call)
         require(suspects == len(book.lines["suspects"]), "suspects", suspects, call)
         self._wait(book, why, int(wait), told, now)
         if not told.replayed:
             leases = [str(lease) for lease in told.claims[::2]]
             applied = zip(ask.settles, told.verdicts, strict=True)
-            auditor.not_started({s.lease for s, ok in applied if ok == "1" and s.unstarted_ms})
-            auditor.started(book, leases, now)
+            auditor.not_started([s for s, ok in applied if ok == "1" and s.unstarted_ms])
+            starts = start_times(call.queue, told.level, now, len(leases))
+            self.starts[ask.owner, ask.seq] = starts
+            auditor.started(book, leases, starts)
             if why != "suspect":
                 passed = bool(first) and book.lines["low"][:1] == first
                 auditor.claimed_from(book, told.claimed, passed=passed)
             if why == "empty" and told.claimed == 0 and ask.want:
                 self._idle(book, after)
+            if why in ("paused", "limited", "full") and told.claimed == 0 and ask.want:
+                require(_held(after.agenda), "held, yet a sweep looks", why, after.agenda)
 
     def _wait(self, book: Book, reason: str, wait: int, told: turns.Told, now: int) -> None:
         if reason != "empty":
@@ -182,6 +191,8 @@ class AuditedStore:
             return
         names = ("due", "recheck", "expiry") if book.sets["active"] else ("due", "recheck")
         first = min(after.number(name, turns.NEVER) for name in names)
+        if book.sets["completed"]:
+            first = min(first, book.trimmed)
         entry = None if first == turns.NEVER else first
         require(after.agenda == entry, "idle, yet called", after.agenda, "next", entry)
 
@@ -229,6 +240,19 @@ class AuditedStore:
             require(self.count(name).records == census.records, "the simulator can't restore", name)
             self.auditors[name].forget()
         self.books = {name: book.copy() for name, book in to.books.items()}
+
+
+def start_times(queue: Queue, level: int, now: int, claimed: int) -> list[int]:
+    """When each job of a claim may start: at once, or at the time of its token."""
+    limit = queue.limit
+    if limit is None:
+        return [now] * claimed
+    return [now + round(limit.seconds_until(n, level) * 1000) for n in range(1, claimed + 1)]
+
+
+def _held(instant: float | None) -> bool:
+    """True if an entry says that what waits can't run before it."""
+    return instant is not None and (instant >= keys.NEVER or instant % 1 == HALF)
 
 
 def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Call:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared import RateLimit
+from shared import RateLimit, Retention
 from shared.embedded.fake import FakeEngine
 from shared.jobs.claim import Claim
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
-from tests.support.turns import Owner, ids, jobs, settle
+from tests.support.turns import Owner, ids, jobs, make_exclusive, settle
 from tests.support.values import Declare
 from tests.support.world import World
 
@@ -25,9 +25,23 @@ async def test_the_last_turn_takes_an_idle_queue_off_the_agenda(
     queue = declare()
     await store.enqueue(queue, jobs("a"))
     owner = Owner(store, queue)
-    await owner.turn(5, [settle(claim) for claim in await owner.claim()])
+    await owner.turn(5, [settle(claim, "dead") for claim in await owner.claim()])
 
     assert await probe.read("q", "agenda") == {}
+
+
+async def test_a_queue_with_completed_jobs_is_on_the_agenda_for_its_retention(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(completed=Retention(age=6000))
+    await store.enqueue(queue, jobs("a"))
+    owner = Owner(store, queue)
+    await owner.turn(5, [settle(claim) for claim in await owner.claim()])
+
+    assert await probe.read("q", "agenda") == {"q": clock.epoch_ms() + 600_000}
+    clock.advance(600)
+    await Owner(store, queue, "o2").turn()
+    assert await probe.read("q", "agenda") == {"q": clock.epoch_ms() + 600_000}
 
 
 async def test_a_queue_is_due_while_a_suspect_waits_beside_a_claim(
@@ -35,10 +49,8 @@ async def test_a_queue_is_due_while_a_suspect_waits_beside_a_claim(
 ) -> None:
     queue = declare(concurrency=2)
     await store.enqueue(queue, jobs("a"))
-    await Owner(store, queue, "dead", lease_ms=10_000).claim()
-    clock.advance(11)
+    await make_exclusive(store, queue, clock)
     owner = Owner(store, queue)
-    await owner.turn(0)
     await store.enqueue(queue, jobs("b"))
     (other,) = await owner.claim(1, exclusive=False)
     (suspect,) = await owner.claim(1)
@@ -58,11 +70,11 @@ async def test_queues_share_the_agenda_and_nothing_else(
     await store.enqueue(first, jobs("a"))
     await store.enqueue(second, jobs("a", delay_ms=5000))
     owner = Owner(store, first)
-    await owner.finish(*await owner.claim())
+    await owner.finish(*await owner.claim(), kind="dead")
     await owner.turn()
 
     assert await store.agenda() == {"two": clock.epoch_ms() + 5000}
-    assert await probe.ids("one", "completed") == ["a"]
+    assert await probe.ids("one", "dead") == ["a"]
     assert await probe.ids("two", "delayed") == ["a"]
 
 

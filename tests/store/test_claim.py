@@ -7,7 +7,7 @@ import pytest
 from shared import RateLimit
 from shared.jobs.job import Job
 from shared.jobs.outcome import Kind
-from shared.store import Store
+from shared.store import Store, keys
 from shared.store.turn import MOST_BYTES
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -193,7 +193,7 @@ async def test_nothing_is_claimed_while_a_queue_is_paused(
     held = await owner.turn()
 
     assert (held.claims, held.reason) == ([], "paused")
-    assert await probe.read("q", "agenda") == {}
+    assert await probe.read("q", "agenda") == {"q": int(keys.NEVER)}
     assert await store.pause(queue, paused=False) is True
     assert await probe.read("q", "agenda") == {"q": 0}
     assert ids(await owner.claim()) == ["a"]
@@ -213,7 +213,7 @@ async def test_settles_and_recovery_go_on_while_a_queue_is_paused(
     await Owner(store, queue, "o2").turn()
 
     assert await probe.ids("q", "completed") == ["a"]
-    assert await probe.ids("q", "suspects") == ["b"]
+    assert await probe.ids("q", "normal") == ["b"]
 
 
 @pytest.mark.parametrize("damage", ["evicted", "damaged", "ended"])

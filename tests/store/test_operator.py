@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from shared import Queue
 from shared.errors import JobNotFound
 from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
-from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
+from tests.support.turns import LEASE_MS, Owner, ids, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
-
-
-async def _crash_twice(store: Store, queue: Queue, clock: FakeClock, n: int = 10) -> None:
-    """The first jobs of the queue lose two functions, so that they have to run exclusively."""
-    for crash in range(2):
-        await Owner(store, queue, f"killed{crash}").claim(n, exclusive=False)
-        clock.advance(31)
-        await Owner(store, queue, f"recovers{crash}").turn(0)
 
 
 @pytest.mark.parametrize("priority", ["high", "normal", "low"])
@@ -59,7 +50,7 @@ async def test_a_suspect_is_cancelled_at_once(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a", "b"))
-    await _crash_twice(store, queue, clock)
+    await make_exclusive(store, queue, clock)
 
     assert await store.cancel(queue, "a") == "cancelled"
 
@@ -185,10 +176,10 @@ async def test_a_crashed_job_has_its_three_crashes_again_after_a_redrive(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
-    for i in range(5):  # two together with others, three exclusively
+    for i in range(5):
         await Owner(store, queue, f"d{i}").claim()
         clock.advance(31)
-    await Owner(store, queue, "o").turn(0)
+    await Owner(store, queue, "o").turn()
     await store.redrive(queue, ["a"])
 
     (claim,) = await Owner(store, queue, "o2").claim()
@@ -278,14 +269,15 @@ async def test_purge_takes_suspects_and_any_number_of_jobs(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
-    await store.enqueue(queue, numbered(1100))
-    await _crash_twice(store, queue, clock, 50)
-    await Owner(store, queue).claim(1, exclusive=False)
+    await store.enqueue(queue, numbered(50))
+    await make_exclusive(store, queue, clock, want=50)
+    await store.enqueue(queue, numbered(1050, "k"))
+    (active,) = await Owner(store, queue).claim(1, exclusive=False)
 
     assert await store.purge(queue) == 1099
 
     left = await probe.snapshot()
-    assert set(left["records"]) == {"j050"}
+    assert set(left["records"]) == {active.id}
     assert "suspects" not in left["scalars"]
 
 

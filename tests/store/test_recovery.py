@@ -6,7 +6,7 @@ from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
-from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
+from tests.support.turns import LEASE_MS, Owner, ids, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
 
 OVER = LEASE_MS / 1000
@@ -18,18 +18,66 @@ async def test_jobs_of_a_dead_owner_come_back_as_suspects_with_no_attempt_burnt(
     queue = declare()
     await store.enqueue(queue, jobs("a", "b"))
     await Owner(store, queue, "dead").claim()
+    await store.enqueue(queue, jobs("c"))
     clock.advance(OVER)
 
-    await Owner(store, queue).turn(10, exclusive=False)
+    await Owner(store, queue).turn(0)
 
     suspect = record(fence=1, reason="suspect")
     assert await probe.snapshot() == {
-        "records": {"a": suspect, "b": suspect},
+        "records": {"a": suspect, "b": suspect, "c": record()},
+        "normal": ["a", "b", "c"],
+        "agenda": {"q": 1},
+    }
+    assert await probe.totals() == {"claimed": 2, "crashed": 2}
+
+
+async def test_suspects_run_together_after_their_first_crash(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, numbered(5))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(OVER)
+
+    claims = await Owner(store, queue).claim()
+
+    assert ids(claims) == [f"j{i:03}" for i in range(5)]
+    assert not any(claim.exclusive for claim in claims)
+
+
+async def test_an_outcome_between_two_crashes_clears_the_suspicion(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    await Owner(store, queue, "dead").claim()
+    clock.advance(OVER)
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim(), kind="retry")
+    await Owner(store, queue, "dead2").claim()
+    clock.advance(OVER)
+
+    (claim,) = await Owner(store, queue, "o3").claim()
+
+    assert not claim.exclusive
+
+
+async def test_jobs_that_crash_twice_in_a_row_run_exclusively(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", "b"))
+
+    await make_exclusive(store, queue, clock)
+
+    exclusive = record(fence=2, reason="exclusive")
+    assert await probe.snapshot() == {
+        "records": {"a": exclusive, "b": exclusive},
         "suspects": ["a", "b"],
         "agenda": {"q": 1},
         "scalars": {"suspects": "2"},
     }
-    assert await probe.totals() == {"claimed": 2, "crashed": 2}
 
 
 async def test_a_lease_holds_to_the_millisecond(
@@ -50,9 +98,8 @@ async def test_suspects_are_handed_out_one_by_one_and_before_the_rest(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a", "b"))
-    await Owner(store, queue, "dead").claim()
+    await make_exclusive(store, queue, clock)
     await store.enqueue(queue, jobs("c", "d"))
-    clock.advance(OVER)
     owner = Owner(store, queue)
 
     first = await owner.turn()
@@ -72,9 +119,8 @@ async def test_a_function_that_runs_other_jobs_gets_no_suspect_but_is_not_held_u
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
-    await Owner(store, queue, "dead").claim()
+    await make_exclusive(store, queue, clock)
     await store.enqueue(queue, jobs("c"))
-    clock.advance(OVER)
 
     assert ids(await Owner(store, queue).claim(exclusive=False)) == ["c"]
 
@@ -84,8 +130,8 @@ async def test_three_exclusive_crashes_are_the_end_and_neighbours_lose_nothing(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("n1", "poison", "n2"))
-    await Owner(store, queue, "d0").claim()
-    for i in range(1, 20):
+    await make_exclusive(store, queue, clock)
+    for i in range(20):
         clock.advance(OVER)
         owner = Owner(store, queue, f"d{i}")
         while claims := await owner.claim():
@@ -95,9 +141,9 @@ async def test_three_exclusive_crashes_are_the_end_and_neighbours_lose_nothing(
 
     records = (await probe.snapshot())["records"]
     assert records == {
-        "n1": record("c", fence=2, attempts=1),
-        "n2": record("c", fence=2, attempts=1),
-        "poison": record("x", fence=4, crashes=3, reason="crashed"),
+        "n1": record("c", fence=3, attempts=1),
+        "n2": record("c", fence=3, attempts=1),
+        "poison": record("x", fence=5, crashes=3, reason="crashed"),
     }
     assert await probe.ids("q", "dead") == ["poison"]
     assert (await probe.totals())["dead"] == 1
@@ -108,8 +154,7 @@ async def test_a_suspect_released_unstarted_is_still_a_suspect_and_not_blamed(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
-    await Owner(store, queue, "dead").claim()
-    clock.advance(OVER)
+    await make_exclusive(store, queue, clock)
     owner = Owner(store, queue)
     await owner.finish(*await owner.claim(), kind="release")
 
@@ -123,8 +168,7 @@ async def test_a_suspect_that_fails_in_the_ordinary_way_is_cleared(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
-    await Owner(store, queue, "dead").claim()
-    clock.advance(OVER)
+    await make_exclusive(store, queue, clock)
     owner = Owner(store, queue)
     await owner.turn(0, [settle(claim, "retry", 1000) for claim in await owner.claim()])
     clock.advance(1)
@@ -143,9 +187,9 @@ async def test_more_dead_leases_than_a_page_come_back_over_several_turns(
     clock.advance(OVER)
     owner = Owner(store, queue)
     for _ in range(3):
-        await owner.turn(1, exclusive=False)
+        await owner.turn(0)
 
-    assert len(await probe.ids("q", "suspects")) == 250
+    assert len(await probe.ids("q", "normal")) == 250
     assert await probe.ids("q", "active") == []
 
 
@@ -160,9 +204,9 @@ async def test_an_undecodable_record_does_not_stop_the_recovery_of_the_others(
     clock.advance(OVER)
     owner = Owner(store, queue)
     for _ in range(2):
-        await owner.turn(1, exclusive=False)
+        await owner.turn(0)
 
-    assert await probe.ids("q", "suspects") == [f"j{i:03}" for i in range(110, 120)]
+    assert await probe.ids("q", "normal") == [f"j{i:03}" for i in range(110, 120)]
     assert (await probe.totals())["lost"] == 110
 
 
@@ -186,9 +230,7 @@ async def test_a_lost_suspect_does_not_hide_the_jobs_that_wait(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
-    await Owner(store, queue, "dead").claim()
-    clock.advance(OVER)
-    await Owner(store, queue, "o2").turn(1, exclusive=False)
+    await make_exclusive(store, queue, clock)
     await store.enqueue(queue, jobs("b"))
     await probe.run("DEL", probe.key("q", "suspects"))
     owner = Owner(store, queue)

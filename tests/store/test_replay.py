@@ -10,7 +10,7 @@ from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock, Fate, LossyTransport, store_on
 from tests.support.probe import Probe
-from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
+from tests.support.turns import LEASE_MS, Owner, ids, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
 
 
@@ -69,8 +69,7 @@ async def test_a_replayed_exclusive_claim_is_exclusive_again(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a", "b"))
-    await Owner(store, queue, "dead").claim()
-    clock.advance(31)
+    await make_exclusive(store, queue, clock)
     owner = Owner(store, queue)
     first = await owner.turn()
 

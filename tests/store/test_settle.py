@@ -25,6 +25,11 @@ async def claimed(store: Store, declare: Declare) -> tuple[Owner, Claim]:
     return owner, (await owner.claim())[0]
 
 
+async def trim_at(probe: Probe) -> int:
+    """When the queue's retention is due."""
+    return int((await probe.scalars())["trim_at"])
+
+
 @pytest.mark.parametrize(
     ("kind", "home", "state", "total"),
     [
@@ -47,7 +52,7 @@ async def test_an_end_moves_the_job_home_with_its_attempt_and_its_history(
         home: {"a": clock.epoch_ms()},
         "scalars": ({"completed": "1"} if kind == "done" else {})
         | {"expiry": str(clock.epoch_ms() + LEASE_MS)},
-    }
+    } | ({"agenda": {"q": await trim_at(probe)}} if kind == "done" else {})
     assert await probe.totals() == {"claimed": 1, total: 1}
 
 

@@ -12,6 +12,7 @@ from shared.jobs.job import Job
 from shared.jobs.outcome import Kind
 from shared.store import Store, TurnReply, TurnRequest
 from shared.store.turn import Settle
+from shared.testing import FakeClock
 
 LEASE_MS = 30_000
 
@@ -32,6 +33,15 @@ def settle(claim: Claim, kind: Kind = "done", delay_ms: int = 0, history: str = 
 
 def ids(claims: Iterable[Claim]) -> list[str]:
     return [claim.id for claim in claims]
+
+
+async def make_exclusive(store: Store, queue: Queue, clock: FakeClock, want: int = 10) -> None:
+    """All that waits is claimed by one dead function after another: the jobs run exclusively from
+    now on."""
+    for name in ("dead1", "dead2"):
+        await Owner(store, queue, name).turn(want, exclusive=False)
+        clock.advance(LEASE_MS / 1000)
+    await Owner(store, queue, "recovers").turn(0)
 
 
 class Owner:

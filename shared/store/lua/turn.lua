@@ -11,7 +11,8 @@
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms
 --       until there can be more (0: unknown or none), suspects that wait to run exclusively,
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,
---       histograms, level of the bucket before the claim (units), claims (lease, record; lease, record; …)
+--       histograms, instant of the claim and level of the bucket before it (units), claims (lease,
+--       record; lease, record; …)
 --- @include "claim"
 --- @include "codes"
 --- @include "histogram"
@@ -36,14 +37,14 @@ local histograms, raws = {}, {}
 for i = 1, #request.types do histograms[i] = values[#FIELDS + i] end
 for i = 1, #request.settles do raws[i] = values[#FIELDS + #request.types + i] end
 
-local function answer(claimed, verdicts)
+local function answer(claimed, verdicts, at)
   local cancel, wanted = {}, {}
   for id in pairs(q.cancel) do cancel[#cancel + 1] = id end
   for i, job_type in ipairs(request.types) do
     if job_type.wanted then wanted[#wanted + 1] = histograms[i] or "" end
   end
   return { billed, whole(q.now), claimed.reason, whole(claimed.wait), q.suspects, verdicts,
-    join(cancel, " "), wanted, whole(claimed.level), claimed.claims }
+    join(cancel, " "), wanted, whole(at), whole(claimed.level), claimed.claims }
 end
 
 local last, others = load_replay(q, request.owner)
@@ -51,7 +52,8 @@ if last and request.seq < last.seq then
   return redis.error_reply("TIDEGATE this turn was overtaken by a later one of its owner")
 elseif last and request.seq == last.seq then
   local verdicts = last.verdicts == NONE and string.rep(YES, #request.settles) or last.verdicts
-  return answer({ reason = "more", wait = 0, level = 0, claims = claims_of_turn(q) }, verdicts)
+  local claimed = { reason = "more", wait = 0, level = last.level, claims = claims_of_turn(q) }
+  return answer(claimed, verdicts, last.at)
 end
 
 local verdicts = settle(q, request.settles, raws, last)
@@ -64,10 +66,10 @@ recover_and_promote(q)
 flush()
 local claimed = claim(q, request)
 flush()
-update_agenda(q, request.want, claimed)
 trim_by_count(q, request.keep_count, #request.settles)
 trim_by_age(q, request.keep_count, request.keep_ms)
-save_replay(q, request, last, others, verdicts)
+update_agenda(q, request.want, claimed) -- it tells when to trim again
+save_replay(q, request, last, others, verdicts, claimed.level)
 save_state(q)
 flush_records()
-return answer(claimed, verdicts)
+return answer(claimed, verdicts, q.now)

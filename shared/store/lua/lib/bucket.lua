@@ -13,12 +13,15 @@ local function refill(bucket, now, rate, per, burst)
   bucket.at, bucket.per = now, per
 end
 
--- Tokens of claimed jobs whose handler was not called; `ages` says how long ago (ms) each was taken.
--- What the bucket may have gained since is subtracted, because it might have overflowed without the
--- claim: so in no window do more jobs start than the limit allows.
+-- Tokens of claimed jobs whose handler was not called; `ages` says how long ago (ms) the time of each
+-- was, below zero where it is still to come. What the bucket gains between that time and the next
+-- free token is subtracted, because it might have overflowed without the claim: so in no window do
+-- more jobs start than the limit allows. The latest token comes first: it alone has none behind it.
 local function give_back(bucket, ages, rate, burst)
+  table.sort(ages)
   for _, age in ipairs(ages) do
-    local units = math.max(0, bucket.per - math.max(0, age) * rate)
+    local gained = age * rate + math.max(0, -bucket.level)
+    local units = math.max(0, bucket.per - math.max(0, gained))
     bucket.level = math.min(burst * bucket.per, bucket.level + units)
   end
 end

@@ -9,6 +9,8 @@
 --- @include "record"
 --- @include "writes"
 
+local function takes_suspect(q, request) return q.suspects > 0 and request.exclusive end
+
 -- How many jobs may start now, why not all that are wanted, and when more may (ms; 0: unknown).
 local function may_start(q, request)
   local starts, reason, wait = request.want, "more", 0
@@ -23,7 +25,9 @@ local function may_start(q, request)
     reason = "full"
   end
   if request.rate > 0 then
-    local tokens = tokens_in(q.bucket, request.rate, request.ahead_ms)
+    -- A suspect starts at once: nothing else runs while it would wait for the time of its token.
+    local ahead = takes_suspect(q, request) and 0 or request.ahead_ms
+    local tokens = tokens_in(q.bucket, request.rate, ahead)
     if starts > tokens then starts, reason, wait = tokens, "limited", token_wait(q.bucket, request.rate) end
   end
   -- Without a token nothing is popped, so only a look at the lists tells whether a job waits for one.
@@ -32,8 +36,8 @@ local function may_start(q, request)
 end
 
 -- One suspect by itself, or else a batch. Returns ids and whether they run exclusively.
-local function take(q, starts, exclusive)
-  if q.suspects > 0 and exclusive then
+local function take(q, starts, request)
+  if takes_suspect(q, request) then
     q.suspects = math.max(0, q.suspects - 1)
     return { call("LPOP", SUSPECTS) or nil }, true
   end
@@ -75,7 +79,7 @@ local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
   local level = q.bucket.level
   if starts <= 0 then return { claims = {}, count = 0, reason = reason, wait = wait, level = level } end
-  local ids, exclusive = take(q, starts, request.exclusive)
+  local ids, exclusive = take(q, starts, request)
   if exclusive then
     reason = "suspect"
   elseif #ids == 0 and q.suspects > 0 then

@@ -1,4 +1,5 @@
--- leases: prolong those whose jobs still run. XX: one that was recovered meanwhile stays so.
+-- leases: prolong those whose jobs still run. XX: one that was recovered meanwhile stays so. The
+-- list must name every open lease of its owner: replay.lua takes all of them for open until then.
 --- @include "keys"
 --- @include "numbers"
 local function prolong_leases(q, leases)
