@@ -206,7 +206,7 @@ async def _jobs(deployment: Deployment) -> Finding:
     if full:
         detail = f"nearly full: {', '.join(full)}"
         return Finding(
-            "jobs", "WARN", detail, "keep fewer ended jobs, or raise max_jobs, max_bytes"
+            "jobs", "WARN", detail, "drain, delete dead letters, or raise max_jobs, max_bytes"
         )
     return Finding("jobs", "OK", f"{compared} jobs compared with their lists; all queues have room")
 

@@ -97,16 +97,17 @@ async def enqueue(
         answers: list[Enqueued] = []
         if skip_invalid or not bulk.problems:
             answers = await _send(deployment.store, target, bulk.jobs)
-    _print_problems(bulk, stored=any(not answer.full for answer in answers))
-    _print_answers(answers, bulk, json=json)
-    return _exit(answers, bulk)
+    return _report(answers, bulk, json=json)
 
 
-def _exit(answers: list[Enqueued], bulk: BulkJobs) -> Exit:
+def _report(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> Exit:
+    stored = [answer for answer in answers if not answer.full]
+    refused = [answer.id for answer in answers if answer.full]
+    _print_problems(bulk, stored=bool(stored))
+    _print_answers(stored, refused, bulk, json=json)
     if bulk.problems and not answers:
         return Exit.USAGE
-    full = any(answer.full for answer in answers)
-    return Exit.FAILED if bulk.problems or full else Exit.OK
+    return Exit.FAILED if bulk.problems or refused else Exit.OK
 
 
 def _present(options: dict[str, Any]) -> dict[str, Any]:
@@ -137,9 +138,9 @@ def _print_problems(bulk: BulkJobs, *, stored: bool) -> None:
         note("nothing was enqueued; correct these lines, or pass --skip-invalid")
 
 
-def _print_answers(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> None:
-    refused = [answer.id for answer in answers if answer.full]
-    answers = [answer for answer in answers if not answer.full]
+def _print_answers(
+    answers: list[Enqueued], refused: list[str], bulk: BulkJobs, *, json: bool
+) -> None:
     if refused:
         note(f"{len(refused):,} not enqueued: the queue is full")
     if json:

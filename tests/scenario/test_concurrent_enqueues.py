@@ -34,7 +34,7 @@ async def test_thirty_two_single_enqueues_at_once_cost_less_than_one_and_a_half_
     assert used.commands <= 1.5 * 32
 
 
-async def test_a_lone_enqueue_costs_four_commands_and_one_request(
+async def test_a_lone_enqueue_costs_five_commands_and_one_request(
     world: World, clock: FakeClock
 ) -> None:
     store = world.client()
@@ -46,4 +46,4 @@ async def test_a_lone_enqueue_costs_four_commands_and_one_request(
         await api.post(JOBS, json=body)
 
         used = store.meter.since(before)
-    assert (used.commands, used.requests) == (4, 1)
+    assert (used.commands, used.requests) == (5, 1)

@@ -103,6 +103,39 @@ async def test_a_queue_that_was_full_accepts_again_as_its_jobs_go(
     assert (stats.jobs, stats.bytes) == (0, 0)
 
 
+@pytest.mark.parametrize("bounds", [{"max_jobs": 6}, {"max_bytes": 6 * (ONE + 3)}])
+async def test_completed_jobs_give_way_to_new_ones_the_oldest_first(
+    store: Store, probe: Probe, declare: Declare, bounds: dict[str, int]
+) -> None:
+    queue = declare(**bounds)
+    owner, answers = Owner(store, queue), list[bool]()
+    for job in numbered(20):
+        answers += [answer.full for answer in await store.enqueue(queue, [job])]
+        await owner.finish(*await owner.claim())
+
+    assert not any(answers)
+    kept = await probe.ids("q", "completed")
+    assert "j019" in kept
+    assert int((await probe.scalars())["completed"]) == len(kept)
+    assert (await repair(store, queue, dry_run=True)).is_sound
+
+
+async def test_dead_letters_and_waiting_jobs_do_not_give_way(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare(max_jobs=4)
+    await store.enqueue(queue, jobs("a", "b", "c", "d"))
+    owner = Owner(store, queue)
+    claims = await owner.claim(3)
+    kinds = ("dead", "done", "cancelled")
+    await owner.turn(0, [settle(c, k) for c, k in zip(claims, kinds, strict=True)])  # type: ignore[arg-type]
+
+    answers = await store.enqueue(queue, jobs("e", "f"))
+
+    assert [answer.full for answer in answers] == [False, True]
+    assert set(await probe.read("q", "records")) >= {"a", "c", "d", "e"}
+
+
 async def test_python_raises_for_refused_jobs_and_tells_which_were_stored(world: World) -> None:
     queue = world.app.queue("q", max_jobs=2)
 

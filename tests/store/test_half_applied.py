@@ -227,3 +227,21 @@ async def test_an_enqueue_that_is_killed_at_a_write_succeeds_when_it_is_repeated
     await _kill(world, queue, verb, n)
 
     assert sorted(await _claimed(world, queue)) == sorted(ACKNOWLEDGED | verb.new)
+
+
+@every_write
+async def test_an_enqueue_that_stops_while_completed_jobs_give_way_heals(
+    world: World, n: int
+) -> None:
+    queue = world.app.queue("q", max_jobs=5)
+    await world.store.enqueue(queue, jobs("old1", "old2", "old3", "old4"))
+    owner = Owner(world.store, queue)
+    await owner.finish(*await owner.claim())
+    verb = Verb("enqueue", enqueue(*jobs("n", "n1", "n2")))
+
+    if await _strike(world, queue, verb, n):
+        await verb.act(world.store, queue)
+
+    await repair(world.store, queue)
+    assert sorted(await _claimed(world, queue)) == ["n", "n1", "n2"]
+    assert (await repair(world.store, queue, dry_run=True)).is_sound

@@ -176,10 +176,10 @@ async def test_a_crashed_job_has_its_three_crashes_again_after_a_redrive(
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
-    for i in range(5):  # two together with others, three exclusively
+    for i in range(5):
         await Owner(store, queue, f"d{i}").claim()
         clock.advance(31)
-    await Owner(store, queue, "o").turn(0)
+    await Owner(store, queue, "o").turn()
     await store.redrive(queue, ["a"])
 
     (claim,) = await Owner(store, queue, "o2").claim()
@@ -269,14 +269,15 @@ async def test_purge_takes_suspects_and_any_number_of_jobs(
     store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
-    await store.enqueue(queue, numbered(1100))
-    await make_exclusive(store, queue, clock, 50)
-    await Owner(store, queue).claim(1, exclusive=False)
+    await store.enqueue(queue, numbered(50))
+    await make_exclusive(store, queue, clock, want=50)
+    await store.enqueue(queue, numbered(1050, "k"))
+    (active,) = await Owner(store, queue).claim(1, exclusive=False)
 
     assert await store.purge(queue) == 1099
 
     left = await probe.snapshot()
-    assert set(left["records"]) == {"j050"}
+    assert set(left["records"]) == {active.id}
     assert "suspects" not in left["scalars"]
 
 

@@ -19,13 +19,13 @@
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-local fields = { ":clock", ":due", ":jobs", ":bytes" }
-for i = 1, n do fields[i + 4] = items[i].id end
+local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed" }
+for i = 1, n do fields[i + 5] = items[i].id end
 local values = fetch(fields)
 load_usage(values[3], values[4])
-if n == 1 and not values[5] and not guarded and not timed and items[1].priority == PRIORITY.normal then
+if n == 1 and not values[6] and not guarded and not timed and items[1].priority == PRIORITY.normal then
   local code = enqueue_single(queue, items[1], max_jobs, max_bytes)
-  return { billed, code }
+  if code then return { billed, code } end
 end
 
 --- @include "agenda"
@@ -33,6 +33,7 @@ end
 --- @include "existing"
 --- @include "guards"
 --- @include "numbers"
+--- @include "room"
 --- @include "unplaced"
 --- @include "writes"
 local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
@@ -45,7 +46,7 @@ local function store_new(item, before)
   local state = (timed and at > now) and STATE.delayed or STATE.live
   local dedup = item.dedup_ttl == 0 and item.dedup or NONE -- released when the job ends
   local raw = new_record(item.priority, item.key, dedup, NONE, item.body)
-  if not before and not has_room(#item.id + #raw, max_jobs, max_bytes) then return FULL end
+  if not before and not make_room(#item.id + #raw, max_jobs, max_bytes, values[5]) then return FULL end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, item.id, state)
@@ -63,9 +64,9 @@ local function store_new(item, before)
   return state
 end
 
-local unplaced = find_unplaced(items, values, 4)
+local unplaced = find_unplaced(items, values, 5)
 for i, item in ipairs(items) do
-  local stored = rewritten[item.id] or values[i + 4]
+  local stored = rewritten[item.id] or values[i + 5]
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end

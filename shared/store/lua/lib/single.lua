@@ -7,10 +7,10 @@
 --- @include "undo"
 --- @include "usage"
 
--- Returns the code to answer.
+-- Returns the code to answer; nil where there is no room, so that the general case may make some.
 local function enqueue_single(queue, item, max_jobs, max_bytes)
   local raw = new_record(item.priority, item.key, NONE, NONE, item.body)
-  if not has_room(#item.id + #raw, max_jobs, max_bytes) then return FULL end
+  if not has_room(#item.id + #raw, max_jobs, max_bytes) then return nil end
   add_usage(1, #item.id + #raw)
   local fields = changed_usage()
   fields[#fields + 1], fields[#fields + 2] = item.id, raw

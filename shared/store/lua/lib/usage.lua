@@ -6,7 +6,7 @@
 local USAGE = { ":jobs", ":bytes" }
 local usage = { jobs = 0, bytes = 0 } -- as stored
 local change = { jobs = 0, bytes = 0 } -- by this script
-local usage_loaded = false
+local usage_loaded, usage_released = false, false
 
 -- A script that reads the two fields with others passes them on here. One that does not pays a read
 -- of its own, and only if the usage changes.
@@ -18,6 +18,11 @@ local function add_usage(jobs, bytes)
   change.jobs, change.bytes = change.jobs + jobs, change.bytes + bytes
 end
 
+-- Jobs that are deleted whatever becomes of the other writes of this script, so no undo restores them.
+local function release_usage(jobs, bytes)
+  usage.jobs, usage.bytes, usage_released = usage.jobs - jobs, usage.bytes - bytes, true
+end
+
 -- Whether one more job of so many bytes is within the bounds.
 local function has_room(bytes, max_jobs, max_bytes)
   return usage.jobs + change.jobs < max_jobs and usage.bytes + change.bytes + bytes <= max_bytes
@@ -25,11 +30,13 @@ end
 
 -- field, value, … of what changed. A count that was lost (evicted, damaged) never gets negative.
 local function changed_usage()
-  if change.jobs == 0 and change.bytes == 0 then return {} end
+  if change.jobs == 0 and change.bytes == 0 and not usage_released then return {} end
   if not usage_loaded then load_usage(unpack(fetch(USAGE))) end
   return { USAGE[1], whole(math.max(0, usage.jobs + change.jobs)),
     USAGE[2], whole(math.max(0, usage.bytes + change.bytes)) }
 end
 
 -- field, value, … as they were before this script.
-local function stored_usage() return { USAGE[1], whole(usage.jobs), USAGE[2], whole(usage.bytes) } end
+local function stored_usage()
+  return { USAGE[1], whole(math.max(0, usage.jobs)), USAGE[2], whole(math.max(0, usage.bytes)) }
+end
