@@ -125,17 +125,17 @@ class Dispatcher:
         if name == "WAIT":
             # There are no replicas: a WAIT for one would block the connection for all callers.
             return _Step(name, ("WAIT", "0", *args[2:]))
-        return await self._sized(name, args)
+        return await self._sized(name, args) if name in KINDS else _Step(name, args)
 
     async def _sized(self, name: str, args: Args) -> _Step:
-        """The step of a direct command. Near an entry's limit it runs as a script, which measures
-        the entry at the moment of the write."""
-        kind = KINDS.get(name)
-        if kind in {Kind.OFFSET, Kind.WHOLE, Kind.DERIVED}:
+        """The step of a command that makes an entry grow. Near the entry's limit it runs as a
+        script, which measures the entry at the moment of the write."""
+        kind = KINDS[name]
+        if kind > Kind.INTO:
             for key in positions.keys(name, args):
                 self._entries.forget(key)
         at = 2 if kind is Kind.INTO else 1
-        if kind not in {Kind.ELEMENTS, Kind.MEMBERS, Kind.INTO} or len(args) <= at:
+        if kind > Kind.INTO or len(args) <= at:
             return _Step(name, args)
         key = args[at]
         count = sum(map(size, args[2:])) + OVERHEAD * len(args)

@@ -50,10 +50,7 @@ def _parse(body: bytes) -> object:
     if not body:
         raise Malformed("ERR failed to parse the request body: EOF")
     try:
-        # Numbers stay as text: 1.0 must not become 1, nor 2**64 a float.
-        document: object = json.loads(
-            body, parse_int=str, parse_float=str, parse_constant=_refuse_constant
-        )
+        document: object = _decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise Malformed(f"ERR failed to parse the request body as JSON: {error}") from error
     return document
@@ -89,3 +86,7 @@ def _utf8(text: str) -> str:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+# Numbers stay as text: 1.0 must not become 1, nor 2**64 a float.
+_decode = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant).decode

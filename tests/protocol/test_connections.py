@@ -132,9 +132,9 @@ async def test_a_connection_that_stalls_is_closed(
 async def test_a_request_that_waits_for_its_reply_is_not_stalled(
     monkeypatch: pytest.MonkeyPatch, server_engine: RespEngine
 ) -> None:
-    monkeypatch.setattr(Http, "idle_seconds", 0.01)
+    monkeypatch.setattr(Http, "idle_seconds", 0.2)
     protocol = UpstashProtocol(server_engine, token=TOKEN)
-    script = "local start = os.clock() repeat until os.clock() > start + 0.06 return 'slow'"
+    script = "local start = os.clock() repeat until os.clock() > start + 0.5 return 'slow'"
     async with serving(protocol) as url, httpx.AsyncClient(headers=HEADERS) as client:
         answer = await client.post(url, json=["EVAL", script, 0])
 
