@@ -4,6 +4,7 @@
 --- @include "bucket"
 --- @include "codes"
 --- @include "keys"
+--- @include "numbers"
 --- @include "pop"
 --- @include "priorities"
 --- @include "record"
@@ -19,9 +20,10 @@ local function may_start(q, request)
     give_back(q.bucket, q.unspent, request.rate, request.burst)
   end
   if q.paused then return 0, "paused", 0 end
-  if request.concurrency > 0 and starts > request.concurrency - q.active then
+  local room = request.concurrency > 0 and request.concurrency - q.active or NEVER
+  if room <= 0 or starts > room then
     -- Not one assignment: GopherLua before 2019 writes a call's result over another local there.
-    starts = math.max(0, request.concurrency - q.active)
+    starts = math.max(0, room)
     reason = "full"
   end
   if request.rate > 0 then
