@@ -64,6 +64,24 @@ def test_the_jobs_of_a_function_killed_in_its_first_second_are_done_within_three
     play(story)
 
 
+def test_a_long_job_of_a_living_function_is_not_claimed_by_the_ticks_of_others(
+    play: Play[None],
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.queue(seconds=4 * LEASE, timeout=250)
+        ids = await world.enqueue(queue, 3)
+        first = asyncio.create_task(world.drain(world.client(), budget=WINDOW).run([queue]))
+        for _ in range(4):
+            await world.clock.sleep(TICK / 2)
+            await world.drain(world.client(), budget=WINDOW).tick()
+        report = await first
+
+        assert sorted(world.ran) == ids
+        assert report.outcomes == {"done": 3}
+
+    play(story)
+
+
 def test_an_innocent_batch_of_a_dead_function_needs_no_more_than_three_times_its_healthy_time(
     play: Play[None],
 ) -> None:
