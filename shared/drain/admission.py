@@ -52,10 +52,10 @@ class Admission:
         if observed is None:
             observed = self._observed[run.type] = Counter()
         observed[bucket] += 1
-        histogram = self._histograms.get(run.type)
-        if histogram and len(histogram) >= bucket:
-            histogram[bucket - 1] += 1
-            self._estimates.clear()
+        histogram = self._histograms.setdefault(run.type, [])
+        histogram += [0] * (bucket - len(histogram))
+        histogram[bucket - 1] += 1
+        self._estimates.clear()
 
     def take_observed(self) -> dict[str, Counter[int]]:
         """The observations since the last call, for the next turn."""
@@ -67,6 +67,13 @@ class Admission:
         names = list(self._queue.types) or [""]
         left = self._budget.handler_time()
         return any(self._fits(self._estimate(name, self._timeout(name)), left) for name in names)
+
+    def spare(self) -> float:
+        """Seconds that a job of the shortest type may still wait before it starts and fit. A job
+        claimed for a later time would only be given back, and the next one claimed."""
+        names = list(self._queue.types) or [""]
+        shortest = min(self._estimate(name, self._timeout(name)) for name in names)
+        return max(0.0, self._budget.handler_time() - shortest)
 
     def refusal(self, run: Run, left: float) -> Outcome | None:
         """None when the job may start with `left` seconds for handlers. Else its outcome, no token

@@ -130,7 +130,7 @@ class Consumer:
             pool.take_settles(),
             self._admission,
             exclusive=exclusive,
-            ahead=min(AHEAD, self._budget.handler_time()) if self._queue.limit else 0.0,
+            ahead=min(AHEAD, self._admission.spare()) if self._queue.limit else 0.0,
             leases=lambda: leases,
         )
         if not pool.exclusive and not any(claim.exclusive for claim in reply.claims):

@@ -107,11 +107,13 @@ def test_a_rate_limit_holds_when_replies_are_lost_and_functions_die(
     play(story)
 
 
-def within_limit(instants: list[int], *, rate: int, burst: int, slack_ms: int = 0) -> bool:
-    """Does every window hold at most burst + rate x window? Milliseconds; `slack_ms` is by how much
-    a job may start later than its token was taken."""
+def within_limit(
+    instants: list[int], *, rate: int, burst: int, per: float = 1.0, slack_ms: int = 0
+) -> bool:
+    """Does every window hold at most burst + rate x window / per? Milliseconds; `slack_ms` is by
+    how much a job may start later than the time of its token."""
     return all(
-        (i - j + 1 - burst) * 1000 <= rate * (instants[i] - instants[j] + slack_ms)
+        (i - j + 1 - burst) * per * 1000 <= rate * (instants[i] - instants[j] + slack_ms)
         for i in range(len(instants))
         for j in range(i + 1)
     )

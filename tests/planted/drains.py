@@ -19,7 +19,7 @@ from shared.store import Store, TurnReply, TurnRequest
 from shared.store.turn import Settle
 
 # Every name of the drain that a plant patches: what to change when the drain is restructured.
-LEASES = (turns, "LEASE_MARGIN")
+LEASES = (turns, "LEASE")
 LOCK_WAIT = (SharedExclusiveLock, "wait_shared")
 HANDLER_TIME = (Budget, "handler_time")
 SEND = (Store, "turn")
@@ -33,8 +33,12 @@ Patch: TypeAlias = Callable[[object, str, object], None]
 Plant: TypeAlias = Callable[[Patch], None]
 
 
-def leases_end_before_their_function(patch: Patch) -> None:
-    patch(*LEASES, -8.0)
+def leases_end_before_their_jobs(patch: Patch) -> None:
+    patch(*LEASES, 2.0)
+
+
+def jobs_do_not_wait_for_their_tokens(patch: Patch) -> None:
+    _receive(patch, lambda reply: replace(reply, level=10**15))
 
 
 def every_turn_has_the_same_number(patch: Patch) -> None:
@@ -113,7 +117,8 @@ def every_agenda_entry_is_read_as_far_ahead(patch: Patch) -> None:
 
 
 PLANTS: tuple[Plant, ...] = (
-    leases_end_before_their_function,
+    leases_end_before_their_jobs,
+    jobs_do_not_wait_for_their_tokens,
     every_turn_has_the_same_number,
     results_are_never_settled,
     the_last_results_are_dropped,

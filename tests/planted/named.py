@@ -39,9 +39,7 @@ def a_redrive_in_an_idle_queue_is_on_the_agenda(world: World) -> None:
 def a_purge_leaves_neither_suspects_nor_reserved_names(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a", "b")
-    turn(world, queue, TurnRequest("o", 1, 2, 10_000))
-    world.wall += 11_000
-    turn(world, queue, TurnRequest("p", 1, 0, 60_000))
+    _crash_twice(world, queue, 2)
     put(world, queue, "c", dedup=Guard("dedup:x"))
 
     world.execute(Call("purge", queue, (queue.name, 9), 9))
@@ -94,8 +92,7 @@ def jobs_released_beside_a_claim_are_on_the_agenda(world: World) -> None:
 def a_suspect_released_beside_a_claim_is_on_the_agenda(world: World) -> None:
     queue = world.queues[0]
     put(world, queue, "a")
-    turn(world, queue, TurnRequest("dead", 1, 1, 10_000))
-    world.wall += 11_000
+    _crash_twice(world, queue, 1)
     turn(world, queue, TurnRequest("o", 1, 0, 60_000))
     put(world, queue, "b")
     (other,) = turn(world, queue, TurnRequest("o", 2, 1, 60_000))
@@ -104,6 +101,62 @@ def a_suspect_released_beside_a_claim_is_on_the_agenda(world: World) -> None:
 
     closing = [Settle(suspect, "release"), Settle(other, "retry")]
     turn(world, queue, TurnRequest("o", 4, 2, 60_000, closing))
+
+
+def a_recovered_lease_is_not_prolonged(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a")
+    leases = turn(world, queue, TurnRequest("o", 1, 1, 10_000))
+    world.wall += 11_000
+    turn(world, queue, TurnRequest("p", 1, 0, 60_000))
+
+    turn(world, queue, TurnRequest("o", 2, 0, 60_000, prolong=leases))
+
+
+def a_prolonged_lease_is_settled_after_its_first_end(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a", "b")
+    leases = turn(world, queue, TurnRequest("o", 1, 2, 10_000))
+    world.wall += 9_000
+    turn(world, queue, TurnRequest("o", 2, 0, 10_000, prolong=leases))
+    world.wall += 9_000
+    turn(world, queue, TurnRequest("p", 1, 2, 10_000))
+
+    turn(world, queue, TurnRequest("o", 3, 0, 10_000, [Settle(lease, "done") for lease in leases]))
+    assert not world.last[queue.name].sets["active"], "a prolonged lease was lost"
+
+
+def a_repeated_claim_keeps_its_times(world: World) -> None:
+    queue = world.queues[1]
+    put(world, queue, *(f"j{n}" for n in range(9)))
+    turn(world, queue, TurnRequest("p", 1, 3, 60_000, ahead_ms=40_000))
+    claiming = TurnRequest("o", 1, 3, 60_000, ahead_ms=40_000)
+    turn(world, queue, claiming)
+    world.wall += 1_500
+
+    turn(world, queue, claiming)
+
+
+def tokens_of_jobs_behind_others_do_not_come_back(world: World) -> None:
+    queue = world.queues[1]
+    put(world, queue, *(f"j{n}" for n in range(9)))
+    limit = queue.limit
+    assert limit is not None
+    turn(world, queue, TurnRequest("p", 1, limit.burst, 60_000))
+    (first,) = turn(world, queue, TurnRequest("o", 1, 1, 60_000, ahead_ms=40_000))
+    turn(world, queue, TurnRequest("p", 2, 1, 60_000, ahead_ms=40_000))
+    at = world.starts["o", 1][0] - 1
+    back = [Settle(first, "release", 0, "", at)]
+
+    turn(world, queue, TurnRequest("o", 2, 3, 60_000, back, ahead_ms=40_000))
+
+
+def _crash_twice(world: World, queue: Queue, jobs: int) -> None:
+    """The jobs that wait run exclusively from now on."""
+    for name in ("dead1", "dead2"):
+        turn(world, queue, TurnRequest(name, 1, jobs, 10_000))
+        world.wall += 11_000
+    turn(world, queue, TurnRequest("recovers", 1, 0, 60_000))
 
 
 def a_claim_that_a_failover_lost_is_not_settled(world: World) -> None:
@@ -160,6 +213,10 @@ STORIES: tuple[Story, ...] = (
     a_retry_beside_a_claim_lowers_the_agenda,
     jobs_released_beside_a_claim_are_on_the_agenda,
     a_suspect_released_beside_a_claim_is_on_the_agenda,
+    a_recovered_lease_is_not_prolonged,
+    a_prolonged_lease_is_settled_after_its_first_end,
+    a_repeated_claim_keeps_its_times,
+    tokens_of_jobs_behind_others_do_not_come_back,
     a_claim_that_a_failover_lost_is_not_settled,
     an_id_twice_in_one_request_is_one_job,
     expired_names_are_deleted,

@@ -232,7 +232,7 @@ def _starts(book: Book, now: int, ask: TurnRequest) -> tuple[Told, int]:
     if book.paused:
         return Told("paused", 0, "", []), 0
     told, starts = Told("more", 0, "", []), ask.want
-    if starts > book.room():
+    if book.room() <= 0 or starts > book.room():
         told.reason, starts = "full", book.room()
     exclusive = bool(book.lines["suspects"]) and ask.exclusive
     tokens = book.tokens(now, 0 if exclusive else ask.ahead_ms)

@@ -247,7 +247,8 @@ def start_times(queue: Queue, level: int, now: int, claimed: int) -> list[int]:
     limit = queue.limit
     if limit is None:
         return [now] * claimed
-    return [now + round(limit.seconds_until(n, level) * 1000) for n in range(1, claimed + 1)]
+    missing = [n * limit.per_ms - level for n in range(1, claimed + 1)]
+    return [now + max(0, -(-units // limit.rate)) for units in missing]
 
 
 def _held(instant: float | None) -> bool:

@@ -7,9 +7,10 @@ import pytest
 from shared import App, RateLimit
 from shared.store import Store
 from shared.store.scripts import FOLDER
+from shared.store.turn import Settle
 from shared.testing import FakeClock
 from tests.support.probe import Probe
-from tests.support.turns import Owner, jobs, numbered, settle
+from tests.support.turns import Owner, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
 
 
@@ -204,3 +205,55 @@ async def test_every_number_stays_whole_at_the_edges_of_what_may_be_declared(
     assert bad == 0
     assert 0 <= level <= burst * per
     assert taken * per <= burst * per + elapsed * rate
+
+
+async def test_tokens_are_taken_ahead_of_their_time_and_each_has_its_own(
+    store: Store, declare: Declare
+) -> None:
+    limit = RateLimit(1, per=2, burst=2)
+    queue = declare(limit=limit)
+    await store.enqueue(queue, numbered(20))
+
+    first = await Owner(store, queue, "o1").turn(10, ahead_ms=5000)
+    second = await Owner(store, queue, "o2").turn(10, ahead_ms=9000)
+
+    waits = [
+        [limit.seconds_until(n, reply.level) for n in range(1, len(reply.claims) + 1)]
+        for reply in (first, second)
+    ]
+    assert waits == [[0, 0, 2, 4], [6, 8]]
+
+
+async def test_a_suspect_takes_no_token_ahead_of_its_time(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(1, per=200, burst=2))
+    await store.enqueue(queue, jobs("a"))
+    await make_exclusive(store, queue, clock)
+
+    reply = await Owner(store, queue).turn(10, ahead_ms=900_000)
+
+    assert (reply.claims, reply.reason) == ([], "limited")
+
+
+@pytest.mark.parametrize(("given_back", "next_wait"), [("last", 4), ("first", 5)])
+async def test_a_token_ahead_comes_back_only_where_no_later_one_was_taken(
+    store: Store, declare: Declare, given_back: str, next_wait: int
+) -> None:
+    limit = RateLimit(1, per=1, burst=1)
+    queue = declare(limit=limit)
+    await store.enqueue(queue, numbered(20))
+    await Owner(store, queue, "now").claim(1)
+    owners = [Owner(store, queue, name) for name in ("first", "last")]
+    replies = [await owner.turn(2, ahead_ms=60_000) for owner in owners]
+    at = 0 if given_back == "first" else 1
+    claims, level = replies[at].claims, replies[at].level
+    unstarted = [
+        Settle(c.lease, "release", 0, "", c.at_ms + round(limit.seconds_until(n, level) * 1000))
+        for n, c in enumerate(claims, 1)
+    ]
+
+    await owners[at].turn(0, unstarted[-1:])
+
+    reply = await Owner(store, queue, "next").turn(1, ahead_ms=60_000)
+    assert limit.seconds_until(1, reply.level) == next_wait

@@ -162,3 +162,52 @@ async def test_a_script_that_the_store_forgot_is_sent_whole_with_the_same_turn(
 
     assert again.claims == first.claims
     assert await probe.totals() == {"claimed": 1}
+
+
+async def test_an_ended_owner_is_forgotten_after_ten_seconds(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    for i in range(20):
+        owner = Owner(store, queue, f"short{i}")
+        await store.enqueue(queue, jobs(f"a{i}"))
+        await owner.finish(*await owner.claim())
+    clock.advance(10)
+
+    await Owner(store, queue, "next").turn()
+
+    assert (await probe.scalars())["replay"].count(";") == 1
+
+
+async def test_an_owners_last_turn_can_be_repeated_for_ten_seconds(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim())
+    clock.advance(9.999)
+    await Owner(store, queue, "other").turn()
+    before = await probe.snapshot(), await probe.totals()
+
+    again = await owner.again()
+
+    assert again.stale == frozenset()
+    assert (await probe.snapshot(), await probe.totals()) == before
+
+
+async def test_a_repeated_claim_starts_its_jobs_at_the_times_of_the_first(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(limit=RateLimit(1, per=1, burst=2))
+    await store.enqueue(queue, numbered(20))
+    await Owner(store, queue, "other").turn(4, ahead_ms=20_000)
+    owner = Owner(store, queue)
+    first = await owner.turn(3, ahead_ms=20_000)
+    clock.advance(1.5)
+
+    again = await owner.again()
+
+    assert (first.level, again.level) == (-2000, -2000)
+    assert again.claimed_ms == first.claimed_ms == again.now_ms - 1500
+    assert again.claims == first.claims

@@ -86,3 +86,38 @@ async def test_dead_letters_are_never_trimmed(
         clock.advance(3600)
 
     assert len(await probe.ids("q", "dead")) == 10
+
+
+async def test_the_number_of_completed_jobs_keeps_up_with_any_batch(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare(completed=Retention(count=10))
+    owner = Owner(store, queue)
+    for turn in range(3):
+        await store.enqueue(queue, numbered(900, f"t{turn}-"))
+        await owner.finish(*await owner.claim(900))
+        if turn:  # the first batch leaves more than a page, later ones no more than that
+            assert len(await probe.ids("q", "completed")) <= 10
+
+    assert len((await probe.snapshot())["records"]) == 10
+
+
+async def test_cancelled_jobs_go_by_number_at_the_age_check(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(completed=Retention(count=10, age=6000))
+    await store.enqueue(queue, numbered(30))
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim(1))
+    for job in numbered(30)[1:]:
+        clock.advance(0.001)
+        await store.cancel(queue, job.id)
+    clock.advance(600)
+
+    await Owner(store, queue, "o2").turn()
+
+    assert await probe.ids("q", "cancelled") == [f"j{i:03}" for i in range(20, 30)]
+    assert set((await probe.snapshot())["records"]) == {
+        "j000",
+        *(f"j{i:03}" for i in range(20, 30)),
+    }

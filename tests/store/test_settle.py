@@ -293,3 +293,16 @@ async def test_a_record_that_was_cut_short_keeps_its_history_apart_from_its_body
     expected = record(fence=1, attempts=1, body=body, history='{"errors":[]}')
     assert (await probe.read("q", "records"))["a"] == expected
     assert (await owner.claim())[0].history == '{"errors":[]}'
+
+
+@pytest.mark.parametrize("second", ["done", "retry", "dead", "release", "keep"])
+async def test_a_second_settle_of_one_lease_in_one_turn_is_stale(
+    claimed: tuple[Owner, Claim], probe: Probe, second: Kind
+) -> None:
+    owner, claim = claimed
+
+    await owner.turn(0, [settle(claim, "retry", 5000), settle(claim, second)])
+
+    assert await probe.totals() == {"claimed": 1, "retried": 1}
+    assert await probe.ids("q", "delayed") == ["a"]
+    assert (await probe.read("q", "records"))["a"] == record(fence=1, attempts=1)

@@ -3,6 +3,7 @@
 -- turn.
 --- @include "codes"
 --- @include "keys"
+--- @include "may_start"
 --- @include "pop"
 --- @include "priorities"
 --- @include "record"

@@ -38,12 +38,12 @@ local function update_agenda(q, want, claimed)
   -- An empty turn has popped all that waits, except suspects and what foreign producers pushed.
   local more_waits = reason ~= "empty" or q.suspects > 0 or q.foreign
 
-  if want == 0 then -- this turn did not look for jobs
-    if anything_waits() then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
-  elseif claimed.count > 0 then
+  if claimed.count > 0 then
     advance_agenda(q, timer, more_waits)
   elseif reason == "paused" or reason == "full" then
     set_agenda(q, lease_end, true)
+  elseif want == 0 then -- this turn did not look for jobs
+    if anything_waits() then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
   elseif reason == "limited" then
     set_agenda(q, math.min(timer, q.now + claimed.wait), true)
   elseif more_waits then

@@ -1,0 +1,70 @@
+"""A limited queue with a backlog: as fast as its rate allows, and few commands a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from shared import RateLimit, Retention
+from tests.faults.conftest import Play
+from tests.faults.test_many_functions import within_limit
+from tests.support.world import World
+
+TICK = 60.0
+WINDOW = 55.0
+ROUND_TRIP_MS = 20
+MOST_TICKS = 40
+
+
+async def drained_by_ticks(world: World, jobs: int, drains: int) -> int:
+    """Ticks, one a minute, until all jobs have ended; the commands of all of them."""
+    clients = [world.client(latency=ROUND_TRIP_MS / 1000) for _ in range(drains)]
+    commands = 0
+    for _ in range(MOST_TICKS):
+        began = world.clock.monotonic()
+        reports = await asyncio.gather(
+            *(world.drain(client, budget=WINDOW).tick() for client in clients)
+        )
+        commands += sum(report.commands for report in reports)
+        if len(await world.probe.ids("q", "completed")) == jobs:
+            break
+        await world.clock.sleep(max(0.0, TICK - (world.clock.monotonic() - began)))
+    return commands
+
+
+CASES = [
+    # limit, jobs, drains, most commands a job
+    (RateLimit(100, per=60), 1000, 1, 1.5),
+    (RateLimit(100, per=60), 1000, 4, 1.5),
+    (RateLimit(5, per=60, burst=5), 60, 1, None),
+    (RateLimit(5, per=60, burst=5), 60, 4, None),
+    (RateLimit(1, per=1, burst=1), 300, 1, 1.5),
+    (RateLimit(1, per=1, burst=1), 300, 4, None),
+]
+
+
+@pytest.mark.parametrize(("limit", "jobs", "drains", "bar"), CASES)
+def test_a_backlog_goes_at_its_rate_for_few_commands_a_job(
+    play: Play[None], limit: RateLimit, jobs: int, drains: int, bar: float | None
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.queue(limit=limit, seconds=0.2, timeout=30, completed=Retention(count=jobs))
+        ids = await world.enqueue(queue, jobs)
+        commands = await drained_by_ticks(world, jobs, drains)
+
+        took = (world.starts[-1] - world.starts[0]) / 1000
+        best = (jobs - limit.burst) * limit.per / limit.rate
+        print(
+            f"{limit.rate} per {limit.per:g} s, burst {limit.burst}, {drains} drains: "
+            f"{commands / jobs:.2f} commands a job, {took:.0f} s where the rate allows {best:.0f} s"
+        )
+        assert Counter(world.ran) == Counter(ids)
+        assert within_limit(
+            world.starts, rate=limit.rate, burst=limit.burst, per=limit.per, slack_ms=ROUND_TRIP_MS
+        )
+        assert took <= best * 1.15 + TICK
+        assert bar is None or commands / jobs <= bar
+
+    play(story)
