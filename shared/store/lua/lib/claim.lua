@@ -7,7 +7,6 @@
 --- @include "pop"
 --- @include "priorities"
 --- @include "record"
---- @include "starts"
 --- @include "writes"
 
 -- One suspect by itself, or else a batch. Returns ids and whether they run exclusively.
