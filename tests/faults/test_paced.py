@@ -34,30 +34,43 @@ async def drained_by_ticks(world: World, jobs: int, drains: int) -> int:
     return commands
 
 
-CASES = [
-    # limit, jobs, drains, most commands a job
-    (RateLimit(100, per=60), 1000, 1, 1.5),
-    (RateLimit(100, per=60), 1000, 4, 1.5),
-    (RateLimit(5, per=60, burst=5), 60, 1, None),
-    (RateLimit(5, per=60, burst=5), 60, 4, None),
-    (RateLimit(1, per=1, burst=1), 300, 1, 1.5),
-    (RateLimit(1, per=1, burst=1), 300, 4, None),
+CASES: list[tuple[RateLimit, int, int, int | None, float | None]] = [
+    # limit, jobs, drains, concurrency, most commands a job (None: told, not yet bounded)
+    (RateLimit(100, per=60), 1000, 1, None, 1.5),
+    (RateLimit(100, per=60), 1000, 1, 10, 1.5),
+    (RateLimit(100, per=60), 1000, 4, None, 1.5),
+    (RateLimit(5, per=60, burst=5), 60, 1, None, None),
+    (RateLimit(5, per=60, burst=5), 60, 4, None, None),
+    (RateLimit(1, per=1, burst=1), 300, 1, None, 1.5),
+    (RateLimit(1, per=1, burst=1), 300, 4, None, None),
 ]
 
 
-@pytest.mark.parametrize(("limit", "jobs", "drains", "bar"), CASES)
+@pytest.mark.parametrize(("limit", "jobs", "drains", "concurrency", "bar"), CASES)
 def test_a_backlog_goes_at_its_rate_for_few_commands_a_job(
-    play: Play[None], limit: RateLimit, jobs: int, drains: int, bar: float | None
+    play: Play[None],
+    limit: RateLimit,
+    jobs: int,
+    drains: int,
+    concurrency: int | None,
+    bar: float | None,
 ) -> None:
     async def story(world: World) -> None:
-        queue = world.queue(limit=limit, seconds=0.2, timeout=30, completed=Retention(count=jobs))
+        queue = world.queue(
+            limit=limit,
+            seconds=0.2,
+            timeout=30,
+            concurrency=concurrency,
+            completed=Retention(count=jobs),
+        )
         ids = await world.enqueue(queue, jobs)
         commands = await drained_by_ticks(world, jobs, drains)
 
         took = (world.starts[-1] - world.starts[0]) / 1000
         best = (jobs - limit.burst) * limit.per / limit.rate
         print(
-            f"{limit.rate} per {limit.per:g} s, burst {limit.burst}, {drains} drains: "
+            f"{limit.rate} per {limit.per:g} s, burst {limit.burst}, {drains} drains, "
+            f"concurrency {concurrency}: "
             f"{commands / jobs:.2f} commands a job, {took:.0f} s where the rate allows {best:.0f} s"
         )
         assert Counter(world.ran) == Counter(ids)

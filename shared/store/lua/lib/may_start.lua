@@ -1,6 +1,5 @@
 -- may_start: how many of the wanted jobs the pause, the concurrency and the rate of a queue allow now.
 --- @include "bucket"
---- @include "keys"
 --- @include "numbers"
 --- @include "priorities"
 local function takes_suspect(q, request) return q.suspects > 0 and request.exclusive end
