@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from ..declare.queue import Queue
+from ..declare.sync import serve_threads
 from ..errors import StoreError
 from ..jobs.outcome import Outcome
 from ..store import Store, TurnReply
@@ -80,6 +81,7 @@ class Consumer:
 
     async def run(self) -> ConsumerReport:
         """Drain. Never raises: the report says what failed, and other consumers go on."""
+        serve_threads()  # handlers inherit this task's context
         try:
             while await self._round():
                 pass

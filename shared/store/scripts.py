@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NoScript, UnknownOutcome
+from . import keys as key_names
 from .client.rest import Reply, Rest
 
 FOLDER = Path(__file__).parent / "lua"
@@ -105,3 +106,27 @@ def names() -> list[str]:
 def script_shas(*, key_locking: bool = True) -> frozenset[str]:
     """The SHA-1s of all scripts: the list that the embedded store accepts without a sandbox."""
     return frozenset(script(name, key_locking=key_locking).sha for name in names())
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls of the verbs' scripts, over one client and one key prefix."""
+
+    rest: Rest
+    prefix: str
+    key_locking: bool
+
+    async def run(
+        self, verb: str, queue: str, *args: str | int, within: float | None = None
+    ) -> list[Any]:
+        """The values that the verb's script answers for one queue."""
+        values: list[Any] = (await self.send(verb, queue, args, within=within)).value
+        return values
+
+    async def send(
+        self, verb: str, queue: str, args: Sequence[str | int], *, within: float | None = None
+    ) -> Reply:
+        """The same, with what the client knows of the reply. A script is told its queue first."""
+        command = script(verb, key_locking=self.key_locking)
+        names = key_names.vector(self.prefix, queue)
+        return await command.send(self.rest, names, [queue, *args], within=within)

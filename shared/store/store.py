@@ -8,26 +8,24 @@ may be this request's own work, and is answered as such. Raises StoreError.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from ..declare.queue import Queue
-from ..declare.sync import serve_threads
 from ..errors import IdempotencyMismatch, JobNotFound, QueueFull
-from ..jobs.ids import created_ms, public_id
-from ..jobs.job import Enqueued, Guard, Job
+from ..jobs.ids import public_id
+from ..jobs.job import Enqueued, Job
 from . import keys
 from .batching import EnqueueBatcher, Item, split
-from .client.rest import Reply, Rest
-from .codec import PRIORITY_CODES, STATE_CODES, STATES
+from .client.rest import Rest
+from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
 from .meter import Meter
-from .scripts import script
+from .pages import PAGE, apply_in_pages
+from .scripts import Calls, script
 from .survey import REPAIRS, SurveyPage, Usage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
 from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
 
-PAGE = 500
 STATUS_SECONDS = 1.5
 """The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
 IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
@@ -44,7 +42,7 @@ class Store:
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
         self.rest = rest
         self.prefix = prefix
-        self._key_locking = key_locking
+        self._calls = Calls(rest, prefix, key_locking)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         self.swept_at: float | None = None
         """When a drain of this process last swept, on its monotonic clock."""
@@ -84,14 +82,13 @@ class Store:
     ) -> TurnReply:
         """Settle, recover, promote, take tokens and claim, in one request, repeated for at most
         `within` seconds."""
-        serve_threads()  # the handlers of the claimed jobs inherit this task's context
-        reply = await self._run("turn", queue.name, request.args(queue), within=within)
+        reply = await self._calls.run("turn", queue.name, *request.args(queue), within=within)
         return read_reply(queue.name, request, reply)
 
     async def prolong(self, queue: Queue, leases: Sequence[str], lease_ms: int) -> None:
         """Give open leases a new end, outside of a turn."""
         if leases:
-            await self._run("prolong", queue.name, [queue.name, lease_ms, *leases])
+            await self._calls.run("prolong", queue.name, lease_ms, *leases)
 
     async def agenda(self) -> dict[str, float]:
         """Queue -> instant (ms) before which it has no work. One plain read, whatever their
@@ -109,37 +106,51 @@ class Store:
         if not int(await self.rest.execute(["EXISTS", *flat], "sweep")):
             return []
         counts = [len(some) for some in names]
-        (found,) = await script("find", key_locking=self._key_locking).run(self.rest, flat, counts)
+        find = script("find", key_locking=self._calls.key_locking)
+        (found,) = await find.run(self.rest, flat, counts)
         return [queue for queue, answer in zip(parts, found, strict=True) if answer == "1"]
 
     async def inspect(self, queue: Queue, job_id: str) -> JobView:
         """One job as it stands. Raises JobNotFound."""
-        reply = await self._run("inspect", queue.name, [queue.name, job_id])
+        reply = await self._calls.run("inspect", queue.name, job_id)
         if not reply or reply[0] != "found":
             raise _not_found(queue, job_id)
         return read_view(queue, job_id, reply[1:])
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
-        (answer,) = await self._run("cancel", queue.name, [queue.name, job_id])
+        (answer,) = await self._calls.run("cancel", queue.name, job_id)
         if not answer:
             raise _not_found(queue, job_id)
         return str(STATES.get(answer, answer))
 
     async def redrive(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
         """Dead letters back to work. Per id: True if it was dead (or parked) and waits now."""
-        return await self._each("redrive", queue, [], job_ids, self._is_redriven)
+
+        async def is_done(job_id: str) -> bool:
+            view = await self.inspect(queue, job_id)
+            return view.redrives > 0 and view.state not in ("dead", "parked")
+
+        return await apply_in_pages(self._calls, "redrive", queue.name, [], job_ids, is_done)
 
     async def delete(
         self, queue: Queue, job_ids: Sequence[str], state: Ended | None = None
     ) -> list[bool]:
         """Delete ended jobs for good, with a state only those in it. Per id: True if deleted."""
         code = "-" if state is None else STATE_CODES[state]
-        return await self._each("delete", queue, [code], job_ids, self._is_gone)
+
+        async def is_done(job_id: str) -> bool:
+            try:
+                await self.inspect(queue, job_id)
+            except JobNotFound:
+                return True
+            return False
+
+        return await apply_in_pages(self._calls, "delete", queue.name, [code], job_ids, is_done)
 
     async def pause(self, queue: Queue, *, paused: bool) -> bool:
         """Stop or allow claiming; answers whether it was paused before."""
-        reply = await self._send("pause", queue.name, [queue.name, int(paused)])
+        reply = await self._calls.send("pause", queue.name, [int(paused)])
         before = bool(reply.value[0] == "1")
         return (not paused) if reply.repeated and before == paused else before
 
@@ -154,31 +165,31 @@ class Store:
     async def purge_page(self, queue: Queue) -> tuple[int, bool]:
         """Delete one page of the waiting and delayed jobs: how many, and whether there may be
         more."""
-        (gone,) = await self._run("purge", queue.name, [queue.name, PAGE])
+        (gone,) = await self._calls.run("purge", queue.name, PAGE)
         return int(gone), int(gone) == PAGE
 
     async def survey(self, queue: Queue, part: str, cursor: str) -> SurveyPage:
         """A page of ids: of the job records (part "records") or of one list or sorted set. `cursor`
         is "0" at the beginning, and in the page after which nothing comes."""
         most = RECORDS_A_PAGE if part == "records" else IDS_A_PAGE
-        reply = await self._run("survey", queue.name, [queue.name, part, cursor, most])
+        reply = await self._calls.run("survey", queue.name, part, cursor, most)
         return read_survey(part, reply)
 
     async def reconcile(self, queue: Queue, job_ids: Sequence[str], *, repair: bool) -> list[str]:
         """Compare these jobs' records with their places. Per id: `sound`, `requeued`, `restored` or
         `removed`; without `repair` only reported. At most some 20 ids: each is searched."""
-        (codes,) = await self._run("reconcile", queue.name, [queue.name, int(repair), *job_ids])
+        (codes,) = await self._calls.run("reconcile", queue.name, int(repair), *job_ids)
         return [REPAIRS[code] for code in codes]
 
     async def recount(self, queue: Queue, stored: Usage, counted: Usage) -> bool:
         """Replace the queue's count of jobs and bytes; False where it is not `stored` any more."""
-        (done,) = await self._run("recount", queue.name, [queue.name, *stored, *counted])
+        (done,) = await self._calls.run("recount", queue.name, *stored, *counted)
         return bool(done == "1")
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""
         types = sorted(queue.types)
-        reply = await self._run("stats", queue.name, [queue.name, *types], within=STATUS_SECONDS)
+        reply = await self._calls.run("stats", queue.name, *types, within=STATUS_SECONDS)
         return read_stats(queue, types, reply)
 
     async def browse(
@@ -186,7 +197,7 @@ class Store:
     ) -> list[JobRecord]:
         """A page of ended (or parked) jobs, newest first. The next page: the last one's instant as
         `newest`, and as `skip` how many of that instant were seen."""
-        reply = await self._run("browse", queue.name, [queue.name, state, newest, skip, most])
+        reply = await self._calls.run("browse", queue.name, state, newest, skip, most)
         return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
 
     async def close(self) -> None:
@@ -200,98 +211,20 @@ class Store:
     async def _enqueue(
         self, queue: Queue, batch: list[Item], within: float | None
     ) -> list[Enqueued]:
-        args: list[str | int] = [queue.name, len(batch), queue.max_jobs, queue.max_bytes]
+        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
         for job, body in batch:
-            args += [_item(job), body]
-        reply = await self._send("enqueue", queue.name, args, within=within)
+            args += [encode_options(job), body]
+        reply = await self._calls.send("enqueue", queue.name, args, within=within)
         codes, *others = reply.value
         rest, own = iter(others), set[str]()
         answers = []
         for code, (job, _body) in zip(codes, batch, strict=True):
             repeated = reply.repeated and job.id not in own
             own.add(job.id)
-            answers.append(_enqueued(queue.name, job, code, rest, repeated=repeated))
+            answers.append(decode_enqueued(queue.name, job, code, rest, repeated=repeated))
         return answers
-
-    async def _each(
-        self,
-        verb: str,
-        queue: Queue,
-        args: Sequence[str],
-        job_ids: Sequence[str],
-        is_done: Callable[[Queue, str], Awaitable[bool]],
-    ) -> list[bool]:
-        """Apply a verb to jobs. After a lost reply `is_done` says which were done by it."""
-        verdicts: list[bool] = []
-        for at in range(0, len(job_ids), PAGE):
-            page = job_ids[at : at + PAGE]
-            reply = await self._send(verb, queue.name, [queue.name, *args, *page])
-            done = [verdict == "1" for verdict in reply.value[0]]
-            if reply.repeated and not all(done):
-                before = await asyncio.gather(*(is_done(queue, job_id) for job_id in page))
-                done = [now or then for now, then in zip(done, before, strict=True)]
-            verdicts += done
-        return verdicts
-
-    async def _is_redriven(self, queue: Queue, job_id: str) -> bool:
-        try:
-            view = await self.inspect(queue, job_id)
-        except JobNotFound:
-            return False
-        return view.redrives > 0 and view.state not in ("dead", "parked")
-
-    async def _is_gone(self, queue: Queue, job_id: str) -> bool:
-        try:
-            await self.inspect(queue, job_id)
-        except JobNotFound:
-            return True
-        return False
-
-    async def _run(
-        self, verb: str, queue: str, args: Sequence[str | int], *, within: float | None = None
-    ) -> list[Any]:
-        values: list[Any] = (await self._send(verb, queue, args, within=within)).value
-        return values
-
-    async def _send(
-        self, verb: str, queue: str, args: Sequence[str | int], *, within: float | None = None
-    ) -> Reply:
-        command = script(verb, key_locking=self._key_locking)
-        return await command.send(self.rest, keys.vector(self.prefix, queue), args, within=within)
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:
     name = public_id(job_id, queue.name)
     return JobNotFound(f"no job {name}: it never existed, or its retention has ended")
-
-
-def _item(job: Job) -> str:
-    dedup, idem = job.dedup or _NO_GUARD, job.idempotency or _NO_GUARD
-    priority = PRIORITY_CODES.get(job.priority, "?")  # the script refuses an unknown one
-    return (
-        f"{job.id} {priority} {job.delay_ms} {job.run_at_ms} {job.key} "
-        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint}"
-    )
-
-
-_NO_GUARD = Guard("-")
-
-
-def _enqueued(
-    queue: str, job: Job, code: str, others: Iterator[str], *, repeated: bool
-) -> Enqueued:
-    """The answer to one job. `repeated`: if the job that stands for it is itself, it was stored by
-    an earlier attempt of this request."""
-    if code in "wd":
-        return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
-    if code in "MF":
-        refused = {"mismatch": code == "M", "full": code == "F"}
-        return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
-    holder, state = next(others), next(others)
-    duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
-    return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)
-
-
-def _is_new(job: Job, state: str) -> bool:
-    """True for a job that this request may have stored: its id is ours, or it has not ended."""
-    return created_ms(job.id) is not None or state in "wd"

@@ -64,11 +64,10 @@ class TurnRequest:
     prolong: Sequence[str] = ()
 
     def args(self, queue: Queue) -> list[str | int]:
-        """ARGV of turn.lua."""
+        """ARGV of turn.lua behind the queue's name."""
         limit = queue.limit
         types = dict.fromkeys([*self.want_histograms, *self.observed])
         args: list[str | int] = [
-            queue.name,
             self.owner,
             self.seq,
             self.want,

@@ -15,7 +15,8 @@ from typing import Any
 from shared import App, Queue, RateLimit, Retention
 from shared.jobs.job import Job
 from shared.store import TurnRequest, keys
-from shared.store.store import Store, _item
+from shared.store.codec import encode_options
+from shared.store.store import Store
 from shared.store.turn import MOST_BYTES, TurnReply, read_reply
 
 from . import census as counting
@@ -257,7 +258,7 @@ def _held(instant: float | None) -> bool:
 
 
 def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Call:
-    args = ask.args(queue)
+    args: list[Word] = [queue.name, *ask.args(queue)]
     args[MOST_BYTES_AT] = most_bytes
     return Call("turn", queue, tuple(args), ask)
 
@@ -265,7 +266,7 @@ def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> C
 def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
     args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes]
     for job in jobs:
-        args += [_item(job), job.body()]
+        args += [encode_options(job), job.body()]
     return Call("enqueue", queue, tuple(args), list(jobs))
 
 
