@@ -89,10 +89,7 @@ def _inspect(endpoint: str) -> str:
     (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     check(target["Arn"].endswith(f":function:{drain}"), f"the schedule calls {target}")
 
-    groups = _client("logs", endpoint).describe_log_groups()["logGroups"]
-    retention = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
-    expected = {f"/aws/lambda/tidegate-{STAGE}-{name}": 14 for name in FUNCTIONS}
-    check(retention == expected, f"the logs' retention is {retention}")
+    _check_logs(endpoint)
     queues = _client("sqs", endpoint).list_queues()["QueueUrls"]
     check(queues[0].endswith(f"/tidegate-{STAGE}-drain-failures"), f"queues: {queues}")
     topics = _client("sns", endpoint).list_topics()["Topics"]
@@ -101,6 +98,13 @@ def _inspect(endpoint: str) -> str:
     return (
         f"2 functions hold our zips, {rule['ScheduleExpression']} calls {drain}, {role['RoleName']}"
     )
+
+
+def _check_logs(endpoint: str) -> None:
+    groups = _client("logs", endpoint).describe_log_groups()["logGroups"]
+    retention = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
+    expected = {f"/aws/lambda/tidegate-{STAGE}-{name}": 14 for name in FUNCTIONS}
+    check(retention == expected, f"the logs' retention is {retention}")
 
 
 @contextmanager

@@ -212,7 +212,7 @@ async def _jobs(deployment: Deployment) -> Finding:
 
 
 def _clock(store: Store) -> Finding:
-    skew = store.skew_ms() / 1000
+    skew = store.rest.skew_ms() / 1000
     if not skew:
         return Finding("clock", "OK", "this machine's clock and the store's agree within 2 s")
     advice = "correct this machine's clock; it times ticks and labels (jobs use the store's)"

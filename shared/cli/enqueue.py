@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .bulk_input import BulkJobs, parse_lines, read_lines
+from .bulk_input import BulkJobs, Line, parse_lines, read_lines
 from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
@@ -88,16 +88,29 @@ async def enqueue(
         "dedup": _present({"id": dedup, "ttl": dedup_ttl}) or None,
         "job_id": job_id,
     }
+    lines = _read(payload, dedup)
+    bulk, answers = await _enqueue(queue, job_type, lines, _present(options), partly=skip_invalid)
+    return _report(answers, bulk, json=json)
+
+
+def _read(payload: str, dedup: str | None) -> list[Line]:
     lines = read_lines(payload)
     if len(lines) > 1 and dedup is not None:
         raise typer.BadParameter("with one --dedup name all lines would be one job")
+    return lines
+
+
+async def _enqueue(
+    name: str, job_type: str, lines: list[Line], options: dict[str, Any], *, partly: bool
+) -> tuple[BulkJobs, list[Enqueued]]:
+    """`partly`: send the valid lines even if others are invalid."""
     async with open_deployment() as deployment:
-        target = deployment.registry.queue(queue)
-        bulk = parse_lines(lines, target, job_type, _present(options))
+        queue = deployment.registry.queue(name)
+        bulk = parse_lines(lines, queue, job_type, options)
         answers: list[Enqueued] = []
-        if skip_invalid or not bulk.problems:
-            answers = await _send(deployment.store, target, bulk.jobs)
-    return _report(answers, bulk, json=json)
+        if partly or not bulk.problems:
+            answers = await _send(deployment.store, queue, bulk.jobs)
+    return bulk, answers
 
 
 def _report(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> Exit:

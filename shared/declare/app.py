@@ -38,11 +38,8 @@ class App:
         max_jobs: int = MAX_JOBS,
         max_bytes: int = MAX_BYTES,
     ) -> Queue:
-        """Declare a queue. `concurrency` is global: all functions together.
-
-        `max_jobs` and `max_bytes` bound everything that is stored, ended jobs included. An enqueue
-        beyond them raises QueueFull.
-        """
+        """Declare a queue. `concurrency` is global: all functions together. `max_jobs` and
+        `max_bytes` bound what is stored, ended jobs included: beyond, enqueue raises QueueFull."""
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
         self.queues[name] = Queue(
             name=name,

@@ -48,11 +48,11 @@ class Admission:
         if run.job_type is None or run.decode_error is not None:
             return
         bucket = bucket_of(seconds)
-        observed = self._observed.get(run.type)
+        observed = self._observed.get(run.body.type)
         if observed is None:
-            observed = self._observed[run.type] = Counter()
+            observed = self._observed[run.body.type] = Counter()
         observed[bucket] += 1
-        histogram = self._histograms.setdefault(run.type, [])
+        histogram = self._histograms.setdefault(run.body.type, [])
         histogram += [0] * (bucket - len(histogram))
         histogram[bucket - 1] += 1
         self._estimates.clear()
@@ -80,21 +80,21 @@ class Admission:
         spent: it waits for the next window, or it is parked because no window is long enough."""
         if run.job_type is None or run.decode_error is not None:
             return None
-        estimate = self._estimate(run.type, run.timeout)
-        if estimate <= left and not run.cut_after:
+        estimate = self._estimate(run.body.type, run.timeout)
+        if estimate <= left and not run.cuts.longest:
             return None
         return self._refuse(run, self._adjusted(estimate, run), left)
 
     def _adjusted(self, estimate: float, run: Run) -> float:
         """The estimate for a job that ran into the end of a function before."""
-        if not run.cut_after:
+        if not run.cuts.longest:
             return estimate
-        estimate = min(max(estimate, run.cut_after * CUT_GROWTH), run.timeout)
-        may_fit = run.cuts < FREE_CUTS or run.cut_after < WHOLE * self._window
+        estimate = min(max(estimate, run.cuts.longest * CUT_GROWTH), run.timeout)
+        may_fit = run.cuts.windows < FREE_CUTS or run.cuts.longest < WHOLE * self._window
         return min(estimate, self._window) if may_fit else estimate
 
     def _refuse(self, run: Run, estimate: float, left: float) -> Outcome | None:
-        trial = run.parks % TRIAL_EVERY == TRIAL_EVERY - 1
+        trial = run.cuts.parks % TRIAL_EVERY == TRIAL_EVERY - 1
         if self._fits(min(estimate, self._window) if trial else estimate, left):
             return None
         if self._budget.ever_allows(estimate):
@@ -102,8 +102,8 @@ class Admission:
         reason = (
             f"expected to take {estimate:.1f} s; a window of this host has {self._window:.1f} s"
         )
-        detail = {"parked": reason, "parks": run.parks + 1}
-        return Outcome("park", _park_seconds(run.parks), detail, started=False)
+        detail = {"parked": reason, "parks": run.cuts.parks + 1}
+        return Outcome("park", _park_seconds(run.cuts.parks), detail, started=False)
 
     def _fits(self, estimate: float, left: float) -> bool:
         """True if it fits what is left. What needs a whole window fits one that has just begun:

@@ -34,16 +34,15 @@ def bound(outcome: Outcome, run: Run, window: float, now_ms: int) -> Outcome:
 
 
 def _cut(run: Run, window: float) -> Outcome:
-    history = read_history(run.claim.history)
     whole = run.allowed >= window * WHOLE
-    cuts = _number(history.get("cuts")) + whole
-    detail = {"cuts": cuts, "cut_after": max(run.allowed, _number(history.get("cut_after")))}
-    if run.parks:  # this was a trial: it is parked before the next one
-        detail["parks"] = run.parks + 1
+    cuts = run.cuts.windows + whole
+    detail = {"cuts": cuts, "cut_after": max(run.allowed, run.cuts.longest)}
+    if run.cuts.parks:  # this was a trial: it is parked before the next one
+        detail["parks"] = run.cuts.parks + 1
     if not whole or cuts <= MOST_CUTS:
         return Outcome("release", detail=detail)
     error = TimeoutError(
-        f"the end of the function cut it off {cuts:.0f} times, after {run.allowed:.1f} s; "
+        f"the end of the function cut it off {cuts} times, after {run.allowed:.1f} s; "
         "split the job, or give the function more time"
     )
     outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)

@@ -15,7 +15,7 @@ from .budget import Budget
 from .keeper import Watched
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
-from .run import CancelReason, decode_claim
+from .run import CancelReason, Run, decode_claim
 from .turns import HEARTBEAT, Turns
 from .waiting import race, wait_for_event
 
@@ -39,6 +39,20 @@ BACKLOG_TURNS = 2
 """Full batches in a row that mean a backlog."""
 
 
+class Backlog:
+    """Two full batches in a row mean a backlog: another consumer opens, so one runs handlers while
+    the other waits for the store."""
+
+    def __init__(self, on_backlog: Callable[[], None] | None) -> None:
+        self._on_backlog, self._full_turns = on_backlog, 0
+
+    def watch(self, room: int, claimed: int) -> None:
+        """Count a turn that claimed so many jobs of those that it had room for."""
+        self._full_turns = self._full_turns + 1 if 0 < room == claimed else 0
+        if self._full_turns == BACKLOG_TURNS and self._on_backlog:
+            self._on_backlog()
+
+
 class Consumer:
     """Drains one queue until it is empty, held back beyond `patience`, or out of budget."""
 
@@ -59,14 +73,11 @@ class Consumer:
         self._turns = Turns(store, queue, budget, self.report, resync=resync)
         self._pool = Pool(budget, resources, self._admission)
         self._threads = resources.threads if queue.needs_threads else None
-        if resources.keeper is not None:
-            turns = self._turns
-            resources.keeper.watch(
-                Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms)
-            )
+        turns = self._turns
+        resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
         self._closing: StopReason | None = None
         self._over = False
-        self._full_turns, self._on_backlog = 0, on_backlog
+        self._backlog = Backlog(on_backlog)
 
     def close(self, reason: StopReason) -> None:
         """Claim nothing more. What runs may go on while there is time."""
@@ -76,8 +87,7 @@ class Consumer:
         """End now: settle what has ended, give back what runs (SIGTERM, deadline)."""
         self.close(reason)
         self._over = True
-        self._pool.changed.set()
-        self._pool.idle.set()
+        self._pool.interrupt()
 
     async def run(self) -> ConsumerReport:
         """Drain. Never raises: the report says what failed, and other consumers go on."""
@@ -87,13 +97,11 @@ class Consumer:
                 pass
             await self._finish()
         except StoreError as error:
-            self.report.stop, self.report.error = StopReason.STORE, str(error)
             log.warning("drain_store_error", extra={"queue": self._queue.name, "error": str(error)})
-            await self._abandon()
+            await self._abandon(StopReason.STORE, str(error))
         except Exception as bug:
-            self.report.stop, self.report.error = StopReason.ERROR, f"{type(bug).__name__}: {bug}"
             log.exception("consumer_bug", extra={"queue": self._queue.name})
-            await self._abandon()
+            await self._abandon(StopReason.ERROR, f"{type(bug).__name__}: {bug}")
         finally:
             self._pool.hold.release()
         return self.report
@@ -106,7 +114,7 @@ class Consumer:
             await self._threads.wait_free(min(HEARTBEAT, self._budget.handler_time()))
             return not self._over
         reply = await self._claim(room)
-        self._watch_backlog(room, len(reply.claims))
+        self._backlog.watch(room, len(reply.claims))
         if not self._pool and not self._pool.has_settles:
             return self._closing is None and await self._wait_for_work(reply)
         await self._wait_for_outcomes()
@@ -146,11 +154,7 @@ class Consumer:
         for number, claim in enumerate(reply.claims, start=1):
             run = decode_claim(claim, self._queue)
             if self._queue.limit:
-                wait_ms = round(self._queue.limit.seconds_until(number, reply.level) * 1000)
-                late_ms = reply.now_ms - reply.claimed_ms
-                run.start_after = max(0, wait_ms - late_ms) / 1000
-                # Rounded down: a token that is given back must not be younger than it is.
-                run.claim = claim._replace(at_ms=claim.at_ms + max(0, wait_ms - 1))
+                _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
             refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None or self._over:  # stopped while the claim was under way
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
@@ -170,13 +174,6 @@ class Consumer:
             return 0
         room = self._capacity - len(self._pool)
         return self._threads.reserve(room) if self._threads else room
-
-    def _watch_backlog(self, room: int, claimed: int) -> None:
-        """Two full batches in a row mean a backlog: open another consumer, so one runs handlers
-        while the other waits for the store."""
-        self._full_turns = self._full_turns + 1 if 0 < room == claimed else 0
-        if self._full_turns == BACKLOG_TURNS and self._on_backlog:
-            self._on_backlog()
 
     async def _wait_for_work(self, reply: TurnReply) -> bool:
         """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the
@@ -207,20 +204,10 @@ class Consumer:
             await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
             if self._pool.has_progress() or monotonic() >= heartbeat:
                 return
-        if self._pool.paced:
-            await self._collect_outcomes(min(heartbeat, monotonic() + SETTLE_WAIT))
+        seconds = min(heartbeat - monotonic(), SETTLE_WAIT, self._budget.handler_time())
+        await self._pool.wait_for_outcomes(SETTLE_BATCH, seconds)
         if not self._over:
             await self._pool.wait_idle(min(self._turns.round_trip, self._budget.handler_time()))
-
-    async def _collect_outcomes(self, until: float) -> None:
-        """Wait for more outcomes while jobs wait for their tokens."""
-        clock = self._budget.clock
-        while self._pool.paced and self._pool.pending < SETTLE_BATCH and not self._over:
-            left = min(until - clock.monotonic(), self._budget.handler_time())
-            if left <= 0:
-                return
-            self._pool.changed.clear()
-            await wait_for_event(self._pool.changed, left)
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
@@ -237,11 +224,21 @@ class Consumer:
         while self._pool.has_settles:
             await self._turn(0)
 
-    async def _abandon(self) -> None:
+    async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""
+        self.report.stop, self.report.error = reason, error
         self._pool.stop(self._cancel_reason())
         await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
         self._pool.abandon()
 
     def _cancel_reason(self) -> CancelReason:
         return "shutdown" if self._closing is StopReason.SHUTDOWN else "deadline"
+
+
+def _pace(run: Run, token_after: float, reply: TurnReply) -> None:
+    """Have a job of a limited queue start at the time of its token, `token_after` seconds after the
+    claim."""
+    wait_ms = round(token_after * 1000)
+    run.start_after = max(0, wait_ms - (reply.now_ms - reply.claimed_ms)) / 1000
+    # Rounded down: a token that is given back must not be younger than it is.
+    run.claim = run.claim._replace(at_ms=run.claim.at_ms + max(0, wait_ms - 1))

@@ -105,7 +105,8 @@ class Drain:
         queues = self._registry.queues()
         sweeping = bool(queues) and self._begin_sweep()
         agenda = await self._store.agenda()
-        now = self._budget.clock.epoch_ms() + self._store.skew_ms()  # known by now: a reply came
+        skew = self._store.rest.skew_ms()  # known by now: a reply came
+        now = self._budget.clock.epoch_ms() + skew
         resync = {name: instant < RESYNC for name, instant in agenda.items() if instant <= now}
         if sweeping:
             parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}

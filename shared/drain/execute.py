@@ -41,7 +41,9 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
     job_type: JobType[Any] = run.job_type  # type: ignore[assignment]  # else it had no payload
     run.allowed = min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:
-        run.context = JobContext(run.claim, run.type, budget_left=_countdown(budget, run.allowed))
+        run.context = JobContext(
+            run.claim, run.body.type, budget_left=_countdown(budget, run.allowed)
+        )
     if run.task is None:
         run.task = asyncio.current_task()
     timeouts.add(run, run.allowed)
@@ -66,10 +68,10 @@ def _payload(run: Run) -> Any:
     if run.decode_error is not None:
         return _invalid("InvalidRecord", run.decode_error)
     if run.job_type is None:
-        detail = {"parked": f"no handler for type {run.type!r} on queue {run.claim.queue!r}"}
+        detail = {"parked": f"no handler for type {run.body.type!r} on queue {run.claim.queue!r}"}
         return Outcome("park", UNKNOWN_TYPE_RECHECK, detail, started=False)
     try:
-        return run.job_type.model.model_validate_json(run.payload)
+        return run.job_type.model.model_validate_json(run.body.payload)
     except ValidationError as error:
         return _invalid("InvalidPayload", _mismatch(run.job_type, error))
     except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything

@@ -16,7 +16,7 @@ from .bounds import bound
 from .budget import Budget
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
-from .keeper import Keeper
+from .keeper import Keeper, Watched
 from .outcome import outcome_of
 from .run import CancelReason, Run
 from .threads import HandlerThreads
@@ -41,6 +41,11 @@ class DrainResources:
     patience: float
     keeper: Keeper | None = None
 
+    def keep(self, watched: Watched) -> None:
+        """Prolong these leases if a handler blocks the event loop."""
+        if self.keeper is not None:
+            self.keeper.watch(watched)
+
 
 class Pool:
     """`changed` is set when a job ends, `idle` when the last one does."""
@@ -52,7 +57,7 @@ class Pool:
         self._budget, self._resources, self._admission = budget, resources, admission
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
-        self._paced = 0
+        self._paced, self._interrupted = 0, False
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -61,11 +66,6 @@ class Pool:
     def has_settles(self) -> bool:
         """True if outcomes wait to be settled."""
         return bool(self._settles)
-
-    @property
-    def paced(self) -> int:
-        """Jobs that wait for the time of their token."""
-        return self._paced
 
     def start(self, run: Run) -> None:
         """Run it beside the others, at the time of its token; a suspect runs by itself."""
@@ -102,11 +102,6 @@ class Pool:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
         return [*self._runs, *(settle.lease for settle in self._settles)]
 
-    @property
-    def pending(self) -> int:
-        """Outcomes that wait to be settled."""
-        return len(self._settles)
-
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
         for run in self._runs.values() if ids else ():
@@ -116,6 +111,24 @@ class Pool:
     def has_progress(self) -> bool:
         """True if a handler has reported progress that no turn has carried yet."""
         return any(run.context and run.context.has_progress for run in self._runs.values())
+
+    def interrupt(self) -> None:
+        """End the waits that are under way, and wait for no more outcomes."""
+        self._interrupted = True
+        self.changed.set()
+        self.idle.set()
+
+    async def wait_for_outcomes(self, count: int, seconds: float) -> None:
+        """Wait until so many outcomes can be settled together, while jobs wait for their tokens, at
+        most `seconds`."""
+        clock = self._budget.clock
+        end = clock.monotonic() + seconds
+        while self._paced and len(self._settles) < count and not self._interrupted:
+            left = end - clock.monotonic()
+            if left <= 0:
+                return
+            self.changed.clear()
+            await wait_for_event(self.changed, left)
 
     async def wait_idle(self, seconds: float) -> None:
         """Wait until nothing runs, at most `seconds`."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..declare.policy import Retry
 from ..declare.queue import JobType, Queue
-from ..jobs.body import decode_body, decode_foreign
+from ..jobs.body import Body, decode_body, decode_foreign
 from ..jobs.claim import Claim
 from ..jobs.context import JobContext
 from ..jobs.history import read_history
@@ -17,21 +17,32 @@ from ..jobs.history import read_history
 CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 
 
+class Cuts(NamedTuple):
+    """How earlier starts of the job were cut off by the end of a function. `longest`: seconds of
+    the longest. `windows`: how many whole windows in a row. `parks`: how often the job was parked
+    for its length."""
+
+    longest: float = 0.0
+    windows: int = 0
+    parks: int = 0
+
+
+NO_CUTS = Cuts()
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """A decoded claim and, once started, its task.
 
     `job_type` is None if no handler is registered. `began`: its start (monotonic). `allowed`: the
-    seconds that it got. `start_after`: seconds until the time of its token. `cut_after`: the
-    longest that it ran before the end of a function cut it off. `cuts`: how many whole windows
-    did. `parks`: how often it was parked for its length. `cancel_reason` says why the task is being
-    cancelled. `thread`: the call of a plain `def` handler, which goes on after a cancellation.
+    seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says
+    why the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on
+    after a cancellation.
     """
 
     claim: Claim
-    type: str
+    body: Body
     job_type: JobType[Any] | None
-    payload: str | bytes
     timeout: float
     retry: Retry
     decode_error: str | None = None
@@ -39,9 +50,7 @@ class Run:
     began: float = 0.0
     allowed: float = 0.0
     start_after: float = 0.0
-    cut_after: float = 0.0
-    cuts: int = 0
-    parks: int = 0
+    cuts: Cuts = NO_CUTS
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
     thread: asyncio.Future[Any] | None = None
@@ -77,12 +86,13 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
             retry = retry.with_overrides(body.overrides)
     except Exception as error:  # noqa: BLE001 - a producer may have written anything
         message = f"the record can't be read: {error}"
-        return Run(claim, "", None, "", queue.timeout, queue.retry, decode_error=message)
-    run = Run(claim, body.type, job_type, body.payload, timeout, retry)
+        nothing = Body("", {}, "")
+        return Run(claim, nothing, None, queue.timeout, queue.retry, decode_error=message)
+    run = Run(claim, body, job_type, timeout, retry)
     if claim.history and ('"cut_after"' in claim.history or '"parks"' in claim.history):
         history = read_history(claim.history)
-        run.cut_after = _number(history, "cut_after")
-        run.cuts, run.parks = int(_number(history, "cuts")), int(_number(history, "parks"))
+        windows, parks = _number(history, "cuts"), _number(history, "parks")
+        run.cuts = Cuts(_number(history, "cut_after"), int(windows), int(parks))
     return run
 
 

@@ -62,8 +62,6 @@ class Turns:
         open `leases` are prolonged when it is time. Raises StoreError."""
         self._seq += 1
         self._report.turns += 1
-        clock, left = self._budget.clock, self._budget.left()
-        prolong = self._due_for_prolonging(leases)
         request = TurnRequest(
             owner=self._owner,
             seq=self._seq,
@@ -75,14 +73,9 @@ class Turns:
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
             observed=admission.take_observed(),
             ahead_ms=round(ahead * 1000),
-            prolong=prolong,
+            prolong=self._due_for_prolonging(leases),
         )
-        within = max(LAST_TURN_SECONDS, left if self._seq > 1 else min(FIRST_TURN_SECONDS, left))
-        self._resync, began = False, clock.monotonic()
-        self.sent_at = time.monotonic()
-        reply = await self._store.turn(self._queue, request, within=within)
-        self.round_trip = clock.monotonic() - began
-        self.suspects = reply.suspects > 0
+        reply = await self._send(request)
         admission.learn(reply.histograms)
         self._count(settles, reply)
         return reply
@@ -90,6 +83,16 @@ class Turns:
     @property
     def lease_ms(self) -> int:
         return round(LEASE * 1000)
+
+    async def _send(self, request: TurnRequest) -> TurnReply:
+        clock, left = self._budget.clock, self._budget.left()
+        within = max(LAST_TURN_SECONDS, left if self._seq > 1 else min(FIRST_TURN_SECONDS, left))
+        self._resync, began = False, clock.monotonic()
+        self.sent_at = time.monotonic()
+        reply = await self._store.turn(self._queue, request, within=within)
+        self.round_trip = clock.monotonic() - began
+        self.suspects = reply.suspects > 0
+        return reply
 
     def _due_for_prolonging(self, leases: Callable[[], Sequence[str]]) -> Sequence[str]:
         now = self._budget.clock.monotonic()

@@ -171,7 +171,7 @@ class LocalRedis:
             time.sleep(_POLL_SECONDS)
         raise ConfigurationError(
             f"{self._binary.name} did not start on {self.data_dir}. Its log ends with:\n"
-            f"{self._log_tail()}"
+            f"{_log_tail(self.data_dir)}"
         )
 
     def _keep(
@@ -181,7 +181,7 @@ class LocalRedis:
         # of its own starts the server and waits for its end.
         try:
             self._process = subprocess.Popen(
-                [str(self._binary), *self._options(path)],
+                [str(self._binary), *_options(path, self.data_dir, volatile=self.volatile)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -197,24 +197,26 @@ class LocalRedis:
         started.set()
         self._process.wait()
 
-    def _options(self, path: Path) -> list[str]:
-        options = {
-            "port": "0",
-            "unixsocket": str(path),
-            "unixsocketperm": "700",
-            "dir": str(self.data_dir),
-            "logfile": str(self.data_dir / "server.log"),
-            "daemonize": "no",
-            "save": "",
-            "appendonly": "no" if self.volatile else "yes",
-            "appendfsync": "everysec",
-            "maxmemory-policy": "noeviction",
-        }
-        return [part for name, value in options.items() for part in (f"--{name}", value)]
 
-    def _log_tail(self) -> str:
-        try:
-            log = (self.data_dir / "server.log").read_text("utf-8", "replace")
-        except OSError:
-            return "(no log)"
-        return "\n".join(log.splitlines()[-_LOG_TAIL_LINES:])
+def _options(path: Path, data_dir: Path, *, volatile: bool) -> list[str]:
+    options = {
+        "port": "0",
+        "unixsocket": str(path),
+        "unixsocketperm": "700",
+        "dir": str(data_dir),
+        "logfile": str(data_dir / "server.log"),
+        "daemonize": "no",
+        "save": "",
+        "appendonly": "no" if volatile else "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+    }
+    return [part for name, value in options.items() for part in (f"--{name}", value)]
+
+
+def _log_tail(data_dir: Path) -> str:
+    try:
+        log = (data_dir / "server.log").read_text("utf-8", "replace")
+    except OSError:
+        return "(no log)"
+    return "\n".join(log.splitlines()[-_LOG_TAIL_LINES:])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import QueueFull
+from ..errors import IdempotencyMismatch, QueueFull
 from .body import encode_body
 from .ids import new_id
 
@@ -55,6 +55,15 @@ class Enqueued:
     duplicate: bool
     mismatch: bool = False
     full: bool = False
+
+
+def one_stored(answer: Enqueued) -> Enqueued:
+    """The answer. Raises IdempotencyMismatch and QueueFull."""
+    if answer.mismatch:
+        raise IdempotencyMismatch
+    if answer.full:
+        raise QueueFull
+    return answer
 
 
 def all_stored(answers: list[Enqueued]) -> list[Enqueued]:

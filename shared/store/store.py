@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..declare.queue import Queue
-from ..errors import IdempotencyMismatch, JobNotFound, QueueFull
+from ..errors import JobNotFound
 from ..jobs.ids import public_id
-from ..jobs.job import Enqueued, Job
+from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
 from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
@@ -52,10 +52,6 @@ class Store:
         """Requests, bytes and billed commands of this client so far."""
         return self.rest.meter
 
-    def skew_ms(self) -> float:
-        """Milliseconds by which the store's clock is ahead of ours, as far as known."""
-        return self.rest.skew_ms()
-
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
         job that the queue has no room for. Single jobs under way together share requests."""
@@ -70,12 +66,7 @@ class Store:
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
         """Store one job. Raises IdempotencyMismatch where its key came before with another body,
         and QueueFull."""
-        answer = (await self.enqueue(queue, [job]))[0]
-        if answer.mismatch:
-            raise IdempotencyMismatch
-        if answer.full:
-            raise QueueFull
-        return answer
+        return one_stored((await self.enqueue(queue, [job]))[0])
 
     async def turn(
         self, queue: Queue, request: TurnRequest, *, within: float | None = None

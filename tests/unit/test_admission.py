@@ -8,7 +8,7 @@ from shared import App, Queue
 from shared.drain.admission import Admission
 from shared.drain.budget import Budget
 from shared.drain.durations import BUCKETS, bucket_of, edge_of
-from shared.drain.run import Run, decode_claim
+from shared.drain.run import Cuts, Run, decode_claim
 from shared.jobs.claim import Claim
 from shared.jobs.job import Job
 from shared.jobs.outcome import Outcome
@@ -107,7 +107,7 @@ def test_a_job_parked_for_its_length_is_tried_every_fourth_time_in_a_window_that
 ) -> None:
     admission.learn({"slow": took(200)})
     run = work(queue, "slow")
-    run.parks = parks
+    run.cuts = Cuts(parks=parks)
 
     assert (admission.refusal(run, WINDOW * 0.95) is None) == starts
     assert admission.refusal(run, WINDOW / 2) is not None
@@ -129,7 +129,7 @@ def test_a_job_that_three_whole_windows_cut_off_is_parked_for_a_longer_one(
 ) -> None:
     admission = Admission(queue, Budget.of(window, clock=clock, reserve=0))
     run = work(queue, "slow")
-    run.cuts, run.cut_after = cuts, 26.0
+    run.cuts = Cuts(26.0, cuts)
 
     refusal = admission.refusal(run, window)
 
@@ -143,7 +143,7 @@ def test_a_job_that_was_cut_off_needs_half_as_much_again_but_no_more_than_a_wind
     admission.learn({"slow": took(2)})
     run = work(queue, "slow")
     for cut_after, needed in ((20.0, 30.0), (50.0, WINDOW * 0.9)):
-        run.cut_after = cut_after
+        run.cuts = Cuts(cut_after)
 
         assert admission.refusal(run, needed) is None
         assert admission.refusal(run, needed - 0.001) == LATER

@@ -151,7 +151,7 @@ async def test_the_attempts_of_a_jobs_type_are_counted_from_one(
 def test_a_payload_may_have_lines() -> None:
     queue = App("app").queue("q")
 
-    assert work(queue, '{"n":\n1}').payload == '{"n":\n1}'
+    assert work(queue, '{"n":\n1}').body.payload == '{"n":\n1}'
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_an_unreadable_foreign_record_says_why_and_has_the_queues_numbers(
 def test_a_foreign_record_has_the_queues_numbers(queue: Queue) -> None:
     foreign = decode_claim(claim(body='{"type": "t", "payload": {"n": 1}}', foreign=True), queue)
 
-    assert (foreign.type, foreign.payload, foreign.decode_error) == ("t", '{"n":1}', None)
+    assert (foreign.body.type, foreign.body.payload, foreign.decode_error) == ("t", '{"n":1}', None)
     assert (foreign.timeout, foreign.retry) == (7, BASE)
 
 
