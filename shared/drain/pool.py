@@ -162,7 +162,7 @@ class Pool:
         except BaseException as bug:  # ours, and of this job alone
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
-        if run.began and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
+        if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
             self._admission.observe(run, self._budget.clock.monotonic() - run.began)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))

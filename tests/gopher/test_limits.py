@@ -47,14 +47,14 @@ def test_a_use_takes_so_many_slots_of_the_registry_an_element(
     assert most > 0.95 * SLOTS / slots
 
 
-def test_a_chunk_fits_under_the_strict_guard_which_takes_three_slots_an_element(
+def test_a_chunk_fits_under_the_strict_guard_which_takes_two_slots_an_element(
     gopherlua: Run,
 ) -> None:
     guarded = guard.compose(USES["a counted call"].encode(), strict=True, clock=False)
     # The guard answers {calls, result}.
     most = _most(lambda *words: gopherlua("EVAL", words[1], 1, "set", words[3]), guarded.text)
 
-    assert CHUNK < most <= SLOTS // 3
+    assert CHUNK < most <= SLOTS // 2
 
 
 def test_the_server_goes_on_after_a_script_has_filled_the_registry(gopherlua: Run) -> None:

@@ -98,7 +98,7 @@ async def test_a_turn_bears_ten_thousand_cancel_requests_and_owners(
     queue, records = declare(), probe.key("q", "records")
     await store.enqueue(queue, numbered(1))
     requests = sorted(f"r{i}" for i in range(10_000))
-    owners = "".join(f"o{i} 1 {2**50} 1 {2**50} -;" for i in range(10_000))
+    owners = "".join(f"o{i} 1 {2**50} 1 {2**50} 1 0 -;" for i in range(10_000))
     await probe.run("HSET", records, ":cancel", " ".join(requests), ":replay", owners)
 
     reply = await Owner(store, queue, "mine").turn()
