@@ -282,10 +282,8 @@ def _wait(town: Town, job: str, seconds: float) -> float:
 
 async def _do(town: Town, function: Function, deed: str, job: str, context: JobContext) -> None:
     match deed:
-        case "work":
-            await asyncio.sleep(town.rng.choice((0.0, 0.001, 0.2)))
-        case "long":
-            await asyncio.sleep(60.0)
+        case "work" | "long":
+            await asyncio.sleep(60.0 if deed == "long" else town.rng.choice((0.0, 0.001, 0.2)))
         case "slow":
             context.progress(50, "half")
             await asyncio.sleep(4.0)
