@@ -11,7 +11,7 @@ from functools import lru_cache
 
 PARTS = (
     "records",  # HASH   id -> job record; ":name" -> the queue's own scalars
-    "suspects",  # LIST  ids whose function died; claimed one at a time
+    "suspects",  # LIST  ids whose functions died twice in a row; claimed one at a time
     "high",  # LIST      waiting ids, one list per priority
     "normal",
     "low",

@@ -37,6 +37,10 @@ def leases_end_before_their_jobs(patch: Patch) -> None:
     patch(*LEASES, 2.0)
 
 
+def leases_are_never_prolonged(patch: Patch) -> None:
+    _send(patch, lambda ask: replace(ask, prolong=()))
+
+
 def jobs_do_not_wait_for_their_tokens(patch: Patch) -> None:
     _receive(patch, lambda reply: replace(reply, level=10**15))
 
@@ -118,6 +122,7 @@ def every_agenda_entry_is_read_as_far_ahead(patch: Patch) -> None:
 
 PLANTS: tuple[Plant, ...] = (
     leases_end_before_their_jobs,
+    leases_are_never_prolonged,
     jobs_do_not_wait_for_their_tokens,
     every_turn_has_the_same_number,
     results_are_never_settled,

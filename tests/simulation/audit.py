@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shared.store.turn import Settle
 from shared.store.views import TOTALS
 
-from .book import LINES, NEVER, SETS, Book
+from .book import LINES, NEVER, SETS, Book, bytes_of
 from .census import Census
 
 WAITING = ("suspects", "high", "normal", "low")
@@ -166,6 +166,10 @@ def numbers(book: Book, census: Census) -> None:
         "numbers: completed",
         number("completed"),
     )
+    jobs, size = book.evicted
+    usage = jobs + len(book.raws), size + sum(bytes_of(*item) for item in book.raws.items())
+    require((number("jobs"), number("bytes")) == usage, "numbers: usage",
+            number("jobs"), number("bytes"), usage)  # fmt: skip
     require(number("suspects") == len(book.lines["suspects"]), "numbers: suspects")
     require(number("paused") == book.paused, "numbers: paused")
     require(number("clock") == book.mark, "numbers: clock", number("clock"), book.mark)

@@ -43,6 +43,11 @@ class Entry:
         )
 
 
+def bytes_of(job: str, raw: str) -> int:
+    """What a job counts for in its queue's usage: its id and its record."""
+    return len(job) + len(raw.encode("utf-8", "surrogateescape"))
+
+
 def fresh(priority: str, key: str, dedup: str, flags: str, body: str) -> Entry:
     return Entry("w", 0, 0, 0, priority, 0, key, dedup, flags, "-", body, "")
 
@@ -85,6 +90,8 @@ class Book:
     ended: dict[str, str] = field(default_factory=dict)
     exclusive: Counter[str] = field(default_factory=Counter)
     horizon: int = 0
+    evicted: tuple[int, int] = (0, 0)
+    """Records that the store evicted, and their bytes: the queue's usage still counts them."""
     returned: list[tuple[str, str]] = field(default_factory=list)
 
     def copy(self) -> Book:
@@ -112,6 +119,13 @@ class Book:
             self.raws.pop(job, None)
             if how or job not in self.ended:
                 self.ended[job] = how
+
+    def evict(self, job: str) -> None:
+        """The record is gone, and no script was told."""
+        if job in self.raws:
+            jobs, size = self.evicted
+            self.evicted = jobs + 1, size + bytes_of(job, self.raws[job])
+        self.forget([job], "evicted")
 
     def end(self, job: str, entry: Entry, state: str, home: str, now: int) -> None:
         """The job has ended: its place, and the end of a deduplication that held until then."""

@@ -218,7 +218,7 @@ class AuditedStore:
     def evict(self, queue: Queue, job: str) -> None:
         """The store drops a record, against all rules."""
         self.server.run("HDEL", keys.part(PREFIX, queue.name, "records"), job)
-        self.books[queue.name].forget([job], "evicted")
+        self.books[queue.name].evict(job)
         self.count(queue.name)
 
     def count(self, name: str) -> Census:

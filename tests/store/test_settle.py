@@ -306,3 +306,17 @@ async def test_a_second_settle_of_one_lease_in_one_turn_is_stale(
     assert await probe.totals() == {"claimed": 1, "retried": 1}
     assert await probe.ids("q", "delayed") == ["a"]
     assert (await probe.read("q", "records"))["a"] == record(fence=1, attempts=1)
+
+
+@pytest.mark.parametrize("second", ["keep", "done", "retry"])
+async def test_a_job_settled_after_its_progress_in_one_turn_counts_its_bytes_once(
+    claimed: tuple[Owner, Claim], store: Store, declare: Declare, probe: Probe, second: Kind
+) -> None:
+    owner, claim = claimed
+    note = '{"progress":50}'
+
+    await owner.turn(0, [settle(claim, "keep", history=note), settle(claim, second, history=note)])
+
+    stored = (await probe.read("q", "records"))["a"]
+    stats = await store.stats(declare())
+    assert (stats.jobs, stats.bytes) == (1, len("a" + stored))

@@ -15,10 +15,11 @@ local function set_field(field, value)
   buffered_fields[#buffered_fields + 1] = value
 end
 
--- `before`: the stored record that this one replaces; nil for a new job.
+-- `before`: the stored record (this script may have replaced it already); nil for a new job.
 local function save_record(id, raw, before)
-  rewritten[id] = raw
+  before = rewritten[id] or before
   if before then add_usage(0, #raw - #before) else add_usage(1, #id + #raw) end
+  rewritten[id] = raw
   set_field(id, raw)
 end
 
