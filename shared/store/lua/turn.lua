@@ -62,11 +62,10 @@ local verdicts = settle(q, request.settles, raws, last)
 flush_set(ACTIVE) -- before recovery reads the leases: one that was just prolonged has not expired
 prolong_leases(q, request.prolong)
 update_histograms(request.types, histograms)
-flush_ended()
+flush_set(COMPLETED)
 if request.resync then resync(q) end
 if q.foreign then accept_inbox(q) end
 recover_and_promote(q)
-flush_ended()
 trim_by_count(q, request.keep_count, #request.settles)
 trim_by_age(q, request.keep_count, request.keep_ms)
 local claimed = claim(q, request)

@@ -25,6 +25,7 @@ end
 -- reply would exceed `max_bytes`.
 local function lease_all(q, ids, exclusive, max_bytes)
   local raws, claims, bytes, count, too_many = fetch(ids), {}, 0, 0, {}
+  local leased = {} -- set of ids: after a turn that stopped half way one may stand in line twice
   local suffix = string.format("%s %d %s", q.owner, q.seq, exclusive and YES or NO)
   local expiry = q.now + q.lease_ms
   for i, id in ipairs(ids) do
@@ -32,10 +33,10 @@ local function lease_all(q, ids, exclusive, max_bytes)
     local fence = read_waiting(raw)
     if not fence then
       q.count("lost", 1)
-    elseif count > 0 and bytes + #raw > max_bytes then
+    elseif not leased[id] and count > 0 and bytes + #raw > max_bytes then
       too_many[#too_many + 1] = id
-    else
-      bytes, count = bytes + #raw, count + 1
+    elseif not leased[id] then
+      bytes, count, leased[id] = bytes + #raw, count + 1, true
       local lease = string.format("%s %d %s", id, fence + 1, suffix)
       buffer_zadd(ACTIVE, expiry, lease)
       claims[#claims + 1] = lease
@@ -57,27 +58,33 @@ local function unlease(claims)
   unpop()
 end
 
+-- Pops, leases and puts back. If a write fails, what was popped waits again.
+local function take_and_lease(q, starts, request)
+  local ids, exclusive, claims, count, too_many = {}, false, {}, 0, {}
+  write_or(function()
+    ids, exclusive = take(q, starts, request)
+    claims, count, too_many = lease_all(q, ids, exclusive, request.max_bytes)
+    flush_set(ACTIVE)
+    put_back(too_many)
+  end, function() unlease(claims) end)
+  return ids, exclusive, claims, count, #too_many > 0
+end
+
 -- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
 -- and the bucket's level before: from it the caller computes at which instant each job may start.
 local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
-  local level = q.bucket.level
+  local level, has_suspects = q.bucket.level, q.suspects > 0
   if starts <= 0 then return { claims = {}, count = 0, reason = reason, wait = wait, level = level } end
-  local ids, exclusive = take(q, starts, request)
+  local ids, exclusive, claims, count, too_large = take_and_lease(q, starts, request)
   if exclusive then
     reason = "suspect"
-  elseif #ids == 0 and q.suspects > 0 then
+  elseif #ids == 0 and has_suspects then
     reason, wait = "suspect", 0 -- only a function that runs nothing else may claim them
   elseif #ids < starts then
     reason, wait = "empty", 0
   end
-  local claims, count, too_many
-  write_or(function()
-    claims, count, too_many = lease_all(q, ids, exclusive, request.max_bytes)
-    flush_set(ACTIVE)
-    put_back(too_many)
-  end, function() unlease(claims or {}) end)
-  if #too_many > 0 or (count == 0 and #ids >= starts) then reason, wait = "more", 0 end -- behind lost jobs
+  if too_large or (count == 0 and #ids >= starts) then reason, wait = "more", 0 end -- behind lost jobs
   if request.rate > 0 then q.bucket.level = q.bucket.level - count * q.bucket.per end
   return { claims = claims, count = count, reason = reason, wait = wait, level = level }
 end
