@@ -113,7 +113,9 @@ repeats = pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "n
 _FIRST = f'server.call("SET", "{MARK}", name, "NX")'
 
 
-async def _strike(world: World, owner: Owner, turn: Turn, settles: Sequence[Settle], n: int, *, killed: bool) -> str:
+async def _strike(
+    world: World, owner: Owner, turn: Turn, settles: Sequence[Settle], n: int, *, killed: bool
+) -> str:
     """Take the turn with a fault at its n-th write, or at every write from there on. Returns the
     command that failed first; "" where the turn has fewer writes."""
     fault = await failing(world, "turn", n)
@@ -134,7 +136,8 @@ async def _drain(world: World, queue: Queue, name: str = "next") -> None:
     owner = Owner(world.store, queue, name)
     for _ in range(8):
         world.clock.advance(61)
-        await owner.finish(*(await owner.turn(20)).claims)
+        claims = (await owner.turn(20, resync=name == "repaired")).claims
+        await owner.finish(*claims)
 
 
 async def _check(world: World, queue: Queue, jobs_before: set[str]) -> None:

@@ -3,6 +3,7 @@
 --- @include "keys"
 --- @include "codes"
 --- @include "numbers"
+--- @include "staged"
 --- @include "undo"
 --- @include "writes"
 local MIN_INTERVAL = 60000
@@ -38,6 +39,7 @@ local function trim_by_age(q, count, age_ms)
   local due = q.trim_at > 0 and q.now >= q.trim_at
   if due or q.trim_at == 0 then q.trim_at = q.now + math.max(MIN_INTERVAL, math.floor(age_ms / 10)) end
   if not due then return end
+  flush_set(CANCELLED) -- what this turn adds counts too
   for _, key in ipairs({ COMPLETED, CANCELLED }) do
     local ids = call("ZRANGEBYSCORE", key, "-inf", whole(q.now - age_ms), "LIMIT", 0, TRIM_PAGE)
     if #ids == TRIM_PAGE then q.trim_at = q.now end -- there are more: continue in the next turn
