@@ -76,7 +76,7 @@ async def _due(world: World, queue: Queue, owner: Owner) -> list[Settle]:
     return []
 
 
-async def _mixed(world: World, queue: Queue, owner: Owner) -> list[Settle]:
+async def _mixed(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
     await world.store.enqueue(queue, jobs("old1", "old2", "old3"))
     await owner.finish(*await owner.claim())
     await _crashed(world, queue, owner)
@@ -88,15 +88,23 @@ async def _mixed(world: World, queue: Queue, owner: Owner) -> list[Settle]:
     return settles
 
 
+KINDS: list[tuple[Kind, int]] = [
+    ("done", 0),
+    ("dead", 0),
+    ("retry", 0),
+    ("retry", 500),
+    ("release", 0),
+    ("snooze", 500),
+    ("park", 60_000),
+    ("cancelled", 0),
+    ("keep", 0),
+]
 TURNS = [
     Turn("claim", _waiting),
     *(
         Turn(f"{kind} {ms} want {want}", _settling((kind, ms), (kind, ms)), want)
         for want in (0, 5)
-        for kind, ms in (
-            ("done", 0), ("dead", 0), ("retry", 0), ("retry", 500), ("release", 0),
-            ("snooze", 500), ("park", 60_000), ("cancelled", 0), ("keep", 0),
-        )
+        for kind, ms in KINDS
     ),
     *(
         Turn(f"{name} want {want}", prepare, want)
@@ -105,7 +113,7 @@ TURNS = [
     ),
     Turn("mixed", _mixed, 3, {"completed": Retention(count=2)}),
     Turn("mixed want 0", _mixed, 0, {"completed": Retention(count=2)}),
-]  # fmt: skip
+]
 every_turn = pytest.mark.parametrize("turn", TURNS, ids=lambda turn: turn.name)
 repeats = pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "not repeated"])
 
