@@ -14,7 +14,9 @@ local function take_buffered_due(key, now, due)
     if score <= now then
       due[#due + 1] = members[i + 1]
     else
-      first, rest[#rest + 1], rest[#rest + 2] = math.min(first, score), members[i], members[i + 1]
+      first = math.min(first, score)
+      rest[#rest + 1] = members[i]
+      rest[#rest + 1] = members[i + 1]
     end
   end
   zadds[key] = #rest > 0 and rest or nil
