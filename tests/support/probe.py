@@ -11,7 +11,18 @@ from shared.store.views import TOTALS
 from shared.testing import standing_still
 
 NEVER = "9007199254740991"
-NOISE = ("clock", "replay", "totals", "turns", "agenda_at", "trim_at", "at", "jobs", "bytes")
+NOISE = (
+    "clock",
+    "replay",
+    "totals",
+    "turns",
+    "agenda_at",
+    "trim_at",
+    "at",
+    "jobs",
+    "bytes",
+    "moved",
+)
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""
 _LISTS = ("suspects", "high", "normal", "low", "inbox")
 _HASHES = ("records", "dedup")

@@ -27,6 +27,8 @@
 --- @include "request"
 --- @include "retention"
 --- @include "settle"
+--- @include "staged"
+--- @include "undo"
 --- @include "words"
 --- @include "writes"
 local request = read_request()
@@ -57,19 +59,21 @@ elseif last and request.seq == last.seq then
 end
 
 local verdicts = settle(q, request.settles, raws, last)
-flush() -- before recovery reads the leases: one that was just prolonged has not expired
+flush_set(ACTIVE) -- before recovery reads the leases: one that was just prolonged has not expired
 prolong_leases(q, request.prolong)
 update_histograms(request.types, histograms)
+flush_set(COMPLETED)
 if request.resync then resync(q) end
 if q.foreign then accept_inbox(q) end
 recover_and_promote(q)
-flush()
-local claimed = claim(q, request)
-flush()
 trim_by_count(q, request.keep_count, #request.settles)
 trim_by_age(q, request.keep_count, request.keep_ms)
-update_agenda(q, request.want, claimed) -- it tells when to trim again
-save_replay(q, request, last, others, verdicts, claimed.level)
-save_state(q)
-flush_records()
+local claimed = claim(q, request)
+write_or(function()
+  update_agenda(q, request.want, claimed) -- it tells when to trim again
+  save_replay(q, request, last, others, verdicts, claimed.level)
+  save_state(q)
+  flush_records()
+end, function() unlease(claimed.claims) end)
+move_all(q)
 return answer(claimed, verdicts, q.now)

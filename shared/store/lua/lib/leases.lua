@@ -14,7 +14,10 @@ local function prolong_leases(q, leases)
     end
     call("ZADD", ACTIVE, "XX", unpack(members))
   end
-  local first = call("ZRANGE", ACTIVE, 0, 0, "WITHSCORES")
-  q.expiry = first[2] and tonumber(first[2]) or NEVER
+  local page = call("ZRANGE", ACTIVE, 0, #q.closed, "WITHSCORES") -- the closed ones are still there
+  q.expiry = NEVER
+  for i = #page - 1, 1, -2 do
+    if not q.is_closed[page[i]] then q.expiry = tonumber(page[i + 1]) end
+  end
   q.prolonged = true
 end

@@ -1,7 +1,7 @@
 -- may_start: how many of the wanted jobs the pause, the concurrency and the rate of a queue allow now.
 --- @include "bucket"
 --- @include "numbers"
---- @include "priorities"
+--- @include "staged"
 local function takes_suspect(q, request) return q.suspects > 0 and request.exclusive end
 
 -- How many jobs may start now, why not all that are wanted, and when more may (ms; 0: unknown).
@@ -25,6 +25,6 @@ local function may_start(q, request)
     if starts > tokens then starts, reason, wait = tokens, "limited", token_wait(q.bucket, request.rate) end
   end
   -- Without a token nothing is popped, so only a look at the lists tells whether a job waits for one.
-  if reason == "limited" and starts == 0 and not anything_waits() then reason, wait = "empty", 0 end
+  if reason == "limited" and starts == 0 and not anything_left() then reason, wait = "empty", 0 end
   return starts, reason, wait
 end

@@ -1,20 +1,19 @@
 -- next_work: the queue's agenda entry at the end of a turn: when can there be work again?
 --- @include "agenda"
---- @include "keys"
 --- @include "numbers"
---- @include "priorities"
+--- @include "staged"
 
 -- A turn that claimed leaves an entry alone that is late by less than this (ms): one command saved.
 local SLACK = 1000
 
 -- `held`: jobs wait and can't run before the instant (paused, full, limited). A sweep does not take
 -- their lists for forgotten work: half a millisecond in the score says so.
+-- Written last (lib/staged.lua): a turn that stops before leaves an entry that is early.
 local function set_agenda(q, instant, held)
   if instant >= NEVER and not held then
-    call("ZREM", AGENDA, q.name)
-    q.agenda_at = 0
+    q.agenda_gone, q.agenda_at = true, 0
   else
-    call("ZADD", AGENDA, whole(instant) .. (held and instant < NEVER and ".5" or ""), q.name)
+    q.agenda_write = whole(instant) .. (held and instant < NEVER and ".5" or "")
     q.agenda_at = instant
   end
 end
@@ -43,7 +42,7 @@ local function update_agenda(q, want, claimed)
   elseif reason == "paused" or reason == "full" then
     set_agenda(q, lease_end, true)
   elseif want == 0 then -- this turn did not look for jobs
-    if anything_waits() then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
+    if anything_left() then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
   elseif reason == "limited" then
     set_agenda(q, math.min(timer, q.now + claimed.wait), true)
   elseif more_waits then

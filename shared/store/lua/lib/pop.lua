@@ -1,5 +1,10 @@
--- pop: take waiting ids off the three lists, in the order of their priorities.
+-- pop: take waiting ids off the lists, in the order of their priorities. A list begins with the ids
+-- buffered for its front and ends with those buffered for its end (see lib/staged.lua).
+--- @include "buffers"
 --- @include "keys"
+--- @include "staged"
+--- @include "writes"
+local origin, popped, returned = {}, {}, {} -- id -> { list, buffer }; list -> ids, in their order
 
 -- High before normal before low, except that every 4th claim begins with normal and every 8th with
 -- low. A flood of higher jobs therefore leaves the lowest one claim in eight. `turns` counts claims
@@ -10,18 +15,68 @@ local function lists_in_order(turns)
   return HIGH, NORMAL, LOW
 end
 
+local function add_all(ids, key, found)
+  for _, id in ipairs(found) do
+    ids[#ids + 1], origin[id] = id, { key }
+    local stored = buffer_of(popped, key)
+    stored[#stored + 1] = id
+  end
+end
+
+local function take_buffered(ids, buffers, key, count, at)
+  local buffer = buffers[key]
+  while buffer and #buffer > 0 and #ids < count do
+    local id = table.remove(buffer, at or #buffer)
+    ids[#ids + 1], origin[id] = id, { key, buffers }
+  end
+end
+
+-- Adds ids of one list until there are `count`.
+local function take_from(ids, key, count)
+  take_buffered(ids, front_pushes, key, count) -- LPUSH reverses it: the last one is the first in line
+  if #ids < count then add_all(ids, key, call("LPOP", key, count - #ids) or {}) end
+  take_buffered(ids, pushes, key, count, 1)
+end
+
 -- Up to `count` ids. `q.mixed` is false while only the normal list can hold jobs.
 local function pop(q, count)
-  if not q.mixed then return call("LPOP", NORMAL, count) or {} end
-  local ids, first, second, third = {}, lists_in_order(q.turns)
+  local ids = {}
+  if not q.mixed then
+    take_from(ids, NORMAL, count)
+    return ids
+  end
+  local first, second, third = lists_in_order(q.turns)
   q.turns = q.turns + 1
-  repeat
-    local reply = call("LMPOP", 3, first, second, third, "LEFT", "COUNT", count - #ids)
-    if not reply then
-      q.mixed = #ids > 0 -- all three are empty: until a job of another priority comes, read only normal
-      return ids
+  if anything_buffered() then
+    for _, key in ipairs({ first, second, third }) do
+      if #ids < count then take_from(ids, key, count) end
     end
-    for _, id in ipairs(reply[2]) do ids[#ids + 1] = id end
-  until #ids >= count
+  else
+    repeat
+      local reply = call("LMPOP", 3, first, second, third, "LEFT", "COUNT", count - #ids)
+      if reply then add_all(ids, reply[1], reply[2]) end
+    until not reply or #ids >= count
+  end
+  if #ids < count then q.mixed = #ids > 0 end -- all three are empty: until another priority, only normal
   return ids
+end
+
+-- Ids that were taken and are not claimed, in their order, go back to the head of where they stood.
+local function put_back(ids)
+  for i = #ids, 1, -1 do
+    local key, buffers = unpack(origin[ids[i]])
+    if not buffers then table.insert(buffer_of(returned, key), ids[i])
+    elseif buffers == pushes then table.insert(buffers[key], 1, ids[i])
+    else table.insert(buffers[key], ids[i]) end
+  end
+  for key, back in pairs(returned) do call_chunked("LPUSH", key, back) end
+end
+
+-- For an undo: whatever was popped waits again. An id may then stand twice in its list.
+local function unpop()
+  for key, ids in pairs(popped) do
+    local back = {}
+    for i = #ids, 1, -1 do back[#back + 1] = ids[i] end
+    pcall(call_chunked, "LPUSH", key, back)
+  end
 end

@@ -7,17 +7,20 @@
 --   trim_at   when retention by age is next due  turns      claims over all priorities, for aging
 --   cancel    active jobs with a cancel request  replay     per live owner: last turn and its reply
 --   agenda_at   the instant a turn last put on the agenda (0: none; NEVER: work may wait before it)
+--   moved     the sets that the last turn moved ids from, as a sum: 1 active, 2 delayed, 4 parked
 --   totals    outcomes ever counted, in the order of TOTALS
 --   jobs, bytes    what the records hash holds; read here with the others, written by lib/usage
 --- @include "clock"
 --- @include "codes"
 --- @include "keys"
 --- @include "numbers"
+--- @include "staged"
 --- @include "usage"
 --- @include "words"
 --- @include "writes"
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "active", "completed",
-  "suspects", "mixed", "foreign", "trim_at", "turns", "agenda_at", "cancel", "replay", "totals",
+  "suspects", "mixed", "foreign", "trim_at", "turns", "agenda_at", "moved",
+  "cancel", "replay", "totals",
   "jobs", "bytes" }
 local TOTALS = { "claimed", "done", "retried", "dead", "released", "snoozed", "parked", "cancelled",
   "crashed", "lost" }
@@ -45,8 +48,8 @@ local function read_state(values, request)
     recheck = number_or(raw.recheck, NEVER), active = number_or(raw.active, 0),
     completed = number_or(raw.completed, 0), suspects = number_or(raw.suspects, 0),
     mixed = raw.mixed == YES, foreign = raw.foreign == YES, trim_at = number_or(raw.trim_at, 0),
-    turns = number_or(raw.turns, 0), agenda_at = number_or(raw.agenda_at, 0),
-    unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "", totals = {},
+    turns = number_or(raw.turns, 0), agenda_at = number_or(raw.agenda_at, 0), moved = number_or(raw.moved, 0),
+    closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "", totals = {},
   }
   load_usage(raw.jobs, raw.bytes)
   for id in string.gmatch(raw.cancel or "", "%S+") do q.cancel[id] = true end
@@ -70,7 +73,7 @@ local function save_state(q)
     per = whole(q.bucket.per), due = whole(q.due), expiry = whole(q.expiry), recheck = whole(q.recheck),
     active = whole(q.active), completed = whole(q.completed), suspects = whole(q.suspects),
     mixed = flag(q.mixed), foreign = flag(q.foreign), trim_at = whole(q.trim_at), turns = whole(q.turns),
-    agenda_at = whole(q.agenda_at), cancel = join(cancel, " "), replay = q.replay,
+    agenda_at = whole(q.agenda_at), moved = whole(q.moved), cancel = join(cancel, " "), replay = q.replay,
     totals = table.concat(totals, " "),
   }
   for _, name in ipairs(FIELDS) do
@@ -81,6 +84,7 @@ end
 -- Recounts the sizes from the structures and assumes that every timer is due and every list holds
 -- jobs: for a queue whose agenda entry or state was lost.
 local function resync(q)
-  q.active, q.completed, q.suspects = call("ZCARD", ACTIVE), call("ZCARD", COMPLETED), call("LLEN", SUSPECTS)
+  q.active, q.completed = math.max(0, call("ZCARD", ACTIVE) - #q.closed), call("ZCARD", COMPLETED)
+  q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
   q.due, q.expiry, q.recheck, q.mixed, q.foreign = 0, 0, 0, true, true
 end

@@ -2,28 +2,17 @@
 -- guilty. After the first crash they are suspects and run again with the others, first in line; after
 -- a second one in a row they run exclusively. A crash is counted only against a job that did so.
 -- promote: delayed jobs that are due, and parked jobs whose recheck is due, wait again.
--- Both are bounded: a turn moves at most PAGE jobs of each, the next turn continues.
 --- @include "codes"
+--- @include "due"
 --- @include "keys"
---- @include "numbers"
 --- @include "places"
 --- @include "promote"
 --- @include "record"
+--- @include "staged"
+--- @include "unfinished"
 --- @include "writes"
-local PAGE = 100
 local MAX_CRASHES = 3
 local LEASE = "^(%S+) (%d+) %S+ %d+ (%d)$" -- id fence owner seq exclusive
-
--- The members of a sorted set that are due, and the instant at which the next one is.
-local function due_until(key, now)
-  local page, due = call("ZRANGE", key, 0, PAGE - 1, "WITHSCORES"), {}
-  for i = 1, #page, 2 do
-    local score = tonumber(page[i + 1])
-    if score > now then return due, score end
-    due[#due + 1] = page[i]
-  end
-  return due, #due < PAGE and NEVER or now
-end
 
 local function recover_one(q, id, job, exclusive)
   job.fence = job.fence + 1
@@ -47,25 +36,30 @@ local function recover_one(q, id, job, exclusive)
   save_job(id, job)
 end
 
--- Expired leases, due ids of delayed and of parked jobs. One range per set, and only if its bound is due.
-local function read_due(q)
-  local leases, delayed, parked = {}, {}, {}
-  if q.expiry <= q.now then leases, q.expiry = due_until(ACTIVE, q.now) end
-  if q.due <= q.now then delayed, q.due = due_until(DELAYED, q.now) end
-  if q.recheck <= q.now then parked, q.recheck = due_until(PARKED, q.now) end
-  return leases, delayed, parked
+-- `kept`: set of the leases that stay until a later turn. Counted anew: a lease of a turn that stopped
+-- half way is in no count.
+local function close_expired(q, leases, kept)
+  if #leases == 0 then return end
+  for _, lease in ipairs(leases) do
+    if not kept[lease] then
+      q.closed[#q.closed + 1] = lease
+      q.is_closed[lease] = true
+    end
+  end
+  q.active = math.max(0, call("ZCARD", ACTIVE) - #q.closed)
 end
 
 local function recover_and_promote(q)
   local leases, delayed, parked = read_due(q)
   if #leases + #delayed + #parked == 0 then return end
+  begin_group() -- ahead of what was settled
   local ids, fences, exclusive = {}, {}, {}
   for i, lease in ipairs(leases) do
     ids[i], fences[i], exclusive[i] = string.match(lease, LEASE)
   end
   for _, id in ipairs(delayed) do ids[#ids + 1] = id end
   for _, id in ipairs(parked) do ids[#ids + 1] = id end
-  local raws = fetch(ids)
+  local raws, unfinished = fetch(ids), {}
   for i, id in ipairs(ids) do
     local job = decode(rewritten[id] or raws[i])
     if not job then
@@ -74,10 +68,11 @@ local function recover_and_promote(q)
       promote_one(q, id, job)
     elseif job.state == STATE.live and job.fence == tonumber(fences[i]) - 1 then
       recover_one(q, id, job, exclusive[i] == YES)
+    elseif job.fence == tonumber(fences[i]) then
+      unfinished[#unfinished + 1] = { id = id, job = job, lease = leases[i] }
     end
   end
-  q.active = math.max(0, q.active - #leases)
-  call_chunked("ZREM", ACTIVE, leases)
-  call_chunked("ZREM", DELAYED, delayed)
-  call_chunked("ZREM", PARKED, parked)
+  close_expired(q, leases, finish(q, unfinished))
+  depart_from(DELAYED, delayed)
+  depart_from(PARKED, parked)
 end

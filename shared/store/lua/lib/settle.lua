@@ -24,26 +24,23 @@ end
 
 -- Returns one verdict per item: YES applied, NO stale. `last`: this owner's turn before.
 local function settle(q, items, raws, last)
-  local verdicts, closed, open, settled = {}, {}, open_leases(q, items, last), {}
+  local verdicts, open = {}, open_leases(q, items, last)
   for i, item in ipairs(items) do
     local job = decode(raws[i])
     local applies = job and job.state == STATE.live and job.fence == item.fence - 1 and open[i]
-      and not settled[item.lease]
+      and not q.is_closed[item.lease]
     if applies then
       job.history = item.history
       if item.kind == KIND.keep then
         keep_lease(q, item, job)
       else
         close(q, item, job)
-        closed[#closed + 1] = item.lease
-        settled[item.lease] = true -- a second settle of it in this turn is stale
+        q.closed[#q.closed + 1] = item.lease
+        q.is_closed[item.lease] = true -- a second settle of it in this turn is stale
       end
     end
     verdicts[i] = applies and YES or NO
   end
-  if #closed > 0 then
-    call_chunked("ZREM", ACTIVE, closed)
-    q.active = math.max(0, q.active - #closed)
-  end
+  q.active = math.max(0, q.active - #q.closed)
   return table.concat(verdicts)
 end

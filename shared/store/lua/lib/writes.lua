@@ -31,7 +31,11 @@ local function buffer_push(key, id)
 end
 
 -- LPUSH reverses its arguments, and so does this: the first id buffered ends up first in line.
-local function buffer_push_front(key, id) table.insert(buffer_of(front_pushes, key), 1, id) end
+-- `behind`: how many ids of earlier groups stay behind the new ones.
+local function buffer_push_front(key, id)
+  local ids = buffer_of(front_pushes, key)
+  table.insert(ids, 1 + (ids.behind or 0), id)
+end
 
 local function buffer_zadd(key, score, member)
   local members = buffer_of(zadds, key)
@@ -46,10 +50,8 @@ local function release_dedup(job)
     job.dedup = NONE
   end
 end
-
 -- For an undo: whether `flush` has written what was buffered for this list.
 local function was_pushed(key) return not pushes[key] end
-
 -- Writes everything but the records, which are written once, at the end of the script.
 local function flush()
   for key, ids in pairs(pushes) do
@@ -65,7 +67,6 @@ end
 -- Deletes records at once. A record of theirs that is still buffered is not written any more.
 -- `raws`: what is stored, where the caller has read it.
 local function delete_records(ids, raws)
-  if #ids == 0 then return end
   raws = raws or fetch(ids)
   for i, id in ipairs(ids) do
     local raw = rewritten[id] or raws[i]

@@ -1,0 +1,188 @@
+"""A turn may stop at any write. Whatever it wrote before: a repeat, or the next turns, finish it,
+and every job ends in exactly one place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from shared import Queue
+from shared.declare.policy import Retention
+from shared.errors import StoreError
+from shared.jobs.outcome import Kind
+from shared.store.repair import repair
+from shared.store.scripts import script
+from shared.store.turn import Settle
+from tests.support.failing import MARK, failing, failing_lua
+from tests.support.turns import Owner, jobs, settle
+from tests.support.world import World
+
+MOST_WRITES = 16
+PLACES = ("suspects", "high", "normal", "low", "delayed", "active", "parked")
+ENDED = ("completed", "cancelled", "dead")
+Prepare = Callable[[World, Queue, Owner], Awaitable[Sequence[Settle]]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """`prepare` brings the queue to the turn and returns what it settles."""
+
+    name: str
+    prepare: Prepare
+    want: int = 5
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+async def _waiting(world: World, queue: Queue, owner: Owner) -> list[Settle]:
+    await world.store.enqueue(queue, [*jobs("a", "b"), *jobs("h", priority="high")])
+    return []
+
+
+def _settling(*kinds: tuple[Kind, int]) -> Prepare:
+    async def prepare(world: World, queue: Queue, owner: Owner) -> list[Settle]:
+        names = [f"j{i}" for i in range(len(kinds))]
+        await world.store.enqueue(queue, jobs(*names))
+        claims = await owner.claim(len(kinds), exclusive=False)
+        await world.store.enqueue(queue, jobs("waiting"))
+        return [settle(c, k, ms) for c, (k, ms) in zip(claims, kinds, strict=True)]
+
+    return prepare
+
+
+async def _crashed(world: World, queue: Queue, owner: Owner) -> list[Settle]:
+    await world.store.enqueue(queue, jobs("a", "b"))
+    await Owner(world.store, queue, "killed", lease_ms=1).claim()
+    await world.store.enqueue(queue, jobs("waiting"))
+    world.clock.advance(1)
+    return []
+
+
+async def _crashed_twice(world: World, queue: Queue, owner: Owner) -> list[Settle]:
+    await _crashed(world, queue, owner)
+    await Owner(world.store, queue, "killed2", lease_ms=1).claim(exclusive=False)
+    world.clock.advance(1)
+    return []
+
+
+async def _due(world: World, queue: Queue, owner: Owner) -> list[Settle]:
+    await world.store.enqueue(queue, jobs("a", "b", delay_ms=500))
+    await world.store.enqueue(queue, jobs("p"))
+    claims = await owner.claim()
+    await owner.turn(0, [settle(claim, "park", 500) for claim in claims])
+    world.clock.advance(1)
+    return []
+
+
+async def _mixed(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
+    await world.store.enqueue(queue, jobs("old1", "old2", "old3"))
+    await owner.finish(*await owner.claim())
+    await _crashed(world, queue, owner)
+    await world.store.enqueue(queue, jobs("d", delay_ms=500))
+    settles = await _settling(("done", 0), ("retry", 0), ("dead", 0), ("release", 0))(
+        world, queue, owner
+    )
+    world.clock.advance(1)
+    return settles
+
+
+KINDS: list[tuple[Kind, int]] = [
+    ("done", 0),
+    ("dead", 0),
+    ("retry", 0),
+    ("retry", 500),
+    ("release", 0),
+    ("snooze", 500),
+    ("park", 60_000),
+    ("cancelled", 0),
+    ("keep", 0),
+]
+TURNS = [
+    Turn("claim", _waiting),
+    *(
+        Turn(f"{kind} {ms} want {want}", _settling((kind, ms), (kind, ms)), want)
+        for want in (0, 5)
+        for kind, ms in KINDS
+    ),
+    *(
+        Turn(f"{name} want {want}", prepare, want)
+        for want in (0, 5)
+        for name, prepare in (("recover", _crashed), ("suspect", _crashed_twice), ("due", _due))
+    ),
+    Turn("mixed", _mixed, 3, {"completed": Retention(count=2)}),
+    Turn("mixed want 0", _mixed, 0, {"completed": Retention(count=2)}),
+]
+every_turn = pytest.mark.parametrize("turn", TURNS, ids=lambda turn: turn.name)
+repeats = pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "not repeated"])
+
+
+_FIRST = f'server.call("SET", "{MARK}", name, "NX")'
+
+
+async def _strike(
+    world: World, owner: Owner, turn: Turn, settles: Sequence[Settle], n: int, *, killed: bool
+) -> str:
+    """Take the turn with a fault at its n-th write, or at every write from there on. Returns the
+    command that failed first; "" where the turn has fewer writes."""
+    fault = await failing(world, "turn", n)
+    if killed:
+        lua = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
+        lua = lua.replace(f'server.call("SET", "{MARK}", name)', _FIRST)
+        world.protocol.preface_next(script("turn").sha, lua)
+    try:
+        await owner.turn(turn.want, settles)
+    except StoreError:
+        return await fault.command()
+    assert not await fault.command()
+    return ""
+
+
+async def _drain(world: World, queue: Queue, name: str = "next") -> None:
+    """The next functions claim and finish whatever they can."""
+    owner = Owner(world.store, queue, name)
+    for _ in range(8):
+        world.clock.advance(61)
+        claims = (await owner.turn(20, resync=name == "repaired")).claims
+        await owner.finish(*claims)
+
+
+async def _check(world: World, queue: Queue, jobs_before: set[str]) -> None:
+    snapshot = await world.probe.snapshot(queue.name)
+    assert not {part: snapshot[part] for part in PLACES if part in snapshot}
+    places = [job_id for part in ENDED for job_id in snapshot.get(part, ())]
+    assert sorted(places) == sorted(snapshot["records"])
+    assert set(places) <= jobs_before
+    if queue.completed.count > len(jobs_before):
+        assert set(places) == jobs_before
+        assert (await world.probe.totals(queue.name)).get("done", 0) <= len(jobs_before)
+    assert int((await world.probe.scalars(queue.name)).get("active", 0)) == 0
+
+
+@every_turn
+@repeats
+@pytest.mark.parametrize("killed", [False, True], ids=["once", "killed"])
+async def test_a_turn_that_stops_is_finished_by_its_repeat_or_by_the_next_turns(
+    world: World, turn: Turn, *, repeated: bool, killed: bool
+) -> None:
+    for n in range(1, MOST_WRITES):
+        queue = world.app.queue(f"q{n}", **turn.options)
+        owner = Owner(world.store, queue, "struck")
+        settles = await turn.prepare(world, queue, owner)
+        before = set((await world.probe.snapshot(queue.name))["records"])
+        command = await _strike(world, owner, turn, settles, n, killed=killed)
+        if repeated:
+            await owner.again()
+        await _drain(world, queue)
+        if killed and (turn.want or turn.options):
+            # Between a list and its leases, or a trimmed set and its records, only a repair helps.
+            await repair(world.store, queue)
+            await _drain(world, queue, "repaired")
+        try:
+            await _check(world, queue, before)
+        except AssertionError as error:
+            raise AssertionError(f"write {n}, {command}") from error
+        if not command:
+            return
+    pytest.fail("MOST_WRITES is too small")
