@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import LONGEST_DELAY, InvalidOption
 from ..jobs.ids import check_job_id, new_id
-from ..jobs.job import Guard, Job, Priority
+from ..jobs.job import PRIORITIES, Guard, Job, Priority
 
 KEY_LIMIT = 128
 YEAR_10000 = 253_402_300_800
@@ -35,7 +35,7 @@ def make_job(job_type: str, payload: str, options: Options) -> Job:
         type=job_type,
         payload=payload,
         id=new_id() if options.job_id is None else check_job_id(options.job_id),
-        priority=options.priority or "normal",
+        priority=_priority(options.priority or "normal"),
         delay_ms=_delay_ms(options.delay, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
         key="-" if options.key is None else _word(options.key, "key"),
@@ -43,6 +43,12 @@ def make_job(job_type: str, payload: str, options: Options) -> Job:
         idempotency=options.idempotency,
         overrides=options.overrides,
     )
+
+
+def _priority(name: Priority) -> Priority:
+    if name not in PRIORITIES:
+        raise InvalidOption(f"priority: {', '.join(PRIORITIES)}", "priority")
+    return name
 
 
 def _delay_ms(seconds: float, name: str) -> int:

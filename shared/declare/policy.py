@@ -33,19 +33,22 @@ class Retry:
             f"attempts={self.attempts}: choose 1 to {MOST_ATTEMPTS}",
         )
         require(
-            self.first >= 0 and math.isfinite(self.first),
-            f"first={self.first}: a wait can't be negative",
+            0 <= self.first <= LONGEST_DELAY,
+            f"first={self.first}: choose a wait of 0 to {LONGEST_DELAY:.0f} seconds",
         )
         require(
             self.factor >= 1,
             f"factor={self.factor}: below 1 the waits would shrink; choose 1 or more",
         )
         require(
-            self.cap >= 0 and math.isfinite(self.cap),
-            f"cap={self.cap}: choose the longest wait in seconds",
+            0 <= self.cap <= LONGEST_DELAY,
+            f"cap={self.cap}: choose the longest wait, 0 to {LONGEST_DELAY:.0f} seconds",
         )
         require(0 <= self.jitter <= 1, f"jitter={self.jitter}: it is a share of the wait, 0 to 1")
-        require(all(w >= 0 and math.isfinite(w) for w in self.steps), "waits: none may be negative")
+        require(
+            all(0 <= wait <= LONGEST_DELAY for wait in self.steps),
+            f"waits: each from 0 to {LONGEST_DELAY:.0f} seconds",
+        )
 
     @classmethod
     def fixed(cls, *, attempts: int = 3, wait: float = 1.0, jitter: float = 0.0) -> Retry:

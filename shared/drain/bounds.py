@@ -15,6 +15,8 @@ MOST_CUTS = 10
 one is an attempt."""
 WHOLE = 0.9
 """The share of a window that counts as a whole one."""
+COUNTS = ("cuts", "cut_after", "parks")
+"""What a job's history remembers of them. A job that ends dead begins again after a redrive."""
 SNOOZE_HORIZON = 7 * 86_400.0
 """Seconds after the first of a row of snoozes after which the next one ends the job."""
 
@@ -46,6 +48,8 @@ def _cut(run: Run, window: float) -> Outcome:
         "split the job, or give the function more time"
     )
     outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+    if outcome.kind == "dead":
+        return outcome._replace(detail={**outcome.detail, **dict.fromkeys(COUNTS)})
     return outcome._replace(detail={**outcome.detail, **detail})
 
 
@@ -54,7 +58,8 @@ def _snoozed(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
     if now_ms - since <= SNOOZE_HORIZON * 1000:
         return outcome._replace(detail={**outcome.detail, "snoozed_since": int(since)})
     message = f"snoozed for {SNOOZE_HORIZON / 86_400:.0f} days without an attempt"
-    return Outcome("dead", detail={"error": {"type": "SnoozedTooLong", "message": message}})
+    error = {"type": "SnoozedTooLong", "message": message}
+    return Outcome("dead", detail={"error": error, "snoozed_since": None})
 
 
 def _number(value: object) -> float:

@@ -68,4 +68,4 @@ class Budget:
 
     def used(self) -> float:
         """Seconds since this budget began."""
-        return self.total - self.left()
+        return self.total - (self.deadline - self.clock.monotonic())

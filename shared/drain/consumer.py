@@ -35,6 +35,8 @@ GRACE = 1.0
 """Seconds that cancelled handlers may take to end."""
 PROMPT = 0.05
 """Seconds after which the outcomes of obedient handlers are settled, before stubborn ones end."""
+EXCLUSIVE_WAIT = 10.0
+"""Seconds for which no job of the process starts, so that a suspect can run by itself."""
 BACKLOG_TURNS = 2
 """Full batches in a row that mean a backlog."""
 
@@ -88,6 +90,8 @@ class Consumer:
         self.close(reason)
         self._over = True
         self._pool.interrupt()
+        if self._threads:
+            self._threads.interrupt()
 
     async def run(self) -> ConsumerReport:
         """Drain. Never raises: the report says what failed, and other consumers go on."""
@@ -156,6 +160,8 @@ class Consumer:
             if self._queue.limit:
                 _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
             refusal = self._admission.refusal(run, left - run.start_after)
+            if refusal is not None and refusal.kind == "release" and claim.exclusive:
+                self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
             if refusal is not None or self._over:  # stopped while the claim was under way
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
@@ -179,7 +185,10 @@ class Consumer:
         """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the
         reason. True if there may be work now."""
         if reply.reason == "suspect":
-            await self._pool.hold.acquire(self._pool.changed, self._budget.handler_time())
+            seconds = min(EXCLUSIVE_WAIT, self._budget.handler_time())
+            if not await self._pool.hold.acquire(self._pool.changed, seconds):
+                self.close(StopReason.FULL)  # others' jobs run on; they may start more again
+                return False
         if reply.reason in ("more", "suspect"):
             return not self._over
         self.report.stop = StopReason(reply.reason)

@@ -11,6 +11,7 @@ from functools import partial
 from ..declare.app import Registry
 from ..declare.queue import Queue
 from ..errors import StoreError
+from ..jobs.job import PRIORITIES
 from ..store import Store, keys
 from ..store.meter import Meter
 from .budget import Budget
@@ -111,7 +112,8 @@ class Drain:
         if sweeping:
             parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
             resync |= dict.fromkeys(await self._store.find_work(parts), True)
-        return [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
+        due = [queue for queue in queues if queue.name in resync]
+        return [(queue, resync[queue.name]) for queue in _rotated(due, int(now))]
 
     def _begin_sweep(self) -> bool:
         """True if this tick is a sweep. The process remembers its last one, so this holds for any
@@ -153,7 +155,9 @@ class Drain:
 
     async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
         async with places:
-            if not self._stopping:
+            if self._budget.handler_time() <= 0:  # a turn would only claim what can't start
+                consumer.report.stop = StopReason.BUDGET
+            elif not self._stopping:
                 await consumer.run()
 
     def _report(self, before: Meter, error: str | None = None) -> Report:
@@ -184,3 +188,12 @@ def _unlisted_parts(instant: float | None, now: float) -> Sequence[str]:
         return keys.WORK
     held = instant >= keys.NEVER or instant % 1  # a half says that what waits can't run before then
     return keys.FOREIGN if held or instant <= now else keys.CLAIMABLE
+
+
+def _rotated(due: Sequence[Queue], by: int) -> Sequence[Queue]:
+    """The same queues; if more are due than run at a time, another one begins each time, within
+    each priority."""
+    if len(due) <= OPEN_CONSUMERS:
+        return due
+    at = by % len(due)
+    return sorted([*due[at:], *due[:at]], key=lambda queue: PRIORITIES.index(queue.priority))

@@ -89,11 +89,13 @@ class ExclusiveHold:
         self._held = self._held or self._lock.try_acquire_exclusive()
         return self._held
 
-    async def acquire(self, interrupt: asyncio.Event, seconds: float) -> None:
-        """Acquire it once nothing runs, unless `interrupt` is set or `seconds` pass before."""
+    async def acquire(self, interrupt: asyncio.Event, seconds: float) -> bool:
+        """Acquire it once nothing runs, unless `interrupt` is set or `seconds` pass before. True if
+        it is held now."""
         if not self._held:
             interrupt.clear()
             self._held = await race(self._lock.acquire_exclusive(), interrupt, seconds)
+        return self._held
 
     def release(self) -> None:
         """Release it. Harmless when it is not held."""

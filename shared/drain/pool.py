@@ -94,9 +94,10 @@ class Pool:
 
     def take_settles(self) -> list[Settle]:
         """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
-        fit = count_that_fit(self._settles)
-        settles, self._settles = self._settles[:fit], self._settles[fit:]
-        return [*settles, *self._progress()]
+        settles = [*self._settles, *self._progress()]
+        fit = count_that_fit(settles)
+        self._settles = settles[fit:]
+        return settles[:fit]
 
     def leases(self) -> list[str]:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""

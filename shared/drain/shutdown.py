@@ -31,15 +31,15 @@ class RunningDrains:
         """Have `drain` stopped by a SIGTERM, or by `stop`, inside the block."""
         loop = asyncio.get_running_loop()
         self._stops[drain] = lambda: loop.call_soon_threadsafe(drain.stop)
-        # Only the main thread may install a handler.
-        first = len(self._stops) == 1 and threading.current_thread() is threading.main_thread()
-        if first:
+        # Only the main thread may install a handler, and put the old one back.
+        main = threading.current_thread() is threading.main_thread()
+        if main and self._before is None:
             self._before = signal.signal(signal.SIGTERM, self._on_sigterm) or signal.SIG_DFL
         try:
             yield
         finally:
             del self._stops[drain]
-            if not self._stops and self._before is not None:
+            if main and not self._stops and self._before is not None:
                 signal.signal(signal.SIGTERM, self._before)
                 self._before = None
 

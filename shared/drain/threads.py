@@ -41,6 +41,10 @@ class HandlerThreads(Executor):
         self.free += slots
         self._freed.set()
 
+    def interrupt(self) -> None:
+        """End the waits for a slot that are under way."""
+        self._freed.set()
+
     async def wait_free(self, seconds: float) -> None:
         """Wait until a slot may be free, at most `seconds`."""
         self._freed.clear()

@@ -63,6 +63,7 @@ local function recover_and_promote(q)
   for i, id in ipairs(ids) do
     local job = decode(rewritten[id] or raws[i])
     if not job then
+      if i <= #leases then q.cancel[id] = nil end -- a job that gets this id later was not cancelled
       q.count("lost", 1) -- evicted or damaged: its place goes, so that it does not block the others
     elseif i > #leases then
       promote_one(q, id, job)
