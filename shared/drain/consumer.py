@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..declare.queue import Queue
 from ..declare.sync import serve_threads
@@ -72,10 +72,9 @@ class Consumer:
         self._queue, self._budget, self._patience = queue, budget, resources.patience
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
         self._admission = Admission(queue, budget)
-        self._turns = Turns(store, queue, budget, self.report, resync=resync)
+        turns = self._turns = Turns(store, queue, budget, self.report, resync=resync)
         self._pool = Pool(budget, resources, self._admission)
         self._threads = resources.threads if queue.needs_threads else None
-        turns = self._turns
         resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
         self._closing: StopReason | None = None
         self._over = False
@@ -90,8 +89,6 @@ class Consumer:
         self.close(reason)
         self._over = True
         self._pool.interrupt()
-        if self._threads:
-            self._threads.interrupt()
 
     async def run(self) -> ConsumerReport:
         """Drain. Never raises: the report says what failed, and other consumers go on."""
@@ -155,12 +152,9 @@ class Consumer:
     def _start(self, reply: TurnReply) -> int:
         """Start the claimed jobs that fit; answers how many of them hold a thread."""
         left, holding = self._budget.handler_time(), 0
-        for number, claim in enumerate(reply.claims, start=1):
-            run = decode_claim(claim, self._queue)
-            if self._queue.limit:
-                _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
+        for run in _decode(reply, self._queue):
             refusal = self._admission.refusal(run, left - run.start_after)
-            if refusal is not None and refusal.kind == "release" and claim.exclusive:
+            if refusal is not None and refusal.kind == "release" and run.claim.exclusive:
                 self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
             if refusal is not None or self._over:  # stopped while the claim was under way
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
@@ -187,7 +181,8 @@ class Consumer:
         if reply.reason == "suspect":
             seconds = min(EXCLUSIVE_WAIT, self._budget.handler_time())
             if not await self._pool.hold.acquire(self._pool.changed, seconds):
-                self.close(StopReason.FULL)  # others' jobs run on; they may start more again
+                # Others' jobs run on, and may start more again.
+                self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
                 return False
         if reply.reason in ("more", "suspect"):
             return not self._over
@@ -222,7 +217,7 @@ class Consumer:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
         if self._closing:
             self.report.stop = self._closing
-        self._pool.stop(self._cancel_reason())
+        self._pool.stop(_cancel_reason(self._closing))
         await self._pool.wait_idle(PROMPT)
         await self._settle()
         await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
@@ -236,12 +231,21 @@ class Consumer:
     async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""
         self.report.stop, self.report.error = reason, error
-        self._pool.stop(self._cancel_reason())
+        self._pool.stop(_cancel_reason(self._closing))
         await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
         self._pool.abandon()
 
-    def _cancel_reason(self) -> CancelReason:
-        return "shutdown" if self._closing is StopReason.SHUTDOWN else "deadline"
+
+def _cancel_reason(closing: StopReason | None) -> CancelReason:
+    return "shutdown" if closing is StopReason.SHUTDOWN else "deadline"
+
+
+def _decode(reply: TurnReply, queue: Queue) -> Iterator[Run]:
+    for number, claim in enumerate(reply.claims, start=1):
+        run = decode_claim(claim, queue)
+        if queue.limit:
+            _pace(run, queue.limit.seconds_until(number, reply.level), reply)
+        yield run
 
 
 def _pace(run: Run, token_after: float, reply: TurnReply) -> None:

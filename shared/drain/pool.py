@@ -116,6 +116,7 @@ class Pool:
     def interrupt(self) -> None:
         """End the waits that are under way, and wait for no more outcomes."""
         self._interrupted = True
+        self._resources.threads.interrupt()
         self.changed.set()
         self.idle.set()
 

@@ -1,5 +1,6 @@
--- room: the oldest completed jobs, then cancelled ones, give way to new ones. They are stored for readers only, so a queue
--- is full only of jobs that still have to run and of ended jobs that a person has to see.
+-- room: the oldest completed jobs, then cancelled ones, give way to new ones. They are stored for
+-- readers only, so a queue is full only of jobs that still have to run and of ended jobs that a person
+-- has to see.
 --- @include "keys"
 --- @include "numbers"
 --- @include "undo"

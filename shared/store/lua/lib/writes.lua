@@ -81,8 +81,7 @@ local function fields_left()
   local left = changed_usage()
   for i = 1, #buffered_fields, 2 do
     if not deleted[buffered_fields[i]] then
-      left[#left + 1] = buffered_fields[i]
-      left[#left + 1] = buffered_fields[i + 1]
+      left[#left + 1], left[#left + 2] = buffered_fields[i], buffered_fields[i + 1]
     end
   end
   return left
