@@ -1,0 +1,181 @@
+"""What one drain may cost others: time beyond its window, turns without use, a wait for one job."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from shared import JobContext, Snooze
+from shared.clock import SystemClock
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.consumer import EXCLUSIVE_WAIT
+from shared.drain.drain import OPEN_CONSUMERS, Drain
+from shared.jobs.job import Job
+from tests.faults.conftest import Play
+from tests.support.turns import Owner, make_exclusive
+from tests.support.values import Number
+from tests.support.world import World
+
+DAY = 86_400.0
+
+
+def test_a_suspect_that_does_not_fit_is_given_back_once(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q")
+
+        @queue.job("fast")
+        async def fast(payload: Number) -> None: ...
+
+        @queue.job("slow")
+        async def slow(payload: Number) -> None:
+            await world.clock.sleep(20)
+
+        for name in ("fast", "slow"):
+            await world.store.enqueue(
+                queue, [Job(name, '{"n":1}', id=f"{name}{i}") for i in range(30)]
+            )
+        await world.drain(budget=300).run([queue])  # the durations are known from here on
+        await world.store.enqueue(queue, [Job("slow", '{"n":1}', id="suspect")])
+        await make_exclusive(world.store, queue, world.clock)
+
+        store = world.client(latency=0.01)
+        budget = Budget(world.clock.monotonic() + 15, 3, 60, world.clock)
+        report = await Drain(store, Registry([world.app]), budget).run([queue])
+
+        assert report.stop == "budget"
+        assert sum(one.turns for one in report.queues) <= 3
+        assert (await world.store.inspect(queue, "suspect")).state == "waiting"
+
+    play(story)
+
+
+def test_a_suspect_beside_a_long_job_holds_up_other_queues_only_for_seconds(
+    play: Play[None],
+) -> None:
+    async def story(world: World) -> None:
+        busy, shaky = world.queue("busy", seconds=50, timeout=70), world.queue("shaky")
+        other = world.queue("other", seconds=4)
+        await world.enqueue(shaky, 1)
+        await make_exclusive(world.store, shaky, world.clock)
+        await world.enqueue(busy, 1)
+        await world.enqueue(other, 3000)
+
+        await world.drain(world.client(latency=0.05), budget=60).tick()
+
+        assert (await world.store.stats(other)).totals["done"] >= 3000 * (1 - EXCLUSIVE_WAIT / 60)
+
+    play(story)
+
+
+def test_a_drain_ends_in_time_however_many_queues_are_due(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        queues = [world.queue(f"q{i:03}", seconds=3) for i in range(8 * OPEN_CONSUMERS)]
+        for queue in queues:
+            await world.enqueue(queue, 1)
+        began = world.clock.monotonic()
+
+        report = await world.drain(world.client(latency=0.2), budget=10).tick()
+
+        assert world.clock.monotonic() - began <= 10
+        assert report.seconds_used <= 10
+        assert sum(one.turns > 0 for one in report.queues) < len(queues)
+
+    play(story)
+
+
+def test_queues_beyond_those_that_run_at_a_time_have_their_turn(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        queues = [
+            world.queue(f"q{i:03}", seconds=4, concurrency=1) for i in range(OPEN_CONSUMERS + 8)
+        ]
+        for queue in queues:
+            await world.enqueue(queue, 60)
+
+        for _ in range(8):
+            await world.drain(world.client(latency=0.05), budget=10).tick()
+            await world.clock.sleep(50.017)
+
+        ran = [(await world.store.stats(queue)).sizes["completed"] for queue in queues]
+        assert min(ran) > 0
+
+    play(story)
+
+
+async def test_sigterm_does_not_wait_for_a_thread_of_another_queue(world: World) -> None:
+    busy, other = world.app.queue("busy"), world.app.queue("other")
+    end, running = threading.Event(), threading.Event()
+
+    @busy.job("t")
+    def block(payload: Number) -> None:
+        running.set()
+        end.wait()
+
+    @other.job("t")
+    def quick(payload: Number) -> None: ...
+
+    await world.enqueue(busy, 40)
+    await world.enqueue(other, 3)
+    clock = SystemClock()
+    drain = Drain(world.store, Registry([world.app]), Budget.of(60, clock=clock))
+    draining = asyncio.create_task(drain.tick())
+    await asyncio.to_thread(running.wait)
+    began = clock.monotonic()
+    drain.stop()
+
+    await draining
+
+    assert clock.monotonic() - began < 5  # it waited for up to 15 s
+    end.set()
+
+
+def test_a_redrive_gives_a_job_its_snoozes_again(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q")
+
+        @queue.job("t")
+        async def snoozes(payload: Number, job: JobContext) -> None:
+            raise Snooze(DAY)
+
+        await world.store.enqueue(queue, [Job("t", '{"n":1}', id="a")])
+        for _ in range(9):
+            await world.drain().run([queue])
+            world.clock.advance(DAY + 1)
+        assert (await world.store.inspect(queue, "a")).state == "dead"
+
+        await world.store.redrive(queue, ["a"])
+        await world.drain().run([queue])
+
+        assert (await world.store.inspect(queue, "a")).state == "delayed"
+
+    play(story)
+
+
+def test_a_cancel_request_does_not_outlive_its_lost_job(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q")
+        tries = 0
+
+        @queue.job("t")
+        async def fails_once(payload: Number) -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise RuntimeError("once")
+
+        job = Job("t", '{"n":1}', id="a")
+        await world.store.enqueue(queue, [job])
+        await Owner(world.store, queue).claim()
+        await world.store.cancel(queue, "a")
+        await world.probe.run("HDEL", world.probe.key("q", "records"), "a")
+        world.clock.advance(60)
+        await world.drain().run([queue])
+        await world.store.enqueue(queue, [job])
+
+        await world.drain().run([queue])
+        world.clock.advance(60)
+        await world.drain().run([queue])
+
+        assert (await world.store.inspect(queue, "a")).state == "completed"
+
+    play(story)
