@@ -31,7 +31,7 @@ def test_the_page_says_that_it_has_no_answers_yet() -> None:
         assert text == page(unasked(), when="None has been run yet.")
 
 
-async def test_every_question_gets_an_answer_that_the_engine_can_rely_on(engine: Engine) -> None:
+async def test_every_question_gets_an_answer_and_leaves_no_key(engine: Engine) -> None:
     transport = EmbeddedTransport(UpstashProtocol(engine, token=TOKEN))
     asking = ask("http://embedded.localhost", TOKEN, transport=transport)
     answers = {answer.number: answer.reply async for answer in asking}

@@ -44,6 +44,7 @@ def test_a_part_that_is_not_utf8_stays_bytes_and_the_other_is_text() -> None:
         "",
         "w 0 0",
         "w 0 0 0 n many 0 - - - -\nbody",
+        record(body="{}").replace(" 0 0 0 ", f" 0 {'9' * 5000} 0 "),
         "w 0 0 0 n 4 0 - - - - -\nbody",
         b"\xff\xfe 0\nbody",
     ],
