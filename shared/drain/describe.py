@@ -14,15 +14,15 @@ MOST_DESCRIBED = 5
 
 def leaves(error: BaseException) -> list[BaseException]:
     """The errors of an exception group, at any depth, the first 10,000; else the error itself."""
-    pending, found = deque([error]), list[BaseException]()
-    while pending and len(found) < MOST_LEAVES:
+    pending, errors = deque([error]), list[BaseException]()
+    while pending and len(errors) < MOST_LEAVES:
         one = pending.popleft()
         parts = _parts(one)
         if parts:
             pending.extendleft(reversed(parts))
         else:
-            found.append(one)
-    return found or [error]
+            errors.append(one)
+    return errors or [error]
 
 
 def describe(errors: Sequence[BaseException]) -> dict[str, Any]:

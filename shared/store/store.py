@@ -98,8 +98,8 @@ class Store:
             return []
         counts = [len(some) for some in names]
         find = script("find", key_locking=self._calls.key_locking)
-        (found,) = await find.run(self.rest, flat, counts)
-        return [queue for queue, answer in zip(parts, found, strict=True) if answer == "1"]
+        (answers,) = await find.run(self.rest, flat, counts)
+        return [queue for queue, answer in zip(parts, answers, strict=True) if answer == "1"]
 
     async def inspect(self, queue: Queue, job_id: str) -> JobView:
         """One job as it stands. Raises JobNotFound."""
