@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .declare.app import App
 from .declare.default_store import Enqueuer, set_default_store
 from .declare.policy import RateLimit, Retention, Retry
@@ -9,8 +11,12 @@ from .declare.queue import Queue
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
 from .jobs.context import JobContext
 
+if TYPE_CHECKING:
+    from .cache import Cache
+
 __all__ = [
     "App",
+    "Cache",
     "Cancel",
     "ConfigurationError",
     "Discard",
@@ -32,3 +38,11 @@ def _from_environment() -> Enqueuer:
 
 
 set_default_store(_from_environment)
+
+
+def __getattr__(name: str) -> object:
+    if name == "Cache":
+        from .cache import Cache  # noqa: PLC0415 - most functions have no cache
+
+        return Cache
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,16 +18,22 @@ if TYPE_CHECKING:
 
 def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
     """A store client. It contacts nothing before its first request."""
-    if settings.redis_url is not None:
-        rest = Rest(settings.redis_url, settings.redis_token or "", clock=clock)
-    else:
-        rest = Rest(
-            "http://embedded.localhost",
-            "embedded",
-            transport=_EmbeddedTransport(settings),
-            clock=clock,
-        )
+    rest = _open(settings, settings.redis_url, settings.redis_token, clock)
     return Store(rest, settings.prefix, key_locking=settings.key_locking)
+
+
+def connect_cache(settings: Settings) -> Rest:
+    """A client of the cache's database: its own one if the settings name one, else the queues'."""
+    if settings.cache_url is not None:
+        return _open(settings, settings.cache_url, settings.cache_token, None)
+    return _open(settings, settings.redis_url, settings.redis_token, None)
+
+
+def _open(settings: Settings, url: str | None, token: str | None, clock: Clock | None) -> Rest:
+    if url is not None:
+        return Rest(url, token or "", clock=clock)
+    transport = _EmbeddedTransport(settings)
+    return Rest("http://embedded.localhost", "embedded", transport=transport, clock=clock)
 
 
 class _EmbeddedTransport(httpx.AsyncBaseTransport):

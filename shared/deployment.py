@@ -23,7 +23,7 @@ from .jobs.ids import split_id
 from .jobs.redact import keep_secret
 from .observe.log import emit_report
 from .store import Store
-from .store.loops import LoopStores
+from .store.loops import PerLoop
 
 
 class Deployment:
@@ -40,8 +40,10 @@ class Deployment:
         self.settings, self.registry = settings, registry
         self.clock = clock or SystemClock()
         self._drains = RunningDrains()
-        keep_secret([settings.redis_token, settings.cron_secret, *settings.api_tokens])
-        self._stores = LoopStores(open_store or functools.partial(connect, settings, clock=clock))
+        keep_secret(
+            [settings.redis_token, settings.cache_token, settings.cron_secret, *settings.api_tokens]
+        )
+        self._stores = PerLoop(open_store or functools.partial(connect, settings, clock=clock))
 
     @classmethod
     def from_env(cls) -> Deployment:
@@ -109,6 +111,6 @@ class Deployment:
 
 
 @functools.cache
-def environment_stores() -> LoopStores:
+def environment_stores() -> PerLoop[Store]:
     """Stores as the environment describes them, for programs that only enqueue."""
-    return LoopStores(lambda: connect(Settings.from_env()))
+    return PerLoop(lambda: connect(Settings.from_env()))

@@ -24,6 +24,9 @@ class Settings:
 
     redis_url: str | None = None
     redis_token: str | None = field(default=None, repr=False)
+    cache_url: str | None = None
+    """A database of the cache's own, which may evict. None: the cache shares the queues' one."""
+    cache_token: str | None = field(default=None, repr=False)
     prefix: str = "tidegate"
     api_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Token → role."""
@@ -44,16 +47,19 @@ class Settings:
         """Read and check the environment. Raises ConfigurationError, whose message says what to
         set."""
         env = with_secrets(os.environ if env is None else env)
-        url = env.get("UPSTASH_REDIS_REST_URL") or env.get("KV_REST_API_URL") or None
-        token = env.get("UPSTASH_REDIS_REST_TOKEN") or env.get("KV_REST_API_TOKEN") or None
+        url, token = _database(env, *_QUEUES)
+        cache_url, cache_token = _database(env, *_CACHE)
         prefix = env.get("TIDEGATE_PREFIX", "tidegate")
         platform = detect_platform(env)
-        _check_store(url, token, platform)
+        if url is None and platform != LOCAL:
+            raise ConfigurationError(_NO_STORE)
         if not is_name(prefix):
             raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
         return cls(
             redis_url=url,
             redis_token=token,
+            cache_url=cache_url,
+            cache_token=cache_token,
             prefix=prefix,
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
@@ -74,22 +80,30 @@ class Settings:
         )
 
 
-def _check_store(url: str | None, token: str | None, platform: str) -> None:
-    if url is None and platform != LOCAL:
-        raise ConfigurationError(
-            "UPSTASH_REDIS_REST_URL is not set. The embedded store is for a developer's machine "
-            "only: on a function host it would lose jobs. Set it, and UPSTASH_REDIS_REST_TOKEN."
-        )
-    if url is not None and token is None:
-        raise ConfigurationError(
-            "UPSTASH_REDIS_REST_URL is set but UPSTASH_REDIS_REST_TOKEN is not; set both"
-        )
-    if url is not None and not url.startswith(
-        ("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")
-    ):
-        raise ConfigurationError(
-            "UPSTASH_REDIS_REST_URL must start with https:// (plain http only for 127.0.0.1)"
-        )
+_QUEUES = (
+    ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
+    ("KV_REST_API_URL", "KV_REST_API_TOKEN"),
+)
+_CACHE = (("TIDEGATE_CACHE_REST_URL", "TIDEGATE_CACHE_REST_TOKEN"),)
+_NO_STORE = (
+    "UPSTASH_REDIS_REST_URL is not set. The embedded store is for a developer's machine "
+    "only: on a function host it would lose jobs. Set it, and UPSTASH_REDIS_REST_TOKEN."
+)
+
+
+def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str | None, str | None]:
+    """URL and token of a database. `variables`: pairs of their names; the first that is set
+    counts."""
+    name, url = next(((name, env[name]) for name, _ in variables if env.get(name)), ("", None))
+    token_name = next((token for _, token in variables if env.get(token)), variables[0][1])
+    token = env.get(token_name) or None
+    if url is None:
+        return None, token
+    if token is None:
+        raise ConfigurationError(f"{name} is set but {token_name} is not; set both")
+    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        raise ConfigurationError(f"{name} must start with https:// (plain http only for 127.0.0.1)")
+    return url, token
 
 
 def _tokens(text: str) -> dict[str, str]:

@@ -49,6 +49,17 @@ def agenda(prefix: str) -> str:
     return f"{prefix}:agenda"
 
 
+def cache_entry(prefix: str, cache: str, key: str) -> str:
+    """STRING  The versions of the key's tags, a newline, the value as JSON; it expires."""
+    return f"{prefix}:cache:{cache}:entry:{key}"
+
+
+def cache_tag(prefix: str, cache: str, tag: str) -> str:
+    """STRING  The version of a tag since its last invalidation; it expires after all entries that
+    are older."""
+    return f"{prefix}:cache:{cache}:tag:{tag}"
+
+
 def part(prefix: str, queue: str, name: str) -> str:
     """One key of a queue."""
     return f"{{{prefix}:{queue}}}:{name}"

@@ -8,6 +8,7 @@ from email.utils import formatdate
 
 import httpx
 
+from ..cache import CacheClient, set_cache_client
 from ..clock import Clock
 from ..declare.default_store import set_default_store
 from ..embedded import open_embedded
@@ -65,7 +66,7 @@ async def embedded_store(
     *, clock: FakeClock | None = None, wrap: Wrap | None = None, prefix: str = "test"
 ) -> AsyncIterator[Store]:
     """An empty store, under the strict guard, that ends with the block. It is also the store of
-    `job_type.enqueue(…)`."""
+    `job_type.enqueue(…)` and of caches."""
     embedded = await open_embedded(
         volatile=True,
         token=TOKEN,
@@ -75,8 +76,10 @@ async def embedded_store(
     )
     store = store_on(embedded.protocol, clock=clock, wrap=wrap, prefix=prefix)
     set_default_store(lambda: store)
+    set_cache_client(lambda: CacheClient(store.rest, prefix))
     try:
         yield store
     finally:
+        set_cache_client(None)
         await store.close()
         await embedded.close()
