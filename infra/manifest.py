@@ -16,6 +16,7 @@ _ENGINE = frozenset(
         "annotated-types",
         "anyio",  # httpcore's backend, imported with the first request
         "certifi",
+        "cronsim",
         "h11",
         "httpcore",
         "httpx",
@@ -24,6 +25,7 @@ _ENGINE = frozenset(
         "pydantic-core",
         "typing-extensions",
         "typing-inspection",
+        "tzdata",  # Lambda's image has no time zones
         "upstash-redis",
     }
 )

@@ -4,6 +4,7 @@
     ├── ConfigurationError      a declaration or a setting that can't work
     │   └── MissingSecret       a secret that an operation needs is not set
     ├── UnknownQueue            no application declares that queue
+    ├── UnknownSchedule         no application declares that schedule
     ├── UnknownType             the queue has no handler for that job type
     ├── InvalidPayload          the payload does not fit its model
     ├── InvalidOption           an enqueue option is out of range
@@ -54,6 +55,10 @@ class MissingSecret(ConfigurationError):
 
 class UnknownQueue(TidegateError):
     """No application declares this queue."""
+
+
+class UnknownSchedule(TidegateError):
+    """No application declares this schedule."""
 
 
 class UnknownType(TidegateError):

@@ -7,7 +7,21 @@ import sys
 
 import typer
 
-from . import dead, demo, dev, doctor, drain, enqueue, jobs, queues, repair, status, store, tokens
+from . import (
+    dead,
+    demo,
+    dev,
+    doctor,
+    drain,
+    enqueue,
+    jobs,
+    queues,
+    repair,
+    schedules,
+    status,
+    store,
+    tokens,
+)
 
 app = typer.Typer(
     name="tidegate",
@@ -31,6 +45,7 @@ app.command("status")(status.status)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(dead.app, name="dead")
 app.add_typer(queues.app, name="queues")
+app.add_typer(schedules.app, name="schedules")
 app.command("repair")(repair.repair)
 app.command("tokens")(tokens.tokens)
 app.command("doctor")(doctor.doctor)

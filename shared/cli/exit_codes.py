@@ -17,6 +17,7 @@ from ..errors import (
     TidegateError,
     UnknownOutcome,
     UnknownQueue,
+    UnknownSchedule,
     UnknownType,
     Unreachable,
 )
@@ -43,7 +44,7 @@ class Exit(IntEnum):
 
 _CODES: tuple[tuple[tuple[type[TidegateError], ...], Exit], ...] = (
     ((InvalidOption, InvalidPayload, InvalidRequest, PayloadTooLarge), Exit.USAGE),
-    ((JobNotFound, UnknownQueue, UnknownType), Exit.NOT_FOUND),
+    ((JobNotFound, UnknownQueue, UnknownSchedule, UnknownType), Exit.NOT_FOUND),
     ((ConfigurationError, Refused), Exit.CONFIGURATION),
     ((Unreachable, UnknownOutcome, Throttled, QuotaExceeded), Exit.STORE),
 )

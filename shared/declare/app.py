@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, UnknownQueue
+from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .policy import RateLimit, Retention, Retry, require
-from .queue import MAX_BYTES, MAX_JOBS, PAYLOAD_LIMIT, Queue
+from .queue import MAX_BYTES, MAX_JOBS, PAYLOAD_LIMIT, JobType, P, Queue
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .schedule import Missed, Overlap, Schedule
 
 
 class App:
@@ -22,6 +28,7 @@ class App:
         )
         self.name = name
         self.queues: dict[str, Queue] = {}
+        self.schedules: dict[str, Schedule] = {}
 
     def queue(  # noqa: PLR0913 - one keyword a number, all optional
         self,
@@ -57,13 +64,50 @@ class App:
         )
         return self.queues[name]
 
+    def schedule(  # noqa: PLR0913 - one keyword a rule, all optional
+        self,
+        name: str,
+        job_type: JobType[P],
+        payload: P | Callable[[datetime], P],
+        *,
+        cron: str | None = None,
+        every: float | None = None,
+        timezone: str = "UTC",
+        missed: Missed = "latest",
+        within: float | None = None,
+        overlap: Overlap = "allow",
+        jitter: float = 0.0,
+    ) -> Schedule:
+        """Have a job of this type enqueued at the instants of `cron` (five fields, or `@daily`) in
+        `timezone`, or every so many seconds of Unix time. Each occurrence is one job.
+
+        `payload` may be a function of the planned instant. `missed`: the occurrences of which no
+        tick came in time run as one (`latest`), not at all (`skip`), or each (`all`); with
+        `within`, only those that are at most so many seconds late. `overlap="skip"`: no job while
+        the one before has not ended. `jitter`: a delay of up to so many seconds, another for each
+        occurrence. Raises ConfigurationError.
+        """
+        from .schedule import Schedule  # noqa: PLC0415 - most applications have none
+
+        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
+        self.schedules[name] = Schedule(
+            name, self.name, job_type, payload, cron, every, timezone,
+            missed, within, overlap, jitter,
+        )  # fmt: skip
+        return self.schedules[name]
+
 
 class Registry:
-    """All queues a process serves, by name, in drain order: by priority, then as declared."""
+    """What a process serves: `apps` by name, their schedules, and all queues by name in drain
+    order, by priority, then as declared."""
 
     def __init__(self, apps: Iterable[App]) -> None:
+        self.apps: list[str] = []
+        self.schedules: list[Schedule] = []
         self._queues: dict[str, Queue] = {}
         for app in apps:
+            self.apps.append(app.name)
+            self.schedules += app.schedules.values()
             for queue in app.queues.values():
                 other = self._queues.get(queue.name)
                 require(
@@ -84,6 +128,15 @@ class Registry:
             known = ", ".join(sorted(self._queues)) or "none"
             raise UnknownQueue(f"no queue {name[:80]!r}; known: {known}")
         return queue
+
+    def schedule(self, name: str) -> Schedule:
+        """The schedule of that name, `app/name` or the name alone where only one application has
+        it. Raises UnknownSchedule."""
+        found = [one for one in self.schedules if name in (one.key, one.name)]
+        if len(found) != 1:
+            known = ", ".join(sorted(one.key for one in self.schedules)) or "none"
+            raise UnknownSchedule(f"no schedule {name[:130]!r}; known: {known}")
+        return found[0]
 
     def queues(self) -> list[Queue]:
         """Every queue, most urgent first."""

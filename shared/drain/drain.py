@@ -14,6 +14,7 @@ from ..errors import StoreError
 from ..jobs.job import PRIORITIES
 from ..store import Store, keys
 from ..store.meter import Meter
+from ..store.schedules import is_schedule
 from .budget import Budget
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
@@ -109,11 +110,25 @@ class Drain:
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
         resync = {name: instant < RESYNC for name, instant in agenda.items() if instant <= now}
+        if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
+            fired = await self._fire(agenda, int(now), sweeping=sweeping)
+            resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
             resync |= dict.fromkeys(await self._store.find_work(parts), True)
         due = [queue for queue in queues if queue.name in resync]
         return [(queue, resync[queue.name]) for queue in _rotated(due, int(now))]
+
+    async def _fire(self, agenda: dict[str, float], now: int, *, sweeping: bool) -> list[str]:
+        """Enqueue what schedules have due; the queues that got jobs. A sweep adds and removes
+        schedules as the code declares them."""
+        from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
+        from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
+
+        registry = self._registry
+        if sweeping:
+            await reconcile(self._store, registry.schedules, registry.apps, agenda, now)
+        return [queue.name for queue in await fire(self._store, registry.schedules, agenda, now)]
 
     def _begin_sweep(self) -> bool:
         """True if this tick is a sweep. The process remembers its last one, so this holds for any

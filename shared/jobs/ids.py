@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
@@ -53,6 +54,12 @@ _ids = _Ids()
 def new_id() -> str:
     """A fresh id within a queue."""
     return _ids.new()
+
+
+def schedule_id(key: str, planned: int) -> str:
+    """The id of a schedule's occurrence. It begins with "~", so no caller can take it."""
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return f"~s{digest}-{planned}"
 
 
 def created_ms(short: str) -> int | None:

@@ -21,6 +21,7 @@ from .client.rest import Rest
 from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
+from .schedules import ScheduleEntries
 from .scripts import Calls, script
 from .survey import REPAIRS, SurveyPage, Usage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
@@ -43,6 +44,7 @@ class Store:
         self.rest = rest
         self.prefix = prefix
         self._calls = Calls(rest, prefix, key_locking)
+        self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         self.swept_at: float | None = None
         """When a drain of this process last swept, on its monotonic clock."""

@@ -33,6 +33,7 @@ from ..errors import (
     Unauthenticated,
     UnknownOutcome,
     UnknownQueue,
+    UnknownSchedule,
     UnknownType,
     Unreachable,
 )
@@ -59,6 +60,7 @@ class ProblemType:
 _MISCONFIGURED = "This deployment can't work as it is configured; its log says what to set."
 PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     UnknownQueue: ProblemType("unknown-queue", 404, "Unknown queue"),
+    UnknownSchedule: ProblemType("unknown-schedule", 404, "Unknown schedule"),
     JobNotFound: ProblemType("job-not-found", 404, "No such job"),
     UnknownType: ProblemType("unknown-type", 422, "Unknown job type"),
     InvalidRequest: ProblemType("invalid-request", 422, "The request does not fit"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
-from . import cron, deadletters, enqueue, jobs, queues
+from . import cron, deadletters, enqueue, jobs, queues, schedules
 from .body import json_response
 from .call import Call
 from .operation import Operation
@@ -41,6 +41,7 @@ async def openapi(_call: Call) -> Response:
 
 _JOBS = "/api/v1/queues/{queue}/jobs"
 _DEAD = "/api/v1/dead-letters"
+_SCHEDULE = "/api/v1/schedules/{app}/{name}"
 _KEY = {"Idempotency-Key": "The same key and body have the same answer for 24 hours."}
 _FILTER = {
     "queue": "Only of this queue.",
@@ -78,6 +79,16 @@ ROUTES: tuple[Operation, ...] = (
           {200: (deadletters.DeleteResponse,)}),
     Operation("POST", f"{_DEAD}/{{id}}/redrive", "operator", deadletters.redrive,
           {200: (deadletters.RedriveResponse,)}),
+    Operation("GET", "/api/v1/schedules", "viewer", schedules.index,
+          {200: (schedules.SchedulesResponse,)}),
+    Operation("GET", _SCHEDULE, "viewer", schedules.show,
+          {200: (schedules.ScheduleDetailResponse,)}),
+    Operation("POST", f"{_SCHEDULE}/pause", "operator", schedules.pause,
+          {200: (schedules.SchedulePauseResponse,)}),
+    Operation("POST", f"{_SCHEDULE}/resume", "operator", schedules.resume,
+          {200: (schedules.SchedulePauseResponse,)}),
+    Operation("POST", f"{_SCHEDULE}/run", "operator", schedules.run,
+          {202: (schedules.ScheduleRunResponse,)}),
     Operation("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.HealthResponse,)}),
     Operation("GET", "/api/cron/drain", "cron", cron.drain,
           {200: (cron.ReportResponse,)}, query=_ONLY),

@@ -58,3 +58,6 @@ async def nap(payload: Nap) -> None:
 @slow.job("note.keep")
 async def keep_slowly(payload: Note) -> dict[str, str]:
     return {"kept": payload.text}
+
+
+app.schedule("often", keep, Note(text="hourly"), every=3600)

@@ -38,6 +38,11 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/dead-letters/{id}"): "viewer",
     ("DELETE", "/api/v1/dead-letters/{id}"): "admin",
     ("POST", "/api/v1/dead-letters/{id}/redrive"): "operator",
+    ("GET", "/api/v1/schedules"): "viewer",
+    ("GET", "/api/v1/schedules/{app}/{name}"): "viewer",
+    ("POST", "/api/v1/schedules/{app}/{name}/pause"): "operator",
+    ("POST", "/api/v1/schedules/{app}/{name}/resume"): "operator",
+    ("POST", "/api/v1/schedules/{app}/{name}/run"): "operator",
     ("GET", "/api/v1/health"): "viewer",
     ("GET", "/api/cron/drain"): "operator",
     ("POST", "/api/cron/drain"): "operator",
@@ -50,7 +55,8 @@ OPEN = [route for route, need in NEEDS.items() if need == "public"]
 
 
 def path_of(template: str) -> str:
-    return template.replace("{queue}", "work").replace("{id}", "none.work")
+    path = template.replace("{queue}", "work").replace("{id}", "none.work")
+    return path.replace("{app}", "scenario").replace("{name}", "none")
 
 
 @pytest.fixture(autouse=True)

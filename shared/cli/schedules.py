@@ -1,0 +1,112 @@
+"""`tidegate schedules`: list, show, pause, resume and run schedules."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .command import command
+from .context import open_deployment
+from .exit_codes import Exit
+from .options import Json
+from .output import as_json, fields, table
+
+app = typer.Typer(no_args_is_help=True, help="List, pause, resume and run schedules.")
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A schedule: APP/NAME, or NAME alone.")]
+
+
+@app.command("list")
+@command
+async def list_schedules(json: Json = False) -> Exit:
+    """List every schedule with its next occurrence."""
+    from ..observe.describe_schedule import describe_schedule
+    from ..schedules.control import view
+
+    async with open_deployment() as deployment:
+        agenda, now = await deployment.store.agenda(), deployment.clock.epoch_ms()
+        views = [view(schedule, agenda, now) for schedule in deployment.registry.schedules]
+    rows = [describe_schedule(one) for one in views]
+    if json:
+        as_json({"schedules": rows})
+        return Exit.OK
+    columns = ("schedule", "queue", "type", "times", "timezone", "next")
+    table(columns, [_row(row) for row in rows])
+    return Exit.OK
+
+
+@app.command()
+@command
+async def show(name: Name, json: Json = False) -> Exit:
+    """Show one schedule with its next and its last occurrences."""
+    from ..observe.describe_schedule import describe_runs, describe_schedule
+    from ..schedules.control import last_runs, view
+
+    async with open_deployment() as deployment:
+        schedule, store = deployment.registry.schedule(name), deployment.store
+        now = deployment.clock.epoch_ms()
+        described = describe_schedule(view(schedule, await store.agenda(), now))
+        last = describe_runs(await last_runs(store, schedule, now))
+    if json:
+        as_json({**described, "last": last})
+        return Exit.OK
+    fields({**described, "next": ", ".join(str(at) for at in described["next"])})
+    print()
+    table(("planned", "job", "state"), [[run["planned"], run["id"], run["state"]] for run in last])
+    return Exit.OK
+
+
+@app.command()
+@command
+async def pause(name: Name, json: Json = False) -> Exit:
+    """Enqueue no occurrence from now on."""
+    from ..schedules import control
+
+    async with open_deployment() as deployment:
+        schedule = deployment.registry.schedule(name)
+        before = await control.pause(deployment.store, schedule)
+    return _switched(schedule.key, before, json=json, paused=True)
+
+
+@app.command()
+@command
+async def resume(name: Name, json: Json = False) -> Exit:
+    """Go on with the next occurrence. What was due meanwhile does not run."""
+    from ..schedules import control
+
+    async with open_deployment() as deployment:
+        schedule = deployment.registry.schedule(name)
+        before = await control.resume(deployment.store, schedule, deployment.clock.epoch_ms())
+    return _switched(schedule.key, before, json=json, paused=False)
+
+
+@app.command()
+@command
+async def run(name: Name, json: Json = False) -> Exit:
+    """Enqueue a job of the schedule now, beside its occurrences."""
+    from ..schedules import control
+
+    async with open_deployment() as deployment:
+        schedule = deployment.registry.schedule(name)
+        stored = await control.run_now(deployment.store, schedule, deployment.clock.epoch_ms())
+    if json:
+        as_json({"id": stored.id, "state": stored.state, "duplicate": stored.duplicate})
+    else:
+        print(f"{stored.id} {stored.state}{' (the one before has not ended)' * stored.duplicate}")
+    return Exit.OK
+
+
+def _row(row: dict[str, object]) -> list[object]:
+    times = row["cron"] or f"every {row['every']:g} s"
+    upcoming = row["next"]
+    first = upcoming[0] if isinstance(upcoming, list) and upcoming else "paused"
+    return [f"{row['app']}/{row['name']}", row["queue"], row["type"], times, row["timezone"], first]
+
+
+def _switched(name: str, before: bool, *, json: bool, paused: bool) -> Exit:
+    if json:
+        as_json({"schedule": name, "paused": paused, "was_paused": before})
+    else:
+        already = " already" if before is paused else ""
+        print(f"{name} is{already} {'paused' if paused else 'running'}")
+    return Exit.OK

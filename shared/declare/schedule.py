@@ -1,0 +1,112 @@
+"""Schedules: which job is due when. A declaration; `shared/schedules` computes and enqueues."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel
+
+from ..jobs.ids import NAME_GRAMMAR, is_name
+from .policy import require
+from .queue import JobType
+
+Missed = Literal["latest", "skip", "all"]
+Overlap = Literal["allow", "skip"]
+Payload = BaseModel | Callable[[datetime], BaseModel]
+"""A payload, or a function that makes it of the planned instant."""
+
+LONGEST_EVERY = 366 * 86_400.0
+ALIASES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A job type, its payload, and the instants at which it is due. Seconds unless a name says
+    otherwise. Made by `App.schedule`, which describes each field."""
+
+    name: str
+    app: str
+    job_type: JobType[Any]
+    payload: Payload
+    cron: str | None
+    every: float | None
+    timezone: str
+    missed: Missed
+    within: float | None
+    overlap: Overlap
+    jitter: float
+
+    def __post_init__(self) -> None:
+        what = f"schedule {self.name!r}"
+        require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
+        require(
+            self.job_type.queue.app == self.app,
+            f"{what}: job type {self.job_type.name!r} belongs to application "
+            f"{self.job_type.queue.app!r}; declare the schedule there",
+        )
+        model = self.job_type.model
+        ok = callable(self.payload) or isinstance(self.payload, model)
+        require(ok, f"{what}: the payload is a {model.__name__}, or a function that makes one")
+        ok = (self.cron is None) != (self.every is None)
+        require(ok, f"{what}: give cron or every, and not both")
+        require(self.missed in get_args(Missed), f"{what}: missed is latest, skip or all")
+        require(self.overlap in get_args(Overlap), f"{what}: overlap is allow or skip")
+        ok = self.within is None or 0 < self.within <= LONGEST_EVERY
+        require(ok, f"{what}: within is above 0 and at most {LONGEST_EVERY:.0f} seconds, or None")
+        require(0 <= self.jitter <= 86_400, f"{what}: jitter is 0 to 86400 seconds")
+        if self.every is not None:
+            ok = 1 <= self.every <= LONGEST_EVERY
+            require(ok, f"{what}: every is 1 to {LONGEST_EVERY:.0f} seconds")
+        else:
+            _check_cron(self.expression, self.timezone, what)
+
+    @property
+    def expression(self) -> str:
+        """The five fields of `cron`; empty for `every`."""
+        return ALIASES.get(self.cron or "", self.cron or "")
+
+    @property
+    def key(self) -> str:
+        """The name over all applications."""
+        return f"{self.app}/{self.name}"
+
+    @property
+    def entry(self) -> str:
+        """The agenda's member. It begins with "@", as no queue does, and changes with the times,
+        so a changed schedule begins anew."""
+        times = f"{self.expression} {self.every} {self.timezone}"
+        return f"@{self.key}#{hashlib.sha256(times.encode()).hexdigest()[:8]}"
+
+
+def _check_cron(expression: str, timezone: str, what: str) -> None:
+    """Raise ConfigurationError where the expression has no occurrence."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only schedules need it
+
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - as above
+
+    try:
+        zone = ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        zone = None
+    require(zone is not None, f"{what}: there is no time zone {timezone!r}; write Europe/Berlin")
+    try:
+        fits = len(expression.split()) == 5 and next(CronSim(expression, datetime.now(UTC)), None)
+    except CronSimError:
+        fits = None
+    require(
+        bool(fits),
+        f"{what}: cron={expression!r} is never due; write minute, hour, day, month and weekday, "
+        f"such as '0 7 * * 1-5', or one of {', '.join(ALIASES)}",
+    )

@@ -1,0 +1,51 @@
+"""Fire the schedules that are due: enqueue the jobs of their occurrences, then move their entries.
+
+Both steps can be repeated by any number of callers in any order. A job has its id from its planned
+instant, and an entry only moves forward. So a stop between the steps fires the same jobs again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from ..declare.queue import Queue
+from ..declare.schedule import Schedule
+from ..jobs.job import Job
+from ..store import Store
+from .jobs import job_of
+from .occurrences import due
+
+log = logging.getLogger("tidegate.schedules")
+
+
+async def fire(
+    store: Store, schedules: Sequence[Schedule], agenda: Mapping[str, float], now: int
+) -> list[Queue]:
+    """Fire those whose entry has come. Answers the queues that have new jobs. Raises StoreError.
+
+    An occurrence for which there is no room, or whose payload can't be made, stays due: the log
+    tells, and the next tick tries again.
+    """
+    jobs: dict[Queue, list[tuple[Job, Schedule]]] = {}
+    moves: dict[str, int] = {}
+    for schedule in schedules:
+        planned = agenda.get(schedule.entry)
+        if planned is None or planned > now:
+            continue
+        try:
+            instants, following = due(schedule, int(planned), now)
+            made = [(job_of(schedule, instant), schedule) for instant in instants]
+        except Exception:
+            log.exception("schedule_error", extra={"schedule": schedule.key})
+            continue
+        jobs.setdefault(schedule.job_type.queue, []).extend(made)
+        moves[schedule.entry] = following
+    for queue, made in jobs.items():
+        answers = await store.enqueue(queue, [job for job, _ in made])
+        for answer, (_, schedule) in zip(answers, made, strict=True):
+            if answer.full:
+                log.error("schedule_queue_full", extra={"schedule": schedule.key})
+                moves.pop(schedule.entry, None)
+    await store.schedules.move(moves)
+    return [queue for queue, made in jobs.items() if made]

@@ -1,0 +1,121 @@
+"""Schedules over HTTP: their occurrences, pause, resume, run now."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+from starlette.responses import Response
+
+from ..declare.schedule import Schedule
+from ..observe.describe_schedule import describe_runs, describe_schedule
+from ..schedules import control
+from .body import json_response
+from .call import Call
+from .responses import ResponseModel
+
+
+class ScheduleResponse(ResponseModel):
+    """One schedule. Times are seconds unless a name says otherwise."""
+
+    app: str
+    name: str
+    queue: str
+    type: str
+    cron: str | None
+    every: float | None
+    timezone: str
+    missed: str
+    within: float | None
+    overlap: str
+    jitter: float
+    paused: bool
+    known: bool = Field(description="False until a sweep has entered it in the agenda.")
+    next: list[datetime] = Field(description="The next five planned instants.")
+
+
+class SchedulesResponse(ResponseModel):
+    """Every schedule that the code declares."""
+
+    schedules: list[ScheduleResponse]
+
+
+class LastRunResponse(ResponseModel):
+    """An occurrence in the past. `state` is null if no job of it is stored (any more)."""
+
+    planned: datetime
+    id: str
+    state: str | None
+
+
+class ScheduleDetailResponse(ScheduleResponse):
+    """One schedule and its last five occurrences, newest first."""
+
+    last: list[LastRunResponse]
+
+
+class SchedulePauseResponse(ResponseModel):
+    """The switch as it stands now, and as it was."""
+
+    app: str
+    name: str
+    paused: bool
+    was_paused: bool
+
+
+class ScheduleRunResponse(ResponseModel):
+    """The job, or the one that stands for it because it has not ended."""
+
+    id: str
+    state: str
+    duplicate: bool
+
+
+async def index(call: Call) -> Response:
+    """Every schedule with its next occurrences."""
+    agenda, now = await call.deployment.store.agenda(), call.deployment.clock.epoch_ms()
+    views = [control.view(one, agenda, now) for one in call.deployment.registry.schedules]
+    return json_response(
+        SchedulesResponse(schedules=[ScheduleResponse(**describe_schedule(one)) for one in views])
+    )
+
+
+async def show(call: Call) -> Response:
+    """One schedule with its next and its last occurrences."""
+    schedule, store, now = _schedule(call), call.deployment.store, call.deployment.clock.epoch_ms()
+    fields = describe_schedule(control.view(schedule, await store.agenda(), now))
+    last = describe_runs(await control.last_runs(store, schedule, now))
+    return json_response(ScheduleDetailResponse(**fields, last=last))
+
+
+async def pause(call: Call) -> Response:
+    """No occurrence from now on."""
+    schedule = _schedule(call)
+    return _switched(schedule, await control.pause(call.deployment.store, schedule), paused=True)
+
+
+async def resume(call: Call) -> Response:
+    """Go on with the next occurrence. What was due while it was paused does not run."""
+    schedule, deployment = _schedule(call), call.deployment
+    before = await control.resume(deployment.store, schedule, deployment.clock.epoch_ms())
+    return _switched(schedule, before, paused=False)
+
+
+async def run(call: Call) -> Response:
+    """Enqueue a job of the schedule now, beside its occurrences."""
+    schedule, deployment = _schedule(call), call.deployment
+    stored = await control.run_now(deployment.store, schedule, deployment.clock.epoch_ms())
+    response = ScheduleRunResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
+    return json_response(response, status=202)
+
+
+def _schedule(call: Call) -> Schedule:
+    return call.deployment.registry.schedule(f"{call.param('app')}/{call.param('name')}")
+
+
+def _switched(schedule: Schedule, before: bool, *, paused: bool) -> Response:  # noqa: FBT001
+    return json_response(
+        SchedulePauseResponse(
+            app=schedule.app, name=schedule.name, paused=paused, was_paused=before
+        )
+    )
