@@ -52,7 +52,7 @@ async def test_an_end_moves_the_job_home_with_its_attempt_and_its_history(
         home: {"a": clock.epoch_ms()},
         "scalars": ({"completed": "1"} if kind == "done" else {})
         | {"expiry": str(clock.epoch_ms() + LEASE_MS)},
-    } | ({"agenda": {"q": await trim_at(probe)}} if kind == "done" else {})
+    } | ({} if kind == "dead" else {"agenda": {"q": await trim_at(probe)}})
     assert await probe.totals() == {"claimed": 1, total: 1}
 
 

@@ -7,16 +7,16 @@
 --- @include "record"
 --- @include "staged"
 --- @include "writes"
-local INTAKE = 100
-
 local function accept_inbox(q)
-  local raws = call("LRANGE", INBOX, 0, INTAKE - 1)
+  local most = 100
+  local raws = call("LRANGE", INBOX, 0, most - 1)
   for i, raw in ipairs(raws) do
     local id = string.format("~%s-%s-%d-%d", whole(q.now), q.owner, q.seq, i)
     save_record(id, new_record(PRIORITY.normal, NONE, NONE, FOREIGN, raw))
     buffer_push(NORMAL, id)
   end
-  q.foreign = #raws == INTAKE
+  q.foreign = #raws == most
   if #raws > 0 then depart(function() call("LTRIM", INBOX, #raws, -1) end) end
+  q.took_in, q.inbox = true, q.inbox or #raws > 0
   if #raws > 0 then q.agenda_at = NEVER end -- the producer did not update the agenda
 end

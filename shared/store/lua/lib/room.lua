@@ -3,39 +3,46 @@
 -- has to see.
 --- @include "keys"
 --- @include "numbers"
---- @include "undo"
 --- @include "usage"
---- @include "writes"
-local ROOM_PAGE, MAX_PAGES = 50, 10
-local given_way = 0
+local kept = { count = 0, bytes = 0 } -- completed jobs, as stored and without those that gave way
 
--- Records go before their places: if the script stops between, the room is there and counted.
+local function load_kept(count, bytes)
+  kept.count, kept.bytes = tonumber(count or 0), tonumber(bytes or 0)
+end
+
+-- Records become empty with the counts, then they go, then their places: so whatever is left after a
+-- stop is counted right, and the next trim finds it.
 local function delete_oldest(n)
   local key, ids = COMPLETED, call("ZRANGE", COMPLETED, 0, n - 1)
   if #ids == 0 then
     key, ids = CANCELLED, call("ZRANGE", CANCELLED, 0, n - 1)
   end
-  if #ids == 0 then return 0, 0 end
-  local raws = fetch(ids)
-  call_chunked("HDEL", RECORDS, ids)
-  for i, id in ipairs(ids) do
-    if raws[i] then release_usage(1, #id + #raws[i]) end
+  if #ids == 0 then return 0 end
+  local fields, jobs, bytes = {}, 0, 0
+  for i, raw in ipairs(fetch(ids)) do
+    if raw and raw ~= "" then
+      jobs, bytes = jobs + 1, bytes + #ids[i] + #raw
+      fields[#fields + 1], fields[#fields + 2] = ids[i], ""
+    end
   end
-  write_or(function() call_chunked("ZREM", key, ids) end, function()
-    try_chunked("HSET", RECORDS, stored_usage())
-  end)
-  return #ids, key == COMPLETED and #ids or 0
+  release_usage(jobs, bytes)
+  if key == COMPLETED then
+    load_kept(math.max(0, kept.count - jobs), math.max(0, kept.bytes - bytes))
+  end
+  local counts = stored_usage()
+  counts[5], counts[6], counts[7], counts[8] = ":completed", whole(kept.count), ":completed_bytes", whole(kept.bytes)
+  for _, text in ipairs(counts) do fields[#fields + 1] = text end
+  call("HSET", RECORDS, unpack(fields))
+  call_chunked("HDEL", RECORDS, ids)
+  call_chunked("ZREM", key, ids)
+  return #ids
 end
 
--- Whether there is room for one more job of so many bytes, if need be after deletions. `completed`:
--- the stored count of completed jobs.
-local function make_room(bytes, max_jobs, max_bytes, completed)
-  for _ = 1, MAX_PAGES do
+-- Whether there is room for one more job of so many bytes, if need be after deletions: at most 500.
+local function make_room(bytes, max_jobs, max_bytes)
+  for _ = 1, 10 do
     if has_room(bytes, max_jobs, max_bytes) then return true end
-    local n, of_completed = delete_oldest(ROOM_PAGE)
-    if n == 0 then return false end
-    given_way = given_way + of_completed
-    set_field(":completed", whole(math.max(0, tonumber(completed or 0) - given_way)))
+    if delete_oldest(50) == 0 then return false end
   end
   return has_room(bytes, max_jobs, max_bytes)
 end

@@ -6,12 +6,11 @@
 local USAGE = { ":jobs", ":bytes" }
 local usage = { jobs = 0, bytes = 0 } -- as stored
 local change = { jobs = 0, bytes = 0 } -- by this script
-local usage_loaded, usage_released = false, false
 
 -- A script that reads the two fields with others passes them on here. One that does not pays a read
 -- of its own, and only if the usage changes.
 local function load_usage(jobs, bytes)
-  usage.jobs, usage.bytes, usage_loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
+  usage.jobs, usage.bytes, usage.is_loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
 end
 
 local function add_usage(jobs, bytes)
@@ -20,8 +19,11 @@ end
 
 -- Jobs that are deleted whatever becomes of the other writes of this script, so no undo restores them.
 local function release_usage(jobs, bytes)
-  usage.jobs, usage.bytes, usage_released = usage.jobs - jobs, usage.bytes - bytes, true
+  usage.jobs, usage.bytes = usage.jobs - jobs, usage.bytes - bytes
 end
+
+-- Bytes of a stored job on average, at least 1.
+local function average_bytes() return usage.jobs > 0 and math.max(1, usage.bytes / usage.jobs) or 1 end
 
 -- Whether one more job of so many bytes is within the bounds.
 local function has_room(bytes, max_jobs, max_bytes)
@@ -30,8 +32,8 @@ end
 
 -- field, value, … of what changed. A count that was lost (evicted, damaged) never gets negative.
 local function changed_usage()
-  if change.jobs == 0 and change.bytes == 0 and not usage_released then return {} end
-  if not usage_loaded then load_usage(unpack(fetch(USAGE))) end
+  if change.jobs == 0 and change.bytes == 0 then return {} end
+  if not usage.is_loaded then load_usage(unpack(fetch(USAGE))) end
   return { USAGE[1], whole(math.max(0, usage.jobs + change.jobs)),
     USAGE[2], whole(math.max(0, usage.bytes + change.bytes)) }
 end
