@@ -56,7 +56,6 @@ local function unlease(claims)
   local leases = {}
   for i = 1, #claims, 2 do leases[#leases + 1] = claims[i] end
   try_chunked("ZREM", ACTIVE, leases)
-  restore_lists()
 end
 
 -- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
@@ -70,10 +69,7 @@ local function claim(q, request)
   local line, exclusive = choose(q, most, request)
   local claims, count, looked = lease_all(q, line.ids, exclusive, request.max_bytes)
   take(line, looked)
-  write_or(function()
-    flush_set(ACTIVE)
-    trim_lists()
-  end, function() unlease(claims) end)
+  flush_set(ACTIVE)
   if exclusive then
     reason = "suspect"
   elseif #line.ids == 0 and has_suspects then

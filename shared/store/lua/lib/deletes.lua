@@ -6,21 +6,21 @@
 local doomed = {} -- ids whose records `remove_deleted` takes away
 
 -- Buffers the deletion of these records: `flush_records` makes them empty. One that is still buffered
--- is not written any more. `raws`: what is stored. Returns the bytes of the jobs.
+-- is not written any more. `raws`: what is stored. Returns the number of jobs, and their bytes.
 local function delete_records(ids, raws)
-  local bytes = 0
+  local jobs, bytes = 0, 0
   for i, id in ipairs(ids) do
     local raw = rewritten[id] or raws[i] or ""
     if not deleted[id] then
       if raw ~= "" then
         add_usage(-1, -#id - #raw)
-        bytes = bytes + #id + #raw
+        jobs, bytes = jobs + 1, bytes + #id + #raw
       end
       deleted[id] = true
       doomed[#doomed + 1] = id
     end
   end
-  return bytes
+  return jobs, bytes
 end
 
 local function remove_deleted() call_chunked("HDEL", RECORDS, doomed) end

@@ -1,11 +1,11 @@
 -- pop: the waiting ids that a claim takes, in the order of their priorities. A list begins with the ids
 -- buffered for its front and ends with those buffered for its end (lib/staged.lua). Stored ids are only
--- read here. They leave their list when their leases are written: a script that stops between leaves a
--- lease that no function holds (lib/phantoms.lua), and no job is lost.
+-- read here. They leave their list after their leases are written: a script that stops between leaves
+-- leases that no function holds (lib/phantoms.lua), and no job is lost.
 --- @include "keys"
 --- @include "peek"
 --- @include "writes"
-local taken, trimmed = {}, {} -- list -> stored ids that leave it; those that have left it
+local taken = {} -- list -> how many of its stored ids leave it
 
 -- High before normal before low, except that every 4th claim begins with normal and every 8th with
 -- low. A flood of higher jobs therefore leaves the lowest one claim in eight. `turns` counts claims
@@ -52,8 +52,7 @@ local function take(line, count)
   for i = 1, count do
     local key, buffers = line.keys[i], line.buffers[i]
     if not buffers then
-      taken[key] = taken[key] or {}
-      table.insert(taken[key], line.ids[i])
+      taken[key] = (taken[key] or 0) + 1
     elseif buffers == pushes then
       table.remove(buffers[key], 1)
     else
@@ -63,17 +62,5 @@ local function take(line, count)
 end
 
 local function trim_lists()
-  for key, ids in pairs(taken) do
-    call("LTRIM", key, #ids, -1)
-    trimmed[key] = ids
-  end
-end
-
--- For an undo: whatever left its list waits again.
-local function restore_lists()
-  for key, ids in pairs(trimmed) do
-    local back = {}
-    for i = #ids, 1, -1 do back[#back + 1] = ids[i] end
-    pcall(call_chunked, "LPUSH", key, back)
-  end
+  for key, count in pairs(taken) do call("LTRIM", key, count, -1) end
 end

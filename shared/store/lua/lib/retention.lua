@@ -18,14 +18,14 @@ local function trim(key, ids)
   local raws, ended, ended_raws = fetch(ids), {}, {}
   for i, id in ipairs(ids) do
     local state = string.sub(rewritten[id] or raws[i] or "", 1, 1)
-    local has_ended = state ~= "" and state ~= STATE.live and state ~= STATE.parked and state ~= STATE.dead
-    if has_ended and not deleted[id] then
+    local has_ended = state ~= STATE.live and state ~= STATE.parked and state ~= STATE.dead
+    if has_ended and raws[i] then -- an empty one is left from a turn that stopped
       ended[#ended + 1] = id
       ended_raws[#ended] = raws[i]
     end
   end
   depart_from(key, ids)
-  return #ended, delete_records(ended, ended_raws)
+  return delete_records(ended, ended_raws)
 end
 
 local function trim_completed(q, ids)

@@ -1,19 +1,19 @@
 -- staged: the order of a turn's writes. A script may stop at any write, and Redis keeps those before
 -- it, so the source of a move stays until its target is written:
---   1  completed ids, which retention then trims, and leases: a repeat writes the same again; then
---      the lists without the ids that were leased
+--   1  completed ids, which retention then trims, and leases: a repeat writes the same again
 --   2  records and the queue's numbers, in one HSET; records to be deleted become empty
---   3  lists, timers and the other ended sets
+--   3  lists: without the ids that were leased, with others; timers and the other ended sets
 --   4  what the ids leave: empty records, ended sets, leases, timers, inbox; then the agenda entry,
 --      which may only rise here
 -- A stop before 2 leaves each lease open for the repeat, or for recovery: lib/phantoms.lua tells those
--- whose jobs still wait. A stop after 2 leaves each source in its set: lib/unfinished.lua, lib/due.lua
+-- whose jobs still wait, also after a stop before 3. A stop after 2 leaves each source in its set: lib/unfinished.lua, lib/due.lua
 -- and the next trim finish the move.
 -- Ids of stage 3 can be claimed before they are written: lib/pop.lua takes them from the buffers.
 --- @include "agenda"
 --- @include "deletes"
 --- @include "keys"
 --- @include "peek"
+--- @include "pop"
 --- @include "priorities"
 --- @include "undo"
 --- @include "writes"
@@ -52,6 +52,7 @@ end
 -- Stages 3 and 4. If one write fails, the next turn recounts the queue and looks at all its timers.
 local function move_all(q)
   write_or(function()
+    trim_lists()
     flush()
     remove_deleted()
     depart_from(ACTIVE, q.closed)
