@@ -10,6 +10,7 @@ from shared.store.turn import MOST_BYTES, TurnRequest
 from .book import BANDS, NEVER, Book, Entry, Memo, fresh
 
 PAGE = 100
+_SUSPECTED = ("exclusive", "crashed")
 INTAKE = 100
 MOST_CRASHES = 3
 TRIM_PAGE = 500
@@ -78,9 +79,10 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
     settle = ask.settles[at]
     job, fence, *_rest = settle.lease.split(" ")
     entry, active = book.entries.get(job), book.sets["active"]
-    if entry is None or entry.state != "w" or entry.fence != int(fence) - 1:
-        return "0"
-    if settle.lease not in active:
+    open_ = settle.lease in active and entry is not None and entry.state == "w"
+    if entry is None or not open_ or entry.fence != int(fence) - 1:
+        if entry and not any(settle.lease == other.lease for other in ask.settles[:at]):
+            _take_blame_back(book, job, entry, int(fence), exclusive=settle.lease[-1] == "1")
         return "0"
     kind = KIND_CODES[settle.kind]
     if job in book.cancel and kind in "rlsp":
@@ -101,6 +103,24 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
         )
     book.save(job, entry)
     return "1"
+
+
+def _take_blame_back(book: Book, job: str, entry: Entry, fence: int, *, exclusive: bool) -> None:
+    """A function that lives was taken for dead: no crash."""
+    if not exclusive and entry.fence == fence and entry.reason == "suspect":
+        entry.reason = "-"
+    elif (
+        exclusive and entry.fence >= fence and entry.crashes and entry.reason in _SUSPECTED
+    ):
+        entry.crashes -= 1
+        if entry.reason == "crashed":
+            entry.state, entry.reason = "w", "exclusive"
+            del book.sets["dead"][job]
+            book.lines["suspects"].append(job)
+            book.ended.pop(job, None)
+    else:
+        return
+    book.save(job, entry)
 
 
 def _to_its_place(
