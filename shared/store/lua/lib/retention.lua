@@ -49,7 +49,7 @@ end
 local function trim_names(q)
   local seen, expired = delete_expired_names(q.now, TRIM_PAGE, {})
   if seen == TRIM_PAGE and 4 * expired > seen then q.trim_at = q.now end
-  return seen > expired
+  return seen > expired or seen == TRIM_PAGE
 end
 
 local function trim_cancelled(q, count, ids)
