@@ -50,6 +50,10 @@ local function recover_all(q, leases, raws)
   for _, one in ipairs(crashed) do
     if not phantoms[one.lease] then recover_one(q, one) end
   end
+  if next(phantoms) then -- their turn may have counted its lists without them
+    q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
+    q.mixed = true
+  end
   local kept = finish(q, unfinished) -- those of the leases that stay until a later turn
   for _, lease in ipairs(leases) do
     if not kept[lease] then
