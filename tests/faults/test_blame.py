@@ -1,5 +1,5 @@
-"""A function that lives and could not reach its store was not the death of its jobs: once it reaches
-it again, it says so, and nobody is blamed."""
+"""A function that lives and could not reach its store was not the death of its jobs: once it can
+reach it again, it says so, and nobody is blamed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shared import JobContext
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
+from shared.jobs.claim import Claim
 from shared.testing import store_on
 from tests.faults.conftest import Play
 from tests.support.turns import Owner, jobs, make_exclusive, settle
@@ -82,10 +83,11 @@ async def test_each_late_outcome_takes_one_crash_back(world: World, crashes: int
     queue = world.app.queue("q")
     await world.store.enqueue(queue, jobs("a"))
     await make_exclusive(world.store, queue, world.clock)
-    late = []
+    late: list[tuple[Owner, Claim]] = []
     for n in range(crashes):
         owner = Owner(world.store, queue, f"silent{n}")
-        late.append((owner, *await owner.claim()))
+        (claim,) = await owner.claim()
+        late.append((owner, claim))
         world.clock.advance(31)
         await Owner(world.store, queue, f"recovers{n}").turn(0)
     assert (await world.store.inspect(queue, "a")).state == ("dead" if crashes == 3 else "waiting")

@@ -109,9 +109,7 @@ def _take_blame_back(book: Book, job: str, entry: Entry, fence: int, *, exclusiv
     """A function that lives was taken for dead: no crash."""
     if not exclusive and entry.fence == fence and entry.reason == "suspect":
         entry.reason = "-"
-    elif (
-        exclusive and entry.fence >= fence and entry.crashes and entry.reason in _SUSPECTED
-    ):
+    elif exclusive and entry.fence >= fence and entry.crashes and entry.reason in _SUSPECTED:
         entry.crashes -= 1
         if entry.reason == "crashed":
             entry.state, entry.reason = "w", "exclusive"

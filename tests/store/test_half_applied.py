@@ -115,7 +115,7 @@ async def _claimed(world: World, queue: Queue, name: str = "last") -> list[str]:
 
 
 async def _retain(world: World, queue: Queue) -> None:
-    """The age passes to which ended jobs are kept: ids that a stop left in their sets go with them."""
+    """The age passes to which ended jobs are kept: ids that a stop left in a set go too."""
     world.clock.advance(queue.completed.age)
     await _claimed(world, queue, "retains")
 

@@ -1,5 +1,5 @@
-"""What a queue keeps goes in time and in size, also when nothing else happens: each state comes with
-its own turn, and no tick in between costs more than the read of the agenda."""
+"""What a queue keeps goes in time and in size, also when nothing else happens. A turn comes for it,
+and no tick in between costs more than the read of the agenda."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A claim that is killed between its leases and its lists: the jobs wait on and run once, the leases
-that nobody was told of go without a crash, and what gets no reply is not handed out twice."""
+"""A claim that is killed between its leases and its lists: the jobs wait on and run once, the
+leases that nobody was told of go without a crash, and no job is handed out twice."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ async def _finish_all(world: World, queue: Queue, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("n", BETWEEN)
-async def test_another_function_runs_them_at_once_and_nothing_crashed(
-    world: World, n: int
-) -> None:
+async def test_another_function_runs_them_at_once_and_nothing_crashed(world: World, n: int) -> None:
     queue = await _queue(world)
     await _cut(world, Owner(world.store, queue, "cut"), n)
 
