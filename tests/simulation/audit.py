@@ -173,7 +173,8 @@ def numbers(book: Book, census: Census) -> None:
     kept = sum(bytes_of(job, book.raws[job]) for job in book.sets["completed"] if job in book.raws)
     require(number("completed_bytes") == kept, "numbers: completed bytes", kept)
     require(
-        number("cancelled") or not book.sets["cancelled"], "numbers: cancelled are never trimmed"
+        bool(number("cancelled")) or not book.sets["cancelled"],
+        "numbers: cancelled are never trimmed",
     )
     require(
         bool(number("names")) or not census.dedup, "numbers: names are never trimmed", census.dedup
