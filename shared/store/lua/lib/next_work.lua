@@ -5,9 +5,6 @@
 --- @include "staged"
 --- @include "writes"
 
--- A turn that claimed leaves an entry alone that is late by less than this (ms): one command saved.
-local SLACK = 1000
-
 -- `held`: a sweep does not take the lists for forgotten work: half a millisecond in the score says so.
 -- Written last (lib/staged.lua): a turn that stops before leaves an entry that is early.
 local function set_agenda(q, instant, held)
@@ -22,7 +19,8 @@ end
 -- After a claim: lower the entry if a timer is due before it (a retry, a shorter lease), or if more
 -- jobs may be waiting than were claimed.
 local function advance_agenda(q, timer, more_waits)
-  if timer < q.agenda_at - SLACK or (more_waits and q.agenda_at > q.now) then
+  local slack = 1000 -- an entry that is late by less (ms) stays: one command saved
+  if timer < q.agenda_at - slack or (more_waits and q.agenda_at > q.now) then
     q.agenda_at = more_waits and NOW or timer
     lower_agenda(q.name, q.agenda_at)
   end

@@ -23,10 +23,13 @@ local NAMES = {
   -- the order of TOTALS; jobs, bytes: what the records hash holds, written by lib/usage
   others = { "clock", "level", "at", "per", "cancel", "replay", "totals", "jobs", "bytes" },
 }
-local FIELDS = {}
-for _, kind in ipairs({ "flags", "numbers", "timers", "others" }) do
-  for _, name in ipairs(NAMES[kind]) do FIELDS[#FIELDS + 1] = name end
-end
+local FIELDS = (function()
+  local names = {}
+  for _, kind in ipairs({ "flags", "numbers", "timers", "others" }) do
+    for _, name in ipairs(NAMES[kind]) do names[#names + 1] = name end
+  end
+  return names
+end)()
 local TOTALS = { "claimed", "done", "retried", "dead", "released", "snoozed", "parked", "cancelled",
   "crashed", "lost" }
 

@@ -12,9 +12,9 @@
 --- @include "staged"
 --- @include "unfinished"
 --- @include "writes"
-local MAX_CRASHES = 3
 
 local function recover_one(q, one)
+  local max_crashes = 3
   local id, job, exclusive = one.id, one.job, one.exclusive
   job.fence = job.fence + 1
   q.count("crashed", 1)
@@ -23,7 +23,7 @@ local function recover_one(q, one)
     end_job(id, job, STATE.cancelled, q.now)
   else
     if exclusive then job.crashes = job.crashes + 1 end
-    if job.crashes >= MAX_CRASHES then
+    if job.crashes >= max_crashes then
       job.reason = "crashed"
       end_job(id, job, STATE.dead, q.now)
       q.count("dead", 1)

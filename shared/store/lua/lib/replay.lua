@@ -11,13 +11,13 @@
 --- @include "phantoms"
 --- @include "record"
 --- @include "words"
-local ENTRY = "^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+);$"
 
 -- Returns the owner's last turn (or nil) and the live entries of all other owners as text.
 local function load_replay(q, owner)
+  local pattern = "^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+);$"
   local others, last = {}, nil
   for entry in string.gmatch(q.replay, "[^;]+;") do
-    local name, seq, expiry, since, valid_until, at, level, verdicts = string.match(entry, ENTRY)
+    local name, seq, expiry, since, valid_until, at, level, verdicts = string.match(entry, pattern)
     if name == owner then
       last = { seq = tonumber(seq), since = tonumber(since), valid_until = tonumber(valid_until),
         at = tonumber(at), level = tonumber(level), verdicts = verdicts }

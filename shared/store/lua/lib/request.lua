@@ -1,6 +1,5 @@
 -- request: the arguments of a turn by name (turn.lua lists them by number).
 --- @include "codes"
-local SETTLE = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+) (%d+)$" -- lease (id fence owner seq …) kind delay unstarted
 
 local function read_type(at)
   return { field = ":durations:" .. ARGV[at], wanted = ARGV[at + 1] == YES, observed = ARGV[at + 2] }
@@ -8,7 +7,9 @@ end
 
 -- nil where the argument names no lease.
 local function read_settle(at)
-  local lease, id, fence, owner, seq, kind, delay, unstarted = string.match(ARGV[at], SETTLE)
+  -- lease (id fence owner seq …) kind delay unstarted
+  local pattern = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+) (%d+)$"
+  local lease, id, fence, owner, seq, kind, delay, unstarted = string.match(ARGV[at], pattern)
   if not id then return nil end
   return { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = lease,
     kind = kind, delay = tonumber(delay), unstarted = tonumber(unstarted), history = ARGV[at + 1] }
