@@ -24,12 +24,12 @@ local job = decode(values[8])
 if not job then return { billed, "" } end
 if job.state ~= STATE.live and job.state ~= STATE.parked then return { billed, job.state } end
 
--- The structure that holds the job, and the instant at which it is due, if it is delayed.
+-- The structure that holds the job, and the instant at which it is due, or 0 if it is not delayed.
 local function find_place()
-  if job.state == STATE.parked then return PARKED end
+  if job.state == STATE.parked then return PARKED, 0 end
   local due = call("ZSCORE", DELAYED, id)
   if due then return DELAYED, tonumber(due) end
-  return is_leased(id, job) and ACTIVE or list_of(job)
+  return is_leased(id, job) and ACTIVE or list_of(job), 0
 end
 
 local place, due = find_place()
@@ -49,7 +49,7 @@ if trim_at == 0 then
 end
 set_field(":cancelled", YES)
 -- A turn must come for the trim. The job had an entry on the agenda, but maybe a later one.
-if paused or (due or 0) > trim_at then lower_agenda(ARGV[1], trim_at, paused) end
+if paused or due > trim_at then lower_agenda(ARGV[1], trim_at, paused) end
 job.reason = NONE
 end_job(id, job, STATE.cancelled, now)
 save_job(id, job)
