@@ -112,9 +112,7 @@ class Store:
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
-        (answer,) = await self._calls.run(
-            "cancel", queue.name, job_id, round(queue.completed.age * 1000)
-        )
+        (answer,) = await self._calls.run("cancel", queue.name, job_id, queue.completed.age_ms)
         if not answer:
             raise _not_found(queue, job_id)
         return str(STATES.get(answer, answer))

@@ -83,7 +83,7 @@ class TurnRequest:
             queue.concurrency or 0,
             *((limit.rate, limit.per_ms, limit.burst) if limit else (0, 1, 1)),
             queue.completed.count,
-            round(queue.completed.age * 1000),
+            queue.completed.age_ms,
             MOST_BYTES,
             int(self.resync),
             len(types),

@@ -207,7 +207,7 @@ def operate(
     told: object = None
     match verb:
         case "cancel":
-            args, told = (name, some[0], round(queue.completed.age * 1000)), some[0]
+            args, told = (name, some[0], queue.completed.age_ms), some[0]
         case "inspect":
             args, told = (name, some[0]), some[0]
         case "pause":

@@ -336,7 +336,7 @@ def _trim(book: Book, now: int, settled: int) -> None:
         for job in extra:
             del completed[job]
         book.forget(extra, "")
-    age = round(kept.age * 1000)
+    age = kept.age_ms
     due = 0 < book.trimmed <= now
     if due or book.trimmed == 0:
         book.trimmed = now + max(60_000, age // 10)

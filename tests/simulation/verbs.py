@@ -90,7 +90,7 @@ def cancel(book: Book, wall: int, job: str) -> list[object]:
         book.cancel.add(job)
         return ["cancel_requested"]
     entry.reason, now = "-", book.now(wall)
-    book.trimmed = book.trimmed or now + max(60_000, round(book.queue.completed.age * 1000) // 10)
+    book.trimmed = book.trimmed or now + max(60_000, book.queue.completed.age_ms // 10)
     book.end(job, entry, "k", "cancelled", now)
     book.save(job, entry)
     return ["cancelled"]
