@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("JOURNAL_DATA_DIR", str(path))
     yield path
     close_journals()
+
+
+@pytest.fixture
+def public_server(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of every name, so that no test asks a real resolver; requests go to it."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
+    return "93.184.215.14"
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import respx
 
 from functions.apps.trading_journal import CsvImport, import_csv
 from functions.apps.trading_journal.importing import BATCH, row_id, run_import
 from shared import Discard
+from shared.fetch import FetchFailed
 from shared.jobs.ids import check_job_id
 
 from ..conftest import MakeContext
@@ -168,11 +168,11 @@ async def test_a_file_changed_between_two_parts_is_not_mixed(
 
 @respx.mock
 async def test_a_provider_that_fails_leaves_nothing_half_done(
-    output: Recorder, context: MakeContext
+    output: Recorder, context: MakeContext, public_server: str
 ) -> None:
-    respx.get("https://example.com/a.csv").respond(502)
+    respx.get(host=public_server).respond(502)
 
-    with pytest.raises(httpx.HTTPStatusError):
+    with pytest.raises(FetchFailed, match="the server answers 502"):
         await run_import(CsvImport(source="https://example.com/a.csv"), context(), output)
 
     assert not output.records
