@@ -24,10 +24,11 @@ def position_of(row: JobRecord) -> Position:
 
 
 async def dead_letters(
-    store: Store, queues: Sequence[Queue], *, after: Position | None = None
+    store: Store, queues: Sequence[Queue], *, after: Position | None = None, size: int = PAGE
 ) -> AsyncIterator[JobRecord]:
-    """Every dead letter of these queues beyond a position, the newest first."""
-    streams = {queue.name: _rows(store, queue, after) for queue in queues}
+    """Every dead letter of these queues beyond a position, the newest first, read `size` at a time
+    from each queue."""
+    streams = {queue.name: _rows(store, queue, after, size) for queue in queues}
     heads: list[_Head] = []
     for rows in streams.values():
         await _push_next(heads, rows)
@@ -53,16 +54,17 @@ class _Head:
         return position_of(self.row) > position_of(other.row)
 
 
-async def _rows(store: Store, queue: Queue, after: Position | None) -> AsyncIterator[JobRecord]:
+async def _rows(
+    store: Store, queue: Queue, after: Position | None, size: int
+) -> AsyncIterator[JobRecord]:
     newest, skip = ("+inf" if after is None else str(after[0])), 0
-    size = PAGE
     while True:
         try:
             rows = await store.browse(queue, "dead", newest=newest, skip=skip, most=size)
         except TooLarge:
             if size == 1:
                 raise
-            size = max(1, size // 8)  # payloads may be large: fewer at a time
+            size = max(1, size // 8)  # histories may be large: fewer at a time
             continue
         for row in rows:
             if after is None or position_of(row) < after:
