@@ -16,7 +16,12 @@ ADMIN = os.environ.get("TIDEGATE_FUZZ_ADMIN")
 """The admin's token. Without it the store stays as it is, and no id is live."""
 QUEUES = ("work", "slow")
 TYPES = ("double", "echo", "fail", "hang")
-PAYLOADS = ({"n": 1}, {"n": 2, "note": "x" * 300}, {"n": 3, "more": [{"deep": [None, 1.5]}]}, {})
+PAYLOADS: tuple[dict[str, Any], ...] = (
+    {"n": 1},
+    {"n": 2, "note": "x" * 300},
+    {"n": 3, "more": [{"deep": [None, 1.5]}]},
+    {},
+)
 OPTIONS: tuple[dict[str, Any] | None, ...] = (
     None,
     {"delay": 3600},
@@ -66,7 +71,7 @@ def _chosen(value: Any, pool: Sequence[Any]) -> Any:
 
 
 @schemathesis.hook
-def map_case(_context: Any, case: schemathesis.Case) -> schemathesis.Case:
+def map_case(_context: Any, case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
     """Jobs and queues that exist; where the case shall be accepted, also the rest that must fit."""
     _replace(case.path_parameters, {"id": live, "queue": QUEUES})
     if case.meta is not None and case.meta.generation.mode.is_positive:
