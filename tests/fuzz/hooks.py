@@ -17,10 +17,10 @@ ADMIN = os.environ.get("TIDEGATE_FUZZ_ADMIN")
 QUEUES = ("work", "slow")
 TYPES = ("double", "echo", "fail", "hang")
 PAYLOADS: tuple[dict[str, Any], ...] = (
+    {},
     {"n": 1},
     {"n": 2, "note": "x" * 300},
     {"n": 3, "more": [{"deep": [None, 1.5]}]},
-    {},
 )
 OPTIONS: tuple[dict[str, Any] | None, ...] = (
     None,
