@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 
 from ..errors import InvalidOption
 
@@ -102,6 +103,12 @@ def child_id(parent: str, name: str) -> ChildId:
     """The id of the child `name` of a job: equal for equal arguments, and for no others."""
     digest = hashlib.sha256(f"{parent}\n{name}".encode()).hexdigest()
     return ChildId(f"~{digest[:40]}")
+
+
+def keep_child_id(value: object, validate: Callable[[object], str]) -> str:
+    """For pydantic's WrapValidator on an option `job_id`: a ChildId stays one. Without it a model
+    makes a plain text of it, which `check_job_id` refuses. JSON can't hold a ChildId."""
+    return value if isinstance(value, ChildId) else validate(value)
 
 
 def check_job_id(short: str) -> str:

@@ -59,6 +59,8 @@ async def test_errors_progress_and_logs_show_addresses_without_their_secrets(
         await viewer.get(f"/api/v1/dead-letters/{job_id}"),
         await viewer.get("/api/v1/dead-letters"),
     ]
+    assert "reading https://files.example.com/a.csv?…" in caplog.text
+    assert "secret-signature" not in caplog.text
     for answer in answers:
         assert "https://files.example.com/a.csv?…" in answer.text
         assert "secret-signature" not in answer.text
