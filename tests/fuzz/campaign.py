@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from .deployment import IDENTITIES, NOBODY, Deployment, deployment
 
+ROOT = Path(__file__).parents[2]
 # Not everything that fits the document is acceptable: it can't say which job types a queue has.
 UNCHECKED = "positive_data_acceptance"
 
@@ -39,17 +42,20 @@ async def run(
 async def _schemathesis(target: Deployment, identity: str, options: list[str]) -> int:
     environment = {
         **os.environ,
+        "PYTHONPATH": str(ROOT),
         "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks",
         "TIDEGATE_FUZZ_API": target.url,
     }
     if identity != NOBODY:
         environment["TIDEGATE_FUZZ_ADMIN"] = target.tokens["admin"]
         options = [*options, "--header", f"Authorization: Bearer {target.tokens[identity]}"]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "schemathesis.cli", "run", f"{target.url}/openapi.json"),
-        *("--exclude-checks", UNCHECKED, "--suppress-health-check", "all"),
-        *("--continue-on-failure", "--generation-database", "none", "--no-color"),
-        *options,
-        env=environment,
-    )
-    return await process.wait()
+    with tempfile.TemporaryDirectory() as folder:  # schemathesis keeps its findings where it runs
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{target.url}/openapi.json"),
+            *("--exclude-checks", UNCHECKED, "--suppress-health-check", "all"),
+            *("--continue-on-failure", "--generation-database", "none", "--no-color"),
+            *options,
+            env=environment,
+            cwd=folder,
+        )
+        return await process.wait()
