@@ -14,7 +14,8 @@ import schemathesis
 API = os.environ["TIDEGATE_FUZZ_API"]
 ADMIN = os.environ.get("TIDEGATE_FUZZ_ADMIN")
 """The admin's token. Without it the store stays as it is, and no id is live."""
-QUEUES = ("work", "slow")
+QUEUES = ("work", "slow", "work")
+SCHEDULE = {"app": ("fuzz",), "name": ("tick",)}
 TYPES = ("double", "echo", "fail", "hang")
 PAYLOADS: tuple[dict[str, Any], ...] = (
     {},
@@ -33,6 +34,8 @@ OPTIONS: tuple[dict[str, Any] | None, ...] = (
 LIMITS = ("1", "3", "200")
 live: deque[str] = deque(maxlen=100)
 """Ids of jobs, the youngest last."""
+dead: deque[str] = deque(maxlen=50)
+"""Ids of dead letters."""
 cursors: deque[str] = deque(maxlen=10)
 
 
@@ -51,6 +54,7 @@ def _seed(token: str) -> None:
             live.extend(job["id"] for job in answer["jobs"] if "id" in job)
             api.delete(f"/api/v1/jobs/{live[-1]}")
             api.post("/api/cron/drain")
+        dead.extend(_ids(api.get("/api/v1/dead-letters").json()))
 
 
 def _ids(value: Any) -> Iterator[str]:
@@ -73,7 +77,8 @@ def _chosen(value: Any, pool: Sequence[Any]) -> Any:
 @schemathesis.hook
 def map_case(_context: Any, case: schemathesis.Case[Any]) -> schemathesis.Case[Any]:
     """Jobs and queues that exist; where the case shall be accepted, also the rest that must fit."""
-    _replace(case.path_parameters, {"id": live, "queue": QUEUES})
+    ids = dead if "dead-letters" in case.operation.path else live
+    _replace(case.path_parameters, {"id": ids, "queue": QUEUES, **SCHEDULE})
     if case.meta is not None and case.meta.generation.mode.is_positive:
         _replace(case.query, {"queue": QUEUES, "type": TYPES, "cursor": cursors, "limit": LIMITS})
         if isinstance(case.body, dict):
@@ -95,7 +100,7 @@ def _fit(body: dict[str, Any]) -> None:
             job["type"] = _chosen(job["type"], TYPES)
             job["options"] = _chosen(job.get("options"), OPTIONS)
     if isinstance(body.get("ids"), list):
-        body["ids"] = [_chosen(one, live) for one in body["ids"]]
+        body["ids"] = [_chosen(one, dead) for one in body["ids"]]
 
 
 @schemathesis.hook
@@ -104,8 +109,9 @@ def after_call(_context: Any, _case: Any, response: Any) -> None:
     if response.status_code < 300 and response.headers.get("content-type") == ["application/json"]:
         answer = response.json()
         live.extend(_ids(answer))
-        if isinstance(answer, dict) and "dead_letters" in answer and answer["next"]:
-            cursors.append(answer["next"])
+        if isinstance(answer, dict) and "dead_letters" in answer:
+            dead.extend(_ids(answer))
+            cursors.extend([answer["next"]] if answer["next"] else [])
 
 
 if ADMIN is not None:

@@ -20,27 +20,26 @@ class Numbers(BaseModel):
     more: Any = None
 
 
-@work.job("double", public_result=True)
 async def double(payload: Numbers, job: JobContext) -> dict[str, int]:
     job.progress(50, payload.note)
     return {"twice": payload.n * 2}
 
 
-@work.job("echo")
 async def echo(payload: Numbers) -> Any:
     return payload.more
 
 
-@work.job("fail")
 async def fail(payload: Numbers) -> None:
     raise ValueError(f"no file number {payload.n}: {payload.note}")
 
 
-@work.job("hang", timeout=897)
 async def hang(payload: Numbers) -> None:
     await asyncio.Event().wait()
 
 
-@slow.job("double")
-async def double_slowly(payload: Numbers) -> dict[str, int]:
-    return {"twice": payload.n * 2}
+for queue in (work, slow):
+    queue.job("echo")(echo)
+    queue.job("fail")(fail)
+    queue.job("hang", timeout=897)(hang)
+doubles = [queue.job("double", public_result=True)(double) for queue in (work, slow)]
+app.schedule("tick", doubles[0], Numbers(), every=60)
