@@ -83,6 +83,23 @@ async def test_a_list_reads_no_payloads(
     assert store.meter.since(before).bytes_in < 1000 * len(page["dead_letters"]) + 1000
 
 
+async def test_a_small_page_among_many_deaths_of_one_instant_costs_few_requests(
+    api: Client, store: Store
+) -> None:
+    body = {"type": "fail", "payload": {"n": 0}, "options": {"attempts": 1}}
+    await api.post(JOBS, json={"jobs": [body] * 300})
+    await api.tick()
+    page = (await api.get("/api/v1/dead-letters?limit=200&queue=work")).json()
+    before = store.meter.requests
+
+    params = {"limit": "1", "queue": "work", "cursor": page["next"]}
+    following = (await api.get("/api/v1/dead-letters", params=params)).json()
+
+    assert len(following["dead_letters"]) == 1
+    assert following["dead_letters"][0]["id"] not in {row["id"] for row in page["dead_letters"]}
+    assert store.meter.requests - before <= 8
+
+
 def _widened(record: str, by: int = 250_000) -> str:
     """The record with a payload that is larger by so many bytes."""
     header, _, rest = record.partition("\n")
