@@ -74,7 +74,7 @@ async def test_a_bad_record_dies_alone_and_keeps_its_bytes(
     (claim,) = await owner.claim(resync=True)
     await owner.finish(claim, kind="dead")
 
-    (dead,) = await store.browse(queue, "dead")
+    dead = await store.inspect(queue, claim.id)
 
     assert (dead.payload, dead.type, dead.attempts) == (b"\xff\xfe", "", 1)
     (raw,) = dict((await probe.snapshot())["records"]).values()
