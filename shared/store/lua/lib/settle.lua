@@ -47,7 +47,7 @@ end
 local function settle(q, items, raws, last)
   local verdicts, open = {}, open_leases(q, items, last)
   for i, item in ipairs(items) do
-    local job = decode(raws[i])
+    local job = decode(rewritten[item.id] or raws[i])
     local applies = job and job.state == STATE.live and job.fence == item.fence - 1 and open[i]
       and not q.is_closed[item.lease]
     if applies then
@@ -61,7 +61,6 @@ local function settle(q, items, raws, last)
       end
     end
     if not applies and not q.is_closed[item.lease] then
-      job = decode(rewritten[item.id] or raws[i])
       if job then take_blame_back(q, item, job) end
     end
     verdicts[i] = applies and YES or NO
