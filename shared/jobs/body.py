@@ -24,7 +24,8 @@ class Body(NamedTuple):
 
 def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str) -> str:
     """The text that the store keeps."""
-    return json.dumps({"type": job_type, **overrides}, separators=(",", ":")) + "\n" + payload
+    line = _line({"type": job_type, **overrides}) if overrides else _line_of_type(job_type)
+    return line + payload
 
 
 def decode_body(body: str | bytes) -> Body:
@@ -50,6 +51,15 @@ def decode_foreign(record: str | bytes) -> Body:
     ):
         raise ValueError('it needs "type" (a text) and "payload"')
     return Body(value["type"], {}, to_json(value["payload"]).decode())
+
+
+def _line(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, separators=(",", ":")) + "\n"
+
+
+@lru_cache(maxsize=256)
+def _line_of_type(job_type: str) -> str:
+    return _line({"type": job_type})
 
 
 @lru_cache(maxsize=256)

@@ -98,10 +98,11 @@ async def show(call: Call) -> Response:
 
 
 async def redrive(call: Call) -> Response:
-    """Back to work with its counts at 0. Twice is once: the second call changes nothing."""
+    """Back to work with its counts at 0. Twice is once: the second call changes nothing. 409:
+    another job holds its deduplication name."""
     queue, local_id = call.job()
     store = call.deployment.store
-    (redriven,) = await store.redrive(queue, [local_id])
+    redriven = await store.redrive_one(queue, local_id)
     state = None if redriven else (await store.inspect(queue, local_id)).state
     return json_response(RedriveResponse(id=call.param("id"), redriven=redriven, state=state))
 
