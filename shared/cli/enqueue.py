@@ -88,18 +88,11 @@ async def enqueue(
     Every payload is checked against its job type before the first job is sent.
     """
     options: dict[str, Any] = {
-        "delay": delay,
-        "run_at": run_at,
-        "priority": priority,
-        "attempts": attempts,
-        "backoff": None if backoff is None else _from_json(backoff),
-        "timeout": timeout,
-        "key": key,
-        "dedup": dedup,
-        "dedup_ttl": dedup_ttl,
-        "job_id": job_id,
+        "delay": delay, "run_at": run_at, "priority": priority, "attempts": attempts,
+        "backoff": None if backoff is None else _from_json(backoff), "timeout": timeout,
+        "dedup": dedup, "dedup_ttl": dedup_ttl, "key": key, "job_id": job_id,
         "idempotency_key": idempotency_key,
-    }
+    }  # fmt: skip
     lines = _read(payload, dedup)
     bulk, answers = await _enqueue(queue, job_type, lines, _present(options), partly=skip_invalid)
     return _report(answers, bulk, json=json)

@@ -34,8 +34,8 @@ class JobStore(Protocol):
         """End a job that waits, or ask one that runs to stop."""
         ...
 
-    async def redrive_one(self, queue: Any, job_id: str) -> bool:
-        """A dead letter back to work."""
+    async def redrive(self, queue: Any, job_ids: Sequence[str]) -> list[bool]:
+        """Dead letters back to work."""
         ...
 
 

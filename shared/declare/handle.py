@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import NoResult
+from ..errors import NameTaken, NoResult
 from ..jobs.ids import local_id
 from ..jobs.job import Enqueued
 from .default_store import JobStore, default_store
@@ -72,7 +72,7 @@ class JobHandle:
 
     async def redrive(self) -> bool:
         """True if it was dead or parked and waits now, with all its attempts. Raises NameTaken."""
-        return await self._ask(lambda store, job_id: store.redrive_one(self.queue, job_id))
+        return await self._ask(lambda store, job_id: redrive_one(store, self.queue, job_id))
 
     def status_sync(self) -> JobView:
         """`status`, blocking."""
@@ -116,6 +116,18 @@ class JobHandle:
                 raise TimeoutError(f"job {self.id} is {view.state} after {seconds:g} s")
             await clock.sleep(min(pause, left))
             pause = min(LONGEST_PAUSE, pause * PAUSE_GROWTH)
+
+
+async def redrive_one(store: JobStore, queue: Queue, job_id: str) -> bool:
+    """One dead letter back to work: True if it was dead or parked and waits now. Raises NameTaken,
+    JobNotFound."""
+    (redriven,) = await store.redrive(queue, [job_id])
+    if not redriven and (view := await store.inspect(queue, job_id)).state == "dead":
+        raise NameTaken(
+            f"job {view.id} stays dead: another job holds its deduplication name {view.dedup!r}; "
+            "redrive it when that one has ended"
+        )
+    return redriven
 
 
 def _result_of(view: JobView) -> Any:

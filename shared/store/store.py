@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from ..clock import Clock
 from ..declare.queue import Queue
-from ..errors import JobNotFound, NameTaken
+from ..errors import JobNotFound
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
@@ -42,7 +41,7 @@ class Store:
     """The verbs of Tidegate over one client and one key prefix."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
-        self.rest = rest
+        self.rest, self.clock = rest, rest.clock
         self.prefix = prefix
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
@@ -54,11 +53,6 @@ class Store:
     def meter(self) -> Meter:
         """Requests, bytes and billed commands of this client so far."""
         return self.rest.meter
-
-    @property
-    def clock(self) -> Clock:
-        """The client's clock."""
-        return self.rest.clock
 
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
@@ -132,17 +126,6 @@ class Store:
             return view.redrives > 0 and view.state not in ("dead", "parked")
 
         return await apply_in_pages(self._calls, "redrive", queue.name, [], job_ids, is_done)
-
-    async def redrive_one(self, queue: Queue, job_id: str) -> bool:
-        """One dead letter back to work: True if it was dead (or parked) and waits now. Raises
-        NameTaken, JobNotFound."""
-        (redriven,) = await self.redrive(queue, [job_id])
-        if not redriven and (view := await self.inspect(queue, job_id)).state == "dead":
-            raise NameTaken(
-                f"job {view.id} stays dead: another job holds its deduplication name "
-                f"{view.dedup!r}; redrive it when that one has ended"
-            )
-        return redriven
 
     async def delete(
         self, queue: Queue, job_ids: Sequence[str], state: Ended | None = None
