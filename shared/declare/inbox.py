@@ -1,5 +1,5 @@
-"""Options of inbox records. A record is stored before anything reads it, so only those that matter to
-its execution are left to give."""
+"""Options of inbox records. A record is stored before anything reads it, so only options of its
+execution are left to give."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ SNOOZE_HORIZON = 7 * 86_400.0
 MISFIT_RECHECK = 900.0
 """Seconds after which a job whose payload does not fit is tried again."""
 MISFIT_HORIZON = 86_400.0
-"""Seconds for which it waits. Its producer's model took the payload, so functions of another version
-exist or existed; a deployment, or its reversal, takes no longer than a day."""
+"""Seconds for which it waits. Its producer's model took the payload, so there are or were functions
+of another version; a deployment, or its reversal, takes no longer than a day."""
 
 
 def bound(outcome: Outcome, run: Run, window: float, now_ms: int) -> Outcome:
