@@ -177,6 +177,7 @@ def _takes_name(book: Book, now: int, job: str, name: str) -> bool:
     holder = book.entries.get(held[2]) if held else None
     if held and held[0] == 0 and (holder is None or holder.state not in "wp"):
         del book.guards[name]
+    book.horizon = now  # the look at names deletes expired ones
     if _holder(book, name, now):
         return False
     book.guards[name] = (0, "-", job, "w")
