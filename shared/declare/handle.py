@@ -76,27 +76,27 @@ class JobHandle:
 
     def status_sync(self) -> JobView:
         """`status`, blocking."""
-        return run_blocking(self.status)
+        return run_blocking(self.status, "status")
 
     def progress_sync(self) -> float | None:
         """`progress`, blocking."""
-        return run_blocking(self.progress)
+        return run_blocking(self.progress, "progress")
 
     def wait_sync(self, timeout: float = WAIT_SECONDS) -> JobView:
         """`wait`, blocking."""
-        return run_blocking(lambda: self.wait(timeout))
+        return run_blocking(lambda: self.wait(timeout), "wait")
 
     def result_sync(self, timeout: float = WAIT_SECONDS) -> Any:
         """`result`, blocking."""
-        return run_blocking(lambda: self.result(timeout))
+        return run_blocking(lambda: self.result(timeout), "result")
 
     def cancel_sync(self) -> str:
         """`cancel`, blocking."""
-        return run_blocking(self.cancel)
+        return run_blocking(self.cancel, "cancel")
 
     def redrive_sync(self) -> bool:
         """`redrive`, blocking."""
-        return run_blocking(self.redrive)
+        return run_blocking(self.redrive, "redrive")
 
     async def _ask(self, verb: Callable[[JobStore, str], Awaitable[T]]) -> T:
         async def ask() -> T:

@@ -77,11 +77,11 @@ class JobType(Generic[P]):
 
     def enqueue_sync(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
         """`enqueue` for code without an event loop (`def` handlers, Flask, Django). It blocks."""
-        return run_blocking(lambda: self.enqueue(payload, **options))
+        return run_blocking(lambda: self.enqueue(payload, **options), "enqueue")
 
     def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[JobHandle]:
         """`enqueue_many` for code without an event loop. It blocks."""
-        return run_blocking(lambda: self.enqueue_many(jobs))
+        return run_blocking(lambda: self.enqueue_many(jobs), "enqueue_many")
 
     async def _store(self, jobs: Sequence[Job]) -> list[Enqueued]:
         for job in jobs:
