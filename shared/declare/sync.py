@@ -44,9 +44,9 @@ async def run_in_drain(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 def run_blocking(function: Callable[[], Coroutine[Any, Any, T]], name: str) -> T:
-    """The result of the coroutine function of this name, run in the drain's event loop or, in threads of no
-    handler, in a background one, while this thread waits. Raises RuntimeError in a thread that runs
-    an event loop itself."""
+    """The result of the coroutine function of this name, run in the drain's event loop or, in
+    threads of no handler, in a background one, while this thread waits. Raises RuntimeError in a
+    thread that runs an event loop itself."""
     if _is_loop_thread():
         raise RuntimeError(
             f"{name}_sync would block this thread's event loop: await {name}(...) instead"
