@@ -195,6 +195,33 @@ def test_every_verb_has_a_twin_for_code_without_an_event_loop(play: Play) -> Non
     play(story)
 
 
+def test_a_verb_costs_what_the_reference_says(play: Play) -> None:
+    async def story(world: World) -> None:
+        double = declare(world)
+        await (await double.enqueue(Number(n=0), delay=60)).cancel()
+        before = world.store.meter.commands
+
+        async def cost(call: Awaitable[object]) -> int:
+            nonlocal before
+            await call
+            before, begun = world.store.meter.commands, before
+            return before - begun
+
+        dead = await double.enqueue(Number(n=0), dedup="d", key="k", priority="low")
+        await world.drained(double.queue)
+        await dead.redrive()
+        await world.drained(double.queue)
+        running = await double.enqueue(Number(n=1), dedup="e")
+        before = world.store.meter.commands
+
+        assert await cost(dead.status()) <= 6
+        assert await cost(dead.redrive()) <= 13
+        assert await cost(running.status()) <= 6
+        assert await cost(running.cancel()) <= 10
+
+    play(story)
+
+
 def test_what_was_not_stored_is_raised(play: Play) -> None:
     async def story(world: World) -> None:
         double = declare(world, max_jobs=2)
