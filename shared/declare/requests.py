@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WrapValidator
 
 from ..errors import LONGEST_DELAY
+from ..jobs.ids import keep_child_id
 from .policy import LONGEST_TIMEOUT, MOST_ATTEMPTS
 
 MOST_JOBS = 1000
@@ -88,7 +89,9 @@ class EnqueueOptions(RequestModel):
     dedup: AnyDedup | None = Field(None, description="An object, or its id alone.")
     dedup_ttl: float | None = Field(None, gt=0, description="The ttl of dedup, in seconds.")
     key: str | None = Field(None, description="Whose job it is, for limits by user or tenant.")
-    job_id: str | None = Field(None, description="Your own id: a repeat is the same job.")
+    job_id: Annotated[str, WrapValidator(keep_child_id)] | None = Field(
+        None, description="Your own id: a repeat is the same job."
+    )
     idempotency_key: str | None = Field(
         None, description="A repeat of this request has the same answer for 24 hours."
     )

@@ -8,7 +8,7 @@ import operator
 import threading
 import time
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from hypothesis import given

@@ -13,13 +13,13 @@
 --- @include "undo"
 --- @include "usage"
 --- @include "writes"
-local fields = { ":jobs", ":bytes", ":clock" }
-for i = 2, #ARGV do fields[i + 2] = ARGV[i] end
+local fields = { ":jobs", ":bytes", ":clock", ":names" }
+for i = 2, #ARGV do fields[i + 3] = ARGV[i] end
 local values, verdicts, dead, parked, before, lengths = fetch(fields), {}, {}, {}, {}, {}
 load_usage(values[1], values[2])
 
 local named, now = {}, 0
-for i = 4, #fields do
+for i = 5, #fields do
   local job = decode(values[i])
   if job and job.state == STATE.dead and job.dedup ~= NONE then
     named[#named + 1] = { dedup = job.dedup, idem = NONE }
@@ -38,7 +38,7 @@ local function takes_name(id, job)
   return true
 end
 
-for i = 4, #fields do
+for i = 5, #fields do
   local id = fields[i]
   local job = decode(rewritten[id] or values[i])
   if job and (job.state == STATE.dead or job.state == STATE.parked) and takes_name(id, job) then
@@ -51,12 +51,13 @@ for i = 4, #fields do
     buffer_push(list, id)
     lengths[list] = (lengths[list] or 0) + 1
     if job.priority ~= PRIORITY.normal then set_field(":mixed", YES) end
-    verdicts[i - 3] = YES
+    verdicts[i - 4] = YES
   else
-    verdicts[i - 3] = NO
+    verdicts[i - 4] = NO
   end
 end
 if #before == 0 then return { billed, table.concat(verdicts) } end
+if #changed_guards > 0 and values[4] ~= YES then set_field(":names", YES) end
 
 -- What can fail comes first. The deletions come last: until then the job is still in its set.
 write_or(function()
