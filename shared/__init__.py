@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .declare.app import App
-from .declare.default_store import Enqueuer, set_default_store
-from .declare.policy import RateLimit, Retention, Retry
+from .declare.default_store import JobStore, set_default_store
+from .declare.handle import JobHandle
+from .declare.policy import Overrides, RateLimit, Retention, Retry
 from .declare.queue import Queue
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
 from .jobs.context import JobContext
@@ -21,6 +22,8 @@ __all__ = [
     "ConfigurationError",
     "Discard",
     "JobContext",
+    "JobHandle",
+    "Overrides",
     "Queue",
     "RateLimit",
     "Retention",
@@ -31,7 +34,7 @@ __all__ = [
 ]
 
 
-def _from_environment() -> Enqueuer:
+def _from_environment() -> JobStore:
     from .deployment import environment_stores  # noqa: PLC0415 - declaring jobs needs no store
 
     return environment_stores().get()

@@ -11,8 +11,11 @@
     ├── InvalidRequest          a request does not fit its model
     ├── PayloadTooLarge         the job would not fit the store's limits
     ├── JobNotFound             no such job (never existed, or its retention ended)
-    ├── QueueFull               the queue holds as many jobs or bytes as it may
-    ├── IdempotencyMismatch     the idempotency key was used with another body
+    ├── NoResult                a job ended without a result
+    ├── NameTaken               another job holds the job's deduplication name
+    ├── NotStored               a job was not stored
+    │   ├── QueueFull           the queue holds as many jobs or bytes as it may
+    │   └── IdempotencyMismatch the idempotency key was used with another request
     ├── Unauthenticated         the request carries no known token
     ├── Forbidden               the token's role is not enough
     └── StoreError              the store did not perform the request
@@ -97,16 +100,33 @@ class JobNotFound(TidegateError):
     """No such job: it never existed, or its retention has ended."""
 
 
-class QueueFull(TidegateError):
+class NoResult(TidegateError):
+    """The job ended without a result: dead, cancelled, or with one that could not be kept."""
+
+    job: Any = None
+    """The job as it ended, a `JobView`."""
+
+
+class NameTaken(TidegateError):
+    """Another job holds this job's deduplication name; redrive it when that job has ended."""
+
+
+class NotStored(TidegateError):
+    """A job was not stored. `answers`, of an enqueue of several: one `Enqueued` each, in order;
+    `full` and `mismatch` mark those that were not stored."""
+
+    def __init__(self, message: str | None = None, answers: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.answers = answers
+
+
+class QueueFull(NotStored):
     """The queue holds as many jobs, or as many bytes, as its declaration allows (max_jobs,
     max_bytes); the job was not stored."""
 
-    answers: Sequence[Any] = ()
-    """Of an enqueue of several jobs: one `Enqueued` each, in order; `full` marks those refused."""
 
-
-class IdempotencyMismatch(TidegateError):
-    """This idempotency key was used before, with another body."""
+class IdempotencyMismatch(NotStored):
+    """This idempotency key was used before, with another request."""
 
 
 class Unauthenticated(TidegateError):

@@ -75,10 +75,10 @@ def parse_lines(
 
 
 def _for_line(options: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """The options of one line: with a `job_id` each line of several has an id of its own."""
-    if number and "job_id" in options:
-        return {**options, "job_id": f"{options['job_id']}-{number}"}
-    return dict(options)
+    """The options of one line: each line of several has an id and a key of its own."""
+    own = {name: f"{options[name]}-{number}" for name in ("job_id", "idempotency_key")
+           if number and name in options}  # fmt: skip
+    return {**options, **own}
 
 
 def _parse(text: str) -> Any:

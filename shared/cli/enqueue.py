@@ -3,7 +3,6 @@ first job is sent."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,10 +33,14 @@ Payload = Annotated[
 ]
 Delay = Annotated[float | None, typer.Option(help="Seconds before the job may run.")]
 RunAt = Annotated[
-    datetime | None, typer.Option(help="Not before this time (ISO 8601, UTC without an offset).")
+    str | None, typer.Option(help="Not before this instant: ISO 8601 with an offset, or Z.")
 ]
 Priority = Annotated[str | None, typer.Option(help="high, normal or low.")]
-Attempts = Annotated[int | None, typer.Option(help="Attempts in all, if not the queue's number.")]
+Attempts = Annotated[int | None, typer.Option(help="Attempts in all, if not the job type's.")]
+Backoff = Annotated[
+    str | None,
+    typer.Option(help="Seconds between attempts: 5, or JSON: a list of waits, or a policy."),
+]
 Timeout = Annotated[float | None, typer.Option(help="Seconds, if not the job type's timeout.")]
 Key = Annotated[str | None, typer.Option(help="The job's user or tenant, for limits by key.")]
 Dedup = Annotated[str | None, typer.Option(help="A name that only one unfinished job may have.")]
@@ -50,6 +53,10 @@ OwnId = Annotated[
     typer.Option(
         "--job-id", help="Your own id: a repeat is the same job. In bulk each job is ID-LINE."
     ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    typer.Option(help="A repeat has the same answer for 24 hours. In bulk each key is KEY-LINE."),
 ]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Send the valid lines even if others are invalid.")
@@ -66,11 +73,13 @@ async def enqueue(
     run_at: RunAt = None,
     priority: Priority = None,
     attempts: Attempts = None,
+    backoff: Backoff = None,
     timeout: Timeout = None,
     key: Key = None,
     dedup: Dedup = None,
     dedup_ttl: DedupTtl = None,
     job_id: OwnId = None,
+    idempotency_key: IdempotencyKey = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
 ) -> Exit:
@@ -79,15 +88,11 @@ async def enqueue(
     Every payload is checked against its job type before the first job is sent.
     """
     options: dict[str, Any] = {
-        "delay": delay,
-        "run_at": _with_zone(run_at),
-        "priority": priority,
-        "attempts": attempts,
-        "timeout": timeout,
-        "key": key,
-        "dedup": _present({"id": dedup, "ttl": dedup_ttl}) or None,
-        "job_id": job_id,
-    }
+        "delay": delay, "run_at": run_at, "priority": priority, "attempts": attempts,
+        "backoff": None if backoff is None else _from_json(backoff), "timeout": timeout,
+        "dedup": dedup, "dedup_ttl": dedup_ttl, "key": key, "job_id": job_id,
+        "idempotency_key": idempotency_key,
+    }  # fmt: skip
     lines = _read(payload, dedup)
     bulk, answers = await _enqueue(queue, job_type, lines, _present(options), partly=skip_invalid)
     return _report(answers, bulk, json=json)
@@ -114,8 +119,14 @@ async def _enqueue(
 
 
 def _report(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> Exit:
-    stored = [answer for answer in answers if not answer.full]
-    refused = [answer.id for answer in answers if answer.full]
+    stored = [answer for answer in answers if not (answer.full or answer.mismatch)]
+    full = [answer.id for answer in answers if answer.full]
+    mismatched = [answer.id for answer in answers if answer.mismatch]
+    if full:
+        note(f"{len(full):,} not enqueued: the queue is full")
+    if mismatched:
+        note(f"{len(mismatched):,} not enqueued: the key came before with another request")
+    refused = full + mismatched
     _print_problems(bulk, stored=bool(stored))
     _print_answers(stored, refused, bulk, json=json)
     if bulk.problems and not answers:
@@ -127,10 +138,14 @@ def _present(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _with_zone(run_at: datetime | None) -> str | None:
-    if run_at is None:
-        return None
-    return (run_at if run_at.tzinfo else run_at.replace(tzinfo=UTC)).isoformat()
+def _from_json(backoff: str) -> Any:
+    """A number, a list or an object; other text is left to the option's check."""
+    from json import loads
+
+    try:
+        return loads(backoff)
+    except ValueError:
+        return backoff
 
 
 async def _send(store: Store, queue: Queue, jobs: list[Job]) -> list[Enqueued]:
@@ -154,8 +169,6 @@ def _print_problems(bulk: BulkJobs, *, stored: bool) -> None:
 def _print_answers(
     answers: list[Enqueued], refused: list[str], bulk: BulkJobs, *, json: bool
 ) -> None:
-    if refused:
-        note(f"{len(refused):,} not enqueued: the queue is full")
     if json:
         jobs = [{"id": a.id, "state": a.state, "duplicate": a.duplicate} for a in answers]
         invalid = [{"line": line, "error": error} for line, error in bulk.problems.items()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
-from .policy import RateLimit, Retention, Retry, require
+from .policy import Overrides, RateLimit, Retention, Retry, require
 from .queue import MAX_BYTES, MAX_JOBS, PAYLOAD_LIMIT, JobType, P, Queue
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class App:
         payload_limit: int = PAYLOAD_LIMIT,
         max_jobs: int = MAX_JOBS,
         max_bytes: int = MAX_BYTES,
+        overrides: Overrides | None = None,
     ) -> Queue:
-        """Declare a queue. `concurrency` is global: all functions together. `max_jobs` and
-        `max_bytes` bound what is stored, ended jobs included: beyond, enqueue raises QueueFull."""
+        """Declare a queue. docs/python.md has a line for each option."""
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
         self.queues[name] = Queue(
             name=name,
@@ -61,6 +61,7 @@ class App:
             payload_limit=payload_limit,
             max_jobs=max_jobs,
             max_bytes=max_bytes,
+            overrides=overrides or Overrides(),
         )
         return self.queues[name]
 

@@ -4,32 +4,53 @@ its own here, and without one the environment decides."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ..clock import Clock
 from ..errors import ConfigurationError
 from ..jobs.job import Enqueued, Job
 
+if TYPE_CHECKING:
+    from ..store.views import JobView
 
-class Enqueuer(Protocol):
-    """The one verb that a declaration needs of a store."""
+
+class JobStore(Protocol):
+    """The verbs that a declaration and the handles of its jobs need of a store."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of this process."""
+        ...
 
     async def enqueue(self, queue: Any, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs of one queue; one answer each, in order."""
+        ...
+
+    async def inspect(self, queue: Any, job_id: str) -> JobView:
+        """One job as it stands, by its id within the queue."""
+        ...
+
+    async def cancel(self, queue: Any, job_id: str) -> str:
+        """End a job that waits, or ask one that runs to stop."""
+        ...
+
+    async def redrive(self, queue: Any, job_ids: Sequence[str]) -> list[bool]:
+        """Dead letters back to work."""
         ...
 
 
 class _Default:
     """The provider in use."""
 
-    provider: Callable[[], Enqueuer] | None = None
+    provider: Callable[[], JobStore] | None = None
 
 
-def set_default_store(provider: Callable[[], Enqueuer]) -> None:
+def set_default_store(provider: Callable[[], JobStore]) -> None:
     """From now on `provider` answers the default store of the running event loop."""
     _Default.provider = provider
 
 
-def default_store() -> Enqueuer:
+def default_store() -> JobStore:
     """The default store of the running event loop. Raises ConfigurationError when there is none."""
     if _Default.provider is None:
         raise ConfigurationError("no store is connected; import the package `shared` first")

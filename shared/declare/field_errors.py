@@ -23,5 +23,10 @@ def field_errors(error: ValidationError, prefix: str = "") -> list[dict[str, str
     ]
 
 
+def sentence(fields: list[dict[str, str]]) -> str:
+    """The first five as one sentence."""
+    return "; ".join(f"{one['field']}: {one['message']}" for one in fields[:5])
+
+
 def _name(part: str | int) -> str:
     return sanitize(str(part)[:LONGEST_NAME])

@@ -1,76 +1,50 @@
-"""Options of an enqueue: their ranges, and the `Job` they make."""
+"""The options of an enqueue as Python callers write them. `requests.py` has the same options as a
+model, which checks them for every caller: Python, HTTP, command line and inbox."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Required, TypeAlias, TypedDict
 
-from ..errors import LONGEST_DELAY, InvalidOption
-from ..jobs.ids import check_job_id, new_id
-from ..jobs.job import PRIORITIES, Guard, Job, Priority
+from ..jobs.job import Priority
 
-KEY_LIMIT = 128
 YEAR_10000 = 253_402_300_800
+"""Epoch seconds: instants are before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of one job. Times are seconds, `run_at` in epoch seconds."""
+class DedupOption(TypedDict, total=False):
+    """At most one job stands for all that share `id` (absent: their type and payload)."""
 
-    delay: float = 0.0
-    run_at: float | None = None
-    priority: Priority | None = None
-    key: str | None = None
-    dedup: str | None = None
-    dedup_ttl: float | None = None
-    job_id: str | None = None
-    idempotency: Guard | None = None
-    overrides: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None
+    ttl: float | None
+    mode: Literal["until_done", "window"] | None
 
 
-def make_job(job_type: str, payload: str, options: Options) -> Job:
-    """The `Job` of these options. Raises InvalidOption, which names the field."""
-    return Job(
-        type=job_type,
-        payload=payload,
-        id=new_id() if options.job_id is None else check_job_id(options.job_id),
-        priority=_priority(options.priority or "normal"),
-        delay_ms=_delay_ms(options.delay, "delay"),
-        run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
-        key="-" if options.key is None else _word(options.key, "key"),
-        dedup=None if options.dedup is None else _dedup(options.dedup, options.dedup_ttl),
-        idempotency=options.idempotency,
-        overrides=options.overrides,
-    )
+class BackoffOption(TypedDict, total=False):
+    """How long to wait after each failed attempt, in seconds."""
+
+    type: Required[Literal["fixed", "exponential"]]
+    delay: Required[float]
+    factor: float | None
+    cap: float | None
+    jitter: float | None
 
 
-def _priority(name: Priority) -> Priority:
-    if name not in PRIORITIES:
-        raise InvalidOption(f"priority: {', '.join(PRIORITIES)}", "priority")
-    return name
+AnyBackoffOption: TypeAlias = float | Sequence[float] | BackoffOption
 
 
-def _delay_ms(seconds: float, name: str) -> int:
-    if not 0 <= seconds <= LONGEST_DELAY:  # NaN fails both comparisons
-        raise InvalidOption(f"{name}: 0 to {LONGEST_DELAY:.0f} seconds", name)
-    return round(seconds * 1000)
+class JobOptions(TypedDict, total=False):
+    """Options of one job; every one may be left out, and None means so too. Times are seconds."""
 
-
-def _instant_ms(epoch: float) -> int:
-    if not 0 <= epoch < YEAR_10000:
-        raise InvalidOption("run_at: an instant before the year 10000", "run_at")
-    return max(1, round(epoch * 1000))
-
-
-def _dedup(name: str, ttl: float | None) -> Guard:
-    ttl_ms = 0 if ttl is None else max(1, _delay_ms(ttl, "dedup.ttl"))
-    return Guard(f"dedup:{_word(name, 'dedup')}", ttl_ms)
-
-
-def _word(text: str, name: str) -> str:
-    """Text that can stand in a space-separated header; "-" there means none."""
-    ok = 1 <= len(text) <= KEY_LIMIT and text != "-" and text.isprintable()
-    if not ok or any(c.isspace() for c in text):
-        raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
-    return text
+    delay: float | None
+    run_at: datetime | str | None
+    priority: Priority | None
+    attempts: int | None
+    backoff: AnyBackoffOption | None
+    timeout: float | None
+    dedup: str | DedupOption | None
+    dedup_ttl: float | None
+    key: str | None
+    job_id: str | None
+    idempotency_key: str | None

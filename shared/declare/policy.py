@@ -11,6 +11,10 @@ from typing import Any
 from ..errors import LONGEST_DELAY, ConfigurationError
 
 MOST_ATTEMPTS = 100
+LONGEST_WINDOW = 900.0
+"""Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
+LONGEST_RESERVE = 3.0
+LONGEST_TIMEOUT = LONGEST_WINDOW - LONGEST_RESERVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,12 @@ class Retry:
             base = min(self.cap, self.first * self._growth(attempt - 1)) if self.first else 0.0
         return base * (1 - self.jitter * rng())
 
+    @property
+    def shortest(self) -> float:
+        """Seconds of the shortest wait that it can make."""
+        waits = self.steps or (min(self.cap, self.first),)
+        return min(waits) * (1 - self.jitter)
+
     def backoff(self) -> dict[str, Any]:
         """The waits as JSON values, for `with_overrides`."""
         waits: dict[str, Any] = {"jitter": self.jitter}
@@ -168,6 +178,38 @@ class Retention:
     @property
     def age_ms(self) -> int:
         return round(self.age * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """How far an enqueue may go beyond its job type's own numbers: at most `attempts`, a `timeout`
+    of so many seconds, waits of at least `backoff` seconds. None: not beyond them."""
+
+    attempts: int | None = None
+    timeout: float | None = None
+    backoff: float | None = None
+
+    def __post_init__(self) -> None:
+        attempts, backoff = self.attempts, self.backoff
+        require(
+            attempts is None or 1 <= attempts <= MOST_ATTEMPTS,
+            f"attempts={attempts}: choose 1 to {MOST_ATTEMPTS}, or None",
+        )
+        require(
+            backoff is None or 0 <= backoff <= LONGEST_DELAY,
+            f"backoff={backoff}: choose a wait of 0 to {LONGEST_DELAY:.0f} seconds, or None",
+        )
+        if self.timeout is not None:
+            check_timeout(self.timeout, "overrides")
+
+
+def check_timeout(seconds: float, what: str) -> None:
+    """Raise ConfigurationError where no function gives one attempt so many seconds."""
+    require(
+        0 < seconds <= LONGEST_TIMEOUT,
+        f"{what}: timeout={seconds} s does not fit any function's window; "
+        f"choose 0 < timeout <= {LONGEST_TIMEOUT:.0f}, or split the job",
+    )
 
 
 def require(condition: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion with a sentence

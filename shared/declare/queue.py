@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
 
-from ..jobs.ids import NAME_GRAMMAR, is_name
-from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored
+from ..errors import InvalidRequest, JobNotFound
+from ..jobs.ids import NAME_GRAMMAR, is_name, public_id, split_id
+from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
+from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
-from .options import Options, make_job
-from .policy import RateLimit, Retention, Retry, require
+from .options import JobOptions
+from .payload import text_of
+from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
+from .sync import run_blocking, run_in_drain
 
-LONGEST_WINDOW = 900.0
-"""Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
-LONGEST_RESERVE = 3.0
 PAYLOAD_LIMIT = 256 * 1024
 MAX_JOBS = 1_000_000
 MAX_BYTES = 48 * 2**20
 """Bounds of a queue by default: half of the largest entry (100 MB) on Upstash's smaller plans. The
 rest is for results and errors, which grow after the enqueue."""
 P = TypeVar("P", bound=BaseModel)
+
+
+class Register(Protocol):
+    """The decorator that `Queue.job` makes. The job type takes the handler's payload model."""
+
+    @overload
+    def __call__(self, handler: Callable[Concatenate[P, ...], Any], /) -> JobType[P]: ...
+    @overload
+    def __call__(self, handler: Handler, /) -> JobType[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +53,53 @@ class JobType(Generic[P]):
         """The handler itself, for tests and direct use."""
         return self.handler(*args, **kwargs)
 
-    def job(
-        self,
-        payload: P,
-        *,
-        delay: float = 0.0,
-        run_at: float | None = None,
-        priority: Priority | None = None,
-        key: str | None = None,
-        dedup: str | None = None,
-        dedup_ttl: float | None = None,
-        job_id: str | None = None,
-    ) -> Job:
-        """The job as a value, for `enqueue_many`. `run_at` is epoch seconds."""
-        return make_job(
-            self.name,
-            payload.model_dump_json(),
-            Options(delay, run_at, priority, key, dedup, dedup_ttl, job_id),
-        )
+    def job(self, payload: P, **options: Unpack[JobOptions]) -> Job:
+        """The job as a value, for `enqueue_many`. Raises InvalidPayload, PayloadTooLarge and
+        InvalidOption, each of which names the field."""
+        text = text_of(self, payload)
+        if not options:
+            return Job(self.name, text, queue=self.queue.name)
+        from .make_job import make_job, read_options  # noqa: PLC0415 - models, built once, on use
 
-    async def enqueue(self, payload: P, **options: Any) -> Enqueued:
-        """Store one job and say what now stands for it. Options as for `job`."""
-        return (await self.enqueue_many([self.job(payload, **options)]))[0]
+        return make_job(self, text, read_options(options))
 
-    async def enqueue_many(self, jobs: Sequence[Job]) -> list[Enqueued]:
-        """Store jobs made by `job`, some 500 a request; one answer each, in order. Raises QueueFull
-        where the queue had no room for some of them; its `answers` tell which."""
-        from .sync import run_in_drain  # noqa: PLC0415 - asyncio, which a declaration does not need
+    async def enqueue(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
+        """Store one job; its handle says what now stands for it. Raises as `job` does, QueueFull,
+        IdempotencyMismatch and StoreError."""
+        (answer,) = await self._store([self.job(payload, **options)])
+        return JobHandle.of(self.queue, one_stored(answer))
+
+    async def enqueue_many(self, jobs: Sequence[Job]) -> list[JobHandle]:
+        """Store jobs made by `job`, some 500 a request; one handle each, in order. Raises QueueFull
+        or IdempotencyMismatch where some were not stored; its `answers` tell which."""
+        answers = all_stored(await self._store(jobs))
+        return [JobHandle.of(self.queue, answer) for answer in answers]
+
+    def enqueue_sync(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
+        """`enqueue` for code without an event loop (`def` handlers, Flask, Django). It blocks."""
+        return run_blocking(lambda: self.enqueue(payload, **options), "enqueue")
+
+    def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[JobHandle]:
+        """`enqueue_many` for code without an event loop. It blocks."""
+        return run_blocking(lambda: self.enqueue_many(jobs), "enqueue_many")
+
+    async def _store(self, jobs: Sequence[Job]) -> list[Enqueued]:
+        for job in jobs:
+            self._check_origin(job)
 
         async def store() -> list[Enqueued]:
             return await default_store().enqueue(self.queue, jobs)  # that of the loop it runs in
 
-        return all_stored(await run_in_drain(store))
+        return await run_in_drain(store)
 
-    def enqueue_sync(self, payload: P, **options: Any) -> Enqueued:
-        """`enqueue` for code without an event loop (`def` handlers, Flask, Django). It blocks."""
-        return self.enqueue_many_sync([self.job(payload, **options)])[0]
-
-    def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[Enqueued]:
-        """`enqueue_many` for code without an event loop. It blocks."""
-        from .sync import run_blocking  # noqa: PLC0415 - as above
-
-        return run_blocking(lambda: self.enqueue_many(jobs))
+    def _check_origin(self, job: object) -> None:
+        if not isinstance(job, Job):
+            name = type(job).__name__
+            raise InvalidRequest(f"enqueue_many takes jobs made by job(payload), not {name}")
+        if job.queue not in ("", self.queue.name):
+            raise InvalidRequest(
+                f"a job {job.type!r} of queue {job.queue!r} can't go on queue {self.queue.name!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,7 @@ class Queue:
     payload_limit: int
     max_jobs: int = MAX_JOBS
     max_bytes: int = MAX_BYTES
+    overrides: Overrides = field(default_factory=Overrides)
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
 
     @property
@@ -120,7 +136,7 @@ class Queue:
         require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
-        _check_timeout(self.timeout, what)
+        check_timeout(self.timeout, what)
 
     def job(
         self,
@@ -129,7 +145,7 @@ class Queue:
         timeout: float | None = None,
         retry: Retry | None = None,
         public_result: bool = False,
-    ) -> Callable[[Handler], JobType[Any]]:
+    ) -> Register:
         """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
         role viewer sees what the handler returns, else only roles that see payloads.
 
@@ -147,7 +163,7 @@ class Queue:
 
         def register(handler: Handler) -> JobType[Any]:
             seconds = self.timeout if timeout is None else timeout
-            _check_timeout(seconds, f"job type {name!r}")
+            check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
             job_type = JobType(
                 name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result
@@ -157,11 +173,10 @@ class Queue:
 
         return register
 
-
-def _check_timeout(seconds: float, what: str) -> None:
-    longest = LONGEST_WINDOW - LONGEST_RESERVE
-    require(
-        0 < seconds <= longest,
-        f"{what}: timeout={seconds} s does not fit any function's window; "
-        f"choose 0 < timeout <= {longest:.0f}, or split the job",
-    )
+    def handle(self, job_id: str) -> JobHandle:
+        """The handle of a job of this queue, by the id that its enqueue answered or by the caller's
+        own `job_id`. Contacts nothing. Raises JobNotFound where it can't be one of this queue."""
+        parts = split_id(job_id if "." in job_id else public_id(job_id, self.name))
+        if parts is None or parts[1] != self.name:
+            raise JobNotFound(f"{job_id[:80]!r} is no job of queue {self.name!r}")
+        return JobHandle(public_id(*parts), self)

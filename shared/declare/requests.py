@@ -5,18 +5,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WrapValidator
 
 from ..errors import LONGEST_DELAY
-from .policy import MOST_ATTEMPTS
-from .queue import LONGEST_RESERVE, LONGEST_WINDOW
+from ..jobs.ids import keep_child_id
+from .policy import LONGEST_TIMEOUT, MOST_ATTEMPTS
 
 MOST_JOBS = 1000
-LONGEST_TIMEOUT = LONGEST_WINDOW - LONGEST_RESERVE
 LONGEST_TYPE = 64
 LONGEST_WAITS = MOST_ATTEMPTS - 1
-_BY = {list: "as_list", dict: "as_object"}
-BACKOFF_TAGS = frozenset({"as_list", "as_object", "as_number"})
+_BY: dict[type, str] = {list: "as_list", dict: "as_object", str: "as_text"}
 
 
 class RequestModel(BaseModel):
@@ -51,12 +49,25 @@ AnyBackoff: TypeAlias = Annotated[
     Annotated[list[Seconds], Field(min_length=1, max_length=LONGEST_WAITS), Tag("as_list")]
     | Annotated[Backoff, Tag("as_object")]
     | Annotated[Seconds, Tag("as_number")],
-    Discriminator(lambda value: _BY.get(type(value), "as_number")),
+    Discriminator(lambda value: _tag(value, ("as_list", "as_object"), "as_number")),
 ]
+AnyDedup: TypeAlias = Annotated[
+    Annotated[str, Tag("as_text")] | Annotated[Dedup, Tag("as_object")],
+    Discriminator(lambda value: _tag(value, ("as_object",), "as_text")),
+]
+TAGS = frozenset({"as_list", "as_object", "as_number", "as_text"})
+"""Names of alternatives, which stand in the paths of pydantic's errors."""
+
+
+def _tag(value: object, known: tuple[str, ...], other: str) -> str:
+    tag = _BY.get(type(value), other)
+    return tag if tag in known else other
 
 
 class EnqueueOptions(RequestModel):
-    """Options of one job; every one may be left out. Times are seconds."""
+    """Options of one job; every one may be left out. Times are seconds. A job may have fewer
+    attempts and a shorter timeout than its queue; more only where the queue's declaration says so.
+    """
 
     delay: float | None = Field(None, description="Seconds before it may run.")
     run_at: str | None = Field(
@@ -75,9 +86,15 @@ class EnqueueOptions(RequestModel):
     timeout: float | None = Field(
         None, gt=0, le=LONGEST_TIMEOUT, description="Seconds one try may take."
     )
-    dedup: Dedup | None = None
+    dedup: AnyDedup | None = Field(None, description="An object, or its id alone.")
+    dedup_ttl: float | None = Field(None, gt=0, description="The ttl of dedup, in seconds.")
     key: str | None = Field(None, description="Whose job it is, for limits by user or tenant.")
-    job_id: str | None = Field(None, description="Your own id: a repeat is the same job.")
+    job_id: Annotated[str, WrapValidator(keep_child_id)] | None = Field(
+        None, description="Your own id: a repeat is the same job."
+    )
+    idempotency_key: str | None = Field(
+        None, description="A repeat of this request has the same answer for 24 hours."
+    )
 
 
 class EnqueueOne(RequestModel):

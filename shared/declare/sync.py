@@ -43,13 +43,13 @@ async def run_in_drain(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         future.cancel()  # without effect on one that is done
 
 
-def run_blocking(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """The result of a coroutine function, run in the drain's event loop or, in threads of no
-    handler, in a background one, while this thread waits. Raises RuntimeError in a thread that runs
-    an event loop itself."""
+def run_blocking(function: Callable[[], Coroutine[Any, Any, T]], name: str) -> T:
+    """The result of the coroutine function of this name, run in the drain's event loop or, in
+    threads of no handler, in a background one, while this thread waits. Raises RuntimeError in a
+    thread that runs an event loop itself."""
     if _is_loop_thread():
         raise RuntimeError(
-            "enqueue_sync would block this thread's event loop: await enqueue(...) instead"
+            f"{name}_sync would block this thread's event loop: await {name}(...) instead"
         )
     loop = _serving_loop() or _background.loop()
     future = asyncio.run_coroutine_threadsafe(function(), loop)

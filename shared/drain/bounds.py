@@ -1,4 +1,5 @@
-"""Bounds on jobs that would never end: cut off by every function's end, or snoozed for ever."""
+"""Bounds on jobs that would never end: cut off by every function's end, snoozed for ever, or with a
+payload that no function's model takes."""
 
 from __future__ import annotations
 
@@ -19,6 +20,12 @@ COUNTS = ("cuts", "cut_after", "parks")
 """What a job's history remembers of them. A job that ends dead begins again after a redrive."""
 SNOOZE_HORIZON = 7 * 86_400.0
 """Seconds after the first of a row of snoozes after which the next one ends the job."""
+
+MISFIT_RECHECK = 900.0
+"""Seconds after which a job whose payload does not fit is tried again."""
+MISFIT_HORIZON = 86_400.0
+"""Seconds for which it waits. Its producer's model took the payload, so there are or were functions
+of another version; a deployment, or its reversal, takes no longer than a day."""
 
 
 def bound(outcome: Outcome, run: Run, window: float, now_ms: int) -> Outcome:
@@ -60,6 +67,18 @@ def _snoozed(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
     message = f"snoozed for {SNOOZE_HORIZON / 86_400:.0f} days without an attempt"
     error = {"type": "SnoozedTooLong", "message": message}
     return Outcome("dead", detail={"error": error, "snoozed_since": None})
+
+
+def misfit(run: Run, message: str) -> Outcome:
+    """The outcome of a payload that does not fit: it waits for functions of another version, and
+    after a day it is dead. A foreign record, which no model has taken before, is dead at once."""
+    now_ms = run.claim.at_ms
+    since = _number(read_history(run.claim.history).get("misfit_since")) or now_ms
+    if not run.claim.foreign and now_ms - since <= MISFIT_HORIZON * 1000:
+        detail = {"parked": message, "misfit_since": int(since)}
+        return Outcome("park", MISFIT_RECHECK, detail, started=False)
+    error = {"type": "InvalidPayload", "message": message}
+    return Outcome("dead", detail={"error": error, "misfit_since": None}, started=False)
 
 
 def _number(value: object) -> float:

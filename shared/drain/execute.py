@@ -17,7 +17,7 @@ from ..declare.queue import JobType
 from ..errors import Signal
 from ..jobs.context import JobContext
 from ..jobs.outcome import Outcome
-from .bounds import bound
+from .bounds import bound, misfit
 from .budget import Budget
 from .describe import is_a, leaves
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
@@ -66,14 +66,15 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
 def _payload(run: Run) -> Any:
     """The payload as its model reads it, or the outcome of a job that can't be started."""
     if run.decode_error is not None:
-        return _invalid("InvalidRecord", run.decode_error)
+        error = {"type": "InvalidRecord", "message": run.decode_error}
+        return Outcome("dead", detail={"error": error}, started=False)
     if run.job_type is None:
         detail = {"parked": f"no handler for type {run.body.type!r} on queue {run.claim.queue!r}"}
         return Outcome("park", UNKNOWN_TYPE_RECHECK, detail, started=False)
     try:
         return run.job_type.model.model_validate_json(run.body.payload)
     except ValidationError as error:
-        return _invalid("InvalidPayload", _mismatch(run.job_type, error))
+        return misfit(run, _mismatch(run.job_type, error))
     except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
         outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
         return outcome._replace(started=False)
@@ -106,11 +107,6 @@ def _countdown(budget: Budget, allowed: float) -> Callable[[], float]:
     monotonic = budget.clock.monotonic
     end = monotonic() + allowed
     return lambda: max(0.0, end - monotonic())
-
-
-def _invalid(error_type: str, message: str) -> Outcome:
-    detail = {"error": {"type": error_type, "message": message}}
-    return Outcome("dead", detail=detail, started=False)
 
 
 def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:

@@ -7,6 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from pydantic_core import to_json
+
+from ..declare.payload import check_size
 from ..declare.policy import Retry
 from ..declare.queue import JobType, Queue
 from ..jobs.body import Body, decode_body, decode_foreign
@@ -77,7 +80,7 @@ class Run:
 def decode_claim(claim: Claim, queue: Queue) -> Run:
     """Read a claim's body. One that makes no sense has a `decode_error` and reaches no handler."""
     try:
-        body = decode_foreign(claim.body) if claim.foreign else decode_body(claim.body)
+        body = _read_foreign(queue, claim.body) if claim.foreign else decode_body(claim.body)
         job_type = queue.types.get(body.type)
         policy = job_type or queue
         timeout, retry = policy.timeout, policy.retry
@@ -94,6 +97,19 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
         windows, parks = _number(history, "cuts"), _number(history, "parks")
         run.cuts = Cuts(_number(history, "cut_after"), int(windows), int(parks))
     return run
+
+
+def _read_foreign(queue: Queue, record: str | bytes) -> Body:
+    """The body of an inbox record: payload limit and options as for every other producer."""
+    name, value, options = decode_foreign(record)
+    text = to_json(value).decode()
+    check_size(queue, text)
+    job_type = queue.types.get(name)
+    if not options or job_type is None:
+        return Body(name, {}, text)
+    from ..declare.inbox import inbox_overrides  # noqa: PLC0415 - few producers give options
+
+    return Body(name, inbox_overrides(job_type, options), text)
 
 
 def _number(history: dict[str, Any], name: str) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 
 class Body(NamedTuple):
@@ -24,7 +24,8 @@ class Body(NamedTuple):
 
 def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str) -> str:
     """The text that the store keeps."""
-    return json.dumps({"type": job_type, **overrides}, separators=(",", ":")) + "\n" + payload
+    line = _line({"type": job_type, **overrides}) if overrides else _line_of_type(job_type)
+    return line + payload
 
 
 def decode_body(body: str | bytes) -> Body:
@@ -37,8 +38,9 @@ def decode_body(body: str | bytes) -> Body:
     return Body(*_first_line(line), payload)
 
 
-def decode_foreign(record: str | bytes) -> Body:
-    """An inbox record, `{"type": …, "payload": …}`, as its producer wrote it. Raises ValueError."""
+def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
+    """Type, payload and options of an inbox record, `{"type", "payload", "options"?}`, as its
+    producer wrote it. Raises ValueError."""
     try:
         value = from_json(record, allow_inf_nan=False)
     except ValueError as error:
@@ -49,7 +51,19 @@ def decode_foreign(record: str | bytes) -> Body:
         or "payload" not in value
     ):
         raise ValueError('it needs "type" (a text) and "payload"')
-    return Body(value["type"], {}, to_json(value["payload"]).decode())
+    unknown = [name for name in value if name not in ("type", "payload", "options")]
+    if unknown:
+        raise ValueError(f'it has {unknown[0][:64]!r} beside "type", "payload" and "options"')
+    return value["type"], value["payload"], value.get("options")
+
+
+def _line(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, separators=(",", ":")) + "\n"
+
+
+@lru_cache(maxsize=256)
+def _line_of_type(job_type: str) -> str:
+    return _line({"type": job_type})
 
 
 @lru_cache(maxsize=256)

@@ -26,7 +26,8 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job to enqueue. `payload` is JSON text. Times are milliseconds; 0 means now."""
+    """One job to enqueue. `payload` is JSON text; `queue` is the one it was made for ("": any).
+    Times are milliseconds; 0 means now."""
 
     type: str
     payload: str
@@ -37,6 +38,7 @@ class Job:
     key: str = "-"
     dedup: Guard | None = None
     idempotency: Guard | None = None
+    queue: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The job's own numbers in place of its queue's: attempts, backoff, timeout."""
 
@@ -67,11 +69,16 @@ def one_stored(answer: Enqueued) -> Enqueued:
 
 
 def all_stored(answers: list[Enqueued]) -> list[Enqueued]:
-    """The answers. Raises QueueFull, which carries them, where a job found no room: a caller that
-    reads no answers would lose it without notice."""
-    refused = sum(answer.full for answer in answers)
-    if refused:
-        error = QueueFull(f"{refused} of {len(answers)} jobs not stored: the queue is full")
-        error.answers = answers
-        raise error
+    """The answers. Raises QueueFull or IdempotencyMismatch, which carry them, where a job was not
+    stored: a caller that reads no answers would lose it without notice."""
+    full = sum(answer.full for answer in answers)
+    if full:
+        raise QueueFull(f"{full} of {len(answers)} jobs not stored: the queue is full", answers)
+    mismatches = sum(answer.mismatch for answer in answers)
+    if mismatches:
+        raise IdempotencyMismatch(
+            f"{mismatches} of {len(answers)} jobs not stored: their idempotency keys were used "
+            "before, with other requests",
+            answers,
+        )
     return answers

@@ -22,8 +22,8 @@ STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "d
 
 def describe_job(view: JobView) -> dict[str, Any]:
     """One job: its state, its history and the explanation of why it does not run now."""
-    state, history, errors = view.state, view.history, describe_errors(view)
-    progress, explanation = history.get("progress"), explain(view)
+    state, errors = view.state, describe_errors(view)
+    explanation = explain(view)
     return {
         "id": view.id,
         "queue": view.queue.name,
@@ -34,15 +34,15 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "attempts": view.attempts,
         "crashes": view.crashes,
         "redrives": view.redrives,
-        "progress": progress if isinstance(progress, int | float) else None,
-        "note": _text(history.get("note")),
+        "progress": view.progress,
+        "note": view.note,
         "created_at": instant(created_ms(local_id(view.id))),
         "due_at": instant(view.at_ms) if state in ("delayed", "parked") else None,
         "lease_until": instant(view.at_ms) if state == "active" else None,
         "ended_at": instant(view.at_ms) if state in ("completed", "cancelled", "dead") else None,
         "cancel_requested": view.cancel_requested,
-        "result": history.get("result"),
-        "result_error": _text(history.get("result_error")),
+        "result": view.result,
+        "result_error": view.result_error,
         "error": errors[-1] if errors else None,
         "errors": errors,
         "explanation": explanation and describe_explanation(explanation),

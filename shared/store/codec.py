@@ -32,9 +32,11 @@ STATES: Mapping[str, str] = {
     "c": "completed",
     "k": "cancelled",
     "x": "dead",
+    "a": "active",
+    "g": "gone",
 }
 """States by code. A record says "w" for every live job; its place says which: waiting, delayed or
-active."""
+active. "gone", of a duplicate: its job has ended, and its record is deleted."""
 STATE_CODES: Mapping[str, str] = {state: code for code, state in STATES.items()}
 PRIORITY_CODES: Mapping[Priority, str] = {"high": "h", "normal": "n", "low": "l"}
 PRIORITIES_BY_CODE: Mapping[str, Priority] = {code: name for name, code in PRIORITY_CODES.items()}
@@ -114,4 +116,4 @@ def decode_enqueued(
 
 def _is_new(job: Job, state: str) -> bool:
     """True for a job that this request may have stored: its id is ours, or it has not ended."""
-    return created_ms(job.id) is not None or state in "wd"
+    return created_ms(job.id) is not None or state in "wda"

@@ -41,7 +41,7 @@ class Store:
     """The verbs of Tidegate over one client and one key prefix."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
-        self.rest = rest
+        self.rest, self.clock = rest, rest.clock
         self.prefix = prefix
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
@@ -118,7 +118,8 @@ class Store:
         return str(STATES.get(answer, answer))
 
     async def redrive(self, queue: Queue, job_ids: Sequence[str]) -> list[bool]:
-        """Dead letters back to work. Per id: True if it was dead (or parked) and waits now."""
+        """Dead letters back to work. Per id: True if it was dead (or parked) and waits now; False
+        also where another job holds its deduplication name."""
 
         async def is_done(job_id: str) -> bool:
             view = await self.inspect(queue, job_id)

@@ -27,7 +27,8 @@ class JobRecord:
 
     `at_ms` is store time in milliseconds and belongs to the state: the instant at which it is due,
     at which its lease ends, or at which it ended. `reason`: "suspect", "exclusive", "crashed",
-    "unfit", "damaged" or None.
+    "unfit", "damaged" or None. `dedup`: the deduplication name that it holds until it ends, and as
+    a dead letter takes again when it is redriven.
     """
 
     id: str
@@ -40,6 +41,7 @@ class JobRecord:
     redrives: int
     fence: int
     key: str | None
+    dedup: str | None
     reason: str | None
     payload: str | bytes
     overrides: dict[str, Any]
@@ -51,6 +53,29 @@ class JobRecord:
         """The failed attempts that are kept, oldest first."""
         errors = self.history.get("errors")
         return [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
+
+    @property
+    def result(self) -> Any:
+        """What its handler returned, as JSON has it; None before its end."""
+        return self.history.get("result")
+
+    @property
+    def result_error(self) -> str | None:
+        """Why its result could not be kept."""
+        error = self.history.get("result_error")
+        return None if error is None else str(error)
+
+    @property
+    def progress(self) -> float | None:
+        """The last progress that its handler reported, 0 to 100."""
+        progress = self.history.get("progress")
+        return progress if isinstance(progress, int | float) else None
+
+    @property
+    def note(self) -> str | None:
+        """The note of that report."""
+        note = self.history.get("note")
+        return None if note is None else str(note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +148,7 @@ def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> Jo
             redrives=0,
             fence=0,
             key=None,
+            dedup=None,
             reason="damaged",
             payload=record if isinstance(record, bytes) else record.encode(),
             overrides={},
@@ -171,6 +197,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         redrives=header.redrives,
         fence=header.fence,
         key=_optional(header.key),
+        dedup=_optional(header.dedup.removeprefix("dedup:")),
         reason=_optional(header.reason),
         payload=body.payload,
         overrides=dict(body.overrides),

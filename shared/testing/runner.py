@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar, Unpack
 
 from pydantic import BaseModel
 
 from ..declare.app import Registry
+from ..declare.options import JobOptions
 from ..declare.queue import JobType
 from ..drain.budget import Budget
 from ..drain.drain import Drain
@@ -15,12 +16,18 @@ from ..store import Store
 from ..store.views import JobView
 from .clock import FakeClock
 
+P = TypeVar("P", bound=BaseModel)
 MAX_DRAINS = 200
 WINDOW = 900.0
 
 
 async def run_job(
-    store: Store, job_type: JobType[Any], payload: BaseModel, *, clock: FakeClock, **options: Any
+    store: Store,
+    job_type: JobType[P],
+    payload: P,
+    *,
+    clock: FakeClock,
+    **options: Unpack[JobOptions],
 ) -> JobView:
     """Enqueue one job and drain its queue, through retries and waits, until the job has ended or is
     parked, or its queue is paused. `view.history` has its result and its errors."""

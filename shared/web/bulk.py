@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..declare.idempotency import Key
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..errors import IdempotencyMismatch, QueueFull, StoreError, TidegateError
 from ..jobs.job import Enqueued, Job
 from ..store import Store
-from .idempotency import Key
 from .problems import problem_of
 
 CHUNK = 500

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ..deadletters.pages import Filter, page
 from ..deadletters.verdicts import verdicts_by_id
+from ..declare.handle import redrive_one
 from ..declare.parse import parse_redrive
 from ..errors import JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
@@ -98,10 +99,11 @@ async def show(call: Call) -> Response:
 
 
 async def redrive(call: Call) -> Response:
-    """Back to work with its counts at 0. Twice is once: the second call changes nothing."""
+    """Back to work with its counts at 0. Twice is once: the second call changes nothing. 409:
+    another job holds its deduplication name."""
     queue, local_id = call.job()
     store = call.deployment.store
-    (redriven,) = await store.redrive(queue, [local_id])
+    redriven = await redrive_one(store, queue, local_id)
     state = None if redriven else (await store.inspect(queue, local_id)).state
     return json_response(RedriveResponse(id=call.param("id"), redriven=redriven, state=state))
 

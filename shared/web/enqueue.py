@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from ..declare.idempotency import Key
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..declare.requests import MOST_JOBS
@@ -15,7 +16,7 @@ from ..store import Store
 from .body import json_response, read_object
 from .bulk import Bulk
 from .call import Call
-from .idempotency import Key, read_key
+from .idempotency import read_key
 from .responses import ProblemResponse, ResponseModel
 
 

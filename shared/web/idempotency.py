@@ -1,33 +1,13 @@
-"""The `Idempotency-Key` header. The same key with the same body has the same answer for a day; with
-another body it is refused and nothing changes."""
+"""The `Idempotency-Key` header."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from starlette.requests import Request
 
+from ..declare.idempotency import LONGEST_KEY, Key, is_key
 from ..errors import InvalidRequest
-from ..jobs.job import Guard
-from ..jobs.text import canonical
-
-TTL_MS = 24 * 3600 * 1000
-LONGEST_KEY = 255
-_LENGTH = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key, and the fingerprint of its request's body."""
-
-    name: str
-    fingerprint: str
-
-    def guard(self, position: int = 0) -> Guard:
-        """The guard of the job at this position of the body; a single job stands at 0."""
-        return Guard(f"key:{_hash(f'{position} {self.name}'.encode())}", TTL_MS, self.fingerprint)
 
 
 def read_key(request: Request, body: dict[str, Any]) -> Key | None:
@@ -37,14 +17,6 @@ def read_key(request: Request, body: dict[str, Any]) -> Key | None:
         return None
     quoted = len(text) >= 2 and text.startswith('"') and text.endswith('"')
     name = text[1:-1] if quoted else text
-    if not 1 <= len(name) <= LONGEST_KEY or not (name.isascii() and name.isprintable()):
+    if not is_key(name):
         raise InvalidRequest(f"Idempotency-Key: 1 to {LONGEST_KEY} visible ASCII characters.")
-    try:
-        return Key(name, _hash(canonical(body)))
-    except ValueError:
-        raise InvalidRequest("A number in the body is out of range.") from None
-
-
-def _hash(data: bytes) -> str:
-    """Hex, because names and fingerprints are fields of a space-separated line in the store."""
-    return sha256(data).hexdigest()[:_LENGTH]
+    return Key.of(name, body)

@@ -10,7 +10,7 @@ import pytest
 
 from shared.cli.exit_codes import Exit
 from tests.cli import sample
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, Ran
 
 NOTES = "\n".join(json.dumps({"text": f"note {n}"}) for n in range(1, 1203))
 
@@ -63,13 +63,34 @@ def test_options_reach_the_job(cli: Cli) -> None:
     assert job["explanation"]["detail"] == "it is not due yet"
 
 
-def test_a_time_without_a_zone_is_utc(cli: Cli) -> None:
-    cli(
-        *("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "then"),
-        *("--run-at", "2099-01-02T03:04:05"),
-    )
+def test_a_time_has_its_zone(cli: Cli) -> None:
+    for job_id, text in (("then", "2099-01-02T03:04:05Z"), ("too", "2099-01-02T04:04:05+01:00")):
+        args = ("--job-id", job_id, "--run-at", text)
+        cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', *args)
+        assert cli("jobs", "show", f"{job_id}.work", "--json").json["due_at"] == (
+            "2099-01-02T03:04:05Z"
+        )
 
-    assert cli("jobs", "show", "then.work", "--json").json["due_at"] == "2099-01-02T03:04:05Z"
+
+def test_a_backoff_is_a_number_or_json(cli: Cli) -> None:
+    for n, backoff in enumerate(("5", "[5]", '{"type": "fixed", "delay": 5}')):
+        args = ("--backoff", backoff, "--attempts", "1", "--job-id", f"b{n}", "--json")
+        ran = cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', *args)
+        assert (ran.code, len(ran.json["jobs"])) == (Exit.OK, 1)
+
+
+def test_a_key_that_came_before_with_another_payload_is_not_enqueued(cli: Cli) -> None:
+    def keyed(text: str) -> Ran:
+        payload = json.dumps({"text": text})
+        return cli(
+            "enqueue", "work", "note.keep", "-p", payload, "--idempotency-key", "k", "--json"
+        )
+
+    one, same, other = keyed("x"), keyed("x"), keyed("y")
+
+    assert same.json["jobs"] == one.json["jobs"]
+    assert (other.code, len(other.json["refused"])) == (Exit.FAILED, 1)
+    assert "1 not enqueued: the key came before with another request" in other.err
 
 
 def test_dedup_lets_one_job_stand_for_both(cli: Cli) -> None:
@@ -158,6 +179,13 @@ def test_a_payload_over_the_queues_limit_is_refused(cli: Cli) -> None:
         (("work", "note.keep", "-p", '{"text":"x"}', "--delay", "-1"), Exit.USAGE, "delay"),
         (("work", "note.keep", "-p", '{"text":"x"}', "--job-id", "a b"), Exit.USAGE, "job_id"),
         (("work", "note.keep", "-p", '{"text":"x"}', "--delay", "soon"), Exit.USAGE, "delay"),
+        (("work", "note.keep", "-p", '{"text":"x"}', "--attempts", "3"), Exit.USAGE, "at most 2"),
+        (("work", "note.keep", "-p", '{"text":"x"}', "--backoff", "fast"), Exit.USAGE, "backoff"),
+        (
+            ("work", "note.keep", "-p", '{"text":"x"}', "--run-at", "2099-01-02T03:04:05"),
+            Exit.USAGE,
+            "with its offset",
+        ),
     ],
 )
 def test_wrong_input_is_one_sentence(

@@ -9,16 +9,16 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from shared.declare.handle import JobHandle
 from shared.declare.queue import JobType
 from shared.jobs.context import JobContext
-from shared.jobs.job import Enqueued
 from tests.support.values import Number
 from tests.support.world import World
 
 Play: TypeAlias = Callable[[Callable[[World], Coroutine[Any, Any, None]]], None]
 
 
-WAYS: list[Callable[[JobType[Any], Number], Enqueued]] = [
+WAYS: list[Callable[[JobType[Any], Number], JobHandle]] = [
     lambda job_type, payload: job_type.enqueue_sync(payload),
     lambda job_type, payload: asyncio.run(job_type.enqueue(payload)),
     lambda job_type, payload: job_type.enqueue_many_sync([job_type.job(payload)])[0],
@@ -28,7 +28,7 @@ WAYS: list[Callable[[JobType[Any], Number], Enqueued]] = [
 @pytest.mark.parametrize("depth", [1, 4])
 @pytest.mark.parametrize("enqueue", WAYS, ids=["sync", "own-loop", "many"])
 def test_what_a_sync_handler_enqueues_is_done_in_the_same_tick(
-    play: Play, depth: int, enqueue: Callable[[JobType[Any], Number], Enqueued]
+    play: Play, depth: int, enqueue: Callable[[JobType[Any], Number], JobHandle]
 ) -> None:
     async def story(world: World) -> None:
         queue = world.app.queue("q")

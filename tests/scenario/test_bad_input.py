@@ -89,7 +89,24 @@ BODIES: Mapping[str, tuple[bytes, int, str]] = {
     "backoff fixed with factor": (
         job(backoff={"type": "fixed", "delay": 1, "factor": 2}), 422, "backoff"
     ),
-    "dedup is a text": (job(dedup="x"), 422, "options.dedup"),
+    "dedup is a number": (job(dedup=7), 422, "options.dedup"),
+    "dedup_ttl is 0": (job(dedup_ttl=0), 422, "options.dedup_ttl"),
+    "dedup_ttl and a ttl": (job(dedup={"ttl": 5}, dedup_ttl=5), 422, "has a ttl already"),
+    "dedup_ttl until_done": (
+        job(dedup={"mode": "until_done"}, dedup_ttl=5), 422, "belongs to mode window"
+    ),
+    "key of idempotency is empty": (job(idempotency_key=""), 422, "options.idempotency_key"),
+    "key of idempotency is long": (job(idempotency_key="k" * 256), 422, "1 to 255 visible ASCII"),
+    "attempts above the queue's": (job(attempts=5), 422, "may have at most 4"),
+    "waits above the queue's": (job(backoff=[1, 2, 3, 4]), 422, "4 waits make 5 attempts"),
+    "timeout above the queue's": (job(timeout=61), 422, "may have at most 60 s"),
+    "backoff below the floor": (job(backoff=0), 422, "may have no less than 1 s"),
+    "backoff below the floor by cap": (
+        job(backoff={"type": "exponential", "delay": 60, "cap": 0}), 422, "options.backoff"
+    ),
+    "backoff below the floor by jitter": (
+        job(backoff={"type": "fixed", "delay": 60, "jitter": 1}), 422, "options.backoff"
+    ),
     "dedup of no mode": (job(dedup={"mode": "throttle"}), 422, "'until_done' or 'window'"),
     "dedup window without ttl": (job(dedup={"mode": "window"}), 422, "needs a ttl"),
     "dedup until_done with ttl": (job(dedup={"mode": "until_done", "ttl": 5}), 422, "ttl"),

@@ -180,3 +180,20 @@ async def test_one_is_deleted_for_good_and_only_a_dead_one(api: Client, clock: F
     assert deleted.json() == {"id": job_id, "deleted": True}
     assert (again.status_code, not_dead.status_code) == (404, 404)
     assert (await api.job(done))["state"] == "completed"
+
+
+async def test_a_redrive_whose_name_is_taken_is_a_conflict_and_the_job_stays_dead(
+    api: Client, clock: FakeClock
+) -> None:
+    dead = await api.enqueue("fail", attempts=1, dedup="daily")
+    await api.tick()
+    holder = await api.enqueue("fail", dedup="daily", delay=60)
+    assert holder != dead
+
+    refused = await api.post(f"{DEAD}/{dead}/redrive")
+    many = await api.post(f"{DEAD}/redrive", json={"ids": [dead]})
+
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/name-taken")
+    assert "holds its deduplication name 'daily'" in refused.json()["detail"]
+    assert many.json()["redriven"] == 0
+    assert (await api.job(dead))["state"] == "dead"

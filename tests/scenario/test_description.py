@@ -59,6 +59,7 @@ def test_the_enqueue_options_are_those_of_the_contract() -> None:
     options = description()["components"]["schemas"]["EnqueueOptions"]
 
     assert set(options["properties"]) == {
-        "delay", "run_at", "priority", "attempts", "backoff", "timeout", "dedup", "key", "job_id",
+        "delay", "run_at", "priority", "attempts", "backoff", "timeout", "dedup", "dedup_ttl",
+        "key", "job_id", "idempotency_key",
     }  # fmt: skip
     assert options["additionalProperties"] is False

@@ -161,3 +161,16 @@ async def test_without_an_id_the_same_content_is_a_duplicate_whatever_its_order(
     answers = [(await api.post(JOBS, json={**b, "options": {"dedup": {}}})).json() for b in bodies]
 
     assert [answer["duplicate"] for answer in answers] == [False, True, False, False]
+
+
+async def test_a_key_in_the_options_is_that_job_s_alone(api: Client) -> None:
+    def job(n: int, key: str) -> dict[str, Any]:
+        return {"type": "double", "payload": {"n": n}, "options": {"idempotency_key": key}}
+
+    first = (await api.post(JOBS, json={"jobs": [job(1, "a"), job(2, "b")]})).json()["jobs"]
+    again = (await api.post(JOBS, json={"jobs": [job(2, "b"), job(9, "a")]})).json()["jobs"]
+    both = await api.post(JOBS, json=job(1, "a"), headers={"Idempotency-Key": "a"})
+
+    assert again[0] == first[1]
+    assert again[1]["error"]["type"] == "/problems/idempotency-mismatch"
+    assert (both.status_code, "give one" in both.text) == (422, True)

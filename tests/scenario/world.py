@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, field_validator
 from starlette.applications import Starlette
 
-from shared import JobContext, Queue, RateLimit, Retry
+from shared import JobContext, Overrides, Queue, RateLimit, Retry
 from shared.clock import Clock
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
@@ -50,7 +50,12 @@ class World(SharedWorld):
         self.broken = True
         self.started, self.release = asyncio.Event(), asyncio.Event()
         self.work = self.app.queue(
-            "work", concurrency=3, retry=Retry.waits([10.0]), priority="high", payload_limit=2048
+            "work",
+            concurrency=3,
+            retry=Retry.waits([10.0]),
+            priority="high",
+            payload_limit=2048,
+            overrides=Overrides(attempts=4),
         )
         self.slow_queue = self.app.queue("slow", limit=RateLimit(1, per=60.0))
         self.odd = self.app.queue("odd", priority="low")

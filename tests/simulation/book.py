@@ -72,7 +72,7 @@ class Book:
     entries: dict[str, Entry] = field(default_factory=dict)
     raws: dict[str, str] = field(default_factory=dict)
     lines: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in LINES})
-    sets: dict[str, dict[str, int]] = field(default_factory=lambda: {name: {} for name in SETS})
+    sets: dict[str, dict[str, float]] = field(default_factory=lambda: {name: {} for name in SETS})
     guards: dict[str, tuple[int, str, str, str]] = field(default_factory=dict)
     cancel: set[str] = field(default_factory=set)
     totals: Counter[str] = field(default_factory=Counter)
@@ -144,9 +144,22 @@ class Book:
         entry.state = state
         if entry.dedup != "-":
             self.guards.pop(entry.dedup, None)
-            entry.dedup = "-"
+            entry.dedup = entry.dedup if state == "x" else "-"  # a redrive takes it again
         self.sets[home][job] = now
         self.ended[job] = home
+
+    def state(self, job: str) -> str:
+        """What a duplicate of this job is told."""
+        if job not in self.raws:
+            return "g"
+        entry = self.entries.get(job)
+        if entry is None:
+            return "x"
+        if job in self.sets["delayed"]:
+            return "d"
+        leases = [lease.split(" ") for lease in self.sets["active"]]
+        active = any(lease[0] == job and int(lease[1]) == entry.fence + 1 for lease in leases)
+        return "a" if entry.state == "w" and active else entry.state
 
     def line_up(self, job: str, entry: Entry) -> None:
         self.lines[BANDS[entry.priority]].append(job)
@@ -160,10 +173,11 @@ class Book:
 
     def first_due(self) -> int:
         """When the first delayed or parked job wants to be looked at."""
-        return min([*self.sets["delayed"].values(), *self.sets["parked"].values()], default=NEVER)
+        timers = [*self.sets["delayed"].values(), *self.sets["parked"].values()]
+        return int(min(timers, default=NEVER))
 
     def first_expiry(self) -> int:
-        return min(self.sets["active"].values(), default=NEVER)
+        return int(min(self.sets["active"].values(), default=NEVER))
 
     def waiting(self) -> int:
         return sum(len(self.lines[name]) for name in ("high", "normal", "low", "suspects"))

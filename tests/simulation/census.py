@@ -38,7 +38,7 @@ class Census:
     scalars: dict[str, str]
     dedup: dict[str, str]
     lists: dict[str, list[str]]
-    sets: dict[str, dict[str, int]]
+    sets: dict[str, dict[str, float]]
     agenda: float | None
     raw: list[Any]
 
@@ -56,7 +56,7 @@ def read(answers: list[Any]) -> Census:
     hashes = {name: _pairs(answers[i]) for i, name in enumerate(HASHES)}
     lists = dict(zip(LISTS, answers[2:7], strict=True))
     sets = {
-        name: {member: int(float(score)) for member, score in _pairs(flat).items()}
+        name: {member: float(score) for member, score in _pairs(flat).items()}
         for name, flat in zip(SETS, answers[7:13], strict=True)
     }
     records, scalars = {}, {}

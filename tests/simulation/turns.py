@@ -70,7 +70,7 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
     return told
 
 
-def _in_order(scored: dict[str, int]) -> list[str]:
+def _in_order(scored: dict[str, float]) -> list[str]:
     return [name for name, _score in sorted(scored.items(), key=lambda pair: (pair[1], pair[0]))]
 
 
@@ -156,8 +156,8 @@ def _take_in(book: Book, now: int, ask: TurnRequest) -> None:
     book.inbox = book.inbox or bool(raws)
 
 
-def _due(scored: dict[str, int], now: int) -> list[str]:
-    return [name for name in _in_order(scored) if scored[name] <= now][:PAGE]
+def _due(scored: dict[str, float], now: int) -> list[str]:
+    return [name for name in _in_order(scored) if int(scored[name]) <= now][:PAGE]
 
 
 def _recover(book: Book, now: int) -> None:

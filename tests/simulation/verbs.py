@@ -9,6 +9,7 @@ from shared.jobs.job import Guard, Job
 from .book import BANDS, Book, Entry, fresh
 
 PAGE = 500
+STEPS, LOOKS = 2048, 8
 
 
 def enqueue(book: Book, wall: int, jobs: Sequence[Job]) -> list[object]:
@@ -17,15 +18,17 @@ def enqueue(book: Book, wall: int, jobs: Sequence[Job]) -> list[object]:
     now = book.now(wall)
     book.horizon = now
     _drop_orphans(book, jobs)
-    codes, others = "", list[object]()
+    codes, others, instants = "", list[object](), _Instants(book)
     for job in jobs:
-        code, twin = _enqueue_one(book, now, job, timed=timed)
+        code, twin = _enqueue_one(book, now, job, instants, timed=timed)
         codes += code
         others += twin
     return [codes, *others]
 
 
-def _enqueue_one(book: Book, now: int, job: Job, *, timed: bool) -> tuple[str, list[object]]:
+def _enqueue_one(
+    book: Book, now: int, job: Job, instants: _Instants, *, timed: bool
+) -> tuple[str, list[object]]:
     idem = _holder(book, job.idempotency.name if job.idempotency else "", now)
     if idem and job.idempotency:
         if idem[1] != job.idempotency.fingerprint:
@@ -33,10 +36,9 @@ def _enqueue_one(book: Book, now: int, job: Job, *, timed: bool) -> tuple[str, l
         return "D" if idem[3].isupper() else "I", [idem[2], idem[3].lower()]
     twin = _holder(book, job.dedup.name if job.dedup else "", now)
     if twin:
-        return _duplicate(book, now, job, twin[2], twin[3])
+        return _duplicate(book, now, job, twin[2])
     if job.id in book.raws:
-        known = book.entries.get(job.id)
-        return _duplicate(book, now, job, job.id, known.state if known else "x")
+        return _duplicate(book, now, job, job.id)
     due = job.run_at_ms or now + job.delay_ms
     state = "d" if timed and due > now else "w"
     until_ended = job.dedup.name if job.dedup and job.dedup.ttl_ms == 0 else "-"
@@ -47,15 +49,38 @@ def _enqueue_one(book: Book, now: int, job: Job, *, timed: bool) -> tuple[str, l
         if guard:
             _hold(book, now, guard, job.id, state)
     if state == "d":
-        book.sets["delayed"][job.id] = due
+        book.sets["delayed"][job.id] = instants.score(due, shared=job.run_at_ms > 0)
         book.mixed = book.mixed or entry.priority != "n"
     else:
         book.line_up(job.id, entry)
     return state, []
 
 
-def _duplicate(book: Book, now: int, job: Job, holder: str, state: str) -> tuple[str, list[object]]:
+class _Instants:
+    """Jobs of one instant are due in the order of their enqueue, each a step above the last. For
+    the first eight instants that are a `run_at`, the jobs of other requests count too."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._steps: dict[int, int] = {}
+        self._looks = 0
+
+    def score(self, due: int, *, shared: bool) -> float:
+        if due not in self._steps:
+            self._steps[due] = self._next(due) if shared and self._looks < LOOKS else 0
+        step = self._steps[due]
+        self._steps[due] = step + 1
+        return due + step / STEPS
+
+    def _next(self, due: int) -> int:
+        self._looks += 1
+        stored = [score for score in self._book.sets["delayed"].values() if due <= score < due + 1]
+        return int((max(stored) - due) * STEPS) + 1 if stored else 0
+
+
+def _duplicate(book: Book, now: int, job: Job, holder: str) -> tuple[str, list[object]]:
     """The same request again is told so again: a capital letter remembers it."""
+    state = book.state(holder)
     if job.idempotency:
         _hold(book, now, job.idempotency, holder, state.upper())
     return "D", [holder, state]
@@ -147,11 +172,25 @@ def delete(book: Book, state: str, jobs: Sequence[str]) -> list[object]:
     return [verdicts]
 
 
-def redrive(book: Book, jobs: Sequence[str]) -> list[object]:
-    verdicts = ""
+def _takes_name(book: Book, now: int, job: str, name: str) -> bool:
+    held = book.guards.get(name)
+    holder = book.entries.get(held[2]) if held else None
+    if held and held[0] == 0 and (holder is None or holder.state not in "wp"):
+        del book.guards[name]
+    book.horizon = now  # the look at names deletes expired ones
+    if _holder(book, name, now):
+        return False
+    book.guards[name] = (0, "-", job, "w")
+    return True
+
+
+def redrive(book: Book, wall: int, jobs: Sequence[str]) -> list[object]:
+    verdicts, now = "", book.now(wall)
     for job in jobs:
         entry = book.entries.get(job)
         again = entry is not None and entry.state in "xp"
+        if entry is not None and entry.state == "x" and entry.dedup != "-":
+            again = _takes_name(book, now, job, entry.dedup)
         verdicts += "1" if again else "0"
         if entry is None or not again:
             continue

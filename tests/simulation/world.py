@@ -131,7 +131,7 @@ class AuditedStore:
                 state, jobs = told
                 expected = verbs.delete(book, state, jobs)
             case "redrive":
-                expected = verbs.redrive(book, told)
+                expected = verbs.redrive(book, self.wall, told)
             case _:
                 require(before.same(after), "a reading script wrote", call)
                 return

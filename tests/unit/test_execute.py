@@ -93,33 +93,49 @@ async def test_a_result_is_stored_or_the_reason_why_not_is(
     assert await run(work(queue), threads, clock) == Outcome("done", detail=detail)
 
 
-async def test_a_payload_that_does_not_fit_is_dead_and_names_every_wrong_field(
+DAY = 86_400_000
+
+
+async def test_a_payload_that_does_not_fit_waits_a_day_for_another_version(
     queue: Queue, threads: Executor, clock: FakeClock
 ) -> None:
     @queue.job("t")
     async def handle(payload: Payload) -> None: ...
 
-    fields = await run(work(queue, '{"n": "x", "names": [1, "a", 2]}'), threads, clock)
-    whole = await run(work(queue, "[]"), threads, clock)
+    async def misfit(at_ms: int, history: str = "") -> Outcome:
+        return await run(work(queue, '{"n": "x"}', at_ms=at_ms, history=history), threads, clock)
 
-    assert fields.kind == whole.kind == "dead"
-    message = fields.detail["error"]["message"]
+    first = await misfit(DAY)
+    waits = await misfit(2 * DAY, json.dumps(dict(first.detail)))
+    ended = await misfit(2 * DAY + 1, json.dumps(dict(waits.detail)))
+
+    assert (first.kind, first.delay, first.started) == ("park", 900, False)
+    assert first.detail["parked"].startswith("the payload does not fit Payload: n: ")
+    assert waits == first
+    assert (ended.kind, ended.started) == ("dead", False)
+    assert ended.detail["error"]["type"] == "InvalidPayload"
+    assert ended.detail["misfit_since"] is None  # after a redrive it has a day again
+
+
+async def test_a_payload_that_no_model_has_taken_is_dead_and_names_every_wrong_field(
+    queue: Queue, threads: Executor, clock: FakeClock
+) -> None:
+    @queue.job("t")
+    async def handle(payload: Payload) -> None: ...
+
+    async def died(payload: str) -> str:
+        record = f'{{"type": "t", "payload": {payload}}}'
+        foreign = decode_claim(claim(body=record, foreign=True), queue)
+        outcome = await run(foreign, threads, clock)
+        assert outcome.kind == "dead"
+        return str(outcome.detail["error"]["message"])
+
+    message = await died('{"n": "x", "names": [1, "a", 2]}')
+
     assert message.startswith("the payload does not fit Payload: ")
     assert re.findall(r"(?:^|; |: )(n|names\.\d): ", message) == ["n", "names.0", "names.2"]
-    assert whole.detail["error"]["message"].startswith(
-        "the payload does not fit Payload: payload: "
-    )
-
-
-async def test_five_wrong_fields_are_named_at_most(
-    queue: Queue, threads: Executor, clock: FakeClock
-) -> None:
-    @queue.job("t")
-    async def handle(payload: Payload) -> None: ...
-
-    wrong = await run(work(queue, '{"names": [1, 2, 3, 4, 5, 6]}'), threads, clock)
-
-    assert wrong.detail["error"]["message"].count("names.") == 5
+    assert (await died("[]")).startswith("the payload does not fit Payload: payload: ")
+    assert (await died('{"names": [1, 2, 3, 4, 5, 6]}')).count("names.") == 5
 
 
 async def test_a_type_without_a_handler_is_parked_and_an_unreadable_record_is_dead(

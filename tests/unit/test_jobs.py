@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import operator
 import threading
 import time
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, WrapValidator
 
-from shared.declare.options import Options, make_job
 from shared.errors import InvalidOption
 from shared.jobs.context import JobContext
 from shared.jobs.history import ERRORS_KEPT, add_to_history, read_history
@@ -163,45 +161,6 @@ def test_any_text_is_an_id_or_is_not(text: str) -> None:
 def test_a_callers_own_id_can_not_collide_with_ours(job_id: str) -> None:
     with pytest.raises(InvalidOption):
         check_job_id(job_id)
-
-
-@pytest.mark.parametrize(
-    ("options", "field"),
-    [
-        ({"delay": -1}, "delay"),
-        ({"delay": math.nan}, "delay"),
-        ({"delay": math.inf}, "delay"),
-        ({"delay": 367 * 86_400}, "delay"),
-        ({"run_at": -1}, "run_at"),
-        ({"run_at": math.nan}, "run_at"),
-        ({"run_at": 2.0**60}, "run_at"),
-        ({"key": ""}, "key"),
-        ({"key": "-"}, "key"),
-        ({"key": "a b"}, "key"),
-        ({"key": "a\u00a0b"}, "key"),
-        ({"key": "x" * 129}, "key"),
-        ({"key": "\x00"}, "key"),
-        ({"dedup": ""}, "dedup"),
-        ({"dedup": "a\nb"}, "dedup"),
-        ({"dedup": "a", "dedup_ttl": -1}, "dedup.ttl"),
-        ({"job_id": "a:b"}, "job_id"),
-    ],
-)
-def test_an_option_out_of_range_is_named(options: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidOption) as caught:
-        make_job("t", "{}", Options(**options))
-
-    assert caught.value.field == field
-
-
-@given(st.floats(0, 253_402_300_799), st.floats(0, 366 * 86_400))
-def test_every_allowed_time_is_whole_milliseconds_below_2_to_the_53(
-    at: float, delay: float
-) -> None:
-    job = make_job("t", "{}", Options(run_at=at, delay=delay))
-
-    assert 1 <= job.run_at_ms < 2**53
-    assert 0 <= job.delay_ms < 2**53
 
 
 def test_a_body_is_one_line_of_meta_and_the_payload_untouched() -> None:

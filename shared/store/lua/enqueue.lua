@@ -31,15 +31,16 @@ end
 --- @include "clock"
 --- @include "existing"
 --- @include "guards"
+--- @include "instants"
 --- @include "numbers"
 --- @include "room"
 --- @include "unplaced"
 --- @include "writes"
 local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
-if guarded then load_guards(items, now) end
+load_existing(items, values, 7, guarded and now)
 
-local codes, due, waits, mixed = {}, NEVER, false, false
+local codes, due, mixed = {}, NEVER, false
 local new_ids, lengths = {}, {} -- ids of this call; how many of them go on each list
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
@@ -52,16 +53,15 @@ local function store_new(item, before)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, item.id, state)
   new_ids[#new_ids + 1] = item.id
   if state == STATE.delayed then
-    buffer_zadd(DELAYED, at, item.id)
+    buffer_zadd(DELAYED, score_at(at, item.run_at > 0), item.id)
     due = math.min(due, at)
   else
     local list = LIST[item.priority]
     buffer_push(list, item.id)
     lengths[list] = (lengths[list] or 0) + 1
-    waits = true
   end
   mixed = mixed or item.priority ~= PRIORITY.normal
-  return state
+  return answer_new(item.id, state)
 end
 
 local unplaced = find_unplaced(items, values, 7)
@@ -74,7 +74,7 @@ if mixed then set_field(":mixed", YES) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
 if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end
 write_or(function()
-  if waits then mark_due(queue) elseif due < NEVER then lower_agenda(queue, due) end
+  if next(lengths) then mark_due(queue) elseif due < NEVER then lower_agenda(queue, due) end
   flush_records()
   flush()
   flush_guards()

@@ -11,7 +11,10 @@ end
 
 local texts = {} -- a script uses few different instants, and formatting one is the slow part
 local function text_of(instant)
-  local text = texts[instant] or whole(instant) -- a number: GopherLua's format refuses a string
-  texts[instant] = text
+  local text = texts[instant] -- `instant` is a number: GopherLua's format refuses a string
+  if not text then
+    text = instant % 1 == 0 and whole(instant) or string.format("%.11f", instant)
+    texts[instant] = text
+  end
   return text
 end

@@ -1,8 +1,9 @@
 -- codes: every one-letter code that records, guards, settles and replies use, under its name.
 
 -- A job's state in its record. `live` covers waiting, delayed and active: the structure that holds
--- the id tells which. `delayed` appears only in guards and in enqueue's reply.
-local STATE = { live = "w", delayed = "d", parked = "p", completed = "c", cancelled = "k", dead = "x" }
+-- the id tells which. Those of the second line appear only in guards and in enqueue's reply.
+local STATE = { live = "w", parked = "p", completed = "c", cancelled = "k", dead = "x",
+  delayed = "d", active = "a", gone = "g" }
 
 local PRIORITY = { high = "h", normal = "n", low = "l" }
 

@@ -30,7 +30,7 @@ local function due_until(q, key)
   local page, due = call("ZRANGE", key, 0, most - 1, "WITHSCORES"), {}
   local first = NEVER
   for i = 1, #page, 2 do
-    local score, is_closed = tonumber(page[i + 1]), key == ACTIVE and q.is_closed[page[i]]
+    local score, is_closed = math.floor(tonumber(page[i + 1])), key == ACTIVE and q.is_closed[page[i]]
     if score > q.now and not is_closed then
       first = score
       break

@@ -2,8 +2,19 @@
 -- key, the same deduplication name or the same id.
 --- @include "codes"
 --- @include "guards"
---- @include "record"
+--- @include "states"
 local others = {} -- id, state, … of the jobs answered instead of a new one
+
+-- `values`: the stored records of the items, from offset + 1. `now`: nil where no item has a guard.
+local function load_existing(items, values, offset, now)
+  if now then load_guards(items, now) end
+  for i, item in ipairs(items) do records[item.id] = records[item.id] or values[i + offset] end
+end
+
+local function answer_new(id, state)
+  states[id] = state
+  return state
+end
 
 local function answer_with(code, id, state)
   others[#others + 1] = id
@@ -11,12 +22,14 @@ local function answer_with(code, id, state)
   return code
 end
 
-local function answer_duplicate(item, now, id, state)
+local function answer_duplicate(item, now, id)
+  local state = state_now(id)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, id, string.upper(state))
   return answer_with(ANSWER.duplicate, id, state)
 end
 
--- The code to answer; nil where the job is new. `stored`: the record under the item's id, if any.
+-- The code to answer; nil where the job is new. `stored`: the record under the item's id, if any. The
+-- same request again is answered as before; a duplicate, with what its holder is now.
 local function find_existing(item, now, stored)
   local same = guard_of(item.idem, now)
   if same then
@@ -25,6 +38,6 @@ local function find_existing(item, now, stored)
     return answer_with(state == same.state and ANSWER.same_request or ANSWER.duplicate, same.id, state)
   end
   local twin = guard_of(item.dedup, now)
-  if twin then return answer_duplicate(item, now, twin.id, twin.state) end
-  if stored then return answer_duplicate(item, now, item.id, state_of(stored)) end
+  if twin then return answer_duplicate(item, now, twin.id) end
+  if stored then return answer_duplicate(item, now, item.id) end
 end

@@ -6,34 +6,36 @@
 --- @include "names"
 --- @include "numbers"
 --- @include "record"
+--- @include "states"
 local GUARD = "^(%d+) (%S+) (%S+) (%a)$"
-local HELD_UNTIL_END = "^0 %S+ (%S+) %a$"
 local guards, changed_guards = {}, {} -- name -> text; name, text, …
 
--- A guard that holds until its job ends must not outlive a job that was lost (evicted, damaged), or
--- whose end was written without the deletion of its guard (a script that stopped half way).
-local function remove_orphan_guards()
+-- Reads the records of the holders. A guard that holds until its job ends must not outlive a job that
+-- was lost (evicted, damaged), or whose end was written without the deletion of its guard (a script
+-- that stopped half way).
+local function load_holders(idempotency)
   local names, ids = {}, {}
   for name, guard in pairs(guards) do
-    local id = guard and string.match(guard, HELD_UNTIL_END)
-    if id then
-      names[#names + 1], ids[#ids + 1] = name, id
-    end
+    local expires, _, id = string.match(guard or "", GUARD)
+    if id and (expires == "0" or not idempotency[name]) then names[#names + 1], ids[#ids + 1] = name, id end
   end
   for i, raw in ipairs(fetch(ids)) do
     local job = decode(raw)
-    if not job or (job.state ~= STATE.live and job.state ~= STATE.parked) then guards[names[i]] = nil end
+    records[ids[i]] = raw
+    if not job or (job.state ~= STATE.live and job.state ~= STATE.parked) then
+      if string.sub(guards[names[i]], 1, 2) == "0 " then guards[names[i]] = nil end
+    end
   end
 end
 
 local function load_guards(items, now)
-  local names = {}
+  local names, idempotency = {}, {}
   for _, item in ipairs(items) do
     if item.dedup ~= NONE then names[#names + 1] = item.dedup end
-    if item.idem ~= NONE then names[#names + 1] = item.idem end
+    if item.idem ~= NONE then names[#names + 1], idempotency[item.idem] = item.idem, true end
   end
   for i, guard in ipairs(fetch_each("HMGET", DEDUP, names)) do guards[names[i]] = guard end
-  remove_orphan_guards()
+  load_holders(idempotency)
   -- Three names for each that this call may add: expired ones go as fast as names come, once they are
   -- a third of all.
   delete_expired_names(now, math.max(32, 3 * #names), guards)

@@ -10,6 +10,7 @@ local ENDED = { [STATE.completed] = COMPLETED, [STATE.cancelled] = CANCELLED, [S
 local function end_job(id, job, state, now)
   job.state = state
   release_dedup(job)
+  if state ~= STATE.dead then job.dedup = NONE end -- a redrive takes the name again
   buffer_zadd(ENDED[state], now, id)
 end
 

@@ -45,10 +45,7 @@ end
 
 -- The job ends, and with it the deduplication that holds until then.
 local function release_dedup(job)
-  if job.dedup ~= NONE then
-    ended_names[#ended_names + 1] = job.dedup
-    job.dedup = NONE
-  end
+  if job.dedup ~= NONE then ended_names[#ended_names + 1] = job.dedup end
 end
 -- For an undo: whether `flush` has written what was buffered for this list.
 local function was_pushed(key) return not pushes[key] end

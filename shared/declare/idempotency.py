@@ -1,0 +1,48 @@
+"""Idempotency keys. The same key with the same request has the same answer for a day; with another
+request it is refused and nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from ..errors import InvalidRequest
+from ..jobs.job import Guard
+from ..jobs.text import canonical
+
+TTL_MS = 24 * 3600 * 1000
+LONGEST_KEY = 255
+_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, and the fingerprint of its request."""
+
+    name: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, name: str, request: Mapping[str, Any]) -> Key:
+        """The key of this name with a request `{"type", "payload", "options"?}` or
+        `{"jobs": […]}`. Raises InvalidRequest where a number of the request is no JSON."""
+        try:
+            return cls(name, _hash(canonical(request)))
+        except ValueError:
+            raise InvalidRequest("A number in the body is out of range.") from None
+
+    def guard(self, position: int = 0) -> Guard:
+        """The guard of the job at this position of the request; a single job stands at 0."""
+        return Guard(f"key:{_hash(f'{position} {self.name}'.encode())}", TTL_MS, self.fingerprint)
+
+
+def is_key(name: str) -> bool:
+    """True for 1 to 255 visible ASCII characters."""
+    return 1 <= len(name) <= LONGEST_KEY and name.isascii() and name.isprintable()
+
+
+def _hash(data: bytes) -> str:
+    """Hex, because names and fingerprints are fields of a space-separated line in the store."""
+    return sha256(data).hexdigest()[:_LENGTH]

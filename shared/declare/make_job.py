@@ -1,0 +1,153 @@
+"""A job of its type, its payload's text and the options of its caller. Python, HTTP, command line
+and inbox have the same options, checks and sentences: these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from ..errors import LONGEST_DELAY, InvalidOption
+from ..jobs.ids import check_job_id, new_id
+from ..jobs.job import Guard, Job
+from ..jobs.text import canonical
+from .field_errors import field_errors, sentence
+from .idempotency import LONGEST_KEY, Key, is_key
+from .options import YEAR_10000
+from .overrides import read_overrides
+from .requests import TAGS, Dedup, EnqueueOptions
+
+if TYPE_CHECKING:
+    from .queue import JobType
+
+KEY_LIMIT = 128
+
+
+def make_job(
+    job_type: JobType[Any], payload: str, options: EnqueueOptions, guard: Guard | None = None
+) -> Job:
+    """The job of these options. `guard`: that of a key that came with the whole request.
+
+    Raises InvalidOption, which names the field.
+    """
+    if options.delay is not None and options.run_at is not None:
+        raise InvalidOption("delay and run_at: give one of them", "run_at")
+    return Job(
+        type=job_type.name,
+        payload=payload,
+        queue=job_type.queue.name,
+        id=new_id() if options.job_id is None else check_job_id(options.job_id),
+        priority=options.priority or "normal",
+        delay_ms=_delay_ms(options.delay or 0.0, "delay"),
+        run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
+        key="-" if options.key is None else _word(options.key, "key"),
+        dedup=_dedup(job_type, payload, options),
+        idempotency=_idempotency(job_type, payload, options, guard),
+        overrides=read_overrides(job_type, options),
+    )
+
+
+def read_options(values: Mapping[str, Any]) -> EnqueueOptions:
+    """Options as a Python caller gave them: a `run_at` may be a datetime, a list may be a tuple.
+    Raises InvalidOption, which names the first wrong one."""
+    try:
+        return EnqueueOptions.model_validate({name: _plain(values[name]) for name in values})
+    except ValidationError as error:
+        fields = option_errors(error)
+        raise InvalidOption(sentence(fields), fields[0]["field"]) from None
+
+
+def option_errors(error: ValidationError) -> list[dict[str, str]]:
+    """A validation error as fields and messages, without the names of pydantic's alternatives."""
+    return [
+        {**one, "field": ".".join(part for part in one["field"].split(".") if part not in TAGS)}
+        for one in field_errors(error)
+    ]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _delay_ms(seconds: float, name: str) -> int:
+    if not 0 <= seconds <= LONGEST_DELAY:  # NaN fails both comparisons
+        raise InvalidOption(f"{name}: 0 to {LONGEST_DELAY:.0f} seconds", name)
+    return round(seconds * 1000)
+
+
+def _instant_ms(text: str) -> int:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise InvalidOption(
+            "run_at: an ISO 8601 instant with its offset, e.g. 2026-01-17T09:00:00+01:00", "run_at"
+        )
+    epoch = instant.timestamp()
+    if not 0 <= epoch < YEAR_10000:
+        raise InvalidOption("run_at: an instant from 1970 to the year 9999", "run_at")
+    return max(1, round(epoch * 1000))
+
+
+def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Guard | None:
+    dedup = Dedup(id=options.dedup) if isinstance(options.dedup, str) else options.dedup
+    if dedup is None and options.dedup_ttl is None:
+        return None
+    dedup = dedup or Dedup()
+    if options.dedup_ttl is not None:
+        if dedup.ttl is not None:
+            raise InvalidOption("dedup_ttl: dedup has a ttl already; give one", "dedup_ttl")
+        dedup = dedup.model_copy(update={"ttl": options.dedup_ttl})
+    ttl = _dedup_ttl(dedup)
+    name = _content(job_type, payload) if dedup.id is None else _word(dedup.id, "dedup")
+    return Guard(f"dedup:{name}", 0 if ttl is None else max(1, _delay_ms(ttl, "dedup.ttl")))
+
+
+def _content(job_type: JobType[Any], payload: str) -> str:
+    """A name that equal types and payloads share."""
+    return "sha256:" + sha256(canonical([job_type.name, from_json(payload)])).hexdigest()
+
+
+def _dedup_ttl(dedup: Dedup) -> float | None:
+    """Seconds for which the name is held; None: until the job ends."""
+    mode = dedup.mode or ("window" if dedup.ttl is not None else "until_done")
+    if mode == "window" and dedup.ttl is None:
+        raise InvalidOption("dedup: mode window needs a ttl in seconds", "dedup.ttl")
+    if mode == "until_done" and dedup.ttl is not None:
+        raise InvalidOption("dedup: a ttl belongs to mode window, not until_done", "dedup.ttl")
+    return dedup.ttl
+
+
+def _idempotency(
+    job_type: JobType[Any], payload: str, options: EnqueueOptions, guard: Guard | None
+) -> Guard | None:
+    name = options.idempotency_key
+    if name is None:
+        return guard
+    if guard is not None:
+        raise InvalidOption(
+            "idempotency_key: the header Idempotency-Key is there already; give one",
+            "idempotency_key",
+        )
+    if not is_key(name):
+        raise InvalidOption(
+            f"idempotency_key: 1 to {LONGEST_KEY} visible ASCII characters", "idempotency_key"
+        )
+    others = options.model_dump(exclude={"idempotency_key"}, exclude_none=True)
+    request = {"type": job_type.name, "payload": from_json(payload)}
+    return Key.of(name, {**request, "options": others} if others else request).guard()
+
+
+def _word(text: str, name: str) -> str:
+    """Text that can stand in a space-separated header; "-" there means none."""
+    ok = 1 <= len(text) <= KEY_LIMIT and text != "-" and text.isprintable()
+    if not ok or any(c.isspace() for c in text):
+        raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
+    return text

@@ -1,0 +1,138 @@
+"""Payloads as JSON text: what is stored is what the model reads back, or it is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticSerializationError
+
+from ..errors import InvalidPayload, PayloadTooLarge
+from ..jobs.text import to_text
+from .field_errors import field_errors, sentence
+
+if TYPE_CHECKING:
+    from .queue import JobType, Queue
+
+_NOT_FINITE = "a number is out of range; JSON has no infinity"
+_CHANGED = "it would read back as another value; give it a type or a serializer that JSON keeps"
+_UNREADABLE = "what it writes as JSON is not what it reads (look at its aliases and serializers)"
+
+
+def text_of(job_type: JobType[Any], payload: BaseModel) -> str:
+    """An instance of the job type's model as the text to store: the model reads it back and gets
+    the same values. Raises InvalidPayload, which names the field, and PayloadTooLarge."""
+    model = job_type.model
+    if type(payload) is not model:
+        raise InvalidPayload(
+            f"job type {job_type.name!r} takes {model.__name__}, not {type(payload).__name__}"
+        )
+    text, read = _round_trip(job_type, payload)
+    if read != payload:
+        field = _difference(payload, read, "payload")
+        if field is not None:
+            raise _invalid(job_type, [{"field": field, "message": _CHANGED}])
+    check_size(job_type.queue, text)
+    return text
+
+
+def text_of_value(job_type: JobType[Any], value: Any) -> str:
+    """A parsed JSON value as the text to store, checked by the model. Raises InvalidPayload,
+    PayloadTooLarge."""
+    try:
+        text = to_text(value)
+    except ValueError:
+        raise _invalid(job_type, [{"field": "payload", "message": _NOT_FINITE}]) from None
+    check_size(job_type.queue, text)
+    try:
+        job_type.model.model_validate_json(text)
+    except ValidationError as error:
+        raise _invalid(job_type, field_errors(error, "payload")) from None
+    return text
+
+
+def check_size(queue: Queue, text: str) -> None:
+    """Raises PayloadTooLarge where the payload has more bytes than its queue takes."""
+    size = len(text) if text.isascii() else len(text.encode())
+    if size > queue.payload_limit:
+        raise PayloadTooLarge(
+            f"the payload has {size} bytes; queue {queue.name!r} takes {queue.payload_limit}"
+        )
+
+
+def _round_trip(job_type: JobType[Any], payload: BaseModel) -> tuple[str, BaseModel]:
+    """The payload as text, by its aliases where the model reads those, and as it is read back."""
+    failure: ValidationError | None = None
+    for by_alias in (True, False):
+        try:
+            text = payload.model_dump_json(by_alias=by_alias, round_trip=True, warnings=False)
+            return text, job_type.model.model_validate_json(text)
+        except ValidationError as error:
+            failure = failure or error
+        except PydanticSerializationError as error:
+            message = f"it can't be written as JSON: {str(error)[:200]}"
+            raise _invalid(job_type, [{"field": "payload", "message": message}]) from None
+    fields = field_errors(failure, "payload") if failure else []
+    unreadable = [{**one, "message": f"{one['message']}; {_UNREADABLE}"} for one in fields]
+    raise _invalid(job_type, unreadable)
+
+
+def _difference(given: object, read: object, path: str) -> str | None:
+    """The path of a value that reads back as another one; None where all are the same. Private
+    attributes and cached properties are no part of a payload."""
+    if _equal(given, read):
+        return None
+    if type(given) is not type(read):
+        return path
+    pairs = _parts(given, read)
+    if pairs is None:
+        return path
+    for name, one, other in pairs:
+        field = _difference(one, other, f"{path}.{name}")
+        if field is not None:
+            return field
+    return None
+
+
+def _equal(given: object, read: object) -> bool:
+    try:
+        if isinstance(given, float) and isinstance(read, float) and math.isnan(given):
+            return math.isnan(read)
+        # An object without an equality of its own can't be told from another one of its class.
+        opaque = type(given).__eq__ is object.__eq__ and type(given) is type(read)
+        return opaque or bool(given == read)
+    except Exception:  # noqa: BLE001 - any class may compare in any way
+        return type(given) is type(read)
+
+
+def _parts(given: object, read: object) -> list[tuple[object, object, object]] | None:
+    """The parts of two values of one class, by name; None where their shapes differ."""
+    ours: Mapping[Any, object]
+    theirs: Mapping[Any, object]
+    if isinstance(given, BaseModel) and isinstance(read, BaseModel):
+        ours, theirs = _fields(given), _fields(read)
+    elif isinstance(given, Mapping) and isinstance(read, Mapping):
+        ours, theirs = given, read
+    elif isinstance(given, list | tuple) and isinstance(read, list | tuple):
+        ours, theirs = dict(enumerate(given)), dict(enumerate(read))
+    else:
+        return None
+    if ours.keys() != theirs.keys():
+        return None
+    return [(name, ours[name], theirs[name]) for name in ours]
+
+
+def _fields(model: BaseModel) -> dict[Any, Any]:
+    values = vars(model)
+    fields: dict[Any, Any] = {
+        name: values[name] for name in type(model).model_fields if name in values
+    }
+    return fields | (model.model_extra or {})
+
+
+def _invalid(job_type: JobType[Any], fields: list[dict[str, str]]) -> InvalidPayload:
+    return InvalidPayload(
+        f"the payload does not fit job type {job_type.name!r}: {sentence(fields)}", fields
+    )
