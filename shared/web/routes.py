@@ -85,7 +85,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("DELETE", f"{_DEAD}/{{id}}", "admin", deadletters.delete,
           {200: (deadletters.DeleteResponse,)}),
     Operation("POST", f"{_DEAD}/{{id}}/redrive", "operator", deadletters.redrive,
-          {200: (deadletters.RedriveResponse,)}),
+          {200: (deadletters.RedriveResponse,)}, problems=(409,)),
     Operation("GET", "/api/v1/schedules", "viewer", schedules.index,
           {200: (schedules.SchedulesResponse,)}),
     Operation("GET", _SCHEDULE, "viewer", schedules.show,
