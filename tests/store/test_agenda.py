@@ -222,5 +222,6 @@ async def test_whenever_there_is_work_the_agenda_says_so_in_time(
         work = await story.earliest_work()
         entry = (await story.store.agenda()).get("q", float("inf"))
         now = story.clock.epoch_ms()
-        assert max(entry, now) <= max(work, now), f"after {words[: i + 1]}"
+        # A held entry is half a millisecond late, which only says that it is held (decision 14).
+        assert max(entry - 0.5, now) <= max(work, now), f"after {words[: i + 1]}"
     await story.store.close()
