@@ -43,10 +43,12 @@ class App:
         dead: Retention | None = None,
         payload_limit: int = PAYLOAD_LIMIT,
         max_jobs: int = MAX_JOBS,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int | None = None,
+        shards: int = 1,
     ) -> Queue:
         """Declare a queue. `concurrency` is global: all functions together. `max_jobs` and
-        `max_bytes` bound what is stored, ended jobs included: beyond, enqueue raises QueueFull."""
+        `max_bytes` bound what is stored, ended jobs included: beyond, enqueue raises QueueFull.
+        `shards` spreads the records over so many entries of the store; it may only grow."""
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
         self.queues[name] = Queue(
             name=name,
@@ -60,7 +62,8 @@ class App:
             dead=dead or Retention(),
             payload_limit=payload_limit,
             max_jobs=max_jobs,
-            max_bytes=max_bytes,
+            max_bytes=MAX_BYTES * shards if max_bytes is None else max_bytes,
+            shards=shards,
         )
         return self.queues[name]
 

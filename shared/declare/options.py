@@ -29,12 +29,14 @@ class Options:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
-def make_job(job_type: str, payload: str, options: Options) -> Job:
-    """The `Job` of these options. Raises InvalidOption, which names the field."""
+def make_job(job_type: str, payload: str, options: Options, shards: int = 1) -> Job:
+    """The `Job` of these options, for a queue of so many shards. Raises InvalidOption, which names
+    the field."""
+    own_id = options.job_id
     return Job(
         type=job_type,
         payload=payload,
-        id=new_id() if options.job_id is None else check_job_id(options.job_id),
+        id=new_id(shards, len(payload)) if own_id is None else check_job_id(own_id),
         priority=_priority(options.priority or "normal"),
         delay_ms=_delay_ms(options.delay, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),

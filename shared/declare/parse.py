@@ -29,7 +29,7 @@ def parse_job(queue: Queue, value: Any, guard: Guard | None = None) -> Job:
     request = _request(value)
     job_type = _job_type(queue, request.type)
     payload = _payload(job_type, request.payload)
-    return make_job(request.type, payload, _options(request, guard))
+    return make_job(request.type, payload, _options(request, guard), queue.shards)
 
 
 def parse_redrive(value: dict[str, Any]) -> RedriveMany:

@@ -21,8 +21,9 @@ LONGEST_RESERVE = 3.0
 PAYLOAD_LIMIT = 256 * 1024
 MAX_JOBS = 1_000_000
 MAX_BYTES = 48 * 2**20
-"""Bounds of a queue by default: half of the largest entry (100 MB) on Upstash's smaller plans. The
-rest is for results and errors, which grow after the enqueue."""
+"""Bounds of a queue by default, the bytes for each shard: half of the largest entry (100 MB) on
+Upstash's smaller plans. The rest is for results and errors, which grow after the enqueue."""
+MOST_SHARDS = 32
 P = TypeVar("P", bound=BaseModel)
 
 
@@ -59,6 +60,7 @@ class JobType(Generic[P]):
             self.name,
             payload.model_dump_json(),
             Options(delay, run_at, priority, key, dedup, dedup_ttl, job_id),
+            self.queue.shards,
         )
 
     async def enqueue(self, payload: P, **options: Any) -> Enqueued:
@@ -102,6 +104,7 @@ class Queue:
     payload_limit: int
     max_jobs: int = MAX_JOBS
     max_bytes: int = MAX_BYTES
+    shards: int = 1
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
 
     @property
@@ -117,6 +120,8 @@ class Queue:
         known = ", ".join(PRIORITIES)
         require(self.priority in PRIORITIES, f"{what}: priority is one of {known}")
         require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
+        ok = 1 <= self.shards <= MOST_SHARDS
+        require(ok, f"{what}: shards is 1 to {MOST_SHARDS}; for more, split it into several queues")
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         _check_timeout(self.timeout, what)

@@ -2,6 +2,7 @@
 -- ARGV  1 queue  2 "dead", "completed", "cancelled" or "parked"  3 newest instant wanted ("+inf" or
 --       ms)  4 how many of that instant to skip  5 most jobs
 -- Returns  billed, then per job: id, instant, record ("" where it is lost)
+--- @include "fields"
 --- @include "keys"
 local SETS = { dead = DEAD, completed = COMPLETED, cancelled = CANCELLED, parked = PARKED }
 local page = call("ZRANGE", SETS[ARGV[2]], ARGV[3], "-inf", "BYSCORE", "REV", "LIMIT", ARGV[4], ARGV[5],

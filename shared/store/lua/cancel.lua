@@ -6,6 +6,7 @@
 --       turn), the state code of a job that had ended already, or "" where there is no such job
 --- @include "clock"
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"

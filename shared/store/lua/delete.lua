@@ -3,6 +3,7 @@
 -- ARGV  1 queue  2 code of the state that a job must have ("-": any ended one)  3… ids
 -- Returns  billed, one character per id (1 deleted, 0 not in that state or unknown)
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"

@@ -3,6 +3,7 @@
 -- ARGV  1 queue  2 most jobs to delete in this call
 -- Returns  billed, how many were deleted
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"

@@ -4,6 +4,7 @@
 -- Returns  billed, one character per id (1 redriven, 0 neither dead nor parked)
 --- @include "agenda"
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "priorities"
 --- @include "record"
@@ -45,7 +46,7 @@ end, function()
   for list, length in pairs(lengths) do
     if was_pushed(list) then try("RPOP", list, length) end
   end
-  try_chunked("HSET", RECORDS, stored_usage())
-  try_chunked("HSET", RECORDS, before)
+  set_fields(stored_usage(), try_chunked)
+  set_fields(before, try_chunked)
 end)
 return { billed, table.concat(verdicts) }

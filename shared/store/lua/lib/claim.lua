@@ -2,6 +2,7 @@
 -- active set ("id fence owner seq exclusive"), says who holds which fence of a job and since which
 -- turn.
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "may_start"
 --- @include "pop"
@@ -50,8 +51,7 @@ local function lease_all(q, ids, exclusive, max_bytes)
   return claims, count, too_many
 end
 
--- Takes the leases back, for an undo.
-local function unlease(claims)
+local function unlease(claims) -- for an undo
   local leases = {}
   for i = 1, #claims, 2 do leases[#leases + 1] = claims[i] end
   try_chunked("ZREM", ACTIVE, leases)

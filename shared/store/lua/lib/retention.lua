@@ -1,5 +1,6 @@
 -- retention: ended jobs stay readable up to a count and an age. Dead letters are never trimmed here.
 -- Age is checked every tenth of itself (at least every minute), so a job stays at most a tenth longer.
+--- @include "fields"
 --- @include "keys"
 --- @include "codes"
 --- @include "numbers"
