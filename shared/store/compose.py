@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "lua"
 
 _INCLUDE = re.compile(r'^--- @include "(\w+)"\n', re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n|\s+-- .*$", re.MULTILINE)
-_WORD = re.compile(r"[A-Za-z_]\w+")
+_SPACES = str.maketrans(dict.fromkeys("()[]{},;=<>~+-*/%^#.:'\"", " "))
 _DEFINITION = re.compile(r"^local (function )?(\w+(?:,\s*\w+)*)(?=\(| = )", re.MULTILINE)
 
 
@@ -29,18 +29,22 @@ def verbs() -> list[str]:
 def compose(name: str) -> str:
     """The script's text with each of its includes once, without comments."""
     verb = (FOLDER / f"{name}.lua").read_text(encoding="utf-8")
+    pieces = _INCLUDE.split(verb)  # code, name of an included file, code, …
     files: dict[str, _File] = {}
-    _read_included(verb, files)
-    users = Counter(set(_WORD.findall(_COMMENT.sub("", verb))))
+    _read(pieces[1::2], files)
+    pieces[::2] = [_COMMENT.sub("", code) for code in pieces[::2]]
+    users = Counter(_words("".join(pieces[::2])))
     for file in files.values():
-        users.update(set(_WORD.findall(file.code)))
+        users.update(_words(file.code))
     placed: set[str] = set()
+    for i in range(1, len(pieces), 2):
+        names = _in_order(pieces[i], files, placed)
+        pieces[i] = "".join(_block(files[name].code, users) for name in names)
+    return "".join(pieces)
 
-    def expand(match: re.Match[str]) -> str:
-        names = _in_order(match[1], files, placed)
-        return "".join(_block(files[file].code, users) for file in names)
 
-    return _COMMENT.sub("", _INCLUDE.sub(expand, verb))
+def _words(code: str) -> set[str]:
+    return set(code.translate(_SPACES).split())
 
 
 class _File(NamedTuple):
@@ -50,13 +54,13 @@ class _File(NamedTuple):
     code: str
 
 
-def _read_included(text: str, files: dict[str, _File]) -> None:
-    """Read the files that a text includes, and those that they include."""
-    for name in _INCLUDE.findall(text):
+def _read(names: list[str], files: dict[str, _File]) -> None:
+    """Read these files of `lua/lib/`, and those that they include."""
+    for name in names:
         if name not in files:
-            file = (FOLDER / "lib" / f"{name}.lua").read_text(encoding="utf-8")
-            files[name] = _File(_INCLUDE.findall(file), _COMMENT.sub("", file))
-            _read_included(file, files)
+            text = (FOLDER / "lib" / f"{name}.lua").read_text(encoding="utf-8")
+            files[name] = _File(_INCLUDE.findall(text), _COMMENT.sub("", text))
+            _read(files[name].includes, files)
 
 
 def _in_order(name: str, files: Mapping[str, _File], placed: set[str]) -> Iterator[str]:
