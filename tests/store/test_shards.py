@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -218,7 +218,7 @@ async def test_every_verb_sees_all_shards_with_an_older_declaration(
 ) -> None:
     await world.client().enqueue(declared(4), in_shards("a~0", "b~3"))
     store, queue = world.client(), declared(1)
-    acts = {
+    acts: dict[str, Callable[[], Awaitable[object]]] = {
         "inspect": lambda: store.inspect(queue, "b~3"),
         "cancel": lambda: store.cancel(queue, "b~3"),
         "delete": lambda: store.delete(queue, ["b~3"]),
@@ -326,9 +326,9 @@ async def test_an_id_of_a_shard_that_does_not_exist_is_unknown(store: Store) -> 
 # Cost: one command for each further shard that a read or a write touches
 
 
-async def _commands(store: Store, act: object) -> int:
+async def _commands(store: Store, act: Awaitable[object]) -> int:
     before = store.meter.snapshot()
-    await act  # type: ignore[misc]
+    await act
     return store.meter.since(before).commands
 
 
