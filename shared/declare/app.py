@@ -46,9 +46,8 @@ class App:
         max_bytes: int | None = None,
         shards: int = 1,
     ) -> Queue:
-        """Declare a queue. `concurrency` is global: all functions together. `max_jobs` and
-        `max_bytes` bound what is stored, ended jobs included: beyond, enqueue raises QueueFull.
-        `shards` spreads the records over so many entries of the store; it may only grow."""
+        """Declare a queue. `concurrency` counts all functions together. `max_jobs` and `max_bytes`
+        bound what is stored: beyond, enqueue raises QueueFull. `shards`: entries of records."""
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
         self.queues[name] = Queue(
             name=name,

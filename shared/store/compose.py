@@ -73,8 +73,8 @@ def _in_order(name: str, files: Mapping[str, _File], placed: set[str]) -> Iterat
 
 
 def _block(code: str, users: Mapping[str, int]) -> str:
-    """The code of an included file with its own names hidden. `users`: word -> how many files of the
-    script use it."""
+    """The code of an included file with its own names hidden. `users`: word -> how many files of
+    the script use it."""
     visible: list[str] = []
 
     def define(match: re.Match[str]) -> str:

@@ -34,8 +34,8 @@ def commands(prefix: str, queue: str, shards: int) -> tuple[bytes, int]:
 
 @dataclass(slots=True)
 class Census:
-    """One queue's keys. `shards`: the records of each; `records`: all of them. `agenda`: its instant
-    there; None when it is not on it."""
+    """One queue's keys. `shards`: the records of each; `records`: all of them. `agenda`: its
+    instant there; None when it is not on it."""
 
     records: dict[str, str]
     scalars: dict[str, str]

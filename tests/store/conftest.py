@@ -1,5 +1,5 @@
-"""The verbs are proved on every server that can be had: Valkey, Redis 7, GopherLua, fakeredis. On the
-best one and on GopherLua also with queues whose records are spread over three entries."""
+"""The verbs are proved on every server that can be had: Valkey, Redis 7, GopherLua, fakeredis. On
+the best one and on GopherLua also with queues whose records are spread over three entries."""
 
 from __future__ import annotations
 

@@ -363,9 +363,7 @@ async def test_a_turn_costs_a_command_for_each_further_shard_that_a_read_or_writ
         owner = Owner(store, queue, f"o{queue.shards}")
         held = await owner.claim(20)
         assert len(held) == 20
-        prices.append(
-            await _commands(store, owner.turn(20, [settle(claim) for claim in held]))
-        )
+        prices.append(await _commands(store, owner.turn(20, [settle(claim) for claim in held])))
         await owner.finish(*await owner.claim(100))
 
     plain, sharded = prices
@@ -387,10 +385,7 @@ async def test_concurrent_functions_of_both_declarations_lose_and_double_nothing
 ) -> None:
     clients = [(world.client(), declared(shards)) for shards in (1, 4, 1, 4)]
     await asyncio.gather(
-        *(
-            store.enqueue(queue, numbered(50, f"f{i}-"))
-            for i, (store, queue) in enumerate(clients)
-        )
+        *(store.enqueue(queue, numbered(50, f"f{i}-")) for i, (store, queue) in enumerate(clients))
     )
     ran: Counter[str] = Counter()
     for i, (store, queue) in enumerate(clients):
