@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import pytest
 
 from shared import App, Queue
-from shared.errors import JobNotFound, QueueFull
+from shared.errors import JobNotFound, QueueFull, StoreError
 from shared.jobs.claim import Claim
 from shared.jobs.ids import new_id
 from shared.jobs.job import Guard, Job
 from shared.store import Store, keys
 from shared.store.repair import repair
+from shared.store.scripts import script
 from shared.store.usage import Usage, fullness
 from shared.testing import FakeClock
+from tests.support.failing import failing_lua
 from tests.support.probe import Probe
 from tests.support.records import record
 from tests.support.turns import Owner, ids, jobs, numbered, settle
@@ -247,6 +250,30 @@ async def test_a_declaration_with_fewer_shards_later_changes_nothing(world: Worl
 
     stats = await fewer.stats(declared(2))
     assert (len(stats.usage), stats.sizes["completed"]) == (4, 80)
+
+
+@pytest.mark.parametrize("n", range(1, 12))
+@pytest.mark.parametrize("repeated_by", [1, 4])
+async def test_the_enqueue_that_grows_a_queue_may_be_killed_at_any_write(
+    world: World, n: int, repeated_by: int
+) -> None:
+    await world.store.enqueue(declared(1), numbered(10))
+    batch = numbered(10, "new")
+    killed = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
+    world.protocol.preface_next(script("enqueue").sha, killed)
+    with suppress(StoreError):
+        await world.client().enqueue(declared(4), batch)
+
+    await world.client().enqueue(declared(repeated_by), batch)
+
+    ran = []
+    for shards in (1, 4):
+        owner = Owner(world.client(), declared(shards), f"o{shards}")
+        claims = await owner.claim(10)
+        ran += ids(claims)
+        await owner.finish(*claims)
+    assert sorted(ran) == sorted([job.id for job in [*numbered(10), *batch]])
+    assert (await world.store.stats(declared(4))).sizes["completed"] == 20
 
 
 # Counts and bounds

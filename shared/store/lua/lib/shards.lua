@@ -9,7 +9,7 @@ local MULTIPLIER, MODULUS = 48271, 2147483647 -- their product is below 2^53
 
 -- The shard of a field, then those that may hold it since the queue had fewer.
 local function candidates(field)
-  if #SHARDS == 1 or string.sub(field, 1, 1) == ":" then return { 1 } end
+  if string.sub(field, 1, 1) == ":" then return { 1 } end
   local named = string.match(field, IN_SHARD)
   if named and tonumber(named) < #SHARDS then return { tonumber(named) + 1 } end
   local number, highest, found = 1, -1, {}
@@ -27,6 +27,7 @@ local function candidates(field)
 end
 
 local function shard_of(field)
+  if #SHARDS == 1 then return 1 end
   local home = homes[field] or candidates(field)[1]
   homes[field] = home
   return home

@@ -8,6 +8,7 @@
 --- @include "shards"
 local USAGE = { ":jobs", ":bytes" }
 local usage, change = {}, {} -- shard -> { jobs, bytes }: as stored; by this script
+local queue_usage = { jobs = 0, bytes = 0 } -- of all shards, as this script leaves them
 local usage_known = { loaded = false, released = false }
 for shard = 1, #SHARDS do usage[shard], change[shard] = { jobs = 0, bytes = 0 }, { jobs = 0, bytes = 0 } end
 
@@ -16,6 +17,7 @@ for shard = 1, #SHARDS do usage[shard], change[shard] = { jobs = 0, bytes = 0 },
 local function load_usage(jobs, bytes)
   local first = usage[1]
   first.jobs, first.bytes, usage_known.loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
+  queue_usage.jobs, queue_usage.bytes = queue_usage.jobs + first.jobs, queue_usage.bytes + first.bytes
   for shard = 2, #SHARDS do
     local one = usage[shard]
     one.jobs, one.bytes = further[shard * 2 - 3] or 0, further[shard * 2 - 2] or 0
@@ -26,12 +28,14 @@ end
 local function add_usage(id, jobs, bytes)
   local one = change[shard_of(id)]
   one.jobs, one.bytes = one.jobs + jobs, one.bytes + bytes
+  queue_usage.jobs, queue_usage.bytes = queue_usage.jobs + jobs, queue_usage.bytes + bytes
 end
 
 -- A job that is deleted whatever becomes of the other writes of this script, so no undo restores it.
 local function release_usage(id, bytes)
   local one = usage[shard_of(id)]
   one.jobs, one.bytes, usage_known.released = one.jobs - 1, one.bytes - bytes, true
+  queue_usage.jobs, queue_usage.bytes = queue_usage.jobs - 1, queue_usage.bytes - bytes
 end
 
 -- Jobs and bytes of these shards; with `change` as this script leaves them.
