@@ -11,7 +11,7 @@ RUFF    := $(BIN)/ruff
 SHELL   := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint fmt bench simulate planted mutate crash rehearse lock clean
+.PHONY: help setup demo dev test lint fmt bench simulate planted mutate fuzz crash rehearse lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ mutate: ## change the engine's Python and tell what no test noticed; ARGS="share
 	test -x $(MUTATE)/bin/mutmut || { $(MAKE) setup VENV=$(MUTATE) && $(MUTATE)/bin/python -m pip $(INSTALL) $(MUTMUT); }
 	$(MUTATE)/bin/mutmut run --max-children 1 $(ARGS)
 	$(MUTATE)/bin/python -m tests.planted.python
+
+fuzz: $(READY) ## schemathesis against the running API for 15 minutes; ARGS="--minutes 2 --seed 1"
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 crash: $(READY) ## kill real drains and servers under load: SEED=1 RUNS=1000
 	$(BIN)/python -m tests.crash $(SEED) $(RUNS)

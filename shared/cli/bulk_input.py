@@ -34,7 +34,8 @@ class BulkJobs:
 def read_lines(source: str) -> list[Line]:
     """The payloads of `source`: JSON text, `@file`, or `-` for standard input.
 
-    A file or stdin holds one JSON document, or one for each line (NDJSON). Raises InvalidPayload
+    A file or stdin holds one JSON document, or one for each line (NDJSON; lines end with LF or CR
+    LF). Raises InvalidPayload
     for an unreadable file.
     """
     if source != "-" and not source.startswith("@"):
@@ -43,7 +44,7 @@ def read_lines(source: str) -> list[Line]:
     try:
         json.loads(text)
     except ValueError:
-        lines = text.splitlines()
+        lines = text.split("\n")  # and no other line end: texts in JSON may hold U+2028 as it is
         return [Line(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
     return [Line(1, text)]
 
@@ -95,7 +96,8 @@ def _read(source: str) -> str:
     from ..errors import InvalidPayload
 
     try:
-        return sys.stdin.read() if source == "-" else Path(source[1:]).read_text("utf-8-sig")
+        raw = sys.stdin.buffer.read() if source == "-" else Path(source[1:]).read_bytes()
+        return raw.decode("utf-8-sig")  # read as text, a lone CR would count as a line end
     except UnicodeDecodeError:
         raise InvalidPayload(f"{source} is not UTF-8 text") from None
     except OSError as error:

@@ -6,6 +6,7 @@ On a terminal rich draws the tables; in a pipe they are plain columns without co
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,13 +14,15 @@ from datetime import datetime
 from typing import Any
 
 GAP = "  "
+_UNUSUAL = re.compile(r"[^\n -~]")
 
 
 def as_json(document: object) -> None:
     """Print the document as JSON."""
     from pydantic_core import to_json
 
-    print(to_json(document, indent=2, inf_nan_mode="null", fallback=_plain).decode())
+    text = to_json(document, indent=2, inf_nan_mode="null", fallback=_plain).decode()
+    print(_UNUSUAL.sub(_escaped, text))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -80,6 +83,16 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
+def _one_line(text: str) -> str:
+    """Printable text without line breaks: a value can't forge a row."""
+    return printable(text).replace("\n", "\\n")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Control and direction characters as JSON escapes; they stand in strings only."""
+    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
+
+
 def _framed(columns: Sequence[str], texts: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
     from rich import box
     from rich.console import Console
@@ -107,7 +120,7 @@ def _cell(value: object) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S UTC")
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, default=_plain)
-    return printable(str(value))
+    return _one_line(str(value))
 
 
 def _plain(value: Any) -> Any:

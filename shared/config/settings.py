@@ -4,9 +4,11 @@ variable."""
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
@@ -16,6 +18,8 @@ from .secrets import with_secrets
 ROLES = ("producer", "viewer", "operator", "admin")
 """The roles of tokens, in order: each has the rights of all roles before it."""
 MIN_SECRET_LENGTH = 16
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,22 @@ def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str 
         return None, token
     if token is None:
         raise ConfigurationError(f"{name} is set but {token_name} is not; set both")
-    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
-        raise ConfigurationError(f"{name} must start with https:// (plain http only for 127.0.0.1)")
+    if not _is_store_url(url):
+        raise ConfigurationError(
+            f"{name} must be https://host, without a user name (plain http only for localhost)"
+        )
     return url, token
+
+
+def _is_store_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    host = _HOST.fullmatch(parts.netloc.lower())
+    if host is None or not url.isprintable():
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host[1] in LOCAL_HOSTS)
 
 
 def _tokens(text: str) -> dict[str, str]:
@@ -119,7 +136,11 @@ def _tokens(text: str) -> dict[str, str]:
                 f"TIDEGATE_API_TOKENS: the {role} token has fewer than "
                 f"{MIN_SECRET_LENGTH} characters"
             )
-        tokens[token] = role
+        if tokens.setdefault(token, role) != role:
+            raise ConfigurationError(
+                f"TIDEGATE_API_TOKENS: one token has the roles {tokens[token]} and {role}; "
+                "give each role a token of its own"
+            )
     return tokens
 
 

@@ -15,7 +15,7 @@ from ..declare.queue import Queue
 from ..errors import InvalidOption
 from ..store import Store
 from ..store.views import JobRecord
-from .stream import Position, dead_letters, position_of
+from .stream import PAGE, Position, dead_letters, position_of
 
 MOST_READ = 1000
 """Rows one request reads at most; a filter that fits few of them ends the page short."""
@@ -47,7 +47,10 @@ async def page(
     store: Store, queues: Sequence[Queue], criteria: Filter, *, cursor: str | None, most: int
 ) -> Page:
     """Up to `most` dead letters of these queues that fit. Raises InvalidOption for a bad cursor."""
-    stream = dead_letters(store, queues, after=None if cursor is None else _read_cursor(cursor))
+    after = None if cursor is None else _read_cursor(cursor)
+    # One more tells whether there is a next page. A filter may need any number.
+    size = PAGE if criteria != Filter() else min(PAGE, most + 1)
+    stream = dead_letters(store, queues, after=after, size=size)
     result, read = Page(), 0
     row = await anext(stream, None)
     while row is not None:

@@ -24,10 +24,11 @@ def position_of(row: JobRecord) -> Position:
 
 
 async def dead_letters(
-    store: Store, queues: Sequence[Queue], *, after: Position | None = None
+    store: Store, queues: Sequence[Queue], *, after: Position | None = None, size: int = PAGE
 ) -> AsyncIterator[JobRecord]:
-    """Every dead letter of these queues beyond a position, the newest first."""
-    streams = {queue.name: _rows(store, queue, after) for queue in queues}
+    """Every dead letter of these queues beyond a position, the newest first. `size`: rows of the
+    first read from each queue; later ones grow to a page."""
+    streams = {queue.name: _rows(store, queue, after, size) for queue in queues}
     heads: list[_Head] = []
     for rows in streams.values():
         await _push_next(heads, rows)
@@ -53,16 +54,18 @@ class _Head:
         return position_of(self.row) > position_of(other.row)
 
 
-async def _rows(store: Store, queue: Queue, after: Position | None) -> AsyncIterator[JobRecord]:
+async def _rows(
+    store: Store, queue: Queue, after: Position | None, size: int
+) -> AsyncIterator[JobRecord]:
     newest, skip = ("+inf" if after is None else str(after[0])), 0
-    size = PAGE
+    largest = PAGE
     while True:
         try:
             rows = await store.browse(queue, "dead", newest=newest, skip=skip, most=size)
         except TooLarge:
             if size == 1:
                 raise
-            size = max(1, size // 8)  # payloads may be large: fewer at a time
+            largest = size = max(1, size // 8)  # histories may be large: fewer at a time
             continue
         for row in rows:
             if after is None or position_of(row) < after:
@@ -72,3 +75,4 @@ async def _rows(store: Store, queue: Queue, after: Position | None) -> AsyncIter
         last = str(rows[-1].at_ms)
         same = sum(str(row.at_ms) == last for row in rows)
         newest, skip = last, skip + same if last == newest else same
+        size = min(largest, size * 4)

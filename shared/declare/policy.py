@@ -165,6 +165,10 @@ class Retention:
         require(0 <= self.count <= 1_000_000, f"count={self.count}: choose 0 to 1000000")
         require(0 < self.age <= 10 * LONGEST_DELAY, f"age={self.age}: choose seconds above 0")
 
+    @property
+    def age_ms(self) -> int:
+        return round(self.age * 1000)
+
 
 def require(condition: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion with a sentence
     """Raise ConfigurationError with the sentence unless the condition holds."""

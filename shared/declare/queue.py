@@ -38,6 +38,7 @@ class JobType(Generic[P]):
     timeout: float
     retry: Retry
     shape: Shape
+    public_result: bool = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -127,9 +128,15 @@ class Queue:
         _check_timeout(self.timeout, what)
 
     def job(
-        self, name: str, *, timeout: float | None = None, retry: Retry | None = None
+        self,
+        name: str,
+        *,
+        timeout: float | None = None,
+        retry: Retry | None = None,
+        public_result: bool = False,
     ) -> Callable[[Handler], JobType[Any]]:
-        """Register the decorated handler for jobs of type `name`.
+        """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
+        role viewer sees what the handler returns, else only roles that see payloads.
 
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
@@ -148,7 +155,7 @@ class Queue:
             _check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, retry or self.retry, shape
+                name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result
             )
             self.types[name] = job_type
             return job_type

@@ -6,6 +6,7 @@ A turn whose reply was lost is sent again under the same number, so the store an
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from ..jobs.claim import Lease
 from ..jobs.ids import public_id
 from ..jobs.outcome import PAST
 from ..store import Store, TurnReply, TurnRequest
-from ..store.turn import Settle
+from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
 from .report import ConsumerReport
@@ -30,8 +31,13 @@ HEARTBEAT = 15.0
 cancellations arrive."""
 LAST_TURN_SECONDS = 1.0
 """A settle is tried for this long even at the very end: its lease outlives the function."""
+CLOSING_TURN_SECONDS = 30.0
+"""A turn that closes all leases of its owner is not repeated for longer: they would have ended. The
+store keeps its answer for so long, and each turn of the queue reads it."""
 FIRST_TURN_SECONDS = 10.0
 """The first turn is not repeated for longer: a store that is away should end the drain early."""
+FIRST_LOOK = 10
+"""Records that the first turn reads before it knows how large they are."""
 
 
 class Turns:
@@ -47,6 +53,7 @@ class Turns:
         self._store, self._queue, self._budget, self._report = store, queue, budget, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
         self._prolonged = budget.clock.monotonic()
+        self._bytes = 0
 
     async def send(
         self,
@@ -74,6 +81,8 @@ class Turns:
             observed=admission.take_observed(),
             ahead_ms=round(ahead * 1000),
             prolong=self._due_for_prolonging(leases),
+            look=self._look(),
+            repeat_ms=math.ceil(self._within(settles, leases()) * 1000),
         )
         reply = await self._send(request)
         admission.learn(reply.histograms)
@@ -84,9 +93,24 @@ class Turns:
     def lease_ms(self) -> int:
         return round(LEASE * 1000)
 
+    def _look(self) -> int:
+        """How many records the store may read before it has seen the queue's numbers: as many as a
+        reply has room for."""
+        if not self._bytes:
+            return FIRST_LOOK
+        return MOST_BYTES * self._report.claimed // self._bytes + 1
+
+    def _within(self, settles: Sequence[Settle], leases: Sequence[str]) -> float:
+        """Seconds for which a turn is repeated."""
+        most = left = self._budget.left()
+        if self._seq == 1:
+            most = FIRST_TURN_SECONDS
+        elif _closes(settles, leases):
+            most = CLOSING_TURN_SECONDS
+        return max(LAST_TURN_SECONDS, min(most, left))
+
     async def _send(self, request: TurnRequest) -> TurnReply:
-        clock, left = self._budget.clock, self._budget.left()
-        within = max(LAST_TURN_SECONDS, left if self._seq > 1 else min(FIRST_TURN_SECONDS, left))
+        clock, within = self._budget.clock, request.repeat_ms / 1000
         self._resync, began = False, clock.monotonic()
         self.sent_at = time.monotonic()
         reply = await self._store.turn(self._queue, request, within=within)
@@ -103,6 +127,7 @@ class Turns:
 
     def _count(self, settles: Sequence[Settle], reply: TurnReply) -> None:
         self._report.claimed += len(reply.claims)
+        self._bytes += sum(len(claim.body) + len(claim.history) + 1 for claim in reply.claims)
         for settle in settles:
             if settle.lease in reply.stale:
                 self._report.stale += 1
@@ -110,3 +135,10 @@ class Turns:
                 log.warning("stale_settle", extra={"queue": self._queue.name, "job_id": job_id})
             elif settle.kind != "keep":
                 self._report.outcomes[PAST[settle.kind]] += 1
+
+
+def _closes(settles: Sequence[Settle], leases: Sequence[str]) -> bool:
+    """True if no lease is left open. That of a suspect counts as left: if its outcome arrives late,
+    it still tells that no crash ended it."""
+    closed = [s.lease for s in settles if s.kind != "keep" and not Lease.parse(s.lease).exclusive]
+    return len(closed) >= len(leases)

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 
 from ..errors import InvalidOption
 
@@ -111,8 +112,30 @@ def split_id(job_id: str) -> tuple[str, str] | None:
     return short, queue
 
 
+class ChildId(str):
+    """The id of a job that another job enqueues. It begins with "~", which no caller may write, so
+    nobody outside can take it before the parent does."""
+
+    __slots__ = ()
+
+
+def child_id(parent: str, name: str) -> ChildId:
+    """The id of the child `name` of a job: equal for equal arguments, and for no others."""
+    digest = hashlib.sha256(f"{parent}\n{name}".encode()).hexdigest()
+    return ChildId(f"~{digest[:40]}")
+
+
+def keep_child_id(value: object, validate: Callable[[object], str]) -> str:
+    """For pydantic's WrapValidator on an option `job_id`: a ChildId stays one. Without it a model
+    makes a plain text of it, which `check_job_id` refuses. JSON can't hold a ChildId."""
+    return value if isinstance(value, ChildId) else validate(value)
+
+
 def check_job_id(short: str) -> str:
-    """A caller's own `job_id`, or InvalidOption."""
+    """A caller's own `job_id`, or InvalidOption. A leading "~" is ours: jobs from the inbox, and
+    the children of jobs."""
+    if isinstance(short, ChildId):
+        return short
     if not _OWN.match(short):
         raise InvalidOption("job_id: 1 to 64 letters, digits, '_' or '-'", "job_id")
     return short

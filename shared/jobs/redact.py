@@ -1,14 +1,19 @@
-"""Redaction of the process's own secrets from text that is kept or logged."""
+"""Redaction of text that is kept or logged: this process's own secrets, and the parts of URLs that
+carry secrets of others (user names, queries with signatures)."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable
 
 SHORTEST = 8
 """Characters. A shorter value stands in too many texts by chance."""
 BLANK = "[secret]"
 _secrets: set[str] = set()
+_URL = re.compile(r"""://([^\s"'<>?#]*)([?#][^\s"'<>]*)?""")
+HIDDEN = "?…"
+"""Stands for the query and the fragment of a URL."""
 
 
 LOGGERS = ("tidegate.drain", "tidegate.job", "tidegate.web", "tidegate.hosts")
@@ -22,11 +27,21 @@ def keep_secret(values: Iterable[str | None]) -> None:
 
 
 def redact(text: str) -> str:
-    """The text with every known secret blanked, the longest first."""
+    """The text with every known secret blanked, the longest first, and its URLs bare."""
     for secret in sorted(_secrets, key=len, reverse=True):
         if secret in text:
             text = text.replace(secret, BLANK)
-    return text
+    return bare_urls(text)
+
+
+def bare_urls(text: str) -> str:
+    """The text with each URL reduced to what may be shown: no user name, no query, no fragment."""
+    return _URL.sub(_bare, text) if "://" in text else text
+
+
+def _bare(url: re.Match[str]) -> str:
+    authority, slash, path = url[1].partition("/")
+    return f"://{authority.rpartition('@')[2]}{slash}{path}{HIDDEN if url[2] else ''}"
 
 
 class RedactingFilter(logging.Filter):

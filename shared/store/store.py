@@ -113,7 +113,7 @@ class Store:
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
-        (answer,) = await self._calls.run("cancel", queue, job_id)
+        (answer,) = await self._calls.run("cancel", queue, job_id, queue.completed.age_ms)
         if not answer:
             raise _not_found(queue, job_id)
         return str(STATES.get(answer, answer))
@@ -190,8 +190,8 @@ class Store:
     async def browse(
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
     ) -> list[JobRecord]:
-        """A page of ended (or parked) jobs, newest first. The next page: the last one's instant as
-        `newest`, and as `skip` how many of that instant were seen."""
+        """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
+        last one's instant as `newest`, and as `skip` how many of that instant were seen."""
         reply = await self._calls.run("browse", queue, state, newest, skip, most)
         return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
 

@@ -15,6 +15,8 @@ Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
 MOST_BYTES = 4 * 2**20
 """Bytes claimed per turn, so that a reply stays well below the store's limit."""
+REPEAT_MS = 10_000
+"""How long a turn may be repeated, unless its request says longer."""
 MOST_HISTORY = 2 * 2**20
 """Characters of results and errors settled per turn: their quotes are escaped once more."""
 
@@ -49,7 +51,9 @@ class TurnRequest:
     `exclusive`: nothing else runs in this process, so suspects may be claimed. `resync`: recount
     the queue from its structures first. `want_histograms`: job types whose durations are wanted;
     `observed`: durations to add, as bucket -> count by job type. `ahead_ms`: how far ahead of their
-    time tokens may be taken. `prolong`: leases whose jobs still run.
+    time tokens may be taken. `prolong`: leases whose jobs still run. `look`: how many waiting jobs'
+    records the turn reads at once, at no command of their own; None: as many as it wants.
+    `repeat_ms`: how long the client may repeat this request.
     """
 
     owner: str
@@ -63,6 +67,8 @@ class TurnRequest:
     observed: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     ahead_ms: int = 0
     prolong: Sequence[str] = ()
+    look: int | None = None
+    repeat_ms: int = REPEAT_MS
 
     def args(self, queue: Queue) -> list[str | int]:
         """ARGV of turn.lua behind the queue's name."""
@@ -77,13 +83,16 @@ class TurnRequest:
             queue.concurrency or 0,
             *((limit.rate, limit.per_ms, limit.burst) if limit else (0, 1, 1)),
             queue.completed.count,
-            round(queue.completed.age * 1000),
+            queue.completed.age_ms,
             MOST_BYTES,
             int(self.resync),
             len(types),
             len(self.settles),
             self.ahead_ms,
             len(self.prolong),
+            self.want if self.look is None else self.look,
+            self.repeat_ms,
+            queue.max_bytes,
         ]
         for name in types:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())

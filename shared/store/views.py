@@ -117,7 +117,8 @@ def read_view(queue: Queue, job_id: str, reply: list[Any]) -> JobView:
 
 
 def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
-    """One row of the answer of browse.lua. A damaged record is dead, with its bytes as payload."""
+    """One row of the answer of browse.lua: `payload` is empty. A damaged record is dead, with the
+    first of its bytes as payload."""
     try:
         return _read(queue, job_id, instant, record)
     except ValueError:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -19,6 +19,9 @@ from .call import Call, Deadline
 from .operation import Operation
 from .problems import problem_response
 from .routes import ALIASES, ROUTES
+
+CLIENT_CLOSED = 499
+"""The status in a server's access log of a request whose client hung up while sending it."""
 
 
 def create_app(
@@ -89,11 +92,14 @@ def _endpoint(
     service: Service, operations: Mapping[str, Operation]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        operation = operations.get("GET" if request.method == "HEAD" else request.method)
+        method = "GET" if request.method == "HEAD" else request.method
+        operation = operations.get(method)  # the router lets only listed methods through, and HEAD
         try:
-            if operation is None:  # the router lets only listed methods through
-                raise HTTPException(405)
+            if operation is None or (request.method == "HEAD" and not operation.head):
+                raise HTTPException(405, headers={"Allow": ", ".join(operations)})
             return await operation.handler(service.authorize(request, operation))
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_CLOSED)  # nobody is there to read it
         except Exception as error:  # noqa: BLE001 - the one place where exceptions become responses
             return problem_response(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -9,11 +10,12 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..config.settings import Settings
+from ..config.settings import ROLES, Settings
 from ..declare.queue import Queue
 from ..deployment import Deployment
 from ..errors import InvalidRequest
 
+_WHOLE = re.compile(r"[1-9][0-9]{0,8}")
 Deadline: TypeAlias = Callable[[Request, Settings], float]
 """Answers the seconds until the platform ends a request."""
 
@@ -47,15 +49,29 @@ class Call:
         """The queue and the local id of the path's job. Raises JobNotFound, UnknownQueue."""
         return self.deployment.locate(self.param("id"))
 
+    def may_read_payloads(self) -> bool:
+        """True for a role that sees what jobs carry: payloads, and results that are not public."""
+        return self.role in ROLES[ROLES.index("operator") :]
+
     def query(self, *known: str) -> dict[str, str]:
-        """The query's values. Raises InvalidRequest for a name that is not known: a mistyped filter
-        must not widen what an operator does."""
+        """The query's values. Raises InvalidRequest for a name that is not known, or comes twice: a
+        mistyped filter must not widen what an operator does."""
         parameters = self.request.query_params
         unknown = [name for name in parameters if name not in known]
         if unknown:
             names = ", ".join(known) or "none"
             raise InvalidRequest(f"unknown parameter {unknown[0][:64]!r}; known: {names}")
+        if len(parameters.multi_items()) > len(parameters):
+            raise InvalidRequest("give each parameter once")
         return dict(parameters)
+
+
+def whole_number(name: str, text: str, most: int) -> int:
+    """A parameter from 1 to `most` as a number, in plain digits. Raises InvalidRequest."""
+    number = int(text) if _WHOLE.fullmatch(text) else 0
+    if not 1 <= number <= most:
+        raise InvalidRequest(f"{name}: a whole number from 1 to {most}.")
+    return number
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

@@ -8,14 +8,13 @@ from typing import Any
 from pydantic import Field
 from starlette.responses import Response
 
-from ..config.settings import ROLES
 from ..deadletters.pages import Filter, page
 from ..deadletters.verdicts import verdicts_by_id
 from ..declare.parse import parse_redrive
-from ..errors import InvalidRequest, JobNotFound
+from ..errors import JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
 from .body import json_response, read_object
-from .call import Call
+from .call import Call, whole_number
 from .responses import JobErrorResponse, ResponseModel
 
 PAGE = 50
@@ -83,7 +82,7 @@ async def index(call: Call) -> Response:
         call.queues(parameters.get("queue")),
         Filter(parameters.get("type"), parameters.get("error")),
         cursor=parameters.get("cursor"),
-        most=_page_size(parameters.get("limit", str(PAGE))),
+        most=whole_number("limit", parameters.get("limit", str(PAGE)), LARGEST_PAGE),
     )
     rows = [DeadLetterResponse(**describe_dead_letter(row)) for row in result.rows]
     return json_response(DeadLetterPageResponse(dead_letters=rows, next=result.next))
@@ -94,7 +93,7 @@ async def show(call: Call) -> Response:
     view = await call.deployment.store.inspect(*call.job())
     if view.state != "dead":
         raise JobNotFound(f"job {view.id} is {view.state}, not dead")
-    payload = describe_payload(view) if _may_read_payloads(call) else HIDDEN_PAYLOAD
+    payload = describe_payload(view) if call.may_read_payloads() else HIDDEN_PAYLOAD
     return json_response(DeadLetterDetailResponse(**describe_dead_letter(view), **payload))
 
 
@@ -141,13 +140,3 @@ async def _redrive_all(call: Call, job_ids: list[str], following: str | None) ->
     rows = [RedriveResponse(id=job_id, redriven=done) for job_id, done in verdicts.items()]
     redriven = sum(verdicts.values())
     return json_response(RedriveManyResponse(jobs=rows, redriven=redriven, next=following))
-
-
-def _page_size(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= LARGEST_PAGE):
-        raise InvalidRequest(f"limit: a whole number from 1 to {LARGEST_PAGE}.")
-    return int(text)
-
-
-def _may_read_payloads(call: Call) -> bool:
-    return ROLES.index(call.role) >= ROLES.index("operator")

@@ -44,7 +44,9 @@ class JobResponse(ResponseModel):
     lease_until: datetime | None
     ended_at: datetime | None
     cancel_requested: bool = Field(description="It runs, and its cancellation is requested.")
-    result: Any
+    result: Any = Field(
+        description="null below the role operator, unless the job type declares public_result"
+    )
     result_error: str | None
     error: JobErrorResponse | None = Field(description="The last one.")
     errors: list[JobErrorResponse]
@@ -60,8 +62,13 @@ class CancelResponse(ResponseModel):
 
 async def show(call: Call) -> Response:
     """The job's state, progress, result and errors, and why it is not running."""
-    view = await call.deployment.store.inspect(*call.job())
-    return json_response(JobResponse(**describe_job(view)))
+    queue, local_id = call.job()
+    view = await call.deployment.store.inspect(queue, local_id)
+    job_type = queue.types.get(view.type)
+    job = describe_job(view)
+    if not (call.may_read_payloads() or (job_type and job_type.public_result)):
+        job["result"] = None
+    return json_response(JobResponse(**job))
 
 
 async def cancel(call: Call) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
@@ -77,7 +78,7 @@ def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> di
                 str(status): _content("application/json", models, names)
                 for status, models in operation.responses.items()
             },
-            "default": _content(MEDIA_TYPE, (ProblemResponse,), names),
+            **{str(status): _problem(status, names) for status in _problem_statuses(operation)},
         },
         "security": [] if operation.access == "public" else [{"token": []}],
     }
@@ -85,6 +86,25 @@ def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> di
         body = _content("application/json", operation.takes, names)["content"]
         described["requestBody"] = {"required": True, "content": body}
     return described
+
+
+def _problem_statuses(operation: Operation) -> list[int]:
+    """Every status of a problem that the operation may answer."""
+    statuses = {500, 503, *operation.problems}
+    if operation.access != "public":
+        statuses |= {401, 403, 429}
+    if operation.takes:
+        statuses |= {400, 413, 415}
+    if operation.takes or operation.query:
+        statuses |= {404, 422}
+    if _PARAMETER.search(operation.path):
+        statuses |= {404}
+    return sorted(statuses)
+
+
+def _problem(status: int, names: Mapping[type[BaseModel], str]) -> dict[str, Any]:
+    content = _content(MEDIA_TYPE, (ProblemResponse,), names)
+    return {**content, "description": HTTPStatus(status).phrase}
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:

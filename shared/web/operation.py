@@ -15,7 +15,9 @@ Models = tuple[type[BaseModel], ...]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the API. Where several models are listed, one of them applies."""
+    """One operation of the API. Where several models are listed, one of them applies. `problems`:
+    statuses of its own beside those that follow from the other fields. `head`: a HEAD request is
+    answered as this GET, without the body; False where a GET has effects."""
 
     method: str
     path: str
@@ -25,3 +27,5 @@ class Operation:
     takes: Models = ()
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[int, ...] = ()
+    head: bool = True

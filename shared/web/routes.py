@@ -3,6 +3,7 @@ the access rules and the OpenAPI document are made of it; what is not in it does
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from starlette.responses import Response
@@ -34,9 +35,15 @@ async def healthz(_call: Call) -> Response:
 
 async def openapi(_call: Call) -> Response:
     """The OpenAPI document of this API."""
+    return json_response(_document())
+
+
+@functools.cache
+def _document() -> dict[str, object]:
+    """Made once a process: anybody may ask for it."""
     from .openapi import document  # noqa: PLC0415 - rarely needed, and builds every schema
 
-    return json_response(document(ROUTES))
+    return document(ROUTES)
 
 
 _JOBS = "/api/v1/queues/{queue}/jobs"
@@ -55,10 +62,10 @@ _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or 
 ROUTES: tuple[Operation, ...] = (
     Operation("POST", _JOBS, "producer", enqueue.enqueue,
           {202: (enqueue.EnqueueResponse, enqueue.EnqueueManyResponse)},
-          (EnqueueOne, EnqueueMany), headers=_KEY),
+          (EnqueueOne, EnqueueMany), headers=_KEY, problems=(507,)),
     Operation("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (jobs.JobResponse,)}),
     Operation("DELETE", "/api/v1/jobs/{id}", "operator", jobs.cancel,
-          {200: (jobs.CancelResponse,), 202: (jobs.CancelResponse,)}),
+          {200: (jobs.CancelResponse,), 202: (jobs.CancelResponse,)}, problems=(409,)),
     Operation("GET", "/api/v1/stats", "viewer", queues.stats, {200: (queues.StatsResponse,)}),
     Operation("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.QueuesResponse,)}),
     Operation("GET", "/api/v1/queues/{queue}", "viewer", queues.show,
@@ -91,7 +98,7 @@ ROUTES: tuple[Operation, ...] = (
           {202: (schedules.ScheduleRunResponse,)}),
     Operation("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.HealthResponse,)}),
     Operation("GET", "/api/cron/drain", "cron", cron.drain,
-          {200: (cron.ReportResponse,)}, query=_ONLY),
+          {200: (cron.ReportResponse,)}, query=_ONLY, head=False),
     Operation("POST", "/api/cron/drain", "cron", cron.drain,
           {200: (cron.ReportResponse,)}, query=_ONLY),
     Operation("GET", "/healthz", "public", healthz, {200: (LivenessResponse,)}),

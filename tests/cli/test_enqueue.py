@@ -28,6 +28,29 @@ def test_one_job_is_stored_and_its_id_printed(cli: Cli) -> None:
     assert '{"text": "hello"}' in cli("jobs", "show", job_id).out
 
 
+SEPARATORS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("sign", [*SEPARATORS[5:], "\r"])
+def test_a_line_ends_with_lf_and_nothing_else(
+    cli: Cli, tmp_path: Path, end: str, sign: str
+) -> None:
+    text = "null" if sign == "\r" else f'"a{sign}b"'
+    gap = sign if sign == "\r" else ""
+    lines = [f'{{"text":{gap}"{n}", "more":{text}}}' for n in range(3)]
+    bad = '{"text": 1}'
+    file = tmp_path / "notes.ndjson"
+    file.write_bytes(end.join([*lines, bad]).encode())
+
+    refused = cli("enqueue", "work", "note.keep", "-p", f"@{file}")
+    file.write_bytes(end.join(lines).encode())
+    stored = cli("enqueue", "work", "note.keep", "-p", f"@{file}", "--job-id", "n", "--json")
+
+    assert "line 4" in refused.err
+    assert [job["id"] for job in stored.json["jobs"]] == ["n-1.work", "n-2.work", "n-3.work"]
+
+
 def test_options_reach_the_job(cli: Cli) -> None:
     ran = cli(
         *("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--delay", "60"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared import Cancel, Discard, JobContext, Retry, RetryLater, Snooze
+from shared.jobs.ids import local_id
 from shared.store.views import JobView
 from tests.faults.conftest import Play
 from tests.support.values import Number
@@ -336,7 +337,8 @@ def test_a_foreign_record_that_makes_no_sense_dies_at_once_and_alone(
 
         assert (report.outcomes["done"], report.outcomes["dead"]) == (3, 1)
         assert world.ran == ids
-        (dead,) = await world.store.browse(queue, "dead")
+        (row,) = await world.store.browse(queue, "dead")
+        dead = await world.store.inspect(queue, local_id(row.id))
         payload = dead.payload if isinstance(dead.payload, bytes) else dead.payload.encode()
         assert payload == raw
 

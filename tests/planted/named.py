@@ -51,7 +51,7 @@ def two_active_jobs_can_have_a_cancel_request(world: World) -> None:
     put(world, queue, "a", "b")
     turn(world, queue, TurnRequest("o", 1, 2, 10_000))
     for job in ("a", "b"):
-        world.execute(Call("cancel", queue, (queue.name, job), job))
+        world.execute(Call("cancel", queue, (queue.name, job, queue.completed.age_ms), job))
 
 
 def foreign_jobs_beside_a_claim_are_on_the_agenda(world: World) -> None:

@@ -62,6 +62,25 @@ async def test_a_refused_request_with_a_key_succeeds_when_it_is_repeated_later(
     assert again.json() == repeated.json()
 
 
+async def test_jobs_delayed_for_a_year_fill_a_queue_to_its_bytes_and_no_further(
+    api: Client, world: World
+) -> None:
+    object.__setattr__(world.work, "max_bytes", 100_000)
+    job = {"type": "double", "payload": {"n": 1, "note": "x" * 2000}}
+    year = {**job, "options": {"delay": 365 * 86_400}}
+
+    answers = []
+    for _ in range(5):
+        answers += (await api.post(JOBS, json={"jobs": [year] * 30})).json()["jobs"]
+
+    usage = (await api.get("/api/v1/queues/work")).json()["usage"]
+    stored = sum("id" in answer for answer in answers)
+    assert usage["bytes"] <= 100_000
+    assert 45 <= stored == usage["jobs"]
+    assert {answer["error"]["status"] for answer in answers if "error" in answer} == {507}
+    assert (await api.post(JOBS, json=year)).status_code == 507
+
+
 async def test_the_numbers_of_a_queue_tell_its_usage_and_bounds(api: Client, world: World) -> None:
     await api.enqueue()
 

@@ -206,7 +206,9 @@ def operate(
     args: tuple[Word, ...]
     told: object = None
     match verb:
-        case "cancel" | "inspect":
+        case "cancel":
+            args, told = (name, some[0], queue.completed.age_ms), some[0]
+        case "inspect":
             args, told = (name, some[0]), some[0]
         case "pause":
             told = rng.random() < 0.35

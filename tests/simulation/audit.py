@@ -166,13 +166,21 @@ def numbers(book: Book, census: Census) -> None:
         "numbers: completed",
         number("completed"),
     )
-    jobs, size = book.evicted
-    usage = jobs + len(book.raws), size + sum(bytes_of(*item) for item in book.raws.items())
+    usage = book.usage()
     require((number("jobs"), number("bytes")) == usage, "numbers: usage",
             number("jobs"), number("bytes"), usage)  # fmt: skip
     if len(census.shards) > 1:
         shards(book, census)
     require(number("suspects") == len(book.lines["suspects"]), "numbers: suspects")
+    kept = sum(bytes_of(job, book.raws[job]) for job in book.sets["completed"] if job in book.raws)
+    require(number("completed_bytes") == kept, "numbers: completed bytes", kept)
+    require(
+        bool(number("cancelled")) or not book.sets["cancelled"],
+        "numbers: cancelled are never trimmed",
+    )
+    require(
+        bool(number("names")) or not census.dedup, "numbers: names are never trimmed", census.dedup
+    )
     require(number("paused") == book.paused, "numbers: paused")
     require(number("clock") == book.mark, "numbers: clock", number("clock"), book.mark)
     require(number("turns") == book.turns, "numbers: turns", number("turns"), book.turns)

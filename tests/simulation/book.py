@@ -90,6 +90,9 @@ class Book:
     ended: dict[str, str] = field(default_factory=dict)
     exclusive: Counter[str] = field(default_factory=Counter)
     horizon: int = 0
+    inbox: bool = False
+    stood: dict[str, str] = field(default_factory=dict)
+    """The list from which each job was last claimed."""
     evicted: tuple[int, int] = (0, 0)
     """Records that the store evicted, and their bytes: the queue's usage still counts them."""
     returned: list[tuple[str, str]] = field(default_factory=list)
@@ -103,9 +106,18 @@ class Book:
         twin.lines = {name: list(line) for name, line in self.lines.items()}
         twin.sets = {name: dict(members) for name, members in self.sets.items()}
         twin.memos = {name: replace(memo) for name, memo in self.memos.items()}
-        for name in ("raws", "guards", "cancel", "totals", "ended", "exclusive"):
+        for name in ("raws", "guards", "cancel", "totals", "ended", "exclusive", "stood"):
             setattr(twin, name, copy.copy(getattr(self, name)))
         return twin
+
+    def usage(self) -> tuple[int, int]:
+        """Jobs and bytes as the queue counts them."""
+        jobs, size = self.evicted
+        return jobs + len(self.raws), size + sum(bytes_of(*item) for item in self.raws.items())
+
+    def average_bytes(self) -> float:
+        jobs, size = self.usage()
+        return max(1.0, size / jobs) if jobs else 1.0
 
     def now(self, wall: int) -> int:
         """The store's time, never behind the newest time seen unless that was the fault itself."""

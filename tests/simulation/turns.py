@@ -10,14 +10,12 @@ from shared.store.turn import MOST_BYTES, TurnRequest
 from .book import BANDS, NEVER, Book, Entry, Memo, fresh
 
 PAGE = 100
+_SUSPECTED = ("exclusive", "crashed")
 INTAKE = 100
 MOST_CRASHES = 3
 TRIM_PAGE = 500
 COUNTED = {"d": "done", "r": "retried", "x": "dead", "l": "released", "s": "snoozed", "p": "parked",
            "c": "cancelled"}  # fmt: skip
-
-
-ENDED_MS = 10_000
 
 
 @dataclass(slots=True)
@@ -47,6 +45,7 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
     book.mark = now
     for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
         del book.memos[owner]
+    most = min(ask.want, int(most_bytes // book.average_bytes()) + 1)
     verdicts = "".join(_settle(book, now, ask, i) for i in range(len(ask.settles)))
     book.put_back()
     for lease in ask.prolong:
@@ -54,15 +53,19 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
             book.sets["active"][lease] = now + ask.lease_ms
     if ask.resync:
         book.mixed = book.foreign = True
+    looks = book.inbox and not book.foreign
     if book.foreign:
         _take_in(book, now, ask)
     _recover(book, now)
     _promote(book, now)
-    told = _claim(book, now, ask, most_bytes)
+    told = _claim(book, now, ask, most, most_bytes)
     told.verdicts = verdicts
+    if looks and told.claimed == 0 and book.lines["inbox"]:
+        book.foreign = True
+        told.reason = "more" if told.reason == "empty" else told.reason
     _trim(book, now, len(ask.settles))
     leases = [str(lease) for lease in told.claims[::2]]
-    lives = ask.lease_ms if ask.want or ask.prolong else ENDED_MS
+    lives = max(ask.lease_ms if ask.want or ask.prolong else 0, ask.repeat_ms)
     book.memos[ask.owner] = Memo(ask.seq, now + lives, verdicts, leases, told.level, now)
     return told
 
@@ -76,9 +79,10 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
     settle = ask.settles[at]
     job, fence, *_rest = settle.lease.split(" ")
     entry, active = book.entries.get(job), book.sets["active"]
-    if entry is None or entry.state != "w" or entry.fence != int(fence) - 1:
-        return "0"
-    if settle.lease not in active:
+    open_ = settle.lease in active and entry is not None and entry.state == "w"
+    if entry is None or not open_ or entry.fence != int(fence) - 1:
+        if entry and not any(settle.lease == other.lease for other in ask.settles[:at]):
+            _take_blame_back(book, job, entry, int(fence), exclusive=settle.lease[-1] == "1")
         return "0"
     kind = KIND_CODES[settle.kind]
     if job in book.cancel and kind in "rlsp":
@@ -99,6 +103,22 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
         )
     book.save(job, entry)
     return "1"
+
+
+def _take_blame_back(book: Book, job: str, entry: Entry, fence: int, *, exclusive: bool) -> None:
+    """A function that lives was taken for dead: no crash."""
+    if not exclusive and entry.fence == fence and entry.reason == "suspect":
+        entry.reason = "-"
+    elif exclusive and entry.fence >= fence and entry.crashes and entry.reason in _SUSPECTED:
+        entry.crashes -= 1
+        if entry.reason == "crashed":
+            entry.state, entry.reason = "w", "exclusive"
+            del book.sets["dead"][job]
+            book.lines["suspects"].append(job)
+            book.ended.pop(job, None)
+    else:
+        return
+    book.save(job, entry)
 
 
 def _to_its_place(
@@ -133,6 +153,7 @@ def _take_in(book: Book, now: int, ask: TurnRequest) -> None:
         book.save(job, entry)
         book.line_up(job, entry)
     book.foreign = len(raws) == INTAKE
+    book.inbox = book.inbox or bool(raws)
 
 
 def _due(scored: dict[str, int], now: int) -> list[str]:
@@ -191,23 +212,26 @@ def _promote(book: Book, now: int) -> None:
     book.put_back()
 
 
-def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
+def _claim(book: Book, now: int, ask: TurnRequest, most: int, most_bytes: int) -> Told:
+    """At most `most` jobs, whose records are expected to fill the reply."""
     told, starts = _starts(book, now, ask)
     told.level, told.at = book.level, now
     if starts <= 0:
         return told
-    exclusive = bool(book.lines["suspects"]) and ask.exclusive
+    exclusive, most = bool(book.lines["suspects"]) and ask.exclusive, min(starts, most)
     if exclusive:
         jobs = [book.lines["suspects"].pop(0)]
         told.reason = "suspect"
     else:
-        jobs = _pop(book, starts)
-        if len(jobs) < starts:
+        jobs = _pop(book, most)
+        if len(jobs) < most:
             told.reason, told.wait = "empty", 0
+        elif most < starts:
+            told.reason, told.wait = "more", 0
         if not jobs and book.lines["suspects"]:
             told.reason = "suspect"
     _lease(book, now, ask, jobs, told, exclusive=exclusive, most_bytes=most_bytes)
-    if told.claimed == 0 and len(jobs) >= starts:
+    if told.claimed == 0 and len(jobs) >= most:
         told.reason, told.wait = "more", 0
     if book.queue.limit:
         book.level -= told.claimed * book.queue.limit.per_ms
@@ -256,6 +280,7 @@ def _pop(book: Book, want: int) -> list[str]:
     for name in order:
         take = want - len(jobs)
         jobs += book.lines[name][:take]
+        book.stood.update(dict.fromkeys(book.lines[name][:take], name))
         del book.lines[name][:take]
     if book.mixed and len(jobs) < want:
         book.mixed = bool(jobs)
@@ -273,22 +298,22 @@ def _lease(
     most_bytes: int,
 ) -> None:
     size, back = 0, list[str]()
-    for job in jobs:
+    for at, job in enumerate(jobs):
         entry = book.entries.get(job)
         if entry is None or entry.state != "w":
             book.totals["lost"] += 1
             continue
         length = len(book.raws[job].encode("utf-8", "surrogateescape"))
         if told.claimed and size + length > most_bytes:
-            back.append(job)
-            continue
+            back = jobs[at:]
+            break
         size += length
         told.claimed += 1
         lease = f"{job} {entry.fence + 1} {ask.owner} {ask.seq} {int(exclusive)}"
         book.sets["active"][lease] = now + ask.lease_ms
         told.claims += _answers(book, [lease])
     for job in reversed(back):
-        book.lines[BANDS[book.entries[job].priority]].insert(0, job)
+        book.lines[book.stood[job]].insert(0, job)
     if back:
         told.reason, told.wait = "more", 0
     book.totals["claimed"] += told.claimed
@@ -311,12 +336,13 @@ def _trim(book: Book, now: int, settled: int) -> None:
         for job in extra:
             del completed[job]
         book.forget(extra, "")
-    age = round(kept.age * 1000)
+    age = kept.age_ms
     due = 0 < book.trimmed <= now
     if due or book.trimmed == 0:
         book.trimmed = now + max(60_000, age // 10)
     if not due:
         return
+    book.horizon = now
     for name in ("completed", "cancelled"):
         ended = book.sets[name]
         old = [job for job in _in_order(ended) if ended[job] <= now - age][:TRIM_PAGE]

@@ -89,8 +89,9 @@ def cancel(book: Book, wall: int, job: str) -> list[object]:
     if not _take_away(book, job, entry):
         book.cancel.add(job)
         return ["cancel_requested"]
-    entry.reason = "-"
-    book.end(job, entry, "k", "cancelled", book.now(wall))
+    entry.reason, now = "-", book.now(wall)
+    book.trimmed = book.trimmed or now + max(60_000, book.queue.completed.age_ms // 10)
+    book.end(job, entry, "k", "cancelled", now)
     book.save(job, entry)
     return ["cancelled"]
 

@@ -194,7 +194,7 @@ class AuditedStore:
             return
         names = ("due", "recheck", "expiry") if book.sets["active"] else ("due", "recheck")
         first = min(after.number(name, turns.NEVER) for name in names)
-        if book.sets["completed"]:
+        if book.sets["completed"] or after.number("cancelled") or after.number("names"):
             first = min(first, book.trimmed)
         entry = None if first == turns.NEVER else first
         require(after.agenda == entry, "idle, yet called", after.agenda, "next", entry)

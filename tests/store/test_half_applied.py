@@ -103,15 +103,21 @@ async def _prepare(world: World) -> Queue:
     return queue
 
 
-async def _claimed(world: World, queue: Queue) -> list[str]:
+async def _claimed(world: World, queue: Queue, name: str = "last") -> list[str]:
     """Everything that can be claimed from now on, each as often as it is handed out."""
-    owner, claimed = Owner(world.store, queue, "last"), list[str]()
+    owner, claimed = Owner(world.store, queue, name), list[str]()
     for _ in range(12):
         world.clock.advance(61)
         claims = (await owner.turn(20)).claims
         claimed += ids(claims)
         await owner.finish(*claims)
     return claimed
+
+
+async def _retain(world: World, queue: Queue) -> None:
+    """The age passes to which ended jobs are kept: ids that a stop left in a set go too."""
+    world.clock.advance(queue.completed.age)
+    await _claimed(world, queue, "retains")
 
 
 async def _strike(world: World, queue: Queue, verb: Verb, n: int) -> bool:
@@ -229,9 +235,11 @@ async def test_an_enqueue_that_is_killed_at_a_write_succeeds_when_it_is_repeated
     assert sorted(await _claimed(world, queue)) == sorted(ACKNOWLEDGED | verb.new)
 
 
+@pytest.mark.one_shard
 @every_write
+@pytest.mark.parametrize("killed", [False, True], ids=["once", "killed"])
 async def test_an_enqueue_that_stops_while_completed_jobs_give_way_heals(
-    world: World, n: int
+    world: World, n: int, killed: bool
 ) -> None:
     queue = world.app.queue("q", max_jobs=5)
     await world.store.enqueue(queue, jobs("old1", "old2", "old3", "old4"))
@@ -239,9 +247,39 @@ async def test_an_enqueue_that_stops_while_completed_jobs_give_way_heals(
     await owner.finish(*await owner.claim())
     verb = Verb("enqueue", enqueue(*jobs("n", "n1", "n2")))
 
-    if await _strike(world, queue, verb, n):
+    if killed:
+        await _kill(world, queue, verb, n)
+    elif await _strike(world, queue, verb, n):
         await verb.act(world.store, queue)
 
-    await repair(world.store, queue)
     assert sorted(await _claimed(world, queue)) == ["n", "n1", "n2"]
+    await _retain(world, queue)
+    assert (await repair(world.store, queue, dry_run=True)).is_sound
+
+
+@pytest.mark.one_shard
+@every_write
+@pytest.mark.parametrize("cancelled", [False, True], ids=["completed", "cancelled"])
+async def test_a_kill_while_jobs_give_way_leaves_true_counts(
+    world: World, n: int, *, cancelled: bool
+) -> None:
+    queue = world.app.queue("q", max_jobs=3)
+    await world.store.enqueue(queue, jobs("old1", "old2", "old3"))
+    owner = Owner(world.store, queue)
+    await owner.finish(*await owner.claim(), kind="cancelled" if cancelled else "done")
+    killed = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
+    world.protocol.preface_next(script("enqueue").sha, killed)
+    try:
+        await world.store.enqueue(queue, jobs("n"))
+    except StoreError:
+        records = (await world.probe.snapshot()).get("records", {})
+        stored = [raw for raw in records.values() if raw and raw[0] != "w"]
+        stats = await world.store.stats(queue)
+        assert stats.jobs - len(stored) in (0, 1)  # the new job, if its record was written
+
+    for round_ in range(3):  # the producer goes on: nothing is refused for ever
+        answers = await world.store.enqueue(queue, jobs(f"m{round_}", "n"))
+        assert not any(answer.full for answer in answers)
+        await _claimed(world, queue, f"o{round_}")
+    await _retain(world, queue)
     assert (await repair(world.store, queue, dry_run=True)).is_sound

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from shared import RateLimit
 from shared.store import Store
 from tests.support.probe import Probe
 from tests.support.records import record
-from tests.support.turns import Owner
+from tests.support.turns import Owner, jobs
 from tests.support.values import Declare
 
 ODD = [b'{"type":"t","payload":{}}', b"\xff\x00\xfe not UTF-8", b"", b"a\nb\n", b"[" * 10_000]
@@ -71,8 +74,69 @@ async def test_a_bad_record_dies_alone_and_keeps_its_bytes(
     (claim,) = await owner.claim(resync=True)
     await owner.finish(claim, kind="dead")
 
-    (dead,) = await store.browse(queue, "dead")
+    dead = await store.inspect(queue, claim.id)
 
     assert (dead.payload, dead.type, dead.attempts) == (b"\xff\xfe", "", 1)
     (raw,) = dict((await probe.snapshot())["records"]).values()
     assert str(raw).startswith(record("x", fence=1, attempts=1, flags="f", body="ab")[:-2])
+
+
+@pytest.mark.parametrize("state", ["empty", "paused", "limited", "final"])
+async def test_a_push_while_a_drain_is_under_way_is_not_forgotten_by_its_last_turn(
+    store: Store, probe: Probe, declare: Declare, state: str
+) -> None:
+    queue = declare(limit=RateLimit(1, per=3600) if state == "limited" else None)
+    await _push(probe, "first")
+    owner = Owner(store, queue)
+    claims = await owner.claim(resync=True)
+    await owner.finish(*claims)
+    await store.pause(queue, paused=state == "paused")
+    if state == "limited":
+        await store.enqueue(queue, jobs("waits"))
+
+    await _push(probe, "second")
+    reply = await owner.turn(0 if state == "final" else 10)
+
+    assert (await store.agenda())["q"] <= 1 or state in ("paused", "limited")
+    assert reply.reason == ("more" if state in ("empty", "final") else state)
+    if state == "empty":  # the same drain goes on, without a sweep
+        assert [claim.body for claim in await owner.claim()] == ["second"]
+    else:
+        await store.pause(queue, paused=False)
+        await Owner(store, queue, "next").turn(0)
+        assert await probe.read("q", "inbox") == []
+
+
+async def test_a_push_between_its_two_commands_meets_a_turn_and_is_found(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await probe.run("RPUSH", probe.key("q", "inbox"), "x")
+    await Owner(store, queue).turn()  # ends empty, and knows of no foreign producer
+    await probe.run("ZADD", probe.key("q", "agenda"), 0, "q")
+
+    assert await store.agenda() == {"q": 0}
+
+
+async def test_a_queue_without_foreign_producers_pays_no_look_at_its_inbox(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    prices = []
+    for name in ("plain", "fed"):
+        queue, owner = declare(name), Owner(store, declare(name))
+        if name == "fed":
+            await probe.run("RPUSH", probe.key(name, "inbox"), "x")
+        await owner.finish(*await owner.claim(resync=True))
+        await owner.finish(*await owner.claim())
+        before = store.meter.snapshot()
+        await owner.turn()
+        prices.append(store.meter.since(before).commands)
+        assert queue.name == name
+
+    assert prices[1] == prices[0] + 1
+
+
+async def _push(probe: Probe, raw: str) -> None:
+    """As the documents ask of foreign producers: the inbox first, then the agenda."""
+    await probe.run("RPUSH", probe.key("q", "inbox"), raw)
+    await probe.run("ZADD", probe.key("q", "agenda"), 0, "q")

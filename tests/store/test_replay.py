@@ -211,3 +211,39 @@ async def test_a_repeated_claim_starts_its_jobs_at_the_times_of_the_first(
     assert (first.level, again.level) == (-2000, -2000)
     assert again.claimed_ms == first.claimed_ms == again.now_ms - 1500
     assert again.claims == first.claims
+
+
+@pytest.mark.parametrize("repeat_ms", [1_000, 30_000, 290_000])
+@pytest.mark.parametrize("want", [0, 5])
+async def test_a_turn_is_remembered_as_long_as_its_client_may_repeat_it(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock, repeat_ms: int, want: int
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+    owner = Owner(store, queue)
+    (claim,) = await owner.claim()
+    await owner.turn(want, [settle(claim)], repeat_ms=repeat_ms)
+    clock.advance(repeat_ms / 1000 - 0.001)
+    await Owner(store, queue, "other").turn()
+    before = await probe.totals()
+
+    again = await owner.again()
+
+    assert (again.stale, await probe.totals()) == (frozenset(), before)
+
+
+@pytest.mark.parametrize("repeat_ms", [1_000, 30_000])
+async def test_an_ended_owner_is_forgotten_when_its_client_has_given_up(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock, repeat_ms: int
+) -> None:
+    queue = declare()
+    for i in range(20):
+        await store.enqueue(queue, jobs(f"a{i}"))
+        owner = Owner(store, queue, f"short{i}")
+        claims = await owner.claim()
+        await owner.turn(0, [settle(claim) for claim in claims], repeat_ms=repeat_ms)
+    clock.advance(repeat_ms / 1000)
+
+    await Owner(store, queue, "next").turn()
+
+    assert (await probe.scalars())["replay"].count(";") == 1

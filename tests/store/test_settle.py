@@ -52,7 +52,7 @@ async def test_an_end_moves_the_job_home_with_its_attempt_and_its_history(
         home: {"a": clock.epoch_ms()},
         "scalars": ({"completed": "1"} if kind == "done" else {})
         | {"expiry": str(clock.epoch_ms() + LEASE_MS)},
-    } | ({"agenda": {"q": await trim_at(probe)}} if kind == "done" else {})
+    } | ({} if kind == "dead" else {"agenda": {"q": await trim_at(probe)}})
     assert await probe.totals() == {"claimed": 1, total: 1}
 
 
@@ -138,15 +138,17 @@ async def test_a_lease_kept_at_the_last_moment_is_not_recovered_by_the_same_turn
     assert ids(await Owner(store, declare(), "o2").claim()) == ["a"]
 
 
-async def test_a_settle_after_a_newer_claim_changes_nothing_and_is_told_so(
+async def test_a_settle_after_a_newer_claim_only_takes_the_blame_back_and_is_told_so(
     claimed: tuple[Owner, Claim], store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     late, old = claimed
     clock.advance(31)
     (new,) = await Owner(store, declare(), "o2").claim()
     before = {**await probe.snapshot(), "agenda": {"q": clock.epoch_ms() + LEASE_MS}}
+    assert before["records"] == {"a": record(fence=1, reason="suspect")}
 
     reply = await late.turn(0, [settle(old, "done")])
+    before["records"] = {"a": record(fence=1)}
 
     assert reply.stale == {old.lease}
     assert await probe.snapshot() == before

@@ -68,6 +68,8 @@ def conforms(response: httpx.Response) -> None:
         assert kind == PROBLEM, (response.status_code, kind, response.text)
         schema = _problem_schema()
         assert response.json()["status"] == response.status_code
+        if operation is not None:
+            assert str(response.status_code) in operation["responses"], response.status_code
     else:
         described = operation["responses"][str(response.status_code)]
         schema = described["content"][kind]["schema"]

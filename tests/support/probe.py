@@ -23,6 +23,7 @@ NOISE = (
     "bytes",
     "shards",
     "moved",
+    *("completed_bytes", "cancelled", "names", "inbox"),
 )
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""
 _LISTS = ("suspects", "high", "normal", "low", "inbox")

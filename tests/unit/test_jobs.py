@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 import operator
 import threading
 import time
 import uuid
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, WrapValidator
 
 from shared.declare.options import Options, make_job
 from shared.errors import InvalidOption
@@ -23,7 +25,9 @@ from shared.jobs.ids import (
     RUN_JOBS,
     _Ids,
     check_job_id,
+    child_id,
     created_ms,
+    keep_child_id,
     new_id,
     public_id,
     split_id,
@@ -137,6 +141,45 @@ def test_every_line_of_a_handlers_log_says_of_which_job_it_speaks(
     fields = {name: vars(line)[name] for name in ("queue", "job_id", "type", "attempt", "of")}
     assert line.getMessage() == "hello"
     assert fields == {"queue": "q", "job_id": "a.q", "type": "t", "attempt": 2, "of": "mine"}
+
+
+@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=80))
+def test_a_child_s_id_is_its_parent_s_to_make_and_nobody_else_s_to_write(
+    parent: str, name: str, other: str
+) -> None:
+    child = child_id(parent, name)
+
+    assert check_job_id(child) == child == child_id(parent, name)
+    assert split_id(public_id(child, "q")) == (child, "q")
+    assert created_ms(child) is None
+    assert (child_id(parent, other) == child) == (other == name)
+    with pytest.raises(InvalidOption):
+        check_job_id(str(child))
+
+
+def test_a_child_s_id_passes_a_model_of_options_from_python_and_never_from_json() -> None:
+    class Options(BaseModel):
+        job_id: Annotated[str, WrapValidator(keep_child_id)] | None = None
+
+    child = child_id("imp.import", "mail")
+    passed = Options(job_id=child).job_id
+    read = Options.model_validate_json(json.dumps({"job_id": child})).job_id
+
+    assert passed is not None
+    assert check_job_id(passed) == read == child
+    with pytest.raises(InvalidOption):
+        check_job_id(read)
+
+
+def test_a_context_knows_its_children_and_those_of_the_job_it_continues() -> None:
+    parent = JobContext(claim("imp"), "t", budget_left=lambda: 1.0)
+    part = JobContext(claim(parent.child_id("part 2")), "t", budget_left=lambda: 1.0)
+
+    assert part.child_id("row 7", first=parent.id) == parent.child_id("row 7")
+    assert part.child_id("row 7") != parent.child_id("row 7")
+    assert part.is_child("part 2", first=parent.id)
+    assert not part.is_child("part 3", first=parent.id)
+    assert not parent.is_child("part 2", first=parent.id)
 
 
 def test_a_public_id_carries_its_queue() -> None:

@@ -141,7 +141,21 @@ def test_a_meter_counts_since_a_snapshot() -> None:
         ({"UPSTASH_REDIS_REST_URL": "https://x"}, "UPSTASH_REDIS_REST_TOKEN is not"),
         (
             {"UPSTASH_REDIS_REST_URL": "http://x", "UPSTASH_REDIS_REST_TOKEN": "t"},
-            "must start with https://",
+            "must be https://host",
+        ),
+        *[
+            ({"UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": "t"}, "must be https://")
+            for url in (
+                *("http://localhost@evil.example", "http://127.0.0.1:80@evil.example"),
+                *("http://localhost.evil.example", "http://127.0.0.1.evil.example"),
+                *("http://[::1]x", "http://[::1]@evil.example", "http://localhost:80:81"),
+                *("http://localhost\\@evil.example", "https://user:word@db.upstash.io", "https://"),
+                *("https://db.upstash.io\n", "redis://localhost", "localhost", "http://0.0.0.0"),
+            )
+        ],
+        (
+            {"TIDEGATE_API_TOKENS": f"viewer:{SECRET},admin:{SECRET}"},
+            "one token has the roles viewer and admin",
         ),
         ({"TIDEGATE_PREFIX": "a:b"}, "TIDEGATE_PREFIX"),
         ({"TIDEGATE_API_TOKENS": f"root:{SECRET}"}, "roles are producer, viewer"),
@@ -156,6 +170,19 @@ def test_a_meter_counts_since_a_snapshot() -> None:
 def test_an_environment_that_can_not_work_is_refused(env: dict[str, str], sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
         Settings.from_env(env)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://db.upstash.io", "https://db.upstash.io:443/x", "http://localhost:8079"),
+        *("http://127.0.0.1:8079", "http://[::1]:8079", "http://LOCALHOST", "https://10.0.0.1"),
+    ],
+)
+def test_a_store_is_named_by_https_or_stands_on_this_machine(url: str) -> None:
+    env = {"UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": "t"}
+
+    assert Settings.from_env(env).redis_url == url
 
 
 def test_settings_come_from_either_name_and_hide_their_secrets() -> None:

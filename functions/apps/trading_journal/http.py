@@ -1,4 +1,5 @@
-"""HTTP calls to other services: one client, its timeouts, and which responses deserve a retry."""
+"""HTTP calls to services that we chose: one client, its timeouts, and which responses deserve a
+retry. An address that a stranger wrote is fetched with `shared.fetch`."""
 
 from __future__ import annotations
 
@@ -13,8 +14,7 @@ _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_M
 
 
 def client() -> httpx.AsyncClient:
-    """A client for one job. It follows no redirect: `sources` checks the address before the
-    request, and a redirect would lead to an unchecked one."""
+    """A client for one job. It follows no redirect: a service that we chose has one address."""
     return httpx.AsyncClient(timeout=TIMEOUT, verify=_tls(), follow_redirects=False)
 
 

@@ -1,28 +1,32 @@
 """The import of a price file: it turns rows into record jobs. `Output` hides the queues.
 
-A second run makes no duplicates: a row's job id follows from the import's id and the row's line.
-When the queue has deleted that id, the journal still keeps one record per account, symbol and day.
+A second run makes no duplicates: a row's job is a child of the import, named by the row's line, and
+no caller can take its id. When the queue has deleted that id, the journal still keeps one record
+per account, symbol and day.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import hashlib
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from shared import Discard, JobContext
+from shared.fetch import bare_urls
 
+from .chains import Chains, Dated
 from .payloads import CsvImport, EmailMessage, Resume, TradeRecord
-from .price_math import OutOfOrder, PreviousCloses
 from .rows import PriceRow
 from .sources import open_source
-from .table import Line, Rejected, read_prices
+from .table import Rejected, read_prices
+
+T = TypeVar("T")
+Entry = tuple[int, TradeRecord | None]
+"""A line number, with its record or None for a rejected line."""
 
 BATCH = 500
 """Lines per enqueue: one request to the store of at most some 150 KB."""
@@ -49,6 +53,8 @@ class _Tally:
     accepted: int = 0
     rejected: int = 0
     enqueued: int = 0
+    known: int = 0
+    taken: int = 0
     shown: list[Rejected] = field(default_factory=list)
     first_date: dt.date = dt.date.max
     last_date: dt.date = dt.date.min
@@ -58,6 +64,10 @@ class _Tally:
         self.first_date = min(self.first_date, row.date)
         self.last_date = max(self.last_date, row.date)
 
+    def count(self, new: int, *, of: int) -> None:
+        self.enqueued += new
+        self.known += of - new
+
     def reject(self, rejected: Rejected) -> None:
         self.rejected += 1
         if len(self.shown) < REJECTED_SHOWN:
@@ -65,12 +75,13 @@ class _Tally:
 
     def summary(self, source: str, checksum: str) -> dict[str, object]:
         return {
-            "source": source,
+            "source": bare_urls(source),
             "checksum": checksum,
             "rows": self.accepted + self.rejected,
             "accepted": self.accepted,
             "enqueued": self.enqueued,
-            "rejected": {"count": self.rejected, "first": [asdict(line) for line in self.shown]},
+            "known": self.known,
+            "rejected": {"count": self.rejected, "first": [_shown(line) for line in self.shown]},
             "first_date": self.first_date.isoformat() if self.accepted else None,
             "last_date": self.last_date.isoformat() if self.accepted else None,
         }
@@ -81,73 +92,89 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
 
     Raises Discard when the file can never be imported, or has rows of which none is valid. When
     the budget runs short, a second job imports the rest: `continued_by` is its id, and its summary
-    covers the whole file. `enqueued` counts the rows that this run added to the queue.
+    covers the whole file. `enqueued` counts the rows that this run added to the queue, `known`
+    those whose jobs an earlier run had enqueued.
     """
-    resume = payload.resume
-    run, done = (resume.run, resume.line) if resume else (job.id, 0)
+    run, done = _position(payload.resume, job)
     tally = _Tally()
     async with open_source(payload.source) as source:
-        if resume and resume.checksum != source.checksum:
+        if payload.resume and payload.resume.checksum != source.checksum:
             raise Discard("the file has changed since its import began; import it anew")
-        with closing(_entries(source.stream, payload.account, tally)) as entries:
-            while batch := list(islice(entries, BATCH)):
-                fresh = {
-                    row_id(run, line): record for line, record in batch if record and line > done
-                }
+        with closing(_entries(source.stream, payload, tally)) as entries:
+            while batch := await _off_the_loop(lambda: list(islice(entries, BATCH))):
+                fresh = _fresh(batch, done - tally.taken, run, job)
+                tally.taken += len(batch)
                 if not fresh:
-                    await asyncio.sleep(0)  # without an await, these lines would block other jobs
                     continue
-                tally.enqueued += await output.record(fresh)
+                tally.count(await output.record(fresh), of=len(fresh))
                 job.progress(99 * source.stream.tell() // source.size, f"line {batch[-1][0]}")
                 if len(batch) == BATCH and job.budget_left() < RESERVE:
-                    rest = Resume(run=run, line=batch[-1][0], checksum=source.checksum)
-                    return await _continue_later(payload, rest, tally, output)
+                    rest = Resume(run=run, done=tally.taken, checksum=source.checksum)
+                    return await _continue_later(payload, rest, tally, job, output)
     if tally.rejected and not tally.accepted:
         raise Discard(f"none of {tally.rejected} rows is valid; {_sentence(tally.shown[0])}")
     return await _finish(payload, run, tally.summary(payload.source, source.checksum), job, output)
 
 
-def row_id(run: str, line: int | str) -> str:
-    """The job id of one line of an import: equal in all runs of it, different in other imports."""
-    stem = run.partition(".")[0]
-    # A long id leaves no room for the line; ids that start with ~ are reserved for the store.
-    if len(stem) > 40 or stem.startswith("~"):
-        stem = hashlib.sha256(run.encode()).hexdigest()[:40]
-    return f"{stem}-{line}"
+def _fresh(batch: list[Entry], done: int, run: str, job: JobContext) -> dict[str, TradeRecord]:
+    """The valid rows of a batch by the ids of their jobs, without the first `done` entries."""
+    return {
+        job.child_id(f"row {line}", first=run): record
+        for line, record in batch[max(0, done) :]
+        if record
+    }
 
 
-def _entries(
-    stream: BinaryIO, account: str, tally: _Tally
-) -> Generator[tuple[int, TradeRecord | None], None, None]:
-    """Every line number with its record, or with None for a rejected line."""
-    closes = PreviousCloses()
-    for line in read_prices(stream):
-        checked = _check_order(line, closes)
-        if isinstance(checked, Rejected):
-            tally.reject(checked)
-            yield checked.line, None
-        else:
-            row, previous = checked
-            tally.accept(row)
-            yield line.line, TradeRecord(account=account, row=row, previous_close=previous)
+def _position(resume: Resume | None, job: JobContext) -> tuple[str, int]:
+    """The id of the import's first job, and how many lines are done. Raises Discard for a position
+    that no import has written: with it a stranger could take the ids of an import's rows."""
+    if resume is None:
+        return job.id, 0
+    if not job.is_child(_part(resume), first=resume.run):
+        raise Discard("`resume` is written by imports only; leave it out")
+    return resume.run, resume.done
 
 
-def _check_order(
-    line: Line | Rejected, closes: PreviousCloses
-) -> tuple[PriceRow, Decimal | None] | Rejected:
-    if isinstance(line, Rejected):
-        return line
+def _part(resume: Resume) -> str:
+    return f"from {resume.done} of {resume.checksum}"
+
+
+async def _off_the_loop(read: Callable[[], T]) -> T:
+    """The result of a function that computes, run in a thread. A thread can't be stopped: when the
+    job is cancelled, it first ends, since it uses the file that is closed next."""
+    reading = asyncio.ensure_future(asyncio.to_thread(read))
     try:
-        return line.row, closes.advance(line.row)
-    except OutOfOrder as error:
-        return Rejected(line.line, "date", str(error))
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait({reading})
+        raise
+
+
+def _entries(stream: BinaryIO, payload: CsvImport, tally: _Tally) -> Generator[Entry, None, None]:
+    """Every line number with its record, or with None for a rejected line; in one order in all
+    runs."""
+    chains = Chains()
+    for line in read_prices(stream, payload.symbol):
+        for entry in chains.add(line):
+            yield _entry(entry, payload.account, tally)
+    for entry in chains.end():
+        yield _entry(entry, payload.account, tally)
+
+
+def _entry(entry: Dated | Rejected, account: str, tally: _Tally) -> Entry:
+    if isinstance(entry, Rejected):
+        tally.reject(entry)
+        return entry.line, None
+    row = entry.line.row
+    tally.accept(row)
+    return entry.line.line, TradeRecord(account=account, row=row, previous_close=entry.previous)
 
 
 async def _continue_later(
-    payload: CsvImport, rest: Resume, tally: _Tally, output: Output
+    payload: CsvImport, rest: Resume, tally: _Tally, job: JobContext, output: Output
 ) -> dict[str, object]:
     remainder = payload.model_copy(update={"resume": rest})
-    job_id = await output.resume(remainder, row_id(rest.run, f"from-{rest.line}"))
+    job_id = await output.resume(remainder, job.child_id(_part(rest), first=rest.run))
     return {**tally.summary(payload.source, rest.checksum), "continued_by": job_id}
 
 
@@ -156,15 +183,20 @@ async def _finish(
 ) -> dict[str, object]:
     if payload.notify:
         email = EmailMessage(to=payload.notify, template="import-finished", values=_facts(summary))
-        await output.notify(email, row_id(run, "mail"))
+        await output.notify(email, job.child_id("mail", first=run))
     job.progress(100)
-    job.logger.info("imported %s of %s rows", summary["accepted"], summary["rows"])
+    facts = (summary["accepted"], summary["rows"], summary["known"])
+    job.logger.info("imported %s of %s rows; %s jobs were there before", *facts)
     return summary
 
 
 def _facts(summary: dict[str, object]) -> dict[str, str | int]:
     names = ("source", "rows", "accepted", "first_date", "last_date")
     return {name: str(summary[name] if summary[name] is not None else "none") for name in names}
+
+
+def _shown(rejected: Rejected) -> dict[str, object]:
+    return {"line": rejected.line, "column": rejected.column, "reason": rejected.reason}
 
 
 def _sentence(rejected: Rejected) -> str:

@@ -27,10 +27,13 @@ CREATE TABLE IF NOT EXISTS records (
     PRIMARY KEY (account, symbol, day)
 ) WITHOUT ROWID
 """
-# DO NOTHING and not OR IGNORE: the latter would also hide a violated constraint.
+# ON CONFLICT and not OR IGNORE: the latter would also hide a violated constraint.
 _INSERT = """
 INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (account, symbol, day) DO NOTHING
+ON CONFLICT (account, symbol, day) DO UPDATE
+SET true_range = excluded.true_range, daily_return = excluded.daily_return
+WHERE daily_return IS NULL AND excluded.daily_return IS NOT NULL
+AND (open, high, low, close) = (excluded.open, excluded.high, excluded.low, excluded.close)
 """
 
 
@@ -42,7 +45,8 @@ class Journal:
         self._db = _connect(path)
 
     def record(self, record: TradeRecord, job_id: str) -> dict[str, object]:
-        """Write the record unless the journal has one for that day: the first record wins.
+        """Write the record unless the journal has one for that day: the first record wins. Only a
+        return that was not known is added later, to a record of the same prices.
 
         One transaction, committed on return. Prices are stored as text, digit for digit.
         """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from .rows import PriceRow
+from .rows import PriceRow, Symbol
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -22,13 +22,15 @@ Address = Annotated[
 
 
 class Resume(BaseModel):
-    """The position at which an import ran out of time. Only an import writes it."""
+    """The position at which an import ran out of time. Only an import may write it: a job with one
+    whose id is not that of an import's child is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     run: str
     """The id of the first job: all later ones derive the same row ids from it."""
-    line: int = Field(ge=1)
+    done: int = Field(ge=1)
+    """Lines that are enqueued or rejected, in the order in which an import takes them."""
     checksum: str
 
 
@@ -36,13 +38,14 @@ class CsvImport(BaseModel):
     """One price file to read.
 
     `source` is the name of a packaged file, `file:` and a path below the data folder, or an https
-    address.
+    address. `symbol`: that of every row, for a file without such a column.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(min_length=1, max_length=2048)
     account: Account = "main"
+    symbol: Symbol | None = None
     notify: Address | None = None
     resume: Resume | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from decimal import Decimal
 from typing import Annotated
@@ -18,14 +19,36 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-_ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_DAY = re.compile(
+    r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
+    r"(?:[T ]00:00(?::00(?:\.0{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
+)
+_TIME = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T ][0-9]{2}:")
 
 
-def _iso(value: object) -> object:
+def _day(value: object) -> object:
+    """A day as `YYYY-MM-DD`, also from `YYYYMMDD` and from its midnight."""
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return value
     # pydantic would read a bare number as seconds since 1970: 20000301 as a day in August 1970
-    if isinstance(value, str) and not _ISO.match(value):
-        raise PydanticCustomError("iso_date", "write the day as YYYY-MM-DD")
+    match = _DAY.match(value) if isinstance(value, str) else None
+    if match is not None:
+        return f"{match[1]}-{match[3]}-{match[4]}"
+    if isinstance(value, str) and _TIME.match(value):
+        raise PydanticCustomError("day", "a time of day: give one row a day")
+    raise PydanticCustomError("day", "write the day as YYYY-MM-DD")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str) and "," in value:
+        raise PydanticCustomError("plain", "write numbers with a point and without separators")
     return value
+
+
+def _within_an_ulp(lower: Decimal, upper: Decimal) -> bool:
+    """True if `lower` is at most `upper`, or above it by the last bit of a float, and what it lost
+    when it was written in decimals."""
+    return lower <= upper or lower - upper <= Decimal(1.5 * math.ulp(float(lower)))
 
 
 def _require(condition: bool, reason: str) -> None:  # noqa: FBT001 - an assertion with a sentence
@@ -39,13 +62,19 @@ Symbol = Annotated[
         strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9^][A-Za-z0-9.^=-]{0,15}$"
     ),
 ]
-Price = Annotated[Decimal, Field(gt=0, le=1_000_000_000, max_digits=26, decimal_places=16)]
-Volume = Annotated[int, Field(gt=0, lt=2**63)]
+Price = Annotated[
+    Decimal,
+    Field(gt=0, le=1_000_000_000, max_digits=34, decimal_places=24),
+    BeforeValidator(_plain),
+]
+"""Up to 24 decimals: programs write a float with 17 digits or more."""
+Volume = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(_plain)]
 """Shares; below 2^63, the largest whole number SQLite stores."""
 
 
 class PriceRow(BaseModel):
-    """Guarantees: `low` ≤ `open`, `close` ≤ `high`, every price and the volume above zero.
+    """Guarantees: `low` ≤ `open`, `close` ≤ `high`, every price and the volume above zero. A price
+    that is off by an error of floats is set to the price that it should not pass.
 
     `adj_close` is the close after later splits and dividends; not every file has it.
     """
@@ -53,7 +82,7 @@ class PriceRow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     symbol: Symbol
-    date: Annotated[dt.date, BeforeValidator(_iso)]
+    date: Annotated[dt.date, BeforeValidator(_day)]
     open: Price
     high: Price
     low: Price
@@ -65,19 +94,24 @@ class PriceRow(BaseModel):
     @field_validator("high")
     @classmethod
     def _high(cls, high: Decimal, info: ValidationInfo) -> Decimal:
-        _require(high >= info.data.get("open", high), "high is below open")
-        return high
+        opened: Decimal = info.data.get("open", high)
+        _require(_within_an_ulp(opened, high), "high is below open")
+        return max(high, opened)
 
     @field_validator("low")
     @classmethod
     def _low(cls, low: Decimal, info: ValidationInfo) -> Decimal:
-        _require(low <= info.data.get("high", low), "low is above high")
-        _require(low <= info.data.get("open", low), "low is above open")
-        return low
+        high: Decimal = info.data.get("high", low)
+        opened: Decimal = info.data.get("open", low)
+        _require(_within_an_ulp(low, high), "low is above high")
+        _require(_within_an_ulp(low, opened), "low is above open")
+        return min(low, high, opened)
 
     @field_validator("close")
     @classmethod
     def _close(cls, close: Decimal, info: ValidationInfo) -> Decimal:
-        _require(close <= info.data.get("high", close), "close is above high")
-        _require(close >= info.data.get("low", close), "close is below low")
-        return close
+        high: Decimal = info.data.get("high", close)
+        low: Decimal = info.data.get("low", close)
+        _require(_within_an_ulp(close, high), "close is above high")
+        _require(_within_an_ulp(low, close), "close is below low")
+        return max(min(close, high), low)

@@ -1,27 +1,34 @@
-"""The lines of a price file, one at a time: each is a valid row or is rejected with a reason."""
+"""The lines of a price file, one at a time: each is a valid row or is rejected with a reason.
+
+The work for a byte is bounded: lines, columns, rows over several lines and blank lines have caps.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
 
 from shared import Discard
 
+from .layout import Layout, read_layout
 from .rows import PriceRow
 
-LONGEST_LINE = 2**20
-_ALIASES = {"ticker": "symbol", "adjclose": "adj_close", "adjusted_close": "adj_close"}
-_REQUIRED = {name for name, field in PriceRow.model_fields.items() if field.is_required()}
+LONGEST_LINE = 64 * 1024
+MOST_BLANK = 1_000
+"""Blank lines in a row."""
+MOST_LINES = 10
+"""Lines of one row whose quotes hold line ends. A quote that is open for longer was left open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A valid row and the number of its last line in the file. The header is line 1."""
+    """A valid row and the number of its last line in the file, counted from 1."""
 
     line: int
     row: PriceRow
@@ -29,87 +36,115 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that is not a valid row. `column` is empty when the whole line is at fault."""
+    """A line that is not a valid row. `column` is empty when the whole line is at fault; `symbol`
+    is that of the row, where it can be read."""
 
     line: int
     column: str
     reason: str
+    symbol: str | None = None
 
 
-class _Records(Protocol):
-    """A `csv.reader`, whose own type has no public name."""
+class _Text(NamedTuple):
+    """A line with its end; "" in place of one that is too long."""
 
-    @property
-    def line_num(self) -> int: ...
-
-    def __next__(self) -> list[str]: ...
+    number: int
+    text: str
 
 
-def read_prices(stream: BinaryIO) -> Iterator[Line | Rejected]:
-    """Every line after the header, in order, without blank lines.
+def read_prices(stream: BinaryIO, symbol: str | None = None) -> Iterator[Line | Rejected]:
+    """Every line after the header, in order, without blank lines. `symbol` is that of a file which
+    has no such column.
 
     The bytes are UTF-8, with or without a byte order mark. Raises Discard when the header lacks
-    columns of a `PriceRow`, or when a line is too long for a price file.
+    columns of a `PriceRow`, or when the file can't be one of prices.
     """
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
-        records = csv.reader(_bounded(text), strict=True)
-        header = _header(records)
-        yield from _rows(records, header)
+        lines = _Lines(text)
+        layout = read_layout((line.text for line in iter(lines.next, None)), symbol)
+        yield from _rows(lines, layout)
     finally:
         text.detach()  # the caller closes the stream
 
 
-def _bounded(text: io.TextIOWrapper) -> Iterator[str]:
-    while line := text.readline(LONGEST_LINE + 1):
-        if len(line) > LONGEST_LINE:
-            raise Discard(f"a line is longer than {LONGEST_LINE} characters: this is no price file")
-        yield line
+class _Lines:
+    """The lines that are not blank, each with its number. A line can be put back."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text, self._number = text, 0
+        self._again: deque[_Text] = deque()
+
+    def next(self) -> _Text | None:
+        if self._again:
+            return self._again.popleft()
+        for _ in range(MOST_BLANK):
+            line = self._text.readline(LONGEST_LINE)
+            self._number += 1
+            if not line:
+                return None
+            if self._skip_rest(line):
+                return _Text(self._number, "")
+            if line.strip():
+                return _Text(self._number, line)
+        raise Discard(f"{MOST_BLANK} blank lines follow each other: this is no price file")
+
+    def _skip_rest(self, line: str) -> bool:
+        """True if the line is too long; what is left of it is skipped."""
+        piece = line
+        while len(piece) == LONGEST_LINE and not piece.endswith(("\n", "\r")):
+            piece = self._text.readline(LONGEST_LINE)
+        return piece is not line
+
+    def put_back(self, lines: list[_Text]) -> None:
+        self._again.extendleft(reversed(lines))
 
 
-def _header(records: _Records) -> list[str]:
+def _rows(lines: _Lines, layout: Layout) -> Iterator[Line | Rejected]:
+    while (first := lines.next()) is not None:
+        if not first.text:
+            yield Rejected(first.number, "", f"longer than {LONGEST_LINE} characters")
+            continue
+        whole = _with_its_quotes(first, lines)
+        fields = _fields(whole, layout)
+        if not isinstance(fields, str):
+            yield _row(whole[-1].number, fields, layout)
+            continue
+        lines.put_back(whole[1:])  # an open quote costs its own line only
+        reason = "a quote is left open" if whole[1:] else fields
+        yield Rejected(first.number, "", reason)
+
+
+def _with_its_quotes(first: _Text, lines: _Lines) -> list[_Text]:
+    """The line, and those that follow while a quote is open."""
+    whole, quotes = [first], first.text.count('"')
+    following = iter(lines.next, None)
+    while quotes % 2 and len(whole) < MOST_LINES:
+        line = next(following, None)
+        if line is None:
+            break
+        whole.append(line)
+        quotes += line.text.count('"')
+    return whole
+
+
+def _fields(whole: list[_Text], layout: Layout) -> list[str] | str:
+    """The fields of one row, or the reason why it is none."""
     try:
-        names = next(records, [])
+        fields = layout.split("".join(line.text for line in whole))
     except csv.Error as error:
-        raise Discard(f"the first line is no CSV header: {error}") from error
-    columns = ["_".join(name.strip().lower().split()) for name in names]
-    columns = [_ALIASES.get(name, name) for name in columns]
-    missing = sorted(_REQUIRED - set(columns))
-    if missing:
-        first_line = ", ".join(names)[:200] or "nothing"
-        raise Discard(f"columns missing: {', '.join(missing)}; the first line has: {first_line}")
-    duplicates = sorted(
-        {name for name in columns if columns.count(name) > 1} & set(PriceRow.model_fields)
-    )
-    if duplicates:
-        raise Discard(f"duplicate columns: {', '.join(duplicates)}; keep one of each")
-    return columns
+        return "a quote is left open" if "unexpected end" in str(error) else f"no CSV: {error}"
+    if len(fields) == len(layout.columns):
+        return fields
+    return f"{len(fields)} fields where the header has {len(layout.columns)}"
 
 
-def _rows(records: _Records, header: list[str]) -> Iterator[Line | Rejected]:
-    first = 2
-    while True:
-        try:
-            fields = next(records, None)
-        except csv.Error as error:
-            yield Rejected(records.line_num, "", f"no CSV: {error}")
-        else:
-            if fields is None:
-                return
-            if fields:
-                yield _row(fields, header, first, records.line_num)
-        first = records.line_num + 1
-
-
-def _row(fields: list[str], header: list[str], first: int, last: int) -> Line | Rejected:
-    if len(fields) != len(header):
-        reason = f"{len(fields)} fields where the header has {len(header)}"
-        if last > first:
-            reason += f"; lines {first} to {last} read as one row: is a quote left open?"
-        return Rejected(last, "", reason)
-    values = {name: text for name, text in zip(header, fields, strict=True) if text.strip()}
+def _row(number: int, fields: list[str], layout: Layout) -> Line | Rejected:
+    values = layout.values(fields)
     try:
-        return Line(last, PriceRow.model_validate(values))
+        return Line(number, PriceRow.model_validate(values))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return Rejected(last, ".".join(map(str, fault["loc"])), fault["msg"])
+        column = ".".join(map(str, fault["loc"]))
+        symbol = None if column == "symbol" else values["symbol"].upper()
+        return Rejected(number, column, fault["msg"], symbol)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Template
@@ -11,13 +12,16 @@ from shared import Discard
 
 from .payloads import EmailMessage
 
+_BREAKING = frozenset({"Cc", "Zl", "Zp", "Cs"})
+"""Control characters and line ends of every kind, and halves of characters. Spaces and joiners of
+other scripts (U+3000, U+200C) are ordinary text."""
 LONGEST_LINE = 254
 """Characters of a header line: the longest legal address, and more than a subject needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A filled template. `subject` is one printable line; in `html` every value is escaped."""
+    """A filled template. `subject` is one line; in `html` every value is escaped."""
 
     to: str
     subject: str
@@ -75,8 +79,9 @@ def _fill(template: Template, values: Mapping[str, str]) -> str:
 
 
 def _line(name: str, text: str) -> str:
-    if not text.isprintable():  # line breaks of every kind, and invisible characters
-        raise Discard(f"{name}: a value in it has a line break or control character")
+    breaking = next((c for c in text if unicodedata.category(c) in _BREAKING), None)
+    if breaking is not None:
+        raise Discard(f"{name}: a value in it has U+{ord(breaking):04X}, which may end the line")
     if len(text) > LONGEST_LINE:
         raise Discard(f"{name}: longer than {LONGEST_LINE} characters; shorten its values")
     return text

@@ -1,6 +1,5 @@
--- enqueue: store jobs, one or many. A job is its id: enqueued again it is the same job and nothing
--- changes. A guard (deduplication, idempotency key) lets one job stand for all that share its name.
--- One read tells, before anything is written, whether jobs are new and whether the queue has room.
+-- enqueue: store jobs, one or many. A job is its id: a repeat changes nothing. A guard (deduplication,
+-- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue; then per job: "id priority
 --       delay_ms run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint" ("-" where
 --       there is none), body
@@ -19,11 +18,11 @@
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed" }
-for i = 1, n do fields[i + 5] = items[i].id end
+local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names" }
+for i = 1, n do fields[i + 7] = items[i].id end
 local values = fetch(fields)
 load_usage(values[3], values[4])
-if n == 1 and not values[6] and not guarded and not timed and items[1].priority == PRIORITY.normal then
+if n == 1 and not values[8] and not guarded and not timed and items[1].priority == PRIORITY.normal then
   local code = enqueue_single(queue, items[1], max_jobs, max_bytes)
   if code then return { billed, code } end
 end
@@ -37,16 +36,17 @@ end
 --- @include "unplaced"
 --- @include "writes"
 local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
+load_kept(values[5], values[6])
 if guarded then load_guards(items, now) end
 
 local codes, due, waits, mixed = {}, NEVER, false, false
-local new_ids, lengths = {}, {} -- ids of this call, and how many of them go on each list
+local new_ids, lengths = {}, {} -- ids of this call; how many of them go on each list
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and STATE.delayed or STATE.live
   local dedup = item.dedup_ttl == 0 and item.dedup or NONE -- released when the job ends
   local raw = new_record(item.priority, item.key, dedup, NONE, item.body)
-  if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes, values[5]) then return FULL end
+  if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, item.id, state)
@@ -64,15 +64,15 @@ local function store_new(item, before)
   return state
 end
 
-local unplaced = find_unplaced(items, values, 5)
+local unplaced = find_unplaced(items, values, 7)
 for i, item in ipairs(items) do
-  local stored = rewritten[item.id] or values[i + 5]
+  local stored = rewritten[item.id] or values[i + 7] ~= "" and values[i + 7] -- empty: deleted
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
 if mixed then set_field(":mixed", YES) end
+if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
 if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end
-
 write_or(function()
   if waits then mark_due(queue) elseif due < NEVER then lower_agenda(queue, due) end
   flush_records()

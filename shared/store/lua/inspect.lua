@@ -15,7 +15,10 @@
 local id = ARGV[2]
 local values = fetch({ ":paused", ":clock", ":level", ":per", ":at", ":active", ":cancel", id })
 local job = decode(values[8])
-if not job then return { billed, values[8] and "damaged" or "", values[8] or "" } end
+if not job then
+  local raw = values[8] or "" -- an empty record was deleted
+  return { billed, raw ~= "" and "damaged" or "", raw }
+end
 local now = now_ms(tonumber(values[2] or 0))
 
 -- Its open lease and the end of it; nil where it has none.

@@ -4,6 +4,7 @@
 -- Returns  billed, how many were deleted
 --- @include "codes"
 --- @include "fields"
+--- @include "deletes"
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"
@@ -34,11 +35,12 @@ for i = 4, #fields do
   end
 end
 delete_records(ids, raws)
+if suspects > 0 then set_field(":suspects", whole(math.max(0, tonumber(values[3] or 0) - suspects))) end
+flush_records(true) -- a stop between two shards counts too much, not too little
+remove_deleted()
 flush()
 for key, count in pairs(listed) do
   if count > 0 then call("LPOP", key, count) end
 end
 call_chunked("ZREM", DELAYED, delayed)
-if suspects > 0 then set_field(":suspects", whole(math.max(0, tonumber(values[3] or 0) - suspects))) end
-flush_records()
 return { billed, #fields - 3 }

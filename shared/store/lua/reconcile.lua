@@ -68,7 +68,7 @@ local function examine(id, job)
   return verdict
 end
 for i = 2, #fields do
-  local damaged = raws[i] and not jobs[fields[i]] -- no function can run it, and only a person may delete it
+  local damaged = raws[i] and raws[i] ~= "" and not jobs[fields[i]] -- no function can run it, and only a person may delete it
   verdicts[i - 1] = damaged and REPAIR.sound or examine(fields[i], jobs[fields[i]])
 end
 if repairs and string.find(table.concat(verdicts), "%a") then

@@ -20,7 +20,8 @@ if hash then
   reply[2] = page[1]
   for i = 1, #page[2], 2 do
     local id, raw = page[2][i], page[2][i + 1]
-    if string.sub(id, 1, 1) ~= ":" then -- else a field of the queue's own state
+    -- Else a field of the queue's own state, or deleted.
+    if string.sub(id, 1, 1) ~= ":" and raw ~= "" then
       local job = decode(raw)
       reply[#reply + 1] = id
       reply[#reply + 1] = job and job.state or ""

@@ -5,7 +5,8 @@
 --       7 concurrency (0: any)  8 rate (0: any)  9 per ms  10 burst  11 completed jobs kept: count
 --       12 and age ms  13 most bytes claimed  14 resync (1: recount the queue)  15 number of types
 --       16 number of settles  17 ahead ms (how far ahead tokens may be taken)  18 number of leases to
---       prolong; then per type: name, wanted (1: reply with its histogram), observed
+--       prolong  19 look (how many waiting jobs' records to read at once)  20 repeat ms (how long
+--       this turn may be repeated)  21 most bytes of the queue; then per type: name, wanted (1: reply with its histogram), observed
 --       ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
 --       (the time of its claim if the handler was not called, else 0), history; then the leases to prolong
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms
@@ -21,11 +22,13 @@
 --- @include "keys"
 --- @include "next_work"
 --- @include "numbers"
+--- @include "peek"
 --- @include "queue_state"
 --- @include "leases"
 --- @include "recover"
 --- @include "replay"
 --- @include "request"
+--- @include "resync"
 --- @include "retention"
 --- @include "settle"
 --- @include "staged"
@@ -34,7 +37,9 @@
 --- @include "writes"
 local request = read_request()
 if not request then return redis.error_reply("TIDEGATE a settle without a lease") end
+peek(request)
 local values = fetch(fields_of(request))
+keep_peeked(values, #FIELDS + #request.fields)
 local q = read_state(values, request)
 local histograms, raws = {}, {}
 for i = 1, #request.types do histograms[i] = values[#FIELDS + i] end
@@ -67,7 +72,7 @@ flush_set(COMPLETED)
 if request.resync then resync(q) end
 if q.foreign then accept_inbox(q) end
 recover_and_promote(q)
-trim_by_count(q, request.keep_count, #request.settles)
+trim_by_size(q, request, #request.settles)
 trim_by_age(q, request.keep_count, request.keep_ms)
 local claimed = claim(q, request)
 write_or(function()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +9,21 @@ import pytest
 
 from functions.apps.trading_journal import CsvImport, EmailMessage, TradeRecord
 from functions.apps.trading_journal.journal import close_journals
+from shared.jobs.ids import child_id
 
 HEADER = "Ticker,Date,Open,High,Low,Close,Volume,Adj Close"
 FIRST = "AAPL,2000-03-01,118.56,132.06,118.5,130.31,9616100,4.186662803811"
 SECOND = "AAPL,2000-03-02,127.0,127.94,120.69,122.0,2779100,3.9196750983419"
+
+
+def row(line: int, run: str = "imp.import") -> str:
+    """The id of the job for this line of an import."""
+    return child_id(run, f"row {line}")
+
+
+def mail(run: str = "imp.import") -> str:
+    """The id of the job for the email about an import."""
+    return child_id(run, "mail")
 
 
 @dataclass
@@ -50,6 +62,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("JOURNAL_DATA_DIR", str(path))
     yield path
     close_journals()
+
+
+@pytest.fixture
+def public_server(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of every name, so that no test asks a real resolver; requests go to it."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
+    return "93.184.215.14"
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from functions.apps.trading_journal import CsvImport
 from functions.apps.trading_journal.importing import BATCH, run_import
 from shared import JobContext
+from shared.jobs.ids import child_id
 
 from ..conftest import MakeContext
-from .conftest import Recorder
+from .conftest import Recorder, row
 
 
 def running_out(after: int) -> Iterator[float]:
@@ -32,6 +33,11 @@ async def finish(
     return summaries
 
 
+def part(done: int, summary: dict[str, object]) -> str:
+    """The id of the job that goes on after so many lines."""
+    return child_id("imp.import", f"from {done} of {summary['checksum']}")
+
+
 async def test_an_import_short_of_time_goes_on_in_parts_and_misses_no_row(
     output: Recorder, context: MakeContext
 ) -> None:
@@ -40,12 +46,10 @@ async def test_an_import_short_of_time_goes_on_in_parts_and_misses_no_row(
     parts = await finish(payload, output, context)
 
     assert [part.get("continued_by") for part in parts] == [
-        f"imp-from-{2 * BATCH + 1}.import",
-        f"imp-from-{4 * BATCH + 1}.import",
-        f"imp-from-{6 * BATCH + 1}.import",
+        *(f"{part(done * BATCH, parts[0])}.import" for done in (2, 4, 6)),
         None,
     ]
-    assert sorted(output.records) == sorted(f"imp-{line}" for line in range(2, 3468))
+    assert set(output.records) == {row(line) for line in range(2, 3468)}
     assert [part["enqueued"] for part in parts] == [1000, 1000, 1000, 466]
     assert (parts[-1]["rows"], parts[-1]["first_date"]) == (3466, "2000-03-01")
     assert len(output.emails) == 1

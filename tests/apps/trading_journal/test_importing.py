@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import respx
 
-from functions.apps.trading_journal import CsvImport, import_csv
-from functions.apps.trading_journal.importing import BATCH, row_id, run_import
+from functions.apps.trading_journal import CsvImport, EmailMessage, import_csv, importing
+from functions.apps.trading_journal.importing import BATCH, run_import
+from functions.apps.trading_journal.table import read_prices
 from shared import Discard
-from shared.jobs.ids import check_job_id
+from shared.fetch import FetchFailed
+from shared.jobs.ids import child_id
 
 from ..conftest import MakeContext
-from .conftest import Recorder
+from .conftest import Recorder, mail, row
+
+PACKAGED = Path(importing.__file__).parent / "data"
 
 
 def write(folder: Path, *lines: str) -> CsvImport:
@@ -35,6 +40,7 @@ async def test_the_packaged_file_is_imported_whole(output: Recorder, context: Ma
         "rows": 3466,
         "accepted": 3466,
         "enqueued": 3466,
+        "known": 0,
         "rejected": {"count": 0, "first": []},
         "first_date": "2000-03-01",
         "last_date": "2013-03-01",
@@ -50,7 +56,7 @@ async def test_a_record_carries_its_account_and_the_close_before(
 
     await run_import(payload, context("imp"), output)
 
-    first, second = output.records["imp-2"], output.records["imp-3"]
+    first, second = output.records[row(2)], output.records[row(3)]
     assert (first.account, first.previous_close) == ("paper", None)
     assert str(second.previous_close) == "130.310000"
 
@@ -106,7 +112,7 @@ async def test_a_run_again_makes_the_same_jobs(output: Recorder, context: MakeCo
     summary = await run_import(CsvImport(source="stocks.csv"), context("imp"), output)
 
     assert output.records == before
-    assert (summary["accepted"], summary["enqueued"]) == (3466, 0)
+    assert (summary["accepted"], summary["enqueued"], summary["known"]) == (3466, 0, 3466)
 
 
 async def test_many_bad_lines_in_a_row_end_nothing_early(
@@ -116,7 +122,7 @@ async def test_many_bad_lines_in_a_row_end_nothing_early(
 
     summary = await run_import(write(folder, *lines[:2], *bad, lines[2]), context("imp"), output)
 
-    assert set(output.records) == {"imp-2", f"imp-{2 * BATCH + 3}"}
+    assert set(output.records) == {row(2), row(2 * BATCH + 3)}
     assert summary["rows"] == 2 * BATCH + 2
 
 
@@ -128,17 +134,8 @@ async def test_another_import_of_the_file_makes_jobs_of_its_own(
     for job_id in ("one", "two"):
         await run_import(payload, context(job_id), output)
 
-    assert sorted(output.records) == ["one-2", "one-3", "two-2", "two-3"]
-
-
-@pytest.mark.parametrize("short", ["a", "0" * 22, "A" * 64, "~AbC", "_-_"])
-def test_row_ids_are_ids_a_caller_may_choose(short: str) -> None:
-    ids = [row_id(f"{short}.import", line) for line in (2, 10**9, "mail", "from-1000000000")]
-
-    assert len({check_job_id(job_id) for job_id in ids}) == len(ids)
-    assert ids == [
-        row_id(f"{short}.import", line) for line in (2, 10**9, "mail", "from-1000000000")
-    ]
+    runs = ("one.import", "two.import")
+    assert set(output.records) == {row(line, run) for run in runs for line in (2, 3)}
 
 
 async def test_who_asked_is_told_once(output: Recorder, context: MakeContext) -> None:
@@ -147,8 +144,8 @@ async def test_who_asked_is_told_once(output: Recorder, context: MakeContext) ->
     for _ in range(2):
         await run_import(payload, context("imp"), output)
 
-    assert list(output.emails) == ["imp-mail"]
-    email = output.emails["imp-mail"]
+    assert list(output.emails) == [mail()]
+    email = output.emails[mail()]
     assert (email.to, email.template) == ("ada@example.com", "import-finished")
     assert email.values["accepted"] == "3466"
 
@@ -157,22 +154,23 @@ async def test_a_file_changed_between_two_parts_is_not_mixed(
     folder: Path, lines: list[str], output: Recorder, context: MakeContext
 ) -> None:
     payload = write(folder, *lines)
-    resume = {"run": "imp.import", "line": 2, "checksum": "sha256:other"}
+    resume = {"run": "imp.import", "done": 2, "checksum": "sha256:other"}
     rest = CsvImport.model_validate({**payload.model_dump(), "resume": resume})
+    part = child_id("imp.import", "from 2 of sha256:other")
 
     with pytest.raises(Discard, match="has changed"):
-        await run_import(rest, context(), output)
+        await run_import(rest, context(part), output)
 
     assert not output.records
 
 
 @respx.mock
 async def test_a_provider_that_fails_leaves_nothing_half_done(
-    output: Recorder, context: MakeContext
+    output: Recorder, context: MakeContext, public_server: str
 ) -> None:
-    respx.get("https://example.com/a.csv").respond(502)
+    respx.get(host=public_server).respond(502)
 
-    with pytest.raises(httpx.HTTPStatusError):
+    with pytest.raises(FetchFailed, match="the server answers 502"):
         await run_import(CsvImport(source="https://example.com/a.csv"), context(), output)
 
     assert not output.records
@@ -206,3 +204,109 @@ async def test_the_job_type_is_that_import(folder: Path, header: str, context: M
 def test_a_payload_that_makes_no_sense_is_refused(payload: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=re.compile("CsvImport")):
         CsvImport.model_validate(payload)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_real_file_in_either_order_makes_the_same_records(
+    folder: Path, output: Recorder, context: MakeContext, *, newest_first: bool
+) -> None:
+    header, *days = (PACKAGED / "stocks.csv").read_text(encoding="utf-8").splitlines()
+    days = days[::-1] if newest_first else days
+
+    summary = await run_import(write(folder, header, *days), context(), output)
+
+    assert (summary["accepted"], summary["rejected"]) == (3466, {"count": 0, "first": []})
+    first_days = [r for r in output.records.values() if r.previous_close is None]
+    assert {(r.row.symbol, r.row.date.isoformat()) for r in first_days} == {
+        ("AAPL", "2000-03-01"),
+        ("FB", "2012-05-18"),
+    }
+
+
+async def test_a_gap_in_one_import_is_closed_by_the_next(
+    folder: Path, header: str, output: Recorder, context: MakeContext
+) -> None:
+    days = [f"X,2026-01-0{n},1,9,1,{n},{0 if n == 3 else 5},{n}" for n in range(1, 6)]
+
+    await run_import(write(folder, header, *days), context(), output)
+
+    known = {r.row.date.day: r.previous_close is not None for r in output.records.values()}
+    assert known == {1: False, 2: True, 4: False, 5: True}
+
+
+@pytest.mark.parametrize("job_id", ["imp", "other", "~x"])
+async def test_a_position_that_no_import_wrote_is_refused(
+    output: Recorder, context: MakeContext, job_id: str
+) -> None:
+    resume = {"run": "imp.import", "done": 1, "checksum": "sha256:x"}
+    forged = CsvImport.model_validate({"source": "stocks.csv", "resume": resume})
+
+    with pytest.raises(Discard, match="`resume` is written by imports only"):
+        await run_import(forged, context(job_id), output)
+
+    assert not output.records
+
+
+async def test_rows_that_were_there_before_are_told(
+    folder: Path, lines: list[str], output: Recorder, context: MakeContext
+) -> None:
+    payload = write(folder, *lines)
+    output.records[row(3)] = EmailMessage(to="a@example.com", template="x")  # type: ignore[assignment]  # taken
+
+    summary = await run_import(payload, context("imp"), output)
+
+    assert (summary["accepted"], summary["enqueued"], summary["known"]) == (2, 1, 1)
+
+
+async def test_the_file_is_parsed_off_the_loop(
+    output: Recorder, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+
+    def watched(*args: Any) -> Any:
+        for line in read_prices(*args):
+            threads.add(threading.get_ident())
+            yield line
+
+    monkeypatch.setattr(importing, "read_prices", watched)
+
+    await run_import(CsvImport(source="stocks.csv"), context(), output)
+
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_a_cancelled_import_ends_with_its_thread(
+    output: Recorder, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(*args: Any) -> Any:
+        reading.set()
+        go_on.wait(5)
+        yield from read_prices(*args)
+
+    monkeypatch.setattr(importing, "read_prices", slow)
+    task = asyncio.create_task(run_import(CsvImport(source="stocks.csv"), context(), output))
+    await asyncio.to_thread(reading.wait, 5)
+
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done(), "its thread still reads the file"
+    go_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_signed_address_is_told_without_its_signature(
+    output: Recorder, context: MakeContext, lines: list[str], public_server: str
+) -> None:
+    signed = "https://files.example.com/a.csv?X-Signature=secret"
+    payload = CsvImport(source=signed, notify="ada@example.com")
+    with respx.mock:
+        respx.get(host=public_server).respond(200, content="\n".join(lines).encode())
+        summary = await run_import(payload, context("imp"), output)
+
+    assert summary["source"] == "https://files.example.com/a.csv?…"
+    assert "secret" not in str(output.emails[mail()])

@@ -62,6 +62,19 @@ def test_a_day_that_is_there_stands(folder: Path, context: MakeContext) -> None:
     assert [row[7] for row in rows(folder)] == [2779100]
 
 
+def test_a_return_that_was_not_known_is_added_by_a_later_import_of_the_same_prices(
+    folder: Path, context: MakeContext
+) -> None:
+    record_trade(record(previous=None), context("first"))
+
+    record_trade(record(close="121.0"), context("other-prices"))
+    assert [row[8:10] for row in rows(folder)] == [("7.25", None)]
+
+    assert record_trade(record(), context("second"))["recorded"] is True
+    assert record_trade(record(previous="1"), context("third"))["recorded"] is False
+    assert [row[8:10] for row in rows(folder)] == [("9.62", "-0.063771")]
+
+
 def test_accounts_symbols_and_days_are_apart(folder: Path, context: MakeContext) -> None:
     for one in (record(), record(account="paper"), record(symbol="FB"), record(date="2000-03-03")):
         assert record_trade(one, context())["recorded"] is True

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from functions.apps.trading_journal.price_math import (
-    OutOfOrder,
-    PreviousCloses,
     daily_return,
+    restated,
     true_range,
 )
 from functions.apps.trading_journal.rows import PriceRow
@@ -47,15 +49,22 @@ def test_a_good_row_keeps_its_decimals_digit_for_digit() -> None:
         ("symbol", "", "match pattern"),
         ("symbol", "AA PL", "match pattern"),
         ("symbol", "=cmd()", "match pattern"),
-        ("date", "20000301", "YYYY-MM-DD"),
         ("date", "03/01/2000", "YYYY-MM-DD"),
+        ("date", "200003011", "YYYY-MM-DD"),
+        ("date", "2000-0301", "YYYY-MM-DD"),
+        ("date", "951868800", "YYYY-MM-DD"),
+        ("date", "2000-03-01T09:30:00Z", "one row a day"),
+        ("date", "2000-03-01 00:01", "one row a day"),
         ("date", "2000-02-30", "valid date"),
         ("open", "0", "greater than 0"),
         ("open", "-1", "greater than 0"),
         ("open", "NaN", "finite"),
         ("open", "Infinity", "finite"),
         ("open", "n/a", "valid decimal"),
-        ("open", "1,234.5", "valid decimal"),
+        ("open", "1,234.5", "with a point and without separators"),
+        ("open", "118,56", "with a point and without separators"),
+        ("volume", "9,616,100", "with a point and without separators"),
+        ("open", "118." + "1" * 25, "no more than 24 decimal places"),
         ("high", "118.55", "high is below open"),
         ("low", "133", "low is above high"),
         ("low", "119", "low is above open"),
@@ -78,6 +87,43 @@ def test_a_bad_value_is_refused_under_its_own_column(column: str, text: str, rea
     assert reason in fault["msg"]
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("20000301", "2000-03-01T00:00:00Z", "2000-03-01 00:00:00-05:00", "2000-03-01 00:00"),
+        *("2000-03-01T00:00:00.000+0100", "2000-03-01T00:00:00.000000"),
+    ],
+)
+def test_a_day_may_be_written_without_signs_or_as_its_midnight(date: str) -> None:
+    assert row(date=date).date == dt.date(2000, 3, 1)
+
+
+@pytest.mark.parametrize("date", [20000301, 951868800, 951868800.0, None, True])
+def test_a_number_is_no_day(date: object) -> None:
+    with pytest.raises(ValidationError, match="YYYY-MM-DD"):
+        PriceRow.model_validate({**GOOD, "date": date})
+
+
+@given(st.floats(0.0001, 1e8), st.sampled_from(["open", "close"]), st.booleans())
+def test_an_error_of_floats_is_no_contradiction(price: float, column: str, above: bool) -> None:
+    """Programs write 17 digits and more, and their sums are off by the last bit."""
+    off = math.nextafter(price, math.inf if above else 0)
+    written = {**dict.fromkeys(("open", "high", "low", "close"), price), column: off}
+
+    read = row(**{name: f"{Decimal(value):.18f}" for name, value in written.items()})
+
+    assert read.low <= min(read.open, read.close)
+    assert max(read.open, read.close) <= read.high
+
+
+def test_three_ulps_are_a_contradiction() -> None:
+    high = 118.5
+    opened = math.nextafter(math.nextafter(math.nextafter(high, 200), 200), 200)
+
+    with pytest.raises(ValidationError, match="high is below open"):
+        row(open=repr(opened), high=repr(high), low="1", close="118")
+
+
 def test_a_symbol_is_trimmed_and_in_capitals() -> None:
     assert row(symbol=" brk.b ").symbol == "BRK.B"
 
@@ -85,7 +131,6 @@ def test_a_symbol_is_trimmed_and_in_capitals() -> None:
 def test_the_first_day_has_no_return_and_its_own_span() -> None:
     first = row()
 
-    assert PreviousCloses().advance(first) is None
     assert daily_return(first, None) is None
     assert true_range(first, None) == Decimal("13.56")
 
@@ -101,51 +146,30 @@ def test_a_gap_between_days_belongs_to_the_true_range() -> None:
 def test_a_split_is_no_loss() -> None:
     before = {"open": "89", "high": "90", "low": "88", "close": "88.99"}
     after = {"open": "44.68", "high": "45.14", "low": "43.96", "close": "44.86"}
-    closes = PreviousCloses()
-    closes.advance(row(date="2005-02-25", adj_close="5.7182276557615", **before))
+    last = row(date="2005-02-25", adj_close="5.7182276557615", **before)
     split = row(date="2005-02-28", adj_close="5.7651352430039", **after)
 
-    previous = closes.advance(split)
+    previous = restated(last, split)
 
     assert previous == Decimal("44.495000")
     assert daily_return(split, previous) == Decimal("0.008203")
 
 
 def test_without_adjusted_closes_the_plain_close_is_used() -> None:
-    closes = PreviousCloses()
-    closes.advance(PriceRow.model_validate({k: v for k, v in GOOD.items() if k != "adj_close"}))
+    plain = PriceRow.model_validate({k: v for k, v in GOOD.items() if k != "adj_close"})
 
-    assert closes.advance(row(date="2000-03-02")) == Decimal("130.31")
-
-
-@pytest.mark.parametrize("date", ["2000-03-01", "2000-02-29"])
-def test_a_day_that_does_not_come_after_the_last_is_out_of_order(date: str) -> None:
-    closes = PreviousCloses()
-    closes.advance(row())
-
-    with pytest.raises(OutOfOrder, match="oldest first"):
-        closes.advance(row(date=date))
-
-
-def test_symbols_are_followed_apart() -> None:
-    closes = PreviousCloses()
-    closes.advance(row())
-
-    assert closes.advance(row(symbol="FB", date="1999-01-04")) is None
+    assert restated(plain, row(date="2000-03-02")) == Decimal("130.31")
 
 
 def test_the_widest_prices_overflow_nothing() -> None:
-    closes = PreviousCloses()
     wide = {"open": "1000000000", "high": "1000000000", "low": "1000000000", "close": "1000000000"}
-    closes.advance(row(**wide, adj_close="1000000000"))
+    last = row(**wide, adj_close="1000000000")
+    tiny = row(**wide, date="2000-03-02", adj_close="0.000000000000000000000001")
 
-    tiny = row(**wide, date="2000-03-02", adj_close="0.0000000000000001")
-
-    assert daily_return(tiny, closes.advance(tiny)) == Decimal(-1)
+    assert daily_return(tiny, restated(last, tiny)) == Decimal(-1)
 
 
 def test_a_previous_close_too_small_to_state_is_left_out() -> None:
-    closes = PreviousCloses()
-    closes.advance(row(adj_close="0.0000000000000001"))
+    last = row(adj_close="0.0000000000000001")
 
-    assert closes.advance(row(date="2000-03-02", adj_close="1000000000")) is None
+    assert restated(last, row(date="2000-03-02", adj_close="1000000000")) is None

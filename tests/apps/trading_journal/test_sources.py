@@ -12,6 +12,7 @@ import respx
 from functions.apps.trading_journal import sources
 from functions.apps.trading_journal.sources import open_source
 from shared import Discard
+from shared.fetch import FetchFailed
 
 URL = "https://prices.example.com/aapl.csv"
 
@@ -116,78 +117,50 @@ async def test_a_file_over_the_limit_is_refused(
 
 
 @respx.mock
-async def test_an_address_is_read_without_compression() -> None:
-    route = respx.get(URL).respond(200, content=b"Ticker\n")
+async def test_an_address_is_read_from_its_public_server(public_server: str) -> None:
+    route = respx.get(f"https://{public_server}/aapl.csv").respond(200, content=b"Ticker\n")
 
     assert await read(URL) == b"Ticker\n"
-    assert route.calls[0].request.headers["accept-encoding"] == "identity"
+    assert route.calls[0].request.headers["host"] == "prices.example.com"
+    assert route.calls[0].request.headers["accept"].startswith("text/csv")
 
 
 @respx.mock
-async def test_a_download_over_the_limit_stops_there(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_download_over_the_limit_stops_there(
+    public_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sources, "MAX_BYTES", 10)
-    respx.get(URL).respond(200, content=b"a" * 11)
+    respx.get(host=public_server).respond(200, content=b"a" * 11)
 
     with pytest.raises(Discard, match="larger than 10 bytes"):
         await read(URL)
 
 
 @respx.mock
-async def test_compressed_bytes_are_refused_unopened() -> None:
-    respx.get(URL).respond(200, stream=httpx.ByteStream(b"?"), headers={"content-encoding": "br"})
+async def test_a_server_s_trouble_is_retried_and_told_without_the_address(
+    public_server: str,
+) -> None:
+    respx.get(host=public_server).mock(side_effect=httpx.ReadTimeout("slow"))
 
-    with pytest.raises(Discard, match="compressed"):
-        await read(URL)
-
-
-@respx.mock
-@pytest.mark.parametrize("status", [301, 401, 403, 404, 410])
-async def test_an_answer_that_stays_is_no_retry(status: int) -> None:
-    respx.get(URL).respond(status, headers={"location": "https://elsewhere.example.com/"})
-
-    with pytest.raises(Discard, match=f"prices.example.com answers {status}"):
-        await read(URL)
+    with pytest.raises(FetchFailed, match="no public server answers at this address"):
+        await read(f"{URL}?signature=secret")
 
 
-@respx.mock
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
-async def test_an_answer_that_may_pass_is_raised_with_its_headers(status: int) -> None:
-    respx.get(URL).respond(status, headers={"retry-after": "7"})
-
-    with pytest.raises(httpx.HTTPStatusError) as caught:
-        await read(URL)
-
-    assert caught.value.response.headers["retry-after"] == "7"
-
-
-@respx.mock
-async def test_trouble_on_the_way_is_raised() -> None:
-    respx.get(URL).mock(side_effect=httpx.ReadTimeout("slow"))
-
-    with pytest.raises(httpx.ReadTimeout):
-        await read(URL)
-
-
-@respx.mock(assert_all_called=False)
 @pytest.mark.parametrize(
     "url",
     [
-        "https://127.0.0.1/a",
-        "https://[::1]/a",
-        "https://10.1.2.3:8443/a",
+        "https://127.1/a",
+        "https://[::ffff:10.0.0.1]/a",
         "https://169.254.169.254/latest/meta-data",
-        "https://localhost/a",
         "https://db.internal/a",
-        "https://printer.local./a",
+        "https://example.com:8443/a",
         "https://user:pass@example.com/a",
-        "https:///a",
-        "https://exa mple.com:x/a",
     ],
 )
 async def test_addresses_inside_our_network_are_never_asked(url: str) -> None:
-    route = respx.route().respond(200, content=b"x")
-
-    with pytest.raises(Discard):
-        await read(url)
+    with respx.mock(assert_all_called=False) as network:
+        route = network.route().respond(200, content=b"x")
+        with pytest.raises(Discard, match="give an https:// address of a public server"):
+            await read(url)
 
     assert not route.called

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import io
+from unittest.mock import patch
 
 import pytest
 
-from functions.apps.trading_journal.table import LONGEST_LINE, Line, Rejected, read_prices
+from functions.apps.trading_journal.layout import Layout
+from functions.apps.trading_journal.table import (
+    LONGEST_LINE,
+    MOST_LINES,
+    Line,
+    Rejected,
+    read_prices,
+)
 from shared import Discard
 
 
@@ -63,12 +71,12 @@ def test_an_empty_optional_column_is_no_value(lines: list[str]) -> None:
 
 
 def test_a_missing_column_is_named_with_what_was_found(lines: list[str]) -> None:
-    with pytest.raises(Discard, match=r"columns missing: volume; the first line has: Ticker, Date"):
-        read(lines[0].replace("Volume", "Vol") + "\n" + lines[1])
+    with pytest.raises(Discard, match=r"columns missing: volume; found, with a comma .*, symbol$"):
+        read(lines[0].replace("Volume", "Secret") + "\n" + lines[1])
 
 
 def test_a_web_page_is_no_csv() -> None:
-    with pytest.raises(Discard, match="columns missing"):
+    with pytest.raises(Discard, match="the first line has none of the columns: close, date"):
         read("<!doctype html>\n<title>Sign in</title>\n")
 
 
@@ -89,13 +97,15 @@ def test_a_header_alone_has_no_rows(lines: list[str]) -> None:
 def test_a_bad_value_is_rejected_with_line_column_and_reason(lines: list[str]) -> None:
     bad = lines[1].replace("132.06", "118.0")
 
-    assert rejected(f"{lines[0]}\n{bad}\n{lines[2]}") == Rejected(2, "high", "high is below open")
+    assert rejected(f"{lines[0]}\n{bad}\n{lines[2]}") == Rejected(
+        2, "high", "high is below open", "AAPL"
+    )
 
 
 def test_a_missing_value_is_rejected_under_its_column(lines: list[str]) -> None:
     bad = lines[1].replace("9616100", " ")
 
-    assert rejected(f"{lines[0]}\n{bad}") == Rejected(2, "volume", "Field required")
+    assert rejected(f"{lines[0]}\n{bad}") == Rejected(2, "volume", "Field required", "AAPL")
 
 
 @pytest.mark.parametrize("change", [",7", ""])
@@ -108,33 +118,67 @@ def test_a_row_of_another_width_is_rejected(lines: list[str], change: str) -> No
     assert "fields where the header has 8" in fault.reason
 
 
-def test_an_open_quote_says_which_lines_it_swallowed(lines: list[str]) -> None:
-    swallowed = [lines[0], '"' + lines[1], lines[2], '"' + lines[2], lines[2]]
+@pytest.mark.parametrize("at", [2, 5, 3001])
+@pytest.mark.parametrize("place", ["start", "end", "note"])
+def test_an_open_quote_costs_its_own_line_only(lines: list[str], at: int, place: str) -> None:
+    days = [f"{lines[1]},{n}" for n in range(6000)]
+    days[at - 2] = {
+        "start": '"' + days[at - 2],
+        "end": days[at - 2] + ',"',
+        "note": lines[1] + ',"a',
+    }[place]
+    days[4000] = f'{lines[1]},"a ""quoted"" note"'
 
-    rows = read("\n".join(swallowed).replace('"AAPL,2000-03-02', 'x"'))
+    rows = read("\n".join([f"{lines[0]},Note", *days]))
 
-    assert isinstance(rows[0], Rejected)
-    assert "lines 2 to 4 read as one row: is a quote left open?" in rows[0].reason
-    assert isinstance(rows[1], Line)
-
-
-def test_a_quote_open_to_the_end_is_rejected_and_ends_the_file(lines: list[str]) -> None:
-    fault = rejected("\n".join([*lines, '"' + lines[1], lines[2]]))
-
-    assert fault == Rejected(5, "", "no CSV: unexpected end of data")
-
-
-def test_a_huge_field_is_rejected_and_the_next_row_is_read(lines: list[str]) -> None:
-    rows = read("\n".join([lines[0], "A" * 200_000 + lines[1], lines[2]]))
-
-    assert isinstance(rows[0], Rejected)
-    assert "field larger than field limit" in rows[0].reason
-    assert isinstance(rows[1], Line)
+    assert len(rows) == 6000
+    faults = [row for row in rows if isinstance(row, Rejected)]
+    assert faults == [Rejected(at, "", "a quote is left open")]
 
 
-def test_a_line_without_end_is_refused(lines: list[str]) -> None:
-    with pytest.raises(Discard, match="longer than"):
-        read(lines[0] + "\n" + "A" * (LONGEST_LINE + 1))
+def test_a_line_too_long_for_prices_is_rejected_and_the_next_is_read(lines: list[str]) -> None:
+    for length in (LONGEST_LINE - 10, LONGEST_LINE, 5 * LONGEST_LINE):
+        rows = read("\n".join([lines[0], "A" * length + lines[1], lines[2]]))
+
+        assert rows[0] == Rejected(2, "", f"longer than {LONGEST_LINE} characters")
+        assert [row.line for row in rows] == [2, 3]
+
+
+@pytest.mark.parametrize("text", ["a," * 40_000, "Ticker," * 40_000, '"' * 40_000, ",;\t|" * 9_000])
+def test_a_header_of_thousands_of_columns_is_refused_before_it_is_compared(text: str) -> None:
+    with pytest.raises(Discard, match=r"over 1000 columns|none of the columns|no CSV header"):
+        read(text + "\n" + "1," * 40_000)
+
+
+def test_blank_lines_have_an_end(lines: list[str]) -> None:
+    with pytest.raises(Discard, match="1000 blank lines"):
+        read(lines[0] + "\n" * 2_000_000)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['"', '"a"', 'a,"', "a,b,c,d,e,f,g,h", '"' * 9, "a", "AAPL,2000-03-01,1,1,1,1,1,", '"\r'],
+)
+def test_the_work_for_a_line_is_bounded(lines: list[str], line: str) -> None:
+    """Counted, for files that repeat one line."""
+    work = {count: _work([lines[0], *[line] * count]) for count in (500, 2_000)}
+
+    assert work[2_000] <= 4.1 * work[500]
+    assert work[2_000] <= 2_000 * MOST_LINES * (len(line) + 3)
+
+
+def _work(content: list[str]) -> int:
+    """Characters that are given to the csv module, and calls of it."""
+    work, split = 0, Layout.split
+
+    def counted(layout: Layout, text: str) -> list[str]:
+        nonlocal work
+        work += 1 + len(text)
+        return split(layout, text)
+
+    with patch.object(Layout, "split", counted):
+        read("\n".join(content))
+    return work
 
 
 def test_the_stream_stays_open_for_its_owner(lines: list[str]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from email.policy import SMTP
+
 import pytest
 from pydantic import ValidationError
 
 from functions.apps.trading_journal import EmailMessage
+from functions.apps.trading_journal.mail import _mime
 from functions.apps.trading_journal.templates import Email, render
 from shared import Discard
 
@@ -36,16 +39,42 @@ def test_values_are_no_templates() -> None:
     assert "Hello $name ${to},\n" in welcome("$name ${to}").text
 
 
-@pytest.mark.parametrize("sign", ["\n", "\r", "\r\n", "\0", "\x0b", "\x85", "\u2028", "\x7f"])
+@pytest.mark.parametrize(
+    "sign",
+    [
+        "\n",
+        "\r",
+        "\r\n",
+        "\0",
+        "\x0b",
+        "\x0c",
+        "\x1c",
+        "\x85",
+        "\u2028",
+        "\u2029",
+        "\x7f",
+        "\ud800",
+    ],
+)
 def test_a_value_breaks_out_of_no_header(sign: str) -> None:
-    with pytest.raises(Discard, match="subject: a value in it has a line break"):
+    with pytest.raises(Discard, match=r"subject: a value in it has U\+"):
         welcome(f"Ada{sign}Bcc: all@example.com")
+
+
+@pytest.mark.parametrize(
+    "name", ["山田\u3000太郎", "گل\u200cرخ", "Zoë\u00a0B", "\u202bعلي\u202c", "👩\u200d🚀"]
+)
+def test_spaces_and_joiners_of_every_script_are_ordinary_text(name: str) -> None:
+    email = welcome(name)
+
+    assert email.subject.endswith(name)
+    assert _mime(email, "journal@example.com", "key").as_bytes(policy=SMTP).count(b"Subject:") == 1
 
 
 def test_an_address_that_was_never_checked_breaks_out_of_no_header() -> None:
     unchecked = WELCOME.model_copy(update={"to": "ada@example.com\nBcc: all@example.com"})
 
-    with pytest.raises(Discard, match="to: a value in it has a line break"):
+    with pytest.raises(Discard, match=r"to: a value in it has U\+000A"):
         render(unchecked)
 
 

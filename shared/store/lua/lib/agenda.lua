@@ -15,7 +15,12 @@
 --- @include "numbers"
 local RESYNC, NOW = 0, 1
 
-local function lower_agenda(queue, instant) call("ZADD", AGENDA, "LT", whole(instant), queue) end
+local function score_of(instant, held) return whole(instant) .. (held and instant < NEVER and ".5" or "") end
+
+-- `held`: jobs wait and can't run before the instant (paused, full, limited).
+local function lower_agenda(queue, instant, held)
+  call("ZADD", AGENDA, "LT", score_of(instant, held), queue)
+end
 
 local function mark_due(queue) lower_agenda(queue, NOW) end
 

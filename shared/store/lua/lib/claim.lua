@@ -1,41 +1,41 @@
--- claim: lease waiting jobs to one owner. No record is written: the lease itself, a member of the
--- active set ("id fence owner seq exclusive"), says who holds which fence of a job and since which
--- turn.
+-- claim: lease waiting jobs to one owner. No record is written: the lease itself, a member of the active
+-- set ("id fence owner seq exclusive"), says who holds which fence of a job and since which turn.
 --- @include "codes"
---- @include "fields"
+--- @include "deletes"
 --- @include "keys"
 --- @include "may_start"
+--- @include "peek"
 --- @include "pop"
 --- @include "record"
 --- @include "staged"
 --- @include "undo"
+--- @include "usage"
 --- @include "writes"
 
--- One suspect by itself, or else a batch. Returns ids and whether they run exclusively.
-local function take(q, starts, request)
-  if takes_suspect(q, request) then
-    q.suspects = math.max(0, q.suspects - 1)
-    local ids = {}
-    take_from(ids, SUSPECTS, 1)
-    return ids, true
-  end
-  return pop(q, starts), false
+-- One suspect by itself, or else the first `count` that wait. Returns them, and if they run exclusively.
+local function choose(q, count, request)
+  if not takes_suspect(q, request) then return line_of(q, count), false end
+  q.suspects = math.max(0, q.suspects - 1)
+  local line = { ids = {}, keys = {}, buffers = {} }
+  line_up(line, SUSPECTS, 1)
+  return line, true
 end
 
--- Buffers one lease per job. Returns lease, record, …; their number; the ids to put back because the
--- reply would exceed `max_bytes`.
+-- Buffers one lease per job, until the reply would exceed `max_bytes`. Returns lease, record, …; the
+-- number of leases; how many ids were looked at.
 local function lease_all(q, ids, exclusive, max_bytes)
-  local raws, claims, bytes, count, too_many = fetch(ids), {}, 0, 0, {}
+  local raws, claims, bytes, count, looked = records_of(ids), {}, 0, 0, 0
   local leased = {} -- set of ids: after a turn that stopped half way one may stand in line twice
   local suffix = string.format("%s %d %s", q.owner, q.seq, exclusive and YES or NO)
   local expiry = q.now + q.lease_ms
   for i, id in ipairs(ids) do
-    local raw = rewritten[id] or raws[i]
+    local raw = raws[i]
     local fence = read_waiting(raw)
+    if fence and not leased[id] and count > 0 and bytes + #raw > max_bytes then break end
+    looked = i
     if not fence then
       q.count("lost", 1)
-    elseif not leased[id] and count > 0 and bytes + #raw > max_bytes then
-      too_many[#too_many + 1] = id
+      if raw == "" then delete_records({ id }, { raw }) end
     elseif not leased[id] then
       bytes, count, leased[id] = bytes + #raw, count + 1, true
       local lease = string.format("%s %d %s", id, fence + 1, suffix)
@@ -48,26 +48,13 @@ local function lease_all(q, ids, exclusive, max_bytes)
     q.active, q.expiry = q.active + count, math.min(q.expiry, expiry)
     q.count("claimed", count)
   end
-  return claims, count, too_many
+  return claims, count, looked
 end
 
 local function unlease(claims) -- for an undo
   local leases = {}
   for i = 1, #claims, 2 do leases[#leases + 1] = claims[i] end
   try_chunked("ZREM", ACTIVE, leases)
-  unpop()
-end
-
--- Pops, leases and puts back. If a write fails, what was popped waits again.
-local function take_and_lease(q, starts, request)
-  local ids, exclusive, claims, count, too_many = {}, false, {}, 0, {}
-  write_or(function()
-    ids, exclusive = take(q, starts, request)
-    claims, count, too_many = lease_all(q, ids, exclusive, request.max_bytes)
-    flush_set(ACTIVE)
-    put_back(too_many)
-  end, function() unlease(claims) end)
-  return ids, exclusive, claims, count, #too_many > 0
 end
 
 -- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
@@ -76,15 +63,23 @@ local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
   local level, has_suspects = q.bucket.level, q.suspects > 0
   if starts <= 0 then return { claims = {}, count = 0, reason = reason, wait = wait, level = level } end
-  local ids, exclusive, claims, count, too_large = take_and_lease(q, starts, request)
+  -- Records are read for as many as a reply has room for, of the average length.
+  local most = math.min(starts, math.floor(request.max_bytes / average_bytes()) + 1)
+  local line, exclusive = choose(q, most, request)
+  local claims, count, looked = lease_all(q, line.ids, exclusive, request.max_bytes)
+  take(line, looked)
+  flush_set(ACTIVE)
   if exclusive then
     reason = "suspect"
-  elseif #ids == 0 and has_suspects then
+  elseif #line.ids == 0 and has_suspects then
     reason, wait = "suspect", 0 -- only a function that runs nothing else may claim them
-  elseif #ids < starts then
+  elseif #line.ids < most then
     reason, wait = "empty", 0
+  elseif most < starts then
+    reason, wait = "more", 0
   end
-  if too_large or (count == 0 and #ids >= starts) then reason, wait = "more", 0 end -- behind lost jobs
+  -- What did not fit waits, and so may others behind lost jobs.
+  if looked < #line.ids or (count == 0 and #line.ids >= most) then reason, wait = "more", 0 end
   if request.rate > 0 then q.bucket.level = q.bucket.level - count * q.bucket.per end
   return { claims = claims, count = count, reason = reason, wait = wait, level = level }
 end

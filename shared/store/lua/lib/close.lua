@@ -27,7 +27,6 @@ local function close(q, item, job)
   if item.unstarted > 0 then q.unspent[#q.unspent + 1] = q.now - item.unstarted end
   if end_state then
     end_job(id, job, end_state, q.now)
-    if kind == KIND.done then q.completed = q.completed + 1 end
   elseif kind == KIND.park then
     job.state = STATE.parked
     buffer_zadd(PARKED, due, id)
@@ -44,4 +43,7 @@ local function close(q, item, job)
     requeue(q, id, job, buffer_push)
   end
   save_job(id, job)
+  if kind == KIND.done then
+    q.completed, q.completed_bytes = q.completed + 1, q.completed_bytes + #id + #rewritten[id]
+  end
 end

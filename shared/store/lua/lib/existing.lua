@@ -13,16 +13,16 @@ end
 
 local function answer_duplicate(item, now, id, state)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, id, string.upper(state))
-  return answer_with(DUPLICATE, id, state)
+  return answer_with(ANSWER.duplicate, id, state)
 end
 
 -- The code to answer; nil where the job is new. `stored`: the record under the item's id, if any.
 local function find_existing(item, now, stored)
   local same = guard_of(item.idem, now)
   if same then
-    if same.fingerprint ~= item.fingerprint then return MISMATCH end
+    if same.fingerprint ~= item.fingerprint then return ANSWER.mismatch end
     local state = string.lower(same.state)
-    return answer_with(state == same.state and SAME_REQUEST or DUPLICATE, same.id, state)
+    return answer_with(state == same.state and ANSWER.same_request or ANSWER.duplicate, same.id, state)
   end
   local twin = guard_of(item.dedup, now)
   if twin then return answer_duplicate(item, now, twin.id, twin.state) end

@@ -4,11 +4,11 @@
 --- @include "codes"
 --- @include "fields"
 --- @include "keys"
+--- @include "names"
 --- @include "numbers"
 --- @include "record"
 local GUARD = "^(%d+) (%S+) (%S+) (%a)$"
 local HELD_UNTIL_END = "^0 %S+ (%S+) %a$"
-local MIN_SAMPLE = 32
 local guards, changed_guards = {}, {} -- name -> text; name, text, …
 
 -- A guard that holds until its job ends must not outlive a job that was lost (evicted, damaged), or
@@ -27,18 +27,6 @@ local function remove_orphan_guards()
   end
 end
 
--- Looks at names at random, three for each that this call may add, and deletes the expired ones. So
--- expired names go as fast as names come once they are a third of all.
-local function delete_expired_guards(now, coming)
-  local count = math.max(MIN_SAMPLE, 3 * coming)
-  local sample, expired = call("HRANDFIELD", DEDUP, count, "WITHVALUES") or {}, {}
-  for i = 1, #sample, 2 do
-    local expires = tonumber(string.match(sample[i + 1], "^%d+"))
-    if expires > 0 and expires <= now and not guards[sample[i]] then expired[#expired + 1] = sample[i] end
-  end
-  call_chunked("HDEL", DEDUP, expired)
-end
-
 local function load_guards(items, now)
   local names = {}
   for _, item in ipairs(items) do
@@ -47,7 +35,9 @@ local function load_guards(items, now)
   end
   for i, guard in ipairs(fetch_each("HMGET", DEDUP, names)) do guards[names[i]] = guard end
   remove_orphan_guards()
-  delete_expired_guards(now, #names)
+  -- Three names for each that this call may add: expired ones go as fast as names come, once they are
+  -- a third of all.
+  delete_expired_names(now, math.max(32, 3 * #names), guards)
 end
 
 -- The guard of this name as { fingerprint, id, state }; nil where none holds now.

@@ -8,8 +8,6 @@
 --- @include "staged"
 --- @include "usage"
 --- @include "writes"
-local INTAKE = 100
-
 -- The end of an id that says its shard: the one that holds the fewest bytes.
 local function id_ending()
   if #SHARDS == 1 then return "" end
@@ -21,13 +19,15 @@ local function id_ending()
 end
 
 local function accept_inbox(q)
-  local raws, ending = call("LRANGE", INBOX, 0, INTAKE - 1), id_ending()
+  local most, ending = 100, id_ending()
+  local raws = call("LRANGE", INBOX, 0, most - 1)
   for i, raw in ipairs(raws) do
     local id = string.format("~%s-%s-%d-%d%s", whole(q.now), q.owner, q.seq, i, ending)
     save_record(id, new_record(PRIORITY.normal, NONE, NONE, FOREIGN, raw))
     buffer_push(NORMAL, id)
   end
-  q.foreign = #raws == INTAKE
+  q.foreign = #raws == most
   if #raws > 0 then depart(function() call("LTRIM", INBOX, #raws, -1) end) end
+  q.took_in, q.inbox = true, q.inbox or #raws > 0
   if #raws > 0 then q.agenda_at = NEVER end -- the producer did not update the agenda
 end

@@ -1,19 +1,17 @@
 -- next_work: the queue's agenda entry at the end of a turn: when can there be work again?
 --- @include "agenda"
+--- @include "keys"
 --- @include "numbers"
 --- @include "staged"
+--- @include "writes"
 
--- A turn that claimed leaves an entry alone that is late by less than this (ms): one command saved.
-local SLACK = 1000
-
--- `held`: jobs wait and can't run before the instant (paused, full, limited). A sweep does not take
--- their lists for forgotten work: half a millisecond in the score says so.
+-- `held`: a sweep does not take the lists for forgotten work: half a millisecond in the score says so.
 -- Written last (lib/staged.lua): a turn that stops before leaves an entry that is early.
 local function set_agenda(q, instant, held)
   if instant >= NEVER and not held then
     q.agenda_gone, q.agenda_at = true, 0
   else
-    q.agenda_write = whole(instant) .. (held and instant < NEVER and ".5" or "")
+    q.agenda_write = score_of(instant, held)
     q.agenda_at = instant
   end
 end
@@ -21,17 +19,29 @@ end
 -- After a claim: lower the entry if a timer is due before it (a retry, a shorter lease), or if more
 -- jobs may be waiting than were claimed.
 local function advance_agenda(q, timer, more_waits)
-  if timer < q.agenda_at - SLACK or (more_waits and q.agenda_at > q.now) then
+  local slack = 1000 -- an entry that is late by less (ms) stays: one command saved
+  if timer < q.agenda_at - slack or (more_waits and q.agenda_at > q.now) then
     q.agenda_at = more_waits and NOW or timer
     lower_agenda(q.name, q.agenda_at)
   end
 end
 
+-- A foreign producer that pushes while a drain is under way marks the agenda for a turn that recounts.
+-- This turn is about to replace that mark, so it looks itself, if the queue ever had such a producer.
+local function look_at_inbox(q, claimed)
+  if not q.inbox or q.took_in or call("EXISTS", INBOX) == 0 then return end
+  q.foreign = true
+  if claimed.reason == "empty" then claimed.reason = "more" end
+end
+
 -- Also tells an empty turn how long to wait.
 local function update_agenda(q, want, claimed)
   local lease_end = q.active > 0 and q.expiry or NEVER
-  local trim = q.completed > 0 and q.trim_at > 0 and q.trim_at or NEVER
+  if zadds[CANCELLED] then q.cancelled = true end
+  local keeps = q.completed > 0 or q.cancelled or q.names
+  local trim = keeps and q.trim_at > 0 and q.trim_at or NEVER
   local timer = math.min(q.due, q.recheck, lease_end)
+  if claimed.count == 0 then look_at_inbox(q, claimed) end
   local reason = claimed.reason
   if reason == "empty" and timer < NEVER then claimed.wait = math.max(1, timer - q.now) end
   -- An empty turn has popped all that waits, except suspects and what foreign producers pushed.
@@ -40,11 +50,11 @@ local function update_agenda(q, want, claimed)
   if claimed.count > 0 then
     advance_agenda(q, timer, more_waits)
   elseif reason == "paused" or reason == "full" then
-    set_agenda(q, lease_end, true)
+    set_agenda(q, math.min(lease_end, trim), true)
   elseif want == 0 then -- this turn did not look for jobs
-    if anything_left() then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
+    if anything_left() or q.foreign then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
   elseif reason == "limited" then
-    set_agenda(q, math.min(timer, q.now + claimed.wait), true)
+    set_agenda(q, math.min(timer, trim, q.now + claimed.wait), true)
   elseif more_waits then
     mark_due(q.name)
   else

@@ -1,82 +1,66 @@
--- pop: take waiting ids off the lists, in the order of their priorities. A list begins with the ids
--- buffered for its front and ends with those buffered for its end (see lib/staged.lua).
---- @include "buffers"
+-- pop: the waiting ids that a claim takes, in the order of their priorities. A list begins with the ids
+-- buffered for its front and ends with those buffered for its end (lib/staged.lua). Stored ids are only
+-- read here. They leave their list after their leases are written: a script that stops between leaves
+-- leases that no function holds (lib/phantoms.lua), and no job is lost.
 --- @include "keys"
---- @include "staged"
+--- @include "peek"
 --- @include "writes"
-local origin, popped, returned = {}, {}, {} -- id -> { list, buffer }; list -> ids, in their order
+local taken = {} -- list -> how many of its stored ids leave it
 
 -- High before normal before low, except that every 4th claim begins with normal and every 8th with
 -- low. A flood of higher jobs therefore leaves the lowest one claim in eight. `turns` counts claims
 -- only: turns that just settle or find no token could coincide with the same number each time.
 local function lists_in_order(turns)
-  if turns % 8 == 7 then return LOW, NORMAL, HIGH end
-  if turns % 4 == 3 then return NORMAL, HIGH, LOW end
-  return HIGH, NORMAL, LOW
+  if turns % 8 == 7 then return { LOW, NORMAL, HIGH } end
+  if turns % 4 == 3 then return { NORMAL, HIGH, LOW } end
+  return { HIGH, NORMAL, LOW }
 end
 
-local function add_all(ids, key, found)
-  for _, id in ipairs(found) do
-    ids[#ids + 1], origin[id] = id, { key }
-    local stored = buffer_of(popped, key)
-    stored[#stored + 1] = id
+local function add(line, id, key, buffers)
+  local at = #line.ids + 1
+  line.ids[at], line.keys[at], line.buffers[at] = id, key, buffers
+end
+
+-- Adds the ids of one list until there are `count`.
+local function line_up(line, key, count)
+  local front, stored, behind = front_pushes[key] or {}, {}, pushes[key] or {}
+  for i = #front, math.max(1, #front - (count - #line.ids) + 1), -1 do -- LPUSH reverses its arguments
+    add(line, front[i], key, front_pushes)
   end
+  local missing = count - #line.ids
+  if missing > 0 then stored = key == NORMAL and peeked.ids or call("LRANGE", key, 0, missing - 1) end
+  for i = 1, math.min(#stored, missing) do add(line, stored[i], key, nil) end
+  for i = 1, math.min(#behind, count - #line.ids) do add(line, behind[i], key, pushes) end
 end
 
-local function take_buffered(ids, buffers, key, count, at)
-  local buffer = buffers[key]
-  while buffer and #buffer > 0 and #ids < count do
-    local id = table.remove(buffer, at or #buffer)
-    ids[#ids + 1], origin[id] = id, { key, buffers }
+-- Up to `count` waiting ids. `q.mixed` is false while only the normal list can hold jobs.
+local function line_of(q, count)
+  local line, order = { ids = {}, keys = {}, buffers = {} }, { NORMAL }
+  if q.mixed then
+    order = lists_in_order(q.turns)
+    q.turns = q.turns + 1
   end
-end
-
--- Adds ids of one list until there are `count`.
-local function take_from(ids, key, count)
-  take_buffered(ids, front_pushes, key, count) -- LPUSH reverses it: the last one is the first in line
-  if #ids < count then add_all(ids, key, call("LPOP", key, count - #ids) or {}) end
-  take_buffered(ids, pushes, key, count, 1)
-end
-
--- Up to `count` ids. `q.mixed` is false while only the normal list can hold jobs.
-local function pop(q, count)
-  local ids = {}
-  if not q.mixed then
-    take_from(ids, NORMAL, count)
-    return ids
+  for _, key in ipairs(order) do
+    if #line.ids < count then line_up(line, key, count) end
   end
-  local first, second, third = lists_in_order(q.turns)
-  q.turns = q.turns + 1
-  if anything_buffered() then
-    for _, key in ipairs({ first, second, third }) do
-      if #ids < count then take_from(ids, key, count) end
+  if q.mixed and #line.ids < count then q.mixed = #line.ids > 0 end -- all are empty: until another priority
+  return line
+end
+
+-- Takes the first `count` ids off: from a buffer at once, from a stored list with `trim_lists`.
+local function take(line, count)
+  for i = 1, count do
+    local key, buffers = line.keys[i], line.buffers[i]
+    if not buffers then
+      taken[key] = (taken[key] or 0) + 1
+    elseif buffers == pushes then
+      table.remove(buffers[key], 1)
+    else
+      table.remove(buffers[key])
     end
-  else
-    repeat
-      local reply = call("LMPOP", 3, first, second, third, "LEFT", "COUNT", count - #ids)
-      if reply then add_all(ids, reply[1], reply[2]) end
-    until not reply or #ids >= count
   end
-  if #ids < count then q.mixed = #ids > 0 end -- all three are empty: until another priority, only normal
-  return ids
 end
 
--- Ids that were taken and are not claimed, in their order, go back to the head of where they stood.
-local function put_back(ids)
-  for i = #ids, 1, -1 do
-    local key, buffers = unpack(origin[ids[i]])
-    if not buffers then table.insert(buffer_of(returned, key), ids[i])
-    elseif buffers == pushes then table.insert(buffers[key], 1, ids[i])
-    else table.insert(buffers[key], ids[i]) end
-  end
-  for key, back in pairs(returned) do call_chunked("LPUSH", key, back) end
-end
-
--- For an undo: whatever was popped waits again. An id may then stand twice in its list.
-local function unpop()
-  for key, ids in pairs(popped) do
-    local back = {}
-    for i = #ids, 1, -1 do back[#back + 1] = ids[i] end
-    pcall(call_chunked, "LPUSH", key, back)
-  end
+local function trim_lists()
+  for key, count in pairs(taken) do call("LTRIM", key, count, -1) end
 end

@@ -1,6 +1,7 @@
 -- promote: a delayed job that is due, or a parked one whose recheck is due, waits again.
 --- @include "codes"
 --- @include "places"
+--- @include "record"
 --- @include "writes"
 
 -- A job that did not fit the rest of a window comes first, so that it meets a whole one.
@@ -11,4 +12,16 @@ local function promote_one(q, id, job)
     save_job(id, job)
   end
   requeue(q, id, job, buffer)
+end
+
+-- `raws`: the records of all ids. Those from `first` on are promoted.
+local function promote_all(q, ids, raws, first)
+  for i = first, #ids do
+    local job = decode(rewritten[ids[i]] or raws[i])
+    if job then
+      promote_one(q, ids[i], job)
+    else
+      q.count("lost", 1) -- its place goes, so that it does not block the others
+    end
+  end
 end

@@ -4,15 +4,15 @@
 -- `fence` numbers the last delivery that was closed (an open lease carries fence + 1); `length` is
 -- the body's in bytes; `dedup` is the name to release when the job ends.
 --- @include "codes"
-local HEADER = "^(%a) (%d+) (%d+) (%d+) ([hnl]) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+)\n()"
 local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+\n"
 local HEADER_OF_NEW = STATE.live .. " 0 0 0 %s %d 0 %s %s %s " .. NONE .. "\n"
 
 -- The job as a table; nil where the record is missing or damaged.
 local function decode(raw)
+  local header = "^(%a) (%d+) (%d+) (%d+) ([hnl]) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+)\n()"
   if not raw then return nil end
   local state, fence, attempts, crashes, priority, length, redrives, key, dedup, flags, reason, at =
-    string.match(raw, HEADER)
+    string.match(raw, header)
   if not at then return nil end
   return {
     state = state, fence = tonumber(fence), attempts = tonumber(attempts), crashes = tonumber(crashes),

@@ -5,17 +5,18 @@
 --- @include "codes"
 --- @include "due"
 --- @include "fields"
+--- @include "expired"
 --- @include "keys"
+--- @include "phantoms"
 --- @include "places"
 --- @include "promote"
---- @include "record"
 --- @include "staged"
 --- @include "unfinished"
 --- @include "writes"
-local MAX_CRASHES = 3
-local LEASE = "^(%S+) (%d+) %S+ %d+ (%d)$" -- id fence owner seq exclusive
 
-local function recover_one(q, id, job, exclusive)
+local function recover_one(q, one)
+  local max_crashes = 3
+  local id, job, exclusive = one.id, one.job, one.exclusive
   job.fence = job.fence + 1
   q.count("crashed", 1)
   if q.cancel[id] then
@@ -23,7 +24,7 @@ local function recover_one(q, id, job, exclusive)
     end_job(id, job, STATE.cancelled, q.now)
   else
     if exclusive then job.crashes = job.crashes + 1 end
-    if job.crashes >= MAX_CRASHES then
+    if job.crashes >= max_crashes then
       job.reason = "crashed"
       end_job(id, job, STATE.dead, q.now)
       q.count("dead", 1)
@@ -37,44 +38,44 @@ local function recover_one(q, id, job, exclusive)
   save_job(id, job)
 end
 
--- `kept`: set of the leases that stay until a later turn. Counted anew: a lease of a turn that stopped
--- half way is in no count.
-local function close_expired(q, leases, kept)
+-- Closes the expired leases. They are counted anew: one of a turn that stopped half way is in no count.
+local function recover_all(q, leases, raws)
   if #leases == 0 then return end
+  local expired, is_expired = read_expired(leases, raws)
+  local crashed, unfinished = sort_expired(q, expired)
+  local all, open, phantoms = call("ZRANGE", ACTIVE, 0, -1), {}, {}
+  for _, lease in ipairs(all) do
+    if not is_expired[lease] and not q.is_closed[lease] then open[#open + 1] = lease end
+  end
+  if #crashed > 0 then phantoms = find_phantoms(crashed, open) end
+  for _, one in ipairs(crashed) do
+    if not phantoms[one.lease] then recover_one(q, one) end
+  end
+  if next(phantoms) then -- their turn may have counted its lists without them
+    q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
+    q.mixed = true
+  end
+  local kept = finish(q, unfinished) -- those of the leases that stay until a later turn
   for _, lease in ipairs(leases) do
     if not kept[lease] then
       q.closed[#q.closed + 1] = lease
       q.is_closed[lease] = true
     end
   end
-  q.active = math.max(0, call("ZCARD", ACTIVE) - #q.closed)
+  q.active = math.max(0, #all - #q.closed)
 end
 
 local function recover_and_promote(q)
   local leases, delayed, parked = read_due(q)
   if #leases + #delayed + #parked == 0 then return end
   begin_group() -- ahead of what was settled
-  local ids, fences, exclusive = {}, {}, {}
-  for i, lease in ipairs(leases) do
-    ids[i], fences[i], exclusive[i] = string.match(lease, LEASE)
-  end
+  local ids = {}
+  for i, lease in ipairs(leases) do ids[i] = string.match(lease, "^(%S+)") end
   for _, id in ipairs(delayed) do ids[#ids + 1] = id end
   for _, id in ipairs(parked) do ids[#ids + 1] = id end
-  local raws, unfinished = fetch(ids), {}
-  for i, id in ipairs(ids) do
-    local job = decode(rewritten[id] or raws[i])
-    if not job then
-      if i <= #leases then q.cancel[id] = nil end -- a job that gets this id later was not cancelled
-      q.count("lost", 1) -- evicted or damaged: its place goes, so that it does not block the others
-    elseif i > #leases then
-      promote_one(q, id, job)
-    elseif job.state == STATE.live and job.fence == tonumber(fences[i]) - 1 then
-      recover_one(q, id, job, exclusive[i] == YES)
-    elseif job.fence == tonumber(fences[i]) then
-      unfinished[#unfinished + 1] = { id = id, job = job, lease = leases[i] }
-    end
-  end
-  close_expired(q, leases, finish(q, unfinished))
+  local raws = fetch(ids)
+  recover_all(q, leases, raws)
+  promote_all(q, ids, raws, #leases + 1)
   depart_from(DELAYED, delayed)
   depart_from(PARKED, parked)
 end

@@ -9,15 +9,16 @@
 --- @include "fields"
 --- @include "keys"
 --- @include "numbers"
+--- @include "phantoms"
 --- @include "record"
 --- @include "words"
-local ENTRY = "^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+);$"
 
 -- Returns the owner's last turn (or nil) and the live entries of all other owners as text.
 local function load_replay(q, owner)
+  local pattern = "^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%S+) (%S+);$"
   local others, last = {}, nil
   for entry in string.gmatch(q.replay, "[^;]+;") do
-    local name, seq, expiry, since, valid_until, at, level, verdicts = string.match(entry, ENTRY)
+    local name, seq, expiry, since, valid_until, at, level, verdicts = string.match(entry, pattern)
     if name == owner then
       last = { seq = tonumber(seq), since = tonumber(since), valid_until = tonumber(valid_until),
         at = tonumber(at), level = tonumber(level), verdicts = verdicts }
@@ -28,8 +29,7 @@ local function load_replay(q, owner)
   return last, join(others, "")
 end
 
-local ENDED_MS = 10000 -- an owner whose last turn this is may repeat it for so long
-
+-- The entry is kept while the client may repeat the turn, and while its leases are open.
 local function save_replay(q, request, last, others, verdicts, level)
   local expiry = q.now + q.lease_ms
   local since, valid_until = q.seq, expiry
@@ -37,7 +37,8 @@ local function save_replay(q, request, last, others, verdicts, level)
     since = last.since
     if not q.prolonged then valid_until = math.min(last.valid_until, expiry) end
   end
-  if request.want == 0 and not q.prolonged then expiry = q.now + ENDED_MS end
+  if request.want == 0 and not q.prolonged then expiry = q.now end
+  expiry = math.max(expiry, q.now + request.repeat_ms)
   local stored = string.find(verdicts, NO, 1, true) and verdicts or NONE
   q.replay = others .. string.format("%s %d %s %d %s %s %s %s;", q.owner, q.seq, whole(expiry),
     since, whole(valid_until), whole(q.now), whole(level), stored)
@@ -45,20 +46,23 @@ end
 
 -- What this turn claimed when it was executed, read back from the open leases: lease, record, …
 local function claims_of_turn(q)
-  local suffix = string.format(" %s %d", q.owner, q.seq)
-  local leases, ids, claims = {}, {}, {}
-  for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
+  local suffix, leases, ids, held, claims = string.format(" %s %d", q.owner, q.seq), {}, {}, {}, {}
+  local open = call("ZRANGE", ACTIVE, 0, -1)
+  for _, lease in ipairs(open) do
     local id, owner_and_seq = string.match(lease, "^(%S+) %d+( %S+ %d+) %d$")
-    if owner_and_seq == suffix then
-      leases[#leases + 1] = lease
-      ids[#ids + 1] = id
+    if owner_and_seq == suffix then leases[#leases + 1], ids[#ids + 1] = lease, id end
+  end
+  for i, raw in ipairs(fetch(ids)) do
+    local job, fence = decode(raw), tonumber(string.match(leases[i], "^%S+ (%d+)"))
+    if job and job.fence == fence - 1 then
+      held[#held + 1] = { lease = leases[i], id = ids[i], fence = fence, job = job }
     end
   end
-  local raws = fetch(ids)
-  for i, lease in ipairs(leases) do
-    if decode(raws[i]) then
-      claims[#claims + 1] = lease
-      claims[#claims + 1] = raws[i]
+  local phantoms = find_phantoms(held, open) -- of an earlier try of this turn
+  for _, one in ipairs(held) do
+    if not phantoms[one.lease] then
+      claims[#claims + 1] = one.lease
+      claims[#claims + 1] = one.job.raw
     end
   end
   return claims

@@ -1,6 +1,5 @@
 -- request: the arguments of a turn by name (turn.lua lists them by number).
 --- @include "codes"
-local SETTLE = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+) (%d+)$" -- lease (id fence owner seq …) kind delay unstarted
 
 local function read_type(at)
   return { field = ":durations:" .. ARGV[at], wanted = ARGV[at + 1] == YES, observed = ARGV[at + 2] }
@@ -8,7 +7,9 @@ end
 
 -- nil where the argument names no lease.
 local function read_settle(at)
-  local lease, id, fence, owner, seq, kind, delay, unstarted = string.match(ARGV[at], SETTLE)
+  -- lease (id fence owner seq …) kind delay unstarted
+  local pattern = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+) (%d+)$"
+  local lease, id, fence, owner, seq, kind, delay, unstarted = string.match(ARGV[at], pattern)
   if not id then return nil end
   return { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = lease,
     kind = kind, delay = tonumber(delay), unstarted = tonumber(unstarted), history = ARGV[at + 1] }
@@ -22,9 +23,9 @@ local function read_request()
     exclusive = ARGV[6] == YES, concurrency = n(ARGV[7]),
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
-    ahead_ms = n(ARGV[17]), types = {}, settles = {}, prolong = {}, fields = {},
+    ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]), types = {}, settles = {}, prolong = {}, fields = {},
   }
-  local at = 19
+  local at = 22
   for i = 1, n(ARGV[15]) do
     request.types[i] = read_type(at)
     request.fields[#request.fields + 1] = request.types[i].field

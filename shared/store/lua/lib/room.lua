@@ -7,33 +7,41 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "shards"
---- @include "undo"
 --- @include "usage"
---- @include "writes"
-local ROOM_PAGE, MAX_PAGES = 50, 10
-local given_way = 0
-local passed = {} -- shard -> { completed, cancelled }: the oldest ones that are in other shards
+local kept = { count = 0, bytes = 0 } -- completed jobs, as stored and without those that gave way
+local passed = {} -- shard -> { key -> how many of its oldest ids are in other shards }
 
--- Deletes jobs that have ended. Records go before their places: if the script stops between, the room
--- is there and counted.
-local function delete_ids(key, ids, raws)
-  delete_fields(ids, call_chunked)
-  for i, id in ipairs(ids) do
-    if raws[i] then release_usage(id, #id + #raws[i]) end
-  end
-  write_or(function() call_chunked("ZREM", key, ids) end, function()
-    set_fields(stored_usage(), try_chunked)
-  end)
-  if key == COMPLETED then given_way = given_way + #ids end
+local function load_kept(count, bytes)
+  kept.count, kept.bytes = tonumber(count or 0), tonumber(bytes or 0)
 end
 
--- Deletes the oldest jobs of a page, those of one `shard` if it is given. Returns whether there are any
--- ended jobs left to look at.
-local function delete_oldest(shard)
-  local at = shard and buffer_of(passed, shard) or {}
+-- Records become empty with the counts, then they go, then their places: so whatever is left after a
+-- stop is counted right, or too high, and the next trim finds it.
+local function delete_ids(key, ids, raws)
+  local words = {}
+  for i, raw in ipairs(raws) do
+    if raw and raw ~= "" then
+      local size = #ids[i] + #raw
+      release_usage(ids[i], size)
+      if key == COMPLETED then load_kept(math.max(0, kept.count - 1), math.max(0, kept.bytes - size)) end
+      words[#words + 1], words[#words + 2] = ids[i], ""
+    end
+  end
+  for _, word in ipairs(stored_usage()) do words[#words + 1] = word end
+  for _, word in ipairs({ ":completed", whole(kept.count), ":completed_bytes", whole(kept.bytes) }) do
+    words[#words + 1] = word
+  end
+  set_fields(words, call_chunked, true)
+  delete_fields(ids, call_chunked)
+  call_chunked("ZREM", key, ids)
+end
+
+-- Deletes the `n` oldest jobs, or of so many those of one `shard`. Returns whether there are any left.
+local function delete_oldest(n, shard)
+  local at = buffer_of(passed, shard or 0)
   for _, key in ipairs({ COMPLETED, CANCELLED }) do
     local first = at[key] or 0
-    local page = call("ZRANGE", key, first, first + ROOM_PAGE - 1)
+    local page = call("ZRANGE", key, whole(first), whole(first + n - 1))
     if #page > 0 then
       local read, ids, raws = fetch(page), {}, {}
       for i, id in ipairs(page) do
@@ -43,21 +51,19 @@ local function delete_oldest(shard)
         end
       end
       at[key] = first + #page - #ids
-      delete_ids(key, ids, raws)
+      if #ids > 0 then delete_ids(key, ids, raws) end
       return true
     end
   end
   return false
 end
 
--- Whether there is room for one more job of so many bytes, if need be after deletions. `completed`:
--- the stored count of completed jobs.
-local function make_room(id, bytes, max_jobs, max_bytes, completed)
-  for _ = 1, MAX_PAGES do
+-- Whether there is room for one more job of so many bytes, if need be after deletions: at most 500.
+local function make_room(id, bytes, max_jobs, max_bytes)
+  for _ = 1, 10 do
     if has_room(id, bytes, max_jobs, max_bytes) then return true end
     local shard = queue_has_room(bytes, max_jobs, max_bytes) and shard_of(id) or nil
-    if not delete_oldest(shard) then return false end
-    set_field(":completed", whole(math.max(0, tonumber(completed or 0) - given_way)))
+    if not delete_oldest(50, shard) then return false end
   end
   return has_room(id, bytes, max_jobs, max_bytes)
 end

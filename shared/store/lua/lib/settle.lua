@@ -3,7 +3,10 @@
 --- @include "close"
 --- @include "codes"
 --- @include "keys"
+--- @include "places"
 --- @include "record"
+--- @include "staged"
+--- @include "writes"
 
 -- Which leases are open, by position. Those of this owner's unbroken turns are, without a read. Any
 -- other must be found in the active set: its job may have been deleted and enqueued again, with fences
@@ -22,6 +25,24 @@ local function open_leases(q, items, last)
   return open
 end
 
+-- A stale outcome comes from a function that lives, so the crash that recovery saw was none: it does not
+-- count, and a job that is dead for it waits again.
+local function take_blame_back(q, item, job)
+  local by_itself = string.sub(item.lease, -1) == YES
+  if by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "crashed" then
+    job.crashes, job.state = job.crashes - 1, STATE.live
+    make_exclusive(q, item.id, job, buffer_push)
+    depart_from(DEAD, { item.id })
+  elseif by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "exclusive" then
+    job.crashes = job.crashes - 1
+  elseif not by_itself and job.fence == item.fence and job.reason == "suspect" then
+    job.reason = NONE
+  else
+    return
+  end
+  save_job(item.id, job)
+end
+
 -- Returns one verdict per item: YES applied, NO stale. `last`: this owner's turn before.
 local function settle(q, items, raws, last)
   local verdicts, open = {}, open_leases(q, items, last)
@@ -38,6 +59,10 @@ local function settle(q, items, raws, last)
         q.closed[#q.closed + 1] = item.lease
         q.is_closed[item.lease] = true -- a second settle of it in this turn is stale
       end
+    end
+    if not applies and not q.is_closed[item.lease] then
+      job = decode(rewritten[item.id] or raws[i])
+      if job then take_blame_back(q, item, job) end
     end
     verdicts[i] = applies and YES or NO
   end

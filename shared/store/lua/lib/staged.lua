@@ -1,16 +1,19 @@
 -- staged: the order of a turn's writes. A script may stop at any write, and Redis keeps those before
 -- it, so the source of a move stays until its target is written:
 --   1  completed ids, which retention then trims, and leases: a repeat writes the same again
---   2  records and the queue's numbers, in one HSET
---   3  lists, timers and the other ended sets
---   4  what the ids leave: leases, timers, inbox; then the agenda entry, which may only rise here
--- A stop before 2 leaves each lease open for the repeat. A stop after 2 leaves each source in its
--- set: lib/unfinished.lua and lib/due.lua finish the move.
--- Two gaps are left, which a failed write undoes and only a repair mends after a cut: ids between their
--- list and their leases (a claim), and completed ids between their set and their records (a trim).
+--   2  records and the queue's numbers, in one HSET; records to be deleted become empty
+--   3  lists: without the ids that were leased, with others; timers and the other ended sets
+--   4  what the ids leave: empty records, ended sets, leases, timers, inbox; then the agenda entry,
+--      which may only rise here
+-- A stop before 2 leaves each lease open for the repeat, or for recovery: lib/phantoms.lua tells those
+-- whose jobs still wait, also after a stop before 3. A stop after 2 leaves each source in its set: lib/unfinished.lua, lib/due.lua
+-- and the next trim finish the move.
 -- Ids of stage 3 can be claimed before they are written: lib/pop.lua takes them from the buffers.
 --- @include "agenda"
+--- @include "deletes"
 --- @include "keys"
+--- @include "peek"
+--- @include "pop"
 --- @include "priorities"
 --- @include "undo"
 --- @include "writes"
@@ -42,12 +45,16 @@ local function anything_buffered()
   return false
 end
 
-local function anything_left() return anything_buffered() or anything_waits() end
+local function anything_left()
+  return #peeked.ids > 0 or anything_buffered() or anything_waits()
+end
 
 -- Stages 3 and 4. If one write fails, the next turn recounts the queue and looks at all its timers.
 local function move_all(q)
   write_or(function()
+    trim_lists()
     flush()
+    remove_deleted()
     depart_from(ACTIVE, q.closed)
     for _, write in ipairs(departures) do write() end
     if q.agenda_write then call("ZADD", AGENDA, q.agenda_write, q.name) end

@@ -10,7 +10,7 @@
 -- What the turn counted may be lost: it writes the queue's numbers after the records of other shards.
 local function recount_finished(q)
   q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
-  q.completed = call("ZCARD", COMPLETED)
+  q.completed, q.cancelled = call("ZCARD", COMPLETED), true
 end
 
 -- `unfinished`: { id, job, lease }. Returns the set of the leases that a later turn finishes: each live

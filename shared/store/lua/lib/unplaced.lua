@@ -4,17 +4,17 @@
 --- @include "keys"
 --- @include "priorities"
 --- @include "record"
-local TAIL = 1000
 local MAX_SEARCHES = 10 -- a search reads a whole list, so a script makes only a few
 
 local function list_of(job) return job.reason == "exclusive" and SUSPECTS or LIST[job.priority] end
 
 -- Most jobs in question stand near the end of their list, where one read finds all of them.
 local function remove_listed(jobs)
+  local tail = 1000
   local lists = {}
   for _, job in pairs(jobs) do lists[list_of(job)] = true end
   for key in pairs(lists) do
-    for _, id in ipairs(call("LRANGE", key, -TAIL, -1)) do jobs[id] = nil end
+    for _, id in ipairs(call("LRANGE", key, -tail, -1)) do jobs[id] = nil end
   end
 end
 

@@ -9,14 +9,13 @@
 local USAGE = { ":jobs", ":bytes" }
 local usage, change = {}, {} -- shard -> { jobs, bytes }: as stored; by this script
 local queue_usage = { jobs = 0, bytes = 0 } -- of all shards, as this script leaves them
-local usage_known = { loaded = false, released = false }
 for shard = 1, #SHARDS do usage[shard], change[shard] = { jobs = 0, bytes = 0 }, { jobs = 0, bytes = 0 } end
 
 -- A script that reads the two fields with others passes them on here. One that does not pays a read
 -- of its own, and only if the usage changes.
 local function load_usage(jobs, bytes)
   local first = usage[1]
-  first.jobs, first.bytes, usage_known.loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
+  first.jobs, first.bytes, queue_usage.is_loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
   queue_usage.jobs, queue_usage.bytes = queue_usage.jobs + first.jobs, queue_usage.bytes + first.bytes
   for shard = 2, #SHARDS do
     local one = usage[shard]
@@ -34,7 +33,7 @@ end
 -- A job that is deleted whatever becomes of the other writes of this script, so no undo restores it.
 local function release_usage(id, bytes)
   local one = usage[shard_of(id)]
-  one.jobs, one.bytes, usage_known.released = one.jobs - 1, one.bytes - bytes, true
+  one.jobs, one.bytes = one.jobs - 1, one.bytes - bytes
   queue_usage.jobs, queue_usage.bytes = queue_usage.jobs - 1, queue_usage.bytes - bytes
 end
 
@@ -46,6 +45,12 @@ local function used(first, last, counts)
     if counts then jobs, bytes = jobs + counts[shard].jobs, bytes + counts[shard].bytes end
   end
   return jobs, bytes
+end
+
+-- Bytes of a stored job on average, at least 1.
+local function average_bytes()
+  local jobs, bytes = used(1, #SHARDS, nil)
+  return jobs > 0 and math.max(1, bytes / jobs) or 1
 end
 
 -- Jobs and bytes by shard, as one text.
@@ -68,10 +73,10 @@ local function usage_fields(counts)
 end
 
 local function changed_usage()
-  local changed = usage_known.released
+  local changed = false
   for shard = 1, #SHARDS do changed = changed or change[shard].jobs ~= 0 or change[shard].bytes ~= 0 end
   if not changed then return {} end
-  if not usage_known.loaded then load_usage(unpack(fetch(USAGE))) end
+  if not queue_usage.is_loaded then load_usage(unpack(fetch(USAGE))) end
   return usage_fields(change)
 end
 

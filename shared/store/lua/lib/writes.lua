@@ -8,7 +8,7 @@
 --- @include "usage"
 local buffered_fields = {} -- field, value, … for the records hash: job records and queue state
 local rewritten = {} -- id -> record buffered by this script but not yet stored
-local deleted = {} -- set of the ids whose records this script deleted
+local deleted = {} -- id -> true: this script deletes the record (lib/deletes.lua)
 local pushes, front_pushes, zadds, ended_names = {}, {}, {}, {}
 
 local function set_field(field, value)
@@ -18,8 +18,8 @@ end
 
 -- `before`: the stored record (this script may have replaced it already); nil for a new job.
 local function save_record(id, raw, before)
-  before = rewritten[id] or before
-  if before then add_usage(id, 0, #raw - #before) else add_usage(id, 1, #id + #raw) end
+  before = rewritten[id] or before or ""
+  if before ~= "" then add_usage(id, 0, #raw - #before) else add_usage(id, 1, #id + #raw) end
   rewritten[id] = raw
   set_field(id, raw)
 end
@@ -64,18 +64,6 @@ local function flush()
   pushes, front_pushes, zadds, ended_names = {}, {}, {}, {}
 end
 
--- Deletes records at once. A record of theirs that is still buffered is not written any more.
--- `raws`: what is stored, where the caller has read it.
-local function delete_records(ids, raws)
-  raws = raws or fetch(ids)
-  for i, id in ipairs(ids) do
-    local raw = rewritten[id] or raws[i]
-    if raw and not deleted[id] then add_usage(id, -1, -#id - #raw) end
-    deleted[id] = true
-  end
-  delete_fields(ids, call_chunked)
-end
-
 -- The usage comes first: if a later chunk fails, too much is counted and not too little.
 local function fields_left()
   local left = changed_usage()
@@ -84,6 +72,7 @@ local function fields_left()
       left[#left + 1], left[#left + 2] = buffered_fields[i], buffered_fields[i + 1]
     end
   end
+  for id in pairs(deleted) do left[#left + 1], left[#left + 2] = id, "" end
   return left
 end
 

@@ -1,0 +1,26 @@
+-- phantoms: leases that no function holds. A turn that stopped between its leases and its lists left
+-- them, and was never answered: the job still waits, or was claimed again under the same fence.
+--- @include "keys"
+--- @include "unplaced"
+local LEASE = "^(%S+) (%d+) %S+ %d+ (%d)$" -- id fence owner seq exclusive
+
+-- `held`: { lease, id, fence, job }; `open`: all leases that are not closed. Returns the set of those
+-- of the leases that are phantoms.
+local function find_phantoms(held, open)
+  local phantoms, by_id, lists = {}, {}, {}
+  for _, one in ipairs(held) do
+    by_id[one.id] = by_id[one.id] or one
+    lists[list_of(one.job)] = true
+  end
+  for _, lease in ipairs(open) do
+    local id, fence = string.match(lease, LEASE)
+    local one = by_id[id]
+    if one and one.lease ~= lease and one.fence == tonumber(fence) then phantoms[one.lease] = true end
+  end
+  for key in pairs(lists) do -- what a turn took stood at the head
+    for _, id in ipairs(call("LRANGE", key, 0, 999)) do
+      if by_id[id] then phantoms[by_id[id].lease] = true end
+    end
+  end
+  return phantoms
+end

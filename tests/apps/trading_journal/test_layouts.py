@@ -1,0 +1,185 @@
+"""Headers of brokers and vendors: imported, or refused with the reason that is true."""
+
+from __future__ import annotations
+
+import io
+from typing import NamedTuple
+
+import pytest
+
+from functions.apps.trading_journal.table import Line, Rejected, read_prices
+from shared import Discard
+
+
+def read(content: str, symbol: str | None = None) -> list[Line | Rejected]:
+    return list(read_prices(io.BytesIO(content.encode()), symbol))
+
+
+class Sample(NamedTuple):
+    """A file of one row; the symbol where it has no such column."""
+
+    header: str
+    row: str
+    symbol: str | None = None
+
+
+IMPORTED = {
+    "Yahoo Finance": Sample(
+        "Date,Open,High,Low,Close,Adj Close,Volume",
+        "2000-03-01,118.56,132.06,118.50,130.31,4.18,9616100",
+        "AAPL",
+    ),
+    "yfinance, with time zones": Sample(
+        "Date,Open,High,Low,Close,Volume,Dividends,Stock Splits",
+        "2000-03-01 00:00:00-05:00,0.8900000000000001,0.99,0.89,0.97,9616100,0.0,0.0",
+        "AAPL",
+    ),
+    "Stooq, one symbol": Sample(
+        "Date,Open,High,Low,Close,Volume",
+        "2000-03-01,118.56,132.06,118.5,130.31,9616100",
+        "AAPL",
+    ),
+    "Stooq, bulk": Sample(
+        "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>",
+        "AAPL.US,D,20000301,000000,118.56,132.06,118.5,130.31,9616100,0",
+    ),
+    "Alpha Vantage": Sample(
+        "timestamp,open,high,low,close,adjusted_close,volume,dividend_amount",
+        "2000-03-01,118.56,132.06,118.5,130.31,4.18,9616100,0.0000",
+        "AAPL",
+    ),
+    "Tiingo": Sample(
+        "date,close,high,low,open,volume,adjClose,adjHigh,divCash,splitFactor",
+        "2000-03-01,130.31,132.06,118.5,118.56,9616100,4.18,4.2,0.0,1.0",
+        "AAPL",
+    ),
+    "EOD Historical Data": Sample(
+        "Date,Open,High,Low,Close,Adjusted_close,Volume",
+        "2000-03-01,118.56,132.06,118.5,130.31,4.18,9616100",
+        "AAPL",
+    ),
+    "Quandl WIKI": Sample(
+        "ticker,date,open,high,low,close,volume,ex-dividend,adj_open,adj_close",
+        "AAPL,2000-03-01,118.56,132.06,118.5,130.31,9616100,0.0,4.1,4.18",
+    ),
+    "Alpaca, days in UTC": Sample(
+        "symbol,timestamp,open,high,low,close,volume,trade_count,vwap",
+        "AAPL,2000-03-01T00:00:00Z,118.56,132.06,118.5,130.31,9616100,5,120.1",
+    ),
+    "a spreadsheet with semicolons": Sample(
+        "sep=;\nTicker;Date;Open;High;Low;Close;Volume",
+        "AAPL;2000-03-01;118.56;132.06;118.5;130.31;9616100",
+    ),
+    "tabs": Sample(
+        "Ticker\tDate\tOpen\tHigh\tLow\tClose\tVolume",
+        "AAPL\t2000-03-01\t118.56\t132.06\t118.5\t130.31\t9616100",
+    ),
+    "bars": Sample(
+        "Ticker|Date|Open|High|Low|Close|Volume",
+        "AAPL|2000-03-01|118.56|132.06|118.5|130.31|9616100",
+    ),
+    "a space after each comma, quotes after it": Sample(
+        "Ticker, Date, Open, High, Low, Close, Volume, Note",
+        '"AAPL", 2000-03-01, 118.56, 132.06, 118.5, 130.31 , 9616100 , "a, b"',
+    ),
+    "blank lines before the header": Sample(
+        "\n  \r\n\nTicker,Date,Open,High,Low,Close,Volume",
+        "AAPL,2000-03-01,118.56,132.06,118.5,130.31,9616100",
+    ),
+    "floats of a program": Sample(
+        "Ticker,Date,Open,High,Low,Close,Volume",
+        "AAPL,2000-03-01,118.560000000000002274,118.56,118.5,118.500000000000014211,9616100",
+    ),
+}
+
+
+@pytest.mark.parametrize("vendor", IMPORTED)
+def test_a_file_of_this_vendor_is_imported(vendor: str) -> None:
+    sample = IMPORTED[vendor]
+
+    rows = read(f"{sample.header}\n{sample.row}\n", sample.symbol)
+
+    assert [type(row) for row in rows] == [Line], rows
+    (line,) = rows
+    assert isinstance(line, Line)
+    assert (line.row.symbol[:4], line.row.date.isoformat()) == ("AAPL", "2000-03-01")
+    assert line.row.volume == 9616100
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        # Yahoo, and no symbol was given
+        (IMPORTED["Yahoo Finance"].header, "missing: symbol; add it, or give the symbol of all"),
+        # Investing.com: the close is called Price
+        (
+            '"Date","Price","Open","High","Low","Vol.","Change %"',
+            "missing: close, symbol; found, with a comma between them: date, high, low, open, vol",
+        ),
+        # Polygon's flat files: an instant in nanoseconds in place of a day
+        (
+            "ticker,volume,open,close,high,low,window_start,transactions",
+            "missing: date; found, with a comma between them: close, high, low, open, symbol",
+        ),
+        # Bloomberg
+        ("Date,PX_OPEN,PX_HIGH,PX_LOW,PX_LAST,PX_VOLUME", "missing: close, high, low, open"),
+        # Interactive Brokers' statement
+        ("Statement,Header,Field Name,Field Value", "the first line has none of the columns"),
+        ("Ticker;Date;Open", "missing: .*; found, with a semicolon between them: date, open"),
+    ],
+)
+def test_a_header_without_our_columns_is_refused_by_their_names(content: str, reason: str) -> None:
+    with pytest.raises(Discard, match=reason):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "reason"),
+    [
+        # Nasdaq: days as MM/DD/YYYY, prices with a currency sign
+        (
+            "Date,Close/Last,Volume,Open,High,Low\n03/01/2000,$130.31,9616100,$118.56,$132.06,$118.5\n",
+            "date",
+            "write the day as YYYY-MM-DD",
+        ),
+        (
+            "Date,Close/Last,Volume,Open,High,Low\n2000-03-01,$130.31,9616100,118.56,132.06,118.5\n",
+            "close",
+            "valid decimal",
+        ),
+        # a spreadsheet with semicolons and decimal commas
+        (
+            "Date;Open;High;Low;Close;Volume\n2000-03-01;118,56;132,06;118,5;130,31;9616100\n",
+            "open",
+            "write numbers with a point",
+        ),
+        # intraday bars
+        (
+            "Date,Open,High,Low,Close,Volume\n2000-03-01 09:30:00,1,1,1,1,1\n",
+            "date",
+            "one row a day",
+        ),
+    ],
+)
+def test_a_row_in_other_conventions_is_rejected_with_what_to_write(
+    content: str, column: str, reason: str
+) -> None:
+    (fault,) = read(content, "AAPL")
+
+    assert isinstance(fault, Rejected)
+    assert fault.column == column
+    assert reason in fault.reason
+
+
+def test_a_symbol_beside_a_column_of_symbols_is_refused() -> None:
+    with pytest.raises(Discard, match="leave out `symbol`"):
+        read(IMPORTED["tabs"].header, "MSFT")
+
+
+@pytest.mark.parametrize("secret", ["password=hunter2", "<title>Intranet", '{"key": "hunter2"}'])
+def test_no_text_of_the_file_is_in_the_reason(secret: str) -> None:
+    with pytest.raises(Discard) as caught:
+        read(f"{secret}\n{secret}\n")
+
+    assert "hunter2" not in str(caught.value)
+    assert "Intranet" not in str(caught.value)
