@@ -26,6 +26,7 @@
         ├── Throttled           too many requests at the moment
         ├── TooLarge            the request or the reply is over the store's size limit
         ├── NoScript            the store does not hold the script (send it whole)
+        ├── MoreShards          the queue has more shards than the call named (name all)
         └── ScriptError         a script or a command failed: our bug, or a broken key
 
 Signals are exceptions that a handler raises to decide its job's outcome; they are not errors.
@@ -168,6 +169,10 @@ class Throttled(StoreError):
 
 class TooLarge(StoreError):
     """The request or the reply is over the store's size limit."""
+
+
+class MoreShards(StoreError):
+    """The queue has more shards than the call named the keys of."""
 
 
 class NoScript(StoreError):

@@ -20,6 +20,7 @@ from ..errors import ConfigurationError, ScriptError, StoreError
 from ..store import Store
 from ..store.keys import agenda, part
 from ..store.repair import repair
+from ..store.usage import fullness
 
 Verdict = Literal["OK", "WARN", "FAIL"]
 NAME = "tidegate-doctor"
@@ -188,12 +189,14 @@ async def _runs(store: Store, queue: Queue) -> tuple[bool, str]:
 
 async def _jobs(deployment: Deployment) -> Finding:
     """Records against places, and room. Large queues are left to `tidegate repair`."""
-    compared, wrong, full = 0, [], []
+    compared, wrong, full, fewer = 0, [], [], []
     for queue in deployment.queues():
         stats = await deployment.store.stats(queue)
-        room = max(stats.jobs / queue.max_jobs, stats.bytes / queue.max_bytes)
-        if room > NEARLY_FULL:
-            full.append(f"{queue.name} {room:.0%}")
+        level = fullness(stats.usage, queue.max_jobs, queue.max_bytes)
+        if level > NEARLY_FULL:
+            full.append(f"{queue.name} {level:.0%}")
+        if len(stats.usage) > queue.shards:
+            fewer.append(f"{queue.name} ({len(stats.usage)})")
         if stats.jobs > MOST_COMPARED:
             continue
         repairs = await repair(deployment.store, queue, dry_run=True)
@@ -208,6 +211,9 @@ async def _jobs(deployment: Deployment) -> Finding:
         return Finding(
             "jobs", "WARN", detail, "drain, delete dead letters, or raise max_jobs, max_bytes"
         )
+    if fewer:
+        detail = f"declared with fewer shards than stored: {', '.join(fewer)}"
+        return Finding("jobs", "WARN", detail, "declare as many; a queue's shards can only grow")
     return Finding("jobs", "OK", f"{compared} jobs compared with their lists; all queues have room")
 
 

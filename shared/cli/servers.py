@@ -15,7 +15,8 @@ import uvicorn
 from ..embedded import Embedded, open_embedded
 from ..embedded.server import server
 from ..errors import ConfigurationError
-from ..store.scripts import names, script
+from ..store.compose import verbs
+from ..store.scripts import script
 
 HOST = "127.0.0.1"
 GRACE = 5
@@ -41,7 +42,7 @@ async def local_store(
     *, data_dir: Path, volatile: bool, port: int, token: str
 ) -> AsyncIterator[LocalStore]:
     """The embedded store, served on `port` (0: any free port) during the block."""
-    variants = (script(name, key_locking=locks) for name in names() for locks in (True, False))
+    variants = (script(name, key_locking=locks) for name in verbs() for locks in (True, False))
     embedded = await open_embedded(
         data_dir=data_dir,
         volatile=volatile,

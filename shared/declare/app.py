@@ -43,26 +43,21 @@ class App:
         dead: Retention | None = None,
         payload_limit: int = PAYLOAD_LIMIT,
         max_jobs: int = MAX_JOBS,
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int | None = None,
+        shards: int = 1,
         overrides: Overrides | None = None,
     ) -> Queue:
         """Declare a queue. docs/python.md has a line for each option."""
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
         self.queues[name] = Queue(
-            name=name,
-            app=self.name,
-            concurrency=concurrency,
-            limit=limit,
+            name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
+            timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
+            max_bytes=MAX_BYTES * shards if max_bytes is None else max_bytes,
             retry=retry or Retry.exponential(),
-            priority=priority,
-            timeout=timeout,
             completed=completed or Retention(),
             dead=dead or Retention(),
-            payload_limit=payload_limit,
-            max_jobs=max_jobs,
-            max_bytes=max_bytes,
             overrides=overrides or Overrides(),
-        )
+        )  # fmt: skip
         return self.queues[name]
 
     def schedule(  # noqa: PLR0913 - one keyword a rule, all optional

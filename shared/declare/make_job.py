@@ -40,7 +40,7 @@ def make_job(
         type=job_type.name,
         payload=payload,
         queue=job_type.queue.name,
-        id=new_id() if options.job_id is None else check_job_id(options.job_id),
+        id=_local_id(job_type, payload, options),
         priority=options.priority or "normal",
         delay_ms=_delay_ms(options.delay or 0.0, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
@@ -49,6 +49,12 @@ def make_job(
         idempotency=_idempotency(job_type, payload, options, guard),
         overrides=read_overrides(job_type, options),
     )
+
+
+def _local_id(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> str:
+    if options.job_id is not None:
+        return check_job_id(options.job_id)
+    return new_id(job_type.queue.shards, len(payload))
 
 
 def read_options(values: Mapping[str, Any]) -> EnqueueOptions:

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overloa
 from pydantic import BaseModel
 
 from ..errors import InvalidRequest, JobNotFound
-from ..jobs.ids import NAME_GRAMMAR, is_name, public_id, split_id
+from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
 from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
 from .handle import JobHandle
@@ -22,8 +22,9 @@ from .sync import run_blocking, run_in_drain
 PAYLOAD_LIMIT = 256 * 1024
 MAX_JOBS = 1_000_000
 MAX_BYTES = 48 * 2**20
-"""Bounds of a queue by default: half of the largest entry (100 MB) on Upstash's smaller plans. The
-rest is for results and errors, which grow after the enqueue."""
+"""Bounds of a queue by default, the bytes for each shard: half of the largest entry (100 MB) on
+Upstash's smaller plans. The rest is for results and errors, which grow after the enqueue."""
+MOST_SHARDS = 32
 P = TypeVar("P", bound=BaseModel)
 
 
@@ -58,7 +59,8 @@ class JobType(Generic[P]):
         InvalidOption, each of which names the field."""
         text = text_of(self, payload)
         if not options:
-            return Job(self.name, text, queue=self.queue.name)
+            local = new_id(self.queue.shards, len(text))
+            return Job(self.name, text, local, queue=self.queue.name)
         from .make_job import make_job, read_options  # noqa: PLC0415 - models, built once, on use
 
         return make_job(self, text, read_options(options))
@@ -118,6 +120,7 @@ class Queue:
     payload_limit: int
     max_jobs: int = MAX_JOBS
     max_bytes: int = MAX_BYTES
+    shards: int = 1
     overrides: Overrides = field(default_factory=Overrides)
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
 
@@ -134,6 +137,8 @@ class Queue:
         known = ", ".join(PRIORITIES)
         require(self.priority in PRIORITIES, f"{what}: priority is one of {known}")
         require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
+        ok = 1 <= self.shards <= MOST_SHARDS
+        require(ok, f"{what}: shards is 1 to {MOST_SHARDS}; for more, split it into several queues")
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         check_timeout(self.timeout, what)

@@ -13,7 +13,9 @@ from ..errors import InvalidOption
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-_SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}\Z")
+_OWN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}(~[0-9]{1,2})?\Z")
+"""With a leading "~" it came through the inbox; "~" and a number behind it is the shard."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 NAME_GRAMMAR = "use a-z, 0-9, '.', '_', '-'; start with a letter or digit; at most 64"
 
@@ -23,21 +25,37 @@ def is_name(text: str) -> bool:
     return _NAME.match(text) is not None
 
 
+RUN_JOBS, RUN_BYTES, RUN_PAUSE_MS = 500, 4 * 2**20, 100
+"""Ids that are made in one run share a shard. A run ends after so many, after so many bytes of
+payloads (one enqueue request takes as much), or with a pause."""
+
+
 class _Ids:
     """UUIDv7 (RFC 9562) as 22 base-62 characters: time-ordered also within one millisecond."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
+        self._run, self._run_jobs, self._run_bytes = os.urandom(1)[0], 0, 0
 
-    def new(self) -> str:
+    def new(self, shards: int, size: int) -> str:
         with self._lock:
-            stamp = max((time.time_ns() // 1_000_000) << 12, self._last + 1)
-            self._last = stamp
+            before, stamp = self._last, (time.time_ns() // 1_000_000) << 12
+            self._last = stamp = max(stamp, before + 1)
+            run = self._run_of(size, (stamp - before) >> 12) if shards > 1 else 0
         random = int.from_bytes(os.urandom(8), "big")
         high = (stamp >> 12 << 16) | 0x7000 | (stamp & 0xFFF)
         low = (random & 0x3FFF_FFFF_FFFF_FFFF) | 0x8000_0000_0000_0000
-        return _base62(high) + _base62(low)
+        short = _base62(high) + _base62(low)
+        return short if shards == 1 else f"{short}~{run % shards}"
+
+    def _run_of(self, size: int, pause_ms: int) -> int:
+        """The number of the run to which an id belongs that is made now."""
+        is_full = self._run_jobs == RUN_JOBS or self._run_bytes + size > RUN_BYTES
+        if is_full or pause_ms > RUN_PAUSE_MS:
+            self._run, self._run_jobs, self._run_bytes = self._run + 1, 0, 0
+        self._run_jobs, self._run_bytes = self._run_jobs + 1, self._run_bytes + size
+        return self._run
 
 
 def _base62(number: int) -> str:
@@ -52,9 +70,10 @@ def _base62(number: int) -> str:
 _ids = _Ids()
 
 
-def new_id() -> str:
-    """A fresh id within a queue."""
-    return _ids.new()
+def new_id(shards: int = 1, size: int = 0) -> str:
+    """A fresh id within a queue of so many shards, for a job whose payload has about `size`
+    bytes."""
+    return _ids.new(shards, size)
 
 
 def schedule_id(key: str, planned: int) -> str:
@@ -66,6 +85,7 @@ def schedule_id(key: str, planned: int) -> str:
 def created_ms(short: str) -> int | None:
     """The instant at which `new_id` made this id, by its maker's clock; None for an id that a
     caller chose."""
+    short = short.partition("~")[0]
     if len(short) != 22 or not (short.isascii() and short.isalnum()):
         return None
     high = 0
@@ -116,6 +136,6 @@ def check_job_id(short: str) -> str:
     the children of jobs."""
     if isinstance(short, ChildId):
         return short
-    if short.startswith("~") or not _SHORT.match(short):
+    if not _OWN.match(short):
         raise InvalidOption("job_id: 1 to 64 letters, digits, '_' or '-'", "job_id")
     return short

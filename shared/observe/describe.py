@@ -123,6 +123,7 @@ def describe_queue(stats: QueueStats) -> dict[str, Any]:
             "max_jobs": queue.max_jobs,
             "bytes": stats.bytes,
             "max_bytes": queue.max_bytes,
+            "shards": [one._asdict() for one in stats.usage],
         },
         "oldest_waiting": stats.oldest,
         "oldest_age": None if created is None else max(0.0, (stats.now_ms - created) / 1000),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 PARTS = (
-    "records",  # HASH   id -> job record; ":name" -> the queue's own scalars
+    "records",  # HASH   id -> job record; ":name" -> the queue's own scalars. See `vector`
     "suspects",  # LIST  ids whose functions died twice in a row; claimed one at a time
     "high",  # LIST      waiting ids, one list per priority
     "normal",
@@ -65,10 +65,17 @@ def part(prefix: str, queue: str, name: str) -> str:
     return f"{{{prefix}:{queue}}}:{name}"
 
 
+def records(shards: int) -> tuple[str, ...]:
+    """The parts that hold job records: "records", and one more for each further shard."""
+    return "records", *(f"records:{shard}" for shard in range(1, shards))
+
+
 @lru_cache(maxsize=1024)
-def vector(prefix: str, queue: str) -> tuple[str, ...]:
-    """The KEYS of every script of this queue, the same for every request."""
-    return *(part(prefix, queue, name) for name in PARTS), agenda(prefix)
+def vector(prefix: str, queue: str, shards: int = 1) -> tuple[str, ...]:
+    """The KEYS of every script of this queue, the same for every request. The records of further
+    shards come last."""
+    names = parts(prefix, queue, PARTS)
+    return *names, agenda(prefix), *parts(prefix, queue, records(shards)[1:])
 
 
 def parts(prefix: str, queue: str, names: Iterable[str]) -> list[str]:

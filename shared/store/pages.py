@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from ..declare.queue import Queue
 from ..errors import JobNotFound
 from .scripts import Calls
 
@@ -14,7 +15,7 @@ PAGE = 500
 async def apply_in_pages(
     calls: Calls,
     verb: str,
-    queue: str,
+    queue: Queue,
     args: Sequence[str],
     job_ids: Sequence[str],
     is_done: Callable[[str], Awaitable[bool]],

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..declare.queue import Queue
 from .keys import PLACES
 from .store import Store
-from .survey import Usage
+from .usage import Usage, UsageByShard
 
 BATCH = 20
 _HOMES = {"p": {"parked"}, "c": {"completed"}, "k": {"cancelled"}, "x": {"dead"}}
@@ -67,17 +67,23 @@ async def repair(store: Store, queue: Queue, *, dry_run: bool = False) -> Repair
     )
 
 
-async def _records(store: Store, queue: Queue) -> tuple[Usage, Usage, Usage, dict[str, str]]:
+async def _records(
+    store: Store, queue: Queue
+) -> tuple[UsageByShard, UsageByShard, UsageByShard, dict[str, str]]:
     """The stored counts before and after the survey, what it counted, and id -> state code."""
-    first = page = await store.survey(queue, "records", "0")
-    states, lengths = dict(page.states), dict(page.lengths)
-    while not page.is_last:
-        page = await store.survey(queue, "records", page.cursor)
-        # A hash that grows meanwhile may answer a record twice.
-        states.update(page.states)
-        lengths.update(page.lengths)
-    counted = Usage(len(states), sum(lengths.values()))
-    return first.stored, page.stored, counted, states
+    before: UsageByShard | None = None
+    counted, states = list[Usage](), dict[str, str]()
+    while before is None or len(counted) < len(before):
+        lengths, cursor, is_last = dict[str, int](), "0", False
+        while not is_last:
+            page = await store.survey(queue, len(counted), cursor)
+            cursor, is_last = page.cursor, page.is_last
+            before = before or page.stored
+            # A hash that grows meanwhile may answer a record twice.
+            states.update(page.states)
+            lengths.update(page.lengths)
+        counted.append(Usage(len(lengths), sum(lengths.values())))
+    return before, page.stored, tuple(counted), states
 
 
 async def _places(store: Store, queue: Queue) -> dict[str, set[str]]:

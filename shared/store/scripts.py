@@ -1,26 +1,24 @@
-"""The Lua scripts: one file per verb under `lua/`, which includes files of `lua/lib/` by
-`--- @include "name"`."""
+"""The Lua scripts as calls: composed, addressed by their SHA, sent with the keys of a queue."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from ..errors import NoScript, UnknownOutcome
+from ..declare.queue import Queue
+from ..errors import MoreShards, NoScript, UnknownOutcome
 from . import keys as key_names
 from .client.rest import Reply, Rest
+from .compose import compose, verbs
 
-FOLDER = Path(__file__).parent / "lua"
 KEY_LOCKING = "#!lua flags=allow-key-locking\n"
 """A script's first line on Upstash: lock only the declared keys. Redis and Valkey reject it."""
 
-_INCLUDE = re.compile(r'^--- @include "(\w+)"\n', re.MULTILINE)
-_COMMENT = re.compile(r"^\s*--.*\n|\s+-- .*$", re.MULTILINE)
+_SHARDS = re.compile(r"TIDEGATE SHARDS (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +71,6 @@ class Script:
         return Reply(values[1:], reply.repeated)
 
 
-def compose(name: str) -> str:
-    """The script's text with each of its includes once, without comments."""
-    seen: set[str] = set()
-
-    def expand(match: re.Match[str]) -> str:
-        included = match.group(1)
-        if included in seen:
-            return ""
-        seen.add(included)
-        return _INCLUDE.sub(
-            expand, (FOLDER / "lib" / f"{included}.lua").read_text(encoding="utf-8")
-        )
-
-    return _COMMENT.sub(
-        "", _INCLUDE.sub(expand, (FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
-    )
-
-
 @cache
 def script(name: str, *, key_locking: bool = True) -> Script:
     """The script of a verb, composed once per process."""
@@ -98,14 +78,9 @@ def script(name: str, *, key_locking: bool = True) -> Script:
     return Script(name, body, hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest())
 
 
-def names() -> list[str]:
-    """All verbs that have a script."""
-    return sorted(path.stem for path in FOLDER.glob("*.lua"))
-
-
 def script_shas(*, key_locking: bool = True) -> frozenset[str]:
     """The SHA-1s of all scripts: the list that the embedded store accepts without a sandbox."""
-    return frozenset(script(name, key_locking=key_locking).sha for name in names())
+    return frozenset(script(name, key_locking=key_locking).sha for name in verbs())
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +90,36 @@ class Calls:
     rest: Rest
     prefix: str
     key_locking: bool
+    _shards: dict[str, int] = field(default_factory=dict)
+
+    def shards(self, queue: Queue) -> int:
+        """Over how many entries the queue's records are spread: as declared, or as many more as the
+        store has said, because a newer deployment declares them."""
+        return max(queue.shards, self._shards.get(queue.name, 1))
 
     async def run(
-        self, verb: str, queue: str, *args: str | int, within: float | None = None
+        self, verb: str, queue: Queue, *args: str | int, within: float | None = None
     ) -> list[Any]:
         """The values that the verb's script answers for one queue."""
         values: list[Any] = (await self.send(verb, queue, args, within=within)).value
         return values
 
     async def send(
-        self, verb: str, queue: str, args: Sequence[str | int], *, within: float | None = None
+        self, verb: str, queue: Queue, args: Sequence[str | int], *, within: float | None = None
     ) -> Reply:
         """The same, with what the client knows of the reply. A script is told its queue first."""
         command = script(verb, key_locking=self.key_locking)
-        names = key_names.vector(self.prefix, queue)
-        return await command.send(self.rest, names, [queue, *args], within=within)
+        names = key_names.vector(self.prefix, queue.name, self.shards(queue))
+        try:
+            return await command.send(self.rest, names, [queue.name, *args], within=within)
+        except MoreShards as error:
+            self._shards[queue.name] = _count_in(error, more_than=self.shards(queue))
+        return await self.send(verb, queue, args, within=within)
+
+
+def _count_in(error: MoreShards, *, more_than: int) -> int:
+    """The number of shards that the script told. It is more with each call, so the calls end."""
+    told = _SHARDS.search(str(error))
+    if told is None or int(told[1]) <= more_than:
+        raise UnknownOutcome(f"the number of shards can't be read: {error}")
+    return int(told[1])

@@ -23,8 +23,9 @@ from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
-from .survey import REPAIRS, SurveyPage, Usage, read_survey
+from .survey import REPAIRS, SurveyPage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
+from .usage import UsageByShard, write_usage
 from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
 
 STATUS_SECONDS = 1.5
@@ -75,13 +76,13 @@ class Store:
     ) -> TurnReply:
         """Settle, recover, promote, take tokens and claim, in one request, repeated for at most
         `within` seconds."""
-        reply = await self._calls.run("turn", queue.name, *request.args(queue), within=within)
+        reply = await self._calls.run("turn", queue, *request.args(queue), within=within)
         return read_reply(queue.name, request, reply)
 
     async def prolong(self, queue: Queue, leases: Sequence[str], lease_ms: int) -> None:
         """Give open leases a new end, outside of a turn."""
         if leases:
-            await self._calls.run("prolong", queue.name, lease_ms, *leases)
+            await self._calls.run("prolong", queue, lease_ms, *leases)
 
     async def agenda(self) -> dict[str, float]:
         """Queue -> instant (ms) before which it has no work. One plain read, whatever their
@@ -105,14 +106,14 @@ class Store:
 
     async def inspect(self, queue: Queue, job_id: str) -> JobView:
         """One job as it stands. Raises JobNotFound."""
-        reply = await self._calls.run("inspect", queue.name, job_id)
+        reply = await self._calls.run("inspect", queue, job_id)
         if not reply or reply[0] != "found":
             raise _not_found(queue, job_id)
         return read_view(queue, job_id, reply[1:])
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
-        (answer,) = await self._calls.run("cancel", queue.name, job_id, queue.completed.age_ms)
+        (answer,) = await self._calls.run("cancel", queue, job_id, queue.completed.age_ms)
         if not answer:
             raise _not_found(queue, job_id)
         return str(STATES.get(answer, answer))
@@ -125,7 +126,7 @@ class Store:
             view = await self.inspect(queue, job_id)
             return view.redrives > 0 and view.state not in ("dead", "parked")
 
-        return await apply_in_pages(self._calls, "redrive", queue.name, [], job_ids, is_done)
+        return await apply_in_pages(self._calls, "redrive", queue, [], job_ids, is_done)
 
     async def delete(
         self, queue: Queue, job_ids: Sequence[str], state: Ended | None = None
@@ -140,11 +141,11 @@ class Store:
                 return True
             return False
 
-        return await apply_in_pages(self._calls, "delete", queue.name, [code], job_ids, is_done)
+        return await apply_in_pages(self._calls, "delete", queue, [code], job_ids, is_done)
 
     async def pause(self, queue: Queue, *, paused: bool) -> bool:
         """Stop or allow claiming; answers whether it was paused before."""
-        reply = await self._calls.send("pause", queue.name, [int(paused)])
+        reply = await self._calls.send("pause", queue, [int(paused)])
         before = bool(reply.value[0] == "1")
         return (not paused) if reply.repeated and before == paused else before
 
@@ -159,31 +160,32 @@ class Store:
     async def purge_page(self, queue: Queue) -> tuple[int, bool]:
         """Delete one page of the waiting and delayed jobs: how many, and whether there may be
         more."""
-        (gone,) = await self._calls.run("purge", queue.name, PAGE)
+        (gone,) = await self._calls.run("purge", queue, PAGE)
         return int(gone), int(gone) == PAGE
 
-    async def survey(self, queue: Queue, part: str, cursor: str) -> SurveyPage:
-        """A page of ids: of the job records (part "records") or of one list or sorted set. `cursor`
-        is "0" at the beginning, and in the page after which nothing comes."""
-        most = RECORDS_A_PAGE if part == "records" else IDS_A_PAGE
-        reply = await self._calls.run("survey", queue.name, part, cursor, most)
+    async def survey(self, queue: Queue, part: str | int, cursor: str) -> SurveyPage:
+        """A page of ids: of one list or sorted set, or of the job records of one shard (by its
+        number). `cursor` is "0" at the beginning, and in the page after which nothing comes."""
+        most = RECORDS_A_PAGE if isinstance(part, int) else IDS_A_PAGE
+        reply = await self._calls.run("survey", queue, part, cursor, most)
         return read_survey(part, reply)
 
     async def reconcile(self, queue: Queue, job_ids: Sequence[str], *, repair: bool) -> list[str]:
         """Compare these jobs' records with their places. Per id: `sound`, `requeued`, `restored` or
         `removed`; without `repair` only reported. At most some 20 ids: each is searched."""
-        (codes,) = await self._calls.run("reconcile", queue.name, int(repair), *job_ids)
+        (codes,) = await self._calls.run("reconcile", queue, int(repair), *job_ids)
         return [REPAIRS[code] for code in codes]
 
-    async def recount(self, queue: Queue, stored: Usage, counted: Usage) -> bool:
+    async def recount(self, queue: Queue, stored: UsageByShard, counted: UsageByShard) -> bool:
         """Replace the queue's count of jobs and bytes; False where it is not `stored` any more."""
-        (done,) = await self._calls.run("recount", queue.name, *stored, *counted)
+        texts = write_usage(stored), write_usage(counted)
+        (done,) = await self._calls.run("recount", queue, *texts)
         return bool(done == "1")
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""
         types = sorted(queue.types)
-        reply = await self._calls.run("stats", queue.name, *types, within=STATUS_SECONDS)
+        reply = await self._calls.run("stats", queue, *types, within=STATUS_SECONDS)
         return read_stats(queue, types, reply)
 
     async def browse(
@@ -191,7 +193,7 @@ class Store:
     ) -> list[JobRecord]:
         """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
         last one's instant as `newest`, and as `skip` how many of that instant were seen."""
-        reply = await self._calls.run("browse", queue.name, state, newest, skip, most)
+        reply = await self._calls.run("browse", queue, state, newest, skip, most)
         return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
 
     async def close(self) -> None:
@@ -208,7 +210,7 @@ class Store:
         args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
         for job, body in batch:
             args += [encode_options(job), body]
-        reply = await self._calls.send("enqueue", queue.name, args, within=within)
+        reply = await self._calls.send("enqueue", queue, args, within=within)
         codes, *others = reply.value
         rest, own = iter(others), set[str]()
         answers = []

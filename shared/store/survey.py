@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from .usage import UsageByShard, read_usage
 
 REPAIRS: Mapping[str, str] = {"-": "sound", "q": "requeued", "s": "restored", "r": "removed"}
 """What reconcile.lua answers for an id, by code (lua/lib/codes.lua)."""
 
 
-class Usage(NamedTuple):
-    """Jobs of a queue, and the bytes of their ids and records."""
-
-    jobs: int
-    bytes: int
-
-
 @dataclass(frozen=True, slots=True)
 class SurveyPage:
-    """One page. `states`: id -> state code, "" for a damaged record and in every part but the
-    records. `lengths`: id -> bytes of id and record. `stored`: what the queue counts at this
+    """One page. `states`: id -> state code, "" for a damaged record and where `part` is
+    a list or set. `lengths`: id -> bytes of id and record. `stored`: what the queue counts at this
     moment."""
 
     cursor: str
-    stored: Usage
+    stored: UsageByShard
     states: dict[str, str]
     lengths: dict[str, int]
 
@@ -33,11 +28,11 @@ class SurveyPage:
         return self.cursor == "0"
 
 
-def read_survey(part: str, reply: list[Any]) -> SurveyPage:
+def read_survey(part: str | int, reply: list[Any]) -> SurveyPage:
     """The answer of survey.lua."""
-    cursor, jobs, size, *flat = reply
-    stored = Usage(int(jobs), int(size))
-    if part != "records":
+    cursor, usage, *flat = reply
+    stored = read_usage(usage)
+    if isinstance(part, str):
         return SurveyPage(cursor, stored, dict.fromkeys(flat, ""), {})
     ids, states, lengths = flat[::3], flat[1::3], flat[2::3]
     return SurveyPage(

@@ -10,6 +10,7 @@ from ..jobs.body import Body, decode_body
 from ..jobs.history import read_history
 from ..jobs.ids import public_id
 from .codec import PRIORITIES_BY_CODE, STATES, read_record
+from .usage import UsageByShard, read_usage
 
 SIZES = (
     *("high", "normal", "low", "suspects", "delayed", "active"),
@@ -98,7 +99,7 @@ class JobView(JobRecord):
 @dataclass(frozen=True, slots=True)
 class QueueStats:
     """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
-    `oldest`: the public id of the oldest waiting job. `jobs`, `bytes`: everything stored."""
+    `oldest`: the public id of the oldest waiting job. `usage`: everything stored, by shard."""
 
     queue: Queue
     now_ms: int
@@ -107,9 +108,18 @@ class QueueStats:
     paused: bool
     tokens: float | None
     totals: dict[str, int]
-    jobs: int
-    bytes: int
+    usage: UsageByShard
     histograms: dict[str, list[int]]
+
+    @property
+    def jobs(self) -> int:
+        """Everything stored, ended jobs included."""
+        return sum(one.jobs for one in self.usage)
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of their ids and records."""
+        return sum(one.bytes for one in self.usage)
 
     @property
     def waiting(self) -> int:
@@ -162,7 +172,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
     now, *rest = reply
     sizes = dict(zip(SIZES, rest[: len(SIZES)], strict=True))
     oldest = [head for head in rest[len(SIZES) : len(SIZES) + 3] if head]
-    paused, level, per, _at, totals, jobs, size, *histograms = rest[len(SIZES) + 3 :]
+    paused, level, per, _at, totals, usage, *histograms = rest[len(SIZES) + 3 :]
     return QueueStats(
         queue=queue,
         now_ms=int(now),
@@ -173,8 +183,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
         totals=dict(
             zip(TOTALS, [int(n) for n in totals.split()] or [0] * len(TOTALS), strict=True)
         ),
-        jobs=int(jobs or 0),
-        bytes=int(size or 0),
+        usage=read_usage(usage),
         histograms={
             name: [int(n) for n in histogram.split()]
             for name, histogram in zip(types, histograms, strict=True)

@@ -39,14 +39,22 @@ class LimitResponse(ResponseModel):
     tokens: float | None
 
 
+class ShardResponse(ResponseModel):
+    """What one shard of a queue holds."""
+
+    jobs: int
+    bytes: int
+
+
 class UsageResponse(ResponseModel):
     """Everything that the queue stores, ended jobs included, and its bounds. Beyond them an enqueue
-    is refused."""
+    is refused. `shards`: how that is spread over the queue's shards."""
 
     jobs: int
     max_jobs: int
     bytes: int
     max_bytes: int
+    shards: list[ShardResponse]
 
 
 class QueueResponse(ResponseModel):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from shared.cli.doctor_checks import contradictions
 from shared.cli.exit_codes import Exit
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
+from shared.declare.queue import MAX_JOBS
 from tests.cli import sample
 from tests.cli.conftest import Cli
 
@@ -119,6 +122,41 @@ def test_consistent_settings_have_no_warning() -> None:
     }
 
     assert not list(contradictions(Settings.from_env(env), Registry([sample.app]), env))
+
+
+@pytest.fixture
+def spread() -> Iterator[None]:
+    """Queue "work" has four shards, and takes 100 jobs."""
+    object.__setattr__(sample.work, "shards", 4)  # a frozen value: `monkeypatch` can't
+    object.__setattr__(sample.work, "max_jobs", 100)
+    yield
+    object.__setattr__(sample.work, "shards", 1)
+    object.__setattr__(sample.work, "max_jobs", MAX_JOBS)
+
+
+def jobs_finding(cli: Cli) -> dict[str, str]:
+    findings: Findings = cli("doctor", "--json").json["findings"]
+    return next(finding for finding in findings if finding["check"] == "jobs")
+
+
+@pytest.mark.usefixtures("spread")
+def test_a_shard_that_is_nearly_full_is_a_warning(cli: Cli) -> None:
+    cli("enqueue", "work", "note.keep", "-p", "-", stdin='{"text": "x"}\n' * 30)  # in one shard
+
+    finding = jobs_finding(cli)
+
+    assert (finding["verdict"], finding["detail"]) == ("WARN", "nearly full: work 96%")
+
+
+@pytest.mark.usefixtures("spread")
+def test_a_declaration_with_fewer_shards_than_stored_is_a_warning(cli: Cli) -> None:
+    cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}')
+    object.__setattr__(sample.work, "shards", 1)
+
+    finding = jobs_finding(cli)
+
+    assert finding["verdict"] == "WARN"
+    assert finding["detail"] == "declared with fewer shards than stored: work (4)"
 
 
 def test_a_token_without_its_url_is_a_warning(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

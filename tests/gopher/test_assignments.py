@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from shared.store.scripts import compose, names
+from shared.store.compose import compose, verbs
 from tests.gopher.conftest import Run
 
 _TARGETS = re.compile(
@@ -47,7 +47,7 @@ def _values(text: str) -> list[str]:
     return [value.strip() for value in values]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", verbs())
 def test_a_script_has_no_such_assignment(name: str) -> None:
     assert wrong_assignments(compose(name)) == []
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 from unittest import mock
 
-from shared.store import scripts
+from shared.store import compose
 from tests.simulation.server import Server
 from tests.simulation.story import STORY_STEPS, Tally, simulate
 
 from .named import failing_story
 
 T = TypeVar("T")
-LUA = scripts.FOLDER
+LUA = compose.FOLDER
 SEEDS = 4
 HUNG = "the script never ends"
 
@@ -29,8 +29,8 @@ def composed(file: str, text: str) -> dict[str, str]:
         copied = Path(folder) / "lua"
         shutil.copytree(LUA, copied)
         (copied / file).write_text(text, encoding="utf-8")
-        with mock.patch.object(scripts, "FOLDER", copied):
-            return {name: scripts.compose(name) for name in scripts.names()}
+        with mock.patch.object(compose, "FOLDER", copied):
+            return {verb: compose.compose(verb) for verb in compose.verbs()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,8 @@ def numbers(book: Book, census: Census) -> None:
     usage = book.usage()
     require((number("jobs"), number("bytes")) == usage, "numbers: usage",
             number("jobs"), number("bytes"), usage)  # fmt: skip
+    if len(census.shards) > 1:
+        shards(book, census)
     require(number("suspects") == len(book.lines["suspects"]), "numbers: suspects")
     kept = sum(bytes_of(job, book.raws[job]) for job in book.sets["completed"] if job in book.raws)
     require(number("completed_bytes") == kept, "numbers: completed bytes", kept)
@@ -196,6 +198,20 @@ def numbers(book: Book, census: Census) -> None:
     totals = [int(n) for n in census.scalars.get(":totals", "").split()] or [0] * len(TOTALS)
     booked = [book.totals[name] for name in TOTALS]
     require(totals == booked, "numbers: totals", totals, booked)
+
+
+def shards(book: Book, census: Census) -> None:
+    """A record is in one shard only, and what each shard holds is counted."""
+    total = sum(len(shard) for shard in census.shards)
+    require(total == len(census.records), "a record in two shards", census.shards)
+    counts = [int(n) for n in census.scalars.get(":shards", "").split()]
+    if book.evicted == (0, 0) and counts:
+        contents = [
+            n
+            for shard in census.shards[1:]
+            for n in (len(shard), sum(bytes_of(*item) for item in shard.items()))
+        ]
+        require(counts == contents, "numbers: shards", counts, contents)
 
 
 def agenda(book: Book, census: Census, wall: int) -> None:

@@ -96,6 +96,8 @@ class Book:
     evicted: tuple[int, int] = (0, 0)
     """Records that the store evicted, and their bytes: the queue's usage still counts them."""
     returned: list[tuple[str, str]] = field(default_factory=list)
+    inbox_ending: str = ""
+    """How the ids that the next turn gives to jobs of the inbox end."""
 
     def copy(self) -> Book:
         """As it stands, for a store that will lose its last writes."""

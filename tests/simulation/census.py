@@ -16,8 +16,9 @@ ORDER = (*HASHES, *LISTS, *SETS)
 _CONTENT = ("records", "scalars", "dedup", "lists", "sets", "agenda")
 
 
-def commands(prefix: str, queue: str) -> tuple[bytes, int]:
+def commands(prefix: str, queue: str, shards: int) -> tuple[bytes, int]:
     """What to ask, as bytes that never change, and how many answers that brings."""
+    further = keys.parts(prefix, queue, keys.records(shards)[1:])
     key = {part: keys.part(prefix, queue, part) for part in keys.PARTS}
     wire = b"".join(
         [
@@ -25,14 +26,16 @@ def commands(prefix: str, queue: str) -> tuple[bytes, int]:
             *(packed("LRANGE", key[name], 0, -1) for name in LISTS),
             *(packed("ZRANGE", key[name], 0, -1, "WITHSCORES") for name in SETS),
             packed("ZSCORE", keys.agenda(prefix), queue),
+            *(packed("HGETALL", name) for name in further),
         ]
     )
-    return wire, len(ORDER) + 1
+    return wire, len(ORDER) + 1 + len(further)
 
 
 @dataclass(slots=True)
 class Census:
-    """One queue's keys. `agenda`: its instant there; None when it is not on it."""
+    """One queue's keys. `shards`: the records of each; `records`: all of them. `agenda`: its
+    instant there; None when it is not on it."""
 
     records: dict[str, str]
     scalars: dict[str, str]
@@ -40,11 +43,21 @@ class Census:
     lists: dict[str, list[str]]
     sets: dict[str, dict[str, float]]
     agenda: float | None
+    shards: list[dict[str, str]]
     raw: list[Any]
 
     def same(self, other: Census) -> bool:
         """Nothing was written in between (a hash may change its order by itself)."""
         return all(getattr(self, name) == getattr(other, name) for name in _CONTENT)
+
+    def inbox_ending(self) -> str:
+        """How the ids of jobs from the inbox end: with the shard that holds the fewest bytes."""
+        if len(self.shards) == 1:
+            return ""
+        further = [int(n) for n in self.scalars.get(":shards", "").split()[1::2]]
+        further += [0] * (len(self.shards) - 1 - len(further))
+        sizes = [self.number("bytes") - sum(further), *further]
+        return f"~{sizes.index(min(sizes))}"
 
     def number(self, name: str, default: int = 0) -> int:
         """One of the queue's own numbers."""
@@ -66,13 +79,17 @@ def read(answers: list[Any]) -> Census:
         else:
             records[name] = value
     agenda = None if answers[13] is None else float(answers[13])
-    return Census(records, scalars, hashes["dedup"], lists, sets, agenda, answers)
+    shards = [dict(records), *(_pairs(flat) for flat in answers[14:])]
+    for shard in shards[1:]:
+        records |= shard
+    return Census(records, scalars, hashes["dedup"], lists, sets, agenda, shards, answers)
 
 
 def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
     """Make the queue's keys what they were at this census: the writes since then are lost."""
     key = {part: keys.part(prefix, queue, part) for part in keys.PARTS}
-    server.run("DEL", *key.values())
+    further = keys.parts(prefix, queue, keys.records(len(census.shards))[1:])
+    server.run("DEL", *key.values(), *further)
     server.run("ZREM", keys.agenda(prefix), queue)
     for i, name in enumerate(ORDER):
         flat = list(census.raw[i])
@@ -83,6 +100,9 @@ def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
             server.run("ZADD", key[name], *(word for pair in pairs for word in pair))
         else:
             server.run("HSET" if name in HASHES else "RPUSH", key[name], *flat)
+    for name, flat in zip(further, census.raw[14:], strict=True):
+        if flat:
+            server.run("HSET", name, *flat)
     if census.agenda is not None:
         server.run("ZADD", keys.agenda(prefix), repr(census.agenda), queue)
 

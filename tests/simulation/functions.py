@@ -26,7 +26,8 @@ from shared.jobs.job import Job
 from shared.store import Store, TurnRequest
 from shared.store.client.rest import Rest
 from shared.store.codec import KIND_CODES
-from shared.store.scripts import names, script
+from shared.store.compose import verbs
+from shared.store.scripts import script
 from shared.store.turn import Settle
 from shared.testing import FakeClock
 
@@ -35,8 +36,8 @@ from .server import Reply, ReplyError
 from .world import EPOCH, PREFIX, AuditedStore, Call, enqueue_call
 
 KINDS = {letter: kind for kind, letter in KIND_CODES.items()}
-SHAS = {script(name, key_locking=False).sha: name for name in names()}
-TEXTS = {script(name, key_locking=False).body: name for name in names()}
+SHAS = {script(name, key_locking=False).sha: name for name in verbs()}
+TEXTS = {script(name, key_locking=False).body: name for name in verbs()}
 FATES = {
     "delivered": 80, "lost before": 3, "lost after": 4, "twice": 3, "late": 3, "throttled": 2,
     "bad gateway": 2, "truncated": 1, "garbage": 1, "flushed": 1,

@@ -16,7 +16,8 @@ import hiredis
 from shared.embedded import guard
 from shared.embedded.binary import find_server
 from shared.embedded.local import LocalRedis
-from shared.store.scripts import names, script
+from shared.store.compose import verbs
+from shared.store.scripts import script
 from tests.gopher import build
 from tests.gopher.local import LocalGopherLua
 
@@ -125,7 +126,7 @@ def on_fake_time(body: str) -> guard.Guarded:
 
 def production() -> dict[str, str]:
     """Every verb's script as it is sent to a server that knows no key-locking."""
-    return {name: script(name, key_locking=False).body for name in names()}
+    return {name: script(name, key_locking=False).body for name in verbs()}
 
 
 class Scripts:

@@ -148,7 +148,7 @@ def _take_in(book: Book, now: int, ask: TurnRequest) -> None:
     raws = book.lines["inbox"][:INTAKE]
     del book.lines["inbox"][:INTAKE]
     for i, raw in enumerate(raws, 1):
-        job = f"~{now}-{ask.owner}-{ask.seq}-{i}"
+        job = f"~{now}-{ask.owner}-{ask.seq}-{i}{book.inbox_ending}"
         entry = fresh("n", "-", "-", "f", raw)
         book.save(job, entry)
         book.line_up(job, entry)

@@ -52,11 +52,12 @@ class Snapshot:
 
 
 def queues(flavour: int) -> list[Queue]:
-    """The queues of a world: a busy one, a limited one, and one of few at a time."""
+    """The queues of a world: a busy one, a limited one, and one of few at a time. The busy one of
+    every second world has its records in three entries."""
     app = App("sim")
     kept = Retention(count=3 + flavour % 4, age=600.0)
     return [
-        app.queue("plain", completed=kept),
+        app.queue("plain", completed=kept, shards=1 + 2 * (flavour % 2)),
         app.queue("paced", limit=RateLimit(2 + flavour % 3, per=10.0, burst=1 + flavour % 4),
                   completed=Retention(count=1000, age=120.0)),
         app.queue("few", concurrency=1 + flavour % 3, completed=kept,
@@ -79,8 +80,8 @@ class AuditedStore:
         self.auditors = {queue.name: Auditor() for queue in self.queues}
         self.calls: Counter[str] = Counter()
         self.writes = 0
-        self._ask = {q.name: counting.commands(PREFIX, q.name) for q in self.queues}
-        self._keys = {q.name: keys.vector(PREFIX, q.name) for q in self.queues}
+        self._ask = {q.name: counting.commands(PREFIX, q.name, q.shards) for q in self.queues}
+        self._keys = {q.name: keys.vector(PREFIX, q.name, q.shards) for q in self.queues}
         self.last: dict[str, Census] = {}
         self.starts: dict[tuple[str, int], list[int]] = {}
         """When the jobs of each claim (owner, seq) may start, in order (ms)."""
@@ -143,6 +144,7 @@ class AuditedStore:
     ) -> None:
         ask: TurnRequest = call.told
         first = book.lines["low"][:1]
+        book.inbox_ending = before.inbox_ending()
         told = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]))
         if told is None or told.replayed:
             require(before.same(after), "I5 a repeated turn changed something", call)
@@ -217,7 +219,8 @@ class AuditedStore:
 
     def evict(self, queue: Queue, job: str) -> None:
         """The store drops a record, against all rules."""
-        self.server.run("HDEL", keys.part(PREFIX, queue.name, "records"), job)
+        for name in keys.parts(PREFIX, queue.name, keys.records(queue.shards)):
+            self.server.run("HDEL", name, job)
         self.books[queue.name].evict(job)
         self.count(queue.name)
 

@@ -1,13 +1,58 @@
-"""The verbs are proved on every server that can be had: Valkey, Redis 7, GopherLua, fakeredis."""
+"""The verbs are proved on every server that can be had: Valkey, Redis 7, GopherLua, fakeredis. On
+the best one and on GopherLua also with queues whose records are spread over three entries."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from functools import partialmethod
+from typing import NamedTuple
+
 import pytest
 
-from tests.support.servers import kinds
+from shared import App
+from shared.embedded.engine import Engine
+from shared.testing import FakeClock
+from tests.support.servers import GOPHERLUA, kinds
+from tests.support.world import World
 
 
-@pytest.fixture(params=kinds())
-def engine_kind(request: pytest.FixtureRequest) -> str:
-    kind: str = request.param
-    return kind
+class Setting(NamedTuple):
+    """A kind of server, and the shards of each queue that does not say how many."""
+
+    kind: str
+    shards: int = 1
+
+
+ONE = [Setting(kind) for kind in kinds()]
+SHARDED = [Setting(kind, 3) for kind in dict.fromkeys((kinds()[0], GOPHERLUA)) if kind in kinds()]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that is marked `one_shard` counts commands, or looks into one entry."""
+    if "setting" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("one_shard")
+        settings = ONE if marked else ONE + SHARDED
+        names = [one.kind if one.shards == 1 else f"{one.kind}, 3 shards" for one in settings]
+        metafunc.parametrize("setting", settings, ids=names, indirect=True)
+
+
+@pytest.fixture
+def setting(request: pytest.FixtureRequest) -> Setting:
+    value: Setting = request.param
+    return value
+
+
+@pytest.fixture
+def engine_kind(setting: Setting) -> str:
+    return setting.kind
+
+
+@pytest.fixture
+async def world(
+    setting: Setting, engine: Engine, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[World]:
+    """A deployment whose queues have the setting's shards."""
+    monkeypatch.setattr(App, "queue", partialmethod(App.queue, shards=setting.shards))
+    async with World(engine, clock) as opened:
+        opened.probe.shards = setting.shards
+        yield opened

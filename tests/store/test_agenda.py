@@ -99,7 +99,7 @@ async def test_a_resync_turn_corrects_a_wrong_hint(
     await store.enqueue(queue, [*jobs("high", priority="high"), *jobs("later", delay_ms=31_000)])
     await owner.turn(0, [settle(claims[1], "park", 31_000)])
     clock.advance(31)
-    await probe.run("HSET", probe.key("q", "records"), f":{hint}", lie)
+    await probe.replace("q", f":{hint}", lie)
     await probe.run("DEL", probe.key("q", "agenda"))
 
     started = []

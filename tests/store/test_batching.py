@@ -16,6 +16,7 @@ from tests.support.values import Declare
 from tests.support.world import World
 
 
+@pytest.mark.one_shard
 async def test_concurrent_single_enqueues_cost_three_requests_and_answer_each_job(
     world: World, declare: Declare
 ) -> None:
@@ -34,6 +35,7 @@ async def test_concurrent_single_enqueues_cost_three_requests_and_answer_each_jo
     assert (await store.stats(queue)).waiting == 1 + 2 + 32
 
 
+@pytest.mark.one_shard
 async def test_jobs_of_two_queues_do_not_wait_for_each_other(
     store: Store, declare: Declare
 ) -> None:

@@ -23,6 +23,7 @@ ONE = len("a") + len(record())
 """Bytes that the store counts for one of these jobs with an id of one letter."""
 
 
+@pytest.mark.one_shard
 async def test_a_bulk_fills_the_queue_to_its_bound_and_each_other_job_is_refused_by_itself(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
@@ -34,6 +35,7 @@ async def test_a_bulk_fills_the_queue_to_its_bound_and_each_other_job_is_refused
     assert (stats.jobs, stats.bytes) == (3, 3 * ONE)
 
 
+@pytest.mark.one_shard
 @pytest.mark.parametrize(
     "options",
     [
@@ -59,6 +61,7 @@ async def test_a_full_queue_refuses_every_kind_of_job_and_writes_nothing(
     assert await probe.snapshot() == before
 
 
+@pytest.mark.one_shard
 async def test_a_job_to_the_last_byte_fits_and_a_smaller_one_fits_after_a_larger_was_refused(
     store: Store, declare: Declare
 ) -> None:
@@ -70,6 +73,7 @@ async def test_a_job_to_the_last_byte_fits_and_a_smaller_one_fits_after_a_larger
     assert [answer.full for answer in answers] == [False, True, False]
 
 
+@pytest.mark.one_shard
 async def test_a_full_queue_still_answers_for_the_jobs_that_it_holds(
     store: Store, declare: Declare
 ) -> None:
@@ -89,6 +93,7 @@ async def test_a_full_queue_still_answers_for_the_jobs_that_it_holds(
     assert not any(answer.full for answer in answers)
 
 
+@pytest.mark.one_shard
 async def test_a_queue_that_was_full_accepts_again_as_its_jobs_go(
     store: Store, declare: Declare
 ) -> None:
@@ -103,6 +108,7 @@ async def test_a_queue_that_was_full_accepts_again_as_its_jobs_go(
     assert (stats.jobs, stats.bytes) == (0, 0)
 
 
+@pytest.mark.one_shard
 @pytest.mark.parametrize("bounds", [{"max_jobs": 6}, {"max_bytes": 6 * (ONE + 3)}])
 async def test_completed_jobs_give_way_to_new_ones_the_oldest_first(
     store: Store, probe: Probe, declare: Declare, bounds: dict[str, int]
@@ -120,6 +126,7 @@ async def test_completed_jobs_give_way_to_new_ones_the_oldest_first(
     assert (await repair(store, queue, dry_run=True)).is_sound
 
 
+@pytest.mark.one_shard
 async def test_dead_letters_and_waiting_jobs_do_not_give_way(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
@@ -137,6 +144,7 @@ async def test_dead_letters_and_waiting_jobs_do_not_give_way(
     assert left == {"a", "d", "e", "f"}
 
 
+@pytest.mark.one_shard
 async def test_python_raises_for_refused_jobs_and_tells_which_were_stored(world: World) -> None:
     queue = world.app.queue("q", max_jobs=2)
 

@@ -225,10 +225,10 @@ async def test_records_that_can_not_run_never_block_those_behind_them(
     for i in range(5):
         field = f"j{i:03}"
         if damage == "evicted":
-            await probe.run("HDEL", probe.key("q", "records"), field)
+            await probe.remove("q", field)
         else:
             raw = "rubbish\n" if damage == "damaged" else record("c")
-            await probe.run("HSET", probe.key("q", "records"), field, raw)
+            await probe.replace("q", field, raw)
     owner = Owner(store, queue)
 
     vain = await owner.turn(5)
@@ -244,7 +244,7 @@ async def test_what_evicted_delayed_jobs_leave_behind_does_not_stop_promotion(
     queue = declare()
     await store.enqueue(queue, numbered(150, delay_ms=1000))
     await store.enqueue(queue, jobs("good", delay_ms=1001))
-    await probe.run("HDEL", probe.key("q", "records"), *(f"j{i:03}" for i in range(150)))
+    await probe.remove("q", *(f"j{i:03}" for i in range(150)))
     clock.advance(2)
     owner = Owner(store, queue)
     await owner.turn()  # a page of 100 a turn

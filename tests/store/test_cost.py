@@ -42,6 +42,7 @@ async def cost(
 
 
 Cost = Callable[[], tuple[int, int]]
+pytestmark = pytest.mark.one_shard
 
 
 async def test_one_plain_job_costs_five_commands_and_one_request(

@@ -243,7 +243,7 @@ async def test_a_dedup_whose_job_was_lost_does_not_hold_for_ever(
 ) -> None:
     queue, guard = declare(), Guard("dedup:x")
     await store.enqueue(queue, jobs("a", dedup=guard))
-    await probe.run("HDEL", probe.key("q", "records"), "a")
+    await probe.remove("q", "a")
 
     (answer,) = await store.enqueue(queue, jobs("b", dedup=guard))
 

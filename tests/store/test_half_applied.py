@@ -235,6 +235,7 @@ async def test_an_enqueue_that_is_killed_at_a_write_succeeds_when_it_is_repeated
     assert sorted(await _claimed(world, queue)) == sorted(ACKNOWLEDGED | verb.new)
 
 
+@pytest.mark.one_shard
 @every_write
 @pytest.mark.parametrize("killed", [False, True], ids=["once", "killed"])
 async def test_an_enqueue_that_stops_while_completed_jobs_give_way_heals(
@@ -256,6 +257,7 @@ async def test_an_enqueue_that_stops_while_completed_jobs_give_way_heals(
     assert (await repair(world.store, queue, dry_run=True)).is_sound
 
 
+@pytest.mark.one_shard
 @every_write
 @pytest.mark.parametrize("cancelled", [False, True], ids=["completed", "cancelled"])
 async def test_a_kill_while_jobs_give_way_leaves_true_counts(

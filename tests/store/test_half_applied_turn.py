@@ -181,7 +181,10 @@ async def _check(world: World, queue: Queue, jobs_before: set[str]) -> None:
         assert set(places) == jobs_before
         assert (await world.probe.totals(queue.name)).get("done", 0) <= len(jobs_before)
     assert int((await world.probe.scalars(queue.name)).get("active", 0)) == 0
-    assert (await repair(world.store, queue, dry_run=True)).is_sound
+    repairs = await repair(world.store, queue, dry_run=True)
+    assert (repairs.requeued, repairs.restored, repairs.removed) == (0, 0, 0)
+    # A turn that is killed between two shards leaves their counts to a repair (decision 17).
+    assert queue.shards > 1 or not repairs.recounted
 
 
 @every_turn

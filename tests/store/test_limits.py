@@ -6,7 +6,7 @@ import pytest
 
 from shared import App, RateLimit
 from shared.store import Store
-from shared.store.scripts import FOLDER
+from shared.store.compose import FOLDER
 from shared.store.turn import Settle
 from shared.testing import FakeClock
 from tests.support.probe import Probe

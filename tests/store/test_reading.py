@@ -88,7 +88,7 @@ async def test_a_suspect_and_a_cancel_request_are_shown(
 async def test_an_unknown_or_a_damaged_job_is_not_found(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
-    await probe.run("HSET", probe.key("q", "records"), "broken", "rubbish")
+    await probe.replace("q", "broken", "rubbish")
     for job_id in ("unknown", "broken"):
         with pytest.raises(JobNotFound):
             await store.inspect(declare(), job_id)

@@ -200,7 +200,7 @@ async def test_an_undecodable_record_does_not_stop_the_recovery_of_the_others(
     await store.enqueue(queue, numbered(120))
     await Owner(store, queue, "dead").claim(120)
     for i in range(110):
-        await probe.run("HSET", probe.key("q", "records"), f"j{i:03}", "rubbish")
+        await probe.replace("q", f"j{i:03}", "rubbish")
     clock.advance(OVER)
     owner = Owner(store, queue)
     for _ in range(2):

@@ -110,7 +110,7 @@ async def test_lost_counts_are_counted_again(store: Store, probe: Probe, declare
     queue = declare()
     await store.enqueue(queue, numbered(10))
     right = await store.stats(queue)
-    await probe.run("HDEL", probe.key("q", "records"), ":jobs", ":bytes")
+    await probe.remove("q", ":jobs", ":bytes")
 
     assert (await repair(store, queue, dry_run=True)).recounted
     assert (await repair(store, queue)).recounted
@@ -144,7 +144,7 @@ async def test_after_random_damage_every_live_record_runs_exactly_once(
     names = [name for part in parts for name in await probe.ids("q", part)]
     gone = set(rng.sample(names, 8))
     for job_id in gone:
-        await probe.run("HDEL", probe.key("q", "records"), job_id)
+        await probe.remove("q", job_id)
     for job_id in rng.sample(names, 15):
         for part in parts[:3]:
             await probe.run("LREM", probe.key("q", part), 0, job_id)

@@ -285,7 +285,7 @@ async def test_a_record_that_was_cut_short_keeps_its_history_apart_from_its_body
     queue = declare()
     await store.enqueue(queue, jobs("a"))
     cut = record()[:-5]
-    await probe.seed("q", {"records": {"a": cut}})
+    await probe.replace("q", "a", cut)
     owner = Owner(store, queue)
     (claim,) = await owner.claim()
 

@@ -21,6 +21,7 @@ NOISE = (
     "at",
     "jobs",
     "bytes",
+    "shards",
     "moved",
     *("completed_bytes", "cancelled", "names", "inbox"),
 )
@@ -30,11 +31,13 @@ _HASHES = ("records", "dedup")
 
 
 class Probe:
-    """`snapshot` sees every key of a queue; `seed` makes it so; `run` sends any command."""
+    """`snapshot` sees every key of a queue; `seed` makes it so; `run` sends any command. `shards`:
+    how many entries may hold records; all are read as one, and the first one is seeded."""
 
-    def __init__(self, engine: Engine, prefix: str = "test") -> None:
+    def __init__(self, engine: Engine, prefix: str = "test", shards: int = 1) -> None:
         self._engine = engine
         self._prefix = prefix
+        self.shards = shards
 
     async def run(self, *args: str | bytes | int) -> Any:
         """A raw command; an error reply fails the test."""
@@ -57,11 +60,14 @@ class Probe:
         The queue's own numbers are a part of their own, those that say something: no zeros, no
         NEVER, no noise.
         """
-        parts = (*keys.PARTS, "agenda")
+        further = keys.records(self.shards)[1:]
+        parts = (*keys.PARTS, "agenda", *further)
         with standing_still():
             replies = await self._engine.send([self._reading(queue, part) for part in parts])
         snapshot = {part: _content(part, reply) for part, reply in zip(parts, replies, strict=True)}
         records = snapshot["records"]
+        for part in further:
+            records |= snapshot.pop(part)
         snapshot["records"] = {k: v for k, v in records.items() if not k.startswith(":")}
         snapshot["scalars"] = {
             k[1:]: v for k, v in records.items() if k.startswith(":") and _tells(k[1:], v)
@@ -76,13 +82,33 @@ class Probe:
 
     async def read(self, queue: str, part: str) -> Any:
         """One key; empty where it does not exist. Bytes that are not UTF-8 are escaped."""
+        if part == "records":
+            return await self._records(queue)
         return _content(part, await self.run(*self._reading(queue, part)))
+
+    async def _records(self, queue: str) -> dict[str, str]:
+        records: dict[str, str] = {}
+        for part in keys.records(self.shards):
+            records |= _content(part, await self.run(*self._reading(queue, part)))
+        return records
+
+    async def remove(self, queue: str, *fields: str) -> None:
+        """Remove fields of the records, in whatever entry they are."""
+        for part in keys.records(self.shards):
+            await self.run("HDEL", self.key(queue, part), *fields)
+
+    async def replace(self, queue: str, field: str, value: str) -> None:
+        """Write a field of the records, where it is."""
+        for part in keys.records(self.shards):
+            if part == "records" or await self.run("HEXISTS", self.key(queue, part), field):
+                at = self.key(queue, part)
+        await self.run("HSET", at, field, value)
 
     def _reading(self, queue: str, part: str) -> tuple[str, ...]:
         key = self.key(queue, part)
         if part in _LISTS:
             return ("LRANGE", key, "0", "-1")
-        if part in _HASHES:
+        if part.partition(":")[0] in _HASHES:
             return ("HGETALL", key)
         return ("ZRANGE", key, "0", "-1", "WITHSCORES")
 
@@ -112,7 +138,7 @@ def _content(part: str, reply: Any) -> Any:
     assert not isinstance(reply, EngineError), reply
     if part in _LISTS:
         return [_text(value) for value in reply]
-    if part in _HASHES:
+    if part.partition(":")[0] in _HASHES:
         return _pairs(reply)
     return {member: int(float(score)) for member, score in _pairs(reply).items()}
 

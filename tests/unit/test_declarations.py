@@ -36,6 +36,8 @@ def queue() -> Queue:
         ({"timeout": 898}, "choose 0 < timeout <= 897, or split the job"),
         ({"timeout": float("nan")}, "does not fit any function's window"),
         ({"payload_limit": 0}, "payload_limit is 1 byte to 4 MiB"),
+        ({"shards": 0}, "shards is 1 to 32; for more, split it into several queues"),
+        ({"shards": 33}, "shards is 1 to 32; for more, split it into several queues"),
         ({"payload_limit": 5 * 2**20}, "payload_limit is 1 byte to 4 MiB"),
     ],
 )

@@ -19,6 +19,9 @@ from shared.errors import InvalidOption
 from shared.jobs.context import JobContext
 from shared.jobs.history import ERRORS_KEPT, add_to_history, read_history
 from shared.jobs.ids import (
+    RUN_BYTES,
+    RUN_JOBS,
+    _Ids,
     check_job_id,
     child_id,
     created_ms,
@@ -60,6 +63,47 @@ def test_an_id_of_ours_has_its_creation_time_and_a_callers_own_has_none() -> Non
     assert created_ms("my-own") is None
     assert created_ms("ü" * 22) is None
     assert created_ms("_" * 22) is None
+
+
+def test_ids_that_are_made_in_one_run_share_a_shard_and_the_next_run_has_the_next_one() -> None:
+    ids = _Ids()
+    runs = [[ids.new(3, 0) for _ in range(RUN_JOBS)] for _ in range(4)]
+
+    shards = [{job_id.partition("~")[2] for job_id in run} for run in runs]
+    assert [len(some) for some in shards] == [1] * 4
+    assert shards[0] | shards[1] | shards[2] == {"0", "1", "2"}
+    assert shards[3] == shards[0]
+    assert [job_id for run in runs for job_id in run] == sorted(i for run in runs for i in run)
+
+
+@pytest.mark.parametrize("sizes", [(RUN_BYTES, 1), (RUN_BYTES // 2, RUN_BYTES // 2 + 1)])
+def test_a_run_ends_with_the_bytes_of_one_request(sizes: tuple[int, int]) -> None:
+    ids = _Ids()
+    first, second = (ids.new(2, size) for size in sizes)
+
+    assert first[-2:] != second[-2:]
+
+
+def test_a_run_ends_with_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, now = _Ids(), [10**18]
+    monkeypatch.setattr(time, "time_ns", lambda: now[0])
+    made = [ids.new(2, 0)]
+    for pause_ms in (1, 100, 101):
+        now[0] += pause_ms * 1_000_000
+        made.append(ids.new(2, 0))
+
+    endings = [job_id[-1] for job_id in made]
+    assert endings[0] == endings[1] == endings[2] != endings[3]
+
+
+def test_an_id_with_its_shard_has_its_time_and_is_not_for_callers() -> None:
+    short = new_id(4, 10)
+
+    assert created_ms(short) == created_ms(short.partition("~")[0])
+    assert created_ms(short) is not None
+    assert split_id(public_id(short, "mail")) == (short, "mail")
+    with pytest.raises(InvalidOption):
+        check_job_id(short)
 
 
 def halves(job_id: str) -> tuple[int, int]:

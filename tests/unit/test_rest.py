@@ -16,6 +16,7 @@ from upstash_redis.asyncio import Redis
 from upstash_redis.http import AsyncHttpClient
 
 from shared.errors import (
+    MoreShards,
     NoScript,
     QuotaExceeded,
     Refused,
@@ -98,6 +99,7 @@ async def test_the_request_is_what_upstash_expects() -> None:
     ("status", "content", "kind"),
     [
         (400, {"json": {"error": "NOSCRIPT No matching script."}}, NoScript),
+        (400, {"json": {"error": "ERR TIDEGATE SHARDS 4 script: 1f"}}, MoreShards),
         (401, {"json": {"error": "WRONGPASS invalid or missing auth token"}}, Refused),
         (401, {"text": "go away"}, Refused),
         (403, {"text": ""}, Refused),

@@ -112,6 +112,13 @@ def test_the_keys_of_a_queue_share_one_hash_tag() -> None:
     assert set(keys.CLAIMABLE) < set(keys.WORK) < set(keys.PARTS)
 
 
+def test_each_further_shard_is_one_more_key_of_the_same_hash_tag() -> None:
+    one, three = keys.vector("tidegate", "mail"), keys.vector("tidegate", "mail", 3)
+
+    assert three[: len(one)] == one
+    assert three[len(one) :] == ("{tidegate:mail}:records:1", "{tidegate:mail}:records:2")
+
+
 def test_a_meter_counts_since_a_snapshot() -> None:
     meter = Meter()
     meter.add("turn", 3)

@@ -9,6 +9,7 @@ import httpx
 from pydantic_core import from_json
 
 from ...errors import (
+    MoreShards,
     NoScript,
     QuotaExceeded,
     Refused,
@@ -40,6 +41,7 @@ _LIMITS: tuple[tuple[str, type[StoreError]], ...] = (
 """Limits of the plan. A gateway may report them with any status and in any form."""
 _MEANINGS: tuple[tuple[str, type[StoreError]], ...] = (
     ("NOSCRIPT", NoScript),
+    ("TIDEGATE SHARDS", MoreShards),
     ("WRONGPASS", Refused),
     ("NOAUTH", Refused),
     ("NOPERM", Refused),

@@ -2,6 +2,7 @@
 -- ARGV  1 queue  2 "dead", "completed", "cancelled" or "parked"  3 newest instant wanted ("+inf" or
 --       ms)  4 how many of that instant to skip  5 most jobs
 -- Returns  billed, then per job: id, instant, record without its payload ("" where it is lost)
+--- @include "fields"
 --- @include "keys"
 --- @include "record"
 -- A longer first line is no body of ours, and a damaged record may be of any length.

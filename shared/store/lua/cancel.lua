@@ -7,6 +7,7 @@
 --- @include "agenda"
 --- @include "clock"
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"

@@ -3,6 +3,7 @@
 -- ARGV  1 queue  2 code of the state that a job must have ("-": any ended one)  3… ids
 -- Returns  billed, one character per id (1 deleted, 0 not in that state or unknown)
 --- @include "codes"
+--- @include "fields"
 --- @include "deletes"
 --- @include "keys"
 --- @include "numbers"
@@ -38,7 +39,7 @@ if completed > 0 then
   set_field(":completed", whole(math.max(0, tonumber(values[3] or 0) - completed)))
   set_field(":completed_bytes", whole(math.max(0, tonumber(values[4] or 0) - completed_bytes)))
 end
-flush_records()
+flush_records(true) -- a stop between two shards counts too much, not too little
 remove_deleted()
 for set, members in pairs(by_set) do call_chunked("ZREM", set, members) end
 return { billed, table.concat(verdicts) }

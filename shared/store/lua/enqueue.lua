@@ -1,6 +1,5 @@
--- enqueue: store jobs, one or many. A job is its id: enqueued again it is the same job and nothing
--- changes. A guard (deduplication, idempotency key) lets one job stand for all that share its name.
--- A lone job costs five commands: its read tells whether the job is new and the queue has room.
+-- enqueue: store jobs, one or many. A job is its id: a repeat changes nothing. A guard (deduplication,
+-- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue; then per job: "id priority
 --       delay_ms run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint" ("-" where
 --       there is none), body
@@ -8,6 +7,7 @@
 --       M mismatch, F the queue is full), then for each D and I: the id of the job that stands for it
 --       and its state
 --- @include "codes"
+--- @include "fields"
 --- @include "items"
 --- @include "keys"
 --- @include "priorities"
@@ -47,7 +47,7 @@ local function store_new(item, before)
   local state = (timed and at > now) and STATE.delayed or STATE.live
   local dedup = item.dedup_ttl == 0 and item.dedup or NONE -- released when the job ends
   local raw = new_record(item.priority, item.key, dedup, NONE, item.body)
-  if not before and not make_room(#item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
+  if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, item.id, state)
@@ -84,7 +84,7 @@ end, function()
     if was_pushed(list) then try("RPOP", list, length) end
   end
   try_chunked("ZREM", DELAYED, new_ids)
-  try_chunked("HDEL", RECORDS, new_ids)
-  try_chunked("HSET", RECORDS, stored_usage())
+  delete_fields(new_ids, try_chunked)
+  set_fields(stored_usage(), try_chunked)
 end)
 return { billed, table.concat(codes), unpack(others) }

@@ -6,6 +6,7 @@
 --       or  billed, "" where there is no such job, "damaged" where its record is, that record
 --- @include "clock"
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"

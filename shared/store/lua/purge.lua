@@ -3,6 +3,7 @@
 -- ARGV  1 queue  2 most jobs to delete in this call
 -- Returns  billed, how many were deleted
 --- @include "codes"
+--- @include "fields"
 --- @include "deletes"
 --- @include "keys"
 --- @include "numbers"
@@ -35,7 +36,7 @@ for i = 4, #fields do
 end
 delete_records(ids, raws)
 if suspects > 0 then set_field(":suspects", whole(math.max(0, tonumber(values[3] or 0) - suspects))) end
-flush_records()
+flush_records(true) -- a stop between two shards counts too much, not too little
 remove_deleted()
 flush()
 for key, count in pairs(listed) do

@@ -6,6 +6,7 @@
 --- @include "agenda"
 --- @include "clock"
 --- @include "codes"
+--- @include "fields"
 --- @include "guards"
 --- @include "keys"
 --- @include "priorities"
@@ -72,7 +73,7 @@ end, function()
   for list, length in pairs(lengths) do
     if was_pushed(list) then try("RPOP", list, length) end
   end
-  try_chunked("HSET", RECORDS, stored_usage())
-  try_chunked("HSET", RECORDS, before)
+  set_fields(stored_usage(), try_chunked)
+  set_fields(before, try_chunked)
 end)
 return { billed, table.concat(verdicts) }

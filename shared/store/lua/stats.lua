@@ -2,10 +2,13 @@
 -- ARGV  1 queue  2… job types whose durations are wanted
 -- Returns  billed, now, sizes (high normal low suspects delayed active parked completed cancelled
 --       dead inbox), the first id of high, normal and low (""), paused, level, per, at, totals,
---       stored jobs and their bytes, one histogram per type ("" where nothing is stored)
+--       stored jobs and their bytes by shard ("jobs bytes …"), one histogram per type ("" where nothing
+--       is stored)
 --- @include "clock"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
+--- @include "usage"
 local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes" }
 for i = 2, #ARGV do fields[#fields + 1] = ":durations:" .. ARGV[i] end
 local values = fetch(fields)
@@ -18,6 +21,9 @@ reply[#reply + 1] = call("LLEN", INBOX)
 for i, key in ipairs({ HIGH, NORMAL, LOW }) do
   reply[#reply + 1] = reply[2 + i] > 0 and call("LINDEX", key, 0) or ""
 end
-for i = 2, #values do reply[#reply + 1] = values[i] or "" end
+for i = 2, 6 do reply[#reply + 1] = values[i] or "" end
+load_usage(values[7], values[8])
+reply[#reply + 1] = usage_text(1)
+for i = 9, #values do reply[#reply + 1] = values[i] or "" end
 reply[1] = billed -- only now are all calls counted
 return reply

@@ -1,19 +1,22 @@
 -- survey: a page of ids for a repair: of the job records, or of one structure. Writes nothing.
--- ARGV  1 queue  2 "records" or the name of a list or sorted set  3 cursor (0: the beginning)
---       4 most ids (of records: about as many)
--- Returns  billed, next cursor (0: the end), stored jobs and bytes, then the ids; of records: id,
---       state code ("": the record is damaged), bytes of id and record
+-- ARGV  1 queue  2 number of a shard (from 0), whose records are meant, or the name of a list or
+--       sorted set  3 cursor (0: the beginning)  4 most ids (of records: about as many)
+-- Returns  billed, next cursor (0: the end), stored jobs and their bytes by shard ("jobs bytes …"),
+--       then the ids; of records: id, state code ("": the record is damaged), bytes of id and record
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"
+--- @include "usage"
 local LISTS = { high = HIGH, normal = NORMAL, low = LOW, suspects = SUSPECTS }
 local SETS = { delayed = DELAYED, parked = PARKED, completed = COMPLETED, cancelled = CANCELLED, dead = DEAD }
 local part, cursor, most = ARGV[2], ARGV[3], tonumber(ARGV[4])
-local usage_fields = fetch({ ":jobs", ":bytes" })
-local reply = { 0, cursor, usage_fields[1] or "0", usage_fields[2] or "0" }
+load_usage(unpack(fetch(USAGE)))
+local reply = { 0, cursor, usage_text(1) }
 
-if part == "records" then
-  local page = call("HSCAN", RECORDS, cursor, "COUNT", most)
+local hash = SHARDS[tonumber(part) and tonumber(part) + 1]
+if hash then
+  local page = call("HSCAN", hash, cursor, "COUNT", most)
   reply[2] = page[1]
   for i = 1, #page[2], 2 do
     local id, raw = page[2][i], page[2][i + 1]

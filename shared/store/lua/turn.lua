@@ -16,6 +16,7 @@
 --       record; lease, record; …)
 --- @include "claim"
 --- @include "codes"
+--- @include "fields"
 --- @include "histogram"
 --- @include "inbox"
 --- @include "keys"
@@ -78,7 +79,7 @@ write_or(function()
   update_agenda(q, request.want, claimed) -- it tells when to trim again
   save_replay(q, request, last, others, verdicts, claimed.level)
   save_state(q)
-  flush_records()
+  flush_records(true) -- a repeat that finds its replay finds the records written
 end, function() unlease(claimed.claims) end)
 move_all(q)
 return answer(claimed, verdicts, q.now)

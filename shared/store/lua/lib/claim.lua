@@ -51,8 +51,7 @@ local function lease_all(q, ids, exclusive, max_bytes)
   return claims, count, looked
 end
 
--- Takes the leases back, for an undo.
-local function unlease(claims)
+local function unlease(claims) -- for an undo
   local leases = {}
   for i = 1, #claims, 2 do leases[#leases + 1] = claims[i] end
   try_chunked("ZREM", ACTIVE, leases)

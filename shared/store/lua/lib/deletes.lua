@@ -1,5 +1,6 @@
 -- deletes: a record goes in two steps. The HSET that lowers the queue's counts makes it empty, HDEL
 -- takes it away. So the counts are right wherever the script stops; an empty record is no job.
+--- @include "fields"
 --- @include "keys"
 --- @include "usage"
 --- @include "writes"
@@ -13,7 +14,7 @@ local function delete_records(ids, raws)
     local raw = rewritten[id] or raws[i] or ""
     if not deleted[id] then
       if raw ~= "" then
-        add_usage(-1, -#id - #raw)
+        add_usage(id, -1, -#id - #raw)
         jobs, bytes = jobs + 1, bytes + #id + #raw
       end
       deleted[id] = true
@@ -23,4 +24,4 @@ local function delete_records(ids, raws)
   return jobs, bytes
 end
 
-local function remove_deleted() call_chunked("HDEL", RECORDS, doomed) end
+local function remove_deleted() delete_fields(doomed, call_chunked) end

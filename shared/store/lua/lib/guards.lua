@@ -2,6 +2,7 @@
 -- stored as "expires fingerprint id state". `expires` 0 holds until the job ends. An upper-case state
 -- means that the request with this key was answered as a duplicate, so a repeat is answered so again.
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "names"
 --- @include "numbers"

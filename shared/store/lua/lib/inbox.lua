@@ -6,12 +6,23 @@
 --- @include "numbers"
 --- @include "record"
 --- @include "staged"
+--- @include "usage"
 --- @include "writes"
+-- The end of an id that says its shard: the one that holds the fewest bytes.
+local function id_ending()
+  if #SHARDS == 1 then return "" end
+  local emptiest = 1
+  for shard = 2, #SHARDS do
+    if usage[shard].bytes < usage[emptiest].bytes then emptiest = shard end
+  end
+  return string.format("~%d", emptiest - 1)
+end
+
 local function accept_inbox(q)
-  local most = 100
+  local most, ending = 100, id_ending()
   local raws = call("LRANGE", INBOX, 0, most - 1)
   for i, raw in ipairs(raws) do
-    local id = string.format("~%s-%s-%d-%d", whole(q.now), q.owner, q.seq, i)
+    local id = string.format("~%s-%s-%d-%d%s", whole(q.now), q.owner, q.seq, i, ending)
     save_record(id, new_record(PRIORITY.normal, NONE, NONE, FOREIGN, raw))
     buffer_push(NORMAL, id)
   end

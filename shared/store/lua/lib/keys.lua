@@ -1,6 +1,7 @@
 -- keys: names for the one vector of keys that every script of a queue receives, and counted calls.
 local RECORDS, SUSPECTS, HIGH, NORMAL, LOW, DELAYED, ACTIVE, PARKED, COMPLETED, CANCELLED, DEAD,
   DEDUP, INBOX, AGENDA = unpack(KEYS)
+local SHARDS = { RECORDS, unpack(KEYS, 15) } -- the hashes of job records (lib/shards.lua)
 
 -- The commands that Upstash bills for this script: the EVAL itself and each inner call.
 local billed = 1
@@ -33,7 +34,6 @@ local function fetch_each(command, key, members)
   return values
 end
 
-local function fetch(fields) return fetch_each("HMGET", RECORDS, fields) end
 local function fetch_scores(key, members) return fetch_each("ZMSCORE", key, members) end
 
 -- A page of a sorted set comes back as member, score, member, score: only the members.

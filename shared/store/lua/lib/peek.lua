@@ -1,5 +1,6 @@
 -- peek: the first ids of the normal list, read before everything else. A turn that claims them reads
 -- their records together with the queue's own numbers.
+--- @include "fields"
 --- @include "keys"
 --- @include "writes"
 local peeked = { ids = {}, raws = {} } -- raws: id -> record, false where there is none

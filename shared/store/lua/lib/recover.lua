@@ -4,6 +4,7 @@
 -- promote: delayed jobs that are due, and parked jobs whose recheck is due, wait again.
 --- @include "codes"
 --- @include "due"
+--- @include "fields"
 --- @include "expired"
 --- @include "keys"
 --- @include "phantoms"

@@ -6,6 +6,7 @@
 -- that a failover of the store lost turns of this owner: `since` restarts. `level` is the bucket's
 -- before the claim, at the instant `at`: a repeated reply must start each job at the same time.
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
 --- @include "phantoms"

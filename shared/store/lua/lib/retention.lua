@@ -2,6 +2,7 @@
 -- bytes that their queue may hold. Dead letters are never trimmed here. Age is checked every tenth of
 -- itself (at least every minute), so a job stays at most a tenth longer; the same check takes expired
 -- names of guards away.
+--- @include "fields"
 --- @include "codes"
 --- @include "deletes"
 --- @include "keys"

@@ -1,48 +1,69 @@
 -- room: the oldest completed jobs, then cancelled ones, give way to new ones. They are stored for
 -- readers only, so a queue is full only of jobs that still have to run and of ended jobs that a person
 -- has to see.
+--- @include "bounds"
+--- @include "buffers"
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
+--- @include "shards"
 --- @include "usage"
 local kept = { count = 0, bytes = 0 } -- completed jobs, as stored and without those that gave way
+local passed = {} -- shard -> { key -> how many of its oldest ids are in other shards }
 
 local function load_kept(count, bytes)
   kept.count, kept.bytes = tonumber(count or 0), tonumber(bytes or 0)
 end
 
 -- Records become empty with the counts, then they go, then their places: so whatever is left after a
--- stop is counted right, and the next trim finds it.
-local function delete_oldest(n)
-  local key, ids = COMPLETED, call("ZRANGE", COMPLETED, 0, n - 1)
-  if #ids == 0 then
-    key, ids = CANCELLED, call("ZRANGE", CANCELLED, 0, n - 1)
-  end
-  if #ids == 0 then return 0 end
-  local fields, jobs, bytes = {}, 0, 0
-  for i, raw in ipairs(fetch(ids)) do
+-- stop is counted right, or too high, and the next trim finds it.
+local function delete_ids(key, ids, raws)
+  local words = {}
+  for i, raw in ipairs(raws) do
     if raw and raw ~= "" then
-      jobs, bytes = jobs + 1, bytes + #ids[i] + #raw
-      fields[#fields + 1], fields[#fields + 2] = ids[i], ""
+      local size = #ids[i] + #raw
+      release_usage(ids[i], size)
+      if key == COMPLETED then load_kept(math.max(0, kept.count - 1), math.max(0, kept.bytes - size)) end
+      words[#words + 1], words[#words + 2] = ids[i], ""
     end
   end
-  release_usage(jobs, bytes)
-  if key == COMPLETED then
-    load_kept(math.max(0, kept.count - jobs), math.max(0, kept.bytes - bytes))
+  for _, word in ipairs(stored_usage()) do words[#words + 1] = word end
+  for _, word in ipairs({ ":completed", whole(kept.count), ":completed_bytes", whole(kept.bytes) }) do
+    words[#words + 1] = word
   end
-  local counts = stored_usage()
-  counts[5], counts[6], counts[7], counts[8] = ":completed", whole(kept.count), ":completed_bytes", whole(kept.bytes)
-  for _, text in ipairs(counts) do fields[#fields + 1] = text end
-  call("HSET", RECORDS, unpack(fields))
-  call_chunked("HDEL", RECORDS, ids)
+  set_fields(words, call_chunked, true)
+  delete_fields(ids, call_chunked)
   call_chunked("ZREM", key, ids)
-  return #ids
+end
+
+-- Deletes the `n` oldest jobs, or of so many those of one `shard`. Returns whether there are any left.
+local function delete_oldest(n, shard)
+  local at = buffer_of(passed, shard or 0)
+  for _, key in ipairs({ COMPLETED, CANCELLED }) do
+    local first = at[key] or 0
+    local page = call("ZRANGE", key, whole(first), whole(first + n - 1))
+    if #page > 0 then
+      local read, ids, raws = fetch(page), {}, {}
+      for i, id in ipairs(page) do
+        if not shard or shard_of(id) == shard then
+          ids[#ids + 1] = id
+          raws[#ids] = read[i]
+        end
+      end
+      at[key] = first + #page - #ids
+      if #ids > 0 then delete_ids(key, ids, raws) end
+      return true
+    end
+  end
+  return false
 end
 
 -- Whether there is room for one more job of so many bytes, if need be after deletions: at most 500.
-local function make_room(bytes, max_jobs, max_bytes)
+local function make_room(id, bytes, max_jobs, max_bytes)
   for _ = 1, 10 do
-    if has_room(bytes, max_jobs, max_bytes) then return true end
-    if delete_oldest(50) == 0 then return false end
+    if has_room(id, bytes, max_jobs, max_bytes) then return true end
+    local shard = queue_has_room(bytes, max_jobs, max_bytes) and shard_of(id) or nil
+    if not delete_oldest(50, shard) then return false end
   end
-  return has_room(bytes, max_jobs, max_bytes)
+  return has_room(id, bytes, max_jobs, max_bytes)
 end

@@ -1,7 +1,9 @@
 -- single: the most frequent enqueue, one new job of normal priority without guard and time. It needs
 -- few parts, so that the script loads no others for it.
 --- @include "agenda"
+--- @include "bounds"
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "record"
 --- @include "undo"
@@ -10,17 +12,17 @@
 -- Returns the code to answer; nil where there is no room, so that the general case may make some.
 local function enqueue_single(queue, item, max_jobs, max_bytes)
   local raw = new_record(item.priority, item.key, NONE, NONE, item.body)
-  if not has_room(#item.id + #raw, max_jobs, max_bytes) then return nil end
-  add_usage(1, #item.id + #raw)
+  if not has_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return nil end
+  add_usage(item.id, 1, #item.id + #raw)
   local fields = changed_usage()
   fields[#fields + 1], fields[#fields + 2] = item.id, raw
   write_or(function()
     mark_due(queue)
-    call("HSET", RECORDS, unpack(fields))
+    set_fields(fields, call_chunked)
     call("RPUSH", NORMAL, item.id)
   end, function()
-    try("HDEL", RECORDS, item.id)
-    try_chunked("HSET", RECORDS, stored_usage())
+    delete_fields({ item.id }, try_chunked)
+    set_fields(stored_usage(), try_chunked)
   end)
   return STATE.live
 end

@@ -3,8 +3,15 @@
 --- @include "codes"
 --- @include "keys"
 --- @include "places"
+--- @include "staged"
 --- @include "unplaced"
 --- @include "writes"
+
+-- What the turn counted may be lost: it writes the queue's numbers after the records of other shards.
+local function recount_finished(q)
+  q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
+  q.completed, q.cancelled = call("ZCARD", COMPLETED), true
+end
 
 -- `unfinished`: { id, job, lease }. Returns the set of the leases that a later turn finishes: each live
 -- job costs a search, so a turn makes only MAX_SEARCHES.
@@ -13,6 +20,7 @@ local function finish(q, unfinished)
   for _, one in ipairs(unfinished) do
     local id, job = one.id, one.job
     if ENDED[job.state] then
+      q.cancel[id] = nil
       buffer_zadd(ENDED[job.state], q.now, id)
     elseif job.state == STATE.parked then
       buffer_zadd(PARKED, q.now, id)
@@ -30,5 +38,6 @@ local function finish(q, unfinished)
     buffer_push(list_of(job), id)
     if job.priority ~= PRIORITY.normal then q.mixed = true end
   end
+  if #unfinished > 0 and #SHARDS > 1 then recount_finished(q) end
   return kept
 end

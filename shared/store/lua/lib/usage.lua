@@ -1,44 +1,84 @@
--- usage: how many jobs the records hash holds, and the bytes of their ids and records. It is kept in
--- the queue's fields ":jobs" and ":bytes", in the same HSET as the records, so that an enqueue can
--- refuse before the hash reaches the largest entry that the store accepts.
+-- usage: how many jobs the hashes of records hold, and the bytes of their ids and records. All
+-- together stand in ":jobs" and ":bytes", and those of the shards but the first in ":shards" ("jobs
+-- bytes jobs bytes …"). They are written with the records, so that an enqueue can refuse before a hash
+-- reaches the largest entry that the store accepts.
+--- @include "fields"
 --- @include "keys"
 --- @include "numbers"
+--- @include "shards"
 local USAGE = { ":jobs", ":bytes" }
-local usage = { jobs = 0, bytes = 0 } -- as stored
-local change = { jobs = 0, bytes = 0 } -- by this script
+local usage, change = {}, {} -- shard -> { jobs, bytes }: as stored; by this script
+local queue_usage = { jobs = 0, bytes = 0 } -- of all shards, as this script leaves them
+for shard = 1, #SHARDS do usage[shard], change[shard] = { jobs = 0, bytes = 0 }, { jobs = 0, bytes = 0 } end
 
 -- A script that reads the two fields with others passes them on here. One that does not pays a read
 -- of its own, and only if the usage changes.
 local function load_usage(jobs, bytes)
-  usage.jobs, usage.bytes, usage.is_loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
+  local first = usage[1]
+  first.jobs, first.bytes, queue_usage.is_loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
+  queue_usage.jobs, queue_usage.bytes = queue_usage.jobs + first.jobs, queue_usage.bytes + first.bytes
+  for shard = 2, #SHARDS do
+    local one = usage[shard]
+    one.jobs, one.bytes = further[shard * 2 - 3] or 0, further[shard * 2 - 2] or 0
+    first.jobs, first.bytes = first.jobs - one.jobs, first.bytes - one.bytes
+  end
 end
 
-local function add_usage(jobs, bytes)
-  change.jobs, change.bytes = change.jobs + jobs, change.bytes + bytes
+local function add_usage(id, jobs, bytes)
+  local one = change[shard_of(id)]
+  one.jobs, one.bytes = one.jobs + jobs, one.bytes + bytes
+  queue_usage.jobs, queue_usage.bytes = queue_usage.jobs + jobs, queue_usage.bytes + bytes
 end
 
--- Jobs that are deleted whatever becomes of the other writes of this script, so no undo restores them.
-local function release_usage(jobs, bytes)
-  usage.jobs, usage.bytes = usage.jobs - jobs, usage.bytes - bytes
+-- A job that is deleted whatever becomes of the other writes of this script, so no undo restores it.
+local function release_usage(id, bytes)
+  local one = usage[shard_of(id)]
+  one.jobs, one.bytes = one.jobs - 1, one.bytes - bytes
+  queue_usage.jobs, queue_usage.bytes = queue_usage.jobs - 1, queue_usage.bytes - bytes
+end
+
+-- Jobs and bytes of these shards; with `change` as this script leaves them.
+local function used(first, last, counts)
+  local jobs, bytes = 0, 0
+  for shard = first, last do
+    jobs, bytes = jobs + usage[shard].jobs, bytes + usage[shard].bytes
+    if counts then jobs, bytes = jobs + counts[shard].jobs, bytes + counts[shard].bytes end
+  end
+  return jobs, bytes
 end
 
 -- Bytes of a stored job on average, at least 1.
-local function average_bytes() return usage.jobs > 0 and math.max(1, usage.bytes / usage.jobs) or 1 end
-
--- Whether one more job of so many bytes is within the bounds.
-local function has_room(bytes, max_jobs, max_bytes)
-  return usage.jobs + change.jobs < max_jobs and usage.bytes + change.bytes + bytes <= max_bytes
+local function average_bytes()
+  local jobs, bytes = used(1, #SHARDS, nil)
+  return jobs > 0 and math.max(1, bytes / jobs) or 1
 end
 
--- field, value, … of what changed. A count that was lost (evicted, damaged) never gets negative.
+-- Jobs and bytes by shard, as one text.
+local function usage_text(first, counts)
+  local texts = {}
+  for shard = first, #SHARDS do
+    local jobs, bytes = used(shard, shard, counts)
+    texts[#texts + 1] = whole(jobs) .. " " .. whole(bytes)
+  end
+  return table.concat(texts, " ")
+end
+
+-- field, value, … with the counts of this script added, or not. A count that was lost (evicted,
+-- damaged) never gets negative.
+local function usage_fields(counts)
+  local jobs, bytes = used(1, #SHARDS, counts)
+  local fields = { USAGE[1], whole(math.max(0, jobs)), USAGE[2], whole(math.max(0, bytes)) }
+  if #SHARDS > 1 then fields[5], fields[6] = ":shards", usage_text(2, counts) end
+  return fields
+end
+
 local function changed_usage()
-  if change.jobs == 0 and change.bytes == 0 then return {} end
-  if not usage.is_loaded then load_usage(unpack(fetch(USAGE))) end
-  return { USAGE[1], whole(math.max(0, usage.jobs + change.jobs)),
-    USAGE[2], whole(math.max(0, usage.bytes + change.bytes)) }
+  local changed = false
+  for shard = 1, #SHARDS do changed = changed or change[shard].jobs ~= 0 or change[shard].bytes ~= 0 end
+  if not changed then return {} end
+  if not queue_usage.is_loaded then load_usage(unpack(fetch(USAGE))) end
+  return usage_fields(change)
 end
 
--- field, value, … as they were before this script.
-local function stored_usage()
-  return { USAGE[1], whole(math.max(0, usage.jobs)), USAGE[2], whole(math.max(0, usage.bytes)) }
-end
+-- As before this script.
+local function stored_usage() return usage_fields(nil) end

@@ -2,6 +2,7 @@
 -- `flush_records` then need one command per structure, whatever the number of jobs.
 --- @include "buffers"
 --- @include "codes"
+--- @include "fields"
 --- @include "keys"
 --- @include "record"
 --- @include "usage"
@@ -18,7 +19,7 @@ end
 -- `before`: the stored record (this script may have replaced it already); nil for a new job.
 local function save_record(id, raw, before)
   before = rewritten[id] or before or ""
-  if before ~= "" then add_usage(0, #raw - #before) else add_usage(1, #id + #raw) end
+  if before ~= "" then add_usage(id, 0, #raw - #before) else add_usage(id, 1, #id + #raw) end
   rewritten[id] = raw
   set_field(id, raw)
 end
@@ -47,8 +48,7 @@ end
 local function release_dedup(job)
   if job.dedup ~= NONE then ended_names[#ended_names + 1] = job.dedup end
 end
--- For an undo: whether `flush` has written what was buffered for this list.
-local function was_pushed(key) return not pushes[key] end
+local function was_pushed(key) return not pushes[key] end -- by `flush`, for an undo
 -- Writes everything but the records, which are written once, at the end of the script.
 local function flush()
   for key, ids in pairs(pushes) do
@@ -73,4 +73,4 @@ local function fields_left()
   return left
 end
 
-local function flush_records() call_chunked("HSET", RECORDS, fields_left()) end
+local function flush_records(own_last) set_fields(fields_left(), call_chunked, own_last) end

@@ -1,0 +1,39 @@
+"""How much a queue stores."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+
+class Usage(NamedTuple):
+    """Jobs, and the bytes of their ids and records."""
+
+    jobs: int
+    bytes: int
+
+
+UsageByShard: TypeAlias = tuple[Usage, ...]
+MOST_OF_SHARE = 1.25
+"""Of its even share of the queue's bounds a shard takes a quarter more (lua/lib/bounds.lua)."""
+
+
+def read_usage(text: str) -> UsageByShard:
+    """The scripts' text "jobs bytes jobs bytes …", a pair for each shard."""
+    numbers = [int(number) for number in text.split()]
+    return tuple(map(Usage, numbers[::2], numbers[1::2]))
+
+
+def fullness(usage: UsageByShard, max_jobs: int, max_bytes: int) -> float:
+    """How near a queue is to its bounds, or one of its shards; 1.0: it refuses jobs."""
+    jobs, size = sum(one.jobs for one in usage), sum(one.bytes for one in usage)
+    levels = [jobs / max_jobs, size / max_bytes]
+    if len(usage) > 1:
+        part = MOST_OF_SHARE / len(usage)
+        levels += [one.jobs / (max_jobs * part) for one in usage]
+        levels += [one.bytes / (max_bytes * part) for one in usage]
+    return max(levels)
+
+
+def write_usage(usage: UsageByShard) -> str:
+    """The same text."""
+    return " ".join(f"{one.jobs} {one.bytes}" for one in usage)
