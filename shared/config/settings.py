@@ -35,7 +35,8 @@ class Settings:
     api_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Token → role."""
     cron_secret: str | None = field(default=None, repr=False)
-    apps: tuple[str, ...] = ("functions.apps:APPS",)
+    apps: tuple[str, ...] = ()
+    """The applications as `module:attribute`; none means the project's own `functions.apps:APPS`."""
     data_dir: Path = Path(".tidegate")
     volatile: bool = False
     key_locking: bool = True
@@ -68,9 +69,7 @@ class Settings:
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
             apps=tuple(
-                part.strip()
-                for part in env.get("TIDEGATE_APPS", "functions.apps:APPS").split(",")
-                if part.strip()
+                part.strip() for part in env.get("TIDEGATE_APPS", "").split(",") if part.strip()
             ),
             data_dir=Path(env.get("TIDEGATE_DATA", ".tidegate")),
             volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
