@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from .errors import ConfigurationError
 
@@ -28,7 +29,17 @@ def packages_of(extra: str, purpose: str) -> Generator[None, None, None]:
         package = (error.name or "").partition(".")[0]
         if package not in PACKAGES[extra]:
             raise
-        raise MissingExtra(
-            f"{purpose} needs the package {package}, which is not installed here. "
-            f"Install it with: pip install 'tidegate[{extra}]'"
-        ) from None
+        raise _missing(package, extra, purpose) from None
+
+
+def require_package(package: str, extra: str, purpose: str) -> None:
+    """Raises MissingExtra unless `package` is there. It imports nothing."""
+    if find_spec(package) is None:
+        raise _missing(package, extra, purpose)
+
+
+def _missing(package: str, extra: str, purpose: str) -> MissingExtra:
+    return MissingExtra(
+        f"{purpose} needs the package {package}, which is not installed here. "
+        f"Install it with: pip install 'tidegate[{extra}]'"
+    )

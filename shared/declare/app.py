@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .schedule import Missed, Overlap, Schedule
 
-
 PROJECT_APPS = "functions.apps:APPS"
 """The applications of a project that names none."""
 
@@ -163,8 +162,8 @@ def _load_project_apps() -> Iterable[App]:
         module = None
     if not hasattr(module, "APPS"):
         raise ConfigurationError(
-            "TIDEGATE_APPS is not set, and there is no functions/apps with a list APPS here. Set "
-            "TIDEGATE_APPS to your application, module:attribute, for example TIDEGATE_APPS=shop:app"
+            "TIDEGATE_APPS is not set, and there is no functions/apps with a list APPS here. "
+            "Set it to your application, module:attribute, for example TIDEGATE_APPS=shop:app"
         )
     return _load_apps(PROJECT_APPS)
 
