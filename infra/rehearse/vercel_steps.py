@@ -31,7 +31,6 @@ from .tools import (
     CACHE,
     HERE,
     bare_environment,
-    downloaded_python,
     node_modules,
     run_tool,
     tool_environment,
@@ -185,14 +184,9 @@ def built() -> Path:
 def interpreter() -> tuple[str, Path]:
     """Vercel's runtime needs Python 3.12 or newer."""
     newest = newest_python(*PYTHONS)
-    if newest is not None:
-        return newest
-    downloaded = downloaded_python(PYTHONS[0])
-    if downloaded is None:
-        raise Skipped(
-            "needs Python 3.12 or newer (vercel-runtime): none here, and uv could fetch none"
-        )
-    return PYTHONS[0], downloaded
+    if newest is None:
+        raise Skipped("needs Python 3.12 or newer (vercel-runtime), and there is none here")
+    return newest
 
 
 def _validate() -> None:
