@@ -29,7 +29,8 @@ def node_modules() -> Path:
     def install(folder: Path) -> None:
         for lock in locks:
             shutil.copyfile(lock, folder / lock.name)
-        quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts"]
+        # Without scripts: one of a package could download from outside the registry.
         # Not `npm ci`: it refuses a lock without the binaries of other platforms.
         run_tool(["npm", "install", *quiet], cwd=folder)
         locked = (folder / "package-lock.json").read_bytes()
