@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 from packaging.utils import canonicalize_name
@@ -211,7 +212,8 @@ def interpreter() -> tuple[str, Path]:
     return newest
 
 
-def _validate() -> None:
+def vercel_errors(configs: list[Any]) -> list[Any]:
+    """What the CLI's own validator says about each vercel.json: [] if it is valid."""
     chunk = node_modules() / "vercel" / "dist" / "chunks" / "config-validator.mjs"
     code = (
         f"import {{ getConfigValidator }} from {json.dumps(str(chunk))};"
@@ -220,14 +222,17 @@ def _validate() -> None:
         ".map((c) => validate(c) ? [] : validate.errors);"
         "console.log(JSON.stringify(results));"
     )
+    command = ["node", "--input-type=module", "-e", code, json.dumps(configs)]
+    output = run_tool(command, env=bare_environment())
+    errors: list[Any] = json.loads(output.splitlines()[-1])
+    return errors
+
+
+def _validate() -> None:
     wanted = json.loads((ROOT / "vercel.json").read_text("utf-8"))
     hobby = json.loads((ROOT / "infra" / "vercel" / "hobby.json").read_text("utf-8"))
     broken = {**wanted, "functions": {"functions/api.py": {"maxDuration": "long"}}}
-    output = run_tool(
-        ["node", "--input-type=module", "-e", code, json.dumps([wanted, hobby, broken])],
-        env=bare_environment(),
-    )
-    errors = json.loads(output.splitlines()[-1])
+    errors = vercel_errors([wanted, hobby, broken])
     check(errors[:2] == [[], []], f"vercel.json or infra/vercel/hobby.json is invalid: {errors}")
     check(errors[2], "the validator accepts anything")
 

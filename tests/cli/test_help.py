@@ -13,7 +13,7 @@ from shared.cli.exit_codes import Exit
 from tests.cli.conftest import ROOT, Cli
 
 COMMANDS = (
-    *("demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor", "repair"),
+    *("new", "demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor", "repair"),
     *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead delete"),
     *("queues pause", "queues resume"),
 )

@@ -110,23 +110,3 @@ def test_nothing_is_overwritten(env: Environment, project: Path) -> None:
     assert (again.code, again.out) == (2, "")
     assert "exists already" in again.err
     assert {path: path.read_bytes() for path in before} == before
-
-
-@pytest.mark.parametrize(
-    "name", ["Shop", "a--b", "shop-", "-shop", "a/b", "..", "", "s" * 41, "a b", "schön", "a_b"]
-)
-def test_a_name_that_is_none_is_refused(name: str, env: Environment, tmp_path: Path) -> None:
-    ran = env.run("tidegate", "new", "--", name, cwd=tmp_path)
-
-    assert (ran.code, ran.out) == (2, "")
-    assert "no project name" in ran.err
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["tests", "functions", "class", "json", "pydantic", "tidegate"])
-def test_a_name_that_python_has_is_refused(name: str, env: Environment, tmp_path: Path) -> None:
-    ran = env.run("tidegate", "new", name, cwd=tmp_path)
-
-    assert (ran.code, ran.out) == (2, "")
-    assert "choose another name" in ran.err
-    assert list(tmp_path.iterdir()) == []
