@@ -55,7 +55,13 @@ class Environment:
         for name in ("PYTHONPATH", "VIRTUAL_ENV", "CI"):
             settings.pop(name, None)
         done = subprocess.run(
-            command, cwd=cwd, env=settings, capture_output=True, text=True, check=False
+            command,
+            cwd=cwd,
+            env=settings,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT / 2,
+            check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
@@ -87,13 +93,16 @@ def wheel(shared_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def install(shared_folder: Path, wheel: Path) -> Install:
     """Answers the environment of a Python version with the wheel, its extras and more packages.
-    Skips where this machine lacks that Python."""
+    `owner`: one that no other test shares, for a test that installs into it. Skips where this
+    machine lacks that Python."""
 
-    def installed(version: str, *extras: str, also: tuple[str, ...] = ()) -> Environment:
+    def installed(
+        version: str, *extras: str, also: tuple[str, ...] = (), owner: str = "all"
+    ) -> Environment:
         interpreter = find_python(version)
         if interpreter is None:
             pytest.skip(f"there is no Python {version} on this machine")
-        folder = shared_folder / "-".join(["env", version, *extras, *also])
+        folder = shared_folder / "-".join(["env", owner, version, *extras, *also])
         with _once(folder) as needed:
             if needed:
                 named = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)

@@ -28,7 +28,7 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 
 @pytest.fixture(scope="module")
 def env(install: Install) -> Environment:
-    return install("3.11", "cli")
+    return install("3.11", "cli", owner="new")
 
 
 @pytest.fixture(scope="module")
