@@ -11,7 +11,7 @@ RUFF    := $(BIN)/ruff
 SHELL   := /bin/sh
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint fmt bench simulate planted mutate fuzz crash rehearse lock clean
+.PHONY: help setup demo dev test lint fmt bench simulate planted mutate fuzz crash rehearse wheel lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ crash: $(READY) ## kill real drains and servers under load: SEED=1 RUNS=1000
 UV      := .cache/lock/bin/uv
 COMPILE := $(UV) --no-config pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock"
+
+wheel: $(READY) ## build the package tidegate into dist/
+	$(BIN)/python -m hatchling build -t wheel -d dist
 
 lock: ## resolve requirements/*.txt anew; ARGS=--upgrade takes the newest versions
 	test -x $(UV) || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip $(INSTALL) uv; }

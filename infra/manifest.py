@@ -1,5 +1,5 @@
-"""The contents of each function's artefact, as explicit lists. A package that is not listed is not
-shipped; tests/deploy fails when the lists and the lock differ."""
+"""The contents of each function's artefact: what requirements/runtime.txt locks, and of this
+repository the kinds of files that are listed here. Nothing else is shipped, whatever lies there."""
 
 from __future__ import annotations
 
@@ -7,41 +7,32 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("functions", "shared")
 LOCK = ROOT / "requirements" / "runtime.txt"
-
-_ENGINE = frozenset(
-    {
-        "annotated-types",
-        "anyio",  # httpcore's backend, imported with the first request
-        "certifi",
-        "cronsim",
-        "h11",
-        "httpcore",
-        "httpx",
-        "idna",
-        "pydantic",
-        "pydantic-core",
-        "typing-extensions",
-        "typing-inspection",
-        "tzdata",  # Lambda's image has no time zones
-        "upstash-redis",
-    }
-)
-_LOGS_AND_PARAMETERS = frozenset({"aws-lambda-powertools", "jmespath"})
-_WEB = frozenset({"mangum", "starlette"})
+SUFFIXES = frozenset({".py", ".lua"})
+"""The files that are shipped. Others are data, which must be declared: a folder that is deployed
+also holds what nobody means to deploy, such as credentials and a customer's files."""
+DATA = frozenset({"functions/apps/trading_journal/data/stocks.csv"})
 DEVELOPERS_ONLY = ("functions/demo", "shared/cli", "shared/embedded", "shared/testing")
+
+
+class PackagingError(Exception):
+    """This artefact can't be built, or must not be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One deployed function: the locked distributions that it ships and the folders and files of
-    this repository that it omits."""
+    """One deployed function. It ships all that is locked and all sources, but for what it omits."""
 
     name: str
-    distributions: frozenset[str]
-    excluded: tuple[str, ...]
+    omits: frozenset[str] = frozenset()
+    """Locked distributions that nothing in it imports."""
+    excluded: tuple[str, ...] = ()
+    """Folders and files of this repository."""
 
     @property
     def module(self) -> str:
@@ -50,39 +41,66 @@ class Function:
 
 
 FUNCTIONS = {
-    "api": Function(
-        "api",
-        _ENGINE | _LOGS_AND_PARAMETERS | _WEB,
-        (*DEVELOPERS_ONLY, "functions/drain.py"),
-    ),
+    "api": Function("api", excluded=(*DEVELOPERS_ONLY, "functions/drain.py")),
     "drain": Function(
         "drain",
-        _ENGINE | _LOGS_AND_PARAMETERS,
-        (*DEVELOPERS_ONLY, "functions/api.py", "shared/web"),
+        omits=frozenset({"mangum", "starlette"}),
+        excluded=(*DEVELOPERS_ONLY, "functions/api.py", "shared/web"),
     ),
 }
 
 
 def own_files(function: Function, root: Path = ROOT) -> Iterator[Path]:
-    """The files of this repository that the function ships, relative to `root` and sorted, without
-    caches and hidden files."""
+    """The files of this repository that the function ships, relative to `root` and sorted. Raises
+    PackagingError for a link."""
+    for path in source_files(root):
+        if not any(path.is_relative_to(name) for name in function.excluded):
+            yield path
+
+
+def source_files(root: Path = ROOT) -> Iterator[Path]:
+    """The files in `SOURCES` that any function may ship, relative to `root` and sorted. Raises
+    PackagingError for a link: it may lead to anything on this machine."""
+    for path in _files(root):
+        if (root / path).is_symlink():
+            raise PackagingError(f"{path} is a link: put the file itself there, or remove it")
+        if _is_allowed(path):
+            yield path
+
+
+def left_out(root: Path = ROOT) -> list[Path]:
+    """The files in `SOURCES` of another kind, which no function ships."""
+    return [path for path in _files(root) if not _is_allowed(path)]
+
+
+def locked(function: Function, lock: Path = LOCK) -> dict[Requirement, str]:
+    """The lock's distributions that this function ships, each with its line and so its hashes.
+
+    Raises PackagingError if the lock has not what the function omits.
+    """
+    entries: dict[Requirement, str] = {}
+    for entry in lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+        if entry.strip() and not entry.lstrip().startswith("#"):
+            entries[Requirement(entry.partition(" --hash")[0])] = entry
+    stale = function.omits - {canonicalize_name(requirement.name) for requirement in entries}
+    if stale:
+        raise PackagingError(f"{function.name} omits what {lock.name} has not: {sorted(stale)}")
+    return {
+        requirement: entry
+        for requirement, entry in entries.items()
+        if canonicalize_name(requirement.name) not in function.omits
+    }
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Every visible file and link in `SOURCES`, relative to `root` and sorted."""
     for folder in SOURCES:
         for path in sorted((root / folder).rglob("*")):
             relative = path.relative_to(root)
             hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
-            excluded = any(relative.is_relative_to(name) for name in function.excluded)
-            if path.is_file() and not hidden and not excluded:
+            if not hidden and (path.is_file() or path.is_symlink()):
                 yield relative
 
 
-def locked(function: Function, lock: Path = LOCK) -> str:
-    """The lock's lines for this function's distributions, hashes included.
-
-    Raises KeyError for a distribution that the lock does not hold.
-    """
-    entries: dict[str, str] = {}
-    for entry in lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
-        name, pinned, _ = entry.partition("==")
-        if pinned and not entry.lstrip().startswith("#"):
-            entries[name.strip()] = entry
-    return "".join(f"{entries[name]}\n" for name in sorted(function.distributions))
+def _is_allowed(path: Path) -> bool:
+    return path.suffix in SUFFIXES or path.as_posix() in DATA

@@ -2,6 +2,7 @@
 `python -m infra.package [--arch arm64] [api] [drain]`.
 
 The dependencies of requirements/runtime.txt are installed for the target platform, on any machine.
+The build fails if a locked distribution is missing from it, or if a source file is not in git.
 Byte code is included if this machine has the target's interpreter; it halves a cold start. Times,
 order and modes are fixed, so that equal sources give equal bytes.
 """
@@ -18,10 +19,24 @@ import sys
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from .interpreters import find_python
-from .manifest import FUNCTIONS, ROOT, SOURCES, Function, locked, own_files
+from .manifest import (
+    FUNCTIONS,
+    LOCK,
+    ROOT,
+    SOURCES,
+    Function,
+    PackagingError,
+    left_out,
+    locked,
+    own_files,
+    source_files,
+)
 
 RUNTIME = "3.13"
 """The Lambda runtime that serverless.yml names."""
@@ -70,14 +85,16 @@ class Artefact:
         )
 
 
-def build(function: Function, target: Target, folder: Path, *, root: Path = ROOT) -> Artefact:
+def build(
+    function: Function, target: Target, folder: Path, *, root: Path = ROOT, lock: Path = LOCK
+) -> Artefact:
     """Make `<folder>/<function>.zip` of the sources in `root`. The same sources and lock give the
-    same bytes."""
+    same bytes. Raises PackagingError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{function.name}.zip"
     with tempfile.TemporaryDirectory(prefix="tidegate-build-") as made:
         tree = Path(made) / "tree"
-        install(function, target, tree)
+        install(function, target, tree, lock)
         for relative in own_files(function, root):
             (tree / relative).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / relative, tree / relative)
@@ -92,30 +109,80 @@ def build(function: Function, target: Target, folder: Path, *, root: Path = ROOT
 
 def snapshot(folder: Path) -> Path:
     """A copy of the sources, so that edits during a rehearsal change nothing."""
-    for name in SOURCES:
-        shutil.copytree(
-            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*")
-        )
+    for path in source_files():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, folder / path)
     return folder
 
 
-def install(function: Function, target: Target, tree: Path) -> None:
+def install(function: Function, target: Target, tree: Path, lock: Path = LOCK) -> None:
     """The function's locked distributions, for `target`, into `tree`: wheels only, hashes checked,
-    without scripts and installers' notes."""
+    without scripts and installers' notes. Raises PackagingError if one is missing."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
-        requirements.write(locked(function))
+        requirements.write("\n".join(locked(function, lock).values()))
         requirements.flush()
         command = [str(uv()), "pip", "install", "--quiet", "--target", str(tree)]
         command += ["--python-version", target.runtime, "--only-binary", ":all:", "--no-deps"]
         command += ["--python-platform", PLATFORMS[target.arch], "--link-mode", "copy"]
         command += ["--python", sys.executable, "--require-hashes", "-r", requirements.name]
-        subprocess.run(command, check=True)
+        subprocess.run(command, check=True, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"})
+    check_complete(function, target, tree, lock)
     shutil.rmtree(tree / "bin", ignore_errors=True)
     for notes in tree.glob("*.dist-info"):
         for name in _INSTALLERS_NOTES:
             (notes / name).unlink(missing_ok=True)
-    for lock in tree.glob(".lock"):
-        lock.unlink()
+    for path in tree.glob(".lock"):
+        path.unlink()
+
+
+def check_complete(function: Function, target: Target, tree: Path, lock: Path = LOCK) -> None:
+    """Raises PackagingError, with its name, for a locked distribution that `tree` has not: in this
+    version, and with every file that it installs."""
+    installed = {canonicalize_name(one.name): one for one in distributions(path=[str(tree)])}
+    machine = {"x86_64": "x86_64", "arm64": "aarch64"}[target.arch]
+    platform_of_target = {
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": machine,
+        "python_version": target.runtime,
+        "python_full_version": f"{target.runtime}.0",
+    }
+    for requirement in locked(function, lock):
+        if requirement.marker is None or requirement.marker.evaluate(platform_of_target):
+            found = installed.get(canonicalize_name(requirement.name))
+            problem = _problem(found)
+            if found is not None and not requirement.specifier.contains(
+                found.version, prereleases=True
+            ):
+                problem = f"it is there in version {found.version}"
+            if problem:
+                raise PackagingError(
+                    f"{requirement} is locked, and {function.name} lacks it: {problem}"
+                )
+
+
+def _problem(found: Distribution | None) -> str:
+    if found is None:
+        return "nothing of it was installed"
+    absent = [str(file) for file in found.files or () if not Path(str(file.locate())).exists()]
+    return f"without {absent[0]}" if absent else ""
+
+
+def check_committed(root: Path = ROOT) -> None:
+    """Raises PackagingError for a source file that git does not track: what is deployed can be
+    found again, and a file that was forgotten there is not published."""
+    command = ["git", "ls-files", "-z", *SOURCES]
+    listing = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if listing.returncode != 0:
+        print("not a git work tree: untracked files are not looked for", file=sys.stderr)
+        return
+    tracked = set(listing.stdout.split("\0"))
+    untracked = [path.as_posix() for path in source_files(root) if path.as_posix() not in tracked]
+    if untracked:
+        raise PackagingError(
+            f"git does not track {', '.join(untracked)}: `git add` what belongs to the "
+            "deployment, and remove the rest"
+        )
 
 
 def compile_tree(interpreter: Path, tree: Path) -> None:
@@ -168,7 +235,8 @@ def pip_install(requirements: list[str], folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the functions and print their sizes. The exit code is 1 if the drain is too large."""
+    """Build the functions and print their sizes. The exit code is 1 if that fails, or if the drain
+    is too large."""
     parser = argparse.ArgumentParser(prog="python -m infra.package", description=__doc__)
     parser.add_argument("functions", nargs="*", metavar="api|drain", help="default: both")
     parser.add_argument("--arch", choices=sorted(PLATFORMS), default="x86_64")
@@ -178,6 +246,17 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = set(options.functions) - set(FUNCTIONS)
     if unknown:
         parser.error(f"no function {', '.join(sorted(unknown))}; there are api and drain")
+    for path in left_out():
+        print(f"left out: {path} (neither Python, Lua nor declared data: infra/manifest.py)")
+    try:
+        check_committed()
+        return _build_all(options)
+    except PackagingError as error:
+        print(f"infra.package: {error}", file=sys.stderr)
+        return 1
+
+
+def _build_all(options: argparse.Namespace) -> int:
     status = 0
     for name in options.functions or FUNCTIONS:
         target = Target(options.runtime, options.arch)

@@ -9,6 +9,7 @@ import httpx
 
 from .clock import Clock
 from .config.settings import Settings
+from .extras import require_package
 from .store import Store
 from .store.client.rest import Rest
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
-    """A store client. It contacts nothing before its first request."""
+    """A store client. It contacts nothing before its first request. Raises MissingExtra where the
+    settings select the embedded store and its packages are not installed."""
     rest = _open(settings, settings.redis_url, settings.redis_token, clock)
     return Store(rest, settings.prefix, key_locking=settings.key_locking)
 
@@ -32,6 +34,7 @@ def connect_cache(settings: Settings) -> Rest:
 def _open(settings: Settings, url: str | None, token: str | None, clock: Clock | None) -> Rest:
     if url is not None:
         return Rest(url, token or "", clock=clock)
+    require_package("hiredis", "embedded", "the embedded store")
     transport = _EmbeddedTransport(settings)
     return Rest("http://embedded.localhost", "embedded", transport=transport, clock=clock)
 

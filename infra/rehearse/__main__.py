@@ -15,6 +15,7 @@ from .coldstart import cold_starts
 from .lambda_steps import lambda_journey, lambda_kill, lambda_sigterm
 from .local_steps import sls_invoke_local, sls_offline
 from .package_steps import packages
+from .project_steps import new_project
 from .vercel_steps import vercel_build, vercel_run, vercel_sigterm
 
 STEPS: dict[str, Callable[[], str]] = {
@@ -26,6 +27,7 @@ STEPS: dict[str, Callable[[], str]] = {
     "sls-deploy": sls_deploy,
     "sls-invoke-local": sls_invoke_local,
     "sls-offline": sls_offline,
+    "new-project": new_project,
     "vercel-build": vercel_build,
     "vercel-run": vercel_run,
     "vercel-sigterm": vercel_sigterm,

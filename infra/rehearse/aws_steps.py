@@ -94,16 +94,16 @@ def _inspect(endpoint: str) -> str:
     check(queues[0].endswith(f"/tidegate-{STAGE}-drain-failures"), f"queues: {queues}")
     topics = _client("sns", endpoint).list_topics()["Topics"]
     check(len(topics) == 1, f"topics: {topics}")
-    (role,) = _client("iam", endpoint).list_roles()["Roles"]
-    return (
-        f"2 functions hold our zips, {rule['ScheduleExpression']} calls {drain}, {role['RoleName']}"
-    )
+    roles = _client("iam", endpoint).list_roles()["Roles"]
+    check(len(roles) == len(FUNCTIONS), f"roles: {[role['RoleName'] for role in roles]}")
+    return f"2 functions hold our zips, each its role; {rule['ScheduleExpression']} calls {drain}"
 
 
 def _check_logs(endpoint: str) -> None:
     groups = _client("logs", endpoint).describe_log_groups()["logGroups"]
     retention = {group["logGroupName"]: group.get("retentionInDays") for group in groups}
-    expected = {f"/aws/lambda/tidegate-{STAGE}-{name}": 14 for name in FUNCTIONS}
+    names = [f"/aws/lambda/tidegate-{STAGE}-{name}" for name in FUNCTIONS]
+    expected = dict.fromkeys([*names, f"/aws/http-api/tidegate-{STAGE}"], 14)
     check(retention == expected, f"the logs' retention is {retention}")
 
 

@@ -14,6 +14,7 @@ RESOURCES = {
     "ApiLambdaFunction": "AWS::Lambda::Function",
     "ApiLambdaPermissionHttpApi": "AWS::Lambda::Permission",
     "ApiLogGroup": "AWS::Logs::LogGroup",
+    "ApiRole": "AWS::IAM::Role",
     "AlarmTopic": "AWS::SNS::Topic",
     "DrainErrorsAlarm": "AWS::CloudWatch::Alarm",
     "DrainEventsRuleSchedule1": "AWS::Events::Rule",
@@ -23,12 +24,13 @@ RESOURCES = {
     "DrainLambdaFunction": "AWS::Lambda::Function",
     "DrainLambdaPermissionEventsRuleSchedule1": "AWS::Lambda::Permission",
     "DrainLogGroup": "AWS::Logs::LogGroup",
+    "DrainRole": "AWS::IAM::Role",
     "DrainThrottlesAlarm": "AWS::CloudWatch::Alarm",
     "HttpApi": "AWS::ApiGatewayV2::Api",
     "HttpApiIntegrationApi": "AWS::ApiGatewayV2::Integration",
+    "HttpApiLogGroup": "AWS::Logs::LogGroup",
     "HttpApiRouteDefault": "AWS::ApiGatewayV2::Route",
     "HttpApiStage": "AWS::ApiGatewayV2::Stage",
-    "IamRoleLambdaExecution": "AWS::IAM::Role",
     "MissedTicksAlarm": "AWS::CloudWatch::Alarm",
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",
     "ServerlessDeploymentBucketPolicy": "AWS::S3::BucketPolicy",
@@ -38,25 +40,33 @@ _STORE = (
     f"UPSTASH_REDIS_REST_URL=ssm:{_SSM}/redis-url,UPSTASH_REDIS_REST_TOKEN=ssm:{_SSM}/redis-token"
 )
 _DOORS = f"TIDEGATE_API_TOKENS=ssm:{_SSM}/api-tokens,CRON_SECRET=ssm:{_SSM}/cron-secret"
-_LOGS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group"
-ROLE = {
-    "logs:CreateLogStream": f"{_LOGS}:/aws/lambda/tidegate-{STAGE}*:*",
-    "logs:CreateLogGroup": f"{_LOGS}:/aws/lambda/tidegate-{STAGE}*:*",
-    "logs:TagResource": f"{_LOGS}:/aws/lambda/tidegate-{STAGE}*:*",
-    "logs:PutLogEvents": f"{_LOGS}:/aws/lambda/tidegate-{STAGE}*:*:*",
-    "ssm:GetParameters": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
-    f":parameter{_SSM}/*",
-    "sqs:SendMessage": ["DrainFailures", "Arn"],
+_PARAMETER = f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{_SSM}"
+_STORE_PARAMETERS = [f"{_PARAMETER}/redis-url", f"{_PARAMETER}/redis-token"]
+_DOOR_PARAMETERS = [f"{_PARAMETER}/api-tokens", f"{_PARAMETER}/cron-secret"]
+ROLES: Mapping[str, dict[str, list[Any]]] = {
+    "ApiRole": {
+        "logs:CreateLogStream": [["ApiLogGroup", "Arn"]],
+        "logs:PutLogEvents": [["ApiLogGroup", "Arn"]],
+        "ssm:GetParameters": [*_STORE_PARAMETERS, *_DOOR_PARAMETERS],
+    },
+    "DrainRole": {
+        "logs:CreateLogStream": [["DrainLogGroup", "Arn"]],
+        "logs:PutLogEvents": [["DrainLogGroup", "Arn"]],
+        "ssm:GetParameters": _STORE_PARAMETERS,
+        "sqs:SendMessage": [["DrainFailures", "Arn"]],
+    },
 }
-"""Action -> the one resource it is allowed on."""
+"""Role -> action -> the resources it is allowed on."""
 FUNCTIONS: Mapping[str, dict[str, Any]] = {
     "ApiLambdaFunction": {
         "Handler": "functions.api.handler",
+        "Role": {"Fn::GetAtt": ["ApiRole", "Arn"]},
         "FunctionName": f"tidegate-{STAGE}-api",
         "Timeout": 29,
     },
     "DrainLambdaFunction": {
         "Handler": "functions.drain.handler",
+        "Role": {"Fn::GetAtt": ["DrainRole", "Arn"]},
         "FunctionName": f"tidegate-{STAGE}-drain",
         "Timeout": 300,
         "ReservedConcurrentExecutions": 5,
@@ -79,7 +89,8 @@ def check_template(template: Mapping[str, Any]) -> None:
     check(not difference, f"resources that are too many or missing: {difference}")
     resources = {name: body.get("Properties", {}) for name, body in template["Resources"].items()}
     _check_functions(resources)
-    _check_role(resources["IamRoleLambdaExecution"])
+    for name, expected in ROLES.items():
+        _check_role(name, resources[name], expected)
     _check_schedule(resources)
     _check_http(resources)
     _check_watching(resources)
@@ -92,6 +103,7 @@ def _check_functions(resources: Mapping[str, Any]) -> None:
         _same(name, function, {**common, **expected})
         variables = {
             "TIDEGATE_PREFIX": f"tidegate-{STAGE}",
+            "TIDEGATE_APPS": "functions.apps:APPS",
             "TIDEGATE_LOG_LEVEL": "INFO",
             "TIDEGATE_SECRETS": VARIABLES[name],
         }
@@ -101,21 +113,21 @@ def _check_functions(resources: Mapping[str, Any]) -> None:
             == expected.get("ReservedConcurrentExecutions"),
             f"{name} reserves {function.get('ReservedConcurrentExecutions')}",
         )
-    for log in ("ApiLogGroup", "DrainLogGroup"):
+    for log in ("ApiLogGroup", "DrainLogGroup", "HttpApiLogGroup"):
         _same(log, resources[log], {"RetentionInDays": 14})
 
 
-def _check_role(role: Mapping[str, Any]) -> None:
-    allowed: dict[str, Any] = {}
+def _check_role(name: str, role: Mapping[str, Any], expected: Mapping[str, list[Any]]) -> None:
+    allowed: dict[str, list[Any]] = {}
     for policy in role["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             actions, resource = statement["Action"], statement["Resource"]
-            check(statement["Effect"] == "Allow", f"the role has {statement}")
+            check(statement["Effect"] == "Allow", f"{name} has {statement}")
             for action in [actions] if isinstance(actions, str) else actions:
                 places = resource if isinstance(resource, list) else [resource]
-                check(len(places) == 1, f"{action} is allowed on {places}")
-                allowed[action] = next(iter(places[0].values()))
-    check(allowed == ROLE, f"the role allows {allowed}, and should {ROLE}")
+                allowed[action] = [next(iter(place.values())) for place in places]
+    check("*" not in str(allowed), f"{name} has a wildcard: {allowed}")
+    check(allowed == expected, f"{name} allows {allowed}, and should {expected}")
 
 
 def _check_schedule(resources: Mapping[str, Any]) -> None:
@@ -139,6 +151,12 @@ def _check_http(resources: Mapping[str, Any]) -> None:
     permission = resources["ApiLambdaPermissionHttpApi"]
     invoke = {"Action": "lambda:InvokeFunction"}
     _same("the HTTP API's permission", permission, invoke)
+    stage = resources["HttpApiStage"]
+    throttle = {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
+    limits = stage.get("DefaultRouteSettings", {})
+    _same("the throttle", limits, throttle)
+    log = str(stage.get("AccessLogSettings", {}).get("DestinationArn"))
+    check("HttpApiLogGroup" in log, f"the access log goes to {log}")
     check("HttpApi" in str(permission["SourceArn"]), f"any caller may invoke the api: {permission}")
 
 

@@ -9,7 +9,6 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from ..manifest import LOCK, ROOT
@@ -30,32 +29,14 @@ def node_modules() -> Path:
     def install(folder: Path) -> None:
         for lock in locks:
             shutil.copyfile(lock, folder / lock.name)
-        quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts"]
+        # Without scripts: one of a package could download from outside the registry.
         # Not `npm ci`: it refuses a lock without the binaries of other platforms.
         run_tool(["npm", "install", *quiet], cwd=folder)
         locked = (folder / "package-lock.json").read_bytes()
         check(locked == locks[1].read_bytes(), "npm installed something else than its lock says")
 
     return _made("node", locks, install) / "node_modules"
-
-
-@cache
-def downloaded_python(version: str) -> Path | None:
-    """An interpreter of this version that uv fetches, for a machine that has none; None where it
-    can't be fetched."""
-    name = f"python-{version}"
-
-    def install(folder: Path) -> None:
-        command = [str(uv()), "python", "install", "--quiet", "--no-bin", "--install-dir"]
-        env = tool_environment(UV_HTTP_RETRIES="1", UV_HTTP_TIMEOUT="60")
-        run_tool([*command, str(folder), version], env=env)
-
-    try:
-        folder = _made(name, [], install)
-    except Failed as error:
-        print(error, flush=True)
-        return None
-    return next(folder.glob(f"*/bin/python{version}"))
 
 
 def plain_environment(interpreter: Path, version: str) -> Path:
@@ -146,17 +127,18 @@ def bare_environment(**more: str) -> dict[str, str]:
 
 def tool_environment(**more: str) -> dict[str, str]:
     """The environment of an installer (proxies, certificates, mirrors), without the settings of a
-    deployment."""
+    deployment. uv fetches no interpreter: it would come from outside the package registries."""
     settings = (
         *("AWS_", "TIDEGATE_", "JOURNAL_", "UPSTASH_", "KV_"),
         *("VERCEL_", "CRON_SECRET", "DATABASE_URL"),
     )
     base = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
-    return {**base, **more}
+    return {**base, "UV_PYTHON_DOWNLOADS": "never", **more}
 
 
 def _environment(folder: Path, interpreter: Path) -> Path:
-    run_tool([str(uv()), "venv", "--quiet", "--python", str(interpreter), str(folder / "env")])
+    command = [str(uv()), "venv", "--quiet", "--no-python-downloads", "--python", str(interpreter)]
+    run_tool([*command, str(folder / "env")])
     return folder / "env" / "bin" / "python"
 
 

@@ -15,11 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import httpx
+from packaging.utils import canonicalize_name
 
 from ..interpreters import newest_python
-from ..manifest import DEVELOPERS_ONLY, ROOT, SOURCES
+from ..manifest import DEVELOPERS_ONLY, FUNCTIONS, ROOT, SOURCES, locked
 from ..package import uv
 from .builds import sources
 from .checkpoints import Checkpoints
@@ -31,7 +33,6 @@ from .tools import (
     CACHE,
     HERE,
     bare_environment,
-    downloaded_python,
     node_modules,
     run_tool,
     tool_environment,
@@ -45,6 +46,11 @@ COPIED = ("pyproject.toml", "vercel.json", "README.md", "LICENSE", "CHANGELOG.md
 PROJECT = {"projectId": "prj_local", "orgId": "team_local"}
 SETTINGS = {"framework": None, "nodeVersion": "24.x"}
 SECRET = "a-secret-that-must-not-be-bundled"  # noqa: S105 - bait
+BAIT = (
+    *(".env", ".env.local", "docs/x.md", "tests/test_x.py", "infra/x.py"),
+    *("functions/credentials.env", "functions/apps/key.pem", "functions/apps/customers.csv"),
+    *("functions/id_rsa", "shared/store.json", "shared/store/dump.sql.gz"),
+)
 DEADLINE = 10
 """Seconds of a request, within which its drain must end; one of them is the drain's reserve."""
 BESIDE, AT_ONCE = 30, 6
@@ -75,13 +81,29 @@ def vercel_build() -> str:
     ours = [name for name in files if not name.startswith("_vendor/")]
     unwanted = (*DEVELOPERS_ONLY, "tests", "infra", "docs", ".")
     strays = [name for name in ours if name.startswith(unwanted) or name.endswith(".yml")]
+    strays += [name for name in ours if name in BAIT]
     check(not strays, f"bundled and should not be: {strays[:10]}")
     check(not any(n.startswith(("_vendor/shared", "_vendor/functions")) for n in files), "twice")
     for name in ours:
         check(SECRET not in (BUILD / name).read_text("utf-8", "ignore"), f"{name} has the secret")
+    _check_versions(files)
     compiled = sum(name.endswith(".pyc") for name in files)
     check(compiled > 100, f"only {compiled} .pyc files: is VERCEL_PYTHON_COMPILEALL gone?")
     return f"one function, {config['runtime']}, {len(files)} files, {compiled} of them byte code"
+
+
+def _check_versions(files: list[str]) -> None:
+    """The distributions of the build are those of the lock, in the same versions."""
+    vendored = {
+        name.split("/")[1].removesuffix(".dist-info").partition("-")[::2]
+        for name in files
+        if name.startswith("_vendor/") and name.split("/")[1].endswith(".dist-info")
+    }
+    bundled = {(canonicalize_name(name), version) for name, version in vendored}
+    for requirement in locked(FUNCTIONS["api"]):
+        version = str(requirement.specifier).removeprefix("==")
+        pinned = canonicalize_name(requirement.name), version
+        check(pinned in bundled, f"{requirement} is locked; the build has {sorted(bundled)}")
 
 
 def vercel_run() -> str:
@@ -169,7 +191,7 @@ def built() -> Path:
     for name in COPIED:
         if (ROOT / name).exists():
             shutil.copyfile(ROOT / name, BUILD / name)
-    for name in (".env", ".env.local", "docs/x.md", "tests/test_x.py", "infra/x.py"):
+    for name in BAIT:
         (BUILD / name).parent.mkdir(exist_ok=True)
         (BUILD / name).write_text(f"TOKEN = '{SECRET}'\n", "utf-8")
     (BUILD / ".python-version").write_text(f"{version}\n", "utf-8")
@@ -185,17 +207,13 @@ def built() -> Path:
 def interpreter() -> tuple[str, Path]:
     """Vercel's runtime needs Python 3.12 or newer."""
     newest = newest_python(*PYTHONS)
-    if newest is not None:
-        return newest
-    downloaded = downloaded_python(PYTHONS[0])
-    if downloaded is None:
-        raise Skipped(
-            "needs Python 3.12 or newer (vercel-runtime): none here, and uv could fetch none"
-        )
-    return PYTHONS[0], downloaded
+    if newest is None:
+        raise Skipped("needs Python 3.12 or newer (vercel-runtime), and there is none here")
+    return newest
 
 
-def _validate() -> None:
+def vercel_errors(configs: list[Any]) -> list[Any]:
+    """What the CLI's own validator says about each vercel.json: [] if it is valid."""
     chunk = node_modules() / "vercel" / "dist" / "chunks" / "config-validator.mjs"
     code = (
         f"import {{ getConfigValidator }} from {json.dumps(str(chunk))};"
@@ -204,15 +222,19 @@ def _validate() -> None:
         ".map((c) => validate(c) ? [] : validate.errors);"
         "console.log(JSON.stringify(results));"
     )
+    command = ["node", "--input-type=module", "-e", code, json.dumps(configs)]
+    output = run_tool(command, env=bare_environment())
+    errors: list[Any] = json.loads(output.splitlines()[-1])
+    return errors
+
+
+def _validate() -> None:
     wanted = json.loads((ROOT / "vercel.json").read_text("utf-8"))
+    hobby = json.loads((ROOT / "infra" / "vercel" / "hobby.json").read_text("utf-8"))
     broken = {**wanted, "functions": {"functions/api.py": {"maxDuration": "long"}}}
-    output = run_tool(
-        ["node", "--input-type=module", "-e", code, json.dumps([wanted, broken])],
-        env=bare_environment(),
-    )
-    errors = json.loads(output.splitlines()[-1])
-    check(errors[0] == [], f"vercel.json is invalid: {errors[0]}")
-    check(errors[1], "the validator accepts anything")
+    errors = vercel_errors([wanted, hobby, broken])
+    check(errors[:2] == [[], []], f"vercel.json or infra/vercel/hobby.json is invalid: {errors}")
+    check(errors[2], "the validator accepts anything")
 
 
 def _deadline(running: VercelFunction, checkpoints: Checkpoints) -> float:

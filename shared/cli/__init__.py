@@ -15,6 +15,7 @@ from . import (
     drain,
     enqueue,
     jobs,
+    new,
     queues,
     repair,
     schedules,
@@ -36,6 +37,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("new")(new.new)
 app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)
 app.command("store")(store.store)

@@ -1,4 +1,4 @@
-"""`python -m shared.cli`, where the console script is not installed."""
+"""The command line for `python -m`, where the console script is not installed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from ..declare.app import App, Registry
 from ..declare.queue import Queue
 from ..deployment import Deployment
 from ..drain.budget import Budget
-from ..embedded import open_embedded
 from ..errors import ConfigurationError, ScriptError, StoreError
 from ..store import Store
 from ..store.keys import agenda, part
@@ -127,6 +126,8 @@ async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
 async def _kind(settings: Settings) -> Finding:
     if settings.redis_url is not None:
         return Finding("store", "OK", f"Upstash REST at {httpx.URL(settings.redis_url).host}")
+    from ..embedded import open_embedded
+
     embedded = await open_embedded(data_dir=settings.data_dir, volatile=settings.volatile)
     try:
         detail = f"embedded, {embedded.engine_name}"

@@ -10,13 +10,16 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-
 from ..embedded import Embedded, open_embedded
-from ..embedded.server import server
 from ..errors import ConfigurationError
+from ..extras import packages_of
 from ..store.compose import verbs
 from ..store.scripts import script
+
+with packages_of("embedded", "a local server"):
+    import uvicorn
+
+    from ..embedded.server import server
 
 HOST = "127.0.0.1"
 GRACE = 5
@@ -66,9 +69,11 @@ def describe_store(embedded: Embedded) -> str:
 
 @asynccontextmanager
 async def api(*, port: int) -> AsyncIterator[str]:
-    """The HTTP function `functions.api:app`, served during the block. Yields its address."""
+    """The HTTP API of the environment's deployment, served during the block. Yields its address."""
+    from ..hosts.asgi import create_api
+
     config = uvicorn.Config(
-        "functions.api:app",
+        create_api(),
         log_level="warning",
         access_log=False,
         server_header=False,

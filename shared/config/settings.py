@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
+from ..jobs.redact import keep_secret
 from .platform import LOCAL, detect_platform
-from .secrets import with_secrets
+from .secrets import read_secrets
 
 ROLES = ("producer", "viewer", "operator", "admin")
 """The roles of tokens, in order: each has the rights of all roles before it."""
@@ -35,7 +36,8 @@ class Settings:
     api_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Token → role."""
     cron_secret: str | None = field(default=None, repr=False)
-    apps: tuple[str, ...] = ("functions.apps:APPS",)
+    apps: tuple[str, ...] = ()
+    """The applications as `module:attribute`; without any, those of `functions.apps:APPS`."""
     data_dir: Path = Path(".tidegate")
     volatile: bool = False
     key_locking: bool = True
@@ -49,8 +51,9 @@ class Settings:
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
         """Read and check the environment. Raises ConfigurationError, whose message says what to
-        set."""
-        env = with_secrets(os.environ if env is None else env)
+        set. The values of TIDEGATE_SECRETS become variables of this process, since applications
+        have theirs among them."""
+        env = _with_secrets(os.environ if env is None else env)
         url, token = _database(env, *_QUEUES)
         cache_url, cache_token = _database(env, *_CACHE)
         prefix = env.get("TIDEGATE_PREFIX", "tidegate")
@@ -68,9 +71,7 @@ class Settings:
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
             apps=tuple(
-                part.strip()
-                for part in env.get("TIDEGATE_APPS", "functions.apps:APPS").split(",")
-                if part.strip()
+                part.strip() for part in env.get("TIDEGATE_APPS", "").split(",") if part.strip()
             ),
             data_dir=Path(env.get("TIDEGATE_DATA", ".tidegate")),
             volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
@@ -98,9 +99,9 @@ _NO_STORE = (
 def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str | None, str | None]:
     """URL and token of a database. `variables`: pairs of their names; the first that is set
     counts."""
-    name, url = next(((name, env[name]) for name, _ in variables if env.get(name)), ("", None))
-    token_name = next((token for _, token in variables if env.get(token)), variables[0][1])
-    token = env.get(token_name) or None
+    name = next((url for url, _ in variables if env.get(url, "").strip()), variables[0][0])
+    token_name = next((one for _, one in variables if env.get(one, "").strip()), variables[0][1])
+    url, token = _header_text(env, name), _header_text(env, token_name)
     if url is None:
         return None, token
     if token is None:
@@ -123,6 +124,29 @@ def _is_store_url(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and host[1] in LOCAL_HOSTS)
 
 
+def _with_secrets(env: Mapping[str, str]) -> Mapping[str, str]:
+    secrets = read_secrets(env)
+    keep_secret(secrets.values())
+    if env is os.environ:
+        os.environ.update(secrets)
+    return {**env, **secrets}
+
+
+def _header_text(env: Mapping[str, str], name: str) -> str | None:
+    """The variable without white space around it, which a file or a pipe may have added; None if
+    it is not set. Raises ConfigurationError for what no URL or header can carry."""
+    value = env.get(name, "").strip()
+    _require_header_text(value, name)
+    return value or None
+
+
+def _require_header_text(value: str, name: str) -> None:
+    if not re.fullmatch(r"[!-~]*", value):
+        raise ConfigurationError(
+            f"{name} contains a space, a line break or a character outside of ASCII; copy it again"
+        )
+
+
 def _tokens(text: str) -> dict[str, str]:
     tokens: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in text.split(","))):
@@ -131,6 +155,8 @@ def _tokens(text: str) -> dict[str, str]:
             raise ConfigurationError(
                 f"TIDEGATE_API_TOKENS: write role:token pairs; roles are {', '.join(ROLES)}"
             )
+        token = token.strip()
+        _require_header_text(token, f"TIDEGATE_API_TOKENS: the {role} token")
         if len(token) < MIN_SECRET_LENGTH:
             raise ConfigurationError(
                 f"TIDEGATE_API_TOKENS: the {role} token has fewer than "
@@ -145,7 +171,7 @@ def _tokens(text: str) -> dict[str, str]:
 
 
 def _secret(env: Mapping[str, str], name: str) -> str | None:
-    value = env.get(name) or None
+    value = _header_text(env, name)
     if value is not None and len(value) < MIN_SECRET_LENGTH:
         raise ConfigurationError(
             f"{name} has fewer than {MIN_SECRET_LENGTH} characters; use 32 random ones"

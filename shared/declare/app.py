@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from .schedule import Missed, Overlap, Schedule
 
+PROJECT_APPS = "functions.apps:APPS"
+"""The applications of a project that names none."""
+
 
 class App:
     """One application: a name and its queues."""
@@ -114,7 +117,11 @@ class Registry:
 
     @classmethod
     def load(cls, references: Iterable[str]) -> Registry:
-        """The queues of applications named `module:attribute`. Raises ConfigurationError."""
+        """The queues of applications named `module:attribute`; without names, those of the
+        project's own `functions.apps:APPS`. Raises ConfigurationError."""
+        references = tuple(references)
+        if not references:
+            return cls(_load_project_apps())
         return cls(app for reference in references for app in _load_apps(reference))
 
     def queue(self, name: str) -> Queue:
@@ -137,6 +144,23 @@ class Registry:
     def queues(self) -> list[Queue]:
         """Every queue, most urgent first."""
         return sorted(self._queues.values(), key=lambda queue: PRIORITIES.index(queue.priority))
+
+
+def _load_project_apps() -> Iterable[App]:
+    module_name = PROJECT_APPS.partition(":")[0]
+    package_name = module_name.partition(".")[0]
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name not in (module_name, package_name):
+            raise ConfigurationError(f"{module_name}: {error}") from error
+        module = None
+    if not hasattr(module, "APPS"):
+        raise ConfigurationError(
+            "TIDEGATE_APPS is not set, and there is no functions/apps with a list APPS here. "
+            "Set it to your application, module:attribute, for example TIDEGATE_APPS=shop:app"
+        )
+    return _load_apps(PROJECT_APPS)
 
 
 def _load_apps(reference: str) -> Iterable[App]:

@@ -53,5 +53,5 @@ def set_default_store(provider: Callable[[], JobStore]) -> None:
 def default_store() -> JobStore:
     """The default store of the running event loop. Raises ConfigurationError when there is none."""
     if _Default.provider is None:
-        raise ConfigurationError("no store is connected; import the package `shared` first")
+        raise ConfigurationError("no store is connected; import the package `tidegate` first")
     return _Default.provider()

@@ -1,6 +1,7 @@
 """The embedded store: the Upstash REST protocol on a developer's machine. Never for production.
 
-`open_embedded` is its only entry point. `shared.connect` imports it if the settings have no URL.
+`open_embedded` is its only entry point. `connect` imports it if the settings have no URL.
+Its packages come with the extra `embedded`: without them, importing it raises MissingExtra.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .binary import find_server
-from .engine import Engine, Reply, RespEngine
-from .limits import Limits
-from .protocol import UpstashProtocol
-from .transport import EmbeddedTransport
+from ..extras import packages_of
+
+with packages_of("embedded", "the embedded store"):
+    from .binary import find_server
+    from .engine import Engine, Reply, RespEngine
+    from .limits import Limits
+    from .protocol import UpstashProtocol
+    from .transport import EmbeddedTransport
 
 if TYPE_CHECKING:
     from .local import LocalRedis
@@ -99,7 +103,8 @@ async def _open_engine(
     """The engine, and the local server behind it unless the engine is fakeredis."""
     binary = find_server()
     if binary is None:
-        from .fake import FakeEngine  # noqa: PLC0415 - slow to import, rarely needed
+        with packages_of("embedded", "the embedded store without a server"):
+            from .fake import FakeEngine  # noqa: PLC0415 - slow to import, rarely needed
 
         log.warning(
             "VOLATILE STORE: no valkey-server or redis-server >= 7 was found, so fakeredis holds "

@@ -1,7 +1,7 @@
 """The HTTP API as an ASGI application, for Vercel, Lambda behind Mangum, and any ASGI server.
 
 # functions/api.py
-from shared.hosts.asgi import create_api
+from tidegate.hosts.asgi import create_api
 
 app = create_api()
 """

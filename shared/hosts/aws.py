@@ -1,7 +1,7 @@
 """AWS Lambda: handlers for the drain's schedule and for the HTTP API. Imports no web code.
 
 # functions/drain.py
-from shared.hosts.aws import drain_handler
+from tidegate.hosts.aws import drain_handler
 
 handler = drain_handler()
 """

@@ -50,7 +50,8 @@ async def enqueue(call: Call) -> Response:
     job = parse_job(queue, body, key.guard() if key else None)
     stored = await store.enqueue_one(queue, job)
     response = EnqueueResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
-    return json_response(response, 202, {"Location": f"/api/v1/jobs/{stored.id}"})
+    mounted_at = call.request.scope.get("root_path", "")
+    return json_response(response, 202, {"Location": f"{mounted_at}/api/v1/jobs/{stored.id}"})
 
 
 async def _enqueue_many(

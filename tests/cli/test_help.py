@@ -13,9 +13,10 @@ from shared.cli.exit_codes import Exit
 from tests.cli.conftest import ROOT, Cli
 
 COMMANDS = (
-    *("demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor", "repair"),
+    *("new", "demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor", "repair"),
     *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead delete"),
     *("queues pause", "queues resume"),
+    *("schedules list", "schedules show", "schedules pause", "schedules resume", "schedules run"),
 )
 HEAVY = {
     *("rich", "httpx", "upstash_redis", "starlette", "uvicorn", "uvloop", "hiredis", "asyncio"),

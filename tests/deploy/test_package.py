@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 import zipfile
-from importlib.metadata import requires
+from functools import partial
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra.manifest import FUNCTIONS, LOCK, locked, own_files
-from infra.package import EPOCH, LARGEST_DRAIN, Artefact, Target, build, main, write_zip
+from infra.manifest import (
+    FUNCTIONS,
+    LOCK,
+    ROOT,
+    Function,
+    PackagingError,
+    left_out,
+    locked,
+    own_files,
+)
+from infra.package import (
+    EPOCH,
+    LARGEST_DRAIN,
+    Artefact,
+    Target,
+    build,
+    check_committed,
+    check_complete,
+    install,
+    main,
+    write_zip,
+)
 
 pytestmark = pytest.mark.timeout(240)  # installs from the index the first time
 DEVELOPERS_ONLY = {"functions/demo", "shared/cli", "shared/embedded", "shared/testing"}
@@ -108,48 +130,129 @@ def test_nothing_of_a_developers_machine_is_packed(artefacts: dict[str, Artefact
         assert not strange
 
 
-def test_every_locked_distribution_is_shipped_by_some_function() -> None:
-    shipped = frozenset[str]().union(*(f.distributions for f in FUNCTIONS.values()))
+def _shipped(name: str, lock: Path = LOCK) -> set[str]:
+    return {canonicalize_name(requirement.name) for requirement in locked(FUNCTIONS[name], lock)}
 
-    assert shipped == _pinned(), "infra/manifest.py lists what requirements/runtime.txt locks"
+
+def test_every_locked_distribution_is_shipped_but_for_what_a_function_omits() -> None:
+    assert _shipped("api") == _pinned()
+    assert _shipped("drain") == _pinned() - {"mangum", "starlette"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_ships_what_its_distributions_require(name: str) -> None:
-    function = FUNCTIONS[name]
     missing = set()
-    for distribution in function.distributions:
-        for line in requires(distribution) or []:
+    for shipped in _shipped(name):
+        for line in requires(shipped) or []:
             needed = Requirement(line)
             if needed.marker is None or needed.marker.evaluate({"extra": ""}):
-                missing |= {canonicalize_name(needed.name)} - function.distributions
+                missing |= {canonicalize_name(needed.name)} - _shipped(name)
 
-    assert not missing, f"add to infra/manifest.py, or the import fails on Lambda: {missing}"
+    assert not missing, f"{name} omits what it needs, see infra/manifest.py: {missing}"
+
+
+def test_a_new_line_of_the_lock_is_in_every_function(here: Target, tmp_path: Path) -> None:
+    lock = _lock_with(tmp_path, "sortedcontainers")
+
+    for name, function in FUNCTIONS.items():
+        install(function, here, tmp_path / name, lock)
+
+        assert (tmp_path / name / "sortedcontainers" / "sortedlist.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("sortedcontainers*", "nothing of it was installed"),
+        ("sortedcontainers/sortedlist.py", "without sortedcontainers/sortedlist.py"),
+    ],
+)
+def test_a_locked_distribution_that_is_missing_fails_the_packaging_by_its_name(
+    here: Target, tmp_path: Path, gone: str, said: str
+) -> None:
+    tiny = Function("tiny", omits=frozenset(_pinned()))
+    lock, tree = _lock_with(tmp_path, "sortedcontainers"), tmp_path / "tree"
+    for file in distribution("sortedcontainers").files or ():
+        (tree / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(Path(str(file.locate())), tree / file)
+    check_complete(tiny, here, tree, lock)
+
+    for path in tree.glob(gone):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    with pytest.raises(PackagingError, match=f"sortedcontainers==.* tiny lacks it: {said}"):
+        check_complete(tiny, here, tree, lock)
+
+
+def _lock_with(folder: Path, name: str) -> Path:
+    """The runtime's lock with one line more, which the developers' lock has."""
+    developers = (ROOT / "requirements" / "dev.txt").read_text(encoding="utf-8")
+    (entry,) = re.findall(rf"^{name}==(?:.*\\\n)*.*\n", developers, re.MULTILINE)
+    lock = folder / "runtime.txt"
+    lock.write_text(LOCK.read_text(encoding="utf-8") + entry, encoding="utf-8")
+    return lock
 
 
 def test_hashes_are_kept_for_the_installer() -> None:
-    lines = locked(FUNCTIONS["drain"]).splitlines()
+    lines = locked(FUNCTIONS["drain"]).values()
 
-    assert len(lines) == len(FUNCTIONS["drain"].distributions)
+    assert lines
     assert all("--hash=sha256:" in line for line in lines)
 
 
-def test_an_unlocked_distribution_is_an_error(tmp_path: Path) -> None:
+def test_what_a_function_omits_must_be_locked(tmp_path: Path) -> None:
     lock = tmp_path / "runtime.txt"
     lock.write_text("httpx==0.28.1 \\\n    --hash=sha256:00\n", encoding="utf-8")
 
-    with pytest.raises(KeyError):
+    with pytest.raises(PackagingError, match="mangum"):
         locked(FUNCTIONS["drain"], lock)
 
 
-def test_caches_and_hidden_files_stay_out(tmp_path: Path) -> None:
-    for name in ("shared/a.py", "shared/__pycache__/a.pyc", "shared/.env", "functions/drain.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("", encoding="utf-8")
+STRANGERS = (
+    *("functions/credentials.env", "functions/apps/key.pem", "functions/apps/customers.csv"),
+    *("shared/notes.txt", "shared/store.json", "functions/apps/trading_journal/data/other.csv"),
+    *("functions/id_rsa", "shared/dump.sql.gz", "functions/apps/page.html", "shared/x.pyc"),
+)
+HIDDEN = ("shared/__pycache__/a.pyc", "shared/.env", "functions/.aws/credentials.py")
+
+
+def _write(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("", encoding="utf-8")
+
+
+def test_only_code_scripts_and_declared_data_are_shipped(tmp_path: Path) -> None:
+    ours = ["functions/apps/trading_journal/data/stocks.csv", "functions/drain.py", "shared/a.lua"]
+    _write(tmp_path, *ours, *STRANGERS, *HIDDEN)
 
     packed = [path.as_posix() for path in own_files(FUNCTIONS["drain"], tmp_path)]
 
-    assert packed == ["functions/drain.py", "shared/a.py"]
+    assert packed == ours
+    assert {path.as_posix() for path in left_out(tmp_path)} == set(STRANGERS)
+
+
+@pytest.mark.parametrize("name", ["functions/linked.py", "shared/linked.lua", "functions/linked"])
+def test_a_link_is_refused(tmp_path: Path, name: str) -> None:
+    _write(tmp_path, "functions/drain.py", "shared/a.py", "outside/secret.py")
+    (tmp_path / name).symlink_to(
+        tmp_path / ("outside" if name.endswith("ed") else "outside/secret.py")
+    )
+
+    with pytest.raises(PackagingError, match=f"{name} is a link"):
+        list(own_files(FUNCTIONS["drain"], tmp_path))
+
+
+def test_a_source_that_git_does_not_track_is_refused(tmp_path: Path) -> None:
+    _write(tmp_path, "functions/drain.py", "shared/a.py")
+    git = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
+    git(["git", "init"])
+    git(["git", "add", "."])
+    check_committed(tmp_path)
+    _write(tmp_path, "functions/local_settings.py", "functions/credentials.env", ".gitignore")
+
+    with pytest.raises(PackagingError, match=r"does not track functions/local_settings\.py:"):
+        check_committed(tmp_path)
 
 
 def test_a_zip_does_not_depend_on_when_files_were_written(tmp_path: Path) -> None:

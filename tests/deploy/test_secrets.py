@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ from aws_lambda_powertools.utilities import parameters
 from moto import mock_aws
 
 from shared import ConfigurationError
-from shared.config.secrets import with_secrets
+from shared.config.secrets import read_secrets
 from shared.config.settings import Settings
+from shared.jobs.redact import redact
 
 STORE = {"UPSTASH_REDIS_REST_URL": "https://db.example", "AWS_LAMBDA_FUNCTION_NAME": "drain"}
 # botocore builds a URL pattern with an escape that newer Pythons warn about.
@@ -57,10 +60,10 @@ def test_a_parameter_and_a_secret_become_variables(aws: dict[str, Any]) -> None:
 def test_a_second_start_of_the_process_asks_nothing(aws: dict[str, Any]) -> None:
     aws["ssm"].put_parameter(Name="/t/token", Value="first", Type="SecureString")
     named = {"TIDEGATE_SECRETS": "UPSTASH_REDIS_REST_TOKEN=ssm:/t/token"}
-    before = with_secrets(named)
+    before = read_secrets(named)
     aws["ssm"].delete_parameter(Name="/t/token")
 
-    assert with_secrets(named) == before
+    assert read_secrets(named) == before
 
 
 def test_a_variable_that_is_set_is_not_asked_for() -> None:
@@ -69,23 +72,52 @@ def test_a_variable_that_is_set_is_not_asked_for() -> None:
         "TIDEGATE_SECRETS": "CRON_SECRET=ssm:/nowhere",
     }
 
-    assert with_secrets(env) is env
+    assert read_secrets(env) == {}
 
 
-def test_a_name_that_is_not_there_is_told(aws: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match=r"/t/missing.*role"):
-        with_secrets({"TIDEGATE_SECRETS": "CRON_SECRET=ssm:/t/missing"})
+def test_an_applications_secret_lands_in_its_environment(
+    aws: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws["ssm"].put_parameter(Name="/t/resend", Value="re_a-key-of-tests", Type="SecureString")
+    monkeypatch.setenv("TIDEGATE_SECRETS", "RESEND_API_KEY=ssm:/t/resend")
+    monkeypatch.setenv("RESEND_API_KEY", "")
 
-    with pytest.raises(ConfigurationError, match="TIDEGATE_SECRETS"):
-        with_secrets({"TIDEGATE_SECRETS": "CRON_SECRET=secretsmanager:missing"})
+    Settings.from_env()
+
+    assert os.environ["RESEND_API_KEY"] == "re_a-key-of-tests"
+    assert redact("Bearer re_a-key-of-tests") == "Bearer [secret]"
+
+
+@pytest.mark.parametrize("source", ["ssm", "secretsmanager"])
+def test_a_secret_that_can_not_be_read_is_told_by_its_variable(
+    aws: dict[str, Any], source: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"CRON_SECRET can't be read from {source}.*role"):
+        read_secrets({"TIDEGATE_SECRETS": f"CRON_SECRET={source}:/t/missing"})
+
+
+VALUE = "re_the-secret-itself"
 
 
 @pytest.mark.parametrize(
-    "text", ["CRON_SECRET", "CRON_SECRET=/t/x", "CRON_SECRET=vault:x", "=ssm:x"]
+    "entry",
+    [
+        f"RESEND_API_KEY={VALUE}",
+        VALUE,
+        f"RESEND_API_KEY:{VALUE}",
+        f"={VALUE}",
+        f"RESEND_API_KEY=vault:{VALUE}",
+        f"RESEND_API_KEY=ssm:{VALUE}",
+        f"RESEND_API_KEY=secretsmanager:{VALUE}",
+    ],
 )
-def test_a_place_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="VARIABLE=ssm:name"):
-        with_secrets({"TIDEGATE_SECRETS": text})
+def test_a_slip_never_echoes_the_secret(aws: dict[str, Any], entry: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        read_secrets({"TIDEGATE_SECRETS": f"CRON_SECRET=ssm:/t/cron,{entry}"})
+
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "TIDEGATE_SECRETS" in str(raised.value)
+    assert VALUE not in shown
 
 
 def test_without_names_nothing_of_aws_is_imported(root: Path) -> None:

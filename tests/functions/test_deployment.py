@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from infra.manifest import FUNCTIONS, own_files
+from infra.manifest import FUNCTIONS, own_files, source_files
 from infra.package import RUNTIME
 from shared.config.settings import Settings
 from shared.hosts.asgi import GATEWAY_SECONDS
@@ -123,9 +124,37 @@ def test_each_aws_function_is_given_the_names_of_its_secrets_and_of_no_other(
     )
     pairs = dict(pair.split("=", 1) for pair in named.split(","))
 
+    assert aws["custom"]["application"] == "", "an example's secret would be missing at the start"
     assert set(pairs) == secrets
     assert all(value.startswith(("ssm:", "secretsmanager:")) for value in pairs.values())
     assert not secrets & set(given), "a secret's value must not lie in the function's configuration"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_aws_function_may_read_its_own_secrets_and_no_other(
+    aws: dict[str, Any], name: str
+) -> None:
+    """The parameters that it names are exactly those of its role."""
+    roles = (ROOT / "infra" / "aws" / "roles.yml").read_text(encoding="utf-8")
+    role = roles.split(f"  {aws['functions'][name]['role']}:\n", 1)[1].split("\n\n", 1)[0]
+    named = re.sub(
+        r"\$\{self:custom\.(\w+)\}",
+        lambda found: aws["custom"][found[1]],
+        aws["functions"][name]["environment"]["TIDEGATE_SECRETS"],
+    )
+
+    assert sorted(re.findall(r":parameter(/\S+)", role)) == sorted(
+        re.findall(r"=ssm:([^,]+)", named)
+    )
+    assert "*" not in role.replace("*lambda", "")
+
+
+def test_applications_and_their_secrets_reach_every_aws_function(aws: dict[str, Any]) -> None:
+    assert aws["provider"]["environment"]["TIDEGATE_APPS"] == (
+        "${env:TIDEGATE_APPS, 'functions.apps:APPS'}"
+    )
+    for function in aws["functions"].values():
+        assert function["environment"]["TIDEGATE_SECRETS"].endswith("${self:custom.application}")
 
 
 def test_vercel_json_names_the_entrypoint_and_times_that_settings_agree_with(
@@ -150,6 +179,35 @@ def test_vercel_jsons_crons_are_valid_and_their_paths_answer_get(vercel: dict[st
         assert is_cron(cron["schedule"])
 
 
+def test_hobbys_variant_differs_by_a_cron_that_hobby_accepts(vercel: dict[str, Any]) -> None:
+    hobby = json.loads((ROOT / "infra" / "vercel" / "hobby.json").read_text(encoding="utf-8"))
+    (cron,) = hobby["crons"]
+    minute, hour, *rest = cron["schedule"].split(" ")
+
+    assert {**hobby, "crons": vercel["crons"]} == vercel
+    assert cron["path"] == vercel["crons"][0]["path"]
+    assert is_cron(cron["schedule"])
+    assert (minute.isdigit(), hour.isdigit(), rest) == (True, True, ["*", "*", "*"]), "once a day"
+
+
+def test_vercel_uploads_what_is_shipped_and_none_of_what_lies_beside_it(tmp_path: Path) -> None:
+    ours = {path.as_posix() for path in source_files()} | {"pyproject.toml", "vercel.json"}
+    theirs = {".env", "functions/credentials.env", "functions/apps/key.pem", "shared/x.csv"}
+    theirs |= {"infra/package.py", "requirements/dev.txt", "functions/apps/customers.csv", "id_rsa"}
+    for name in ours | theirs:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    ignore = ["--exclude-from", str(ROOT / ".vercelignore")]  # the syntax is git's
+
+    listing = subprocess.run(
+        ["git", "ls-files", "--others", *ignore],
+        cwd=tmp_path, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+
+    assert set(listing.stdout.split()) == ours
+
+
 def test_vercel_ships_no_secrets_tests_or_developers_tools_and_all_that_is_served(
     vercel: dict[str, Any],
 ) -> None:
@@ -161,6 +219,12 @@ def test_vercel_ships_no_secrets_tests_or_developers_tools_and_all_that_is_serve
 
     ours = [path.as_posix() for path in own_files(FUNCTIONS["api"])]
     theirs = [".env", ".env.local", ".tidegate/aof/1", "infra/package.py", "serverless.yml"]
+    theirs += [
+        "functions/credentials.env",
+        "functions/apps/x.csv",
+        "shared/key.pem",
+        "shared/id_rsa",
+    ]
     theirs += ["tests/conftest.py", "shared/cli/demo/data.csv", "shared/embedded/fake.py"]
     assert "shared/web/app.py" in ours
     assert [path for path in ours if left_out(path)] == []
@@ -168,5 +232,10 @@ def test_vercel_ships_no_secrets_tests_or_developers_tools_and_all_that_is_serve
 
 
 def _glob(pattern: str) -> re.Pattern[str]:
-    """`**` goes through folders, `*` stays in one."""
-    return re.compile(re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*"))
+    """`**` goes through folders, `*` stays in one; `@(a|b)` is one of them, `!(a|b)` none."""
+    text = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*\*", ".*")
+    text = (
+        text.replace(r"\*", "[^/]*").replace(r"\(", "(?:").replace(r"\)", ")").replace(r"\|", "|")
+    )
+    text = re.sub(r"!\(\?:([^)]*)\)", r"(?!(?:\1)\\Z)[^/]*", text)
+    return re.compile(text.replace("@(?:", "(?:"))

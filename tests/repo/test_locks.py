@@ -68,6 +68,16 @@ def test_functions_run_on_the_versions_that_the_tests_ran_on(root: Path) -> None
     assert not different, f"the two locks disagree; run `make lock`: {sorted(different)}"
 
 
+def test_vercels_builder_takes_the_versions_of_the_lock(root: Path) -> None:
+    pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    constraints = pyproject["tool"]["uv"]["constraint-dependencies"]
+    pins = _pins(root, "runtime").values()
+
+    assert sorted(constraints) == sorted(f"{pin.name}{pin.specifier}" for pin in pins), (
+        "Copy the versions of requirements/runtime.txt to tool.uv in pyproject.toml."
+    )
+
+
 def test_a_function_does_not_carry_what_only_developers_need(root: Path) -> None:
     heavy = {"boto3", "botocore", "fastapi", "uvicorn", "typer", "rich"} & set(
         _pins(root, "runtime")

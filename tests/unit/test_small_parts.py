@@ -161,6 +161,23 @@ def test_a_meter_counts_since_a_snapshot() -> None:
         ({"TIDEGATE_API_TOKENS": f"root:{SECRET}"}, "roles are producer, viewer"),
         ({"TIDEGATE_API_TOKENS": "admin:short"}, "fewer than 16 characters"),
         ({"CRON_SECRET": "short"}, "CRON_SECRET has fewer than 16"),
+        ({"CRON_SECRET": f"{SECRET}\nX-Other: 1"}, "CRON_SECRET contains a space, a line break"),
+        ({"CRON_SECRET": f"{SECRET}é"}, "CRON_SECRET contains .* outside of ASCII"),
+        (
+            {"TIDEGATE_API_TOKENS": f"admin:{SECRET}\r\nviewer:{SECRET}"},
+            "TIDEGATE_API_TOKENS: the admin token contains",
+        ),
+        (
+            {
+                "UPSTASH_REDIS_REST_URL": "https://x",
+                "UPSTASH_REDIS_REST_TOKEN": f"{SECRET}\r{SECRET}",
+            },
+            "UPSTASH_REDIS_REST_TOKEN contains",
+        ),
+        (
+            {"KV_REST_API_URL": "https://x\n.example", "KV_REST_API_TOKEN": SECRET},
+            "KV_REST_API_URL contains",
+        ),
         ({"TIDEGATE_VOLATILE": "maybe"}, "write 1 or 0"),
         ({"TIDEGATE_BATCH": "0"}, "write a number from 1"),
         ({"TIDEGATE_MAX_DURATION": "nan"}, "write a number from 1"),
@@ -183,6 +200,21 @@ def test_a_store_is_named_by_https_or_stands_on_this_machine(url: str) -> None:
     env = {"UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": "t"}
 
     assert Settings.from_env(env).redis_url == url
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\t\n"])
+def test_white_space_around_a_secret_is_no_part_of_it(around: str) -> None:
+    settings = Settings.from_env(
+        {
+            "UPSTASH_REDIS_REST_URL": f"https://db.example{around}",
+            "UPSTASH_REDIS_REST_TOKEN": f"{SECRET}{around}",
+            "CRON_SECRET": f"{around}{SECRET}{around}",
+            "TIDEGATE_API_TOKENS": f"admin:{SECRET}{around}",
+        }
+    )
+
+    assert (settings.redis_url, settings.redis_token) == ("https://db.example", SECRET)
+    assert (settings.cron_secret, dict(settings.api_tokens)) == (SECRET, {SECRET: "admin"})
 
 
 def test_settings_come_from_either_name_and_hide_their_secrets() -> None:

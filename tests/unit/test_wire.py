@@ -15,7 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.errors import Refused
 from shared.store.client import wire
+from shared.store.client.rest import Rest
 from shared.store.client.wire import Wire
 from tests.support.certificate import self_signed
 
@@ -97,6 +99,17 @@ async def test_a_request_is_one_piece_and_its_connection_is_reused() -> None:
         assert seen[1].startswith(b"POST /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:")
         assert seen[1].endswith(b'\r\n\r\n["PING"]')
         assert seen.count(b"connected") == 1
+
+
+@pytest.mark.parametrize("token", ["a\nb", "a\r\nX-Other: 1", "a\0b", "a\n"])
+async def test_a_line_break_in_the_token_reaches_no_header(token: str) -> None:
+    async with server(OK) as (url, seen), wired(1) as transport:
+        client = Rest(url, token, transport=transport)
+
+        with pytest.raises(Refused, match="UPSTASH_REDIS_REST_TOKEN"):
+            await client.execute(["PING"], "test")
+
+        assert not any(b"X-Other" in piece or b"Bearer" in piece for piece in seen)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import calendar
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -42,6 +43,7 @@ ANSWERED_WAITS = (0.25, 1.0, 4.0)
 """Seconds before each repeat after an error reply that names no time: requests would not help."""
 
 _HEADERS = {"Accept-Encoding": "gzip, deflate", "Content-Type": "application/json"}
+_LINE_END = re.compile(rb"[\r\n\0]")
 _REPEATABLE = (Unreachable, UnknownOutcome, Throttled)
 
 
@@ -150,6 +152,7 @@ class Rest:
         try:
             request = httpx.Request("POST", _url(url), headers=headers, content=body)
             request.extensions["timeout"] = timeout.as_dict()
+            _check_headers(request)
             # httpx's timeouts apply to each chunk: a reply that drips would never exceed them.
             async with asyncio.timeout(seconds):
                 response = await self._transport.handle_async_request(request)
@@ -174,6 +177,16 @@ def _doubling() -> Iterator[float]:
     while True:
         yield wait
         wait = min(LONGEST_WAIT, wait * 2)
+
+
+def _check_headers(request: httpx.Request) -> None:
+    """Raises Refused for a header that would end its own line."""
+    for name, value in request.headers.raw:
+        if _LINE_END.search(value):
+            raise Refused(
+                f"the header {name.decode('ascii')} has a line break: is one in "
+                "UPSTASH_REDIS_REST_TOKEN?"
+            )
 
 
 @lru_cache(maxsize=8)
