@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from ..embedded import Embedded, open_embedded
 from ..embedded.server import server
 from ..errors import ConfigurationError
+from ..hosts.asgi import create_api
+from ..store import keys
 from ..store.scripts import names, script
 
 HOST = "127.0.0.1"
@@ -29,16 +33,24 @@ class LocalStore:
     embedded: Embedded
     url: str
     token: str
+    prefix: str
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make any Upstash client use this store."""
         return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
+    async def due_queues(self) -> list[str]:
+        """The queues that have work now. Asks the server itself, so the meter counts nothing."""
+        now, agenda = round(time.time() * 1000), keys.agenda(self.prefix)
+        reply = await self.embedded.engine.execute(("ZRANGEBYSCORE", agenda, "-inf", str(now)))
+        names = reply if isinstance(reply, list) else []
+        return [name.decode() for name in names if isinstance(name, bytes)]
+
 
 @asynccontextmanager
 async def local_store(
-    *, data_dir: Path, volatile: bool, port: int, token: str
+    *, data_dir: Path, volatile: bool, port: int, token: str, prefix: str = "tidegate"
 ) -> AsyncIterator[LocalStore]:
     """The embedded store, served on `port` (0: any free port) during the block."""
     variants = (script(name, key_locking=locks) for name in names() for locks in (True, False))
@@ -51,7 +63,7 @@ async def local_store(
     try:
         config = server(embedded.protocol, host=HOST, port=port).config
         async with serving(config, port=port) as url:
-            yield LocalStore(embedded, url, token)
+            yield LocalStore(embedded, url, token, prefix)
     finally:
         await embedded.close()
 
@@ -64,10 +76,10 @@ def describe_store(embedded: Embedded) -> str:
 
 
 @asynccontextmanager
-async def api(*, port: int) -> AsyncIterator[str]:
-    """The HTTP function `functions.api:app`, served during the block. Yields its address."""
+async def api(*, port: int, app: Starlette | None = None) -> AsyncIterator[str]:
+    """The HTTP API of the environment's deployment, served during the block. Yields its address."""
     config = uvicorn.Config(
-        "functions.api:app",
+        app or create_api(),
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -21,11 +21,19 @@ from .client.rest import Rest
 from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
+from .reads import Reads
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
 from .survey import REPAIRS, SurveyPage, Usage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
-from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
+from .views import (
+    JobRecord,
+    JobView,
+    QueueStats,
+    read_row,
+    read_stats,
+    read_view,
+)
 
 STATUS_SECONDS = 1.5
 """The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
@@ -37,7 +45,7 @@ Listed = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
 
 
-class Store:
+class Store(Reads):
     """The verbs of Tidegate over one client and one key prefix."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
