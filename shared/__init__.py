@@ -11,6 +11,7 @@ from .declare.policy import Overrides, RateLimit, Retention, Retry
 from .declare.queue import Queue
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
 from .jobs.context import JobContext
+from .jobs.failure import JobFailure
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -22,6 +23,7 @@ __all__ = [
     "ConfigurationError",
     "Discard",
     "JobContext",
+    "JobFailure",
     "JobHandle",
     "Overrides",
     "Queue",

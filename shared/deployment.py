@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from .clock import Clock, SystemClock
 from .config.settings import Settings
 from .connect import connect
+from .deadletters.retention import trim_dead_letters
 from .declare.app import Registry
 from .declare.default_store import set_default_store
 from .declare.queue import Queue
@@ -81,6 +82,8 @@ class Deployment:
         try:
             with self._drains.watch(drain):
                 report = await (drain.run(queues) if queues else drain.tick())
+                if drain.swept and report.error is None and budget.handler_time() > 0:
+                    await trim_dead_letters(self.store, self.registry.queues())
         finally:
             keeper.stop()
         emit_report(report, settings)
@@ -91,7 +94,7 @@ class Deployment:
         return connect(self.settings)
 
     def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
-        """Stop the drains under way. To be called in their event loop."""
+        """Stop the drains, also those that begin later. To be called in their event loop."""
         self._drains.stop(reason)
 
     def queues(self, names: Sequence[str] = ()) -> list[Queue]:

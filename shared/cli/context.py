@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def open_deployment() -> AsyncIterator[Deployment]:
     """The deployment, with its store for `job_type.enqueue(…)`; closed at the end of the block."""
-    import logging
-
     from ..deployment import Deployment
+    from ..observe import log
 
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
     deployment = Deployment.from_env()
+    log.configure(deployment.settings)
     deployment.make_default()
     try:
         yield deployment

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .command import command
+from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
 from .jobs import JobId, show_record
-from .options import Json, Queues
+from .options import Cursor, Json, Most, Queues
 from .output import as_json, table
 
 if TYPE_CHECKING:
     from ..deadletters.pages import Filter, Page
-    from ..deadletters.verdicts import Verb
     from ..declare.queue import Queue
     from ..deployment import Deployment
     from ..store import Store
@@ -30,8 +30,6 @@ app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, redrive,
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Ids of dead letters.")]
 WholeQueue = Annotated[str | None, typer.Option("--queue", help="All dead letters of this queue.")]
 JobType = Annotated[str | None, typer.Option("--type", help="Only this job type.")]
-Cursor = Annotated[str | None, typer.Option(help="The `next` of an earlier list --json.")]
-Most = Annotated[int, typer.Option(min=1, max=10_000, help="The largest number to list.")]
 
 
 @app.command("list")
@@ -82,30 +80,45 @@ async def show(job_id: JobId, json: Json = False) -> Exit:
 
 @app.command()
 @command
-async def redrive(ids: Ids = None, queue: WholeQueue = None, json: Json = False) -> Exit:
-    """Send dead letters back to work with all their attempts: by id, or a whole queue's."""
+async def redrive(
+    ids: Ids = None, queue: WholeQueue = None, yes: Yes = False, json: Json = False
+) -> Exit:
+    """Send dead letters back to work with all their attempts: by id, or a whole queue's. More than
+    one only after a question."""
+    from ..deadletters.verdicts import verdicts_by_id
+
     async with open_deployment() as deployment:
-        verdicts = await _for_each_queue(deployment, ids or [], queue, deployment.store.redrive)
-    return _print_verdicts(verdicts, "sent back to work", json=json)
+        chosen = await _choose(deployment, ids or [], queue)
+        sure = yes or len(chosen) < 2  # one can be told by its id
+        if not confirmed(_action("redrive", chosen), deployment.settings, yes=sure):
+            return Exit.FAILED
+        verdicts = await verdicts_by_id(chosen, deployment.store.redrive)
+    return _print_verdicts(verdicts, "redriven", json=json)
 
 
 @app.command()
 @command
-async def delete(ids: Ids = None, queue: WholeQueue = None, json: Json = False) -> Exit:
-    """Delete dead letters for good: by id, or a whole queue's."""
+async def delete(
+    ids: Ids = None, queue: WholeQueue = None, yes: Yes = False, json: Json = False
+) -> Exit:
+    """Delete dead letters for good, after a question: by id, or a whole queue's."""
+    from ..deadletters.verdicts import verdicts_by_id
+
     async with open_deployment() as deployment:
-        delete_dead = partial(deployment.store.delete, state="dead")
-        verdicts = await _for_each_queue(deployment, ids or [], queue, delete_dead)
+        chosen = await _choose(deployment, ids or [], queue)
+        sure = yes or not chosen
+        if not confirmed(_action("delete", chosen), deployment.settings, yes=sure):
+            return Exit.FAILED
+        verdicts = await verdicts_by_id(chosen, partial(deployment.store.delete, state="dead"))
     return _print_verdicts(verdicts, "deleted", json=json)
 
 
-async def _for_each_queue(
-    deployment: Deployment, ids: list[str], queue: str | None, verb: Verb
-) -> dict[str, bool]:
-    """Apply a store verb to the chosen dead letters, one queue at a time. Id -> its verdict."""
-    from ..deadletters.verdicts import verdicts_by_id
-
-    return await verdicts_by_id(await _choose(deployment, ids, queue), verb)
+def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
+    """What would be done, for the question."""
+    names = sorted({queue.name for queue, _ in chosen})
+    some = "1 dead letter" if len(chosen) == 1 else f"{len(chosen):,} dead letters"
+    queues = "queue" if len(names) == 1 else "queues"
+    return f"{verb} {some} of {queues} {', '.join(map(repr, names))}"
 
 
 async def _choose(
@@ -151,7 +164,9 @@ def _print_verdicts(verdicts: dict[str, bool], past: str, *, json: bool) -> Exit
     missing = [job_id for job_id, done in verdicts.items() if not done]
     count = len(verdicts) - len(missing)
     if json:
-        as_json({"done": count, "not_dead": missing})
+        more = {"state": None} if past == "redriven" else {}  # as the HTTP API answers
+        jobs = [{"id": job_id, past: done, **more} for job_id, done in verdicts.items()]
+        as_json({"jobs": jobs, past: count, **({"next": None} if more else {})})
     else:
         print(f"{count:,} {past}")
         for job_id in missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +19,12 @@ from .signals import stop_signals
 if TYPE_CHECKING:
     import asyncio
 
+    from starlette.applications import Starlette
+
     from ..config.settings import Settings
+    from ..declare.app import Registry
     from .dev_secrets import DevSecrets
+    from .servers import LocalStore
 
 NoTicks = Annotated[bool, typer.Option("--no-ticks", help="Start no drain on a schedule.")]
 Every = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between ticks.")]
@@ -46,16 +51,27 @@ async def dev(
     from .dev_secrets import DevSecrets
 
     settings = Settings.from_env()
-    Registry.load(settings.apps)  # an error is reported before any server starts
+    registry = Registry.load(settings.apps)  # an error is reported before any server starts
     folder, volatile = data or settings.data_dir, volatile or settings.volatile
     secrets = DevSecrets.random() if volatile else DevSecrets.load_or_create(folder)
     stop = asyncio.Event()
     with stop_signals(stop.set):
-        async with _servers(settings, secrets, folder, volatile, port, store_port) as variables:
-            _print_addresses(variables, json=json)
-            await _ticks(stop, every=None if no_ticks else every)
+        async with _servers(settings, secrets, folder, volatile, port, store_port) as servers:
+            _print_served(registry, None if no_ticks else every, servers, json=json)
+            _print_addresses(servers.variables, json=json)
+            await _tick(servers, stop, every=None if no_ticks else every)
             note("stopping: running jobs are released")
     return Exit.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What runs: the API's application, the embedded store (None: a database is used), and the
+    variables that clients need."""
+
+    app: Starlette
+    local: LocalStore | None
+    variables: dict[str, str]
 
 
 @asynccontextmanager
@@ -66,38 +82,54 @@ async def _servers(
     volatile: bool,
     port: int,
     store_port: int,
-) -> AsyncIterator[dict[str, str]]:
-    """Serve store and API during the block. Yields the API's address and the tokens' variables."""
+) -> AsyncIterator[Servers]:
+    """Serve store and API during the block."""
+    from ..hosts.asgi import create_api
     from .servers import api, describe_store, environment, local_store
 
+    local = None
     variables = _own_tokens(settings, secrets)
     async with AsyncExitStack() as stack:
         if settings.redis_url is None:
             local = await stack.enter_async_context(
                 local_store(
-                    data_dir=folder, volatile=volatile, port=store_port, token=secrets.store_token
+                    data_dir=folder,
+                    volatile=volatile,
+                    port=store_port,
+                    token=secrets.store_token,
+                    prefix=settings.prefix,
                 )
             )
             variables |= local.environment
             note(describe_store(local.embedded))
         stack.enter_context(environment({**variables, "TIDEGATE_DATA": str(folder)}))
-        url = await stack.enter_async_context(api(port=port))
-        yield {"url": url, **variables}
+        app = create_api()
+        url = await stack.enter_async_context(api(port=port, app=app))
+        yield Servers(app, local, {"url": url, **variables})
 
 
-async def _ticks(stop: asyncio.Event, *, every: float | None) -> None:
+async def _tick(servers: Servers, stop: asyncio.Event, *, every: float | None) -> None:
     """Wait for `stop`, with a tick every `every` seconds (None: without ticks)."""
-    from ..deployment import Deployment
-    from .ticks import tick_until
+    from .ticks import LocalCron
 
-    if every is None:
-        await stop.wait()
+    due = servers.local.due_queues if servers.local else None
+    await LocalCron(every=every, due=due, on_reload=servers.app.state.service.reopen).run(stop)
+
+
+def _print_served(registry: Registry, every: float | None, servers: Servers, *, json: bool) -> None:
+    """Print the applications with their queues and job types, and when drains start."""
+    if json:
         return
-    deployment = Deployment.from_env()
-    try:
-        await tick_until(deployment, stop, every=every)
-    finally:
-        await deployment.close()
+    by_app: dict[str, list[str]] = {}
+    for queue in registry.queues():
+        types = ", ".join(queue.types) or "no job type"
+        by_app.setdefault(queue.app, []).append(f"{queue.name} ({types})")
+    for app, queues in by_app.items():
+        note(f"Serves {app}: {', '.join(queues)}")
+    if not by_app:
+        note("No queue is declared: name your applications in TIDEGATE_APPS.")
+    at_once = ", and at once when a job is due" if servers.local else ""
+    note("No ticks." if every is None else f"A tick every {every:g} s{at_once}.")
 
 
 def _own_tokens(settings: Settings, secrets: DevSecrets) -> dict[str, str]:

@@ -16,10 +16,12 @@ from ..declare.queue import Queue
 from ..deployment import Deployment
 from ..drain.budget import Budget
 from ..errors import ConfigurationError, ScriptError, StoreError
+from ..observe.explain import TICK_LATE
 from ..store import Store
 from ..store.keys import agenda, part
 from ..store.repair import repair
 from ..store.usage import fullness
+from ..store.views import QueueStats
 
 Verdict = Literal["OK", "WARN", "FAIL"]
 NAME = "tidegate-doctor"
@@ -114,9 +116,11 @@ async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
         yield await _reach(store, wait)
         yield await _write(store)
         yield await _scripts(store, settings)
+        yield await _eviction(store)
         yield _clock(store)
         if deployment.registry.queues():
-            yield await _jobs(deployment)
+            async for finding in _queues(deployment):
+                yield finding
     except StoreError as error:
         yield Finding("reach", "FAIL", str(error), "check the URL, the token and the network")
     finally:
@@ -188,11 +192,66 @@ async def _runs(store: Store, queue: Queue) -> tuple[bool, str]:
     return True, ""
 
 
-async def _jobs(deployment: Deployment) -> Finding:
+async def _eviction(store: Store) -> Finding:
+    """Whether the store may delete keys when it is full. INFO is not billed."""
+    try:
+        info = str(await store.rest.execute(["INFO", "memory"], "doctor"))
+    except ScriptError:  # a store without INFO
+        info = ""
+    policy = next(
+        (
+            line.partition(":")[2].strip()
+            for line in info.splitlines()
+            if line.startswith("maxmemory_policy:")
+        ),
+        None,
+    )
+    if policy is None:
+        detail = "the store does not tell; keep eviction off in its console"
+        return Finding("eviction", "OK", detail)
+    if policy == "noeviction":
+        return Finding("eviction", "OK", "eviction is off")
+    advice = "switch it off: an evicted key is a lost queue"
+    return Finding("eviction", "FAIL", f"eviction is on ({policy})", advice)
+
+
+async def _queues(deployment: Deployment) -> AsyncIterator[Finding]:
+    stats = [await deployment.store.stats(queue) for queue in deployment.queues()]
+    late = [one.queue.name for one in stats if _is_late(one)]
+    if late:
+        detail = f"jobs wait and no drain comes: {', '.join(late)}"
+        yield Finding("ticks", "WARN", detail, "is the schedule on, and does it send CRON_SECRET?")
+    yield _dead_letters(stats)
+    yield await _jobs(deployment.store, stats)
+
+
+def _dead_letters(queues: list[QueueStats]) -> Finding:
+    """What becomes of dead letters: there is no archive yet."""
+    deleting = [
+        f"{queue.name} (beyond {queue.dead.count:,} or {queue.dead.age / 86_400:g} days)"
+        for queue in (stats.queue for stats in queues)
+        if queue.dead is not None
+    ]
+    if deleting:
+        advice = "leave out dead=Retention(...) to keep them all"
+        return Finding(
+            "dead", "WARN", f"dead letters are deleted for good: {', '.join(deleting)}", advice
+        )
+    count = sum(stats.sizes["dead"] for stats in queues)
+    return Finding("dead", "OK", f"{count:,} dead letters; none is deleted without an operator")
+
+
+def _is_late(stats: QueueStats) -> bool:
+    """True if a drain should have come for the waiting jobs and has not."""
+    seen = max(stats.turn_ms, stats.oldest_ms or stats.now_ms)
+    return not stats.paused and stats.now_ms - seen > TICK_LATE * 1000
+
+
+async def _jobs(store: Store, queues: list[QueueStats]) -> Finding:
     """Records against places, and room. Large queues are left to `tidegate repair`."""
     compared, wrong, full, fewer = 0, [], [], []
-    for queue in deployment.queues():
-        stats = await deployment.store.stats(queue)
+    for stats in queues:
+        queue = stats.queue
         level = fullness(stats.usage, queue.max_jobs, queue.max_bytes)
         if level > NEARLY_FULL:
             full.append(f"{queue.name} {level:.0%}")
@@ -200,7 +259,7 @@ async def _jobs(deployment: Deployment) -> Finding:
             fewer.append(f"{queue.name} ({len(stats.usage)})")
         if stats.jobs > MOST_COMPARED:
             continue
-        repairs = await repair(deployment.store, queue, dry_run=True)
+        repairs = await repair(store, queue, dry_run=True)
         compared += repairs.jobs
         if not repairs.is_sound:
             wrong.append(queue.name)

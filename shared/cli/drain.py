@@ -49,8 +49,8 @@ def _show(report: Report) -> None:
 
     outcomes = list(PAST.values())
     rows = [
-        [one.queue, one.stop, one.claimed, *(one.outcomes.get(name, 0) for name in outcomes)]
-        for one in report.queues
+        [name, one["stop"], one["claimed"], *(one.get(outcome, 0) for outcome in outcomes)]
+        for name, one in report.as_dict()["queues"].items()
     ]
     table(("queue", "stopped", "claimed", *outcomes), rows)
     note(

@@ -1,4 +1,4 @@
-"""`tidegate jobs`: show or cancel one job."""
+"""`tidegate jobs`: list jobs by state, show or cancel one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,63 @@ import typer
 from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
-from .options import Json
-from .output import as_json, fields, table
+from .options import Cursor, Json, Most, Queues
+from .output import as_json, fields, printable, table
 
-app = typer.Typer(no_args_is_help=True, help="Show a job, or cancel it.")
+app = typer.Typer(no_args_is_help=True, help="List jobs by state, show one, or cancel it.")
+PAGE = 200
+COLUMNS = ("id", "type", "state", "priority", "attempts", "crashes", "since or until")
+State = Annotated[
+    str,
+    typer.Option(help="waiting, delayed, active, parked, completed, cancelled or dead."),
+]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, as enqueue answered it.")]
 CANCEL_ANSWERS = {
     "cancelled": "cancelled",
     "cancel_requested": "the job is running; its cancellation is requested",
 }
+
+
+@app.command("list")
+@command
+async def list_(
+    queues: Queues = None,
+    state: State = "waiting",
+    most: Most = 50,
+    cursor: Cursor = None,
+    json: Json = False,
+) -> Exit:
+    """List the jobs in one state: waiting ones in the order in which they start, ended ones the
+    newest first."""
+    from ..observe.describe import describe_listed
+    from ..observe.listing import JobPage, check_state, list_jobs
+
+    wanted, result = check_state(state), JobPage(next=cursor)
+    async with open_deployment() as deployment:
+        selected = deployment.queues(queues or ())
+        while len(result.rows) < most:
+            left = min(PAGE, most - len(result.rows))
+            page = await list_jobs(
+                deployment.store, selected, wanted, cursor=result.next, most=left
+            )
+            result.rows += page.rows
+            result.next = page.next
+            if page.next is None:
+                break
+    rows = [describe_listed(row) for row in result.rows]
+    if json:
+        as_json({"jobs": rows, "next": result.next})
+    elif rows:
+        table(COLUMNS, [[row[name] for name in COLUMNS[:-1]] + [_instant(row)] for row in rows])
+    else:
+        print(f"no {wanted} jobs")
+    return Exit.OK
+
+
+def _instant(row: dict[str, Any]) -> object:
+    """The instant that belongs to the state of a row."""
+    names = ("waiting_since", "due_at", "lease_until", "ended_at")
+    return next((row[name] for name in names if row[name] is not None), None)
 
 
 @app.command()
@@ -44,14 +92,15 @@ async def cancel(job_id: JobId, json: Json = False) -> Exit:
         queue, local_id = deployment.locate(job_id)
         state = await deployment.store.cancel(queue, local_id)
     if json:
-        as_json({"id": job_id, "state": state})
+        as_json({"id": job_id, "state": "active" if state == "cancel_requested" else state})
     else:
         print(CANCEL_ANSWERS.get(state, f"the job has ended already: {state}"))
     return Exit.OK if state in CANCEL_ANSWERS else Exit.FAILED
 
 
 def show_record(record: dict[str, Any]) -> None:
-    """Print a described job or dead letter: its fields, then its errors as a table."""
+    """Print a described job or dead letter: its fields, its errors as a table, and of the last one
+    the application's own frames."""
     rest = {name: value for name, value in record.items() if name not in ("error", "errors")}
     explanation = rest.pop("explanation", None)
     fields({**rest, "explanation": explanation and explanation["detail"]})
@@ -60,3 +109,15 @@ def show_record(record: dict[str, Any]) -> None:
         print()
         rows = [[e["attempt"], e["at"], e["type"], e["message"]] for e in errors]
         table(("attempt", "at", "error", "message"), rows)
+        _show_error(errors[-1])
+
+
+def _show_error(error: dict[str, Any]) -> None:
+    """Print the last error as Python does: what it was raised from comes first."""
+    for one in [*reversed(error["causes"]), error, *error["others"]]:
+        if one["stack"] or one["notes"]:
+            print()
+        for frame in one["stack"]:
+            print(printable(f"  {frame}"))
+        if one["stack"] or one["notes"]:
+            print(printable("\n".join([f"{one['type']}: {one['message']}", *one["notes"]])))

@@ -9,6 +9,8 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
 Queues = Annotated[list[str] | None, typer.Argument(help="Names of queues; none means all.")]
+Cursor = Annotated[str | None, typer.Option(help="The `next` of an earlier list --json.")]
+Most = Annotated[int, typer.Option(min=1, max=10_000, help="The largest number to list.")]
 Data = Annotated[
     Path | None,
     typer.Option(

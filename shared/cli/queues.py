@@ -1,4 +1,4 @@
-"""`tidegate queues`: pause and resume queues."""
+"""`tidegate queues`: pause, resume and purge queues."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from .command import command
+from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Json
 from .output import as_json
 
-app = typer.Typer(no_args_is_help=True, help="Pause and resume queues.")
+app = typer.Typer(no_args_is_help=True, help="Pause, resume and purge queues.")
+Name = Annotated[str, typer.Argument(metavar="QUEUE", help="The queue's name.")]
 Names = Annotated[list[str], typer.Argument(metavar="QUEUE…", help="Names of queues.")]
 
 
@@ -28,6 +30,25 @@ async def pause(queues: Names, json: Json = False) -> Exit:
 async def resume(queues: Names, json: Json = False) -> Exit:
     """Start jobs of these queues again."""
     return await _set(queues, json=json, paused=False)
+
+
+@app.command()
+@command
+async def purge(queue: Name, yes: Yes = False, json: Json = False) -> Exit:
+    """Delete all waiting and delayed jobs of a queue for good, after a question. Others stay."""
+    async with open_deployment() as deployment:
+        owner = deployment.registry.queue(queue)
+        stats = await deployment.store.stats(owner)
+        count = stats.waiting + stats.sizes["delayed"]
+        action = f"delete {count:,} waiting and delayed jobs of queue {owner.name!r}"
+        if not confirmed(action, deployment.settings, yes=yes):
+            return Exit.FAILED
+        purged = await deployment.store.purge(owner)
+    if json:
+        as_json({"queue": owner.name, "purged": purged, "next": None})
+    else:
+        print(f"{purged:,} deleted")
+    return Exit.OK
 
 
 async def _set(names: list[str], *, json: bool, paused: bool) -> Exit:

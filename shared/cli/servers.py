@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..embedded import Embedded, open_embedded
 from ..errors import ConfigurationError
 from ..extras import packages_of
+from ..store import keys
 from ..store.compose import verbs
 from ..store.scripts import script
 
@@ -20,6 +23,9 @@ with packages_of("embedded", "a local server"):
     import uvicorn
 
     from ..embedded.server import server
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 HOST = "127.0.0.1"
 GRACE = 5
@@ -33,16 +39,24 @@ class LocalStore:
     embedded: Embedded
     url: str
     token: str
+    prefix: str
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make any Upstash client use this store."""
         return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
+    async def due_queues(self) -> list[str]:
+        """The queues that have work now. Asks the server itself, so the meter counts nothing."""
+        now, agenda = round(time.time() * 1000), keys.agenda(self.prefix)
+        reply = await self.embedded.engine.execute(("ZRANGEBYSCORE", agenda, "-inf", str(now)))
+        names = reply if isinstance(reply, list) else []
+        return [name.decode() for name in names if isinstance(name, bytes)]
+
 
 @asynccontextmanager
 async def local_store(
-    *, data_dir: Path, volatile: bool, port: int, token: str
+    *, data_dir: Path, volatile: bool, port: int, token: str, prefix: str = "tidegate"
 ) -> AsyncIterator[LocalStore]:
     """The embedded store, served on `port` (0: any free port) during the block."""
     variants = (script(name, key_locking=locks) for name in verbs() for locks in (True, False))
@@ -55,7 +69,7 @@ async def local_store(
     try:
         config = server(embedded.protocol, host=HOST, port=port).config
         async with serving(config, port=port) as url:
-            yield LocalStore(embedded, url, token)
+            yield LocalStore(embedded, url, token, prefix)
     finally:
         await embedded.close()
 
@@ -68,12 +82,12 @@ def describe_store(embedded: Embedded) -> str:
 
 
 @asynccontextmanager
-async def api(*, port: int) -> AsyncIterator[str]:
+async def api(*, port: int, app: Starlette | None = None) -> AsyncIterator[str]:
     """The HTTP API of the environment's deployment, served during the block. Yields its address."""
     from ..hosts.asgi import create_api
 
     config = uvicorn.Config(
-        create_api(),
+        app or create_api(),
         log_level="warning",
         access_log=False,
         server_header=False,

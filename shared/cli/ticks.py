@@ -1,35 +1,93 @@
-"""A local cron: starts drains at an interval, as a platform's schedule does."""
+"""A local cron: starts drains at an interval, as a platform's schedule does, and on the embedded
+store also at once when a queue has work."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from ..deployment import Deployment
 from ..drain.report import Report, StopReason
+from ..errors import ConfigurationError
 from .output import note
+from .reload import UserModules
+
+LOOK_EVERY = 0.25
+"""Seconds between looks for due queues and changed files."""
+Due = Callable[[], Awaitable[Sequence[str]]]
+"""Answers the names of the queues that have work now."""
 
 
-async def tick_until(deployment: Deployment, stop: asyncio.Event, *, every: float) -> None:
-    """Tick at once and every `every` seconds until `stop` is set; then stop the drains in order.
+class LocalCron:
+    """Ticks until stopped. When the user's files change, it drains with the new application.
 
-    As with a real cron, a tick does not wait for the one before it.
+    `due`: where to look for work between the ticks. `on_reload` is called after a change.
     """
-    ticks: set[asyncio.Task[None]] = set()
-    while not stop.is_set():
-        task = asyncio.create_task(_tick(deployment))
-        ticks.add(task)
-        task.add_done_callback(ticks.discard)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(every):
-                await stop.wait()
-    deployment.stop()
-    await asyncio.gather(*ticks)
+
+    def __init__(
+        self, *, every: float | None, due: Due | None, on_reload: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._every, self._due, self._on_reload = every, due, on_reload
+        self._deployment = Deployment.from_env()
+        self._modules = UserModules()
+        self._drains: set[asyncio.Task[None]] = set()
+        self._draining: set[str] = set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick at once and every `every` seconds (None: never) until `stop` is set; then stop the
+        drains in order. As with a real cron, a tick does not wait for the one before it."""
+        next_tick = time.monotonic()
+        while not stop.is_set():
+            if await asyncio.to_thread(self._modules.changed):
+                await self._reload()
+            now = time.monotonic()
+            if self._every is not None and now >= next_tick:
+                self._start(())
+                next_tick = now + self._every
+            elif self._every is not None and self._due:
+                await self._start_due(self._due)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(LOOK_EVERY, self._every or LOOK_EVERY)):
+                    await stop.wait()
+        await self._close()
+
+    async def _start_due(self, due: Due) -> None:
+        known = {queue.name for queue in self._deployment.queues()}
+        names = [name for name in await due() if name in known - self._draining]
+        if names:
+            self._start(names)
+
+    def _start(self, names: Sequence[str]) -> None:
+        """Drain these queues or, without names, those that are due."""
+        self._draining.update(names)
+        task = asyncio.create_task(_drain(self._deployment, names))
+        self._drains.add(task)
+        task.add_done_callback(self._drains.discard)
+        task.add_done_callback(lambda _task: self._draining.difference_update(names))
+
+    async def _reload(self) -> None:
+        self._modules.forget()
+        try:
+            deployment = Deployment.from_env()
+        except ConfigurationError as error:
+            note(f"tidegate: {error}\nThe application is served as it was.")
+            return
+        await self._close()
+        self._deployment = deployment
+        await self._on_reload()
+        note("reloaded: files have changed")
+
+    async def _close(self) -> None:
+        self._deployment.stop()
+        await asyncio.gather(*self._drains)
+        await self._deployment.close()
 
 
-async def _tick(deployment: Deployment) -> None:
-    report = await deployment.drain(deployment.budget(deployment.settings.max_duration))
+async def _drain(deployment: Deployment, names: Sequence[str]) -> None:
+    budget = deployment.budget(deployment.settings.max_duration)
+    report = await deployment.drain(budget, deployment.queues(names) if names else ())
     if report.stop is not StopReason.IDLE:
         note(_line(report))
 

@@ -21,6 +21,7 @@ ROLES = ("producer", "viewer", "operator", "admin")
 MIN_SECRET_LENGTH = 16
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Settings:
             batch=int(_number(env, "TIDEGATE_BATCH", 100, 1, 1000)),
             patience=_number(env, "TIDEGATE_PATIENCE", 5.0, 0, 900),
             sweep_every=_number(env, "TIDEGATE_SWEEP_SECONDS", 300.0, 0, 86_400),
-            log_level=env.get("TIDEGATE_LOG_LEVEL", "INFO").upper(),
+            log_level=_level(env.get("TIDEGATE_LOG_LEVEL", "INFO").strip().upper()),
             platform=platform,
         )
 
@@ -177,6 +178,12 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
             f"{name} has fewer than {MIN_SECRET_LENGTH} characters; use 32 random ones"
         )
     return value
+
+
+def _level(name: str) -> str:
+    if name not in LOG_LEVELS:
+        raise ConfigurationError(f"TIDEGATE_LOG_LEVEL={name!r}: write {', '.join(LOG_LEVELS)}")
+    return name
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
+from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
+from .handler import takes_two
 from .policy import Overrides, RateLimit, Retention, Retry, require
 from .queue import MAX_BYTES, MAX_JOBS, PAYLOAD_LIMIT, JobType, P, Queue
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 PROJECT_APPS = "functions.apps:APPS"
 """The applications of a project that names none."""
+H = TypeVar("H", bound=FailureHook)
 
 
 class App:
@@ -32,6 +36,17 @@ class App:
         self.name = name
         self.queues: dict[str, Queue] = {}
         self.schedules: dict[str, Schedule] = {}
+        self._failure_hooks: list[FailureHook] = []
+
+    def on_failure(self, hook: H) -> H:
+        """Register a function, or a coroutine function, that is called with the error and a
+        `JobFailure` after each failed attempt of this application's jobs: for error trackers.
+
+        It gets 5 seconds. If it fails, that is logged, and nothing else changes.
+        """
+        require(takes_two(hook), "on_failure: the hook is a function of two arguments: error, job")
+        self._failure_hooks.append(hook)
+        return hook
 
     def queue(  # noqa: PLR0913 - one keyword a number, all optional
         self,
@@ -58,8 +73,9 @@ class App:
             max_bytes=MAX_BYTES * shards if max_bytes is None else max_bytes,
             retry=retry or Retry.exponential(),
             completed=completed or Retention(),
-            dead=dead or Retention(),
+            dead=dead,
             overrides=overrides or Overrides(),
+            failure_hooks=self._failure_hooks,
         )  # fmt: skip
         return self.queues[name]
 
@@ -163,21 +179,34 @@ def _load_project_apps() -> Iterable[App]:
     return _load_apps(PROJECT_APPS)
 
 
-def _load_apps(reference: str) -> Iterable[App]:
-    module_name, colon, attribute = reference.partition(":")
-    if not colon:
+def _load_apps(reference: str) -> list[App]:
+    module_name, _, attribute = reference.partition(":")
+    if not (module_name and attribute):
         raise ConfigurationError(f"TIDEGATE_APPS: {reference!r} is not module:attribute")
     try:
-        value = getattr(importlib.import_module(module_name), attribute)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"TIDEGATE_APPS: can't import {module_name!r} ({error})"
-        ) from error
-    except AttributeError:
-        raise ConfigurationError(f"TIDEGATE_APPS: {module_name!r} has no {attribute!r}") from None
-    apps = [value] if isinstance(value, App) else list(value)
+        value = getattr(importlib.import_module(module_name), attribute, None)
+        apps: list[Any] = list(value) if isinstance(value, Iterable) else [value]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an application may do anything when it is imported
+        raise ConfigurationError(_sentence(module_name, error)) from None
+    if value is None:
+        raise ConfigurationError(f"TIDEGATE_APPS: {module_name!r} has no {attribute!r}")
     if not all(isinstance(app, App) for app in apps):
         raise ConfigurationError(
             f"TIDEGATE_APPS: {reference!r} is neither an App nor a list of them"
         )
     return apps
+
+
+def _sentence(module_name: str, error: BaseException) -> str:
+    """What failed in the import of an application, and in which line of the user's code."""
+    from ..jobs.stack import own_frames  # noqa: PLC0415 - only a failure needs it
+
+    frames = own_frames(error.__traceback__, module_name.partition(".")[0])
+    if isinstance(error, SyntaxError):
+        frames = [f"{error.filename}:{error.lineno}".removeprefix(f"{Path.cwd()}/")]
+    text = " ".join(str(error).split())
+    what = text if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {text}"
+    place = f" ({frames[-1]})" if frames else ""
+    return f"TIDEGATE_APPS: can't import {module_name!r}: {what}{place}"

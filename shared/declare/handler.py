@@ -66,6 +66,20 @@ def name_of(handler: Handler) -> str:
     return str(getattr(function, "__qualname__", None) or type(handler).__name__)
 
 
+def package_of(handler: Handler) -> str:
+    """The top-level package of the function that a user wrote."""
+    return str(getattr(_innermost(handler), "__module__", "")).partition(".")[0]
+
+
+def takes_two(function: Callable[..., Any]) -> bool:
+    """True if it can be called with two arguments."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _function(handler: Handler) -> Any:
     """The function behind partials, decorators and callable objects."""
     while True:

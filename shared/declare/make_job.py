@@ -3,6 +3,7 @@ and inbox have the same options, checks and sentences: these."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -48,6 +49,7 @@ def make_job(
         dedup=_dedup(job_type, payload, options),
         idempotency=_idempotency(job_type, payload, options, guard),
         overrides=read_overrides(job_type, options),
+        made_ms=0 if options.job_id is None else round(time.time() * 1000),
     )
 
 

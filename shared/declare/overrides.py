@@ -31,6 +31,12 @@ def read_overrides(job_type: JobType[Any], options: EnqueueOptions) -> dict[str,
         if retry.steps and options.attempts is None:
             what = f"backoff: {len(retry.steps)} waits make {retry.attempts} attempts"
             _check_attempts(job_type, retry.attempts, what, "backoff")
+        if options.attempts is not None and len(retry.steps) >= options.attempts:
+            raise InvalidOption(
+                f"backoff: {options.attempts} attempts have {options.attempts - 1} waits, and "
+                f"{len(retry.steps)} are named: leave the last out",
+                "backoff",
+            )
         overrides["backoff"] = retry.backoff()
     return overrides
 

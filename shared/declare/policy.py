@@ -48,6 +48,11 @@ class Retry:
             0 <= self.cap <= LONGEST_DELAY,
             f"cap={self.cap}: choose the longest wait, 0 to {LONGEST_DELAY:.0f} seconds",
         )
+        require(
+            len(self.steps) < self.attempts,
+            f"{self.attempts} attempts have {self.attempts - 1} waits, and {len(self.steps)} are "
+            f"named: leave the last out, or declare attempts={len(self.steps) + 1}",
+        )
         require(0 <= self.jitter <= 1, f"jitter={self.jitter}: it is a share of the wait, 0 to 1")
         require(
             all(0 <= wait <= LONGEST_DELAY for wait in self.steps),
@@ -120,7 +125,9 @@ class Retry:
                 }
             )
         attempts = overrides.get("attempts")
-        return retry if attempts is None else replace(retry, attempts=attempts)
+        if attempts is None:
+            return retry
+        return replace(retry, attempts=attempts, steps=retry.steps[: attempts - 1])
 
     def _growth(self, times: int) -> float:
         try:

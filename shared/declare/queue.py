@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overloa
 from pydantic import BaseModel
 
 from ..errors import InvalidRequest, JobNotFound
+from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
 from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
@@ -116,13 +117,15 @@ class Queue:
     priority: Priority
     timeout: float
     completed: Retention
-    dead: Retention
+    dead: Retention | None
     payload_limit: int
     max_jobs: int = MAX_JOBS
     max_bytes: int = MAX_BYTES
     shards: int = 1
     overrides: Overrides = field(default_factory=Overrides)
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
+    failure_hooks: Sequence[FailureHook] = field(default=(), compare=False)
+    """Those of the queue's application."""
 
     @property
     def needs_threads(self) -> bool:

@@ -45,7 +45,7 @@ class Admission:
 
     def observe(self, run: Run, seconds: float) -> None:
         """Count a run of `seconds`, to its end or until it was cut off."""
-        if run.job_type is None or run.decode_error is not None:
+        if run.job_type is None:
             return
         bucket = bucket_of(seconds)
         observed = self._observed.get(run.body.type)
@@ -78,7 +78,7 @@ class Admission:
     def refusal(self, run: Run, left: float) -> Outcome | None:
         """None when the job may start with `left` seconds for handlers. Else its outcome, no token
         spent: it waits for the next window, or it is parked because no window is long enough."""
-        if run.job_type is None or run.decode_error is not None:
+        if run.job_type is None:
             return None
         estimate = self._estimate(run.body.type, run.timeout)
         if estimate <= left and not run.cuts.longest:

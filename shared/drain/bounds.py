@@ -54,7 +54,8 @@ def _cut(run: Run, window: float) -> Outcome:
         f"the end of the function cut it off {cuts} times, after {run.allowed:.1f} s; "
         "split the job, or give the function more time"
     )
-    outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+    run.error = error
+    outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry, own=run.package)
     if outcome.kind == "dead":
         return outcome._replace(detail={**outcome.detail, **dict.fromkeys(COUNTS)})
     return outcome._replace(detail={**outcome.detail, **detail})

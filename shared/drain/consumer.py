@@ -23,7 +23,8 @@ log = logging.getLogger("tidegate.drain")
 
 BATCH = 100
 PROGRESS_EVERY = 5.0
-"""Seconds between looks for progress. A job that reports some costs a turn that often."""
+"""Seconds between looks for progress and for cancel requests while everything runs. A job that
+reports progress costs a turn that often; a look for requests is one plain read."""
 AHEAD = 20.0
 """Seconds for which a limited queue's tokens are taken ahead of their time. Each job starts at the
 time of its token, and a turn pays for many of them."""
@@ -73,7 +74,7 @@ class Consumer:
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
         self._admission = Admission(queue, budget)
         turns = self._turns = Turns(store, queue, budget, self.report, resync=resync)
-        self._pool = Pool(budget, resources, self._admission)
+        self._pool = Pool(queue, budget, resources, self._admission)
         self._threads = resources.threads if queue.needs_threads else None
         resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
         self._closing: StopReason | None = None
@@ -206,7 +207,8 @@ class Consumer:
                 return
             self._pool.changed.clear()
             await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
-            if self._pool.has_progress() or monotonic() >= heartbeat:
+            due = self._pool.has_progress() or monotonic() >= heartbeat
+            if due or await self._turns.cancel_requested(self._pool.cancellable()):
                 return
         seconds = min(heartbeat - monotonic(), SETTLE_WAIT, self._budget.handler_time())
         await self._pool.wait_for_outcomes(SETTLE_BATCH, seconds)

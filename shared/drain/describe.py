@@ -1,15 +1,23 @@
-"""Errors as data: type, message and place, safe whatever the error's own methods do."""
+"""Errors as data: type, message, the user's own frames, notes and causes, bounded, and safe
+whatever the error's own methods do."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any
 
 from ..jobs.history import sanitize
+from ..jobs.stack import last_frame, own_frames
 
 MOST_LEAVES = 10_000
 MOST_DESCRIBED = 5
+MOST_CAUSES = 3
+MOST_NOTES = 5
+LONGEST_NOTE = 500
+LONGEST_FRAME = 200
+"""Characters."""
 
 
 def leaves(error: BaseException) -> list[BaseException]:
@@ -25,11 +33,16 @@ def leaves(error: BaseException) -> list[BaseException]:
     return errors or [error]
 
 
-def describe(errors: Sequence[BaseException]) -> dict[str, Any]:
-    """The first error as data; the others of its group, the first few, in `others`."""
-    described = _describe(errors[0])
+def describe(errors: Sequence[BaseException], own: str = "") -> dict[str, Any]:
+    """The first error as data; the others of its group, the first few, in `others`. `own`: the
+    top-level package of the handler, whose frames are kept."""
+    described = _describe(errors[0], own)
+    causes = [_describe(cause, own, LONGEST_NOTE) for cause in _causes(errors[0])]
+    if causes:
+        described["causes"] = causes
     if len(errors) > 1:
-        described["others"] = [_describe(one) for one in errors[1:MOST_DESCRIBED]]
+        others = errors[1:MOST_DESCRIBED]
+        described["others"] = [_describe(one, own, LONGEST_NOTE) for one in others]
     return described
 
 
@@ -43,12 +56,17 @@ def is_a(error: BaseException, kind: type[BaseException]) -> bool:
     return issubclass(type(error), kind)
 
 
-def _describe(error: BaseException) -> dict[str, Any]:
-    described: dict[str, Any] = {"type": type_name(error), "message": _message(error)}
-    where = _where(error)
-    if where:
-        described["where"] = where
-    return described
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """The error's traceback, whatever its class has made of that name."""
+    traceback: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
+    return traceback
+
+
+def _describe(error: BaseException, own: str, longest: int | None = None) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": type_name(error), "message": _message(error)[:longest]}
+    where, stack = _frames(error, own)
+    parts = {"where": where, "stack": stack, "notes": _notes(error)}
+    return described | {name: part for name, part in parts.items() if part}
 
 
 def _message(error: BaseException) -> str:
@@ -58,22 +76,42 @@ def _message(error: BaseException) -> str:
         return f"<{type_name(error)} whose text fails with {type_name(failure)}>"
 
 
-def _where(error: BaseException) -> str:
+def _frames(error: BaseException, own: str) -> tuple[str, list[str]]:
+    """The innermost frame of the user's (else of anyone's), and all of the user's."""
     try:
-        return sanitize(_place(error))
+        traceback = traceback_of(error)
+        stack = [sanitize(frame)[:LONGEST_FRAME] for frame in own_frames(traceback, own)]
+        return (stack[-1] if stack else sanitize(last_frame(traceback) or "")), stack
     except BaseException:  # noqa: BLE001 - code made at run time may have names that are no plain text
-        return ""
+        return "", []
 
 
-def _place(error: BaseException) -> str:
-    traceback = BaseException.__dict__["__traceback__"].__get__(error)
-    if traceback is None:
-        return ""
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    code = traceback.tb_frame.f_code
-    file = code.co_filename.rsplit("/", 1)[-1]
-    return f"{file}:{traceback.tb_lineno} in {code.co_name}"
+def _notes(error: BaseException) -> list[str]:
+    try:
+        notes = list(error.__notes__)[:MOST_NOTES]
+        return [sanitize(str.__str__(str(note)))[:LONGEST_NOTE] for note in notes]
+    except BaseException:  # noqa: BLE001 - mostly there are none; else as in _message
+        return []
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """What the error was raised from, or while handling, the nearest first."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and len(causes) < MOST_CAUSES:
+        cause = _cause(cause)
+        if cause is None or cause is error or any(cause is one for one in causes):
+            break
+        causes.append(cause)
+    return causes
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    members = BaseException.__dict__
+    cause: BaseException | None = members["__cause__"].__get__(error)
+    if cause is None and not members["__suppress_context__"].__get__(error):
+        cause = members["__context__"].__get__(error)
+    return cause
 
 
 def _parts(error: BaseException) -> tuple[BaseException, ...]:

@@ -57,37 +57,42 @@ class Drain:
         self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
         self._consumers: list[Consumer] = []
-        self._stopping = False
+        self._stopping: StopReason | None = None
+        self.swept = False
+        """True if its tick was a sweep: the time for what a deployment does now and then."""
 
     async def tick(self) -> Report:
         """Drain the queues that can have work: what a schedule calls. Idle, it is one command.
 
         If handlers enqueued jobs, the agenda is read again, so those run in the same tick.
         """
-        before = self._store.meter.snapshot()
-        try:
-            due = await self._due()
-            while due:
-                enqueued = self._enqueued()
-                await self._run(due)
-                again = self._enqueued() > enqueued and self._may_go_on()
-                due = await self._due() if again else []
-        except StoreError as error:
-            return self._report(before, str(error))
-        return self._report(before)
+        return await self._drain(None)
 
     async def run(self, queues: Sequence[Queue]) -> Report:
-        """Drain exactly these queues, and recount each of them first."""
-        before = self._store.meter.snapshot()
-        await self._run([(queue, True) for queue in queues])
-        return self._report(before)
+        """Drain exactly these queues, and recount each of them first. What their handlers enqueue
+        on any of them runs, too."""
+        return await self._drain(queues)
 
     def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
         """Claim nothing more, settle what has ended, give the rest back. To be called in the event
         loop of the drain."""
-        self._stopping = True
+        self._stopping = reason
         for consumer in self._consumers:
             consumer.stop(reason)
+
+    async def _drain(self, queues: Sequence[Queue] | None) -> Report:
+        """Round after round, as long as handlers enqueue. None: the queues that are due."""
+        before = self._store.meter.snapshot()
+        try:
+            due = await self._due() if queues is None else [(queue, True) for queue in queues]
+            while due:
+                enqueued = self._enqueued()
+                await self._run(due)
+                again = self._enqueued() > enqueued and self._may_go_on()
+                due = await self._due(queues) if again else []
+        except StoreError as error:
+            return self._report(before, str(error))
+        return self._report(before)
 
     def _enqueued(self) -> int:
         """Commands that this process's enqueues have cost so far."""
@@ -97,15 +102,16 @@ class Drain:
         failed = any(consumer.report.error for consumer in self._consumers)
         return not self._stopping and not failed and self._budget.handler_time() > 0
 
-    async def _due(self) -> list[tuple[Queue, bool]]:
-        """The queues whose time has come, most urgent first, each with "recount it first?".
+    async def _due(self, among: Sequence[Queue] | None = None) -> list[tuple[Queue, bool]]:
+        """Those of these queues (None: of all) whose time has come, most urgent first, each with
+        "recount it first?".
 
         A process's first tick, and one every `sweep_every` seconds, is a sweep: it also checks the
         queues themselves, which repairs lost entries and finds records of foreign producers. One
         command more, and a second one only where something is found.
         """
-        queues = self._registry.queues()
-        sweeping = bool(queues) and self._begin_sweep()
+        queues = self._registry.queues() if among is None else among
+        sweeping = among is None and bool(queues) and self._begin_sweep()
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
@@ -137,6 +143,7 @@ class Drain:
         if not self._sweep_every or (last is not None and now - last < self._sweep_every):
             return False
         self._store.swept_at = now
+        self.swept = True
         return True
 
     async def _run(self, due: Sequence[tuple[Queue, bool]]) -> None:
@@ -172,7 +179,9 @@ class Drain:
         async with places:
             if self._budget.handler_time() <= 0:  # a turn would only claim what can't start
                 consumer.report.stop = StopReason.BUDGET
-            elif not self._stopping:
+            elif self._stopping:
+                consumer.report.stop = self._stopping
+            else:
                 await consumer.run()
 
     def _report(self, before: Meter, error: str | None = None) -> Report:
@@ -181,8 +190,9 @@ class Drain:
         outcomes: Counter[str] = Counter()
         for one in reports:
             outcomes.update(one.outcomes)
+        stops = [*(one.stop for one in reports), *([self._stopping] if self._stopping else [])]
         report = Report(
-            stop=StopReason.STORE if error else gravest(one.stop for one in reports),
+            stop=StopReason.STORE if error else gravest(stops),
             queues=reports,
             requests=used.requests,
             commands=used.commands,

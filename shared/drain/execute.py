@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from ..declare.queue import JobType
-from ..errors import Signal
+from ..errors import InvalidPayload, Signal
 from ..jobs.context import JobContext
+from ..jobs.history import sanitize
 from ..jobs.outcome import Outcome
 from .bounds import bound, misfit
 from .budget import Budget
-from .describe import is_a, leaves
+from .describe import is_a, leaves, traceback_of
 from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
 from .run import Run
 from .timeouts import Timeouts
@@ -65,19 +66,19 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
 
 def _payload(run: Run) -> Any:
     """The payload as its model reads it, or the outcome of a job that can't be started."""
-    if run.decode_error is not None:
-        error = {"type": "InvalidRecord", "message": run.decode_error}
-        return Outcome("dead", detail={"error": error}, started=False)
+    if run.error is not None:
+        return _invalid(run, "InvalidRecord", str(run.error))
     if run.job_type is None:
         detail = {"parked": f"no handler for type {run.body.type!r} on queue {run.claim.queue!r}"}
         return Outcome("park", UNKNOWN_TYPE_RECHECK, detail, started=False)
     try:
         return run.job_type.model.model_validate_json(run.body.payload)
     except ValidationError as error:
-        return misfit(run, _mismatch(run.job_type, error))
+        message = _mismatch(run.job_type, error)
+        run.error = InvalidPayload(message)
+        return misfit(run, sanitize(message))
     except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
-        outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
-        return outcome._replace(started=False)
+        return _outcome_of(run, error)._replace(started=False)
 
 
 def _done(result: Any) -> Outcome:
@@ -88,25 +89,37 @@ def _done(result: Any) -> Outcome:
 
 def _failed(run: Run, error: BaseException) -> Outcome:
     if run.cancel_reason is not None and not any(is_a(one, Signal) for one in leaves(error)):
-        return outcome_of_cancelled(run)  # it fails because we cancelled it
-    return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+        return outcome_of_cancelled(run, error)  # it fails because we cancelled it
+    return _outcome_of(run, error)
 
 
-def outcome_of_cancelled(run: Run) -> Outcome:
-    """The outcome of a job that we cancelled ourselves, whether it obeyed or not."""
+def outcome_of_cancelled(run: Run, error: BaseException | None = None) -> Outcome:
+    """The outcome of a job that we cancelled ourselves, whether it obeyed (with an error that tells
+    where it was) or not."""
     if run.cancel_reason == "operator":
         return Outcome("cancelled")
     if run.cancel_reason != "timeout" or run.allowed < run.timeout:
         return Outcome("release")
     ran_on = "; its thread can't be stopped and ran on" if run.thread is not None else ""
-    error = TimeoutError(f"not done after {run.timeout:g} s{ran_on}")
-    return outcome_of(error, attempt=run.claim.attempt, retry=run.retry)
+    late = TimeoutError(f"not done after {run.timeout:g} s{ran_on}")
+    return _outcome_of(run, late.with_traceback(traceback_of(error) if error else None))
+
+
+def _outcome_of(run: Run, error: BaseException) -> Outcome:
+    run.error = error
+    return outcome_of(error, attempt=run.claim.attempt, retry=run.retry, own=run.package)
 
 
 def _countdown(budget: Budget, allowed: float) -> Callable[[], float]:
     monotonic = budget.clock.monotonic
     end = monotonic() + allowed
     return lambda: max(0.0, end - monotonic())
+
+
+def _invalid(run: Run, error_type: str, message: str) -> Outcome:
+    run.error = InvalidPayload(message)
+    detail = {"error": {"type": error_type, "message": sanitize(message)}}
+    return Outcome("dead", detail=detail, started=False)
 
 
 def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:

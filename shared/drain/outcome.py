@@ -24,15 +24,21 @@ _GRAVEST_FIRST = (Cancel, *_FATAL, RetryLater, Snooze)
 
 
 def outcome_of(
-    error: BaseException, *, attempt: int, retry: Retry, rng: Callable[[], float] = random.random
+    error: BaseException,
+    *,
+    attempt: int,
+    retry: Retry,
+    own: str = "",
+    rng: Callable[[], float] = random.random,
 ) -> Outcome:
-    """The outcome of attempt number `attempt` (1 is the first) that ended with `error`.
+    """The outcome of attempt number `attempt` (1 is the first) that ended with `error`. `own`: the
+    top-level package of the handler, whose frames are kept with the error.
 
     Never raises, whatever the error is: a handler, or a server that it called, made it. An
     exception group is looked through: a signal in it counts, else its first error.
     """
     errors = leaves(error)
-    detail = {"error": describe(errors)}
+    detail = {"error": describe(errors, own)}
     signal = _signal(errors)
     if signal is not None and is_a(signal, Cancel):
         return Outcome("cancelled", detail=detail)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from ..declare.queue import Queue
 from ..jobs.claim import Claim
 from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
@@ -16,6 +17,7 @@ from .bounds import bound
 from .budget import Budget
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
+from .failures import Failures, is_failure
 from .keeper import Keeper, Watched
 from .outcome import outcome_of
 from .run import CancelReason, Run
@@ -50,13 +52,17 @@ class DrainResources:
 class Pool:
     """`changed` is set when a job ends, `idle` when the last one does."""
 
-    def __init__(self, budget: Budget, resources: DrainResources, admission: Admission) -> None:
+    def __init__(
+        self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
+    ) -> None:
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold = ExclusiveHold(resources.lock)
         self.exclusive = False
         self._budget, self._resources, self._admission = budget, resources, admission
+        self._failures = Failures(queue, budget, resources.threads)
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
+        self._ended: dict[Run, Outcome] = {}
         self._paced, self._interrupted = 0, False
 
     def __len__(self) -> int:
@@ -94,7 +100,7 @@ class Pool:
 
     def take_settles(self) -> list[Settle]:
         """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
-        settles = [*self._settles, *self._progress()]
+        settles = [*self._settles, *_progress(self._runs.values())]
         fit = count_that_fit(settles)
         self._settles = settles[fit:]
         return settles[:fit]
@@ -102,6 +108,14 @@ class Pool:
     def leases(self) -> list[str]:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
         return [*self._runs, *(settle.lease for settle in self._settles)]
+
+    def cancellable(self) -> Collection[str]:
+        """The ids of the jobs that run; none while a turn is due anyway."""
+        return (
+            []
+            if self._settles
+            else [run.claim.id for run in self._runs.values() if run.cancel_reason is None]
+        )
 
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
@@ -150,10 +164,8 @@ class Pool:
     def release(self) -> None:
         """Give back the jobs that would not end, as settles. One whose thread runs on waits."""
         for run in list(self._runs.values()):
-            outcome = outcome_of_cancelled(run)
-            outcome = bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
-            outcome = outcome._replace(started=run.allowed > 0)
-            self.settle(run.claim, _rested(run, outcome))
+            ended = self._ended.pop(run, None)
+            self._settle(run, ended or _outcome_of_stubborn(run, self._budget, self._failures))
             if run.task is not None:
                 run.task.cancel()
         self._runs.clear()
@@ -166,17 +178,20 @@ class Pool:
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
             self._admission.observe(run, self._budget.clock.monotonic() - run.began)
+        if is_failure(outcome):
+            self._ended[run] = outcome  # it is settled so even if the function ends meanwhile
+            await self._failures.report(run, outcome)
+            self._ended.pop(run, None)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
-            self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
+            self._settle(run, outcome)
         if run.needs_thread:
-            self._release_thread(run)
+            _release_thread(run, self._resources.threads)
 
-    def _release_thread(self, run: Run) -> None:
-        threads = self._resources.threads
-        if run.thread is not None and not run.thread.done():
-            run.thread.add_done_callback(lambda _thread: threads.release())
-        else:
-            threads.release()
+    def _settle(self, run: Run, outcome: Outcome) -> None:
+        last = run.context and run.context.last_progress
+        if last:  # it survives the end
+            outcome = outcome._replace(detail={**last, **outcome.detail})
+        self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
 
     async def _outcome(self, run: Run) -> Outcome:
         """Hold the lock while the job executes. A job cancelled before it starts gets its outcome
@@ -212,12 +227,27 @@ class Pool:
         finally:
             self._paced -= 1
 
-    def _progress(self) -> Iterator[Settle]:
-        for run in self._runs.values():
-            progress = run.context.take_progress() if run.context else None
-            if progress:
-                history = add_to_history(run.claim, Outcome("keep", detail=progress), 0)
-                yield Settle(run.claim.lease, "keep", 0, history)
+
+def _progress(runs: Iterable[Run]) -> Iterator[Settle]:
+    for run in runs:
+        progress = run.context.take_progress() if run.context else None
+        if progress:
+            history = add_to_history(run.claim, Outcome("keep", detail=progress), 0)
+            yield Settle(run.claim.lease, "keep", 0, history)
+
+
+def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcome:
+    outcome = bound(outcome_of_cancelled(run), run, budget.window, budget.clock.epoch_ms())
+    if is_failure(outcome):
+        failures.log(run, outcome)
+    return outcome._replace(started=run.allowed > 0)
+
+
+def _release_thread(run: Run, threads: HandlerThreads) -> None:
+    if run.thread is not None and not run.thread.done():
+        run.thread.add_done_callback(lambda _thread: threads.release())
+    else:
+        threads.release()
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:

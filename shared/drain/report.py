@@ -89,8 +89,8 @@ class Report:
         """One entry a queue; several consumers of a queue are added up."""
         merged: dict[str, dict[str, Any]] = {}
         for one in self.queues:
-            entry = merged.setdefault(one.queue, {"stop": "", "claimed": 0, "turns": 0})
-            entry["stop"] = one.stop.value
+            entry = merged.setdefault(one.queue, {"stop": one.stop.value, "claimed": 0, "turns": 0})
+            entry["stop"] = gravest([StopReason(entry["stop"]), one.stop]).value
             for name, count in {
                 "claimed": one.claimed,
                 "turns": one.turns,

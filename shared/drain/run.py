@@ -9,9 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic_core import to_json
 
+from ..declare.handler import package_of
 from ..declare.payload import check_size
 from ..declare.policy import Retry
 from ..declare.queue import JobType, Queue
+from ..errors import InvalidPayload
 from ..jobs.body import Body, decode_body, decode_foreign
 from ..jobs.claim import Claim
 from ..jobs.context import JobContext
@@ -40,7 +42,8 @@ class Run:
     `job_type` is None if no handler is registered. `began`: its start (monotonic). `allowed`: the
     seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says
     why the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on
-    after a cancellation.
+    after a cancellation. `error`: what made it fail, also where its record
+    can't be read.
     """
 
     claim: Claim
@@ -48,7 +51,6 @@ class Run:
     job_type: JobType[Any] | None
     timeout: float
     retry: Retry
-    decode_error: str | None = None
     cancel_reason: CancelReason | None = None
     began: float = 0.0
     allowed: float = 0.0
@@ -57,6 +59,12 @@ class Run:
     context: JobContext | None = None
     task: asyncio.Task[Any] | None = None
     thread: asyncio.Future[Any] | None = None
+    error: BaseException | None = None
+
+    @property
+    def package(self) -> str:
+        """The top-level package of its handler."""
+        return package_of(self.job_type.handler) if self.job_type else ""
 
     @property
     def needs_thread(self) -> bool:
@@ -78,7 +86,7 @@ class Run:
 
 
 def decode_claim(claim: Claim, queue: Queue) -> Run:
-    """Read a claim's body. One that makes no sense has a `decode_error` and reaches no handler."""
+    """Read a claim's body. One that makes no sense has an `error` and reaches no handler."""
     try:
         body = _read_foreign(queue, claim.body) if claim.foreign else decode_body(claim.body)
         job_type = queue.types.get(body.type)
@@ -90,7 +98,7 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     except Exception as error:  # noqa: BLE001 - a producer may have written anything
         message = f"the record can't be read: {error}"
         nothing = Body("", {}, "")
-        return Run(claim, nothing, None, queue.timeout, queue.retry, decode_error=message)
+        return Run(claim, nothing, None, queue.timeout, queue.retry, error=InvalidPayload(message))
     run = Run(claim, body, job_type, timeout, retry)
     if claim.history and ('"cut_after"' in claim.history or '"parks"' in claim.history):
         history = read_history(claim.history)

@@ -25,10 +25,13 @@ class RunningDrains:
     def __init__(self) -> None:
         self._stops: dict[Drain, Callable[[], object]] = {}
         self._before: Any = None
+        self._stopped: StopReason | None = None
 
     @contextmanager
     def watch(self, drain: Drain) -> Generator[None, None, None]:
         """Have `drain` stopped by a SIGTERM, or by `stop`, inside the block."""
+        if self._stopped is not None:
+            drain.stop(self._stopped)
         loop = asyncio.get_running_loop()
         self._stops[drain] = lambda: loop.call_soon_threadsafe(drain.stop)
         # Only the main thread may install a handler, and put the old one back.
@@ -44,7 +47,8 @@ class RunningDrains:
                 self._before = None
 
     def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
-        """Stop all of them. To be called in their event loop."""
+        """Stop all of them, and those that begin later. To be called in their event loop."""
+        self._stopped = reason
         for drain in list(self._stops):
             drain.stop(reason)
 

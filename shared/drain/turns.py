@@ -9,9 +9,10 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from ..declare.queue import Queue
+from ..errors import StoreError
 from ..jobs.claim import Lease
 from ..jobs.ids import public_id
 from ..jobs.outcome import PAST
@@ -88,6 +89,16 @@ class Turns:
         admission.learn(reply.histograms)
         self._count(settles, reply)
         return reply
+
+    async def cancel_requested(self, ids: Collection[str]) -> bool:
+        """True if the cancellation of one of these jobs is requested, so that a turn fetches it."""
+        if not ids:
+            return False
+        try:
+            requests = await self._store.cancel_requests(self._queue)
+        except StoreError:  # the next turn tells
+            return False
+        return not requests.isdisjoint(ids)
 
     @property
     def lease_ms(self) -> int:

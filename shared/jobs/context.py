@@ -31,6 +31,7 @@ class JobContext:
         "fence",
         "id",
         "key",
+        "last_progress",
         "logger",
         "queue",
         "redelivered",
@@ -58,6 +59,8 @@ class JobContext:
         )
         self._budget_left = budget_left
         self._progress: dict[str, Any] | None = None
+        self.last_progress: dict[str, Any] | None = None
+        """The last report, which is kept with the job when it ends. For the drain."""
 
     def budget_left(self) -> float:
         """Seconds that this job may still use: what its timeout and the function leave."""
@@ -79,6 +82,7 @@ class JobContext:
         self._progress = {"progress": int(value) if value.is_integer() else value}
         if note:
             self._progress["note"] = sanitize(note)
+        self.last_progress = self._progress
 
     @property
     def has_progress(self) -> bool:

@@ -41,6 +41,8 @@ class Job:
     queue: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The job's own numbers in place of its queue's: attempts, backoff, timeout."""
+    made_ms: int = 0
+    """When it was made, by this machine's clock, where the id does not tell. It is only shown."""
 
     def body(self) -> str:
         """The text that the store keeps."""

@@ -14,7 +14,8 @@ from pydantic_core import from_json
 from ..declare.options import YEAR_10000
 from ..drain.durations import mean, quantile
 from ..jobs.ids import created_ms, local_id
-from ..store.views import JobRecord, JobView, QueueStats
+from ..store.codec import PRIORITIES_BY_CODE
+from ..store.views import JobRecord, JobView, ListedJob, QueueStats
 from .explain import Explanation, explain
 
 STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "dead")
@@ -36,16 +37,44 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "redrives": view.redrives,
         "progress": view.progress,
         "note": view.note,
-        "created_at": instant(created_ms(local_id(view.id))),
-        "due_at": instant(view.at_ms) if state in ("delayed", "parked") else None,
-        "lease_until": instant(view.at_ms) if state == "active" else None,
-        "ended_at": instant(view.at_ms) if state in ("completed", "cancelled", "dead") else None,
+        **_instants(view.id, state, view.at_ms, view.since_ms),
         "cancel_requested": view.cancel_requested,
         "result": view.result,
         "result_error": view.result_error,
         "error": errors[-1] if errors else None,
         "errors": errors,
         "explanation": explanation and describe_explanation(explanation),
+    }
+
+
+def describe_listed(job: ListedJob) -> dict[str, Any]:
+    """One row of a list of jobs, in the words of `describe_job`."""
+    header = job.header
+    return {
+        "id": job.id,
+        "queue": job.queue.name,
+        "type": job.type or None,
+        "state": job.state,
+        "priority": PRIORITIES_BY_CODE[header.priority] if header else "normal",
+        "key": header.key if header and header.key != "-" else None,
+        "attempts": header.attempts if header else 0,
+        "crashes": header.crashes if header else 0,
+        "redrives": header.redrives if header else 0,
+        **_instants(job.id, job.state, job.at_ms, job.since_ms),
+    }
+
+
+def _instants(
+    job_id: str, state: str, at_ms: int, since_ms: int | None
+) -> dict[str, datetime | None]:
+    """The instants of a job; those that do not belong to its state are None."""
+    at = instant(at_ms)
+    return {
+        "created_at": instant(created_ms(local_id(job_id))),
+        "waiting_since": instant(since_ms) if state == "waiting" else None,
+        "due_at": at if state in ("delayed", "parked") else None,
+        "lease_until": at if state == "active" else None,
+        "ended_at": at if state in ("completed", "cancelled", "dead") else None,
     }
 
 
@@ -88,9 +117,9 @@ def describe_errors(record: JobRecord) -> list[dict[str, Any]]:
         {
             "at": instant(_whole(error.get("at"))),
             "attempt": _whole(error.get("attempt")),
-            "type": str(error.get("type", "")),
-            "message": str(error.get("message", "")),
-            "where": _text(error.get("where")),
+            **_describe_error(error),
+            "causes": [_describe_error(cause) for cause in _objects(error.get("causes"))],
+            "others": [_describe_error(other) for other in _objects(error.get("others"))],
         }
         for error in record.errors
     ]
@@ -99,7 +128,7 @@ def describe_errors(record: JobRecord) -> list[dict[str, Any]]:
 def describe_queue(stats: QueueStats) -> dict[str, Any]:
     """One queue: its numbers, its jobs by state, its outcomes, its durations by job type."""
     queue, sizes, limit = stats.queue, stats.sizes, stats.queue.limit
-    created = created_ms(local_id(stats.oldest)) if stats.oldest else None
+    since = stats.oldest_ms
     return {
         "name": queue.name,
         "app": queue.app,
@@ -125,8 +154,9 @@ def describe_queue(stats: QueueStats) -> dict[str, Any]:
             "max_bytes": queue.max_bytes,
             "shards": [one._asdict() for one in stats.usage],
         },
+        "last_turn_at": instant(stats.turn_ms),
         "oldest_waiting": stats.oldest,
-        "oldest_age": None if created is None else max(0.0, (stats.now_ms - created) / 1000),
+        "oldest_age": None if since is None else max(0.0, (stats.now_ms - since) / 1000),
         "types": {name: _describe_type(stats, name) for name in sorted(queue.types)},
     }
 
@@ -147,6 +177,24 @@ def instant(ms: int | None) -> datetime | None:
     if ms is None or not 0 < ms < YEAR_10000 * 1000:
         return None
     return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _describe_error(error: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": str(error.get("type", "")),
+        "message": str(error.get("message", "")),
+        "where": _text(error.get("where")),
+        "stack": _texts(error.get("stack")),
+        "notes": _texts(error.get("notes")),
+    }
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def _whole(value: object) -> int | None:

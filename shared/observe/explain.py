@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ..store.views import JobView
+
+TICK_LATE = 150.0
+"""Seconds without a drain after which a job that waits is told so: a schedule calls each minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,11 @@ def explain(view: JobView) -> Explanation | None:
 
 
 def _delayed(view: JobView) -> Explanation:
+    if view.reason == "unfit":
+        detail = "it did not fit the time that was left; it waits for another window"
+        return Explanation("released", detail, view.at_ms)
+    if view.history.get("snoozed_since"):
+        return Explanation("snoozed", "its handler put it off; no attempt is spent", view.at_ms)
     if view.attempts:
         detail = f"attempt {view.attempts} failed; it waits for the next one"
         return Explanation("retry", detail, view.at_ms)
@@ -48,5 +57,10 @@ def _waiting(view: JobView) -> Explanation:
     if view.limited_ms > 0:
         detail = f"the rate limit of queue {queue.name!r} allows no start before then"
         return Explanation("limited", detail, view.now_ms + view.limited_ms)
+    seen = max(view.turn_ms, view.since_ms or 0)
+    if seen and view.now_ms - seen > TICK_LATE * 1000:
+        at = f"{datetime.fromtimestamp(seen / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        detail = f"no drain has come to queue {queue.name!r} since {at}: does the schedule run?"
+        return Explanation("no_tick", detail)
     detail = f"it waits for its turn; {view.active} of queue {queue.name!r} run now"
     return Explanation("waiting", detail)

@@ -1,6 +1,7 @@
-"""The log of a function: one JSON line an event, and on Lambda its metrics in the same stream.
+"""The log of a process: on function hosts one JSON line an event, and on Lambda its metrics in the
+same stream; elsewhere one line of text an event, on stderr.
 
-The engine logs through `logging` and knows no format; the hosts configure one here.
+The engine logs through `logging` and knows no format; every door configures one here.
 """
 
 from __future__ import annotations
@@ -20,15 +21,22 @@ COUNTS = {"Claimed": "claimed", "Done": "done", "Retried": "retried", "Dead": "d
 
 
 def configure(settings: Settings) -> Logger | None:
-    """On a function host, make the "tidegate" loggers write JSON to stdout. Idempotent.
+    """Have the "tidegate" loggers write at `settings.log_level`. Idempotent.
 
-    Answers None elsewhere: the process configures its own logging.
+    On a function host they write JSON to stdout, through the logger that this answers. Elsewhere
+    they write text to stderr, unless the process has configured its own logging.
     """
     if settings.platform == "local":
+        from .text_log import write_text  # noqa: PLC0415 - a function host needs none
+
+        write_text(settings.log_level)
         return None
     from aws_lambda_powertools import Logger  # noqa: PLC0415 - 70 ms that only a function host needs
 
-    return Logger(service=SERVICE, level=settings.log_level, utc=True, use_rfc3339=True)
+    from .json_log import JsonFormatter  # noqa: PLC0415 - as above
+
+    formatter = JsonFormatter(utc=True, use_rfc3339=True, serialize_stacktrace=False)
+    return Logger(service=SERVICE, level=settings.log_level, logger_formatter=formatter)
 
 
 def emit_report(report: Report, settings: Settings) -> None:

@@ -56,6 +56,7 @@ class Header(NamedTuple):
     dedup: str
     flags: str
     reason: str
+    since: str = ""
 
 
 def read_record(raw: str | bytes) -> tuple[Header, str | bytes, str | bytes]:
@@ -70,13 +71,27 @@ def read_record(raw: str | bytes) -> tuple[Header, str | bytes, str | bytes]:
     return header, _text(rest[: header.length]), _text(rest[header.length :])
 
 
+def read_header(line: str) -> Header:
+    """The header of a record, without its newline. Raises ValueError where it is damaged."""
+    return _header(line)
+
+
 @lru_cache(maxsize=1024)
 def _header(line: str) -> Header:
     """New jobs with bodies of one length share their header, so it is mostly read once."""
     state, fence, attempts, crashes, priority, length, redrives, *names = line.split(" ")
-    key, dedup, flags, reason = names
     counts = int(fence), int(attempts), int(crashes)
-    return Header(state, *counts, priority, int(length), int(redrives), key, dedup, flags, reason)
+    key, dedup, flags, reason, *since = names
+    return Header(
+        *(state, *counts, priority, int(length), int(redrives)),
+        *(key, dedup, flags, reason, *_since(since)),
+    )
+
+
+def _since(names: list[str]) -> list[str]:
+    if len(names) > 1 or not all(name.isdecimal() for name in names):
+        raise ValueError(f"{names} is no instant")
+    return names
 
 
 def _text(part: bytes) -> str | bytes:
@@ -91,11 +106,12 @@ _NO_GUARD = Guard("-")
 
 def encode_options(job: Job) -> str:
     """What enqueue.lua is told of a job besides its body."""
+    since = f" {job.made_ms}" if job.made_ms else ""
     dedup, idem = job.dedup or _NO_GUARD, job.idempotency or _NO_GUARD
     priority = PRIORITY_CODES.get(job.priority, "?")  # the script refuses an unknown one
     return (
         f"{job.id} {priority} {job.delay_ms} {job.run_at_ms} {job.key} "
-        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint}"
+        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint}{since}"
     )
 
 

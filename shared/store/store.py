@@ -21,6 +21,7 @@ from .client.rest import Rest
 from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
+from .reads import Reads
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
 from .survey import REPAIRS, SurveyPage, read_survey
@@ -38,7 +39,7 @@ Listed = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
 
 
-class Store:
+class Store(Reads):
     """The verbs of Tidegate over one client and one key prefix."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from ..declare.queue import Queue
 from ..jobs.body import Body, decode_body
 from ..jobs.history import read_history
-from ..jobs.ids import public_id
-from .codec import PRIORITIES_BY_CODE, STATES, read_record
+from ..jobs.ids import created_ms, public_id
+from .codec import PRIORITIES_BY_CODE, STATES, Header, read_header, read_record
 from .usage import UsageByShard, read_usage
 
 SIZES = (
@@ -27,9 +27,10 @@ class JobRecord:
     """One stored job.
 
     `at_ms` is store time in milliseconds and belongs to the state: the instant at which it is due,
-    at which its lease ends, or at which it ended. `reason`: "suspect", "exclusive", "crashed",
-    "unfit", "damaged" or None. `dedup`: the deduplication name that it holds until it ends, and as
-    a dead letter takes again when it is redriven.
+    at which its lease ends, or at which it ended. `since_ms`: when it began to wait or is due; None
+    where the record does not tell. `reason`: "suspect", "exclusive", "crashed", "unfit", "damaged"
+    or None. `dedup`: the deduplication name that it holds until it ends, and as a dead letter takes
+    again when it is redriven.
     """
 
     id: str
@@ -48,6 +49,7 @@ class JobRecord:
     overrides: dict[str, Any]
     history: dict[str, Any]
     at_ms: int
+    since_ms: int | None
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -80,11 +82,26 @@ class JobRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedJob:
+    """One row of a list: a job without its payload and its history. Instants as in `JobRecord`.
+    `header` is None where the record is damaged or lost."""
+
+    id: str
+    queue: Queue
+    type: str
+    state: str
+    header: Header | None
+    at_ms: int
+    since_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class JobView(JobRecord):
     """One job and the state of its queue. `limited_ms`: milliseconds until the queue's bucket has a
-    token; `active`: jobs of the queue that run now."""
+    token; `active`: jobs of the queue that run now; `turn_ms`: the queue's last turn, 0 without."""
 
     now_ms: int
+    turn_ms: int
     paused: bool
     cancel_requested: bool
     limited_ms: int
@@ -99,12 +116,15 @@ class JobView(JobRecord):
 @dataclass(frozen=True, slots=True)
 class QueueStats:
     """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
-    `oldest`: the public id of the oldest waiting job. `usage`: everything stored, by shard."""
+    `oldest`: the public id of the job that waits longest, `oldest_ms`: since when. `turn_ms`: the
+    instant of the last turn, 0 without. `usage`: everything stored, by shard."""
 
     queue: Queue
     now_ms: int
     sizes: dict[str, int]
     oldest: str | None
+    oldest_ms: int | None
+    turn_ms: int
     paused: bool
     tokens: float | None
     totals: dict[str, int]
@@ -128,12 +148,14 @@ class QueueStats:
 
 def read_view(queue: Queue, job_id: str, reply: list[Any]) -> JobView:
     """The answer of inspect.lua."""
-    now, paused, level, per, at, active, record, position, instant, _lease, cancelling = reply
+    now, turned, paused, level, per, at, active, record, *rest = reply
+    position, instant, _lease, cancelling = rest
     stored = _read(queue, job_id, instant, record)
     fields = {name: getattr(stored, name) for name in JobRecord.__slots__}
     return JobView(
         **{**fields, "state": position if stored.state == "waiting" else stored.state},
         now_ms=int(now),
+        turn_ms=int(turned),
         paused=bool(paused),
         cancel_requested=bool(cancelling),
         limited_ms=_token_wait(queue, int(now), int(level), int(per), int(at)),
@@ -164,20 +186,46 @@ def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> Jo
             overrides={},
             history={},
             at_ms=int(float(instant)),
+            since_ms=None,
         )
+
+
+def read_listed(queue: Queue, state: str, row: list[Any]) -> ListedJob:
+    """One row of the answer of list.lua."""
+    job_id, instant, line, first = (_text(part) for part in row)
+    try:
+        header = read_header(line)
+    except ValueError:
+        header = None
+    return ListedJob(
+        id=public_id(job_id, queue.name),
+        queue=queue,
+        type=_decode(f"{first}\n").type,
+        state=state,
+        header=header,
+        at_ms=int(float(instant or 0)),
+        since_ms=int(header.since) if header and header.since else created_ms(job_id),
+    )
+
+
+def _text(part: str | bytes) -> str:
+    return part if isinstance(part, str) else part.decode("utf-8", "replace")
 
 
 def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
     """The answer of stats.lua."""
     now, *rest = reply
     sizes = dict(zip(SIZES, rest[: len(SIZES)], strict=True))
-    oldest = [head for head in rest[len(SIZES) : len(SIZES) + 3] if head]
-    paused, level, per, _at, totals, usage, *histograms = rest[len(SIZES) + 3 :]
+    heads, rest = rest[len(SIZES) : len(SIZES) + 8], rest[len(SIZES) + 8 :]
+    oldest, oldest_ms = _oldest(list(zip(heads[::2], heads[1::2], strict=True)))
+    turned, paused, level, per, _at, totals, usage, *histograms = rest
     return QueueStats(
         queue=queue,
         now_ms=int(now),
         sizes=sizes,
-        oldest=public_id(min(oldest), queue.name) if oldest else None,
+        oldest=public_id(oldest, queue.name) if oldest else None,
+        oldest_ms=oldest_ms,
+        turn_ms=int(turned or 0),
         paused=paused == "1",
         tokens=int(level) / int(per) if queue.limit and per and int(per) else None,
         totals=dict(
@@ -190,6 +238,15 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
             if histogram
         },
     )
+
+
+def _oldest(heads: list[tuple[str, str]]) -> tuple[str, int | None]:
+    """The id that waits longest, and since when, of the first ids of the lists."""
+    known = [(int(since) if since else created_ms(job_id), job_id) for job_id, since in heads]
+    instant, job_id = min(
+        ((at, job_id) for at, job_id in known if at is not None), default=(None, "")
+    )
+    return job_id or next((job_id for _, job_id in known if job_id), ""), instant
 
 
 def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
@@ -214,6 +271,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
             history if isinstance(history, str) else history.decode("utf-8", "replace")
         ),
         at_ms=int(float(instant)),
+        since_ms=int(header.since) if header.since else created_ms(job_id),
     )
 
 

@@ -3,6 +3,9 @@ answered as JSON."""
 
 from __future__ import annotations
 
+import logging
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -15,6 +18,7 @@ from starlette.routing import Route
 from ..access.authorizer import Authorizer
 from ..config.settings import Settings
 from ..deployment import Deployment
+from ..errors import Forbidden, Unauthenticated
 from .call import Call, Deadline
 from .operation import Operation
 from .problems import problem_response
@@ -22,6 +26,10 @@ from .routes import ALIASES, ROUTES
 
 CLIENT_CLOSED = 499
 """The status in a server's access log of a request whose client hung up while sending it."""
+log = logging.getLogger("tidegate.web")
+
+LOG_EVERY = 60.0
+"""Seconds between two lines about refused ticks."""
 
 
 def create_app(
@@ -52,6 +60,20 @@ def create_app(
     return app
 
 
+class RefusedTicks:
+    """Logs ticks that are refused: nobody reads the answer that a schedule gets."""
+
+    def __init__(self) -> None:
+        self._last = -math.inf
+
+    def log(self, error: Exception) -> None:
+        """One line, at most once a minute: anyone may send such a request."""
+        now = time.monotonic()
+        if now - self._last >= LOG_EVERY:
+            self._last = now
+            log.warning("tick_refused", extra={"error": str(error)})
+
+
 class Service:
     """The deployment and its authorizer, opened once. After a failure the next request tries
     again."""
@@ -59,11 +81,17 @@ class Service:
     def __init__(self, open_deployment: Callable[[], Deployment], seconds_left: Deadline) -> None:
         self._open_deployment, self._seconds_left = open_deployment, seconds_left
         self._opened: tuple[Deployment, Authorizer] | None = None
+        self._refused = RefusedTicks()
 
     def open(self) -> tuple[Deployment, Authorizer]:
         deployment = self._open_deployment()
         self._opened = deployment, Authorizer(deployment.settings)
         return self._opened
+
+    async def reopen(self) -> None:
+        """Close it; the next request opens it anew: the application has changed."""
+        await self.close()
+        self._opened = None
 
     async def close(self) -> None:
         if self._opened is not None:
@@ -71,7 +99,12 @@ class Service:
 
     def authorize(self, request: Request, operation: Operation) -> Call:
         deployment, authorizer = self._opened or self.open()
-        role = authorizer.authorize(request.headers.get("authorization"), operation.access)
+        try:
+            role = authorizer.authorize(request.headers.get("authorization"), operation.access)
+        except (Unauthenticated, Forbidden) as error:
+            if operation.access == "cron":
+                self._refused.log(error)
+            raise
         return Call(request, deployment, role, self._seconds_left)
 
 

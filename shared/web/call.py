@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,6 +18,10 @@ from ..errors import InvalidRequest
 _WHOLE = re.compile(r"[1-9][0-9]{0,8}")
 Deadline: TypeAlias = Callable[[Request, Settings], float]
 """Answers the seconds until the platform ends a request."""
+
+
+PAGE, LARGEST_PAGE = 50, 200
+"""Rows of one page of a list: by default, and the most that a caller may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,11 @@ def whole_number(name: str, text: str, most: int) -> int:
     if not 1 <= number <= most:
         raise InvalidRequest(f"{name}: a whole number from 1 to {most}.")
     return number
+
+
+def page_size(parameters: Mapping[str, str]) -> int:
+    """The `limit` of a list. Raises InvalidRequest."""
+    return whole_number("limit", parameters.get("limit", str(PAGE)), LARGEST_PAGE)
 
 
 Handler: TypeAlias = Callable[[Call], Awaitable[Response]]

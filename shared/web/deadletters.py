@@ -15,11 +15,9 @@ from ..declare.parse import parse_redrive
 from ..errors import JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
 from .body import json_response, read_object
-from .call import Call, whole_number
+from .call import Call, page_size
 from .responses import JobErrorResponse, ResponseModel
 
-PAGE = 50
-LARGEST_PAGE = 200
 HIDDEN_PAYLOAD = {"payload": None, "payload_text": None}
 
 
@@ -83,7 +81,7 @@ async def index(call: Call) -> Response:
         call.queues(parameters.get("queue")),
         Filter(parameters.get("type"), parameters.get("error")),
         cursor=parameters.get("cursor"),
-        most=whole_number("limit", parameters.get("limit", str(PAGE)), LARGEST_PAGE),
+        most=page_size(parameters),
     )
     rows = [DeadLetterResponse(**describe_dead_letter(row)) for row in result.rows]
     return json_response(DeadLetterPageResponse(dead_letters=rows, next=result.next))

@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import Field
 from starlette.responses import Response
 
-from ..observe.describe import describe_job
+from ..observe.describe import describe_job, describe_listed
+from ..observe.listing import check_state, list_jobs
 from .body import json_response
-from .call import Call
+from .call import Call, page_size
 from .problems import Problem, ProblemType
 from .responses import JobErrorResponse, ResponseModel
 
@@ -25,8 +26,8 @@ class ExplanationResponse(ResponseModel):
     until: datetime | None = None
 
 
-class JobResponse(ResponseModel):
-    """One job as it stands."""
+class ListedJobResponse(ResponseModel):
+    """One job of a list."""
 
     id: str
     queue: str
@@ -37,12 +38,26 @@ class JobResponse(ResponseModel):
     attempts: int
     crashes: int
     redrives: int
-    progress: float | None
-    note: str | None
     created_at: datetime | None = Field(description="Read from the id; null for a caller's own.")
+    waiting_since: datetime | None
     due_at: datetime | None
     lease_until: datetime | None
     ended_at: datetime | None
+
+
+class JobPageResponse(ResponseModel):
+    """A page of the jobs in one state. There is more while `next` is not null, even if a page is
+    short."""
+
+    jobs: list[ListedJobResponse]
+    next: str | None
+
+
+class JobResponse(ListedJobResponse):
+    """One job as it stands."""
+
+    progress: float | None
+    note: str | None
     cancel_requested: bool = Field(description="It runs, and its cancellation is requested.")
     result: Any = Field(
         description="null below the role operator, unless the job type declares public_result"
@@ -58,6 +73,21 @@ class CancelResponse(ResponseModel):
 
     id: str
     state: str
+
+
+async def index(call: Call) -> Response:
+    """A page of the jobs in one state: waiting ones in the order of their claims, ended ones newest
+    first, others by their instants."""
+    parameters = call.query("state", "queue", "cursor", "limit")
+    page = await list_jobs(
+        call.deployment.store,
+        call.queues(parameters.get("queue")),
+        check_state(parameters.get("state", "")),
+        cursor=parameters.get("cursor"),
+        most=page_size(parameters),
+    )
+    rows = [ListedJobResponse(**describe_listed(row)) for row in page.rows]
+    return json_response(JobPageResponse(jobs=rows, next=page.next))
 
 
 async def show(call: Call) -> Response:

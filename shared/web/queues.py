@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import datetime
 
 from pydantic import Field
 from starlette.responses import Response
@@ -72,8 +73,9 @@ class QueueResponse(ResponseModel):
     concurrency: int | None
     limit: LimitResponse | None
     usage: UsageResponse
+    last_turn_at: datetime | None = Field(description="When a drain last looked at the queue.")
     oldest_waiting: str | None
-    oldest_age: float | None = Field(description="Seconds since it was enqueued, by its id.")
+    oldest_age: float | None = Field(description="Seconds since it began to wait.")
     types: dict[str, TypeResponse]
 
 

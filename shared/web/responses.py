@@ -35,11 +35,22 @@ class ProblemResponse(ResponseModel):
     errors: list[FieldErrorResponse] = []
 
 
-class JobErrorResponse(ResponseModel):
-    """A failed attempt."""
+class ErrorResponse(ResponseModel):
+    """An exception. `where`: the innermost frame of the application's own code."""
 
-    at: datetime | None
-    attempt: int | None
     type: str
     message: str
     where: str | None
+    stack: list[str] = Field(
+        description="The application's own frames, `file:line in function`, the outermost first."
+    )
+    notes: list[str]
+
+
+class JobErrorResponse(ErrorResponse):
+    """A failed attempt. `causes`: what the error was raised from; `others`: of its group."""
+
+    at: datetime | None
+    attempt: int | None
+    causes: list[ErrorResponse]
+    others: list[ErrorResponse]

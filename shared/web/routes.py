@@ -50,12 +50,13 @@ _JOBS = "/api/v1/queues/{queue}/jobs"
 _DEAD = "/api/v1/dead-letters"
 _SCHEDULE = "/api/v1/schedules/{app}/{name}"
 _KEY = {"Idempotency-Key": "The same key and body have the same answer for 24 hours."}
+_PAGE = {"cursor": "The `next` of the page before.", "limit": "Rows a page, 1 to 200."}
+_STATE = {"state": "The state of the jobs.", "queue": "Only of this queue.", **_PAGE}
 _FILTER = {
     "queue": "Only of this queue.",
     "type": "Only of this job type.",
     "error": "Only with this text in the last error.",
-    "cursor": "The `next` of the page before.",
-    "limit": "Rows a page, 1 to 200.",
+    **_PAGE,
 }
 _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or not."}
 
@@ -63,6 +64,8 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", _JOBS, "producer", enqueue.enqueue,
           {202: (enqueue.EnqueueResponse, enqueue.EnqueueManyResponse)},
           (EnqueueOne, EnqueueMany), headers=_KEY, problems=(507,)),
+    Operation("GET", "/api/v1/jobs", "viewer", jobs.index, {200: (jobs.JobPageResponse,)},
+          query=_STATE),
     Operation("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (jobs.JobResponse,)}),
     Operation("DELETE", "/api/v1/jobs/{id}", "operator", jobs.cancel,
           {200: (jobs.CancelResponse,), 202: (jobs.CancelResponse,)}, problems=(409,)),

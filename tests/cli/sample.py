@@ -34,6 +34,34 @@ async def keep(payload: Note, job: JobContext) -> dict[str, str]:
     return {"kept": payload.text}
 
 
+@slow.job("note.pass")
+async def pass_on(payload: Note) -> None:
+    """Enqueues on a queue that is drained first, as often as it says."""
+    await keep.enqueue(payload)
+    if payload.size:
+        await pass_on.enqueue(Note(text=payload.text, size=payload.size - 1))
+
+
+@work.job("note.log")
+async def log(payload: Note, job: JobContext) -> None:
+    job.logger.info(payload.text)
+
+
+@work.job("note.lose")
+async def lose(payload: Note) -> None:
+    _find(payload.text)
+
+
+def _find(text: str) -> None:
+    desk: dict[str, int] = {}
+    try:
+        desk[text]
+    except KeyError as error:
+        lost = LookupError(f"lost {text}")
+        lost.add_note("look on the desk")
+        raise lost from error
+
+
 @work.job("file.read")
 def read(payload: FilePath) -> dict[str, int]:
     """Discards its job while the file is missing."""

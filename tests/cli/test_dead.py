@@ -70,7 +70,11 @@ def test_one_letter_is_shown_with_its_payload(cli: Cli, files: list[Path]) -> No
 def test_a_redriven_letter_runs_again_once_its_cause_is_gone(cli: Cli, files: list[Path]) -> None:
     files[0].write_text("here")
 
-    assert cli("dead", "redrive", "letter-1.work", "--json").json == {"done": 1, "not_dead": []}
+    assert cli("dead", "redrive", "letter-1.work", "--json").json == {
+        "jobs": [{"id": "letter-1.work", "redriven": True, "state": None}],
+        "redriven": 1,
+        "next": None,
+    }
 
     cli("drain", "work")
     job = cli("jobs", "show", "letter-1.work", "--json").json
@@ -82,18 +86,18 @@ def test_a_whole_queue_is_redriven(cli: Cli, files: list[Path]) -> None:
     for file in files:
         file.touch()
 
-    assert cli("dead", "redrive", "--queue", "work").out == "3 sent back to work\n"
+    assert cli("dead", "redrive", "--queue", "work", "--yes").out == "3 redriven\n"
 
     assert cli("drain", "work", "--json").json["outcomes"] == {"done": 3}
     assert letters(cli) == set()
 
 
 def test_letters_are_deleted_for_good(cli: Cli, files: list[Path]) -> None:
-    assert cli("dead", "delete", "letter-1.work", "letter-3.work").out == "2 deleted\n"
+    assert cli("dead", "delete", "letter-1.work", "letter-3.work", "--yes").out == "2 deleted\n"
     assert cli("jobs", "show", "letter-1.work").code is Exit.NOT_FOUND
     assert letters(cli) == {"letter-2.work"}
 
-    assert cli("dead", "delete", "--queue", "work", "--json").json == {"done": 1, "not_dead": []}
+    assert cli("dead", "delete", "--queue", "work", "--yes", "--json").json["deleted"] == 1
     assert letters(cli) == set()
 
 
@@ -101,10 +105,11 @@ def test_delete_never_takes_a_job_that_is_not_dead(cli: Cli, files: list[Path]) 
     cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "fine")
     cli("drain", "work")
 
-    ran = cli("dead", "delete", "fine.work", "letter-1.work", "gone.work", "--json")
+    ran = cli("dead", "delete", "fine.work", "letter-1.work", "gone.work", "-y", "--json")
 
     assert ran.code is Exit.NOT_FOUND
-    assert ran.json == {"done": 1, "not_dead": ["fine.work", "gone.work"]}
+    deleted = {job["id"]: job["deleted"] for job in ran.json["jobs"]}
+    assert deleted == {"fine.work": False, "letter-1.work": True, "gone.work": False}
     assert cli("jobs", "show", "fine.work", "--json").json["state"] == "completed"
 
 

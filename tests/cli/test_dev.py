@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import httpx
 import pytest
 
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import STORE_VARIABLES, Cli, Spawn, end, eventually, printed_json
+from tests.cli.conftest import ROOT, STORE_VARIABLES, Cli, Spawn, end, eventually, printed_json
 
 FREE = ("--port", "0", "--store-port", "0")
 
@@ -107,12 +109,41 @@ def test_json_output_is_what_http_answers(
             (("jobs", "show", job_id), f"/api/v1/jobs/{job_id}"),
             (("dead", "show", job_id), f"/api/v1/dead-letters/{job_id}"),
             (("dead", "list"), "/api/v1/dead-letters"),
+            (("jobs", "list", "--state", "dead"), "/api/v1/jobs?state=dead"),
+            (("jobs", "list"), "/api/v1/jobs?state=waiting"),
         ):
             assert cli(*args, "--json").json == http.get(path).json()
         statuses = (cli("status", "--json").json, http.get("/api/v1/queues").json())
     for queue in (queue for status in statuses for queue in status["queues"]):
         queue["oldest_age"] = None
     assert statuses[0] == statuses[1]
+
+
+def test_actions_answer_the_same_on_the_command_line_and_over_http(
+    cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_DATA", str(server.data))
+    with client(server.printed) as http:
+        ids = [enqueue(http, "file.read", {"path": "/missing"}) for _ in range(2)]
+        cli("drain", "work")
+        for args, path, body in (
+            (("queues", "purge", "slow", "--yes"), "/api/v1/queues/slow/purge", None),
+            (("dead", "redrive", ids[0]), "/api/v1/dead-letters/redrive", {"ids": ids[1:]}),
+        ):
+            here, there = cli(*args, "--json").json, http.post(path, json=body).json()
+            assert _plain(here, ids) == _plain(there, ids)
+        ended = [enqueue(http, "note.keep", {"text": "x"}) for _ in range(2)]
+        here = cli("jobs", "cancel", ended[0], "--json").json
+        there = http.delete(f"/api/v1/jobs/{ended[1]}").json()
+        assert _plain(here, ended) == _plain(there, ended)
+        cli("drain", "work")
+
+
+def _plain(document: Any, ids: list[str]) -> str:
+    text = json.dumps(document)
+    for job_id in ids:
+        text = text.replace(job_id, "ID")
+    return text
 
 
 def test_without_ticks_the_cron_route_drains(server: Server) -> None:
@@ -187,3 +218,83 @@ def test_applications_that_do_not_load_are_one_sentence(
     assert ran.code is Exit.CONFIGURATION
     assert ran.err.startswith("tidegate: TIDEGATE_APPS: can't import")
     assert ran.err.count("\n") == 1
+
+
+JOBS = """
+from pydantic import BaseModel
+from shared import App
+app = App("mine")
+letters = app.queue("letters")
+
+class Letter(BaseModel):
+    to: str
+
+@letters.job("letter.send")
+async def send(payload: Letter) -> str:
+    return {answer!r}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The one file of a user's application."""
+    file = tmp_path / "project" / "letterbox.py"
+    file.parent.mkdir()
+    file.write_text(JOBS.format(answer="first"), encoding="utf-8")
+    return file
+
+
+def result(http: httpx.Client, job_id: str) -> Any:
+    return http.get(f"/api/v1/jobs/{job_id}").json()["result"]
+
+
+def send(http: httpx.Client) -> str:
+    job = {"type": "letter.send", "payload": {"to": "Ann"}}
+    return str(http.post("/api/v1/queues/letters/jobs", json=job).json()["id"])
+
+
+def test_a_job_starts_at_once_and_changed_files_are_reloaded(spawn: Spawn, project: Path) -> None:
+    process = spawn(
+        *("dev", *FREE, "--every", "3600", "--json"),
+        PYTHONPATH=f"{project.parent}:{ROOT}",
+        PYTHONDONTWRITEBYTECODE="1",
+        TIDEGATE_APPS="letterbox:app",
+    )
+    with client(printed_json(process)) as http:
+        first = send(http)
+        eventually(lambda: bool(result(http, first) == "first"), "the job starts without a tick")
+
+        project.write_text("raise ValueError('half written')", encoding="utf-8")
+        time.sleep(1)
+        still = send(http)
+        eventually(lambda: bool(result(http, still) == "first"), "the old application goes on")
+
+        project.write_text(JOBS.format(answer="second, longer"), encoding="utf-8")
+
+        def renewed() -> bool:
+            job_id = send(http)
+            eventually(lambda: result(http, job_id) is not None, "the job ends")
+            return bool(result(http, job_id) == "second, longer")
+
+        eventually(renewed, "the new application is served")
+
+    ran = end(process)
+
+    assert (ran.code, "Traceback" in ran.err) == (Exit.OK, False)
+    assert "ValueError: half written (letterbox.py:1 in <module>)" in ran.err
+    assert "reloaded" in ran.err
+
+
+def test_it_says_what_it_serves_and_when(spawn: Spawn, project: Path) -> None:
+    process = spawn(
+        *("dev", *FREE, "--every", "30"),
+        PYTHONPATH=f"{project.parent}:{ROOT}",
+        TIDEGATE_APPS="letterbox:app",
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("API ")
+
+    err = end(process).err
+
+    assert "Serves mine: letters (letter.send)" in err
+    assert "A tick every 30 s, and at once when a job is due." in err

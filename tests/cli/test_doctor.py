@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,9 @@ from shared.cli.exit_codes import Exit
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
 from shared.declare.queue import MAX_JOBS
+from shared.deployment import Deployment
+from shared.embedded import open_embedded
+from shared.jobs.job import Job
 from tests.cli import sample
 from tests.cli.conftest import Cli
 
@@ -25,16 +31,16 @@ def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
     ran = cli("doctor", "--json")
 
     assert (ran.code, ran.json["ok"]) == (Exit.OK, True)
-    assert verdicts(ran.json["findings"]) == dict.fromkeys(
-        ("settings", "apps", "store", "reach", "write", "scripts", "clock", "jobs"), "OK"
-    )
+    checks = ["settings", "apps", "store", "reach", "write", "scripts"]
+    checks += ["eviction", "clock", "dead", "jobs"]
+    assert verdicts(ran.json["findings"]) == dict.fromkeys(checks, "OK")
 
 
 def test_each_finding_is_a_line(cli: Cli) -> None:
     out = cli("doctor").out
 
     assert all(line.startswith(("OK ", "WARN ", "FAIL ")) for line in out.splitlines())
-    assert "sample: 2 queues, 5 job types" in out
+    assert "sample: 2 queues, 8 job types" in out
     assert "embedded, valkey" in out or "embedded, redis" in out
 
 
@@ -189,3 +195,36 @@ def test_an_unknown_role_is_refused(cli: Cli) -> None:
     ran = cli("tokens", "--role", "king")
 
     assert (ran.code, "producer, viewer, operator, admin" in ran.err) == (Exit.USAGE, True)
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_eviction_fails(cli: Cli, data: Path, policy: str) -> None:
+    async def evict() -> None:
+        embedded = await open_embedded(data_dir=data, volatile=False)
+        await embedded.engine.execute(("CONFIG", "SET", "maxmemory-policy", policy))
+        await embedded.close()
+
+    asyncio.run(evict())
+
+    ran = cli("doctor", "--json")
+
+    assert ran.code is Exit.FAILED
+    assert verdicts(ran.json["findings"])["eviction"] == "FAIL"
+    assert policy in str(ran.json["findings"])
+
+
+def test_jobs_that_no_drain_comes_for_are_a_warning(cli: Cli) -> None:
+    longago = round(time.time() * 1000) - 600_000
+    job = Job("note.keep", '{"text": "x"}', id="old", made_ms=longago)
+
+    async def store() -> None:
+        deployment = Deployment.from_env()
+        await deployment.store.enqueue(sample.work, [job])
+        await deployment.close()
+
+    asyncio.run(store())
+
+    findings = {one["check"]: one for one in cli("doctor", "--json").json["findings"]}
+
+    assert findings["ticks"]["verdict"] == "WARN"
+    assert "no drain comes: work" in findings["ticks"]["detail"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
 import pytest
 
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import Cli, Spawn, end, eventually
+from tests.cli.conftest import DEADLINE, Cli, Spawn, end, eventually
 
 
 def test_all_queues_are_drained_and_counted(cli: Cli) -> None:
@@ -32,6 +33,26 @@ def test_only_the_named_queue_is_drained(cli: Cli) -> None:
     assert ran.code is Exit.OK
     assert ran.out.splitlines()[1].split()[:4] == ["slow", "empty", "1", "1"]
     assert "billed commands" in ran.err
+    assert cli("status", "work", "--json").json["queues"][0]["counts"]["waiting"] == 1
+
+
+@pytest.mark.parametrize("named", [(), ("work", "slow"), ("slow", "work")])
+def test_what_handlers_enqueue_on_other_queues_runs_too(cli: Cli, named: tuple[str, ...]) -> None:
+    cli("enqueue", "slow", "note.pass", "-p", '{"text": "x", "size": 1}')
+
+    report = cli("drain", *named, "--json").json
+
+    assert report["outcomes"] == {"done": 4}
+    assert (report["stop"], set(report["queues"])) == ("empty", {"work", "slow"})
+    rows = cli("status", "--json").json["queues"]
+    assert [row["counts"]["waiting"] for row in rows] == [0, 0]
+    assert cli("drain").out.count("work") == 1  # a queue is one row, however often it was drained
+
+
+def test_what_handlers_enqueue_on_a_queue_that_is_not_named_waits(cli: Cli) -> None:
+    cli("enqueue", "slow", "note.pass", "-p", '{"text": "x"}')
+
+    assert cli("drain", "slow", "--json").json["outcomes"] == {"done": 1}
     assert cli("status", "work", "--json").json["queues"][0]["counts"]["waiting"] == 1
 
 
@@ -64,6 +85,48 @@ def test_a_failed_job_is_retried_and_keeps_its_errors(cli: Cli, tmp_path: Path) 
     assert errors[0]["type"] == "FileNotFoundError"
 
 
+@pytest.mark.parametrize(("level", "lines"), [("INFO", 1), ("warning", 0)])
+def test_a_job_may_log_and_the_level_is_obeyed(
+    cli: Cli, spawn: Spawn, level: str, lines: int
+) -> None:
+    cli("enqueue", "work", "note.log", "-p", '{"text": "hello"}', "--job-id", "a")
+
+    process = spawn("drain", "work", "--json", TIDEGATE_LOG_LEVEL=level)
+    out, err = process.communicate(timeout=DEADLINE)
+
+    assert json.loads(out)["outcomes"] == {"done": 1}
+    logged = [line for line in err.splitlines() if "INFO hello" in line]
+    assert [line.split()[-3:] for line in logged] == [
+        ["job_id=a.work", "type=note.log", "attempt=1"]
+    ] * lines
+
+
+def test_a_failure_is_told_once_with_its_traceback(cli: Cli, spawn: Spawn) -> None:
+    cli("enqueue", "work", "note.lose", "-p", '{"text": "x"}', "--job-id", "a", "--attempts", "1")
+
+    _, err = spawn("drain", "work", "--json").communicate(timeout=DEADLINE)
+
+    (line,) = (line for line in err.splitlines() if "job_failed" in line)
+    assert "ERROR job_failed queue=work job_id=a.work type=note.lose attempt=1" in line
+    assert err.count("Traceback") == 2  # the error, and what it was raised from
+    assert "shared/drain" not in err
+    shown = cli("jobs", "show", "a.work").out
+    for text in (
+        ": lost x",
+        "KeyError: 'x'",
+        "tests/cli/sample.py:",
+        "in _find",
+        "look on the desk",
+    ):
+        assert text in shown
+
+
+def test_an_unknown_log_level_is_refused(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_LOG_LEVEL", "LOUD")
+    ran = cli("drain")
+    assert (ran.code, "DEBUG, INFO" in ran.err) == (Exit.CONFIGURATION, True)
+
+
 def test_an_unknown_queue_is_not_found(cli: Cli) -> None:
     for command in ("drain", "status"):
         ran = cli(command, "nowhere")
@@ -81,12 +144,13 @@ def test_a_signal_releases_the_running_job(
     started = tmp_path / "started"
     payload = f'{{"seconds": 15, "started": "{started}"}}'
     cli("enqueue", "work", "nap", "-p", payload, "--job-id", "nap")
-    process = spawn("drain", "work", "--budget", "60", "--json")
+    process = spawn("drain", "--budget", "60", "--json")
     eventually(started.exists, "the job starts")
 
     ran = end(process, number)
 
     assert (ran.code, ran.json["outcomes"]) == (Exit.OK, {"released": 1})
+    assert (ran.json["stop"], ran.json["queues"]["work"]["stop"]) == ("shutdown", "shutdown")
     job = cli("jobs", "show", "nap.work", "--json").json
     assert (job["state"], job["attempts"]) == ("waiting", 0)
 

@@ -94,3 +94,25 @@ def test_control_characters_do_not_reach_the_terminal(cli: Cli) -> None:
     cli("drain", "work")
 
     assert "\x1b" not in cli("jobs", "show", answer["jobs"][0]["id"]).out
+
+
+def test_jobs_are_listed_by_state(cli: Cli) -> None:
+    for text in "abc":
+        cli("enqueue", "work", "note.keep", "-p", f'{{"text": "{text}"}}', "--job-id", text)
+    cli("enqueue", "slow", "note.keep", "-p", '{"text": "d"}', "--delay", "60", "--job-id", "d")
+
+    head, *rows = cli("jobs", "list").out.splitlines()
+    first = cli("jobs", "list", "--most", "2", "--json").json
+    rest = cli("jobs", "list", "--cursor", first["next"], "--json").json
+
+    assert head.split()[:3] == ["id", "type", "state"]
+    assert [row.split()[0] for row in rows] == ["a.work", "b.work", "c.work"]
+    assert [job["id"] for job in first["jobs"] + rest["jobs"]] == ["a.work", "b.work", "c.work"]
+    (delayed,) = cli("jobs", "list", "slow", "--state", "delayed", "--json").json["jobs"]
+    assert (delayed["id"], delayed["due_at"] is not None) == ("d.slow", True)
+    assert cli("jobs", "list", "--state", "parked").out == "no parked jobs\n"
+
+
+def test_an_unknown_state_is_refused(cli: Cli) -> None:
+    ran = cli("jobs", "list", "--state", "running")
+    assert (ran.code, "waiting, delayed" in ran.err) == (Exit.USAGE, True)

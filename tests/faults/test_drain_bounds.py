@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 from shared import JobContext, Snooze
 from shared.clock import SystemClock
@@ -11,6 +12,7 @@ from shared.declare.app import Registry
 from shared.drain.budget import Budget
 from shared.drain.consumer import EXCLUSIVE_WAIT
 from shared.drain.drain import OPEN_CONSUMERS, Drain
+from shared.drain.report import StopReason
 from shared.jobs.job import Job
 from tests.faults.conftest import Play
 from tests.support.turns import Owner, make_exclusive
@@ -179,3 +181,16 @@ def test_a_cancel_request_does_not_outlive_its_lost_job(play: Play[None]) -> Non
         assert (await world.store.inspect(queue, "a")).state == "completed"
 
     play(story)
+
+
+def test_a_stop_before_any_consumer_began_is_the_reason_of_the_whole(play: Play[Any]) -> None:
+    async def story(world: World) -> Any:
+        queue = world.queue()
+        await world.enqueue(queue, 1)
+        drain = world.drain()
+        drain.stop()
+        return await drain.run([queue]), await world.store.stats(queue)
+
+    report, stats = play(story)
+
+    assert (report.stop, report.commands, stats.waiting) == (StopReason.SHUTDOWN, 0, 1)

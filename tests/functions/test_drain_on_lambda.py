@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -226,7 +225,28 @@ def test_its_counts_become_cloudwatch_metrics_by_queue(
         assert metrics["Namespace"] == "Tidegate"
 
 
-def test_elsewhere_it_configures_no_logs_and_emits_nothing(
+def test_a_failure_is_one_json_line_with_its_traceback_and_without_our_secrets(
+    environment: Callable[..., None],
+    cold_start: Callable[[str], ModuleType],
+    store_says: Callable[..., Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    environment("lambda", CRON_SECRET="there is no such number")  # as the error of the handler says
+    drain = cold_start("functions.drain").handler
+    (job,) = store_says("enqueue", other, [fail.job(Number(n=1))])
+
+    drain(event("schedule"), Context())
+
+    out = capsys.readouterr().out
+    (failed,) = (line for line in lines(out) if line.get("message") == "job_failed")
+    assert (failed["job_id"], failed["queue"], failed["type"]) == (job.id, "other", "fail")
+    assert (failed["attempt"], failed["level"], failed["outcome"]) == (1, "WARNING", "retry")
+    assert 'raise ValueError("[secret]")' in failed["exception"]
+    assert out.count("Traceback") == 1
+    assert "there is no such number" not in out
+
+
+def test_elsewhere_it_logs_text_to_stderr_and_emits_nothing(
     environment: Callable[..., None],
     cold_start: Callable[[str], ModuleType],
     capsys: pytest.CaptureFixture[str],
@@ -237,7 +257,6 @@ def test_elsewhere_it_configures_no_logs_and_emits_nothing(
 
     assert report["stop"] == "idle"
     assert capsys.readouterr().out == ""
-    assert logging.getLogger("tidegate").handlers == []
 
 
 def test_it_starts_nothing_before_it_is_called(drain: Any) -> None:

@@ -25,6 +25,7 @@ from tests.scenario.world import (
 
 NEEDS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/v1/queues/{queue}/jobs"): "producer",
+    ("GET", "/api/v1/jobs"): "viewer",
     ("GET", "/api/v1/jobs/{id}"): "viewer",
     ("DELETE", "/api/v1/jobs/{id}"): "operator",
     ("GET", "/api/v1/stats"): "viewer",
@@ -199,3 +200,17 @@ async def test_an_alias_is_guarded_like_its_route(
         assert response.status_code == 401, alias
 
     assert watched() == 0
+
+
+@pytest.mark.parametrize("token", [None, "a-token-that-nobody-knows", TOKENS["viewer"]])
+async def test_refused_ticks_are_logged_once_a_minute(
+    app: Starlette, caplog: pytest.LogCaptureFixture, token: str | None
+) -> None:
+    async with Client(app, token) as client:
+        for _ in range(3):
+            assert (await client.post("/api/cron/drain")).status_code in (401, 403)
+            await client.get("/api/v1/stats")
+
+    (record,) = (one for one in caplog.records if one.msg == "tick_refused")
+    assert record.levelname == "WARNING"
+    assert token is None or token not in str(vars(record))

@@ -81,6 +81,7 @@ BODIES: Mapping[str, tuple[bytes, int, str]] = {
     "backoff is a text": (job(backoff="fast"), 422, "options.backoff"),
     "backoff is empty": (job(backoff=[]), 422, "options.backoff"),
     "backoff is negative": (job(backoff=[1, -1]), 422, "options.backoff"),
+    "backoff with a wait too many": (job(attempts=3, backoff=[1, 5, 25]), 422, "backoff"),
     "backoff of no kind": (job(backoff={"type": "jazz", "delay": 1}), 422, "options.backoff.type"),
     "backoff without delay": (job(backoff={"type": "fixed"}), 422, "options.backoff.delay"),
     "backoff that shrinks": (

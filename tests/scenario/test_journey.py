@@ -27,7 +27,7 @@ async def test_a_job_is_enqueued_drained_by_cron_and_shows_its_result(api: Clien
     assert report["seconds"]["left"] > 0
     done = await api.job(job_id)
     assert (done["state"], done["result"], done["attempts"]) == ("completed", {"twice": 42}, 1)
-    assert (done["progress"], done["explanation"], done["error"]) == (None, None, None)
+    assert (done["progress"], done["explanation"], done["error"]) == (50, None, None)
     assert done["ended_at"] is not None
 
 

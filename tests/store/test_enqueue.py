@@ -62,7 +62,7 @@ async def test_a_delayed_job_waits_for_its_instant_by_the_store_clock(
 
     assert answer.state == "delayed"
     assert await probe.snapshot() == {
-        "records": {"a": record()},
+        "records": {"a": record(since=due)},
         "delayed": {"a": due},
         "agenda": {"q": due},
         "scalars": {"due": str(due)},

@@ -147,6 +147,7 @@ async def test_a_redriven_job_begins_anew_in_its_priority_and_keeps_its_history(
     assert await store.redrive(queue, ["a", "b", "a", "unknown"]) == [True, True, False, False]
 
     again = {"fence": 1, "redrives": 1, "history": '{"errors":[]}'}
+    again["since"] = clock.epoch_ms()
     assert await probe.snapshot() == {
         "records": {"a": record(priority="h", **again), "b": record(**again)},  # type: ignore[arg-type]
         "high": ["a"],

@@ -23,7 +23,7 @@ async def test_jobs_of_a_dead_owner_come_back_as_suspects_with_no_attempt_burnt(
 
     await Owner(store, queue).turn(0)
 
-    suspect = record(fence=1, reason="suspect")
+    suspect = record(fence=1, reason="suspect", since=clock.epoch_ms())
     assert await probe.snapshot() == {
         "records": {"a": suspect, "b": suspect, "c": record()},
         "normal": ["a", "b", "c"],
@@ -71,7 +71,7 @@ async def test_jobs_that_crash_twice_in_a_row_run_exclusively(
 
     await make_exclusive(store, queue, clock)
 
-    exclusive = record(fence=2, reason="exclusive")
+    exclusive = record(fence=2, reason="exclusive", since=clock.epoch_ms())
     assert await probe.snapshot() == {
         "records": {"a": exclusive, "b": exclusive},
         "suspects": ["a", "b"],

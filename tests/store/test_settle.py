@@ -65,7 +65,7 @@ async def test_a_retry_waits_out_its_delay_and_counts_its_attempt(
     await owner.turn(0, [settle(claim, "retry", 1500, "{}")])
 
     assert await probe.snapshot() == {
-        "records": {"a": record(fence=1, attempts=1, history="{}")},
+        "records": {"a": record(fence=1, attempts=1, history="{}", since=due)},
         "delayed": {"a": due},
         "agenda": {"q": due},
         "scalars": {"due": str(due), "expiry": str(clock.epoch_ms() + LEASE_MS)},
@@ -145,10 +145,10 @@ async def test_a_settle_after_a_newer_claim_only_takes_the_blame_back_and_is_tol
     clock.advance(31)
     (new,) = await Owner(store, declare(), "o2").claim()
     before = {**await probe.snapshot(), "agenda": {"q": clock.epoch_ms() + LEASE_MS}}
-    assert before["records"] == {"a": record(fence=1, reason="suspect")}
+    assert before["records"] == {"a": record(fence=1, reason="suspect", since=clock.epoch_ms())}
 
     reply = await late.turn(0, [settle(old, "done")])
-    before["records"] = {"a": record(fence=1)}
+    before["records"] = {"a": record(fence=1, since=clock.epoch_ms())}
 
     assert reply.stale == {old.lease}
     assert await probe.snapshot() == before
@@ -280,7 +280,7 @@ async def test_old_durations_fade(store: Store, declare: Declare) -> None:
 
 
 async def test_a_record_that_was_cut_short_keeps_its_history_apart_from_its_body(
-    store: Store, probe: Probe, declare: Declare
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
 ) -> None:
     queue = declare()
     await store.enqueue(queue, jobs("a"))
@@ -292,14 +292,15 @@ async def test_a_record_that_was_cut_short_keeps_its_history_apart_from_its_body
     await owner.turn(0, [settle(claim, "retry", history='{"errors":[]}')])
 
     body = cut.partition("\n")[2]
-    expected = record(fence=1, attempts=1, body=body, history='{"errors":[]}')
+    since = clock.epoch_ms()
+    expected = record(fence=1, attempts=1, body=body, history='{"errors":[]}', since=since)
     assert (await probe.read("q", "records"))["a"] == expected
     assert (await owner.claim())[0].history == '{"errors":[]}'
 
 
 @pytest.mark.parametrize("second", ["done", "retry", "dead", "release", "keep"])
 async def test_a_second_settle_of_one_lease_in_one_turn_is_stale(
-    claimed: tuple[Owner, Claim], probe: Probe, second: Kind
+    claimed: tuple[Owner, Claim], probe: Probe, clock: FakeClock, second: Kind
 ) -> None:
     owner, claim = claimed
 
@@ -307,7 +308,9 @@ async def test_a_second_settle_of_one_lease_in_one_turn_is_stale(
 
     assert await probe.totals() == {"claimed": 1, "retried": 1}
     assert await probe.ids("q", "delayed") == ["a"]
-    assert (await probe.read("q", "records"))["a"] == record(fence=1, attempts=1)
+    assert (await probe.read("q", "records"))["a"] == record(
+        fence=1, attempts=1, since=clock.epoch_ms() + 5000
+    )
 
 
 @pytest.mark.parametrize("second", ["keep", "done", "retry"])

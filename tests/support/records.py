@@ -20,6 +20,8 @@ def record(
     reason: str = "-",
     body: str = BODY,
     history: str = "",
+    since: int | str = "",
 ) -> str:
     header = (state, fence, attempts, crashes, priority, len(body.encode()), redrives)
-    return " ".join(map(str, (*header, key, dedup, flags, reason))) + f"\n{body}{history}"
+    line = " ".join(map(str, (*header, key, dedup, flags, reason))) + (f" {since}" if since else "")
+    return f"{line}\n{body}{history}"

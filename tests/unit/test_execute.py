@@ -186,19 +186,19 @@ def test_an_unreadable_foreign_record_says_why_and_has_the_queues_numbers(
 ) -> None:
     unreadable = decode_claim(claim(body=body, foreign=True), queue)
 
-    assert problem in (unreadable.decode_error or "")
+    assert problem in str(unreadable.error)
     assert (unreadable.job_type, unreadable.timeout, unreadable.retry) == (None, 7, BASE)
 
 
 def test_a_foreign_record_has_the_queues_numbers(queue: Queue) -> None:
     foreign = decode_claim(claim(body='{"type": "t", "payload": {"n": 1}}', foreign=True), queue)
 
-    assert (foreign.body.type, foreign.body.payload, foreign.decode_error) == ("t", '{"n":1}', None)
+    assert (foreign.body.type, foreign.body.payload, foreign.error) == ("t", '{"n":1}', None)
     assert (foreign.timeout, foreign.retry) == (7, BASE)
 
 
 def test_a_body_that_is_not_utf_8_is_unreadable(queue: Queue) -> None:
-    assert "UTF-8" in (decode_claim(claim(body=b"\xff"), queue).decode_error or "")
+    assert "UTF-8" in str(decode_claim(claim(body=b"\xff"), queue).error)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_body_that_is_not_utf_8_is_unreadable(queue: Queue) -> None:
         ({"backoff": Retry.waits([1, 5]).backoff()}, Retry.waits([1, 5])),
         (
             {"backoff": Retry.waits([1, 5]).backoff(), "attempts": 2},
-            Retry(2, cap=3600, steps=(1.0, 5.0)),
+            Retry(2, cap=3600, steps=(1.0,)),
         ),
         (
             {"backoff": Retry.fixed(wait=3).backoff()},
@@ -227,7 +227,7 @@ def test_a_job_may_have_attempts_and_waits_of_its_own(
     own = decode_claim(claim(body=Job("t", "{}", overrides=overrides).body()), queue)
     delays = [own.retry.delay_after(n, lambda: 0.5) for n in range(1, 7)]
 
-    assert own.decode_error is None
+    assert own.error is None
     assert own.retry.attempts == retry.attempts
     assert delays == [retry.delay_after(n, lambda: 0.5) for n in range(1, 7)]
 

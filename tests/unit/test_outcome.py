@@ -210,7 +210,7 @@ def test_an_error_is_described_with_its_place() -> None:
     assert "\x1b" not in described["message"]
     assert "\x00" not in described["message"]
     assert described["message"].encode()
-    assert described["where"].startswith("test_outcome.py:")
+    assert described["where"].startswith("tests/unit/test_outcome.py:")
     assert described["where"].endswith(" in test_an_error_is_described_with_its_place")
 
 

@@ -144,3 +144,19 @@ def test_a_rate_without_a_burst_may_start_one_period_at_once() -> None:
 @given(per=st.floats(0.001, 86_400))
 def test_a_period_is_never_rounded_to_nothing(per: float) -> None:
     assert RateLimit(1, per=per).per_ms >= 1
+
+
+def test_more_waits_than_attempts_have_are_told() -> None:
+    with pytest.raises(ConfigurationError, match="3 attempts have 2 waits, and 3 are named"):
+        Retry(attempts=3, steps=(1, 5, 25))
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 3, 4, 9])
+def test_a_job_s_own_attempts_may_leave_waits_of_its_queue_unused(attempts: int) -> None:
+    retry = Retry.waits([1, 5, 25]).with_overrides({"attempts": attempts})
+
+    waits = [retry.delay_after(n) for n in range(1, attempts)]
+    assert (retry.attempts, waits) == (
+        attempts,
+        [1.0, 5.0, 25.0, 25.0, 25.0, 25.0, 25.0, 25.0][: attempts - 1],
+    )

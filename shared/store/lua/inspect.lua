@@ -1,6 +1,6 @@
 -- inspect: one job as it stands, and what its queue would answer it. Writes nothing.
 -- ARGV  1 queue  2 id
--- Returns  billed, "found", now, paused (1, 0), level, per and at of the token bucket, active jobs of
+-- Returns  billed, "found", now, the instant of the last turn (0: none), paused (1, 0), level, per and at of the token bucket, active jobs of
 --       the queue, record, place (waiting delayed active parked, or "-": ended), its instant (ms; 0:
 --       none), its lease (""), cancel_requested (1, 0)
 --       or  billed, "" where there is no such job, "damaged" where its record is, that record
@@ -43,6 +43,6 @@ local function find_place()
 end
 
 local place, instant, lease = find_place()
-return { billed, "found", whole(now), values[1] == YES and 1 or 0, values[3] or "0", values[4] or "0",
+return { billed, "found", whole(now), values[2] or "0", values[1] == YES and 1 or 0, values[3] or "0", values[4] or "0",
   values[5] or "0", values[6] or "0", job.raw, place, tostring(instant), lease,
   has_word(values[7] or "", id) and 1 or 0 }

@@ -9,6 +9,7 @@
 --- @include "fields"
 --- @include "guards"
 --- @include "keys"
+--- @include "numbers"
 --- @include "priorities"
 --- @include "record"
 --- @include "undo"
@@ -46,7 +47,8 @@ for i = 5, #fields do
     table.insert(job.state == STATE.dead and dead or parked, id)
     before[#before + 1], before[#before + 2] = id, job.raw
     job.state, job.attempts, job.crashes, job.reason = STATE.live, 0, 0, NONE
-    job.redrives = job.redrives + 1
+    if now == 0 then now = now_ms(tonumber(values[3] or 0)) end
+    job.redrives, job.since = job.redrives + 1, " " .. whole(now)
     save_job(id, job)
     local list = LIST[job.priority]
     buffer_push(list, id)

@@ -1,6 +1,7 @@
 -- close: what one settle does to its job: an end, a wait, a place in line, or a longer lease.
 --- @include "codes"
 --- @include "keys"
+--- @include "numbers"
 --- @include "places"
 --- @include "writes"
 local TOTAL = { [KIND.done] = "done", [KIND.retry] = "retried", [KIND.dead] = "dead",
@@ -37,9 +38,11 @@ local function close(q, item, job)
     requeue(q, id, job, buffer_push_front)
   elseif item.delay > 0 then -- retry, snooze, or a release that waits for another window
     if kind == KIND.release then job.reason = "unfit" end
+    job.since = " " .. whole(due)
     buffer_zadd(DELAYED, due, id)
     q.due = math.min(q.due, due)
   else
+    job.since = " " .. whole(q.now)
     requeue(q, id, job, buffer_push)
   end
   save_job(id, job)

@@ -23,7 +23,7 @@ local function accept_inbox(q)
   local raws = call("LRANGE", INBOX, 0, most - 1)
   for i, raw in ipairs(raws) do
     local id = string.format("~%s-%s-%d-%d%s", whole(q.now), q.owner, q.seq, i, ending)
-    save_record(id, new_record(PRIORITY.normal, NONE, NONE, FOREIGN, raw))
+    save_record(id, new_record(PRIORITY.normal, NONE, NONE, FOREIGN, " " .. whole(q.now), raw))
     buffer_push(NORMAL, id)
   end
   q.foreign = #raws == most

@@ -8,7 +8,7 @@
 local ENDED = { [STATE.completed] = COMPLETED, [STATE.cancelled] = CANCELLED, [STATE.dead] = DEAD }
 
 local function end_job(id, job, state, now)
-  job.state = state
+  job.state, job.since = state, ""
   release_dedup(job)
   if state ~= STATE.dead then job.dedup = NONE end -- a redrive takes the name again
   buffer_zadd(ENDED[state], now, id)

@@ -1,5 +1,6 @@
 -- promote: a delayed job that is due, or a parked one whose recheck is due, waits again.
 --- @include "codes"
+--- @include "numbers"
 --- @include "places"
 --- @include "record"
 --- @include "writes"
@@ -8,6 +9,7 @@
 local function promote_one(q, id, job)
   local buffer = job.reason == "unfit" and buffer_push_front or buffer_push
   if job.state == STATE.parked or job.reason == "unfit" then
+    if job.state == STATE.parked then job.since = " " .. whole(q.now) end
     job.state, job.reason = STATE.live, NONE
     save_job(id, job)
   end

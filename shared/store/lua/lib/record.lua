@@ -1,23 +1,24 @@
 -- record: a job as stored. One header line that only the scripts write, then the body, which never
 -- changes, then the history (result, progress, errors), which each settle replaces.
--- Header: state fence attempts crashes priority length redrives key dedup flags reason
+-- Header: state fence attempts crashes priority length redrives key dedup flags reason since
 -- `fence` numbers the last delivery that was closed (an open lease carries fence + 1); `length` is
--- the body's in bytes; `dedup` is the name to release when the job ends.
+-- the body's in bytes; `dedup` is the name to release when the job ends; `since` (ms) is when it began
+-- to wait or is due, absent where its id tells. `job.since` begins with a space, or is empty.
 --- @include "codes"
-local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+\n"
-local HEADER_OF_NEW = STATE.live .. " 0 0 0 %s %d 0 %s %s %s " .. NONE .. "\n"
+local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+ ?%d*\n"
+local HEADER_OF_NEW = STATE.live .. " 0 0 0 %s %d 0 %s %s %s " .. NONE .. "%s\n"
 
 -- The job as a table; nil where the record is missing or damaged.
 local function decode(raw)
-  local header = "^(%a) (%d+) (%d+) (%d+) ([hnl]) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+)\n()"
+  local header = "^(%a) (%d+) (%d+) (%d+) ([hnl]) (%d+) (%d+) (%S+) (%S+) (%S+) (%S+)( ?%d*)\n()"
   if not raw then return nil end
-  local state, fence, attempts, crashes, priority, length, redrives, key, dedup, flags, reason, at =
+  local state, fence, attempts, crashes, priority, length, redrives, key, dedup, flags, reason, since, at =
     string.match(raw, header)
   if not at then return nil end
   return {
     state = state, fence = tonumber(fence), attempts = tonumber(attempts), crashes = tonumber(crashes),
     priority = priority, redrives = tonumber(redrives), key = key, dedup = dedup, flags = flags,
-    reason = reason, raw = raw, body_at = at, length = math.min(tonumber(length), #raw - at + 1),
+    reason = reason, since = since, raw = raw, body_at = at, length = math.min(tonumber(length), #raw - at + 1),
   }
 end
 
@@ -30,13 +31,14 @@ end
 
 -- The record of a changed job. `job.history`, if set, replaces the stored history.
 local function encode(job)
-  return string.format("%s %d %d %d %s %d %d %s %s %s %s\n", job.state, job.fence, job.attempts,
-    job.crashes, job.priority, job.length, job.redrives, job.key, job.dedup, job.flags, job.reason)
+  return string.format("%s %d %d %d %s %d %d %s %s %s %s%s\n", job.state, job.fence, job.attempts,
+    job.crashes, job.priority, job.length, job.redrives, job.key, job.dedup, job.flags, job.reason,
+    job.since)
     .. string.sub(job.raw, job.body_at, job.history and job.body_at + job.length - 1) .. (job.history or "")
 end
 
-local function new_record(priority, key, dedup, flags, body)
-  return string.format(HEADER_OF_NEW, priority, #body, key, dedup, flags) .. body
+local function new_record(priority, key, dedup, flags, since, body)
+  return string.format(HEADER_OF_NEW, priority, #body, key, dedup, flags, since) .. body
 end
 
 -- The state of a stored job. A damaged record counts as dead: no function can run it.

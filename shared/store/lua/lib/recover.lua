@@ -7,6 +7,7 @@
 --- @include "fields"
 --- @include "expired"
 --- @include "keys"
+--- @include "numbers"
 --- @include "phantoms"
 --- @include "places"
 --- @include "promote"
@@ -17,7 +18,7 @@
 local function recover_one(q, one)
   local max_crashes = 3
   local id, job, exclusive = one.id, one.job, one.exclusive
-  job.fence = job.fence + 1
+  job.fence, job.since = job.fence + 1, " " .. whole(q.now)
   q.count("crashed", 1)
   if q.cancel[id] then
     q.cancel[id] = nil

@@ -1,0 +1,117 @@
+"""The report of each failed attempt of a queue: one log record with the traceback, and a call of
+the application's own hooks. A hook may fail or hang; its job is settled all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from concurrent.futures import Executor
+from typing import Any
+
+from ..declare.queue import Queue
+from ..jobs.failure import FailureHook, JobFailure
+from ..jobs.ids import public_id
+from ..jobs.outcome import Outcome
+from ..jobs.stack import without_ours
+from .budget import Budget
+from .describe import traceback_of
+from .run import Run
+
+log = logging.getLogger("tidegate.job")
+
+HOOK_SECONDS = 5.0
+"""Seconds that the hooks of one failure may take together, while the function has time."""
+
+
+class Failures:
+    """The failures of one queue's jobs. Hooks that are plain functions run in `threads`."""
+
+    def __init__(self, queue: Queue, budget: Budget, threads: Executor) -> None:
+        self._queue, self._budget, self._threads = queue, budget, threads
+
+    async def report(self, run: Run, outcome: Outcome) -> None:
+        """Log the failure and call the hooks. Raises nothing; ends early if cancelled."""
+        self.log(run, outcome)
+        hooks = self._queue.failure_hooks
+        if not hooks or run.error is None:
+            return
+        failure, error = self._failure(run, outcome), run.error
+        calls = {asyncio.ensure_future(self._call(hook, error, failure)) for hook in hooks}
+        seconds = min(HOOK_SECONDS, self._budget.handler_time())
+        try:
+            _, late = await asyncio.wait(calls, timeout=seconds)
+        except asyncio.CancelledError:
+            late = {call for call in calls if not call.done()}
+        for call in late:
+            call.cancel()
+            log.warning("failure_hook_late", extra={**_job(failure), "seconds": HOOK_SECONDS})
+
+    def log(self, run: Run, outcome: Outcome) -> None:
+        """Log the failure, once."""
+        error, failure = run.error, self._failure(run, outcome)
+        level = logging.ERROR if failure.dead else logging.WARNING
+        facts = {**_job(failure), "outcome": outcome.kind, "retry_in": failure.retry_in}
+        described = outcome.detail.get("error") or {}
+        facts["error"] = f"{described.get('type')}: {described.get('message')}"
+        try:
+            trace = error and (type(error), error, without_ours(traceback_of(error)))
+            log.log(level, "job_failed", exc_info=trace, extra=facts)
+        except BaseException:  # noqa: BLE001 - formatting calls methods of the error, which may do anything
+            log.log(level, "job_failed", extra=facts)
+
+    async def _call(self, hook: FailureHook, error: BaseException, failure: JobFailure) -> None:
+        try:
+            if inspect.iscoroutinefunction(hook):
+                await hook(error, failure)
+                return
+            loop = asyncio.get_running_loop()
+            ok, value = await loop.run_in_executor(
+                self._threads, _call_contained, hook, error, failure
+            )
+            if not ok:
+                raise value
+            if inspect.isawaitable(value):
+                await value
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            log.exception("failure_hook_failed", extra=_job(failure))
+
+    def _failure(self, run: Run, outcome: Outcome) -> JobFailure:
+        claim = run.claim
+        return JobFailure(
+            id=public_id(claim.id, claim.queue),
+            app=self._queue.app,
+            queue=claim.queue,
+            type=run.body.type,
+            key=None if claim.key == "-" else claim.key,
+            attempt=claim.attempt,
+            attempts=run.retry.attempts,
+            retry_in=None if outcome.kind == "dead" else outcome.delay,
+        )
+
+
+def is_failure(outcome: Outcome) -> bool:
+    """True for an attempt that failed: the job is tried again, or dead."""
+    return outcome.kind in ("retry", "dead")
+
+
+def _call_contained(
+    hook: FailureHook, error: BaseException, failure: JobFailure
+) -> tuple[bool, Any]:
+    """(True, result) or (False, error). A future can't carry every BaseException: StopIteration
+    hangs it, SystemExit ends the loop."""
+    try:
+        return True, hook(error, failure)
+    except BaseException as bug:  # noqa: BLE001 - raised again by the caller, in the loop's thread
+        return False, bug
+
+
+def _job(failure: JobFailure) -> dict[str, object]:
+    return {
+        "queue": failure.queue,
+        "job_id": failure.id,
+        "type": failure.type,
+        "attempt": failure.attempt,
+    }

@@ -1,0 +1,51 @@
+"""The log as text for people: one line an event, with its fields, and then its traceback."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+from .log import SERVICE
+from .redacted import RedactedFormatter
+
+STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
+"""The fields that every record has; the others belong to the event."""
+
+
+class TextFormatter(RedactedFormatter):
+    """`12:30:01 ERROR job_failed queue=orders job_id=…`, then the traceback."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        fields = {name: value for name, value in vars(record).items() if name not in STANDARD}
+        parts = [f"{name}={value}" for name, value in fields.items() if value is not None]
+        return " ".join([clock, record.levelname, record.getMessage(), *parts])
+
+
+class TextHandler(logging.Handler):
+    """Writes to the stderr of the moment, and nothing where the process has handlers of its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if logging.getLogger().handlers:
+            return
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+        except Exception:  # noqa: BLE001 - as every handler: logging must not fail
+            self.handleError(record)
+
+
+def _is_event(record: logging.LogRecord) -> bool:
+    """False for the report of a drain: whoever drains at a terminal prints it."""
+    return record.msg != "drained" or record.levelno > logging.INFO
+
+
+def write_text(level: str) -> None:
+    """Have the "tidegate" loggers write text at this level."""
+    logger = logging.getLogger(SERVICE)
+    logger.setLevel(level)
+    if not any(isinstance(handler, TextHandler) for handler in logger.handlers):
+        handler = TextHandler()
+        handler.addFilter(_is_event)
+        handler.setFormatter(TextFormatter())
+        logger.addHandler(handler)

@@ -1,0 +1,93 @@
+"""`dead=Retention(...)` is applied by the sweeps; without it no dead letter is ever deleted."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from shared import App, Discard, Retention
+from shared.declare.app import Registry
+from shared.deployment import Deployment
+from shared.store import Store
+from shared.testing import FakeClock
+from tests.scenario.world import settings
+from tests.support.values import Number
+
+DAY = 86_400.0
+SWEEP = 301.0
+
+
+def deployment_of(store: Store, clock: FakeClock, dead: Retention | None) -> Deployment:
+    app = App("letters")
+    queue = app.queue("q", dead=dead)
+
+    @queue.job("t")
+    async def fail(payload: Number) -> None:
+        raise Discard("no")
+
+    return Deployment(settings(), Registry([app]), clock=clock, open_store=lambda: store)
+
+
+async def die(deployment: Deployment, clock: FakeClock, *names: str) -> None:
+    """These jobs die, one after the other."""
+    queue = deployment.registry.queue("q")
+    for name in names:
+        await deployment.store.enqueue(queue, [queue.types["t"].job(Number(), job_id=name)])
+        await deployment.drain(deployment.budget(60), [queue])
+        clock.advance(1)
+
+
+async def kept(deployment: Deployment) -> list[str]:
+    queue = deployment.registry.queue("q")
+    rows = await deployment.store.list_jobs(queue, "dead")
+    return [row.id.partition(".")[0] for row in rows]
+
+
+async def sweep(deployment: Deployment, clock: FakeClock) -> None:
+    clock.advance(SWEEP)
+    await deployment.drain(deployment.budget(60))
+
+
+async def test_the_youngest_are_kept_up_to_the_count(
+    store: Store, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment = deployment_of(store, clock, Retention(count=2, age=DAY))
+    await die(deployment, clock, "a", "b", "c", "d")
+    assert await kept(deployment) == ["d", "c", "b", "a"]
+
+    with caplog.at_level(logging.WARNING):
+        await sweep(deployment, clock)
+
+    assert await kept(deployment) == ["d", "c"]
+    (record,) = (one for one in caplog.records if one.msg == "dead_letters_deleted")
+    assert (vars(record)["queue"], vars(record)["count"]) == ("q", 2)
+
+
+async def test_none_is_kept_beyond_the_age(store: Store, clock: FakeClock) -> None:
+    deployment = deployment_of(store, clock, Retention(count=100, age=DAY))
+    await die(deployment, clock, "old")
+    clock.advance(DAY / 2)
+    await die(deployment, clock, "young")
+
+    await sweep(deployment, clock)
+    assert await kept(deployment) == ["young", "old"]
+    clock.advance(DAY / 2)
+    await sweep(deployment, clock)
+
+    assert await kept(deployment) == ["young"]
+
+
+async def test_without_it_all_are_kept_and_a_sweep_costs_what_it_did(
+    store: Store, clock: FakeClock
+) -> None:
+    deployment = deployment_of(store, clock, None)
+    await die(deployment, clock, "a", "b", "c")
+    await sweep(deployment, clock)
+    clock.advance(400 * DAY)
+    before = store.meter.snapshot()
+
+    await sweep(deployment, clock)
+
+    assert store.meter.since(before).commands == 2
+    assert await kept(deployment) == ["c", "b", "a"]
