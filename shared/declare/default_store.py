@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..clock import Clock
 from ..errors import ConfigurationError
 from ..jobs.job import Enqueued, Job
 
 if TYPE_CHECKING:
+    from ..clock import Clock
     from ..store.views import JobView
 
 

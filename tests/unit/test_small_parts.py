@@ -150,7 +150,7 @@ def test_a_meter_counts_since_a_snapshot() -> None:
                 *("http://localhost.evil.example", "http://127.0.0.1.evil.example"),
                 *("http://[::1]x", "http://[::1]@evil.example", "http://localhost:80:81"),
                 *("http://localhost\\@evil.example", "https://user:word@db.upstash.io", "https://"),
-                *("https://db.upstash.io\n", "redis://localhost", "localhost", "http://0.0.0.0"),
+                *("redis://localhost", "localhost", "http://0.0.0.0"),
             )
         ],
         (
