@@ -1,17 +1,21 @@
 """Enqueues of threads: plain `def` handlers, Flask, Django. Whatever way a handler's thread
-enqueues, it happens in the event loop of its drain, through the drain's own store."""
+enqueues, it happens in the event loop of its drain, through the drain's own store.
+
+asyncio is imported where it is used: a declaration and `tidegate --help` need no event loop.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import wait
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UnknownOutcome
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 CHECK_SECONDS = 1.0
@@ -24,12 +28,16 @@ _thread_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar(
 
 def serve_threads() -> None:
     """From now on threads of this context enqueue in the running event loop."""
+    import asyncio  # noqa: PLC0415
+
     _thread_loop.set(asyncio.get_running_loop())
 
 
 async def run_in_drain(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """The result of a coroutine function. A handler's thread that runs an event loop of its own has
     it run in its drain's."""
+    import asyncio  # noqa: PLC0415
+
     loop = _serving_loop()
     if loop is None or loop is asyncio.get_running_loop():
         return await function()
@@ -47,6 +55,9 @@ def run_blocking(function: Callable[[], Coroutine[Any, Any, T]], name: str) -> T
     """The result of the coroutine function of this name, run in the drain's event loop or, in
     threads of no handler, in a background one, while this thread waits. Raises RuntimeError in a
     thread that runs an event loop itself."""
+    import asyncio  # noqa: PLC0415
+    from concurrent.futures import wait  # noqa: PLC0415
+
     if _is_loop_thread():
         raise RuntimeError(
             f"{name}_sync would block this thread's event loop: await {name}(...) instead"
@@ -72,6 +83,8 @@ def _require_running(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _is_loop_thread() -> bool:
+    import asyncio  # noqa: PLC0415
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -91,6 +104,8 @@ class BackgroundLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
+        import asyncio  # noqa: PLC0415
+
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Plain reads of a store, beside the verbs of `Store`: lists of jobs, and cancel requests."""
+"""The reads of a store, beside the verbs of `Store`: numbers of queues, and lists of jobs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from ..declare.queue import Queue
 from . import keys
 from .client.rest import Rest
 from .scripts import Calls
-from .views import ListedJob, read_listed
+from .views import JobRecord, ListedJob, QueueStats, read_listed, read_row, read_stats
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
+
+Listed = Literal["dead", "completed", "cancelled", "parked"]
+"""States whose jobs can be browsed."""
+STATUS_SECONDS = 1.5
+"""The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
 
 
 class Reads:
@@ -33,3 +38,17 @@ class Reads:
         records = keys.part(self.prefix, queue.name, "records")
         text = await self.rest.execute(["HGET", records, ":cancel"], "cancel_requests", within=1.0)
         return frozenset(str(text or "").split())
+
+    async def stats(self, queue: Queue) -> QueueStats:
+        """Sizes, totals, limits and durations of one queue."""
+        types = sorted(queue.types)
+        reply = await self._calls.run("stats", queue, *types, within=STATUS_SECONDS)
+        return read_stats(queue, types, reply)
+
+    async def browse(
+        self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
+    ) -> list[JobRecord]:
+        """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
+        last one's instant as `newest`, and as `skip` how many of that instant were seen."""
+        reply = await self._calls.run("browse", queue, state, newest, skip, most)
+        return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]

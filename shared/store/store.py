@@ -27,16 +27,12 @@ from .scripts import Calls, script
 from .survey import REPAIRS, SurveyPage, read_survey
 from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
-from .views import JobRecord, JobView, QueueStats, read_row, read_stats, read_view
+from .views import JobView, read_view
 
-STATUS_SECONDS = 1.5
-"""The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
 IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
 """Pages of a survey: it has to read the bodies of records."""
 Ended = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
-Listed = Literal["dead", "completed", "cancelled", "parked"]
-"""States whose jobs can be browsed."""
 
 
 class Store(Reads):
@@ -182,20 +178,6 @@ class Store(Reads):
         texts = write_usage(stored), write_usage(counted)
         (done,) = await self._calls.run("recount", queue, *texts)
         return bool(done == "1")
-
-    async def stats(self, queue: Queue) -> QueueStats:
-        """Sizes, totals, limits and durations of one queue."""
-        types = sorted(queue.types)
-        reply = await self._calls.run("stats", queue, *types, within=STATUS_SECONDS)
-        return read_stats(queue, types, reply)
-
-    async def browse(
-        self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
-    ) -> list[JobRecord]:
-        """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
-        last one's instant as `newest`, and as `skip` how many of that instant were seen."""
-        reply = await self._calls.run("browse", queue, state, newest, skip, most)
-        return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
 
     async def close(self) -> None:
         """Close the client's connections."""

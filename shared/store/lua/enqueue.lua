@@ -40,14 +40,13 @@ local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
 load_existing(items, values, 7, guarded and now)
 
-local codes, due, mixed = {}, NEVER, false
-local new_ids, lengths = {}, {} -- ids of this call; how many of them go on each list
+local codes, due, mixed, new_ids = {}, NEVER, false, {}
+local lengths = {} -- how many of the new ids go on each list
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and STATE.delayed or STATE.live
   local dedup = item.dedup_ttl == 0 and item.dedup or NONE -- released when the job ends
-  local since = timed and " " .. whole(at) or item.since
-  local raw = new_record(item.priority, item.key, dedup, NONE, since, item.body)
+  local raw = new_record(item.priority, item.key, dedup, NONE, timed and " " .. whole(at) or item.since, item.body)
   if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
