@@ -49,6 +49,8 @@ class Store:
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         self.swept_at: float | None = None
         """When a drain of this process last swept, on its monotonic clock."""
+        self.suspects: set[str] = set()
+        """Queues whose last turn named suspects. The next drain begins with them."""
 
     @property
     def meter(self) -> Meter:

@@ -9,8 +9,8 @@ from shared import JobContext, Snooze
 from shared.clock import SystemClock
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
-from shared.drain.consumer import EXCLUSIVE_WAIT
 from shared.drain.drain import OPEN_CONSUMERS, Drain
+from shared.drain.exclusive import EXCLUSIVE_WAIT
 from shared.jobs.job import Job
 from tests.faults.conftest import Play
 from tests.support.turns import Owner, make_exclusive
