@@ -39,8 +39,8 @@ def count_that_fit(settles: Sequence[Settle]) -> int:
     for n, settle in enumerate(settles):
         if text := settle.history:
             size += len(text) if text.isascii() else len(text.encode())
-            if n and size > MOST_HISTORY:
-                return n
+        if n and size > MOST_HISTORY:
+            return n
     return len(settles)
 
 
