@@ -20,7 +20,7 @@ _BY: dict[type, str] = {list: "as_list", dict: "as_object", str: "as_text"}
 class RequestModel(BaseModel):
     """Base of requests: JSON's own types, no coercion, no unknown fields."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class Dedup(RequestModel):

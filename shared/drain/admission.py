@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from ..declare.queue import Queue
 from ..jobs.outcome import Outcome
 from .bounds import FREE_CUTS, WHOLE
 from .budget import Budget
-from .durations import GROWTH, bucket_of, quantile
+from .durations import BUCKETS, GROWTH, bucket_of, quantile
 from .run import Run
 
 CONFIDENCE = 0.95
@@ -34,32 +34,27 @@ class Admission:
     def __init__(self, queue: Queue, budget: Budget) -> None:
         self._queue = queue
         self._budget, self._window = budget, budget.window
-        self._histograms: dict[str, list[int]] = {}
-        self._observed: dict[str, Counter[int]] = {}
+        self._histograms = defaultdict[str, list[int]](lambda: [0] * BUCKETS)
+        self._observed = defaultdict[str, Counter[int]](Counter)
         self._estimates: dict[tuple[str, float], float] = {}
 
     def learn(self, histograms: Mapping[str, list[int]]) -> None:
         """Take over the store's histograms."""
-        self._histograms.update(histograms)
+        for name, counts in histograms.items():
+            self._histograms[name] = counts + [0] * (BUCKETS - len(counts))
         self._estimates.clear()
 
     def observe(self, run: Run, seconds: float) -> None:
         """Count a run of `seconds`, to its end or until it was cut off."""
-        if run.job_type is None:
-            return
-        bucket = bucket_of(seconds)
-        observed = self._observed.get(run.body.type)
-        if observed is None:
-            observed = self._observed[run.body.type] = Counter()
-        observed[bucket] += 1
-        histogram = self._histograms.setdefault(run.body.type, [])
-        histogram += [0] * (bucket - len(histogram))
-        histogram[bucket - 1] += 1
-        self._estimates.clear()
+        if run.job_type is not None:
+            name, bucket = run.body.type, bucket_of(seconds)
+            self._observed[name][bucket] += 1
+            self._histograms[name][bucket - 1] += 1
+            self._estimates.clear()
 
     def take_observed(self) -> dict[str, Counter[int]]:
         """The observations since the last call, for the next turn."""
-        observed, self._observed = self._observed, {}
+        observed, self._observed = self._observed, defaultdict[str, Counter[int]](Counter)
         return observed
 
     def anything_fits(self) -> bool:

@@ -51,7 +51,7 @@ class Budget:
 
     def handler_time(self) -> float:
         """Seconds that handlers may still use: the time left without the settle reserve."""
-        return max(0.0, self.left() - self.reserve)
+        return max(0.0, self.deadline - self.reserve - self.clock.monotonic())
 
     @property
     def window(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ..declare.queue import Queue
 from ..declare.sync import serve_threads
@@ -12,6 +12,7 @@ from ..jobs.outcome import Outcome
 from ..store import Store, TurnReply
 from .admission import Admission
 from .budget import Budget
+from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
@@ -36,8 +37,6 @@ GRACE = 1.0
 """Seconds that cancelled handlers may take to end."""
 PROMPT = 0.05
 """Seconds after which the outcomes of obedient handlers are settled, before stubborn ones end."""
-EXCLUSIVE_WAIT = 10.0
-"""Seconds for which no job of the process starts, so that a suspect can run by itself."""
 BACKLOG_TURNS = 2
 """Full batches in a row that mean a backlog."""
 
@@ -72,9 +71,9 @@ class Consumer:
         self.report = ConsumerReport(queue.name)
         self._queue, self._budget, self._patience = queue, budget, resources.patience
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
-        self._admission = Admission(queue, budget)
-        turns = self._turns = Turns(store, queue, budget, self.report, resync=resync)
-        self._pool = Pool(queue, budget, resources, self._admission)
+        admission = self._admission = Admission(queue, budget)
+        turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
+        self._pool = Pool(queue, budget, resources, admission)
         self._threads = resources.threads if queue.needs_threads else None
         resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
         self._closing: StopReason | None = None
@@ -111,13 +110,13 @@ class Consumer:
     async def _round(self) -> bool:
         """One turn and what follows from it. False when the consumer is to end."""
         room = self._room()
-        idle = not self._pool and not self._closing
+        idle = self._pool.is_idle and not self._closing
         if self._threads and idle and not room and not self._threads.free:
             await self._threads.wait_free(min(HEARTBEAT, self._budget.handler_time()))
             return not self._over
         reply = await self._claim(room)
         self._backlog.watch(room, len(reply.claims))
-        if not self._pool and not self._pool.has_settles:
+        if self._pool.is_idle:
             return self._closing is None and await self._wait_for_work(reply)
         await self._wait_for_outcomes()
         return not self._over
@@ -137,15 +136,12 @@ class Consumer:
         hold, pool = self._pool.hold, self._pool
         exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
         leases = pool.leases()
+        ahead = min(AHEAD, self._admission.spare()) if self._queue.limit else 0.0
         reply = await self._turns.send(
-            want,
-            pool.take_settles(),
-            self._admission,
-            exclusive=exclusive,
-            ahead=min(AHEAD, self._admission.spare()) if self._queue.limit else 0.0,
-            leases=lambda: leases,
+            want, pool.take_settles(), exclusive=exclusive, ahead=ahead, leases=leases
         )
-        if not pool.exclusive and not any(claim.exclusive for claim in reply.claims):
+        suspect = pool.exclusive or (exclusive and any(claim.exclusive for claim in reply.claims))
+        if not suspect and (exclusive or not reply.suspects):
             hold.release()
         pool.cancel(reply.cancel)
         return reply
@@ -153,7 +149,10 @@ class Consumer:
     def _start(self, reply: TurnReply) -> int:
         """Start the claimed jobs that fit; answers how many of them hold a thread."""
         left, holding = self._budget.handler_time(), 0
-        for run in _decode(reply, self._queue):
+        for number, claim in enumerate(reply.claims, start=1):
+            run = decode_claim(claim, self._queue)
+            if self._queue.limit:
+                _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
             refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None and refusal.kind == "release" and run.claim.exclusive:
                 self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
@@ -168,6 +167,8 @@ class Consumer:
         """How many jobs the next turn may claim."""
         if self._closing or self._pool.exclusive:
             return 0
+        if self._turns.suspects and self._pool.must_become_idle():
+            return 0
         if not self._admission.anything_fits():
             # The first turn brings the durations that the store has learned: they may be short.
             if self.report.turns or self._budget.handler_time() <= 0:
@@ -179,14 +180,13 @@ class Consumer:
     async def _wait_for_work(self, reply: TurnReply) -> bool:
         """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the
         reason. True if there may be work now."""
-        if reply.reason == "suspect":
-            seconds = min(EXCLUSIVE_WAIT, self._budget.handler_time())
-            if not await self._pool.hold.acquire(self._pool.changed, seconds):
-                # Others' jobs run on, and may start more again.
+        hold, only_suspects = self._pool.hold, reply.reason == "suspect"
+        if only_suspects or (reply.reason == "more" and reply.suspects and hold.prepare()):
+            seconds = min(self._patience + EXCLUSIVE_WAIT, self._budget.handler_time())
+            if not await hold.acquire(self._pool.changed, seconds) and only_suspects:
                 self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
-                return False
         if reply.reason in ("more", "suspect"):
-            return not self._over
+            return not self._closing
         self.report.stop = StopReason(reply.reason)
         pause = reply.wait_ms / 1000
         if reply.wait_ms == 0 or pause > self._patience or not self._budget.allows(pause):
@@ -240,14 +240,6 @@ class Consumer:
 
 def _cancel_reason(closing: StopReason | None) -> CancelReason:
     return "shutdown" if closing is StopReason.SHUTDOWN else "deadline"
-
-
-def _decode(reply: TurnReply, queue: Queue) -> Iterator[Run]:
-    for number, claim in enumerate(reply.claims, start=1):
-        run = decode_claim(claim, queue)
-        if queue.limit:
-            _pace(run, queue.limit.seconds_until(number, reply.level), reply)
-        yield run
 
 
 def _pace(run: Run, token_after: float, reply: TurnReply) -> None:

@@ -123,7 +123,9 @@ class Drain:
             parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
             resync |= dict.fromkeys(await self._store.find_work(parts), True)
         due = [queue for queue in queues if queue.name in resync]
-        return [(queue, resync[queue.name]) for queue in _rotated(due, int(now))]
+        suspects = self._store.suspects
+        order = sorted(_rotated(due, int(now)), key=lambda queue: queue.name not in suspects)
+        return [(queue, resync[queue.name]) for queue in order]
 
     async def _fire(self, agenda: dict[str, float], now: int, *, sweeping: bool) -> list[str]:
         """Enqueue what schedules have due; the queues that got jobs. A sweep adds and removes

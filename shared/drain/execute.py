@@ -40,7 +40,7 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
     if isinstance(payload, Outcome):
         return payload
     job_type: JobType[Any] = run.job_type  # type: ignore[assignment]  # else it had no payload
-    run.allowed = min(run.timeout, budget.handler_time())
+    run.began, run.allowed = budget.clock.monotonic(), min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:
         run.context = JobContext(
             run.claim, run.body.type, budget_left=_countdown(budget, run.allowed)

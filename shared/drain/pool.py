@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
 from ..jobs.history import add_to_history
-from ..jobs.outcome import Outcome
+from ..jobs.outcome import Kind, Outcome
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
@@ -73,26 +73,30 @@ class Pool:
         """True if outcomes wait to be settled."""
         return bool(self._settles)
 
+    @property
+    def is_idle(self) -> bool:
+        """True if nothing runs and no outcome waits to be settled."""
+        return not self._runs and not self._settles
+
+    def must_become_idle(self) -> bool:
+        """True if nothing more is to be claimed until it is idle, so that a suspect can run."""
+        return not self.is_idle and self.hold.prepare()
+
     def start(self, run: Run) -> None:
         """Run it beside the others, at the time of its token; a suspect runs by itself."""
         self._runs[run.claim.lease] = run
         self._paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
-        run.task = asyncio.get_running_loop().create_task(self._run(run))
+        run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
 
     def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
         history = claim.history
         if outcome.detail:
             history = add_to_history(claim, outcome, self._budget.clock.epoch_ms())
+        unstarted_ms = 0 if outcome.started else claim.at_ms
         self._settles.append(
-            Settle(
-                claim.lease,
-                outcome.kind,
-                outcome.delay_ms,
-                history,
-                0 if outcome.started else claim.at_ms,
-            )
+            Settle(claim.lease, outcome.kind, outcome.delay_ms, history, unstarted_ms)
         )
         self.changed.set()
         if not self._runs:
@@ -171,11 +175,25 @@ class Pool:
         self._runs.clear()
 
     async def _run(self, run: Run) -> None:
+        """Execute it while the lock is held, and settle its outcome."""
+        resources, lock, exclusive = self._resources, self._resources.lock, run.claim.exclusive
+        if not exclusive:
+            if (run.start_after > 0 or lock.reserved) and not await self._may_start(run):
+                return
+            lock.acquire_shared()
         try:
-            outcome = await self._outcome(run)
+            outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
         except BaseException as bug:  # ours, and of this job alone
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
+        if exclusive:
+            self.exclusive = False
+            self.hold.release()
+        else:
+            lock.release_shared()
+        await self._end(run, outcome)
+
+    async def _end(self, run: Run, outcome: Outcome) -> None:
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
             self._admission.observe(run, self._budget.clock.monotonic() - run.began)
         if is_failure(outcome):
@@ -193,33 +211,18 @@ class Pool:
             outcome = outcome._replace(detail={**last, **outcome.detail})
         self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
 
-    async def _outcome(self, run: Run) -> Outcome:
-        """Hold the lock while the job executes. A job cancelled before it starts gets its outcome
-        here; afterwards `execute` handles it."""
-        resources = self._resources
-        if run.claim.exclusive:
-            try:
-                run.began = self._budget.clock.monotonic()
-                return await execute(run, self._budget, resources.threads, resources.timeouts)
-            finally:
-                self.exclusive = False
-                self.hold.release()
-        lock = resources.lock
+    async def _may_start(self, run: Run) -> bool:
+        """Wait for its token, and until no suspect runs or waits to. False if it was cancelled
+        meanwhile; afterwards `execute` handles that."""
         try:
             if run.start_after > 0:
                 await self._wait_for_token(run.start_after)
-            if lock.reserved:
-                await lock.wait_shared()
+            await self._resources.lock.wait_shared()
         except asyncio.CancelledError:
-            return Outcome(
-                "cancelled" if run.cancel_reason == "operator" else "release", started=False
-            )
-        lock.acquire_shared()
-        try:
-            run.began = self._budget.clock.monotonic()
-            return await execute(run, self._budget, resources.threads, resources.timeouts)
-        finally:
-            lock.release_shared()
+            kind: Kind = "cancelled" if run.cancel_reason == "operator" else "release"
+            await self._end(run, Outcome(kind, started=False))
+            return False
+        return True
 
     async def _wait_for_token(self, seconds: float) -> None:
         try:

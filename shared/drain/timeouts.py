@@ -7,6 +7,7 @@ A timer of its own would cost a small job a tenth of what it costs in all
 from __future__ import annotations
 
 import asyncio
+from math import inf
 from typing import Literal, Protocol
 
 SLACK = 0.005
@@ -25,27 +26,28 @@ class Timeouts:
     def __init__(self) -> None:
         self._ends: dict[Cancellable, float] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._fires = inf
 
     def add(self, job: Cancellable, seconds: float) -> None:
         """Cancel this job after `seconds`, unless it is removed before."""
-        loop = asyncio.get_running_loop()
-        end = self._ends[job] = loop.time() + seconds
-        if self._timer is None:
-            self._timer = loop.call_at(end, self._fire)
-        elif end < self._timer.when() - SLACK:
-            self._timer.cancel()
-            self._timer = loop.call_at(end, self._fire)
+        end = self._ends[job] = asyncio.get_running_loop().time() + seconds
+        if end < self._fires - SLACK:
+            self._arm(end)
 
     def remove(self, job: Cancellable) -> None:
         """Stop watching a finished job. The timer stays armed: one needless wake-up is cheaper
         than arming it anew."""
         self._ends.pop(job, None)
 
+    def _arm(self, end: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._fires = asyncio.get_running_loop().call_at(end, self._fire), end
+
     def _fire(self) -> None:
-        loop, self._timer = asyncio.get_running_loop(), None
-        now = loop.time()
+        self._fires, now = inf, asyncio.get_running_loop().time()
         for job in [job for job, end in self._ends.items() if end <= now]:
             del self._ends[job]
             job.cancel("timeout")
         if self._ends:
-            self._timer = loop.call_at(min(self._ends.values()), self._fire)
+            self._arm(min(self._ends.values()))

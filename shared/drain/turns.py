@@ -9,7 +9,7 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from ..declare.queue import Queue
 from ..errors import StoreError
@@ -46,12 +46,20 @@ class Turns:
     there are none."""
 
     def __init__(
-        self, store: Store, queue: Queue, budget: Budget, report: ConsumerReport, *, resync: bool
+        self,
+        store: Store,
+        queue: Queue,
+        budget: Budget,
+        admission: Admission,
+        report: ConsumerReport,
+        *,
+        resync: bool,
     ) -> None:
         self.round_trip = 0.0
         self.sent_at = time.monotonic()
         self.suspects = True
-        self._store, self._queue, self._budget, self._report = store, queue, budget, report
+        self._store, self._queue, self._budget = store, queue, budget
+        self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
         self._prolonged = budget.clock.monotonic()
         self._bytes = 0
@@ -60,11 +68,10 @@ class Turns:
         self,
         want: int,
         settles: Sequence[Settle],
-        admission: Admission,
         *,
         exclusive: bool,
         ahead: float = 0.0,
-        leases: Callable[[], Sequence[str]] = tuple,
+        leases: Sequence[str] = (),
     ) -> TurnReply:
         """Settle these and claim up to `want`, tokens up to `ahead` seconds before their time. The
         open `leases` are prolonged when it is time. Raises StoreError."""
@@ -79,14 +86,14 @@ class Turns:
             exclusive=exclusive,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
-            observed=admission.take_observed(),
+            observed=self._admission.take_observed(),
             ahead_ms=round(ahead * 1000),
-            prolong=self._due_for_prolonging(leases),
+            prolong=leases if self._leases_due() else (),
             look=self._look(),
-            repeat_ms=math.ceil(self._within(settles, leases()) * 1000),
+            repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)
-        admission.learn(reply.histograms)
+        self._admission.learn(reply.histograms)
         self._count(settles, reply)
         return reply
 
@@ -99,6 +106,13 @@ class Turns:
         except StoreError:  # the next turn tells
             return False
         return not requests.isdisjoint(ids)
+
+    def _leases_due(self) -> bool:
+        now = self._budget.clock.monotonic()
+        if now - self._prolonged < HEARTBEAT * 0.9:
+            return False
+        self._prolonged = now
+        return True
 
     @property
     def lease_ms(self) -> int:
@@ -127,14 +141,9 @@ class Turns:
         reply = await self._store.turn(self._queue, request, within=within)
         self.round_trip = clock.monotonic() - began
         self.suspects = reply.suspects > 0
+        remember = self._store.suspects.add if self.suspects else self._store.suspects.discard
+        remember(self._queue.name)
         return reply
-
-    def _due_for_prolonging(self, leases: Callable[[], Sequence[str]]) -> Sequence[str]:
-        now = self._budget.clock.monotonic()
-        if now - self._prolonged < HEARTBEAT * 0.9:
-            return ()
-        self._prolonged = now
-        return leases()
 
     def _count(self, settles: Sequence[Settle], reply: TurnReply) -> None:
         self._report.claimed += len(reply.claims)
@@ -151,5 +160,7 @@ class Turns:
 def _closes(settles: Sequence[Settle], leases: Sequence[str]) -> bool:
     """True if no lease is left open. That of a suspect counts as left: if its outcome arrives late,
     it still tells that no crash ended it."""
+    if len(settles) < len(leases):
+        return False
     closed = [s.lease for s in settles if s.kind != "keep" and not Lease.parse(s.lease).exclusive]
     return len(closed) >= len(leases)

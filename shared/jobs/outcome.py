@@ -33,4 +33,4 @@ class Outcome(NamedTuple):
 
     @property
     def delay_ms(self) -> int:
-        return max(0, round(self.delay * 1000))
+        return round(self.delay * 1000) if self.delay > 0 else 0

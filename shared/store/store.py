@@ -39,13 +39,14 @@ class Store(Reads):
     """The verbs of Tidegate over one client and one key prefix."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
-        self.rest, self.clock = rest, rest.clock
-        self.prefix = prefix
+        self.rest, self.clock, self.prefix = rest, rest.clock, prefix
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         self.swept_at: float | None = None
         """When a drain of this process last swept, on its monotonic clock."""
+        self.suspects: set[str] = set()
+        """Queues whose last turn named suspects. The next drain begins with them."""
 
     @property
     def meter(self) -> Meter:

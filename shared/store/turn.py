@@ -37,8 +37,8 @@ def count_that_fit(settles: Sequence[Settle]) -> int:
     """How many of these, from the first, fit into one request."""
     size = 0
     for n, settle in enumerate(settles):
-        text = settle.history
-        size += len(text) if text.isascii() else len(text.encode())
+        if text := settle.history:
+            size += len(text) if text.isascii() else len(text.encode())
         if n and size > MOST_HISTORY:
             return n
     return len(settles)

@@ -6,12 +6,14 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
+
 from shared import JobContext, Snooze
 from shared.clock import SystemClock
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
-from shared.drain.consumer import EXCLUSIVE_WAIT
 from shared.drain.drain import OPEN_CONSUMERS, Drain
+from shared.drain.exclusive import EXCLUSIVE_WAIT, REST
 from shared.drain.report import StopReason
 from shared.jobs.job import Job
 from tests.faults.conftest import Play
@@ -66,6 +68,65 @@ def test_a_suspect_beside_a_long_job_holds_up_other_queues_only_for_seconds(
         await world.drain(world.client(latency=0.05), budget=60).tick()
 
         assert (await world.store.stats(other)).totals["done"] >= 3000 * (1 - EXCLUSIVE_WAIT / 60)
+
+    play(story)
+
+
+@pytest.mark.parametrize("first", ["shaky", "busy"])
+def test_a_suspect_runs_soon_although_its_queue_and_another_have_a_backlog(
+    play: Play[None], first: str
+) -> None:
+    """Within its queue's longest job and the wait, whichever queue a drain begins with."""
+
+    async def story(world: World) -> None:
+        names = sorted(("busy", "shaky"), key=lambda name: name != first)
+        queues = {name: world.queue(name, seconds=1, concurrency=10) for name in names}
+        (suspect,) = await world.enqueue(queues["shaky"], 1)
+        await make_exclusive(world.store, queues["shaky"], world.clock)
+        for queue in queues.values():
+            await world.enqueue(queue, 600)
+
+        await world.drain(world.client(latency=0.05), budget=1 + EXCLUSIVE_WAIT + 5).tick()
+
+        assert (await world.store.inspect(queues["shaky"], suspect)).state == "completed"
+
+    play(story)
+
+
+def test_many_suspects_leave_other_queues_three_quarters_of_their_speed(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        shaky, other = world.queue("shaky", seconds=4), world.queue("other", seconds=1)
+        await world.enqueue(shaky, 20)
+        await make_exclusive(world.store, shaky, world.clock)
+        await world.enqueue(other, 24_000)
+        began = (await world.store.stats(other)).totals["done"]
+
+        await world.drain(world.client(latency=0.02), budget=60).tick()
+
+        done = (await world.store.stats(other)).totals["done"] - began
+        assert done >= 4 * 100 * 50 * (1 - 1 / (1 + REST)) * 0.9  # four consumers, a second a job
+        assert (await world.store.stats(shaky)).totals["done"] >= 3
+
+    play(story)
+
+
+def test_a_suspect_beside_jobs_of_any_length_runs_at_the_beginning_of_the_next_drain(
+    play: Play[None],
+) -> None:
+    async def story(world: World) -> None:
+        busy = world.queue("busy", seconds=25, timeout=40)
+        shaky = world.queue("shaky", seconds=1)
+        (suspect,) = await world.enqueue(shaky, 1)
+        await make_exclusive(world.store, shaky, world.clock)
+        await world.enqueue(shaky, 2000)
+        await world.enqueue(busy, 1000)
+        process = world.client(latency=0.05)
+
+        await world.drain(process, budget=60).tick()
+        assert (await world.store.inspect(shaky, suspect)).state == "waiting"
+        await world.drain(process, budget=60).tick()
+
+        assert (await world.store.inspect(shaky, suspect)).state == "completed"
 
     play(story)
 

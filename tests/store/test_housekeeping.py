@@ -171,6 +171,7 @@ async def test_completed_jobs_hold_half_of_the_bytes_at_most_and_the_youngest_st
     assert (int(scalars["completed"]), int(scalars["completed_bytes"])) == (len(kept), stats.bytes)
 
 
+@pytest.mark.one_shard  # a shard holds a part of 20,000 bytes, less than this job
 async def test_the_youngest_completed_job_stays_however_large_it_is(world: World) -> None:
     queue = world.queue("q", max_bytes=20_000)
     await world.store.enqueue(queue, [_large(1, 15_000)])
@@ -193,6 +194,7 @@ async def test_a_small_queue_pays_nothing_for_the_bound_on_bytes(world: World) -
     assert prices[0] == prices[1]
 
 
+@pytest.mark.one_shard  # room is made in the shard that lacks it only
 @pytest.mark.parametrize("way", ["delete", "room", "retention"])
 async def test_the_bytes_of_completed_jobs_are_counted_down_however_they_go(
     world: World, way: str

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.drain.exclusive import ExclusiveHold, SharedExclusiveLock
+from shared.drain.exclusive import EXCLUSIVE_WAIT, REST, ExclusiveHold, SharedExclusiveLock
 from shared.drain.waiting import race, wait_for_event
 from shared.testing import FakeClock, run_virtually
 
@@ -82,6 +82,49 @@ async def test_the_lock_is_exclusive_at_once_only_if_nothing_holds_it() -> None:
 
     assert lock.try_acquire_exclusive()
     assert not lock.try_acquire_exclusive()
+
+
+def test_after_others_have_waited_an_exclusive_holder_rests() -> None:
+    lock, clock = SharedExclusiveLock(), FakeClock()
+
+    async def story() -> None:
+        assert lock.try_acquire_exclusive()
+        entering = await begun(lock.wait_shared())
+        await asyncio.sleep(4)
+        lock.release_exclusive()
+        await entering
+        assert lock.rest() == pytest.approx(4 * REST)
+        assert not lock.try_acquire_exclusive()
+        assert await lock.acquire_exclusive()
+        lock.release_exclusive()  # nobody has waited
+        assert lock.rest() == 0
+
+    run_virtually(story(), clock)
+
+    assert clock.monotonic() == pytest.approx(4 + 4 * REST, abs=0.001)
+
+
+def test_an_exclusive_waiter_gives_up_and_rests_while_a_holder_goes_on() -> None:
+    lock, clock = SharedExclusiveLock(), FakeClock()
+
+    async def story() -> None:
+        lock.acquire_shared()
+        assert not await lock.acquire_exclusive()
+        assert lock.rest() == pytest.approx(EXCLUSIVE_WAIT * REST)
+        assert not lock.reserved
+
+    run_virtually(story(), clock)
+
+
+async def test_one_consumer_at_a_time_prepares_for_the_lock() -> None:
+    lock = SharedExclusiveLock()
+    mine, other = ExclusiveHold(lock), ExclusiveHold(lock)
+
+    assert (mine.prepare(), other.prepare(), mine.prepare()) == (True, False, True)
+    other.release()
+    assert not other.prepare()
+    mine.release()
+    assert other.prepare()
 
 
 async def test_an_exclusive_hold_belongs_to_one_consumer_until_its_release() -> None:

@@ -25,7 +25,7 @@ class Resume(BaseModel):
     """The position at which an import ran out of time. Only an import may write it: a job with one
     whose id is not that of an import's child is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     run: str
     """The id of the first job: all later ones derive the same row ids from it."""
@@ -41,7 +41,7 @@ class CsvImport(BaseModel):
     address. `symbol`: that of every row, for a file without such a column.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     source: str = Field(min_length=1, max_length=2048)
     account: Account = "main"
@@ -53,7 +53,7 @@ class CsvImport(BaseModel):
 class TradeRecord(BaseModel):
     """One row for the journal. `previous_close` is restated in the row's terms, without splits."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     account: Account
     row: PriceRow
@@ -63,7 +63,7 @@ class TradeRecord(BaseModel):
 class EmailMessage(BaseModel):
     """One email to one address: the name of a template and its values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     to: Address
     template: str = Field(min_length=1, max_length=64)

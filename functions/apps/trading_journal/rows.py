@@ -79,7 +79,7 @@ class PriceRow(BaseModel):
     `adj_close` is the close after later splits and dividends; not every file has it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     symbol: Symbol
     date: Annotated[dt.date, BeforeValidator(_day)]

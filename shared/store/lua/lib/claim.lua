@@ -4,6 +4,7 @@
 --- @include "deletes"
 --- @include "keys"
 --- @include "may_start"
+--- @include "numbers"
 --- @include "peek"
 --- @include "pop"
 --- @include "record"
@@ -26,7 +27,7 @@ end
 local function lease_all(q, ids, exclusive, max_bytes)
   local raws, claims, bytes, count, looked = records_of(ids), {}, 0, 0, 0
   local leased = {} -- set of ids: after a turn that stopped half way one may stand in line twice
-  local suffix = string.format("%s %d %s", q.owner, q.seq, exclusive and YES or NO)
+  local suffix = string.format(" %s %d %s", q.owner, q.seq, exclusive and YES or NO)
   local expiry = q.now + q.lease_ms
   for i, id in ipairs(ids) do
     local raw = raws[i]
@@ -38,10 +39,9 @@ local function lease_all(q, ids, exclusive, max_bytes)
       if raw == "" then delete_records({ id }, { raw }) end
     elseif not leased[id] then
       bytes, count, leased[id] = bytes + #raw, count + 1, true
-      local lease = string.format("%s %d %s", id, fence + 1, suffix)
+      local lease = id .. " " .. whole(fence + 1) .. suffix
       buffer_zadd(ACTIVE, expiry, lease)
-      claims[#claims + 1] = lease
-      claims[#claims + 1] = raw
+      claims[#claims + 1], claims[#claims + 2] = lease, raw
     end
   end
   if count > 0 then

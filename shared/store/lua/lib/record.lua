@@ -5,6 +5,7 @@
 -- the body's in bytes; `dedup` is the name to release when the job ends; `since` (ms) is when it began
 -- to wait or is due, absent where its id tells. `job.since` begins with a space, or is empty.
 --- @include "codes"
+--- @include "numbers"
 local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+ ?%d*\n"
 local HEADER_OF_NEW = STATE.live .. " 0 0 0 %s %d 0 %s %s %s " .. NONE .. "%s\n"
 
@@ -16,9 +17,10 @@ local function decode(raw)
     string.match(raw, header)
   if not at then return nil end
   return {
-    state = state, fence = tonumber(fence), attempts = tonumber(attempts), crashes = tonumber(crashes),
-    priority = priority, redrives = tonumber(redrives), key = key, dedup = dedup, flags = flags,
-    reason = reason, since = since, raw = raw, body_at = at, length = math.min(tonumber(length), #raw - at + 1),
+    state = state, fence = number_of(fence), attempts = number_of(attempts),
+    crashes = number_of(crashes), priority = priority, redrives = number_of(redrives), key = key,
+    dedup = dedup, flags = flags, reason = reason, since = since, raw = raw, body_at = at,
+    length = math.min(number_of(length), #raw - at + 1),
   }
 end
 
@@ -26,14 +28,16 @@ end
 -- where the job is not live or its record is damaged.
 local function read_waiting(raw)
   local fence, priority = string.match(raw or "", HEADER_OF_LIVE)
-  return fence and tonumber(fence), priority
+  return fence and number_of(fence), priority
 end
 
--- The record of a changed job. `job.history`, if set, replaces the stored history.
+-- The record of a changed job. `job.history`, if set, replaces the stored history. Joined with `..`,
+-- because string.format takes three times as long.
 local function encode(job)
-  return string.format("%s %d %d %d %s %d %d %s %s %s %s%s\n", job.state, job.fence, job.attempts,
-    job.crashes, job.priority, job.length, job.redrives, job.key, job.dedup, job.flags, job.reason,
-    job.since)
+  return job.state .. " " .. whole(job.fence) .. " " .. whole(job.attempts) .. " "
+    .. whole(job.crashes) .. " " .. job.priority .. " " .. whole(job.length) .. " "
+    .. whole(job.redrives) .. " " .. job.key .. " " .. job.dedup .. " " .. job.flags .. " " .. job.reason
+    .. job.since .. "\n"
     .. string.sub(job.raw, job.body_at, job.history and job.body_at + job.length - 1) .. (job.history or "")
 end
 

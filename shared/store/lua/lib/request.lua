@@ -1,5 +1,6 @@
 -- request: the arguments of a turn by name (turn.lua lists them by number).
 --- @include "codes"
+--- @include "numbers"
 
 local function read_type(at)
   return { field = ":durations:" .. ARGV[at], wanted = ARGV[at + 1] == YES, observed = ARGV[at + 2] }
@@ -11,8 +12,8 @@ local function read_settle(at)
   local pattern = "^((%S+) (%d+) (%S+) (%d+) %d) (%l) (%d+) (%d+)$"
   local lease, id, fence, owner, seq, kind, delay, unstarted = string.match(ARGV[at], pattern)
   if not id then return nil end
-  return { id = id, fence = tonumber(fence), owner = owner, seq = tonumber(seq), lease = lease,
-    kind = kind, delay = tonumber(delay), unstarted = tonumber(unstarted), history = ARGV[at + 1] }
+  return { id = id, fence = number_of(fence), owner = owner, seq = number_of(seq), lease = lease,
+    kind = kind, delay = number_of(delay), unstarted = number_of(unstarted), history = ARGV[at + 1] }
 end
 
 -- nil where a settle names no lease. `fields` are those of the records hash that the turn reads.

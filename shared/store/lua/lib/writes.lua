@@ -6,14 +6,14 @@
 --- @include "keys"
 --- @include "record"
 --- @include "usage"
-local buffered_fields = {} -- field, value, … for the records hash: job records and queue state
-local rewritten = {} -- id -> record buffered by this script but not yet stored
+local rewritten = {} -- id -> record that this script has buffered
+local state_fields = {} -- field, value, … of the queue's state, stored in the same hash
 local deleted = {} -- id -> true: this script deletes the record (lib/deletes.lua)
 local pushes, front_pushes, zadds, ended_names = {}, {}, {}, {}
 
 local function set_field(field, value)
-  buffered_fields[#buffered_fields + 1] = field
-  buffered_fields[#buffered_fields + 1] = value
+  state_fields[#state_fields + 1] = field
+  state_fields[#state_fields + 1] = value
 end
 
 -- `before`: the stored record (this script may have replaced it already); nil for a new job.
@@ -21,7 +21,6 @@ local function save_record(id, raw, before)
   before = rewritten[id] or before or ""
   if before ~= "" then add_usage(id, 0, #raw - #before) else add_usage(id, 1, #id + #raw) end
   rewritten[id] = raw
-  set_field(id, raw)
 end
 
 local function save_job(id, job) save_record(id, encode(job), job.raw) end
@@ -62,15 +61,12 @@ local function flush()
 end
 
 -- The usage comes first: if a later chunk fails, too much is counted and not too little.
-local function fields_left()
-  local left = changed_usage()
-  for i = 1, #buffered_fields, 2 do
-    if not deleted[buffered_fields[i]] then
-      left[#left + 1], left[#left + 2] = buffered_fields[i], buffered_fields[i + 1]
-    end
+local function flush_records(own_last)
+  local fields = changed_usage()
+  for id, raw in pairs(rewritten) do
+    if not deleted[id] then fields[#fields + 1], fields[#fields + 2] = id, raw end
   end
-  for id in pairs(deleted) do left[#left + 1], left[#left + 2] = id, "" end
-  return left
+  for id in pairs(deleted) do fields[#fields + 1], fields[#fields + 2] = id, "" end
+  for _, value in ipairs(state_fields) do fields[#fields + 1] = value end
+  set_fields(fields, call_chunked, own_last)
 end
-
-local function flush_records(own_last) set_fields(fields_left(), call_chunked, own_last) end
