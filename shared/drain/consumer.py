@@ -196,8 +196,7 @@ class Consumer:
         return not self._over
 
     async def _wait_for_outcomes(self) -> None:
-        """Wait until a job has ended, plus at most one round trip for others to end with it: a
-        turn costs the same for one as for a hundred."""
+        """Wait until a job has ended, and a round trip for more: a turn costs the same for all."""
         monotonic = self._budget.clock.monotonic
         heartbeat = monotonic() + HEARTBEAT
         while not self._pool.has_settles and not self._over:
