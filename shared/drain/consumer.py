@@ -216,8 +216,7 @@ class Consumer:
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
-        if self._closing:
-            self.report.stop = self._closing
+        self.report.stop = self._closing or self.report.stop
         self._pool.stop(_cancel_reason(self._closing))
         await self._pool.wait_idle(PROMPT)
         await self._settle()

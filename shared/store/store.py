@@ -43,10 +43,9 @@ class Store(Reads):
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
+        # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
         self.swept_at: float | None = None
-        """When a drain of this process last swept, on its monotonic clock."""
         self.suspects: set[str] = set()
-        """Queues whose last turn named suspects. The next drain begins with them."""
 
     @property
     def meter(self) -> Meter:
@@ -156,8 +155,7 @@ class Store(Reads):
         return total
 
     async def purge_page(self, queue: Queue) -> tuple[int, bool]:
-        """Delete one page of the waiting and delayed jobs: how many, and whether there may be
-        more."""
+        """Delete one page of the waiting and delayed jobs: how many, and if more may follow."""
         (gone,) = await self._calls.run("purge", queue, PAGE)
         return int(gone), int(gone) == PAGE
 
