@@ -1,7 +1,7 @@
 """The keeper: a thread that prolongs leases while the event loop stands still.
 
-A handler that computes in an `async def` stops the loop, so no turn can be sent. Its leases, and those of its neighbours,
-would expire under a living process and be run a second time.
+A handler that computes in an `async def` stops the loop, so no turn can be sent. The leases of all
+running jobs would expire under a living process, and the jobs would run a second time.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import pytest
 
@@ -55,7 +56,7 @@ async def test_a_keeper_prolongs_every_queue_while_the_loop_stands_still(
     clock.advance(20)
     keeper = Keeper(lambda: store)
     late = [
-        Watched(queue, lambda name=queue.name: leases[name], time.monotonic, LEASE_MS)
+        Watched(queue, partial(leases.__getitem__, queue.name), time.monotonic, LEASE_MS)
         for queue in queues
     ]
 
