@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -54,6 +55,15 @@ def servers() -> Iterator[Servers]:
     yield server
     for local in started.values():
         local.close()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A deployment configures the "tidegate" loggers of its process: a test leaves no trace."""
+    logger = logging.getLogger("tidegate")
+    before = logger.level, logger.propagate, [*logger.handlers], [*logger.filters]
+    yield
+    logger.level, logger.propagate, logger.handlers[:], logger.filters[:] = before
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -30,6 +31,8 @@ PATIENCE = 5.0
 SWEEP_EVERY = 300.0
 RESYNC = 1.0
 """Agenda scores below this mean: the first turn must recount the queue, inbox included."""
+ROUNDING = 0.001
+"""Seconds. Ticks in the very rhythm of the sweeps must not miss one by a rounding."""
 SYNC_THREADS = 32
 OPEN_CONSUMERS = 64
 """Most consumers open at a time. More would wait longer for connections than for the store."""
@@ -142,7 +145,8 @@ class Drain:
         """True if this tick is a sweep. The process remembers its last one, so this holds for any
         rhythm of ticks."""
         now, last = self._budget.clock.monotonic(), self._store.swept_at
-        if not self._sweep_every or (last is not None and now - last < self._sweep_every):
+        passed = math.inf if last is None else now - last + ROUNDING
+        if not self._sweep_every or passed < self._sweep_every:
             return False
         self._store.swept_at = now
         self.swept = True

@@ -74,7 +74,7 @@ def test_a_time_has_its_zone(cli: Cli) -> None:
 
 def test_a_backoff_is_a_number_or_json(cli: Cli) -> None:
     for n, backoff in enumerate(("5", "[5]", '{"type": "fixed", "delay": 5}')):
-        args = ("--backoff", backoff, "--attempts", "1", "--job-id", f"b{n}", "--json")
+        args = ("--backoff", backoff, "--attempts", "2", "--job-id", f"b{n}", "--json")
         ran = cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', *args)
         assert (ran.code, len(ran.json["jobs"])) == (Exit.OK, 1)
 

@@ -30,10 +30,13 @@ EACH_WRITE = [one for one in ONE if one.kind in (kinds()[0], GOPHERLUA)] + SHARD
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that is marked `one_shard` counts commands, or looks into one entry. One that is
-    marked `each_write` has a case for each write of a script: it runs where servers may differ."""
+    marked `each_write` has a case for each write of a script: it runs where servers may differ.
+    One that is marked `best_server` moves megabytes."""
     if "setting" in metafunc.fixturenames:
         marks = {mark.name for mark in metafunc.definition.iter_markers()}
         settings = EACH_WRITE if "each_write" in marks else ONE + SHARDED
+        if "best_server" in marks:
+            settings = [one for one in settings if one.kind == kinds()[0]]
         if "one_shard" in marks:
             settings = [one for one in settings if one.shards == 1]
         names = [one.kind if one.shards == 1 else f"{one.kind}, 3 shards" for one in settings]

@@ -145,7 +145,7 @@ async def live_with_large_payloads(world: World, ticks: int, jobs_a_tick: int) -
     return largest
 
 
-@pytest.mark.parametrize("engine_kind", ["valkey"], indirect=True)
+@pytest.mark.best_server  # a week of megabytes
 async def test_large_payloads_through_a_default_queue_never_fill_its_entry(world: World) -> None:
     largest = await live_with_large_payloads(world, ticks=24, jobs_a_tick=12)
 

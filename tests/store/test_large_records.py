@@ -38,6 +38,7 @@ async def _bytes_read(world: World, owner: Owner, look: int | None) -> tuple[lis
     return ids(claims), int(await world.probe.run("GET", READ) or 0)
 
 
+@pytest.mark.best_server  # 90 MB
 @pytest.mark.parametrize("size", [2_000, 100_000, 900_000])
 async def test_a_claim_reads_little_more_than_it_hands_out(world: World, size: int) -> None:
     queue = world.app.queue("q", max_bytes=2**40)
