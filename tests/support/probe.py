@@ -22,6 +22,7 @@ NOISE = (
     "jobs",
     "bytes",
     "moved",
+    "waits",
 )
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""
 _LISTS = ("suspects", "high", "normal", "low", "inbox")

@@ -1,7 +1,6 @@
 -- enqueue: store jobs, one or many. A job is its id: enqueued again it is the same job and nothing
 -- changes. A guard (deduplication, idempotency key) lets one job stand for all that share its name.
--- A lone job costs five commands: its read tells, before anything is written, whether the job is new
--- and whether the queue has room.
+-- A lone job costs five commands: one read tells whether it is new and the queue has room.
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue; then per job: "id priority
 --       delay_ms run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint" ("-" where
 --       there is none), body
@@ -70,6 +69,7 @@ for i, item in ipairs(items) do
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
+if waits then set_field(":waits", YES) end
 if mixed then set_field(":mixed", YES) end
 if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end
 

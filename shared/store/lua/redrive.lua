@@ -33,6 +33,7 @@ for i = 3, #fields do
   end
 end
 if #before == 0 then return { billed, table.concat(verdicts) } end
+set_field(":waits", YES)
 
 -- What can fail comes first. The deletions come last: until then the job is still in its set.
 write_or(function()

@@ -15,7 +15,7 @@ local function take(q, starts, request)
   if takes_suspect(q, request) then
     q.suspects = math.max(0, q.suspects - 1)
     local ids = {}
-    take_from(ids, SUSPECTS, 1)
+    take_from(ids, SUSPECTS, 1, true)
     return ids, true
   end
   return pop(q, starts), false
@@ -65,7 +65,7 @@ local function take_and_lease(q, starts, request)
     ids, exclusive = take(q, starts, request)
     claims, count, too_many = lease_all(q, ids, exclusive, request.max_bytes)
     flush_set(ACTIVE)
-    put_back(too_many)
+    put_back(q, too_many)
   end, function() unlease(claims) end)
   return ids, exclusive, claims, count, #too_many > 0
 end

@@ -42,7 +42,7 @@ local function update_agenda(q, want, claimed)
   elseif reason == "paused" or reason == "full" then
     set_agenda(q, lease_end, true)
   elseif want == 0 then -- this turn did not look for jobs
-    if anything_left() then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
+    if anything_left(q) then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
   elseif reason == "limited" then
     set_agenda(q, math.min(timer, q.now + claimed.wait), true)
   elseif more_waits then

@@ -31,38 +31,42 @@ local function take_buffered(ids, buffers, key, count, at)
   end
 end
 
--- Adds ids of one list until there are `count`.
-local function take_from(ids, key, count)
+-- Adds ids of one list until there are `count`. `stored`: the list in the store may hold some.
+local function take_from(ids, key, count, stored)
   take_buffered(ids, front_pushes, key, count) -- LPUSH reverses it: the last one is the first in line
-  if #ids < count then add_all(ids, key, call("LPOP", key, count - #ids) or {}) end
+  if stored and #ids < count then add_all(ids, key, call("LPOP", key, count - #ids) or {}) end
   take_buffered(ids, pushes, key, count, 1)
 end
 
--- Up to `count` ids. `q.mixed` is false while only the normal list can hold jobs.
+-- Up to `count` ids. `q.waits` is false while no list can hold jobs, `q.mixed` while only the normal
+-- one can.
 local function pop(q, count)
-  local ids = {}
+  local ids, stored = {}, q.waits
   if not q.mixed then
-    take_from(ids, NORMAL, count)
+    take_from(ids, NORMAL, count, stored)
+    q.waits = #ids >= count
     return ids
   end
   local first, second, third = lists_in_order(q.turns)
   q.turns = q.turns + 1
   if anything_buffered() then
     for _, key in ipairs({ first, second, third }) do
-      if #ids < count then take_from(ids, key, count) end
+      if #ids < count then take_from(ids, key, count, stored) end
     end
-  else
+  elseif stored then
     repeat
       local reply = call("LMPOP", 3, first, second, third, "LEFT", "COUNT", count - #ids)
       if reply then add_all(ids, reply[1], reply[2]) end
     until not reply or #ids >= count
   end
-  if #ids < count then q.mixed = #ids > 0 end -- all three are empty: until another priority, only normal
+  q.waits = #ids >= count
+  if not q.waits then q.mixed = #ids > 0 end -- all three are empty: until another priority, only normal
   return ids
 end
 
 -- Ids that were taken and are not claimed, in their order, go back to the head of where they stood.
-local function put_back(ids)
+local function put_back(q, ids)
+  q.waits = q.waits or #ids > 0
   for i = #ids, 1, -1 do
     local key, buffers = unpack(origin[ids[i]])
     if not buffers then table.insert(buffer_of(returned, key), ids[i])

@@ -3,6 +3,7 @@
 --   paused    1: nothing may be claimed          clock      newest store time seen (ms)
 --   level, at, per    the token bucket           due, expiry, recheck    lower bounds of the next
 --   active, completed, suspects    sizes           instants in delayed, active and parked
+--   waits     0: no list of waiting ids holds a job (another word: one may)
 --   mixed     1: high or low may hold jobs       foreign    1: the inbox may hold more
 --   trim_at   when retention by age is next due  turns      claims over all priorities, for aging
 --   cancel    active jobs with a cancel request  replay     per live owner: last turn and its reply
@@ -19,8 +20,7 @@
 --- @include "words"
 --- @include "writes"
 local FIELDS = { "paused", "clock", "level", "at", "per", "due", "expiry", "recheck", "active", "completed",
-  "suspects", "mixed", "foreign", "trim_at", "turns", "agenda_at", "moved",
-  "cancel", "replay", "totals",
+  "suspects", "waits", "mixed", "foreign", "trim_at", "turns", "agenda_at", "moved", "cancel", "replay", "totals",
   "jobs", "bytes" }
 local TOTALS = { "claimed", "done", "retried", "dead", "released", "snoozed", "parked", "cancelled",
   "crashed", "lost" }
@@ -47,7 +47,7 @@ local function read_state(values, request)
     due = number_or(raw.due, NEVER), expiry = number_or(raw.expiry, NEVER),
     recheck = number_or(raw.recheck, NEVER), active = number_or(raw.active, 0),
     completed = number_or(raw.completed, 0), suspects = number_or(raw.suspects, 0),
-    mixed = raw.mixed == YES, foreign = raw.foreign == YES, trim_at = number_or(raw.trim_at, 0),
+    waits = raw.waits ~= NO, mixed = raw.mixed == YES, foreign = raw.foreign == YES, trim_at = number_or(raw.trim_at, 0),
     turns = number_or(raw.turns, 0), agenda_at = number_or(raw.agenda_at, 0), moved = number_or(raw.moved, 0),
     closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "", totals = {},
   }
@@ -72,7 +72,7 @@ local function save_state(q)
     paused = flag(q.paused), clock = whole(q.now), level = whole(q.bucket.level), at = whole(q.bucket.at),
     per = whole(q.bucket.per), due = whole(q.due), expiry = whole(q.expiry), recheck = whole(q.recheck),
     active = whole(q.active), completed = whole(q.completed), suspects = whole(q.suspects),
-    mixed = flag(q.mixed), foreign = flag(q.foreign), trim_at = whole(q.trim_at), turns = whole(q.turns),
+    waits = flag(q.waits or anything_buffered()), mixed = flag(q.mixed), foreign = flag(q.foreign), trim_at = whole(q.trim_at), turns = whole(q.turns),
     agenda_at = whole(q.agenda_at), moved = whole(q.moved), cancel = join(cancel, " "), replay = q.replay,
     totals = table.concat(totals, " "),
   }
@@ -86,5 +86,5 @@ end
 local function resync(q)
   q.active, q.completed = math.max(0, call("ZCARD", ACTIVE) - #q.closed), call("ZCARD", COMPLETED)
   q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
-  q.due, q.expiry, q.recheck, q.mixed, q.foreign = 0, 0, 0, true, true
+  q.due, q.expiry, q.recheck, q.waits, q.mixed, q.foreign = 0, 0, 0, true, true, true
 end
