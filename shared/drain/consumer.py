@@ -13,6 +13,7 @@ from ..store import Store, TurnReply
 from .admission import Admission
 from .budget import Budget
 from .keeper import Watched
+from .pace import SETTLE_BATCH
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
 from .run import CancelReason, Run, decode_claim
@@ -24,13 +25,6 @@ log = logging.getLogger("tidegate.drain")
 BATCH = 100
 PROGRESS_EVERY = 5.0
 """Seconds between looks for progress. A job that reports some costs a turn that often."""
-AHEAD = 20.0
-"""Seconds for which a limited queue's tokens are taken ahead of their time. Each job starts at the
-time of its token, and a turn pays for many of them."""
-SETTLE_BATCH = 8
-SETTLE_WAIT = 10.0
-"""A limited queue ends one job at a time. Its outcomes are settled so many at a time, or after so
-many seconds: else each would cost a turn of its own."""
 GRACE = 1.0
 """Seconds that cancelled handlers may take to end."""
 PROMPT = 0.05
@@ -135,14 +129,12 @@ class Consumer:
     async def _turn(self, want: int) -> TurnReply:
         hold, pool = self._pool.hold, self._pool
         exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
-        leases = pool.leases()
         reply = await self._turns.send(
             want,
             pool.take_settles(),
             self._admission,
             exclusive=exclusive,
-            ahead=min(AHEAD, self._admission.spare()) if self._queue.limit else 0.0,
-            leases=lambda: leases,
+            leases=pool.leases,
         )
         if not pool.exclusive and not any(claim.exclusive for claim in reply.claims):
             hold.release()
@@ -196,9 +188,9 @@ class Consumer:
 
     async def _wait_for_outcomes(self) -> None:
         """Wait until a job has ended, plus at most one round trip for others to end with it: a
-        turn costs the same for one as for a hundred."""
+        turn costs the same for one as for a hundred. A limited queue waits longer (see Pace)."""
         monotonic = self._budget.clock.monotonic
-        heartbeat = monotonic() + HEARTBEAT
+        heartbeat, latest = monotonic() + HEARTBEAT, self._turns.latest()
         while not self._pool.has_settles and not self._over:
             left = self._budget.handler_time()
             if left <= 0:
@@ -206,12 +198,15 @@ class Consumer:
                 return
             self._pool.changed.clear()
             await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
-            if self._pool.has_progress() or monotonic() >= heartbeat:
+            runs = monotonic() >= heartbeat and self._pool.has_run(HEARTBEAT / 2)
+            if self._pool.has_progress() or runs or monotonic() >= latest:
                 return
-        seconds = min(heartbeat - monotonic(), SETTLE_WAIT, self._budget.handler_time())
-        await self._pool.wait_for_outcomes(SETTLE_BATCH, seconds)
+        seconds = min(latest - monotonic(), self._turns.pace.ahead, self._budget.handler_time())
+        await self._pool.wait_for_outcomes(SETTLE_BATCH, seconds, heartbeat)
         if not self._over:
-            await self._pool.wait_idle(min(self._turns.round_trip, self._budget.handler_time()))
+            seconds = min(latest - monotonic(), self._budget.handler_time())
+            pause = self._turns.round_trip if self._pool.paced else self._turns.pause()
+            await self._pool.wait_idle(min(pause, seconds))
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""

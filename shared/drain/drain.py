@@ -30,6 +30,9 @@ PATIENCE = 5.0
 SWEEP_EVERY = 300.0
 RESYNC = 1.0
 """Agenda scores below this mean: the first turn must recount the queue, inbox included."""
+SOON = 1000
+"""Milliseconds by which a held queue is due early. A limited one may take its next token ahead, and
+else a token that comes just after each tick would wait for the next."""
 SYNC_THREADS = 32
 OPEN_CONSUMERS = 64
 """Most consumers open at a time. More would wait longer for connections than for the store."""
@@ -109,7 +112,8 @@ class Drain:
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
-        resync = {name: instant < RESYNC for name, instant in agenda.items() if instant <= now}
+        early = {name: at - SOON * (at % 1 > 0) for name, at in agenda.items()}
+        resync = {name: at < RESYNC for name, at in early.items() if at <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             fired = await self._fire(agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync

@@ -31,7 +31,7 @@ class Watched:
     queue: Queue
     leases: Callable[[], Sequence[str]]
     turned_at: Callable[[], float]
-    lease_ms: int
+    lease_ms: Callable[[], int]
 
 
 class Keeper:
@@ -90,6 +90,6 @@ class Keeper:
     async def _send(self, store: Store, late: Sequence[Watched]) -> None:
         try:
             for one in late:
-                await store.prolong(one.queue, list(one.leases()), one.lease_ms)
+                await store.prolong(one.queue, list(one.leases()), one.lease_ms())
         finally:
             await store.close()

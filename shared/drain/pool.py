@@ -21,6 +21,7 @@ from .outcome import outcome_of
 from .run import CancelReason, Run
 from .threads import HandlerThreads
 from .timeouts import Timeouts
+from .turns import HEARTBEAT
 from .waiting import wait_for_event
 
 log = logging.getLogger("tidegate.drain")
@@ -48,7 +49,8 @@ class DrainResources:
 
 
 class Pool:
-    """`changed` is set when a job ends, `idle` when the last one does."""
+    """`changed` is set when a job ends, `idle` when the last one does. `paced`: jobs that wait for
+    the time of their token."""
 
     def __init__(self, budget: Budget, resources: DrainResources, admission: Admission) -> None:
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
@@ -57,7 +59,7 @@ class Pool:
         self._budget, self._resources, self._admission = budget, resources, admission
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
-        self._paced, self._interrupted = 0, False
+        self.paced, self._interrupted = 0, False
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -70,7 +72,7 @@ class Pool:
     def start(self, run: Run) -> None:
         """Run it beside the others, at the time of its token; a suspect runs by itself."""
         self._runs[run.claim.lease] = run
-        self._paced += run.start_after > 0
+        self.paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run))
 
@@ -120,17 +122,22 @@ class Pool:
         self.changed.set()
         self.idle.set()
 
-    async def wait_for_outcomes(self, count: int, seconds: float) -> None:
+    def has_run(self, seconds: float) -> bool:
+        """True if a job has been running for so long."""
+        began = self._budget.clock.monotonic() - seconds
+        return any(0 < run.began <= began for run in self._runs.values())
+
+    async def wait_for_outcomes(self, count: int, seconds: float, heartbeat: float) -> None:
         """Wait until so many outcomes can be settled together, while jobs wait for their tokens, at
-        most `seconds`."""
+        most `seconds`. From `heartbeat` (monotonic) on, not while a job runs long."""
         clock = self._budget.clock
         end = clock.monotonic() + seconds
-        while self._paced and len(self._settles) < count and not self._interrupted:
-            left = end - clock.monotonic()
-            if left <= 0:
+        while self.paced and len(self._settles) < count and not self._interrupted:
+            now = clock.monotonic()
+            if now >= end or (now >= heartbeat and self.has_run(HEARTBEAT / 2)):
                 return
             self.changed.clear()
-            await wait_for_event(self.changed, left)
+            await wait_for_event(self.changed, min(end - now, HEARTBEAT / 3))
 
     async def wait_idle(self, seconds: float) -> None:
         """Wait until nothing runs, at most `seconds`."""
@@ -210,7 +217,7 @@ class Pool:
         try:
             await self._budget.clock.sleep(seconds)
         finally:
-            self._paced -= 1
+            self.paced -= 1
 
     def _progress(self) -> Iterator[Settle]:
         for run in self._runs.values():

@@ -31,6 +31,7 @@ class Told:
     claimed: int = 0
     replayed: bool = False
     level: int = 0
+    ahead: int | None = None
     at: int = 0
 
 
@@ -47,11 +48,12 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
     book.mark = now
     for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
         del book.memos[owner]
+    before = book.ms_ahead(now, 0)
     verdicts = "".join(_settle(book, now, ask, i) for i in range(len(ask.settles)))
     book.put_back()
     for lease in ask.prolong:
         if lease in book.sets["active"]:
-            book.sets["active"][lease] = now + ask.lease_ms
+            book.sets["active"][lease] = now + ask.lease_ms + before
     if ask.resync:
         book.mixed = book.foreign = True
     if book.foreign:
@@ -62,7 +64,8 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
     told.verdicts = verdicts
     _trim(book, now, len(ask.settles))
     leases = [str(lease) for lease in told.claims[::2]]
-    lives = ask.lease_ms if ask.want or ask.prolong else ENDED_MS
+    ahead = before if told.ahead is None else told.ahead
+    lives = ask.lease_ms + ahead if ask.want or ask.prolong else ENDED_MS
     book.memos[ask.owner] = Memo(ask.seq, now + lives, verdicts, leases, told.level, now)
     return told
 
@@ -85,7 +88,7 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
         kind = "c"
     entry.history = settle.history
     if kind == "k":
-        active[settle.lease] = now + ask.lease_ms
+        active[settle.lease] = now + ask.lease_ms + book.ms_ahead(now, 0)
     else:
         del active[settle.lease]
         book.cancel.discard(job)
@@ -211,6 +214,8 @@ def _claim(book: Book, now: int, ask: TurnRequest, most_bytes: int) -> Told:
         told.reason, told.wait = "more", 0
     if book.queue.limit:
         book.level -= told.claimed * book.queue.limit.per_ms
+    if told.reason == "limited":
+        told.wait = book.token_wait(now)
     return told
 
 
@@ -273,6 +278,7 @@ def _lease(
     most_bytes: int,
 ) -> None:
     size, back = 0, list[str]()
+    told.ahead = book.ms_ahead(now, len(jobs))
     for job in jobs:
         entry = book.entries.get(job)
         if entry is None or entry.state != "w":
@@ -285,7 +291,7 @@ def _lease(
         size += length
         told.claimed += 1
         lease = f"{job} {entry.fence + 1} {ask.owner} {ask.seq} {int(exclusive)}"
-        book.sets["active"][lease] = now + ask.lease_ms
+        book.sets["active"][lease] = now + ask.lease_ms + told.ahead
         told.claims += _answers(book, [lease])
     for job in reversed(back):
         book.lines[BANDS[book.entries[job].priority]].insert(0, job)

@@ -13,6 +13,7 @@
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,
 --       histograms, instant of the claim and level of the bucket before it (units), claims (lease,
 --       record; lease, record; …)
+--- @include "bucket"
 --- @include "claim"
 --- @include "codes"
 --- @include "histogram"
@@ -35,6 +36,7 @@ local request = read_request()
 if not request then return redis.error_reply("TIDEGATE a settle without a lease") end
 local values = fetch(fields_of(request))
 local q = read_state(values, request)
+q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, 0)
 local histograms, raws = {}, {}
 for i = 1, #request.types do histograms[i] = values[#FIELDS + i] end
 for i = 1, #request.settles do raws[i] = values[#FIELDS + #request.types + i] end
@@ -70,7 +72,7 @@ trim_by_count(q, request.keep_count, #request.settles)
 trim_by_age(q, request.keep_count, request.keep_ms)
 local claimed = claim(q, request)
 write_or(function()
-  update_agenda(q, request.want, claimed) -- it tells when to trim again
+  update_agenda(q, request, claimed) -- it tells when to trim again
   save_replay(q, request, last, others, verdicts, claimed.level)
   save_state(q)
   flush_records()

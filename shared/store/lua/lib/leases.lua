@@ -2,6 +2,16 @@
 -- list must name every open lease of its owner: replay.lua takes all of them for open until then.
 --- @include "keys"
 --- @include "numbers"
+
+-- The first end of a lease. Those that this turn has closed are still in the set.
+local function read_expiry(q)
+  local page = call("ZRANGE", ACTIVE, 0, #q.closed, "WITHSCORES")
+  q.expiry = NEVER
+  for i = #page - 1, 1, -2 do
+    if not q.is_closed[page[i]] then q.expiry = tonumber(page[i + 1]) end
+  end
+end
+
 local function prolong_leases(q, leases)
   if #leases == 0 then return end
   local expiry = q.now + q.lease_ms
@@ -14,10 +24,6 @@ local function prolong_leases(q, leases)
     end
     call("ZADD", ACTIVE, "XX", unpack(members))
   end
-  local page = call("ZRANGE", ACTIVE, 0, #q.closed, "WITHSCORES") -- the closed ones are still there
-  q.expiry = NEVER
-  for i = #page - 1, 1, -2 do
-    if not q.is_closed[page[i]] then q.expiry = tonumber(page[i + 1]) end
-  end
+  read_expiry(q)
   q.prolonged = true
 end
