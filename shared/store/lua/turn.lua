@@ -51,31 +51,34 @@ local function answer(claimed, verdicts, at)
     join(cancel, " "), wanted, whole(at), whole(claimed.level), claimed.claims }
 end
 
-local last, others = load_replay(q, request.owner)
-if last and request.seq < last.seq then
-  return redis.error_reply("TIDEGATE this turn was overtaken by a later one of its owner")
-elseif last and request.seq == last.seq then
-  local verdicts = last.verdicts == NONE and string.rep(YES, #request.settles) or last.verdicts
-  local claimed = { reason = "more", wait = 0, level = last.level, claims = claims_of_turn(q) }
-  return answer(claimed, verdicts, last.at)
-end
+local function take_turn()
+  local last, others = load_replay(q, request.owner)
+  if last and request.seq < last.seq then
+    return redis.error_reply("TIDEGATE this turn was overtaken by a later one of its owner")
+  elseif last and request.seq == last.seq then
+    local verdicts = last.verdicts == NONE and string.rep(YES, #request.settles) or last.verdicts
+    local claimed = { reason = "more", wait = 0, level = last.level, claims = claims_of_turn(q) }
+    return answer(claimed, verdicts, last.at)
+  end
 
-local verdicts = settle(q, request.settles, raws, last)
-flush_set(ACTIVE) -- before recovery reads the leases: one that was just prolonged has not expired
-prolong_leases(q, request.prolong)
-update_histograms(request.types, histograms)
-flush_set(COMPLETED)
-if request.resync then resync(q) end
-if q.foreign then accept_inbox(q) end
-recover_and_promote(q)
-trim_by_count(q, request.keep_count, #request.settles)
-trim_by_age(q, request.keep_count, request.keep_ms)
-local claimed = claim(q, request)
-write_or(function()
-  update_agenda(q, request, claimed) -- it tells when to trim again
-  save_replay(q, request, last, others, verdicts, claimed.level)
-  save_state(q)
-  flush_records()
-end, function() unlease(claimed.claims) end)
-move_all(q)
-return answer(claimed, verdicts, q.now)
+  local verdicts = settle(q, request.settles, raws, last)
+  flush_set(ACTIVE) -- before recovery reads the leases: one that was just prolonged has not expired
+  prolong_leases(q, request.prolong)
+  update_histograms(request.types, histograms)
+  flush_set(COMPLETED)
+  if request.resync then resync(q) end
+  if q.foreign then accept_inbox(q) end
+  recover_and_promote(q)
+  trim_by_count(q, request.keep_count, #request.settles)
+  trim_by_age(q, request.keep_count, request.keep_ms)
+  local claimed = claim(q, request)
+  write_or(function()
+    update_agenda(q, request, claimed) -- it tells when to trim again
+    save_replay(q, request, last, others, verdicts, claimed.level)
+    save_state(q)
+    flush_records()
+  end, function() unlease(claimed.claims) end)
+  move_all(q)
+  return answer(claimed, verdicts, q.now)
+end
+return take_turn()
