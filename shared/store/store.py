@@ -20,6 +20,7 @@ from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
 from .meter import Meter
+from .overview import read_overview
 from .pages import PAGE, apply_in_pages
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
@@ -184,6 +185,11 @@ class Store:
         types = sorted(queue.types)
         reply = await self._calls.run("stats", queue.name, *types, within=STATUS_SECONDS)
         return read_stats(queue, types, reply)
+
+    async def overview(self, queues: Sequence[Queue]) -> list[QueueStats]:
+        """The same of several queues, with one script. It costs a command for each queue, and one
+        for each structure that holds jobs."""
+        return await read_overview(self._calls, queues, within=STATUS_SECONDS)
 
     async def browse(
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
