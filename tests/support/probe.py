@@ -23,6 +23,7 @@ NOISE = (
     "bytes",
     "moved",
     "waits",
+    "purged",
 )
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""
 _LISTS = ("suspects", "high", "normal", "low", "inbox")
