@@ -43,8 +43,7 @@ class Store:
     """The verbs of Tidegate over one client and one key prefix."""
 
     def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
-        self.rest = rest
-        self.prefix = prefix
+        self.rest, self.prefix = rest, prefix
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
@@ -158,8 +157,7 @@ class Store:
         return total
 
     async def purge_page(self, queue: Queue) -> tuple[int, bool]:
-        """Delete one page of the waiting and delayed jobs: how many, and whether there may be
-        more."""
+        """Delete a page of the waiting and delayed jobs: how many; whether there may be more."""
         (gone,) = await self._calls.run("purge", queue.name, PAGE, token_hex(6))
         return int(gone), int(gone) == PAGE
 
@@ -188,8 +186,7 @@ class Store:
         return read_stats(queue, types, reply)
 
     async def overview(self, queues: Sequence[Queue]) -> list[QueueStats]:
-        """The same of several queues, with one script. It costs a command for each queue, and one
-        for each structure that holds jobs."""
+        """The same of several queues: a command each, and one for each part that holds jobs."""
         return await read_overview(self._calls, queues, within=STATUS_SECONDS)
 
     async def browse(
@@ -216,8 +213,7 @@ class Store:
             args += [encode_options(job), body]
         reply = await self._calls.send("enqueue", queue.name, args, within=within)
         codes, *others = reply.value
-        rest, own = iter(others), set[str]()
-        answers = []
+        rest, own, answers = iter(others), set[str](), list[Enqueued]()
         for code, (job, _body) in zip(codes, batch, strict=True):
             repeated = reply.repeated and job.id not in own
             own.add(job.id)
