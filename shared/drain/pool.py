@@ -21,11 +21,12 @@ from .outcome import outcome_of
 from .run import CancelReason, Run
 from .threads import HandlerThreads
 from .timeouts import Timeouts
-from .turns import HEARTBEAT
 from .waiting import wait_for_event
 
 log = logging.getLogger("tidegate.drain")
 
+LOOK_EVERY, RUNS_LONG = 5.0, 7.5
+"""Seconds between looks for a job that runs long, and from which it does: it needs the heartbeat."""
 THREAD_REST = 45.0
 """Seconds for which a job is not handed out again while its thread may still run."""
 
@@ -134,10 +135,10 @@ class Pool:
         end = clock.monotonic() + seconds
         while self.paced and len(self._settles) < count and not self._interrupted:
             now = clock.monotonic()
-            if now >= end or (now >= heartbeat and self.has_run(HEARTBEAT / 2)):
+            if now >= end or (now >= heartbeat and self.has_run(RUNS_LONG)):
                 return
             self.changed.clear()
-            await wait_for_event(self.changed, min(end - now, HEARTBEAT / 3))
+            await wait_for_event(self.changed, min(end - now, LOOK_EVERY))
 
     async def wait_idle(self, seconds: float) -> None:
         """Wait until nothing runs, at most `seconds`."""

@@ -28,7 +28,7 @@ local delayed = read_page("ZRANGE", DELAYED)
 local values, ids, raws = fetch(fields), {}, {}
 load_usage(values[1], values[2])
 local request, answer = string.match(values[OWN] or "", "^(%S+) (%d+)$")
-if request == ARGV[3] then return { billed, tonumber(answer) } end
+if request and request == ARGV[3] then return { billed, tonumber(answer) } end
 for i = OWN + 1, #fields do
   local job = decode(values[i])
   if job and job.state == STATE.live then -- else the id alone was left by a script that stopped
