@@ -26,7 +26,7 @@ from .waiting import wait_for_event
 log = logging.getLogger("tidegate.drain")
 
 LOOK_EVERY, RUNS_LONG = 5.0, 7.5
-"""Seconds between looks for a job that runs long, and from which it does: it needs the heartbeat."""
+"""Seconds between looks for a job that runs long, and from which one does."""
 THREAD_REST = 45.0
 """Seconds for which a job is not handed out again while its thread may still run."""
 
