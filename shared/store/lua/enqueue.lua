@@ -70,6 +70,7 @@ for i, item in ipairs(items) do
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
+if next(lengths) then set_field(":waits", YES) end
 if mixed then set_field(":mixed", YES) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
 if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end
