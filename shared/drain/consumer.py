@@ -196,8 +196,7 @@ class Consumer:
         return not self._over
 
     async def _wait_for_outcomes(self) -> None:
-        """Wait until a job has ended, plus at most one round trip for others to end with it: a
-        turn costs the same for one as for a hundred."""
+        """Wait until a job has ended, and a round trip for more: a turn costs the same for all."""
         monotonic = self._budget.clock.monotonic
         heartbeat = monotonic() + HEARTBEAT
         while not self._pool.has_settles and not self._over:
@@ -217,8 +216,7 @@ class Consumer:
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
-        if self._closing:
-            self.report.stop = self._closing
+        self.report.stop = self._closing or self.report.stop
         self._pool.stop(_cancel_reason(self._closing))
         await self._pool.wait_idle(PROMPT)
         await self._settle()

@@ -1,7 +1,7 @@
 """The keeper: a thread that prolongs leases while the event loop stands still.
 
-A handler that computes in an `async def` lets no turn fly. Its leases, and those of its neighbours,
-would expire under a living process and be run a second time.
+A handler that computes in an `async def` stops the loop, so no turn can be sent. The leases of all
+running jobs would expire under a living process, and the jobs would run a second time.
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ class Keeper:
     def _prolong(self) -> None:
         late = [one for one in self._watched if time.monotonic() - one.turned_at() > LATE]
         if late and self._open_store is not None:
-            try:
-                asyncio.run(self._send(self._open_store(), late))
-            except StoreError as error:
-                log.warning("keeper_store_error", extra={"error": str(error)})
+            asyncio.run(self.send(self._open_store(), late))
 
-    async def _send(self, store: Store, late: Sequence[Watched]) -> None:
-        try:
-            for one in late:
+    async def send(self, store: Store, late: Sequence[Watched]) -> None:
+        """Prolong the leases of these consumers. Closes the store."""
+        for one in late:
+            try:
                 await store.prolong(one.queue, list(one.leases()), one.lease_ms)
-        finally:
-            await store.close()
+            except StoreError as error:  # of this queue alone
+                extra = {"queue": one.queue.name, "error": str(error)}
+                log.warning("keeper_store_error", extra=extra)
+        await store.close()

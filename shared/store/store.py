@@ -44,10 +44,9 @@ class Store(Reads):
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
+        # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
         self.swept_at: float | None = None
-        """When a drain of this process last swept, on its monotonic clock."""
         self.suspects: set[str] = set()
-        """Queues whose last turn named suspects. The next drain begins with them."""
 
     @property
     def meter(self) -> Meter:

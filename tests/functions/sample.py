@@ -39,7 +39,7 @@ async def double(payload: Number, job: JobContext) -> dict[str, Any]:
 
 @other.job("fail")
 async def fail(payload: Number) -> None:
-    raise ValueError("there is no such number")
+    raise ValueError("there-is-no-such-number")
 
 
 @sample.job("wait")

@@ -231,7 +231,7 @@ def test_a_failure_is_one_json_line_with_its_traceback_and_without_our_secrets(
     store_says: Callable[..., Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    environment("lambda", CRON_SECRET="there is no such number")  # as the error of the handler says
+    environment("lambda", CRON_SECRET="there-is-no-such-number")  # as the error of the handler says
     drain = cold_start("functions.drain").handler
     (job,) = store_says("enqueue", other, [fail.job(Number(n=1))])
 
@@ -243,7 +243,7 @@ def test_a_failure_is_one_json_line_with_its_traceback_and_without_our_secrets(
     assert (failed["attempt"], failed["level"], failed["outcome"]) == (1, "WARNING", "retry")
     assert 'raise ValueError("[secret]")' in failed["exception"]
     assert out.count("Traceback") == 1
-    assert "there is no such number" not in out
+    assert "there-is-no-such-number" not in out
 
 
 def test_elsewhere_it_logs_text_to_stderr_and_emits_nothing(

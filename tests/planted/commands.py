@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shared.declare.queue import MOST_SHARDS
 from shared.store import keys
 from tests.simulation.server import Server, production
 from tests.simulation.story import STORY_STEPS, simulate
@@ -133,7 +134,7 @@ def _fault(member: str) -> Fault:
 
 def _parts() -> list[str]:
     """The part of each index of KEYS."""
-    return [key.rpartition(":")[2] for key in keys.vector("prefix", "queue")]
+    return [key.rpartition(":")[2] for key in keys.vector("prefix", "queue", MOST_SHARDS)]
 
 
 def _writes(server: Server, command: str) -> bool:

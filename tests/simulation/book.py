@@ -33,12 +33,14 @@ class Entry:
     reason: str
     body: str
     history: str
+    since: str = ""
+    """When it began to wait or is due, behind a space; empty where its id tells."""
 
     def raw(self) -> str:
         length = len(self.body.encode("utf-8", "surrogateescape"))
         return (
             f"{self.state} {self.fence} {self.attempts} {self.crashes} {self.priority} {length} "
-            f"{self.redrives} {self.key} {self.dedup} {self.flags} {self.reason}\n"
+            f"{self.redrives} {self.key} {self.dedup} {self.flags} {self.reason}{self.since}\n"
             f"{self.body}{self.history}"
         )
 
@@ -48,8 +50,8 @@ def bytes_of(job: str, raw: str) -> int:
     return len(job) + len(raw.encode("utf-8", "surrogateescape"))
 
 
-def fresh(priority: str, key: str, dedup: str, flags: str, body: str) -> Entry:
-    return Entry("w", 0, 0, 0, priority, 0, key, dedup, flags, "-", body, "")
+def fresh(priority: str, key: str, dedup: str, flags: str, body: str, since: str) -> Entry:
+    return Entry("w", 0, 0, 0, priority, 0, key, dedup, flags, "-", body, "", since)
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ class Book:
 
     def end(self, job: str, entry: Entry, state: str, home: str, now: int) -> None:
         """The job has ended: its place, and the end of a deduplication that held until then."""
-        entry.state = state
+        entry.state, entry.since = state, ""
         if entry.dedup != "-":
             self.guards.pop(entry.dedup, None)
             entry.dedup = entry.dedup if state == "x" else "-"  # a redrive takes it again

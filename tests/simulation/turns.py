@@ -138,9 +138,11 @@ def _to_its_place(
         book.mixed = book.mixed or entry.priority != "n"
     elif delay > 0:
         book.sets["delayed"][job] = now + delay
+        entry.since = f" {now + delay}"
         if kind == "l":
             entry.reason = "unfit"
     else:
+        entry.since = f" {now}"
         book.line_up(job, entry)
 
 
@@ -149,7 +151,7 @@ def _take_in(book: Book, now: int, ask: TurnRequest) -> None:
     del book.lines["inbox"][:INTAKE]
     for i, raw in enumerate(raws, 1):
         job = f"~{now}-{ask.owner}-{ask.seq}-{i}{book.inbox_ending}"
-        entry = fresh("n", "-", "-", "f", raw)
+        entry = fresh("n", "-", "-", "f", raw, f" {now}")
         book.save(job, entry)
         book.line_up(job, entry)
     book.foreign = len(raws) == INTAKE
@@ -170,7 +172,7 @@ def _recover(book: Book, now: int) -> None:
             continue
         if entry.state != "w" or entry.fence != int(fence) - 1:
             continue
-        entry.fence += 1
+        entry.fence, entry.since = entry.fence + 1, f" {now}"
         book.totals["crashed"] += 1
         if job in book.cancel:
             book.cancel.discard(job)
@@ -201,6 +203,8 @@ def _promote(book: Book, now: int) -> None:
                 book.totals["lost"] += 1
                 continue
             unfit = entry.reason == "unfit"
+            if entry.state == "p":
+                entry.since = f" {now}"
             if unfit or entry.state == "p":
                 entry.state, entry.reason = "w", "-"
             if unfit:

@@ -42,7 +42,9 @@ def _enqueue_one(
     due = job.run_at_ms or now + job.delay_ms
     state = "d" if timed and due > now else "w"
     until_ended = job.dedup.name if job.dedup and job.dedup.ttl_ms == 0 else "-"
-    entry = fresh(job.priority[0], job.key, until_ended, "-", job.body())
+    made = f" {job.made_ms}" if job.made_ms else ""
+    since = f" {due}" if timed else made
+    entry = fresh(job.priority[0], job.key, until_ended, "-", job.body(), since)
     book.save(job.id, entry)
     book.ended.pop(job.id, None)
     for guard in (job.dedup, job.idempotency):
@@ -200,7 +202,7 @@ def redrive(book: Book, wall: int, jobs: Sequence[str]) -> list[object]:
             continue
         book.sets["dead" if entry.state == "x" else "parked"].pop(job, None)
         entry.state, entry.attempts, entry.crashes, entry.reason = "w", 0, 0, "-"
-        entry.redrives += 1
+        entry.redrives, entry.since = entry.redrives + 1, f" {now}"
         book.save(job, entry)
         book.ended.pop(job, None)
         book.line_up(job, entry)

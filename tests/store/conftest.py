@@ -25,13 +25,17 @@ class Setting(NamedTuple):
 
 ONE = [Setting(kind) for kind in kinds()]
 SHARDED = [Setting(kind, 3) for kind in dict.fromkeys((kinds()[0], GOPHERLUA)) if kind in kinds()]
+EACH_WRITE = [one for one in ONE if one.kind in (kinds()[0], GOPHERLUA)] + SHARDED[:1]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that is marked `one_shard` counts commands, or looks into one entry."""
+    """A test that is marked `one_shard` counts commands, or looks into one entry. One that is
+    marked `each_write` has a case for each write of a script: it runs where servers may differ."""
     if "setting" in metafunc.fixturenames:
-        marked = metafunc.definition.get_closest_marker("one_shard")
-        settings = ONE if marked else ONE + SHARDED
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        settings = EACH_WRITE if "each_write" in marks else ONE + SHARDED
+        if "one_shard" in marks:
+            settings = [one for one in settings if one.shards == 1]
         names = [one.kind if one.shards == 1 else f"{one.kind}, 3 shards" for one in settings]
         metafunc.parametrize("setting", settings, ids=names, indirect=True)
 

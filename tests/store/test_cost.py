@@ -77,7 +77,7 @@ async def test_options_have_their_price(
     assert cost() == (commands, 1)
 
 
-@pytest.mark.parametrize(("batch", "bar"), [(20, 2.0), (100, 0.5)])
+@pytest.mark.parametrize(("batch", "bar"), [(20, 1.0), (100, 0.2)])
 async def test_a_batch_with_its_limiter_stays_below_the_bar_from_enqueue_to_settle(
     store: Store, declare: Declare, cost: Cost, batch: int, bar: float
 ) -> None:

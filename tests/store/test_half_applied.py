@@ -19,6 +19,7 @@ from tests.support.failing import failing, failing_lua
 from tests.support.turns import Owner, ids, jobs, settle
 from tests.support.world import World
 
+pytestmark = pytest.mark.each_write
 MOST_WRITES = 12
 Act = Callable[[Store, Queue], Awaitable[Any]]
 

@@ -23,6 +23,7 @@ from tests.support.turns import Owner, jobs, settle
 from tests.support.world import World
 
 MOST_WRITES = 16
+pytestmark = pytest.mark.each_write
 PLACES = ("suspects", "high", "normal", "low", "delayed", "active", "parked")
 ENDED = ("completed", "cancelled", "dead")
 Prepare = Callable[[World, Queue, Owner], Awaitable[Sequence[Settle]]]

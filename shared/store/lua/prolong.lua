@@ -1,4 +1,4 @@
--- prolong: leases whose jobs still run get a new end, for a function whose turns can't fly.
+-- prolong: leases whose jobs still run get a new end, for a function that can send no turn.
 -- ARGV  1 queue  2 lease ms  3… leases
 -- Returns  billed
 --- @include "clock"
@@ -7,5 +7,5 @@
 local leases = {}
 for i = 3, #ARGV do leases[i - 2] = ARGV[i] end
 local latest = tonumber(call("HGET", RECORDS, ":clock") or 0)
-prolong_leases({ now = now_ms(latest), lease_ms = tonumber(ARGV[2]) }, leases)
+extend_leases(leases, now_ms(latest) + tonumber(ARGV[2]))
 return { billed }

@@ -2,9 +2,7 @@
 -- list must name every open lease of its owner: replay.lua takes all of them for open until then.
 --- @include "keys"
 --- @include "numbers"
-local function prolong_leases(q, leases)
-  if #leases == 0 then return end
-  local expiry = q.now + q.lease_ms
+local function extend_leases(leases, expiry)
   local text = whole(expiry)
   for from = 1, #leases, CHUNK / 2 do
     local members = {}
@@ -14,6 +12,12 @@ local function prolong_leases(q, leases)
     end
     call("ZADD", ACTIVE, "XX", unpack(members))
   end
+end
+
+-- For a turn, which then knows the next end of a lease.
+local function prolong_leases(q, leases)
+  if #leases == 0 then return end
+  extend_leases(leases, q.now + q.lease_ms)
   local page = call("ZRANGE", ACTIVE, 0, #q.closed, "WITHSCORES") -- the closed ones are still there
   q.expiry = NEVER
   for i = #page - 1, 1, -2 do

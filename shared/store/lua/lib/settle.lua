@@ -45,7 +45,7 @@ end
 
 -- Returns one verdict per item: YES applied, NO stale. `last`: this owner's turn before.
 local function settle(q, items, raws, last)
-  local verdicts, open = {}, open_leases(q, items, last)
+  local verdicts, open, seen = {}, open_leases(q, items, last), {} -- seen: set of leases settled before
   for i, item in ipairs(items) do
     local job = decode(rewritten[item.id] or raws[i])
     local applies = job and job.state == STATE.live and job.fence == item.fence - 1 and open[i]
@@ -60,9 +60,8 @@ local function settle(q, items, raws, last)
         q.is_closed[item.lease] = true -- a second settle of it in this turn is stale
       end
     end
-    if not applies and not q.is_closed[item.lease] then
-      if job then take_blame_back(q, item, job) end
-    end
+    if job and not applies and not seen[item.lease] then take_blame_back(q, item, job) end
+    seen[item.lease] = true
     verdicts[i] = applies and YES or NO
   end
   q.active = math.max(0, q.active - #q.closed)
