@@ -40,8 +40,7 @@ local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
 load_existing(items, values, 7, guarded and now)
 
-local codes, due, mixed, new_ids = {}, NEVER, false, {}
-local lengths = {} -- how many of the new ids go on each list
+local codes, due, mixed, new_ids, lengths = {}, NEVER, false, {}, {} -- lengths: list -> how many new ids
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and STATE.delayed or STATE.live
