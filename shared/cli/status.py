@@ -22,14 +22,10 @@ COLUMNS = (
 @command
 async def status(queues: Queues = None, json: Json = False) -> Exit:
     """Show the jobs of each queue by state, its outcomes and its durations."""
-    import asyncio
-
     from ..observe.describe import describe_queue
 
     async with open_deployment() as deployment:
-        stats = await asyncio.gather(
-            *(deployment.store.stats(queue) for queue in deployment.queues(queues or ())),
-        )
+        stats = await deployment.store.overview(deployment.queues(queues or ()))
     if json:
         as_json({"queues": [describe_queue(one) for one in stats]})
     else:

@@ -62,7 +62,7 @@ class Turns:
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
         self._prolonged = budget.clock.monotonic()
-        self._bytes = 0
+        self._bytes, self._expects_jobs = 0, True
 
     async def send(
         self,
@@ -120,7 +120,9 @@ class Turns:
 
     def _look(self) -> int:
         """How many records the store may read before it has seen the queue's numbers: as many as a
-        reply has room for."""
+        reply has room for, and none after a turn that took all that waited."""
+        if not self._expects_jobs:
+            return 0
         if not self._bytes:
             return FIRST_LOOK
         return MOST_BYTES * self._report.claimed // self._bytes + 1
@@ -140,7 +142,7 @@ class Turns:
         self.sent_at = time.monotonic()
         reply = await self._store.turn(self._queue, request, within=within)
         self.round_trip = clock.monotonic() - began
-        self.suspects = reply.suspects > 0
+        self.suspects, self._expects_jobs = reply.suspects > 0, reply.reason != "empty"
         remember = self._store.suspects.add if self.suspects else self._store.suspects.discard
         remember(self._queue.name)
         return reply

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from ..declare.queue import Queue
 from . import keys
 from .client.rest import Rest
+from .overview import read_overview
 from .scripts import Calls
 from .views import JobRecord, ListedJob, QueueStats, read_listed, read_row, read_stats
 
@@ -44,6 +46,11 @@ class Reads:
         types = sorted(queue.types)
         reply = await self._calls.run("stats", queue, *types, within=STATUS_SECONDS)
         return read_stats(queue, types, reply)
+
+    async def overview(self, queues: Sequence[Queue]) -> list[QueueStats]:
+        """The same of several queues: a command each, and one for each part that holds jobs."""
+        found = await read_overview(self._calls, queues, within=STATUS_SECONDS)
+        return [found.get(queue.name) or await self.stats(queue) for queue in queues]
 
     async def browse(
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50

@@ -9,6 +9,7 @@ may be this request's own work, and is answered as such. Raises StoreError.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from typing import Literal
 
 from ..declare.queue import Queue
@@ -155,8 +156,8 @@ class Store(Reads):
         return total
 
     async def purge_page(self, queue: Queue) -> tuple[int, bool]:
-        """Delete one page of the waiting and delayed jobs: how many, and if more may follow."""
-        (gone,) = await self._calls.run("purge", queue, PAGE)
+        """Delete a page of the waiting and delayed jobs: how many; whether there may be more."""
+        (gone,) = await self._calls.run("purge", queue, PAGE, token_hex(6))
         return int(gone), int(gone) == PAGE
 
     async def survey(self, queue: Queue, part: str | int, cursor: str) -> SurveyPage:

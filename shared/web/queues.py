@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import datetime
 
@@ -190,8 +189,7 @@ async def _switch(call: Call, *, paused: bool) -> Response:
 
 
 async def _all(call: Call) -> list[QueueResponse]:
-    store = call.deployment.store
-    stats = await asyncio.gather(*(store.stats(queue) for queue in call.deployment.queues()))
+    stats = await call.deployment.store.overview(call.deployment.queues())
     return [QueueResponse(**describe_queue(one)) for one in stats]
 
 

@@ -108,6 +108,15 @@ async def cancel(api: Api, lose: Callable[[], None]) -> Any:
     return response.status_code, response.json()["state"]
 
 
+async def purge(api: Api, lose: Callable[[], None]) -> Any:
+    await api.client.post("/api/v1/queues/work/purge")
+    for n in range(3):
+        await api.client.enqueue("double", n=n)
+    lose()
+    response = await api.client.post("/api/v1/queues/work/purge")
+    return response.json()["purged"], response.json()["next"]
+
+
 Action = Callable[[Api, Callable[[], None]], Awaitable[Any]]
 ACTIONS: list[tuple[Action, Any]] = [
     (enqueue_single, ("waiting", False)),
@@ -119,6 +128,7 @@ ACTIONS: list[tuple[Action, Any]] = [
     (redrive_many, [True, True, False]),
     (delete, (200, True)),
     (cancel, (200, "cancelled")),
+    (purge, (3, None)),
 ]
 
 

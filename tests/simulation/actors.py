@@ -220,7 +220,7 @@ def operate(
             args, told = (name, state, *dead), (state, dead)
         case "purge":
             told = rng.randrange(1, 8)
-            args = (name, told)
+            args = (name, told, f"p{rng.getrandbits(48):x}")
         case "stats":
             args = (name, "t")
         case _:

@@ -185,6 +185,8 @@ def numbers(book: Book, census: Census) -> None:
     require(number("clock") == book.mark, "numbers: clock", number("clock"), book.mark)
     require(number("turns") == book.turns, "numbers: turns", number("turns"), book.turns)
     require(number("mixed") == book.mixed, "numbers: mixed")
+    waiting = [line for line in ("high", "normal", "low") if book.lines[line]]
+    require(number("waits", 1) == 1 or not waiting, "numbers: waits", waiting)
     require(number("trim_at") == book.trimmed, "numbers: trimmed")
     require((number("level"), number("at")) == (book.level, book.level_at), "numbers: bucket",
             number("level"), number("at"), book.level, book.level_at)  # fmt: skip

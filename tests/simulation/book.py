@@ -80,6 +80,7 @@ class Book:
     totals: Counter[str] = field(default_factory=Counter)
     memos: dict[str, Memo] = field(default_factory=dict)
     mark: int = 0
+    purged: tuple[str, int] = "", 0
     paused: bool = False
     mixed: bool = False
     foreign: bool = False

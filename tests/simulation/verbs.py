@@ -139,7 +139,9 @@ def pause(book: Book, *, paused: bool) -> list[object]:
     return [str(int(before))]
 
 
-def purge(book: Book, most: int) -> list[object]:
+def purge(book: Book, most: int, request: str) -> list[object]:
+    if book.purged[0] == request:
+        return [book.purged[1]]  # the last request, arrived again
     gone: list[str] = []
     for name in ("high", "normal", "low", "suspects"):
         line = book.lines[name]
@@ -155,6 +157,8 @@ def purge(book: Book, most: int) -> list[object]:
         if entry and entry.dedup != "-":
             book.guards.pop(entry.dedup, None)
     book.forget(gone, "purged")
+    if gone:
+        book.purged = request, len(gone)
     return [len(gone)]
 
 

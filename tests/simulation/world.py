@@ -127,7 +127,7 @@ class AuditedStore:
             case "pause":
                 expected = verbs.pause(book, paused=told)
             case "purge":
-                expected = verbs.purge(book, told)
+                expected = verbs.purge(book, told, str(call.args[2]))
             case "delete":
                 state, jobs = told
                 expected = verbs.delete(book, state, jobs)

@@ -85,6 +85,7 @@ async def test_queues_share_the_agenda_and_nothing_else(
         ("expiry", "9007199254740991"),
         ("recheck", "9007199254740991"),
         ("mixed", "0"),
+        ("waits", "0"),
         ("suspects", "0"),
         ("active", "7"),
     ],

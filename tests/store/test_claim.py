@@ -250,3 +250,17 @@ async def test_what_evicted_delayed_jobs_leave_behind_does_not_stop_promotion(
     await owner.turn()  # a page of 100 a turn
 
     assert ids(await owner.claim()) == ["good"]
+
+
+@pytest.mark.parametrize("order", ["abc", "cab", "cba"])
+async def test_parked_jobs_that_are_due_at_once_wait_again_in_the_order_of_their_ids(
+    store: Store, declare: Declare, order: str
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs(*order))
+    owner = Owner(store, queue)
+    claims = await owner.claim()
+
+    await owner.turn(0, [settle(claim, "park", 0) for claim in claims])
+
+    assert ids(await owner.claim()) == ["a", "b", "c"]

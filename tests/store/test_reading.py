@@ -156,3 +156,27 @@ async def test_a_row_has_the_errors_but_no_payload_and_a_damaged_one_its_bytes(
     assert (good.type, good.payload, good.attempts) == ("mail", "", 1)
     assert good.history == {"errors": [{"message": "é"}]}
     assert (bad.id, bad.reason, bad.payload) == ("zz.q", "damaged", b"rubbish")
+
+
+async def test_an_overview_tells_of_each_queue_what_its_stats_tell(
+    store: Store, probe: Probe, declare: Declare, started: tuple[Queue, Owner]
+) -> None:
+    queue, _owner = started
+    never_used, urgent, dead = declare("never"), declare("urgent"), declare("dead")
+    await store.enqueue(urgent, [*jobs("a", priority="high"), *jobs("b", "c", priority="low")])
+    await store.pause(urgent, paused=True)
+    await store.enqueue(dead, jobs("x", "y"))
+    other = Owner(store, dead, "other")
+    await other.turn(0, [settle(claim, "dead") for claim in await other.claim()])
+    queues = [queue, never_used, urgent, dead]
+    assert await store.overview(queues) == [await store.stats(one) for one in queues]
+    await probe.run("RPUSH", probe.key("never", "inbox"), "x")
+
+    assert await store.overview(queues) == [await store.stats(one) for one in queues]
+
+
+async def test_an_overview_of_no_queue_asks_nothing(store: Store) -> None:
+    before = store.meter.commands
+
+    assert await store.overview([]) == []
+    assert store.meter.commands == before

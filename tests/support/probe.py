@@ -23,6 +23,8 @@ NOISE = (
     "bytes",
     "shards",
     "moved",
+    "waits",
+    "purged",
     *("completed_bytes", "cancelled", "names", "inbox"),
 )
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""

@@ -40,8 +40,7 @@ local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
 load_existing(items, values, 7, guarded and now)
 
-local codes, due, mixed, new_ids = {}, NEVER, false, {}
-local lengths = {} -- how many of the new ids go on each list
+local codes, due, mixed, new_ids, lengths = {}, NEVER, false, {}, {} -- lengths: list -> how many new ids
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and STATE.delayed or STATE.live
@@ -70,6 +69,7 @@ for i, item in ipairs(items) do
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
+if next(lengths) then set_field(":waits", YES) end
 if mixed then set_field(":mixed", YES) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
 if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end

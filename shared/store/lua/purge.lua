@@ -1,6 +1,7 @@
 -- purge: delete waiting, suspect and delayed jobs, a page a call; active and ended jobs stay. Records
 -- go before places: what a stop leaves is an id without a job, which the next page or claim drops.
--- ARGV  1 queue  2 most jobs to delete in this call
+-- The last request and its answer are kept (field ":purged"): a repeat is answered alike.
+-- ARGV  1 queue  2 most jobs to delete in this call  3 request id
 -- Returns  billed, how many were deleted
 --- @include "codes"
 --- @include "fields"
@@ -10,11 +11,12 @@
 --- @include "record"
 --- @include "usage"
 --- @include "writes"
-local most, fields, listed, suspects = tonumber(ARGV[2]), { ":jobs", ":bytes", ":suspects" }, {}, 0
+local OWN = 4 -- fields of the queue before those of jobs
+local most, fields, listed, suspects = tonumber(ARGV[2]), { ":jobs", ":bytes", ":suspects", ":purged" }, {}, 0
 
 -- The first ids of a list or sorted set, as far as the page has room.
 local function read_page(command, key)
-  local room = most - (#fields - 3)
+  local room = most - (#fields - OWN)
   local page = room > 0 and call(command, key, 0, room - 1) or {}
   for _, id in ipairs(page) do fields[#fields + 1] = id end
   return page
@@ -27,7 +29,9 @@ local delayed = read_page("ZRANGE", DELAYED)
 
 local values, ids, raws = fetch(fields), {}, {}
 load_usage(values[1], values[2])
-for i = 4, #fields do
+local request, answer = string.match(values[OWN] or "", "^(%S+) (%d+)$")
+if request and request == ARGV[3] then return { billed, tonumber(answer) } end
+for i = OWN + 1, #fields do
   local job = decode(values[i])
   if job and job.state == STATE.live then -- else the id alone was left by a script that stopped
     ids[#ids + 1], raws[#raws + 1] = fields[i], job.raw
@@ -36,6 +40,7 @@ for i = 4, #fields do
 end
 delete_records(ids, raws)
 if suspects > 0 then set_field(":suspects", whole(math.max(0, tonumber(values[3] or 0) - suspects))) end
+if #fields > OWN then set_field(":purged", string.format("%s %d", ARGV[3], #fields - OWN)) end
 flush_records(true) -- a stop between two shards counts too much, not too little
 remove_deleted()
 flush()
@@ -43,4 +48,4 @@ for key, count in pairs(listed) do
   if count > 0 then call("LPOP", key, count) end
 end
 call_chunked("ZREM", DELAYED, delayed)
-return { billed, #fields - 3 }
+return { billed, #fields - OWN }

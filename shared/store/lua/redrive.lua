@@ -60,6 +60,7 @@ for i = 5, #fields do
   end
 end
 if #before == 0 then return { billed, table.concat(verdicts) } end
+set_field(":waits", YES)
 if #changed_guards > 0 and values[4] ~= YES then set_field(":names", YES) end
 
 -- What can fail comes first. The deletions come last: until then the job is still in its set.

@@ -18,7 +18,7 @@ local function choose(q, count, request)
   if not takes_suspect(q, request) then return line_of(q, count), false end
   q.suspects = math.max(0, q.suspects - 1)
   local line = { ids = {}, keys = {}, buffers = {} }
-  line_up(line, SUSPECTS, 1)
+  line_up(line, SUSPECTS, 1, true)
   return line, true
 end
 
@@ -68,6 +68,7 @@ local function claim(q, request)
   local line, exclusive = choose(q, most, request)
   local claims, count, looked = lease_all(q, line.ids, exclusive, request.max_bytes)
   take(line, looked)
+  if not exclusive then q.waits = looked < #line.ids or #line.ids >= most end
   flush_set(ACTIVE)
   if exclusive then
     reason = "suspect"

@@ -5,14 +5,14 @@
 --- @include "writes"
 local PAGE = 100
 
--- Moves what this turn has buffered for a sorted set, and is due, into `due`. Returns the first instant
--- of the rest.
+-- Moves what this turn has buffered for a sorted set, and is due, into `due`, in the order that it would
+-- have in the set (so it makes no difference if it was stored). Returns the first instant of the rest.
 local function take_buffered_due(key, now, due)
-  local members, rest, first = zadds[key] or {}, {}, NEVER
+  local members, rest, first, stored = zadds[key] or {}, {}, NEVER, #due
   for i = 1, #members, 2 do
     local score = tonumber(members[i])
     if score <= now then
-      due[#due + 1] = members[i + 1]
+      due[#due + 1] = { score, members[i + 1] }
     else
       first = math.min(first, score)
       rest[#rest + 1] = members[i]
@@ -20,6 +20,9 @@ local function take_buffered_due(key, now, due)
     end
   end
   zadds[key] = #rest > 0 and rest or nil
+  if #due > stored then
+    table.sort(due, function(a, b) return a[1] < b[1] or a[1] == b[1] and a[2] < b[2] end)
+  end
   return first
 end
 
@@ -35,11 +38,13 @@ local function due_until(q, key)
       first = score
       break
     elseif not is_closed then
-      due[#due + 1] = page[i]
+      due[#due + 1] = { tonumber(page[i + 1]), page[i] }
     end
   end
   if #page == 2 * most and first == NEVER then first = q.now end
-  return due, math.min(first, take_buffered_due(key, q.now, due))
+  first = math.min(first, take_buffered_due(key, q.now, due))
+  for i, one in ipairs(due) do due[i] = one[2] end
+  return due, first
 end
 
 -- Expired leases, due ids of delayed and of parked jobs. One range per set, and only if its bound is due.

@@ -52,7 +52,7 @@ local function update_agenda(q, want, claimed)
   elseif reason == "paused" or reason == "full" then
     set_agenda(q, math.min(lease_end, trim), true)
   elseif want == 0 then -- this turn did not look for jobs
-    if anything_left() or q.foreign then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
+    if anything_left(q) or q.foreign then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
   elseif reason == "limited" then
     set_agenda(q, math.min(timer, trim, q.now + claimed.wait), true)
   elseif more_waits then

@@ -3,12 +3,15 @@
 --- @include "fields"
 --- @include "keys"
 --- @include "writes"
-local peeked = { ids = {}, raws = {} } -- raws: id -> record, false where there is none
+local peeked = { found = 0, count = 0, raws = {} } -- ids: nil if not read; raws: id -> record, or false
 
--- `look`: how many records to read at once. Their ids become the last of `request.fields`.
+-- `look`: how many records to read at once. Their ids become the last of `request.fields`. Zero: the
+-- caller expects no job, so the list is read only if the queue's numbers say that one may wait.
 local function peek(request)
-  if request.want > 0 then peeked.ids = call("LRANGE", NORMAL, 0, request.want - 1) end
-  peeked.count = math.min(#peeked.ids, request.look)
+  if request.want == 0 or request.look == 0 then return end
+  peeked.ids = call("LRANGE", NORMAL, 0, request.want - 1)
+  peeked.found = #peeked.ids
+  peeked.count = math.min(peeked.found, request.look)
   for i = 1, peeked.count do request.fields[#request.fields + 1] = peeked.ids[i] end
 end
 

@@ -21,19 +21,24 @@ local function add(line, id, key, buffers)
   line.ids[at], line.keys[at], line.buffers[at] = id, key, buffers
 end
 
--- Adds the ids of one list until there are `count`.
-local function line_up(line, key, count)
+-- Adds the ids of one list until there are `count`. `stored_waits`: the stored list may hold some.
+local function line_up(line, key, count, stored_waits)
   local front, stored, behind = front_pushes[key] or {}, {}, pushes[key] or {}
   for i = #front, math.max(1, #front - (count - #line.ids) + 1), -1 do -- LPUSH reverses its arguments
     add(line, front[i], key, front_pushes)
   end
   local missing = count - #line.ids
-  if missing > 0 then stored = key == NORMAL and peeked.ids or call("LRANGE", key, 0, missing - 1) end
+  if key == NORMAL and peeked.ids then
+    stored = peeked.ids
+  elseif missing > 0 and stored_waits then
+    stored = call("LRANGE", key, 0, missing - 1)
+  end
   for i = 1, math.min(#stored, missing) do add(line, stored[i], key, nil) end
   for i = 1, math.min(#behind, count - #line.ids) do add(line, behind[i], key, pushes) end
 end
 
--- Up to `count` waiting ids. `q.mixed` is false while only the normal list can hold jobs.
+-- Up to `count` waiting ids. `q.waits` is false while no list can hold jobs, `q.mixed` while only the
+-- normal one can.
 local function line_of(q, count)
   local line, order = { ids = {}, keys = {}, buffers = {} }, { NORMAL }
   if q.mixed then
@@ -41,7 +46,7 @@ local function line_of(q, count)
     q.turns = q.turns + 1
   end
   for _, key in ipairs(order) do
-    if #line.ids < count then line_up(line, key, count) end
+    if #line.ids < count then line_up(line, key, count, q.waits) end
   end
   if q.mixed and #line.ids < count then q.mixed = #line.ids > 0 end -- all are empty: until another priority
   return line

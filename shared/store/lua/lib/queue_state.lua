@@ -3,13 +3,15 @@
 --- @include "clock"
 --- @include "codes"
 --- @include "numbers"
+--- @include "staged"
 --- @include "usage"
 --- @include "words"
 --- @include "writes"
 local NAMES = {
-  -- 1 or 0.  paused: nothing may be claimed; mixed: high or low may hold jobs; foreign: the inbox may
-  -- hold more; inbox: it has held some; cancelled, names: there may be some to trim
-  flags = { "paused", "mixed", "foreign", "inbox", "cancelled", "names" },
+  -- 1 or 0.  paused: nothing may be claimed; waits: a list of waiting ids may hold a job (so it may if
+  -- nothing is stored); mixed: high or low may hold jobs; foreign: the inbox may hold more; inbox: it
+  -- has held some; cancelled, names: there may be some to trim
+  flags = { "paused", "waits", "mixed", "foreign", "inbox", "cancelled", "names" },
   -- active, completed, suspects: sizes; completed_bytes: of completed jobs; trim_at: when retention by
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
@@ -53,6 +55,7 @@ local function read_state(values, request)
     totals = {},
   }
   for _, name in ipairs(NAMES.flags) do q[name] = raw[name] == YES end
+  q.waits = raw.waits ~= NO
   for _, name in ipairs(NAMES.numbers) do q[name] = tonumber(raw[name] or 0) end
   for _, name in ipairs(NAMES.timers) do q[name] = tonumber(raw[name] or NEVER) end
   load_usage(raw.jobs, raw.bytes)
@@ -68,6 +71,7 @@ end
 -- Buffers the fields that changed.
 local function save_state(q)
   local cancel, totals = {}, {}
+  q.waits = q.waits or anything_buffered()
   for id in pairs(q.cancel) do cancel[#cancel + 1] = id end
   table.sort(cancel)
   for i, name in ipairs(TOTALS) do totals[i] = whole(q.totals[name] or 0) end

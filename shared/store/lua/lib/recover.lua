@@ -54,7 +54,7 @@ local function recover_all(q, leases, raws)
   end
   if next(phantoms) then -- their turn may have counted its lists without them
     q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
-    q.mixed = true
+    q.waits, q.mixed = true, true
   end
   local kept = finish(q, unfinished) -- those of the leases that stay until a later turn
   for _, lease in ipairs(leases) do

@@ -7,7 +7,7 @@ local function resync(q)
   q.active, q.completed = math.max(0, call("ZCARD", ACTIVE) - #q.closed), call("ZCARD", COMPLETED)
   q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
   q.due, q.expiry, q.recheck = 0, 0, 0
-  q.mixed, q.foreign = true, true
+  q.waits, q.mixed, q.foreign = true, true, true
   local kept = call("EXISTS", CANCELLED, DEDUP) > 0
   q.cancelled, q.names = kept, kept
 end

@@ -16,6 +16,7 @@ local function enqueue_single(queue, item, max_jobs, max_bytes)
   add_usage(item.id, 1, #item.id + #raw)
   local fields = changed_usage()
   fields[#fields + 1], fields[#fields + 2] = item.id, raw
+  fields[#fields + 1], fields[#fields + 2] = ":waits", YES
   write_or(function()
     mark_due(queue)
     set_fields(fields, call_chunked)

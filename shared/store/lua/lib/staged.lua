@@ -45,8 +45,10 @@ local function anything_buffered()
   return false
 end
 
-local function anything_left()
-  return #peeked.ids > 0 or anything_buffered() or anything_waits()
+-- Whether a job waits. The lists are looked at only if one of them may hold a job.
+local function anything_left(q)
+  if peeked.found > 0 or anything_buffered() then return true end
+  return (q.waits or q.suspects > 0) and anything_waits()
 end
 
 -- Stages 3 and 4. If one write fails, the next turn recounts the queue and looks at all its timers.

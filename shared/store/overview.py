@@ -1,0 +1,51 @@
+"""The numbers of several queues, read with one script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..declare.queue import Queue
+from . import keys
+from .scripts import Calls, script
+from .views import QueueStats, read_stats
+
+MOST_KEYS = 4000
+"""Keys of one call. GopherLua, which Upstash runs, unpacks some 5,000 values."""
+
+
+async def read_overview(
+    calls: Calls, queues: Sequence[Queue], *, within: float
+) -> dict[str, QueueStats]:
+    """Name of the queue -> what `Store.stats` tells, within so many seconds. A queue that is
+    missing has more shards than this process knows of. Raises StoreError."""
+    found: dict[str, QueueStats] = {}
+    overview = script("overview", key_locking=calls.key_locking)
+    for page in _pages(calls, queues):
+        names = [key for queue in page for key in _keys(calls, queue)]
+        args: list[str | int] = [len(keys.PARTS)]
+        for queue in page:
+            args += [calls.shards(queue), len(queue.types), *sorted(queue.types)]
+        replies = await overview.run(calls.rest, names, args, within=within)
+        for queue, reply in zip(page, replies, strict=True):
+            stats = read_stats(queue, sorted(queue.types), reply)
+            if len(stats.usage) <= calls.shards(queue):
+                found[queue.name] = stats
+    return found
+
+
+def _keys(calls: Calls, queue: Queue) -> list[str]:
+    names = (*keys.PARTS, *keys.records(calls.shards(queue))[1:])
+    return keys.parts(calls.prefix, queue.name, names)
+
+
+def _pages(calls: Calls, queues: Sequence[Queue]) -> Iterator[list[Queue]]:
+    page, count = list[Queue](), 0
+    for queue in queues:
+        width = len(keys.PARTS) + calls.shards(queue) - 1
+        if page and count + width > MOST_KEYS:
+            yield page
+            page, count = [], 0
+        page.append(queue)
+        count += width
+    if page:
+        yield page
