@@ -1,5 +1,5 @@
-"""The store's verbs, typed. Each is one request and one script; only `agenda` and the first
-look of `find_work` are plain reads.
+"""The store's verbs, typed. Each request is one script; `agenda`, `cancel_requests` and the first
+look of `find_work` are plain reads. `enqueue`, `redrive`, `delete` and `purge` go in pages.
 
 Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the others
 answer the state that they met. Where the client repeated a request whose reply was lost, that state
@@ -195,12 +195,12 @@ class Store(Reads):
             args += [encode_options(job), body]
         reply = await self._calls.send("enqueue", queue, args, within=within)
         codes, *others = reply.value
-        rest, own = iter(others), set[str]()
+        holders, own = iter(others), set[str]()
         answers = []
         for code, (job, _body) in zip(codes, batch, strict=True):
             repeated = reply.repeated and job.id not in own
             own.add(job.id)
-            answers.append(decode_enqueued(queue.name, job, code, rest, repeated=repeated))
+            answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
         return answers
 
 
