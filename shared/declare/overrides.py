@@ -1,5 +1,5 @@
-"""A job's own numbers in place of its queue's: attempts, backoff, timeout. They may lower what the
-queue spends on a job; what raises it needs the queue's declaration."""
+"""A job's own numbers in place of its job type's: attempts, backoff, timeout. It may have fewer
+attempts and a shorter timeout; more only where the queue declares `overrides`."""
 
 from __future__ import annotations
 

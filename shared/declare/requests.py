@@ -66,8 +66,8 @@ def _tag(value: object, known: tuple[str, ...], other: str) -> str:
 
 class EnqueueOptions(RequestModel):
     """Options of one job; every one may be left out. Times are seconds. A job may have fewer
-    attempts and a shorter timeout than its queue; more only where the queue's declaration says so.
-    """
+    attempts and a shorter timeout than its job type; more only where the queue declares
+    `overrides`."""
 
     delay: float | None = Field(None, description="Seconds before it may run.")
     run_at: str | None = Field(

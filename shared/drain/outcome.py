@@ -1,4 +1,4 @@
-"""The meaning of an exception for its job: one pure function, the only place that decides it."""
+"""The meaning of a handler's exception: one pure function."""
 
 from __future__ import annotations
 

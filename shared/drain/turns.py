@@ -28,8 +28,7 @@ LEASE = 45.0
 """Seconds of a lease. Turns prolong it while its job runs, so the jobs of a dead function come back
 within a minute, however long its time was."""
 HEARTBEAT = 15.0
-"""Seconds between turns while everything runs and nothing ends: leases are prolonged with them, and
-cancellations arrive."""
+"""Seconds between turns while everything runs and nothing ends: leases are prolonged with them."""
 LAST_TURN_SECONDS = 1.0
 """A settle is tried for this long even at the very end: its lease outlives the function."""
 CLOSING_TURN_SECONDS = 30.0

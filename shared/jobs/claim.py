@@ -23,8 +23,8 @@ class Lease(NamedTuple):
 
 class Claim(NamedTuple):
     """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is a
-    suspect and nothing may run beside it; `history` is its stored history;
-    `at_ms` is the store's time of the claim."""
+    suspect and nothing may run beside it; `history` is its stored history; `at_ms` is the store's
+    time from which it may start: of its claim, or on a limited queue of its token."""
 
     lease: str
     id: str
@@ -46,5 +46,6 @@ class Claim(NamedTuple):
 
     @property
     def redelivered(self) -> bool:
-        """True if an earlier delivery ended without an outcome."""
+        """True if the job was handed out before and the attempts do not show it: a crash, release,
+        snooze, park, or a redrive."""
         return self.fence - 1 > self.attempts

@@ -40,7 +40,7 @@ class Job:
     idempotency: Guard | None = None
     queue: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """The job's own numbers in place of its queue's: attempts, backoff, timeout."""
+    """The job's own numbers in place of its job type's: attempts, backoff, timeout."""
     made_ms: int = 0
     """When it was made, by this machine's clock, where the id does not tell. It is only shown."""
 

@@ -16,7 +16,11 @@ HIDDEN = "?…"
 """Stands for the query and the fragment of a URL."""
 
 
-LOGGERS = ("tidegate.drain", "tidegate.job", "tidegate.web", "tidegate.hosts")
+LOGGERS = (
+    *("tidegate.drain", "tidegate.job", "tidegate.web", "tidegate.hosts"),
+    *("tidegate.schedules", "tidegate.cache", "tidegate.embedded"),
+)
+"""All loggers of this package: a filter of a logger does not see what its children log."""
 
 
 def keep_secret(values: Iterable[str | None]) -> None:

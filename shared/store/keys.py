@@ -20,7 +20,7 @@ PARTS = (
     "parked",  # ZSET    id -> instant of the next check (ms)
     "completed",  # ZSET id -> instant of its end (ms), until retention
     "cancelled",  # ZSET id -> instant of its end (ms), until retention
-    "dead",  # ZSET      id -> instant of its end (ms), never trimmed
+    "dead",  # ZSET      id -> instant of its end (ms); trimmed only with dead=Retention(...)
     "dedup",  # HASH     guard name -> "expires fingerprint id state"
     "inbox",  # LIST     raw records from foreign producers
 )

@@ -157,3 +157,12 @@ def test_every_public_name_is_there_and_documented(name: str, documents: str) ->
     assert re.search(rf"`[^`\n]*\b{name}\b|^.*import.*\b{name}\b", documents, re.MULTILINE), (
         f"Explain `{name}` in docs/: it is public."
     )
+
+
+def test_each_folder_of_tests_has_a_row_in_their_readme(root: Path) -> None:
+    folders = {path.parent.name for path in (root / "tests").glob("*/*.py")}
+    page = (root / "tests/README.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    named = [name for cell in rows for name in re.findall(r"`(\w+)/`", cell)]
+
+    assert sorted(named) == sorted(folders)

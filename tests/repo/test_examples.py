@@ -123,6 +123,18 @@ def test_there_are_examples_to_run() -> None:
     assert {"README.md", "docs/python.md", "docs/guides/quickstart.md"} <= names
 
 
+def test_examples_import_the_package_by_the_name_that_users_install() -> None:
+    ours = [
+        f"{block.page}:{block.line}"
+        for page, examples in EXAMPLES.items()
+        for block in examples
+        if page.name != "architecture.md"
+        and re.search(r"^\s*(from|import) shared\b", block.text, re.MULTILINE)
+    ]
+
+    assert not ours, f"Import from `tidegate`: {ours}"
+
+
 def test_few_examples_are_not_run_and_each_says_why() -> None:
     skipped = [
         block for examples in EXAMPLES.values() for block in examples if block.no_run is not None

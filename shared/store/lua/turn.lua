@@ -8,7 +8,8 @@
 --       prolong  19 look (how many waiting jobs' records to read at once)  20 repeat ms (how long
 --       this turn may be repeated)  21 most bytes of the queue; then per type: name, wanted (1: reply with its histogram), observed
 --       ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
---       (the time of its claim if the handler was not called, else 0), history; then the leases to prolong
+--       (if the handler was not called: the time from which it might have started, of its claim or
+--       on a limited queue of its token; else 0), history; then the leases to prolong
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms
 --       until there can be more (0: unknown or none), suspects that wait to run exclusively,
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,
