@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .cache import Cache
-from .default_client import CacheClient, set_cache_client
+from .default_client import CacheClient, set_default_client
 
-__all__ = ["Cache", "CacheClient", "set_cache_client"]
+__all__ = ["Cache", "CacheClient", "set_default_client"]

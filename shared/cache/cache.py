@@ -31,7 +31,7 @@ JITTER = 0.1
 """Share of a lifetime that is cut off at random: entries of one moment expire at different ones."""
 WITHIN = 0.3
 """Seconds for one command: a slow cache must not be slower than the load that it saves."""
-REST = 5.0
+REST_SECONDS = 5.0
 """Seconds without a read after the store failed: until then every read is a miss."""
 LARGEST_VALUE = 2**20
 """Bytes of JSON. A larger value is not cached."""
@@ -130,7 +130,7 @@ class Cache(Generic[T]):
         try:
             raw, *found = await self._run(client, ["MGET", *names])
         except StoreError as error:
-            self._rests_until = client.monotonic() + REST
+            self._rests_until = client.monotonic() + REST_SECONDS
             log.warning("cache_unavailable", extra={"cache": self.name, "error": str(error)})
             return _Read(None, None)
         versions = " ".join(str(version or NO_VERSION) for version in found)

@@ -26,7 +26,7 @@ class _Default:
     provider: Callable[[], CacheClient] | None = None
 
 
-def set_cache_client(provider: Callable[[], CacheClient] | None) -> None:
+def set_default_client(provider: Callable[[], CacheClient] | None) -> None:
     """From now on `provider` answers the client of the running event loop. None: the environment
     decides again."""
     _Default.provider = provider

@@ -34,7 +34,7 @@ async def new(name: Name, into: Into = Path(), json: Json = False) -> Exit:
     """Write a small project into the new folder NAME. Overwrites nothing."""
     module = _module_name(name)
     folder = into / name
-    written = _write(folder, {"{{name}}": name, "{{module}}": module})
+    written = _write(folder, name, module)
     if json:
         as_json({"folder": str(folder), "files": written})
         return Exit.OK
@@ -70,13 +70,14 @@ def _module_name(name: str) -> str:
     return module
 
 
-def _write(folder: Path, values: dict[str, str]) -> list[str]:
+def _write(folder: Path, name: str, module: str) -> list[str]:
     """Write the project; the names of its files. Raises InvalidOption if the folder exists."""
     from ..errors import ConfigurationError, InvalidOption
 
+    values = {"{{name}}": name, "{{module}}": module}
     try:
         folder.mkdir()
-        for target, source in _files(values["{{module}}"]):
+        for target, source in _files(module):
             text = source.read_text(encoding="utf-8")
             for placeholder, value in values.items():
                 text = text.replace(placeholder, value)
@@ -88,7 +89,7 @@ def _write(folder: Path, values: dict[str, str]) -> list[str]:
         ) from None
     except OSError as error:
         raise ConfigurationError(f"can't write {error.filename}: {error.strerror}") from None
-    return sorted(target for target, _ in _files(values["{{module}}"]))
+    return sorted(target for target, _ in _files(module))
 
 
 def _files(module: str) -> Iterator[tuple[str, Path]]:

@@ -13,7 +13,7 @@ from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .handler import takes_two
 from .policy import Overrides, RateLimit, Retention, Retry, require
-from .queue import MAX_BYTES, MAX_JOBS, PAYLOAD_LIMIT, JobType, P, Queue
+from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,8 +59,8 @@ class App:
         timeout: float = 60.0,
         completed: Retention | None = None,
         dead: Retention | None = None,
-        payload_limit: int = PAYLOAD_LIMIT,
-        max_jobs: int = MAX_JOBS,
+        payload_limit: int = DEFAULT_PAYLOAD_LIMIT,
+        max_jobs: int = DEFAULT_MAX_JOBS,
         max_bytes: int | None = None,
         shards: int = 1,
         overrides: Overrides | None = None,
@@ -70,7 +70,7 @@ class App:
         self.queues[name] = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
-            max_bytes=MAX_BYTES * shards if max_bytes is None else max_bytes,
+            max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
             retry=retry or Retry.exponential(),
             completed=completed or Retention(),
             dead=dead,

@@ -43,7 +43,7 @@ def make_job(
         queue=job_type.queue.name,
         id=_local_id(job_type, payload, options),
         priority=options.priority or "normal",
-        delay_ms=_delay_ms(options.delay or 0.0, "delay"),
+        delay_ms=_duration_ms(options.delay or 0.0, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
         key="-" if options.key is None else _word(options.key, "key"),
         dedup=_dedup(job_type, payload, options),
@@ -83,7 +83,7 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _delay_ms(seconds: float, name: str) -> int:
+def _duration_ms(seconds: float, name: str) -> int:
     if not 0 <= seconds <= LONGEST_DELAY:  # NaN fails both comparisons
         raise InvalidOption(f"{name}: 0 to {LONGEST_DELAY:.0f} seconds", name)
     return round(seconds * 1000)
@@ -115,7 +115,7 @@ def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Gua
         dedup = dedup.model_copy(update={"ttl": options.dedup_ttl})
     ttl = _dedup_ttl(dedup)
     name = _content(job_type, payload) if dedup.id is None else _word(dedup.id, "dedup")
-    return Guard(f"dedup:{name}", 0 if ttl is None else max(1, _delay_ms(ttl, "dedup.ttl")))
+    return Guard(f"dedup:{name}", 0 if ttl is None else max(1, _duration_ms(ttl, "dedup.ttl")))
 
 
 def _content(job_type: JobType[Any], payload: str) -> str:

@@ -14,6 +14,7 @@ MOST_ATTEMPTS = 100
 LONGEST_WINDOW = 900.0
 """Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
 LONGEST_RESERVE = 3.0
+"""Seconds: the longest part of a window that is kept for settles."""
 LONGEST_TIMEOUT = LONGEST_WINDOW - LONGEST_RESERVE
 
 

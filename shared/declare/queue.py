@@ -20,9 +20,9 @@ from .payload import text_of
 from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
 from .sync import run_blocking, run_in_drain
 
-PAYLOAD_LIMIT = 256 * 1024
-MAX_JOBS = 1_000_000
-MAX_BYTES = 48 * 2**20
+DEFAULT_PAYLOAD_LIMIT = 256 * 1024
+DEFAULT_MAX_JOBS = 1_000_000
+DEFAULT_MAX_BYTES = 48 * 2**20
 """Bounds of a queue by default, the bytes for each shard: half of the largest entry (100 MB) on
 Upstash's smaller plans. The rest is for results and errors, which grow after the enqueue."""
 MOST_SHARDS = 32
@@ -119,8 +119,8 @@ class Queue:
     completed: Retention
     dead: Retention | None
     payload_limit: int
-    max_jobs: int = MAX_JOBS
-    max_bytes: int = MAX_BYTES
+    max_jobs: int = DEFAULT_MAX_JOBS
+    max_bytes: int = DEFAULT_MAX_BYTES
     shards: int = 1
     overrides: Overrides = field(default_factory=Overrides)
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)

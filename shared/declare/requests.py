@@ -11,7 +11,7 @@ from ..errors import LONGEST_DELAY
 from ..jobs.ids import keep_child_id
 from .policy import LONGEST_TIMEOUT, MOST_ATTEMPTS
 
-MOST_JOBS = 1000
+MOST_JOBS_A_BODY = 1000
 LONGEST_TYPE = 64
 LONGEST_WAITS = MOST_ATTEMPTS - 1
 _BY: dict[type, str] = {list: "as_list", dict: "as_object", str: "as_text"}
@@ -108,7 +108,7 @@ class EnqueueOne(RequestModel):
 class EnqueueMany(RequestModel):
     """Many jobs; each is answered by itself, in order."""
 
-    jobs: list[EnqueueOne] = Field(max_length=MOST_JOBS)
+    jobs: list[EnqueueOne] = Field(max_length=MOST_JOBS_A_BODY)
 
 
 class DeadLetterFilter(RequestModel):
@@ -123,7 +123,7 @@ class RedriveMany(RequestModel):
     """Dead letters by id or by filter. By filter at most `most` a request; the answer's `next` is
     the `cursor` of the next one."""
 
-    ids: list[str] | None = Field(None, max_length=MOST_JOBS)
+    ids: list[str] | None = Field(None, max_length=MOST_JOBS_A_BODY)
     filter: DeadLetterFilter | None = None
-    most: int = Field(100, ge=1, le=MOST_JOBS)
+    most: int = Field(100, ge=1, le=MOST_JOBS_A_BODY)
     cursor: str | None = Field(None, max_length=400)

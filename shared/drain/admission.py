@@ -71,8 +71,9 @@ class Admission:
         return max(0.0, self._budget.handler_time() - shortest)
 
     def refusal(self, run: Run, left: float) -> Outcome | None:
-        """None when the job may start with `left` seconds for handlers. Else its outcome, no token
-        spent: it waits for the next window, or it is parked because no window is long enough."""
+        """None if the job may start now, with `left` seconds for handlers; else the outcome that
+        postpones it: a release to the next window, or a park if no window is long enough. Its token
+        is given back."""
         if run.job_type is None:
             return None
         estimate = self._estimate(run.body.type, run.timeout)

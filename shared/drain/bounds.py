@@ -21,8 +21,9 @@ COUNTS = ("cuts", "cut_after", "parks")
 SNOOZE_HORIZON = 7 * 86_400.0
 """Seconds after the first of a row of snoozes after which the next one ends the job."""
 
-MISFIT_RECHECK = 900.0
-"""Seconds after which a job whose payload does not fit is tried again."""
+RECHECK = 900.0
+"""Seconds after which a job of an unknown type, or whose payload does not fit, is tried again: a
+deploy may have brought its handler or its model."""
 MISFIT_HORIZON = 86_400.0
 """Seconds for which it waits. Its producer's model took the payload, so there are or were functions
 of another version; a deployment, or its reversal, takes no longer than a day."""
@@ -77,7 +78,7 @@ def misfit(run: Run, message: str) -> Outcome:
     since = _number(read_history(run.claim.history).get("misfit_since")) or now_ms
     if not run.claim.foreign and now_ms - since <= MISFIT_HORIZON * 1000:
         detail = {"parked": message, "misfit_since": int(since)}
-        return Outcome("park", MISFIT_RECHECK, detail, started=False)
+        return Outcome("park", RECHECK, detail, started=False)
     error = {"type": "InvalidPayload", "message": message}
     return Outcome("dead", detail={"error": error, "misfit_since": None}, started=False)
 

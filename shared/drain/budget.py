@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..clock import Clock, SystemClock
+from ..declare.policy import LONGEST_RESERVE
 
 _RESERVE_SHARE = 0.1
 _RESERVE_MIN = 0.5
-_RESERVE_MAX = 3.0
 
 
 class LambdaContext(Protocol):
@@ -36,7 +36,7 @@ class Budget:
     ) -> Budget:
         """A budget of `seconds` from now. The reserve: a tenth, 0.5 to 3 s, unless given."""
         clock = clock or SystemClock()
-        share = min(_RESERVE_MAX, max(_RESERVE_MIN, seconds * _RESERVE_SHARE))
+        share = min(LONGEST_RESERVE, max(_RESERVE_MIN, seconds * _RESERVE_SHARE))
         reserved = min(share if reserve is None else reserve, seconds / 2)
         return cls(clock.monotonic() + seconds, reserved, seconds, clock)
 

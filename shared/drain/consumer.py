@@ -42,8 +42,7 @@ BACKLOG_TURNS = 2
 
 
 class Backlog:
-    """Two full batches in a row mean a backlog: another consumer opens, so one runs handlers while
-    the other waits for the store."""
+    """Calls `on_backlog` once BACKLOG_TURNS turns in a row came back full."""
 
     def __init__(self, on_backlog: Callable[[], None] | None) -> None:
         self._on_backlog, self._full_turns = on_backlog, 0

@@ -29,8 +29,8 @@ log = logging.getLogger("tidegate.drain")
 
 PATIENCE = 5.0
 SWEEP_EVERY = 300.0
-RESYNC = 1.0
-"""Agenda scores below this mean: the first turn must recount the queue, inbox included."""
+NOW = 1.0
+"""Agenda scores below this mean: recount first."""
 ROUNDING = 0.001
 """Seconds. Ticks in the very rhythm of the sweeps must not miss one by a rounding."""
 SYNC_THREADS = 32
@@ -89,15 +89,15 @@ class Drain:
         try:
             due = await self._due() if queues is None else [(queue, True) for queue in queues]
             while due:
-                enqueued = self._enqueued()
-                await self._run(due)
-                again = self._enqueued() > enqueued and self._may_go_on()
+                enqueued = self._enqueue_commands()
+                await self._consume_all(due)
+                again = self._enqueue_commands() > enqueued and self._may_go_on()
                 due = await self._due(queues) if again else []
         except StoreError as error:
             return self._report(before, str(error))
         return self._report(before)
 
-    def _enqueued(self) -> int:
+    def _enqueue_commands(self) -> int:
         """Commands that this process's enqueues have cost so far."""
         return self._store.meter.by_verb.get("enqueue", 0)
 
@@ -106,8 +106,8 @@ class Drain:
         return not self._stopping and not failed and self._budget.handler_time() > 0
 
     async def _due(self, among: Sequence[Queue] | None = None) -> list[tuple[Queue, bool]]:
-        """Those of these queues (None: of all) whose time has come, most urgent first, each with
-        "recount it first?".
+        """The queues that are due, most urgent first, each with whether to recount it first.
+        `among` limits them; None means all.
 
         A process's first tick, and one every `sweep_every` seconds, is a sweep: it also checks the
         queues themselves, which repairs lost entries and finds records of foreign producers. One
@@ -118,7 +118,7 @@ class Drain:
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
-        resync = {name: instant < RESYNC for name, instant in agenda.items() if instant <= now}
+        resync = {name: instant < NOW for name, instant in agenda.items() if instant <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             fired = await self._fire(agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync
@@ -152,7 +152,7 @@ class Drain:
         self.swept = True
         return True
 
-    async def _run(self, due: Sequence[tuple[Queue, bool]]) -> None:
+    async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
             return
         threads = HandlerThreads(SYNC_THREADS)

@@ -10,9 +10,9 @@ from .waiting import race, wait_for_event
 
 EXCLUSIVE_WAIT = 10.0
 """Seconds for which no job of the process starts, so that a suspect can run by itself."""
-REST = 3.0
-"""Once others have waited for a suspect, suspects wait for so many times as long: others keep three
-quarters of their time, however many suspects there are."""
+REST_FACTOR = 3.0
+"""After others waited t seconds for a suspect, no suspect makes them wait for 3·t: others keep
+three quarters of the time."""
 
 
 class SharedExclusiveLock:
@@ -82,7 +82,7 @@ class SharedExclusiveLock:
         """End of `acquire_exclusive`."""
         now = asyncio.get_running_loop().time()
         if self._others_waited:
-            self._rest_end = now + REST * (now - self._reserved_at)
+            self._rest_end = now + REST_FACTOR * (now - self._reserved_at)
         self.reserved = False
         self._no_exclusive.set()
 
@@ -118,8 +118,8 @@ class ExclusiveHold:
         return self._held
 
     def prepare(self) -> bool:
-        """True if its consumer shall become idle and then acquire it: no other consumer does, and
-        there is no rest."""
+        """Try to be the next exclusive holder. True if this consumer is: it then claims nothing
+        until it is idle."""
         lock = self._lock
         if lock.candidate is None and not lock.reserved and not lock.rest():
             lock.candidate = self

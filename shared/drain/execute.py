@@ -18,11 +18,12 @@ from ..errors import InvalidPayload, Signal
 from ..jobs.context import JobContext
 from ..jobs.history import sanitize
 from ..jobs.outcome import Outcome
-from .bounds import bound, misfit
+from .bounds import RECHECK, bound, misfit
 from .budget import Budget
 from .describe import is_a, leaves, traceback_of
-from .outcome import UNKNOWN_TYPE_RECHECK, outcome_of
+from .outcome import outcome_of
 from .run import Run
+from .threads import call_contained
 from .timeouts import Timeouts
 
 LARGEST_RESULT = 64 * 1024
@@ -70,7 +71,7 @@ def _payload(run: Run) -> Any:
         return _invalid(run, "InvalidRecord", str(run.error))
     if run.job_type is None:
         detail = {"parked": f"no handler for type {run.body.type!r} on queue {run.claim.queue!r}"}
-        return Outcome("park", UNKNOWN_TYPE_RECHECK, detail, started=False)
+        return Outcome("park", RECHECK, detail, started=False)
     try:
         return run.job_type.model.model_validate_json(run.body.payload)
     except ValidationError as error:
@@ -132,7 +133,7 @@ def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:
 async def _call_in_thread(run: Run, job_type: JobType[Any], payload: Any, threads: Executor) -> Any:
     call = contextvars.copy_context().run
     thread = run.thread = asyncio.get_running_loop().run_in_executor(
-        threads, call, _call_contained, job_type, payload, run.context
+        threads, call, call_contained, job_type.shape.call, job_type.handler, payload, run.context
     )
     try:
         ok, value = await asyncio.shield(thread)
@@ -143,17 +144,6 @@ async def _call_in_thread(run: Run, job_type: JobType[Any], payload: Any, thread
     if not ok:
         raise value
     return await value if inspect.isawaitable(value) else value
-
-
-def _call_contained(
-    job_type: JobType[Any], payload: Any, context: JobContext | None
-) -> tuple[bool, Any]:
-    """(True, result) or (False, error). A future can't carry every BaseException: StopIteration
-    hangs it, SystemExit ends the loop."""
-    try:
-        return True, job_type.shape.call(job_type.handler, payload, context)
-    except BaseException as error:  # noqa: BLE001 - raised again by the caller, in the loop's thread
-        return False, error
 
 
 def _result(result: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import asyncio
 import inspect
 import logging
 from concurrent.futures import Executor
-from typing import Any
 
 from ..declare.queue import Queue
 from ..jobs.failure import FailureHook, JobFailure
@@ -17,6 +16,7 @@ from ..jobs.stack import without_ours
 from .budget import Budget
 from .describe import traceback_of
 from .run import Run
+from .threads import call_contained
 
 log = logging.getLogger("tidegate.job")
 
@@ -67,7 +67,7 @@ class Failures:
                 return
             loop = asyncio.get_running_loop()
             ok, value = await loop.run_in_executor(
-                self._threads, _call_contained, hook, error, failure
+                self._threads, call_contained, hook, error, failure
             )
             if not ok:
                 raise value
@@ -95,17 +95,6 @@ class Failures:
 def is_failure(outcome: Outcome) -> bool:
     """True for an attempt that failed: the job is tried again, or dead."""
     return outcome.kind in ("retry", "dead")
-
-
-def _call_contained(
-    hook: FailureHook, error: BaseException, failure: JobFailure
-) -> tuple[bool, Any]:
-    """(True, result) or (False, error). A future can't carry every BaseException: StopIteration
-    hangs it, SystemExit ends the loop."""
-    try:
-        return True, hook(error, failure)
-    except BaseException as bug:  # noqa: BLE001 - raised again by the caller, in the loop's thread
-        return False, bug
 
 
 def _job(failure: JobFailure) -> dict[str, object]:

@@ -15,8 +15,6 @@ from .describe import describe, is_a, leaves
 LONGEST_RETRY_AFTER = 86_400.0
 SHORTEST_SNOOZE = 1.0
 """Seconds. A snooze of nothing would run the job as fast as the store can hand it out."""
-UNKNOWN_TYPE_RECHECK = 900.0
-"""Seconds after which a parked job is tried again (a deploy may have brought its handler)."""
 
 _DELAY_SECONDS = re.compile(r"\s*(\d{1,12})(\.\d{1,6})?\s*", re.ASCII)
 _FATAL = (Discard, InvalidPayload)

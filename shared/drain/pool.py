@@ -213,7 +213,7 @@ class Pool:
 
     async def _may_start(self, run: Run) -> bool:
         """Wait for its token, and until no suspect runs or waits to. False if it was cancelled
-        meanwhile; afterwards `execute` handles that."""
+        while it waited. Once it has started, `execute` handles that."""
         try:
             if run.start_after > 0:
                 await self._wait_for_token(run.start_after)

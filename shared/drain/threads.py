@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from .waiting import wait_for_event
 
@@ -78,3 +78,12 @@ class HandlerThreads(Executor):
             work()
             del work  # a handler's objects must not live until the next one comes
             self._idle.release()
+
+
+def call_contained(function: Callable[..., Any], *args: Any) -> tuple[bool, Any]:
+    """(True, result) or (False, error). A future can't carry every BaseException: StopIteration
+    hangs it, SystemExit ends the loop."""
+    try:
+        return True, function(*args)
+    except BaseException as error:  # noqa: BLE001 - raised again by the caller, in the loop's thread
+        return False, error

@@ -32,8 +32,8 @@ HEARTBEAT = 15.0
 LAST_TURN_SECONDS = 1.0
 """A settle is tried for this long even at the very end: its lease outlives the function."""
 CLOSING_TURN_SECONDS = 30.0
-"""A turn that closes all leases of its owner is not repeated for longer: they would have ended. The
-store keeps its answer for so long, and each turn of the queue reads it."""
+"""A turn that closes all its owner's leases is repeated for at most this long. Its answer is stored
+meanwhile, and every turn of the queue reads it, so keep it short."""
 FIRST_TURN_SECONDS = 10.0
 """The first turn is not repeated for longer: a store that is away should end the drain early."""
 FIRST_LOOK = 10

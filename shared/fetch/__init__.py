@@ -4,7 +4,7 @@ bytes. Applications fetch with `download` and nothing else."""
 from __future__ import annotations
 
 from ..jobs.redact import bare_urls
-from .file import FetchFailed, download
+from .downloads import FetchFailed, download
 from .transport import PublicTransport
 
 __all__ = ["FetchFailed", "PublicTransport", "bare_urls", "download"]

@@ -66,15 +66,15 @@ class JobContext:
         """Seconds that this job may still use: what its timeout and the function leave."""
         return self._budget_left()
 
-    def child_id(self, name: str, *, first: str | None = None) -> ChildId:
+    def child_id(self, name: str, *, root: str | None = None) -> ChildId:
         """A `job_id` for a job that this one enqueues: equal in all its runs, so that a second run
-        enqueues nothing twice, and one that no caller from outside can take. `first`: the id of the
+        enqueues nothing twice, and one that no caller from outside can take. `root`: the id of the
         job whose work this one continues; its children are then shared."""
-        return child_id(first or self.id, name)
+        return child_id(root or self.id, name)
 
-    def is_child(self, name: str, *, first: str) -> bool:
-        """True if the job `first`, or one that continued it, enqueued this job under that name."""
-        return self.id == public_id(child_id(first, name), self.queue)
+    def is_child(self, name: str, *, root: str) -> bool:
+        """True if the job `root`, or one that continued it, enqueued this job under that name."""
+        return self.id == public_id(child_id(root, name), self.queue)
 
     def progress(self, done: float, note: str = "") -> None:
         """Report progress, 0 to 100. It is stored with the drain's next turn."""

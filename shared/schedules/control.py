@@ -12,8 +12,8 @@ from ..jobs.ids import public_id
 from ..jobs.job import Enqueued
 from ..store import Store
 from ..store.keys import NEVER
-from .jobs import job_now, occurrence_id
-from .occurrences import after, last_until
+from .jobs import job_at, occurrence_id
+from .occurrences import after, first_after, last_until
 
 UPCOMING = 5
 LAST_RUNS = 5
@@ -63,14 +63,14 @@ async def resume(store: Store, schedule: Schedule, now: int) -> bool:
     before = (await store.agenda()).get(schedule.entry)
     if before is None or before < NEVER:
         return False
-    await store.schedules.place(schedule.entry, next(after(schedule, now)))
+    await store.schedules.place(schedule.entry, first_after(schedule, now))
     return True
 
 
 async def run_now(store: Store, schedule: Schedule, now: int) -> Enqueued:
     """Enqueue a job beside the occurrences. With `overlap="skip"` it is a duplicate while another
     has not ended. Raises StoreError, QueueFull."""
-    return await store.enqueue_one(schedule.job_type.queue, job_now(schedule, now))
+    return await store.enqueue_one(schedule.job_type.queue, job_at(schedule, now))
 
 
 async def last_runs(store: Store, schedule: Schedule, now: int) -> list[LastRun]:

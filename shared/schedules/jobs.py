@@ -19,7 +19,7 @@ the length of a function's window at most."""
 def job_of(schedule: Schedule, planned: int) -> Job:
     """The job of the occurrence planned for that instant (ms). Raises what the payload's function
     raises."""
-    job = _job(schedule, planned)
+    job = job_at(schedule, planned)
     return replace(
         job,
         id=occurrence_id(schedule, planned),
@@ -28,17 +28,13 @@ def job_of(schedule: Schedule, planned: int) -> Job:
     )
 
 
-def job_now(schedule: Schedule, now: int) -> Job:
-    """A job beside the occurrences, for an operator who wants one now."""
-    return _job(schedule, now)
-
-
 def occurrence_id(schedule: Schedule, planned: int) -> str:
     """The id, within its queue, of the job of an occurrence."""
     return schedule_id(schedule.key, planned)
 
 
-def _job(schedule: Schedule, planned: int) -> Job:
+def job_at(schedule: Schedule, planned: int) -> Job:
+    """A job of the schedule with the payload of that instant (ms), under an id of its own."""
     payload = schedule.payload
     if callable(payload):
         payload = payload(datetime.fromtimestamp(planned / 1000, UTC))

@@ -14,7 +14,7 @@ from ..errors import QuotaExceeded, Refused, Throttled, UnknownOutcome, Unreacha
 from ..jobs.job import Enqueued, Job
 from .client.rest import READ_TIMEOUT
 
-MOST_JOBS = 500
+MOST_JOBS_A_REQUEST = 500
 MOST_BODY_BYTES = 4 * 2**20
 """Limits of one enqueue request; more jobs go in several."""
 UNDER_WAY = 2
@@ -47,7 +47,7 @@ def split(items: Iterable[Item]) -> Iterator[list[Item]]:
     size = 0
     for item in items:
         length = item.size
-        if batch and (len(batch) == MOST_JOBS or size + length > MOST_BODY_BYTES):
+        if batch and (len(batch) == MOST_JOBS_A_REQUEST or size + length > MOST_BODY_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(item)

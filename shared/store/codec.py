@@ -64,21 +64,17 @@ def read_record(raw: str | bytes) -> tuple[Header, str | bytes, str | bytes]:
     header is damaged."""
     if isinstance(raw, str) and raw.isascii():  # then characters are bytes
         line, _, text = raw.partition("\n")
-        header = _header(line)
+        header = read_header(line)
         return header, text[: header.length], text[header.length :]
     first, _newline, rest = (raw.encode() if isinstance(raw, str) else raw).partition(b"\n")
-    header = _header(first.decode("utf-8", "replace"))
+    header = read_header(first.decode("utf-8", "replace"))
     return header, _text(rest[: header.length]), _text(rest[header.length :])
 
 
-def read_header(line: str) -> Header:
-    """The header of a record, without its newline. Raises ValueError where it is damaged."""
-    return _header(line)
-
-
 @lru_cache(maxsize=1024)
-def _header(line: str) -> Header:
-    """New jobs with bodies of one length share their header, so it is mostly read once."""
+def read_header(line: str) -> Header:
+    """The header of a record, without its newline. Raises ValueError where it is damaged. New jobs
+    with bodies of one length share their header, so it is mostly read once."""
     state, fence, attempts, crashes, priority, length, redrives, *names = line.split(" ")
     counts = int(fence), int(attempts), int(crashes)
     key, dedup, flags, reason, *since = names

@@ -195,12 +195,12 @@ class Store(Reads):
             args += [encode_options(job), body]
         reply = await self._calls.send("enqueue", queue, args, within=within)
         codes, *others = reply.value
-        rest, own = iter(others), set[str]()
+        holders, own = iter(others), set[str]()
         answers = []
         for code, (job, _body) in zip(codes, batch, strict=True):
             repeated = reply.repeated and job.id not in own
             own.add(job.id)
-            answers.append(decode_enqueued(queue.name, job, code, rest, repeated=repeated))
+            answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
         return answers
 
 

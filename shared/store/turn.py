@@ -23,9 +23,8 @@ MOST_HISTORY = 2 * 2**20
 
 class Settle(NamedTuple):
     """One lease to close (or, kind "keep", to prolong). `history` replaces the job's
-    history. `unstarted_ms`: if its handler was not called, the store's time from which it might have
-    started (of its claim, or on a limited queue of its token), so that its token can be given
-    back; else 0."""
+    history. `unstarted_ms`: `at_ms` of the claim (the store's time from which it might start) if
+    its handler was not called, so that its token can be given back; else 0."""
 
     lease: str
     kind: Kind

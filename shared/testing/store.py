@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 import httpx
 
-from ..cache import CacheClient, set_cache_client
+from ..cache import CacheClient, set_default_client
 from ..clock import Clock
 from ..declare.default_store import set_default_store
 from ..embedded import open_embedded
@@ -76,10 +76,10 @@ async def embedded_store(
     )
     store = store_on(embedded.protocol, clock=clock, wrap=wrap, prefix=prefix)
     set_default_store(lambda: store)
-    set_cache_client(lambda: CacheClient(store.rest, prefix))
+    set_default_client(lambda: CacheClient(store.rest, prefix))
     try:
         yield store
     finally:
-        set_cache_client(None)
+        set_default_client(None)
         await store.close()
         await embedded.close()

@@ -31,7 +31,8 @@ class Bulk:
     def parse(self, values: Sequence[Any]) -> None:
         """Make jobs of the values that fit. The others are answered with their problem."""
         for position, value in enumerate(values):
-            # The first job that fits carries position 0's guard, so that every body of a key meets.
+            # Whatever its position, the first job that fits takes the guard of position 0, so two
+            # bodies under one key always collide there.
             guard = self._key.guard(position if self._jobs else 0) if self._key else None
             try:
                 self._jobs[position] = parse_job(self._queue, value, guard)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from ..declare.idempotency import Key
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
-from ..declare.requests import MOST_JOBS
+from ..declare.requests import MOST_JOBS_A_BODY
 from ..errors import InvalidRequest
 from ..jobs.job import Enqueued
 from ..store import Store
@@ -58,8 +58,10 @@ async def _enqueue_many(
     store: Store, queue: Queue, body: dict[str, Any], key: Key | None
 ) -> list[EnqueueResponse | dict[str, Any]]:
     values = body["jobs"]
-    if len(body) > 1 or not isinstance(values, list) or len(values) > MOST_JOBS:
-        raise InvalidRequest(f'Send {{"jobs": [...]}} and nothing else, {MOST_JOBS} at most.')
+    if len(body) > 1 or not isinstance(values, list) or len(values) > MOST_JOBS_A_BODY:
+        raise InvalidRequest(
+            f'Send {{"jobs": [...]}} and nothing else, {MOST_JOBS_A_BODY} at most.'
+        )
     bulk = Bulk(store, queue, key)
     bulk.parse(values)
     await bulk.store_jobs()

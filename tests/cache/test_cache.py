@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from shared import Cache, ConfigurationError
 from shared.cache import CacheClient
-from shared.cache.cache import LARGEST_VALUE, LONGEST_TTL, REST
+from shared.cache.cache import LARGEST_VALUE, LONGEST_TTL, REST_SECONDS
 from shared.config.settings import Settings
 from shared.connect import connect_cache
 from shared.embedded.engine import Engine
@@ -357,7 +357,7 @@ async def test_the_store_is_asked_again_after_a_while(world: World) -> None:
     network["up"] = True
     assert await cache.set("k", "x")
     assert await cache.get("k") is None
-    await world.clock.sleep(REST)
+    await world.clock.sleep(REST_SECONDS)
 
     assert await cache.get("k") == "x"
 

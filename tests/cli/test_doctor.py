@@ -13,7 +13,7 @@ from shared.cli.doctor_checks import contradictions
 from shared.cli.exit_codes import Exit
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
-from shared.declare.queue import MAX_JOBS
+from shared.declare.queue import DEFAULT_MAX_JOBS
 from shared.deployment import Deployment
 from shared.embedded import open_embedded
 from shared.jobs.job import Job
@@ -137,7 +137,7 @@ def spread() -> Iterator[None]:
     object.__setattr__(sample.work, "max_jobs", 100)
     yield
     object.__setattr__(sample.work, "shards", 1)
-    object.__setattr__(sample.work, "max_jobs", MAX_JOBS)
+    object.__setattr__(sample.work, "max_jobs", DEFAULT_MAX_JOBS)
 
 
 def jobs_finding(cli: Cli) -> dict[str, str]:

@@ -13,7 +13,7 @@ from shared.clock import SystemClock
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
 from shared.drain.drain import OPEN_CONSUMERS, Drain
-from shared.drain.exclusive import EXCLUSIVE_WAIT, REST
+from shared.drain.exclusive import EXCLUSIVE_WAIT, REST_FACTOR
 from shared.drain.report import StopReason
 from shared.jobs.job import Job
 from tests.faults.conftest import Play
@@ -104,7 +104,9 @@ def test_many_suspects_leave_other_queues_three_quarters_of_their_speed(play: Pl
         await world.drain(world.client(latency=0.02), budget=60).tick()
 
         done = (await world.store.stats(other)).totals["done"] - began
-        assert done >= 4 * 100 * 50 * (1 - 1 / (1 + REST)) * 0.9  # four consumers, a second a job
+        assert (
+            done >= 4 * 100 * 50 * (1 - 1 / (1 + REST_FACTOR)) * 0.9
+        )  # four consumers, a second a job
         assert (await world.store.stats(shaky)).totals["done"] >= 3
 
     play(story)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from shared import Cancel, Discard, JobContext, Queue, Retry, RetryLater, Snooze
 from shared.drain.outcome import LONGEST_RETRY_AFTER, SHORTEST_SNOOZE, outcome_of
-from shared.drain.run import decode_claim
 from shared.errors import LONGEST_DELAY
+from shared.store import Store, TurnReply
 from shared.store.views import JobView
 from tests.faults.conftest import Play
 from tests.support.hostile import ARGUMENTS, HEADER_TEXTS, deep_group, groups
@@ -229,16 +229,19 @@ def test_a_signal_counts_behind_a_thousand_errors() -> None:
 def test_a_bug_in_one_consumer_leaves_the_other_queues_alone(
     play: Play[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(claim: Any, queue: Queue) -> Any:
+    turn = Store.turn
+
+    async def broken(store: Store, queue: Queue, *args: Any, **options: Any) -> TurnReply:
+        reply = await turn(store, queue, *args, **options)
         if queue.name == "broken":
             raise ZeroDivisionError("a slip")
-        return decode_claim(claim, queue)
+        return reply
 
     async def story(world: World) -> None:
         well, ill = world.queue("well", seconds=3), world.queue("broken")
         ids = await world.enqueue(well, 20)
         await world.enqueue(ill, 5)
-        monkeypatch.setattr("shared.drain.consumer.decode_claim", broken)
+        monkeypatch.setattr(Store, "turn", broken)
 
         report = await world.drained(well, ill)
 

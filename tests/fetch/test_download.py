@@ -70,7 +70,7 @@ class Server:
             resolve=resolve,
             judge="127.0.0.1".__eq__,
         )
-        await download(url, into, most=most, within=within, transport=transport)
+        await download(url, into, max_bytes=most, timeout=within, transport=transport)
         return into.getvalue()
 
 
@@ -118,7 +118,7 @@ async def test_a_name_inside_and_a_name_that_does_not_exist_read_the_same() -> N
             await download(
                 "https://name.example/",
                 io.BytesIO(),
-                most=1,
+                max_bytes=1,
                 transport=PublicTransport(resolve=resolve),
             )
         texts.add(str(caught.value))

@@ -9,7 +9,7 @@ from shared.jobs.redact import LOGGERS
 
 def test_each_logger_of_the_package_is_filtered(modules: dict[str, ast.Module]) -> None:
     made = {
-        node.args[0].value
+        str(node.args[0].value)
         for name, tree in modules.items()
         if name.startswith("shared/")
         for node in ast.walk(tree)

@@ -320,13 +320,13 @@ async def invoke(town: Town, window: float) -> None:
     )  # fmt: skip
     function.drain = drain
     if town.peace or town.rng.random() < 0.7:
-        await drain.tick()
+        report = await drain.tick()
     else:
-        await drain.run(town.rng.sample(town.world.queues, 2))
+        report = await drain.run(town.rng.sample(town.world.queues, 2))
     await store.close()
     used = town.clock.monotonic() - began
     require(function.dead or used <= window + OVERTIME, "B4 beyond the window", window, used)
-    if not function.dead and not any(lane.report.error for lane in drain._consumers):  # noqa: SLF001
+    if not function.dead and not any(one.error for one in report.queues):
         _left_nothing(town, function)
 
 

@@ -82,7 +82,7 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
     open_ = settle.lease in active and entry is not None and entry.state == "w"
     if entry is None or not open_ or entry.fence != int(fence) - 1:
         if entry and not any(settle.lease == other.lease for other in ask.settles[:at]):
-            _take_blame_back(book, job, entry, int(fence), exclusive=settle.lease[-1] == "1")
+            _revoke_crash(book, job, entry, int(fence), exclusive=settle.lease[-1] == "1")
         return "0"
     kind = KIND_CODES[settle.kind]
     if job in book.cancel and kind in "rlsp":
@@ -105,7 +105,7 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
     return "1"
 
 
-def _take_blame_back(book: Book, job: str, entry: Entry, fence: int, *, exclusive: bool) -> None:
+def _revoke_crash(book: Book, job: str, entry: Entry, fence: int, *, exclusive: bool) -> None:
     """A function that lives was taken for dead: no crash."""
     if not exclusive and entry.fence == fence and entry.reason == "suspect":
         entry.reason = "-"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.drain.exclusive import EXCLUSIVE_WAIT, REST, ExclusiveHold, SharedExclusiveLock
+from shared.drain.exclusive import EXCLUSIVE_WAIT, REST_FACTOR, ExclusiveHold, SharedExclusiveLock
 from shared.drain.waiting import race, wait_for_event
 from shared.testing import FakeClock, run_virtually
 
@@ -93,7 +93,7 @@ def test_after_others_have_waited_an_exclusive_holder_rests() -> None:
         await asyncio.sleep(4)
         lock.release_exclusive()
         await entering
-        assert lock.rest() == pytest.approx(4 * REST)
+        assert lock.rest() == pytest.approx(4 * REST_FACTOR)
         assert not lock.try_acquire_exclusive()
         assert await lock.acquire_exclusive()
         lock.release_exclusive()  # nobody has waited
@@ -101,7 +101,7 @@ def test_after_others_have_waited_an_exclusive_holder_rests() -> None:
 
     run_virtually(story(), clock)
 
-    assert clock.monotonic() == pytest.approx(4 + 4 * REST, abs=0.001)
+    assert clock.monotonic() == pytest.approx(4 + 4 * REST_FACTOR, abs=0.001)
 
 
 def test_an_exclusive_waiter_gives_up_and_rests_while_a_holder_goes_on() -> None:
@@ -110,7 +110,7 @@ def test_an_exclusive_waiter_gives_up_and_rests_while_a_holder_goes_on() -> None
     async def story() -> None:
         lock.acquire_shared()
         assert not await lock.acquire_exclusive()
-        assert lock.rest() == pytest.approx(EXCLUSIVE_WAIT * REST)
+        assert lock.rest() == pytest.approx(EXCLUSIVE_WAIT * REST_FACTOR)
         assert not lock.reserved
 
     run_virtually(story(), clock)

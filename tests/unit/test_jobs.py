@@ -173,11 +173,11 @@ def test_a_context_knows_its_children_and_those_of_the_job_it_continues() -> Non
     parent = JobContext(claim("imp"), "t", budget_left=lambda: 1.0)
     part = JobContext(claim(parent.child_id("part 2")), "t", budget_left=lambda: 1.0)
 
-    assert part.child_id("row 7", first=parent.id) == parent.child_id("row 7")
+    assert part.child_id("row 7", root=parent.id) == parent.child_id("row 7")
     assert part.child_id("row 7") != parent.child_id("row 7")
-    assert part.is_child("part 2", first=parent.id)
-    assert not part.is_child("part 3", first=parent.id)
-    assert not parent.is_child("part 2", first=parent.id)
+    assert part.is_child("part 2", root=parent.id)
+    assert not part.is_child("part 3", root=parent.id)
+    assert not parent.is_child("part 2", root=parent.id)
 
 
 def test_a_public_id_carries_its_queue() -> None:

@@ -119,7 +119,7 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
 def _fresh(batch: list[Entry], done: int, run: str, job: JobContext) -> dict[str, TradeRecord]:
     """The valid rows of a batch by the ids of their jobs, without the first `done` entries."""
     return {
-        job.child_id(f"row {line}", first=run): record
+        job.child_id(f"row {line}", root=run): record
         for line, record in batch[max(0, done) :]
         if record
     }
@@ -130,7 +130,7 @@ def _position(resume: Resume | None, job: JobContext) -> tuple[str, int]:
     that no import has written: with it a stranger could take the ids of an import's rows."""
     if resume is None:
         return job.id, 0
-    if not job.is_child(_part(resume), first=resume.run):
+    if not job.is_child(_part(resume), root=resume.run):
         raise Discard("`resume` is written by imports only; leave it out")
     return resume.run, resume.done
 
@@ -174,7 +174,7 @@ async def _continue_later(
     payload: CsvImport, rest: Resume, tally: _Tally, job: JobContext, output: Output
 ) -> dict[str, object]:
     remainder = payload.model_copy(update={"resume": rest})
-    job_id = await output.resume(remainder, job.child_id(_part(rest), first=rest.run))
+    job_id = await output.resume(remainder, job.child_id(_part(rest), root=rest.run))
     return {**tally.summary(payload.source, rest.checksum), "continued_by": job_id}
 
 
@@ -183,7 +183,7 @@ async def _finish(
 ) -> dict[str, object]:
     if payload.notify:
         email = EmailMessage(to=payload.notify, template="import-finished", values=_facts(summary))
-        await output.notify(email, job.child_id("mail", first=run))
+        await output.notify(email, job.child_id("mail", root=run))
     job.progress(100)
     facts = (summary["accepted"], summary["rows"], summary["known"])
     job.logger.info("imported %s of %s rows; %s jobs were there before", *facts)

@@ -47,7 +47,7 @@ async def open_source(source: str) -> AsyncIterator[Source]:
     """
     if source.startswith("https://"):
         with tempfile.TemporaryFile() as stream:
-            await download(source, stream, most=MAX_BYTES, accept=ACCEPT)
+            await download(source, stream, max_bytes=MAX_BYTES, accept=ACCEPT)
             yield await asyncio.to_thread(_inspect, stream)
     else:
         with await asyncio.to_thread(_open_local, source) as stream:

@@ -74,7 +74,7 @@ if request.resync then resync(q) end
 if q.foreign then accept_inbox(q) end
 recover_and_promote(q)
 trim_by_size(q, request, #request.settles)
-trim_by_age(q, request.keep_count, request.keep_ms)
+trim_periodically(q, request.keep_count, request.keep_ms)
 local claimed = claim(q, request)
 write_or(function()
   update_agenda(q, request.want, claimed) -- it tells when to trim again

@@ -13,10 +13,9 @@ local function refill(bucket, now, rate, per, burst)
   bucket.at, bucket.per = now, per
 end
 
--- Tokens of claimed jobs whose handler was not called; `ages` says how long ago (ms) the time of each
--- was, below zero where it is still to come. What the bucket gains between that time and the next
--- free token is subtracted, because it might have overflowed without the claim: so in no window do
--- more jobs start than the limit allows. The latest token comes first: it alone has none behind it.
+-- Returns tokens of jobs that were claimed and never started. `ages`: ms since each token's time,
+-- negative if still to come. A token is worth less the more the bucket gained since, because a full
+-- bucket would have lost that gain. Youngest first: only it has no later token behind it.
 local function give_back(bucket, ages, rate, burst)
   table.sort(ages)
   for _, age in ipairs(ages) do

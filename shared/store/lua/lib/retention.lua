@@ -19,8 +19,8 @@ local function trim(key, ids)
   local raws, ended, ended_raws = fetch(ids), {}, {}
   for i, id in ipairs(ids) do
     local state = string.sub(rewritten[id] or raws[i] or "", 1, 1)
-    local has_ended = state ~= STATE.live and state ~= STATE.parked and state ~= STATE.dead
-    if has_ended and raws[i] then -- an empty one is left from a turn that stopped
+    local may_go = state ~= STATE.live and state ~= STATE.parked and state ~= STATE.dead
+    if may_go and raws[i] then -- an empty one is left from a turn that stopped
       ended[#ended + 1] = id
       ended_raws[#ended] = raws[i]
     end
@@ -62,7 +62,7 @@ local function trim_cancelled(q, count, ids)
   return left > extra
 end
 
-local function trim_by_age(q, count, age_ms)
+local function trim_periodically(q, count, age_ms)
   local due = q.trim_at > 0 and q.now >= q.trim_at
   if due or q.trim_at == 0 then q.trim_at = q.now + math.max(60000, math.floor(age_ms / 10)) end
   if not due then return end

@@ -27,7 +27,7 @@ end
 
 -- A stale outcome comes from a function that lives, so the crash that recovery saw was none: it does not
 -- count, and a job that is dead for it waits again.
-local function take_blame_back(q, item, job)
+local function revoke_crash(q, item, job)
   local by_itself = string.sub(item.lease, -1) == YES
   if by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "crashed" then
     job.crashes, job.state = job.crashes - 1, STATE.live
@@ -60,7 +60,7 @@ local function settle(q, items, raws, last)
         q.is_closed[item.lease] = true -- a second settle of it in this turn is stale
       end
     end
-    if job and not applies and not seen[item.lease] then take_blame_back(q, item, job) end
+    if job and not applies and not seen[item.lease] then revoke_crash(q, item, job) end
     seen[item.lease] = true
     verdicts[i] = applies and YES or NO
   end

@@ -33,12 +33,12 @@ async def download(
     address: str,
     into: BinaryIO,
     *,
-    most: int,
-    within: float = 60.0,
+    max_bytes: int,
+    timeout: float = 60.0,
     accept: str = "*/*",
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> None:
-    """Write the body of `address` to `into`: at most `most` bytes, in at most `within` seconds.
+    """Write the body of `address` to `into`: at most `max_bytes`, in at most `timeout` seconds.
 
     Raises Discard where no retry helps (the address may not be fetched, the answer is a redirect,
     a refusal, compressed or too large) and FetchFailed where one may. No text of the server, and
@@ -49,16 +49,16 @@ async def download(
     headers = {"Accept-Encoding": "identity", "Accept": accept}
     try:
         async with (
-            asyncio.timeout(within),
+            asyncio.timeout(timeout),
             _client(transport) as http,
             http.stream("GET", url, headers=headers) as response,
         ):
             _require_plain_file(response)
-            left = most
+            left = max_bytes
             async for chunk in response.aiter_raw(CHUNK):
                 left -= len(chunk)
                 if left < 0:
-                    raise Discard(f"the file is larger than {most} bytes; split it")
+                    raise Discard(f"the file is larger than {max_bytes} bytes; split it")
                 into.write(chunk)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
         # The cause is left out: its text is the server's, or tells what a private network holds.
