@@ -186,12 +186,12 @@ class Pool:
         except BaseException as bug:  # ours, and of this job alone
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
-        if exclusive:
-            self.exclusive = False
-            self.hold.release()
-        else:
+        if not exclusive:
             lock.release_shared()
         await self._end(run, outcome)
+        if exclusive:  # only now: a crash while its hooks run would be counted against it
+            self.exclusive = False
+            self.hold.release()
 
     async def _end(self, run: Run, outcome: Outcome) -> None:
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing

@@ -21,7 +21,7 @@ def a_lease_that_ended_does_not_settle_a_new_life_of_its_job(world: World) -> No
     turn(world, queue, TurnRequest("o", 2, 0, 60_000))
     world.wall += 11_000
     turn(world, queue, TurnRequest("p", 1, 0, 60_000))
-    world.execute(Call("purge", queue, (queue.name, 9), 9))
+    world.execute(Call("purge", queue, (queue.name, 9, "r1"), 9))
     put(world, queue, "a")
 
     turn(world, queue, TurnRequest("o", 3, 0, 60_000, [Settle(claim, "done")]))
@@ -42,7 +42,7 @@ def a_purge_leaves_neither_suspects_nor_reserved_names(world: World) -> None:
     _crash_twice(world, queue, 2)
     put(world, queue, "c", dedup=Guard("dedup:x"))
 
-    world.execute(Call("purge", queue, (queue.name, 9), 9))
+    world.execute(Call("purge", queue, (queue.name, 9, "r1"), 9))
     put(world, queue, "d", dedup=Guard("dedup:x"))
 
 

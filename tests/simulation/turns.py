@@ -112,7 +112,7 @@ def _revoke_crash(book: Book, job: str, entry: Entry, fence: int, *, exclusive: 
     elif exclusive and entry.fence >= fence and entry.crashes and entry.reason in _SUSPECTED:
         entry.crashes -= 1
         if entry.reason == "crashed":
-            entry.state, entry.reason = "w", "exclusive"
+            entry.state, entry.reason, entry.dedup = "w", "exclusive", "-"
             del book.sets["dead"][job]
             book.lines["suspects"].append(job)
             book.ended.pop(job, None)

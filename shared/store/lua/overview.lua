@@ -60,7 +60,10 @@ local function usage_of(q, v)
   local further, jobs, bytes = {}, tonumber(v[":jobs"] or 0), tonumber(v[":bytes"] or 0)
   for text in string.gmatch(v[":shards"] or "", "%S+") do further[#further + 1] = text end
   while #further < 2 * (q.shards - 1) do further[#further + 1] = "0" end
-  for i = 1, #further, 2 do jobs, bytes = jobs - tonumber(further[i]), bytes - tonumber(further[i + 1]) end
+  for i = 1, #further, 2 do
+    jobs = jobs - tonumber(further[i])
+    bytes = bytes - tonumber(further[i + 1])
+  end
   return table.concat({ whole(jobs), whole(bytes), unpack(further) }, " ")
 end
 

@@ -31,6 +31,7 @@ local function revoke_crash(q, item, job)
   local by_itself = string.sub(item.lease, -1) == YES
   if by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "crashed" then
     job.crashes, job.state = job.crashes - 1, STATE.live
+    job.dedup = NONE -- it let its name go when it died, and another job may hold that now
     make_exclusive(q, item.id, job, buffer_push)
     depart_from(DEAD, { item.id })
   elseif by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "exclusive" then
