@@ -128,12 +128,12 @@ class Cache(Generic[T]):
         if client.monotonic() < self._rests_until:
             return _Read(None, None)
         try:
-            raw, *found = await self._run(client, ["MGET", *names])
+            raw, *current = await self._run(client, ["MGET", *names])
         except StoreError as error:
             self._rests_until = client.monotonic() + REST_SECONDS
             log.warning("cache_unavailable", extra={"cache": self.name, "error": str(error)})
             return _Read(None, None)
-        versions = " ".join(str(version or NO_VERSION) for version in found)
+        versions = " ".join(str(version or NO_VERSION) for version in current)
         return _Read(self._decode(raw, versions), versions)
 
     async def _versions(self, key: str) -> str | None:

@@ -60,8 +60,8 @@ def _module_name(name: str) -> str:
             "name",
         )
     module = name.replace("-", "_")
-    taken = module in FOLDERS or keyword.iskeyword(module)
-    if taken or importlib.util.find_spec(module) is not None:
+    is_reserved = module in FOLDERS or keyword.iskeyword(module)
+    if is_reserved or importlib.util.find_spec(module) is not None:
         raise InvalidOption(
             f"the project's module would be {module}.py, and Python has another meaning for "
             f"`import {module}` here; choose another name",

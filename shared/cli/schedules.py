@@ -60,24 +60,14 @@ async def show(name: Name, json: Json = False) -> Exit:
 @command
 async def pause(name: Name, json: Json = False) -> Exit:
     """Enqueue no occurrence from now on."""
-    from ..schedules import control
-
-    async with open_deployment() as deployment:
-        schedule = deployment.registry.schedule(name)
-        before = await control.pause(deployment.store, schedule)
-    return _switched(schedule.key, before, json=json, paused=True)
+    return await _switch(name, json=json, paused=True)
 
 
 @app.command()
 @command
 async def resume(name: Name, json: Json = False) -> Exit:
     """Go on with the next occurrence. What was due meanwhile does not run."""
-    from ..schedules import control
-
-    async with open_deployment() as deployment:
-        schedule = deployment.registry.schedule(name)
-        before = await control.resume(deployment.store, schedule, deployment.clock.epoch_ms())
-    return _switched(schedule.key, before, json=json, paused=False)
+    return await _switch(name, json=json, paused=False)
 
 
 @app.command()
@@ -103,10 +93,18 @@ def _row(row: dict[str, object]) -> list[object]:
     return [f"{row['app']}/{row['name']}", row["queue"], row["type"], times, row["timezone"], first]
 
 
-def _switched(name: str, before: bool, *, json: bool, paused: bool) -> Exit:
+async def _switch(name: str, *, json: bool, paused: bool) -> Exit:
+    from ..schedules import control
+
+    async with open_deployment() as deployment:
+        schedule, store = deployment.registry.schedule(name), deployment.store
+        if paused:
+            before = await control.pause(store, schedule)
+        else:
+            before = await control.resume(store, schedule, deployment.clock.epoch_ms())
     if json:
-        as_json({"schedule": name, "paused": paused, "was_paused": before})
+        as_json({"schedule": schedule.key, "paused": paused, "was_paused": before})
     else:
         already = " already" if before is paused else ""
-        print(f"{name} is{already} {'paused' if paused else 'running'}")
+        print(f"{schedule.key} is{already} {'paused' if paused else 'running'}")
     return Exit.OK

@@ -151,11 +151,11 @@ class Registry:
     def schedule(self, name: str) -> Schedule:
         """The schedule of that name, `app/name` or the name alone where only one application has
         it. Raises UnknownSchedule."""
-        found = [one for one in self.schedules if name in (one.key, one.name)]
-        if len(found) != 1:
+        matches = [one for one in self.schedules if name in (one.key, one.name)]
+        if len(matches) != 1:
             known = ", ".join(sorted(one.key for one in self.schedules)) or "none"
             raise UnknownSchedule(f"no schedule {name[:130]!r}; known: {known}")
-        return found[0]
+        return matches[0]
 
     def queues(self) -> list[Queue]:
         """Every queue, most urgent first."""

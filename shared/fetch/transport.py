@@ -21,8 +21,8 @@ Resolve = Callable[[str], Awaitable[list[str]]]
 
 async def look_up(host: str) -> list[str]:
     """Every IP address of a host, in the order of the resolver. Raises OSError, UnicodeError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    entries = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 class PublicTransport(httpx.AsyncBaseTransport):
@@ -57,10 +57,10 @@ class PublicTransport(httpx.AsyncBaseTransport):
     async def _addresses(self, request: httpx.Request) -> list[str]:
         """The host's addresses; none if one of them is not public."""
         try:
-            found = await self._resolve(host_of(request.url))
+            addresses = await self._resolve(host_of(request.url))
         except (OSError, UnicodeError):
             return []
-        return found[:MOST_TRIED] if all(map(self._judge, found)) else []
+        return addresses[:MOST_TRIED] if all(map(self._judge, addresses)) else []
 
 
 def _pinned(request: httpx.Request, ip: str) -> httpx.Request:

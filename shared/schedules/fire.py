@@ -35,17 +35,17 @@ async def fire(
             continue
         try:
             instants, following = due(schedule, int(planned), now)
-            made = [(job_of(schedule, instant), schedule) for instant in instants]
+            pairs = [(job_of(schedule, instant), schedule) for instant in instants]
         except Exception:
             log.exception("schedule_error", extra={"schedule": schedule.key})
             continue
-        jobs.setdefault(schedule.job_type.queue, []).extend(made)
+        jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
         moves[schedule.entry] = following
-    for queue, made in jobs.items():
-        answers = await store.enqueue(queue, [job for job, _ in made])
-        for answer, (_, schedule) in zip(answers, made, strict=True):
+    for queue, pairs in jobs.items():
+        answers = await store.enqueue(queue, [job for job, _ in pairs])
+        for answer, (_, schedule) in zip(answers, pairs, strict=True):
             if answer.full:
                 log.error("schedule_queue_full", extra={"schedule": schedule.key})
                 moves.pop(schedule.entry, None)
     await store.schedules.move(moves)
-    return [queue for queue, made in jobs.items() if made]
+    return [queue for queue, pairs in jobs.items() if pairs]

@@ -18,7 +18,7 @@ async def read_overview(
 ) -> dict[str, QueueStats]:
     """Name of the queue -> what `Store.stats` tells, within so many seconds. A queue that is
     missing has more shards than this process knows of. Raises StoreError."""
-    found: dict[str, QueueStats] = {}
+    by_name: dict[str, QueueStats] = {}
     overview = script("overview", key_locking=calls.key_locking)
     for page in _pages(calls, queues):
         names = [key for queue in page for key in _keys(calls, queue)]
@@ -29,8 +29,8 @@ async def read_overview(
         for queue, reply in zip(page, replies, strict=True):
             stats = read_stats(queue, sorted(queue.types), reply)
             if len(stats.usage) <= calls.shards(queue):
-                found[queue.name] = stats
-    return found
+                by_name[queue.name] = stats
+    return by_name
 
 
 def _keys(calls: Calls, queue: Queue) -> list[str]:

@@ -49,8 +49,8 @@ class Reads:
 
     async def overview(self, queues: Sequence[Queue]) -> list[QueueStats]:
         """The same of several queues: a command each, and one for each part that holds jobs."""
-        found = await read_overview(self._calls, queues, within=STATUS_SECONDS)
-        return [found.get(queue.name) or await self.stats(queue) for queue in queues]
+        by_name = await read_overview(self._calls, queues, within=STATUS_SECONDS)
+        return [by_name.get(queue.name) or await self.stats(queue) for queue in queues]
 
     async def browse(
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50

@@ -8,7 +8,7 @@ import asyncio
 import httpx
 import pytest
 
-from shared import JobContext
+from shared import JobContext, JobFailure
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
@@ -147,3 +147,37 @@ async def test_a_job_that_kills_its_functions_still_ends_dead(world: World) -> N
 
     view = await world.store.inspect(queue, "poison")
     assert (view.state, view.reason) == ("dead", "crashed")
+
+
+def test_a_neighbour_starts_only_after_the_hooks_of_a_suspect(play: Play[None]) -> None:
+    """A crash while the hooks run would be counted against the suspect, which ended by itself."""
+
+    async def story(world: World) -> None:
+        queue, other = world.app.queue("q"), world.app.queue("r")
+        events: list[str] = []
+
+        @queue.job("t")
+        async def fail(payload: Number) -> None:
+            events.append("suspect")
+            raise RuntimeError("an ordinary failure")
+
+        @other.job("t")
+        async def handle(payload: Number) -> None:
+            events.append("neighbour")
+
+        async def tell(_error: BaseException, _failure: JobFailure) -> None:
+            await world.enqueue(other, 1)
+            await world.clock.sleep(4)
+            events.append("told")
+
+        world.app.on_failure(tell)
+        await world.enqueue(queue, 1)
+        await make_exclusive(world.store, queue, world.clock)
+        await world.enqueue(other, 1)  # its consumer waits beside that of the suspect
+
+        await world.drain(world.client(), budget=60).run([queue, other])
+
+        assert "told" in events
+        assert "neighbour" not in events[events.index("suspect") : events.index("told")]
+
+    play(story)

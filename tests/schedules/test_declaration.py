@@ -10,6 +10,7 @@ from shared import App, ConfigurationError
 from shared.declare.app import Registry
 from shared.declare.queue import JobType
 from shared.errors import UnknownSchedule
+from shared.schedules.occurrences import first_after
 from tests.support.values import Number
 
 
@@ -59,7 +60,11 @@ def test_a_schedule_that_can_not_work_is_refused(
     "cron", ["@daily", "0 7 * * 1-5", "*/5 * * * *", "0 0 L * *", "0 9 * * MON#1"]
 )
 def test_usual_expressions_are_accepted(job_type: JobType[Number], cron: str) -> None:
-    App("app").schedule("s", job_type, Number(), cron=cron, timezone="America/New_York")
+    zone = "America/New_York"
+    schedule = App("app").schedule("s", job_type, Number(), cron=cron, timezone=zone)
+
+    first = first_after(schedule, 0)
+    assert 0 < first < first_after(schedule, first)
 
 
 def test_a_job_type_of_another_application_is_refused(job_type: JobType[Number]) -> None:

@@ -71,7 +71,8 @@ async def test_what_is_due_is_drained_in_the_same_tick_and_costs_a_job_and_one_c
     await world.drain().tick()
 
     assert planned(world) == [1]
-    assert world.store.meter.since(before).by_verb["schedules"] == 1
+    used = world.store.meter.since(before).by_verb
+    assert (used["enqueue"], used["schedules"]) == (10, 1)
 
 
 async def test_without_schedules_a_tick_is_what_it_was(world: World) -> None:

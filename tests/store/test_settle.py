@@ -6,13 +6,14 @@ import pytest
 
 from shared.errors import ScriptError
 from shared.jobs.claim import Claim
+from shared.jobs.job import Guard
 from shared.jobs.outcome import Kind
 from shared.store import Store
 from shared.store.turn import Settle
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
-from tests.support.turns import LEASE_MS, Owner, ids, jobs, numbered, settle
+from tests.support.turns import LEASE_MS, Owner, ids, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
 
 
@@ -325,3 +326,28 @@ async def test_a_job_settled_after_its_progress_in_one_turn_counts_its_bytes_onc
     stored = (await probe.read("q", "records"))["a"]
     stats = await store.stats(declare())
     assert (stats.jobs, stats.bytes) == (1, len("a" + stored))
+
+
+async def test_a_job_that_lives_again_frees_no_name_that_another_holds(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue, name = declare(), Guard("n", 0)
+    await store.enqueue(queue, jobs("a", dedup=name))
+    await make_exclusive(store, queue, clock)
+    for n in range(3):  # the third crash by itself ends it
+        dead = Owner(store, queue, f"dead{n}")
+        (claim,) = await dead.claim(exclusive=True)
+        clock.advance(LEASE_MS / 1000)
+        await Owner(store, queue, f"recovers{n}").turn(0)
+    assert (await store.inspect(queue, "a")).state == "dead"
+    await store.enqueue(queue, jobs("b", dedup=name))
+
+    await dead.turn(0, [settle(claim)])  # its function lives: no crash
+    assert (await store.inspect(queue, "a")).state == "waiting"
+    last = Owner(store, queue, "last")
+    (again,) = await last.claim(exclusive=True)
+    assert (await last.finish(again)).stale == frozenset()
+    assert (await store.inspect(queue, "a")).state == "completed"
+
+    (third,) = await store.enqueue(queue, jobs("c", dedup=name))
+    assert (third.id, third.duplicate) == ("b.q", True)
