@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import trading_journal
+from . import provisioning, trading_journal
 
-APPS = (trading_journal.app,)
+APPS = (trading_journal.app, provisioning.app)

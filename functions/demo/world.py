@@ -30,7 +30,7 @@ TICK_SECONDS, COUNT_SECONDS, POLL_SECONDS = 1.0, 0.05, 0.25
 STALLED = 30.0
 LONGEST_CALL = 60.0
 FOREIGN = (
-    *("TIDEGATE_", "JOURNAL_", "UPSTASH_", "KV_REST_", "CRON_"),
+    *("TIDEGATE_", "JOURNAL_", "MAIL_", "TRADINGVIEW_", "UPSTASH_", "KV_REST_", "CRON_"),
     *("AWS_", "VERCEL", "RESEND_", "DATABASE_"),
 )
 """Prefixes of variables that may lead to real databases, hosts or mail providers: unset here."""
@@ -199,5 +199,5 @@ def _variables(local: LocalStore, secrets: DevSecrets, folder: Path) -> dict[str
         "TIDEGATE_PATIENCE": f"{PATIENCE:g}",
         "TIDEGATE_LOG_LEVEL": "CRITICAL",  # the demonstration prints its own account
         "JOURNAL_DATA_DIR": str(folder / "data"),
-        "JOURNAL_MAIL_FOLDER": str(folder / "mail"),
+        "MAIL_FOLDER": str(folder / "mail"),
     }

@@ -35,8 +35,10 @@ def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_LAMBDA_FUNCTION_NAME",
         "RESEND_API_KEY",
         "JOURNAL_DATA_DIR",
-        "JOURNAL_MAIL_FROM",
-        "JOURNAL_MAIL_FOLDER",
+        "MAIL_FROM",
+        "MAIL_FOLDER",
+        "TRADINGVIEW_SESSION",
+        "TRADINGVIEW_URL",
         "VERCEL",
     ):
         monkeypatch.delenv(name, raising=False)

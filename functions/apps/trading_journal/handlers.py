@@ -22,10 +22,11 @@ def record_trade(payload: TradeRecord, job: JobContext) -> dict[str, object]:
 @emails.job("email.send")
 async def send_email(payload: EmailMessage, job: JobContext) -> dict[str, str]:
     """Send one email. Any number of runs send it once."""
-    from .mail import provider  # noqa: PLC0415 - cold start
+    from functions.providers.mail import mail_provider  # noqa: PLC0415 - cold start
+
     from .templates import render  # noqa: PLC0415
 
-    return await provider().send(render(payload), job.id)
+    return await mail_provider().send(render(payload), job.id)
 
 
 @imports.job("csv.import")

@@ -7,18 +7,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from functions.providers.address import Address
+
 from .rows import PriceRow, Symbol
 
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Address = Annotated[
-    # One bare ASCII address: no display name, no list, no character that could end a header line.
-    str,
-    StringConstraints(
-        max_length=254,
-        pattern=rf"^[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@{_LABEL}(?:\.{_LABEL})+$",
-    ),
-]
 
 
 class Resume(BaseModel):

@@ -10,31 +10,21 @@ import pytest
 
 from functions.apps import APPS
 from functions.apps.trading_journal import app
-from shared import Queue, RateLimit
+
+from ..declared import Required
 
 ROOT = Path(__file__).parents[3]
 
-# concurrency, the limiter's (max, duration), attempts, the wait after each failure, priority
 REQUIRED = {
-    "import": (3, (5, 60.0), 3, [2.0, 4.0], "normal"),
-    "email": (10, (100, 60.0), 3, [5.0, 5.0], "low"),
-    "default": (5, None, 3, [1.0, 2.0], "low"),
+    "import": Required(3, (2.0, 4.0), (5, 60.0), "normal"),
+    "email": Required(10, (5.0, 5.0), (100, 60.0), "low"),
+    "default": Required(5, (1.0, 2.0), None, "low"),
 }
 
 
-@pytest.fixture(params=sorted(REQUIRED))
-def queue(request: pytest.FixtureRequest) -> Queue:
-    return app.queues[request.param]
-
-
-def test_a_queue_has_the_numbers_of_the_requirements(queue: Queue) -> None:
-    concurrency, limiter, attempts, waits, priority = REQUIRED[queue.name]
-
-    assert queue.concurrency == concurrency
-    assert queue.limit == (limiter and RateLimit(limiter[0], per=limiter[1], burst=limiter[0]))
-    assert queue.retry.attempts == attempts
-    assert [queue.retry.delay_after(n, lambda: 0.0) for n in range(1, attempts)] == waits
-    assert queue.priority == priority
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_a_queue_has_the_numbers_of_the_requirements(name: str) -> None:
+    REQUIRED[name].check(app.queues[name])
 
 
 def test_every_declared_queue_is_required_and_has_a_handler() -> None:

@@ -13,8 +13,8 @@ import pytest
 import respx
 
 from functions.apps.trading_journal import EmailMessage, send_email
-from functions.apps.trading_journal.mail import RESEND
 from functions.apps.trading_journal.templates import render
+from functions.providers.mail import RESEND
 from shared import ConfigurationError, Discard
 
 from ..conftest import MakeContext
@@ -28,14 +28,14 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def mail_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("JOURNAL_MAIL_FOLDER", str(tmp_path / "mail"))
+    monkeypatch.setenv("MAIL_FOLDER", str(tmp_path / "mail"))
     return tmp_path / "mail"
 
 
 @pytest.fixture
 def resend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESEND_API_KEY", "re_test")
-    monkeypatch.setenv("JOURNAL_MAIL_FROM", "Journal <journal@example.com>")
+    monkeypatch.setenv("MAIL_FROM", "Journal <journal@example.com>")
 
 
 async def test_without_a_provider_the_email_is_a_file_in_the_mail_folder(
@@ -46,7 +46,7 @@ async def test_without_a_provider_the_email_is_a_file_in_the_mail_folder(
     assert answer == {"sent": "folder", "id": "mail1.email.eml"}
     mime = email.message_from_bytes((mail_folder / "mail1.email.eml").read_bytes(), policy=default)
     assert isinstance(mime, Mime)
-    assert (mime["To"], mime["From"]) == ("ada@example.com", "journal@tidegate.invalid")
+    assert (mime["To"], mime["From"]) == ("ada@example.com", "tidegate@tidegate.invalid")
     assert mime["Subject"] == "Welcome to your trading journal, Ada"
     assert mime["Message-ID"] == "<mail1.email@tidegate.invalid>"
     assert [part.get_content_type() for part in mime.iter_parts()] == ["text/plain", "text/html"]
@@ -113,7 +113,7 @@ async def test_a_provider_needs_a_sender(
 ) -> None:
     monkeypatch.setenv("RESEND_API_KEY", "re_test")
 
-    with pytest.raises(ConfigurationError, match="JOURNAL_MAIL_FROM"):
+    with pytest.raises(ConfigurationError, match="MAIL_FROM"):
         await send_email(WELCOME, context())
 
 

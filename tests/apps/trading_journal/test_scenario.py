@@ -55,7 +55,7 @@ async def imported(
 async def test_a_file_reaches_the_journal_and_its_sender_is_told(
     folder: Path, prices: CsvImport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("JOURNAL_MAIL_FOLDER", str(folder / "mail"))
+    monkeypatch.setenv("MAIL_FOLDER", str(folder / "mail"))
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:

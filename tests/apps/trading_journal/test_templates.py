@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from functions.apps.trading_journal import EmailMessage
-from functions.apps.trading_journal.mail import _mime
-from functions.apps.trading_journal.templates import Email, render
+from functions.apps.trading_journal.templates import render
+from functions.providers.mail import _mime
+from functions.providers.templates import Email
 from shared import Discard
 
 WELCOME = EmailMessage(to="ada@example.com", template="welcome", values={"name": "Ada"})

@@ -14,12 +14,9 @@ from email.utils import localtime
 from pathlib import Path
 from typing import Protocol
 
-import httpx
+from shared import ConfigurationError
 
-from shared import Discard
-
-from .http import client, is_transient
-from .settings import mail_folder, resend_key, sender_address
+from .http import check, client, field_of
 from .templates import Email
 
 RESEND = "https://api.resend.com/emails"
@@ -32,10 +29,24 @@ class Provider(Protocol):
         """Send the email once for any number of calls with `key`; return the provider's answer."""
 
 
-def provider() -> Provider:
-    """The provider that the environment selects."""
-    key = resend_key()
-    return Resend(key, sender_address()) if key else MailFolder(mail_folder(), sender_address())
+def mail_provider() -> Provider:
+    """The provider that the environment selects: Resend where `RESEND_API_KEY` is set, else the
+    folder `MAIL_FOLDER`. `MAIL_FROM` is the sender.
+
+    Raises ConfigurationError for Resend without a sender, which it must have verified, and for a
+    folder on a function host: its disk is deleted, and the emails with it.
+    """
+    key, sender = os.environ.get("RESEND_API_KEY"), os.environ.get("MAIL_FROM")
+    if key and not sender:
+        raise ConfigurationError(
+            "RESEND_API_KEY is set; set MAIL_FROM to a sender that Resend has verified"
+        )
+    if key and sender:
+        return Resend(key, sender)
+    folder = os.environ.get("MAIL_FOLDER")
+    if not folder and ("AWS_LAMBDA_FUNCTION_NAME" in os.environ or "VERCEL" in os.environ):
+        raise ConfigurationError("no email provider; set RESEND_API_KEY and MAIL_FROM")
+    return MailFolder(Path(folder or ".tidegate/mail"), sender or "tidegate@tidegate.invalid")
 
 
 class Resend:
@@ -56,12 +67,11 @@ class Resend:
         }
         async with client() as http:
             response = await http.post(RESEND, headers=headers, json=body)
-        if response.is_success:
-            return {"sent": "resend", "id": _field(response, "id")}
         # A request of an earlier attempt may still be under way; the retry gets its result.
-        if is_transient(response) or _field(response, "name") == "concurrent_idempotent_requests":
+        if field_of(response, "name") == "concurrent_idempotent_requests":
             response.raise_for_status()
-        raise Discard(f"Resend answers {response.status_code}: {_field(response, 'message')}")
+        check(response, "Resend")
+        return {"sent": "resend", "id": field_of(response, "id")}
 
 
 class MailFolder:
@@ -76,14 +86,6 @@ class MailFolder:
         content = _mime(email, self._sender, key).as_bytes(policy=SMTP)
         await asyncio.to_thread(_write_once, file, content)
         return {"sent": "folder", "id": file.name}
-
-
-def _field(response: httpx.Response, name: str) -> str:
-    try:
-        answer = response.json()
-    except ValueError:
-        return ""
-    return str(answer.get(name, ""))[:200] if isinstance(answer, dict) else ""
 
 
 def _mime(email: Email, sender: str, key: str) -> Mime:

@@ -1,0 +1,30 @@
+"""The work of provisioning: grant access, then tell the user."""
+
+from __future__ import annotations
+
+from shared import JobContext
+
+from .payloads import AccessGrant
+from .queues import provisioning
+
+
+@provisioning.job("access.grant")
+async def grant_access(payload: AccessGrant, job: JobContext) -> dict[str, object]:
+    """Put the user on the access list of each strategy. Any number of runs leave the same lists."""
+    from functions.providers.tradingview import tradingview  # noqa: PLC0415 - cold start
+
+    lists, new = tradingview(), 0
+    for done, strategy in enumerate(payload.strategies, start=1):
+        new += await lists.grant(payload.username, strategy, payload.until)
+        job.progress(100 * done / len(payload.strategies))
+    return {"strategies": len(payload.strategies), "new": new}
+
+
+@provisioning.job("access.email")
+async def send_granted(payload: AccessGrant, job: JobContext) -> dict[str, str]:
+    """Tell the user that the access is ready. Any number of runs send one email."""
+    from functions.providers.mail import mail_provider  # noqa: PLC0415 - cold start
+
+    from .templates import granted  # noqa: PLC0415
+
+    return await mail_provider().send(granted(payload), job.id)

@@ -1,0 +1,57 @@
+"""TradingView's access list of an invite-only script: who may use it, and until when.
+
+The interface is the one of the site's own pages; it has no documentation. A request carries the
+session of the scripts' author. https://www.tradingview.com/support/solutions/43000482573
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from shared import ConfigurationError
+
+from .http import client, read
+
+SITE = "https://www.tradingview.com"
+
+
+class _Answer(BaseModel):
+    status: Literal["ok", "exists"]
+
+
+class TradingView:
+    """The access lists of one author's scripts."""
+
+    def __init__(self, session: str, site: str = SITE) -> None:
+        self._site = site.rstrip("/")
+        # The site refuses a form that does not come from a page of its own.
+        self._headers = {"cookie": f"sessionid={session}", "origin": SITE, "referer": f"{SITE}/"}
+
+    async def grant(self, username: str, script: str, until: datetime | None) -> bool:
+        """Put the user on the script's list; True if new there. For one who is on it, `until`
+        becomes the end of the access, so that any number of calls leave the same list."""
+        form = {"pine_id": script, "username_recip": username}
+        end = {} if until is None else {"expiration": until.astimezone(UTC).isoformat()}
+        answer = await self._post("add", form | end)
+        if answer.status == "exists":
+            await self._post("modify_user_expiration", form | (end or {"noExpiration": "true"}))
+        return answer.status == "ok"
+
+    async def _post(self, verb: str, form: dict[str, str]) -> _Answer:
+        async with client(headers=self._headers) as http:
+            response = await http.post(f"{self._site}/pine_perm/{verb}/", data=form)
+        return read(response, _Answer, "TradingView")
+
+
+def tradingview() -> TradingView:
+    """The author's account, by the environment. Raises ConfigurationError without a session."""
+    session = os.environ.get("TRADINGVIEW_SESSION")
+    if not session:
+        raise ConfigurationError(
+            "TRADINGVIEW_SESSION is not set: copy the cookie `sessionid` of the scripts' author"
+        )
+    return TradingView(session, os.environ.get("TRADINGVIEW_URL") or SITE)

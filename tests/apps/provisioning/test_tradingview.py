@@ -1,0 +1,113 @@
+"""Access is granted on the list of each strategy, once for any number of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+import httpx
+import pytest
+import respx
+
+from functions.apps.provisioning import AccessGrant, grant_access
+from functions.providers.http import UnreadableAnswer
+from functions.providers.tradingview import SITE
+from shared import ConfigurationError, Discard
+
+from ..conftest import MakeContext
+
+SCRIPTS = ("PUB;aaaaaaaaaaaa", "PUB;bbbbbbbbbbbb")
+GRANT = AccessGrant(username="ada_l", strategies=SCRIPTS, email="ada@example.com")
+UNTIL = datetime(2027, 1, 31, 12, tzinfo=UTC)
+ADD, MODIFY = f"{SITE}/pine_perm/add/", f"{SITE}/pine_perm/modify_user_expiration/"
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[respx.MockRouter]:
+    monkeypatch.setenv("TRADINGVIEW_SESSION", "s3ss10n")
+    with respx.mock(assert_all_called=False) as router:
+        yield router
+
+
+def forms(route: respx.Route) -> list[dict[str, str]]:
+    return [dict(parse_qsl(call.request.content.decode())) for call in route.calls]
+
+
+async def test_a_new_user_is_put_on_each_list(site: respx.MockRouter, context: MakeContext) -> None:
+    add = site.post(ADD).respond(200, json={"status": "ok"})
+    job = context()
+
+    result = await grant_access(GRANT, job)
+
+    assert result == {"strategies": 2, "new": 2}
+    assert forms(add) == [{"pine_id": one, "username_recip": "ada_l"} for one in SCRIPTS]
+    assert {call.request.headers["cookie"] for call in add.calls} == {"sessionid=s3ss10n"}
+    assert job.last_progress == {"progress": 100}
+
+
+@pytest.mark.parametrize(
+    ("until", "end"),
+    [
+        (None, {"noExpiration": "true"}),
+        (UNTIL, {"expiration": "2027-01-31T12:00:00+00:00"}),
+    ],
+)
+async def test_who_is_on_the_list_gets_the_new_end(
+    until: datetime | None, end: dict[str, str], site: respx.MockRouter, context: MakeContext
+) -> None:
+    site.post(ADD).respond(200, json={"status": "exists"})
+    modify = site.post(MODIFY).respond(200, json={"status": "ok"})
+
+    result = await grant_access(GRANT.model_copy(update={"until": until}), context())
+
+    assert result == {"strategies": 2, "new": 0}
+    assert forms(modify) == [{"pine_id": one, "username_recip": "ada_l"} | end for one in SCRIPTS]
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+async def test_a_failure_that_may_pass_is_retried_at_the_time_the_site_names(
+    status: int, site: respx.MockRouter, context: MakeContext
+) -> None:
+    site.post(ADD).respond(status, headers={"retry-after": "12"})
+
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        await grant_access(GRANT, context())
+
+    assert caught.value.response.headers["retry-after"] == "12"
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 422])
+async def test_a_refusal_is_not_retried(
+    status: int, site: respx.MockRouter, context: MakeContext
+) -> None:
+    site.post(ADD).respond(status, json={"detail": "unknown user"})
+
+    with pytest.raises(Discard, match=f"TradingView answers {status}: unknown user"):
+        await grant_access(GRANT, context())
+
+
+@pytest.mark.parametrize("body", ["<html>", "", "[]", '{"status": "later"}', "null"])
+async def test_an_answer_that_says_nothing_is_retried(
+    body: str, site: respx.MockRouter, context: MakeContext
+) -> None:
+    site.post(ADD).respond(200, text=body)
+
+    with pytest.raises(UnreadableAnswer, match="TradingView"):
+        await grant_access(GRANT, context())
+
+
+async def test_a_silent_site_is_retried(site: respx.MockRouter, context: MakeContext) -> None:
+    site.post(ADD).mock(side_effect=httpx.ReadTimeout("slow"))
+
+    with pytest.raises(httpx.ReadTimeout):
+        await grant_access(GRANT, context())
+
+
+async def test_no_session_is_one_clear_sentence(
+    context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRADINGVIEW_SESSION", raising=False)
+
+    with pytest.raises(ConfigurationError, match="TRADINGVIEW_SESSION is not set"):
+        await grant_access(GRANT, context())
