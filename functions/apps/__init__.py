@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import provisioning, trading_journal
+from . import documents, provisioning, trading_journal
 
-APPS = (trading_journal.app, provisioning.app)
+APPS = (trading_journal.app, provisioning.app, documents.app)

@@ -1,0 +1,21 @@
+"""The payloads of document generation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Url = Annotated[str, StringConstraints(pattern=r"^https://", max_length=2048)]
+Heading = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+SECTIONS = ("Overview", "Getting started", "How it works", "Reference", "Troubleshooting")
+
+
+class DocumentRequest(BaseModel):
+    """One document about one product, written from its pages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    title: Heading
+    pages: tuple[Url, ...] = Field(min_length=1, max_length=10)
+    sections: tuple[Heading, ...] = Field(default=SECTIONS, min_length=1, max_length=20)

@@ -1,0 +1,143 @@
+"""A document is written section by section, and no section is paid for twice."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import httpx
+import pytest
+import respx
+
+from functions.apps.documents import DocumentRequest, app, generate_docs
+from functions.apps.documents.pages import text_of
+from functions.providers.openai import API
+from shared import Discard
+from shared.fetch import FetchFailed
+from shared.testing import FakeClock, embedded_store, run_job
+
+from ..conftest import MakeContext
+from ..declared import Required
+
+CHAT = f"{API}/chat/completions"
+PAGE = "<html><head><title>x</title></head><body><h1>Kettle</h1><p>It boils &amp; stops.</p></body>"
+REQUEST = DocumentRequest(
+    title="Kettle", pages=("https://kettle.example/",), sections=("Overview", "Use", "Care")
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DOCUMENTS_FILES", str(tmp_path))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
+    return tmp_path
+
+
+def answer(request: httpx.Request) -> httpx.Response:
+    """A model that writes which section it was asked for."""
+    question = json.loads(request.content)["messages"][1]["content"]
+    section = question.rpartition(": ")[2]
+    return httpx.Response(200, json={"choices": [{"message": {"content": f"About {section}."}}]})
+
+
+def document(result: dict[str, object]) -> str:
+    return Path(unquote(urlsplit(str(result["document"])).path)).read_text(encoding="utf-8")
+
+
+def test_the_queue_has_the_numbers_of_the_requirements() -> None:
+    assert set(app.queues) == {"documentation-generation"}
+    day = 86_400.0
+    Required(
+        concurrency=5,
+        waits=(5.0, 10.0),
+        completed=(1_000_000, 7 * day),
+        dead=(1_000_000, 14 * day),
+    ).check(app.queues["documentation-generation"])
+
+
+@respx.mock
+async def test_the_document_has_every_section_in_order(folder: Path, context: MakeContext) -> None:
+    respx.get(host="93.184.215.14").respond(200, text=PAGE)
+    chat = respx.post(CHAT).mock(side_effect=answer)
+    job = context("doc1", queue="documentation-generation")
+
+    result = await generate_docs(REQUEST, job)
+
+    assert document(result) == (
+        "# Kettle\n\n## Overview\n\nAbout Overview.\n\n## Use\n\nAbout Use.\n\n"
+        "## Care\n\nAbout Care.\n"
+    )
+    assert result["sections"] == 3
+    assert job.last_progress == {"progress": 100}
+    asked = json.loads(chat.calls[0].request.content)["messages"][1]["content"]
+    assert "Kettle It boils & stops." in asked
+
+
+@respx.mock
+async def test_a_further_attempt_goes_on_after_the_last_section(folder: Path) -> None:
+    respx.get(host="93.184.215.14").respond(200, text=PAGE)
+    clock = FakeClock()
+    healthy = [True, False, True, True]
+    chat = respx.post(CHAT).mock(
+        side_effect=lambda request: answer(request) if healthy.pop(0) else httpx.Response(503)
+    )
+
+    async with embedded_store(clock=clock) as store:
+        view = await run_job(store, generate_docs, REQUEST, clock=clock)
+
+    assert (view.state, view.attempts) == ("completed", 2)
+    assert chat.call_count == 4  # three sections, and the one that failed
+    assert view.history["progress"] == 100
+
+
+@respx.mock
+async def test_another_request_under_the_same_id_uses_no_old_section(
+    folder: Path, context: MakeContext
+) -> None:
+    respx.get(host="93.184.215.14").respond(200, text=PAGE)
+    chat = respx.post(CHAT).mock(side_effect=answer)
+    await generate_docs(REQUEST, context("doc1"))
+
+    other = REQUEST.model_copy(update={"title": "Pan", "sections": ("Oil",)})
+    result = await generate_docs(other, context("doc1"))
+
+    assert document(result) == "# Pan\n\n## Oil\n\nAbout Oil.\n"
+    assert chat.call_count == 4
+
+
+@respx.mock
+async def test_pages_without_text_are_refused(folder: Path, context: MakeContext) -> None:
+    respx.get(host="93.184.215.14").respond(200, text="<script>var a = 1</script>")
+
+    with pytest.raises(Discard, match="no text"):
+        await generate_docs(REQUEST, context())
+
+
+@respx.mock
+async def test_a_server_that_fails_now_is_asked_again_later(
+    folder: Path, context: MakeContext
+) -> None:
+    respx.get(host="93.184.215.14").respond(503)
+
+    with pytest.raises(FetchFailed):
+        await generate_docs(REQUEST, context())
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("plain  text\n here", "plain text here"),
+        ("<p>a</p><p>b</p>", "a b"),
+        ("<nav>menu<script>x</script></nav>kept", "kept"),
+        ("<script>if (a < b) {}</script>kept", "kept"),
+        ("<style>p{}</style><p>木&nbsp;&#x1F30A;", "木 🌊"),
+        ("<p>open <b>never <i>closed", "open never closed"),
+        ("</nav></nav>kept", "kept"),
+    ],
+)
+def test_a_page_s_text_is_what_a_reader_sees(source: str, seen: str) -> None:
+    assert text_of(source) == seen
