@@ -32,6 +32,9 @@ def context() -> MakeContext:
 def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own keys and folders reach no test."""
     for name in (
+        "ALPACA_KEY_ID",
+        "ALPACA_SECRET_KEY",
+        "ALPACA_URL",
         "AWS_LAMBDA_FUNCTION_NAME",
         "RESEND_API_KEY",
         "JOURNAL_DATA_DIR",

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 import shared
 
 VARIABLE = re.compile(
-    r"(?:TIDEGATE|JOURNAL|DOCUMENTS|MAIL|OPENAI|UPSTASH|KV|QSTASH)_[A-Z0-9_]*[A-Z0-9]|CRON_SECRET|DATABASE_URL"
+    r"(?:TIDEGATE|ALPACA|JOURNAL|DOCUMENTS|MAIL|OPENAI|UPSTASH|KV|QSTASH)_[A-Z0-9_]*[A-Z0-9]|CRON_SECRET|DATABASE_URL"
 )
 _ENVIRONMENT = re.compile(r"environ|getenv|\benv\b")
 

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 
 from shared import JobContext
 
-from .payloads import CsvImport, EmailMessage, TradeRecord
-from .queues import default, emails, imports
+from .payloads import (
+    AnalysisRequest,
+    BrokerSync,
+    CoachRequest,
+    CsvImport,
+    EmailMessage,
+    TradeEmbeddings,
+    TradeRecord,
+)
+from .queues import ai, broker_sync, default, emails, imports
 
 
 @default.job("trade.record")
@@ -35,6 +43,58 @@ async def import_csv(payload: CsvImport, job: JobContext) -> dict[str, object]:
     from .importing import run_import  # noqa: PLC0415 - cold start
 
     return await run_import(payload, job, _Queues())
+
+
+@broker_sync.job("broker.sync")
+async def sync_trades(payload: BrokerSync, job: JobContext) -> dict[str, object]:
+    """Fetch the fills that the journal has not got. Any number of runs store each fill once."""
+    from functions.providers.alpaca import broker  # noqa: PLC0415 - cold start
+
+    from .settings import data_folder  # noqa: PLC0415
+    from .syncing import sync  # noqa: PLC0415
+    from .trades import trades_in  # noqa: PLC0415
+
+    synced = await sync(job, broker(), trades_in(data_folder(), payload.account))
+    if synced.more:
+        await sync_trades.enqueue(payload, job_id=job.child_id("rest"))
+    return {"fetched": synced.fetched, "new": synced.new, "more": synced.more}
+
+
+@ai.job("ai.feedback")
+async def give_feedback(payload: CoachRequest) -> dict[str, object]:
+    """Ask a language model for a coach's feedback on a day's trades, and keep it."""
+    from functions.providers.openai import language_model  # noqa: PLC0415 - cold start
+
+    from .coach import feedback  # noqa: PLC0415
+    from .settings import data_folder  # noqa: PLC0415
+    from .trades import trades_in  # noqa: PLC0415
+
+    return await feedback(payload.day, trades_in(data_folder(), payload.account), language_model())
+
+
+@ai.job("ai.analysis")
+async def analyse_trades(payload: AnalysisRequest) -> dict[str, object]:
+    """Compute the result of each symbol over a period, and ask a language model what it means."""
+    from functions.providers.openai import language_model  # noqa: PLC0415 - cold start
+
+    from .coach import analysis  # noqa: PLC0415
+    from .settings import data_folder  # noqa: PLC0415
+    from .trades import trades_in  # noqa: PLC0415
+
+    trades = trades_in(data_folder(), payload.account)
+    return await analysis(payload.first, payload.last, trades, language_model())
+
+
+@ai.job("ai.embeddings")
+async def embed_trades(payload: TradeEmbeddings, job: JobContext) -> dict[str, object]:
+    """Compute a vector for each trade that has none. A further run goes on after the last one."""
+    from functions.providers.openai import language_model  # noqa: PLC0415 - cold start
+
+    from .coach import embed  # noqa: PLC0415
+    from .settings import data_folder  # noqa: PLC0415
+    from .trades import trades_in  # noqa: PLC0415
+
+    return await embed(job, trades_in(data_folder(), payload.account), language_model())
 
 
 class _Queues:

@@ -1,4 +1,4 @@
-"""The journal: one SQLite file with one record per account, symbol and day.
+"""The journal: one SQLite file with one record per account, symbol and day, and the trades.
 
 Several threads and processes of one machine may write at the same time. A network disk is not
 supported: SQLite's WAL needs shared memory. A record survives a crash of the process that wrote
@@ -12,7 +12,9 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from .payloads import TradeRecord
 from .price_math import daily_return, true_range
@@ -25,7 +27,16 @@ CREATE TABLE IF NOT EXISTS records (
     open TEXT NOT NULL, high TEXT NOT NULL, low TEXT NOT NULL, close TEXT NOT NULL,
     volume INTEGER NOT NULL, true_range TEXT NOT NULL, daily_return TEXT, job_id TEXT NOT NULL,
     PRIMARY KEY (account, symbol, day)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fills (
+    account TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, symbol TEXT NOT NULL,
+    side TEXT NOT NULL, quantity TEXT NOT NULL, price TEXT NOT NULL, vector TEXT,
+    PRIMARY KEY (account, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (
+    account TEXT NOT NULL, kind TEXT NOT NULL, period TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (account, kind, period)
+) WITHOUT ROWID;
 """
 # ON CONFLICT and not OR IGNORE: the latter would also hide a violated constraint.
 _INSERT = """
@@ -56,10 +67,30 @@ class Journal:
         prices = (str(price) for price in (row.open, row.high, row.low, row.close))
         share = None if gain is None else str(gain)
         values = (record.account, row.symbol, row.date.isoformat(), *prices, row.volume)
-        with self._lock:
-            done = self._db.execute(_INSERT, (*values, str(span), share, job_id))
-            written = done.rowcount == 1
+        written = self.change(_INSERT, (*values, str(span), share, job_id)) == 1
         return {"recorded": written, "true_range": str(span), "daily_return": share}
+
+    def change(self, statement: str, values: Sequence[object]) -> int:
+        """Run one statement; how many rows it changed. Committed on return."""
+        with self._lock:
+            return self._db.execute(statement, values).rowcount
+
+    def change_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one statement for each row in one transaction; how many rows it changed."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                changed = self._db.executemany(statement, rows).rowcount
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        return changed
+
+    def select(self, query: str, values: Sequence[object]) -> list[Any]:
+        """The rows of a query."""
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
 
     def close(self) -> None:
         self._db.close()
@@ -71,7 +102,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         _share(db)
         # No fsync per record: 3,000 of them would take a minute on a slow disk.
         db.execute("PRAGMA synchronous=NORMAL")
-        db.execute(_SCHEMA)
+        db.executescript(_SCHEMA)
     except BaseException:
         db.close()
         raise

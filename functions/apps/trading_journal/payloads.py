@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from functions.providers.address import Address
 
@@ -61,3 +62,44 @@ class EmailMessage(BaseModel):
     to: Address
     template: str = Field(min_length=1, max_length=64)
     values: dict[str, str | int] = Field(default_factory=dict, max_length=50)
+
+
+class BrokerSync(BaseModel):
+    """The fills of one broker account, as far as the journal has not got them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    account: Account = "main"
+
+
+class CoachRequest(BaseModel):
+    """A coach's feedback on one day of trades."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    account: Account = "main"
+    day: dt.date
+
+
+class AnalysisRequest(BaseModel):
+    """An analysis of the trades from one day to another, both included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    account: Account = "main"
+    first: dt.date
+    last: dt.date
+
+    @model_validator(mode="after")
+    def _ordered(self) -> AnalysisRequest:
+        if self.last < self.first:
+            raise ValueError("last is before first")
+        return self
+
+
+class TradeEmbeddings(BaseModel):
+    """Vectors of the trades that have none yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    account: Account = "main"

@@ -15,7 +15,12 @@ from ..declared import Required
 
 ROOT = Path(__file__).parents[3]
 
+WEEK = 7 * 86_400.0
 REQUIRED = {
+    "broker-sync": Required(
+        2, (5.0, 10.0, 20.0, 40.0), (10, 60.0), "high", completed=(100, WEEK), dead=(1000, WEEK)
+    ),
+    "ai": Required(5, (1.0, 2.0), (20, 60.0), "normal"),
     "import": Required(3, (2.0, 4.0), (5, 60.0), "normal"),
     "email": Required(10, (5.0, 5.0), (100, 60.0), "low"),
     "default": Required(5, (1.0, 2.0), None, "low"),
@@ -31,6 +36,10 @@ def test_every_declared_queue_is_required_and_has_a_handler() -> None:
     assert set(app.queues) == set(REQUIRED)
     assert all(queue.types for queue in app.queues.values())
     assert {name for queue in app.queues.values() for name in queue.types} == {
+        "ai.analysis",
+        "ai.embeddings",
+        "ai.feedback",
+        "broker.sync",
         "csv.import",
         "email.send",
         "trade.record",
