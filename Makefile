@@ -78,7 +78,7 @@ wheel: $(READY) ## build the package tidegate into dist/
 
 lock: ## resolve requirements/*.txt anew; ARGS=--upgrade takes the newest versions
 	test -x $(UV) || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip $(INSTALL) uv; }
-	$(COMPILE) $(ARGS) --extra embedded --extra cli --group dev --output-file requirements/dev.txt
+	$(COMPILE) $(ARGS) --extra embedded --extra cli --extra postgres --group dev --output-file requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt
 
 clean: ## remove what make and the tools built; the data in .tidegate stays
