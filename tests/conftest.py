@@ -19,6 +19,7 @@ from shared.embedded.protocol import UpstashProtocol
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.gopher import build
+from tests.support.postgres import empty_database, postgres_server
 from tests.support.probe import Probe
 from tests.support.servers import (
     GOPHERLUA,
@@ -118,3 +119,27 @@ def declare() -> Declare:
         return App("tests").queue(name, **options)
 
     return queue
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a Postgres server."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def empty_postgres(postgres: str) -> Iterator[str]:
+    """The URL of an empty database."""
+    with empty_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture(params=["file", "postgres"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where an application's tables are: in a file, or in an empty database of Postgres."""
+    if request.param == "file":
+        monkeypatch.delenv("DATABASE_URL", raising=False)
+    else:
+        monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("empty_postgres"))
+    return str(request.param)

@@ -127,7 +127,7 @@ class World:
         file = self.inbound / "trading-journal.sqlite3"
         if not file.exists():
             return {}
-        query = "SELECT account, count(*) FROM records GROUP BY account"
+        query = "SELECT account, count(*) FROM journal_records GROUP BY account"
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
             try:
                 return dict(journal.execute(query).fetchall())

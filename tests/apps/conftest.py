@@ -40,6 +40,7 @@ def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "JOURNAL_DATA_DIR",
         "MAIL_FROM",
         "MAIL_FOLDER",
+        "DATABASE_URL",
         "DOCUMENTS_FILES",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",

@@ -10,20 +10,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from functions.providers.alpaca import Fill
+from functions.providers.database import Database
 
-from .journal import Journal, journal_in
+from .journal import tables_in
 
 _ADD = """
-INSERT INTO fills (account, id, at, symbol, side, quantity, price) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO journal_fills (account, id, at, symbol, side, quantity, price)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING
 """
 _BETWEEN = """
-SELECT id, at, symbol, side, quantity, price FROM fills
+SELECT id, at, symbol, side, quantity, price FROM journal_fills
 WHERE account = ? AND at >= ? AND at < ? ORDER BY at, id
 """
 _WITHOUT_VECTOR = """
-SELECT id, at, symbol, side, quantity, price FROM fills
+SELECT id, at, symbol, side, quantity, price FROM journal_fills
 WHERE account = ? AND vector IS NULL ORDER BY id LIMIT ?
+"""
+_SET_NOTE = """
+INSERT INTO journal_notes VALUES (?, ?, ?, ?)
+ON CONFLICT (account, kind, period) DO UPDATE SET text = excluded.text
 """
 _VERBS = {"buy": "bought", "sell": "sold", "sell_short": "sold short"}
 
@@ -45,17 +51,17 @@ class Trade(NamedTuple):
 class Trades:
     """The trades of one account."""
 
-    def __init__(self, journal: Journal, account: str) -> None:
-        self._journal, self._account = journal, account
+    def __init__(self, tables: Database, account: str) -> None:
+        self._tables, self._account = tables, account
 
     def add(self, fills: Iterable[Fill]) -> int:
         """Store the fills that are missing, all or none; how many were."""
-        return self._journal.change_many(_ADD, [self._row(fill) for fill in fills])
+        return self._tables.change_many(_ADD, [self._row(fill) for fill in fills])
 
     def last_id(self) -> str | None:
         """The id of the last fill: after it a sync goes on."""
-        query = "SELECT max(id) FROM fills WHERE account = ?"
-        last: str | None = self._journal.select(query, (self._account,))[0][0]
+        query = "SELECT max(id) FROM journal_fills WHERE account = ?"
+        last: str | None = self._tables.select(query, (self._account,))[0][0]
         return last
 
     def between(self, first: dt.date, last: dt.date) -> list[Trade]:
@@ -69,24 +75,22 @@ class Trades:
 
     def set_vectors(self, vectors: Mapping[str, Sequence[float]]) -> None:
         """Store vectors by the ids of their trades."""
-        update = "UPDATE fills SET vector = ? WHERE account = ? AND id = ?"
+        update = "UPDATE journal_fills SET vector = ? WHERE account = ? AND id = ?"
         rows = [(json.dumps(list(v)), self._account, name) for name, v in vectors.items()]
-        self._journal.change_many(update, rows)
+        self._tables.change_many(update, rows)
 
     def note(self, kind: str, period: str) -> str | None:
         """The note of this kind about a period."""
-        query = "SELECT text FROM notes WHERE account = ? AND kind = ? AND period = ?"
-        found = self._journal.select(query, (self._account, kind, period))
+        query = "SELECT text FROM journal_notes WHERE account = ? AND kind = ? AND period = ?"
+        found = self._tables.select(query, (self._account, kind, period))
         return found[0][0] if found else None
 
     def set_note(self, kind: str, period: str, text: str) -> None:
         """Store a note, in place of the one before."""
-        self._journal.change(
-            "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?)", (self._account, kind, period, text)
-        )
+        self._tables.change(_SET_NOTE, (self._account, kind, period, text))
 
     def _select(self, query: str, *values: object) -> list[Trade]:
-        rows = self._journal.select(query, (self._account, *values))
+        rows = self._tables.select(query, (self._account, *values))
         return [Trade(*row[:4], *map(Decimal, row[4:])) for row in rows]
 
     def _row(self, fill: Fill) -> tuple[str, ...]:
@@ -97,4 +101,4 @@ class Trades:
 
 def trades_in(folder: Path, account: str) -> Trades:
     """The account's trades in the journal of this folder."""
-    return Trades(journal_in(folder), account)
+    return Trades(tables_in(folder), account)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from functions.apps.trading_journal import CsvImport, EmailMessage, TradeRecord
-from functions.apps.trading_journal.journal import close_journals
+from functions.providers.database import close_databases
 from shared.jobs.ids import child_id
 
 HEADER = "Ticker,Date,Open,High,Low,Close,Volume,Adj Close"
@@ -61,7 +61,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path.mkdir()
     monkeypatch.setenv("JOURNAL_DATA_DIR", str(path))
     yield path
-    close_journals()
+    close_databases()
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from functions.apps.trading_journal import TradeRecord, record_trade
-from functions.apps.trading_journal.journal import close_journals, journal_in
+from functions.apps.trading_journal.journal import journal_in, tables_in
+from functions.providers.database import close_databases
 
 from ..conftest import MakeContext
 
@@ -36,7 +37,7 @@ def record(*, account: str = "main", previous: str | None = "130.31", **row: obj
 
 def rows(folder: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(folder / "trading-journal.sqlite3")) as db:
-        return db.execute("SELECT * FROM records ORDER BY account, symbol, day").fetchall()
+        return db.execute("SELECT * FROM journal_records ORDER BY account, symbol, day").fetchall()
 
 
 def test_a_day_is_recorded_with_what_follows_from_it(folder: Path, context: MakeContext) -> None:
@@ -84,7 +85,7 @@ def test_accounts_symbols_and_days_are_apart(folder: Path, context: MakeContext)
 
 def test_records_survive_closing(folder: Path, context: MakeContext) -> None:
     record_trade(record(), context())
-    close_journals()
+    close_databases()
 
     assert record_trade(record(), context())["recorded"] is False
 
@@ -98,7 +99,7 @@ def test_the_folder_is_made_when_missing(folder: Path, context: MakeContext) -> 
 def test_a_process_opens_a_journal_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
 
-    assert journal_in(folder) is journal_in(Path(folder.name))
+    assert tables_in(folder) is tables_in(Path(folder.name))
 
 
 def test_a_broken_constraint_is_not_swallowed(folder: Path) -> None:
@@ -125,7 +126,7 @@ def test_a_file_another_process_holds_is_waited_for(
     other.execute("CREATE TABLE making (it)")
     other.execute("BEGIN EXCLUSIVE")
     naps = iter([lambda: None, other.close])
-    monkeypatch.setattr("functions.apps.trading_journal.journal.BUSY", 0.0)
+    monkeypatch.setattr("functions.providers.sqlite.BUSY", 0.0)
     monkeypatch.setattr("time.monotonic", lambda: 0.0)
     monkeypatch.setattr("time.sleep", lambda seconds: next(naps)())
 
@@ -137,7 +138,7 @@ def test_a_file_another_process_holds_is_waited_for(
 def test_a_file_held_for_good_is_the_engine_s_to_retry(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("functions.apps.trading_journal.journal.BUSY", 0.0)
+    monkeypatch.setattr("functions.providers.sqlite.BUSY", 0.0)
     with closing(sqlite3.connect(folder / "trading-journal.sqlite3")) as other:
         other.execute("BEGIN EXCLUSIVE")
 

@@ -34,7 +34,7 @@ def prices(folder: Path, header: str) -> CsvImport:
 
 def journal(folder: Path) -> list[Any]:
     with closing(sqlite3.connect(folder / "trading-journal.sqlite3")) as db:
-        return db.execute("SELECT day, daily_return FROM records ORDER BY day").fetchall()
+        return db.execute("SELECT day, daily_return FROM journal_records ORDER BY day").fetchall()
 
 
 async def drain_queue(store: Store, job_type: JobType[Any], *, clock: FakeClock) -> None:

@@ -57,7 +57,7 @@ def fill(number: int, side: str = "buy", qty: str = "10", price: str = "1.25") -
 
 
 @pytest.fixture
-def trades(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Trades:
+def trades(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> Trades:
     for name in ("ALPACA_KEY_ID", "ALPACA_SECRET_KEY", "OPENAI_API_KEY"):
         monkeypatch.setenv(name, "test")
     return trades_in(folder, "main")

@@ -1,0 +1,66 @@
+"""A database in Postgres, over psycopg."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import psycopg
+
+CONNECT = 10
+"""Seconds until a server that does not answer is an error."""
+_SCHEMA_LOCK = 0x7469_6465
+"""An advisory lock: two processes that create the same table at once would collide."""
+
+
+class Postgres:
+    """A `Database` in Postgres. A connection that broke while nothing ran is opened again."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._db = self._connect()
+        with self._db.transaction():
+            self._db.execute("SELECT pg_advisory_xact_lock(%s)", (_SCHEMA_LOCK,))
+            self._db.execute(_own_schema(schema))
+
+    def change(self, statement: str, values: Sequence[object]) -> int:
+        with self._lock:
+            return self._connected().execute(_own(statement), values).rowcount
+
+    def change_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        with self._lock:
+            db = self._connected()
+            with db.transaction(), db.cursor() as cursor:
+                cursor.executemany(_own(statement), list(rows))
+                return max(0, cursor.rowcount)
+
+    def select(self, query: str, values: Sequence[object]) -> list[Any]:
+        with self._lock:
+            return self._connected().execute(_own(query), values).fetchall()
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._db.closed:
+            self._db = self._connect()
+        return self._db
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        # No prepared statements: a pooler such as PgBouncer may give each call another server.
+        return psycopg.connect(
+            self._url, autocommit=True, connect_timeout=CONNECT, prepare_threshold=None
+        )
+
+
+def _own(statement: str) -> bytes:
+    return statement.replace("?", "%s").encode()
+
+
+def _own_schema(schema: str) -> bytes:
+    # Compare texts by their bytes, as SQLite does; INTEGER has 8 bytes there.
+    schema = re.sub(r"\bTEXT\b", 'TEXT COLLATE "C"', schema)
+    return re.sub(r"\bINTEGER\b", "BIGINT", schema).encode()
