@@ -30,18 +30,9 @@ TICK_SECONDS, COUNT_SECONDS, POLL_SECONDS = 1.0, 0.05, 0.25
 STALLED = 30.0
 LONGEST_CALL = 60.0
 FOREIGN = (
-    *(
-        "TIDEGATE_",
-        "JOURNAL_",
-        "MAIL_",
-        "DOCUMENTS_",
-        "OPENAI_",
-        "TRADINGVIEW_",
-        "UPSTASH_",
-        "KV_REST_",
-        "CRON_",
-    ),
-    *("AWS_", "VERCEL", "RESEND_", "DATABASE_"),
+    *("TIDEGATE_", "UPSTASH_", "KV_REST_", "CRON_", "AWS_", "VERCEL", "DATABASE_"),
+    *("JOURNAL_", "DOCUMENTS_", "WEATHER_", "MAIL_", "RESEND_", "OPENAI_", "ALPACA_", "EXPO_"),
+    *("OPENWEATHER_", "TRADINGVIEW_"),
 )
 """Prefixes of variables that may lead to real databases, hosts or mail providers: unset here."""
 

@@ -1,4 +1,4 @@
-"""Language models behind an OpenAI-compatible API: chat completions and embeddings.
+"""Models behind an OpenAI-compatible API: chat completions, embeddings, moderation.
 
 https://platform.openai.com/docs/api-reference. Other providers, and servers that one runs oneself,
 speak the same: `OPENAI_BASE_URL` says where.
@@ -16,6 +16,7 @@ from shared import ConfigurationError
 from .http import Model, UnreadableAnswer, client, read
 
 API = "https://api.openai.com/v1"
+MODERATION_MODEL = "omni-moderation-latest"
 LONGEST_ANSWER = 120.0
 """Seconds that a model may take for one answer."""
 
@@ -39,6 +40,15 @@ class _Vector(BaseModel):
 
 class _Embeddings(BaseModel):
     data: list[_Vector]
+
+
+class _Moderation(BaseModel):
+    flagged: bool
+    categories: dict[str, bool]
+
+
+class _Moderations(BaseModel):
+    results: list[_Moderation] = Field(min_length=1)
 
 
 class LanguageModel:
@@ -68,6 +78,16 @@ class LanguageModel:
         if sorted(by_index) != list(range(len(texts))):
             raise UnreadableAnswer(f"{len(texts)} texts have {len(answer.data)} embeddings")
         return [by_index[index] for index in range(len(texts))]
+
+    async def moderate(self, text: str, image: str | None) -> list[str]:
+        """The categories of harm that a text and an image, by its address, show; [] for none."""
+        shown: list[dict[str, object]] = [{"type": "text", "text": text}] if text else []
+        if image is not None:
+            shown.append({"type": "image_url", "image_url": {"url": image}})
+        body = {"model": MODERATION_MODEL, "input": shown}
+        result = (await self._post("moderations", body, _Moderations)).results[0]
+        names = sorted(name for name, shows in result.categories.items() if shows)
+        return names or (["flagged"] if result.flagged else [])
 
     async def _post(self, path: str, body: Mapping[str, object], model: type[Model]) -> Model:
         async with client(headers=self._headers, timeout=LONGEST_ANSWER) as http:

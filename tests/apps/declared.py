@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared import Queue, RateLimit, Retention
+from shared import Queue, Retention
 
 
 @dataclass(frozen=True)
 class Required:
-    """What a document demands of one queue. `limit`: (max, seconds) of a BullMQ limiter, which
-    starts `max` at once. `waits`: seconds after each failure but the last. `completed` and `dead`:
-    (count, age in seconds)."""
+    """What a document demands of one queue. `limit`: (jobs, seconds). `waits`: seconds after each
+    failure but the last. `completed` and `dead`: (count, age in seconds)."""
 
     concurrency: int
     waits: tuple[float, ...]
@@ -29,9 +28,7 @@ class Required:
         assert queue.retry.attempts == attempts
         assert tuple(waits) == self.waits
         assert queue.concurrency == self.concurrency
-        assert queue.limit == (
-            self.limit and RateLimit(self.limit[0], per=self.limit[1], burst=self.limit[0])
-        )
+        assert (queue.limit and (queue.limit.rate, queue.limit.per)) == self.limit
         assert queue.priority == self.priority
         if self.timeout is not None:
             assert queue.timeout == self.timeout

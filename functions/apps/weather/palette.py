@@ -1,0 +1,61 @@
+"""The palette of a photograph: its main colors and their shares. Runs on the CPU, with Pillow."""
+
+from __future__ import annotations
+
+import warnings
+from typing import BinaryIO, TypedDict
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from shared import Discard
+
+MOST_PIXELS = 50_000_000
+SIDE = 200
+"""The longest side at which colors are counted: a palette needs no more."""
+OPAQUE = 128
+"""Alpha from which on a pixel is seen."""
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+
+class Color(TypedDict):
+    """A color as `#rrggbb`, and its share of what is seen of the picture, 0 to 1."""
+
+    hex: str
+    share: float
+
+
+def palette(source: BinaryIO, most: int) -> list[Color]:
+    """The main colors of the first picture in a file, largest share first. What is transparent
+    counts nothing. Raises Discard for a file that is no picture, or one that is too large."""
+    raw = _small(source).tobytes()
+    seen = b"".join(raw[i : i + 3] for i in range(0, len(raw), 4) if raw[i + 3] >= OPAQUE)
+    count = len(seen) // 3
+    if not count:
+        raise Discard("the picture is transparent: it has no colors")
+    reduced = Image.frombytes("RGB", (count, 1), seen).quantize(colors=most)
+    table = bytes(reduced.getpalette() or [])
+    shares: dict[str, int] = {}
+    for index, pixels in enumerate(reduced.histogram()):
+        if pixels:
+            name = f"#{table[3 * index : 3 * index + 3].hex()}"
+            shares[name] = shares.get(name, 0) + pixels
+    ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    return [Color(hex=name, share=round(pixels / count, 4)) for name, pixels in ordered]
+
+
+def _small(source: BinaryIO) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata, which colors do not need
+            with Image.open(source, formats=FORMATS) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise Discard(
+                        f"{picture.width} x {picture.height} pixels: at most {MOST_PIXELS}"
+                    )
+                picture.draft("RGB", (SIDE, SIDE))  # a JPEG is decoded at a fraction of its size
+                picture.thumbnail((SIDE, SIDE))
+                return ImageOps.exif_transpose(picture).convert("RGBA")
+    except UnidentifiedImageError:
+        raise Discard(f"it is no picture of a known format: {', '.join(FORMATS)}") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise Discard(f"the picture is damaged: {error}") from None

@@ -1,0 +1,70 @@
+"""The payloads of the weather app."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https://", max_length=2048)]
+Kind = Literal["storm", "heat", "frost", "rain", "snow", "wind"]
+
+
+class Place(BaseModel):
+    """A place whose weather is fetched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    name: Name
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+
+
+class WeatherAlert(BaseModel):
+    """A warning to everybody at a place; one of a kind and a day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    place: Name
+    kind: Kind
+    day: dt.date
+    text: str = Field(min_length=1, max_length=178)
+
+
+class AlertBatch(BaseModel):
+    """A warning to some phones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    alert: WeatherAlert
+    tokens: tuple[Annotated[str, StringConstraints(max_length=128)], ...] = Field(
+        min_length=1, max_length=100
+    )
+
+
+class Garment(BaseModel):
+    """A photograph of a garment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    garment: Name
+    image: Url
+    colors: int = Field(default=5, ge=1, le=16)
+
+
+class Upload(BaseModel):
+    """What a user uploaded: a text, an image, or both."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    upload: Name
+    text: str = Field(default="", max_length=10_000)
+    image: Url | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Upload:
+        if not self.text and self.image is None:
+            raise ValueError("give a text, an image, or both")
+        return self

@@ -1,0 +1,52 @@
+"""Advice comes from the cache for a minute, and from the database when that fails."""
+
+from __future__ import annotations
+
+import json
+
+from functions.apps.weather import Place
+from functions.apps.weather.personal import advice_for, preferences_changed
+from functions.apps.weather.tables import Tables
+from shared.testing import embedded_store
+
+BERLIN = Place(name="berlin", latitude=52.52, longitude=13.41)
+
+
+def measured(at: int, temp: float) -> str:
+    main = {"temp": temp, "feels_like": temp, "humidity": 50}
+    return json.dumps({"dt": at, "main": main, "weather": [{"id": 800}]})
+
+
+async def test_advice_is_kept_for_a_minute(tables: Tables) -> None:
+    tables.set_weather("berlin", 1, measured(1, 5.0))
+
+    async with embedded_store() as store:
+        first = await advice_for("ada", BERLIN)
+        tables.set_weather("berlin", 2, measured(2, 30.0))
+        second = await advice_for("ada", BERLIN)
+        (entry,) = await store.rest.execute(["KEYS", "*advice*ada*"], "test")
+        left = int(await store.rest.execute(["PTTL", entry], "test"))
+        await store.rest.execute(["DEL", entry], "test")
+        third = await advice_for("ada", BERLIN)
+
+    assert [first.wear, second.wear, third.wear] == ["a coat", "a coat", "light clothes"]
+    assert 50_000 < left <= 60_000
+
+
+async def test_a_change_of_preferences_ends_it_at_once(tables: Tables) -> None:
+    tables.set_weather("berlin", 1, measured(1, 10.0))
+
+    async with embedded_store():
+        before = await advice_for("ada", BERLIN)
+        other = await advice_for("bo", BERLIN)
+        await preferences_changed("ada")
+        after = await advice_for("ada", BERLIN, coldest=5.0)
+        still = await advice_for("bo", BERLIN, coldest=5.0)
+
+    assert (before.wear, after.wear) == ("a coat", "a jacket")
+    assert other == still
+
+
+async def test_a_place_without_weather_has_an_answer(tables: Tables) -> None:
+    async with embedded_store():
+        assert (await advice_for("ada", BERLIN)).temperature is None

@@ -1,0 +1,164 @@
+"""A photograph's colors, whatever its format; a file that is none ends its job only."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zlib
+
+import pytest
+import respx
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from functions.apps.weather import Garment, Upload, extract_colors, review_upload
+from functions.apps.weather.palette import palette
+from functions.apps.weather.tables import Tables
+from functions.providers import openai
+from shared import Discard
+
+SHIRT = Garment(garment="shirt-1", image="https://pictures.example/shirt.png", colors=3)
+RED, BLUE = (200, 30, 40), (20, 40, 180)
+
+
+def picture(mode: str, file_format: str, **options: object) -> bytes:
+    """Three quarters red, one quarter blue."""
+    image = Image.new("RGB", (80, 40), RED)
+    image.paste(BLUE, (0, 0, 20, 40))
+    out = io.BytesIO()
+    image.convert(mode).save(out, file_format, **options)
+    return out.getvalue()
+
+
+def near(name: str, color: tuple[int, int, int]) -> bool:
+    return all(abs(a - b) < 60 for a, b in zip(bytes.fromhex(name[1:]), color, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("mode", "file_format"),
+    [
+        ("RGB", "PNG"),
+        ("RGBA", "PNG"),
+        ("P", "PNG"),
+        ("RGB", "JPEG"),
+        ("CMYK", "JPEG"),
+        ("RGB", "WEBP"),
+        ("P", "GIF"),
+        ("RGB", "BMP"),
+        ("RGB", "TIFF"),
+        ("CMYK", "TIFF"),
+    ],
+)
+def test_the_main_colors_come_first(mode: str, file_format: str) -> None:
+    found = palette(io.BytesIO(picture(mode, file_format)), 2)
+
+    assert near(found[0]["hex"], RED)
+    assert near(found[1]["hex"], BLUE)
+    assert found[0]["share"] == pytest.approx(0.75, abs=0.03)
+    assert sum(color["share"] for color in found) == pytest.approx(1.0, abs=0.001)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA", "I;16"])
+def test_gray_pictures_have_gray_colors(mode: str) -> None:
+    out = io.BytesIO()
+    Image.new(mode, (10, 10)).save(out, "PNG")
+    if mode == "LA":
+        with pytest.raises(Discard, match="transparent"):
+            palette(out, 2)
+        return
+
+    (color,) = palette(out, 2)
+    assert color == {"hex": "#000000", "share": 1.0}
+
+
+def test_what_is_transparent_counts_nothing() -> None:
+    image = Image.new("RGBA", (10, 10), (0, 255, 0, 0))
+    image.paste((*RED, 255), (0, 0, 5, 10))
+    out = io.BytesIO()
+    image.save(out, "PNG")
+
+    (color,) = palette(out, 4)
+
+    assert color["hex"] == "#c81e28"
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_crash_it(content: bytes) -> None:
+    with pytest.raises(Discard):
+        palette(io.BytesIO(content), 3)
+
+
+@given(st.data())
+def test_no_damage_crashes_it(data: st.DataObject) -> None:
+    whole = data.draw(st.sampled_from([picture("RGB", f) for f in ("PNG", "JPEG", "GIF", "WEBP")]))
+    damaged = bytearray(whole)
+    for at in data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=6)):
+        damaged[at] ^= 0xFF
+    cut = data.draw(st.integers(1, len(whole)))
+
+    try:
+        found = palette(io.BytesIO(bytes(damaged[:cut])), 3)
+    except Discard:
+        return
+    assert all(0 < color["share"] <= 1 for color in found)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + crc
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+    with pytest.raises(Discard):
+        palette(io.BytesIO(bomb), 3)
+
+
+@respx.mock
+def test_a_photograph_is_fetched_and_its_colors_are_kept(
+    tables: Tables, public_server: str
+) -> None:
+    respx.get(host=public_server).respond(200, content=picture("RGB", "PNG"))
+
+    result = extract_colors(SHIRT)
+
+    assert result["colors"] == json.loads(tables.palette("shirt-1") or "")
+    assert [color["hex"] for color in json.loads(tables.palette("shirt-1") or "")] == [
+        "#c81e28",
+        "#1428b4",
+    ]
+
+
+@respx.mock
+def test_a_page_in_place_of_a_picture_is_refused(tables: Tables, public_server: str) -> None:
+    respx.get(host=public_server).respond(200, text="<html>not here</html>")
+
+    with pytest.raises(Discard, match="no picture of a known format"):
+        extract_colors(SHIRT)
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("flags", "flagged", "categories"),
+    [
+        ({"violence": False, "hate": False}, False, []),
+        ({"violence": True, "hate": False}, True, ["violence"]),
+        ({"violence": False}, True, ["flagged"]),
+    ],
+)
+async def test_an_upload_s_verdict_is_kept(
+    flags: dict[str, bool], flagged: bool, categories: list[str], tables: Tables
+) -> None:
+    body = {"results": [{"flagged": flagged, "categories": flags}]}
+    route = respx.post(f"{openai.API}/moderations").respond(200, json=body)
+
+    upload = Upload(upload="u1", text="look", image="https://pictures.example/u1.png")
+    result = await review_upload(upload)
+
+    assert result == {"allowed": not categories, "categories": categories}
+    assert tables.verdict("u1") == (",".join(categories) or "ok")
+    sent = json.loads(route.calls[0].request.content)["input"]
+    assert [part["type"] for part in sent] == ["text", "image_url"]

@@ -1,0 +1,230 @@
+"""Weather is stored, and everybody at a place is warned once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+
+from functions.apps.weather import (
+    AlertBatch,
+    Place,
+    WeatherAlert,
+    fan_out_alert,
+    ingest_weather,
+    send_alert,
+)
+from functions.apps.weather.tables import Tables
+from functions.apps.weather.warnings import warnings
+from functions.providers import expo, openweather
+from functions.providers.http import UnreadableAnswer
+from shared import ConfigurationError, Discard
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
+from shared.store import Store
+from shared.testing import FakeClock, embedded_store, run_job
+
+from ..conftest import MakeContext
+
+CURRENT = f"{openweather.API}/data/2.5/weather"
+PUSH = f"{expo.API}/--/api/v2/push/send"
+BERLIN = Place(name="berlin", latitude=52.52, longitude=13.41)
+
+
+def answer(*, temp: float = 20.0, condition: int = 800, wind: float = 3.0) -> dict[str, Any]:
+    """An answer as OpenWeather's documentation shows it."""
+    return {
+        "coord": {"lon": 13.41, "lat": 52.52},
+        "weather": [{"id": condition, "main": "x", "description": "as it is", "icon": "01d"}],
+        "base": "stations",
+        "main": {
+            "temp": temp,
+            "feels_like": temp - 1,
+            "temp_min": temp,
+            "temp_max": temp,
+            "pressure": 1015,
+            "humidity": 64,
+        },
+        "visibility": 10000,
+        "wind": {"speed": wind, "deg": 349},
+        "clouds": {"all": 100},
+        "dt": 1_772_442_000,  # 2026-03-02 09:00 UTC
+        "sys": {"country": "DE", "sunrise": 1_772_430_000, "sunset": 1_772_470_000},
+        "timezone": 3600,
+        "id": 2950159,
+        "name": "Berlin",
+        "cod": 200,
+    }
+
+
+def phones(requests: Any) -> list[str]:
+    return [message["to"] for call in requests for message in json.loads(call.request.content)]
+
+
+def accept(request: httpx.Request) -> httpx.Response:
+    count = len(json.loads(request.content))
+    tickets = [{"status": "ok", "id": f"t{number}"} for number in range(count)]
+    return httpx.Response(200, json={"data": tickets})
+
+
+async def drain_alerts(store: Store, clock: FakeClock) -> None:
+    await Drain(store, Registry([]), Budget.of(60, clock=clock)).run([fan_out_alert.queue])
+
+
+@respx.mock
+async def test_the_weather_of_a_place_is_stored(tables: Tables) -> None:
+    route = respx.get(CURRENT).respond(200, json=answer())
+
+    async with embedded_store():
+        result = await ingest_weather(BERLIN)
+
+    assert result == {"measured": 1_772_442_000, "warnings": []}
+    stored = json.loads(tables.weather("berlin") or "")
+    assert (stored["main"]["temp"], stored["main"]["humidity"]) == (20.0, 64.0)
+    params = dict(route.calls[0].request.url.params)
+    assert params == {"lat": "52.52", "lon": "13.41", "units": "metric", "appid": "test"}
+
+
+@respx.mock
+async def test_an_older_measurement_replaces_no_later_one(tables: Tables) -> None:
+    respx.get(CURRENT).respond(200, json=answer(temp=20.0))
+    async with embedded_store():
+        await ingest_weather(BERLIN)
+        respx.get(CURRENT).respond(200, json={**answer(temp=5.0), "dt": 1_772_441_000})
+        await ingest_weather(BERLIN)
+
+    assert json.loads(tables.weather("berlin") or "")["main"]["temp"] == 20.0
+
+
+@respx.mock
+async def test_everybody_at_the_place_is_warned_once_a_day(tables: Tables) -> None:
+    tables.subscribe("berlin", [f"ExponentPushToken[{number:04}]" for number in range(250)])
+    tables.subscribe("paris", ["ExponentPushToken[paris]"])
+    respx.get(CURRENT).respond(200, json=answer(condition=211))
+    push = respx.post(PUSH).mock(side_effect=accept)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        for _tick in range(3):
+            await run_job(store, ingest_weather, BERLIN, clock=clock)
+            await drain_alerts(store, clock)
+
+    assert push.call_count == 3  # batches of 100, 100 and 50
+    assert sorted(phones(push.calls)) == [f"ExponentPushToken[{n:04}]" for n in range(250)]
+
+
+STORM = WeatherAlert.model_validate(
+    {"place": "berlin", "kind": "storm", "day": "2026-03-02", "text": "A thunderstorm."}
+)
+
+
+@respx.mock
+async def test_a_fan_out_that_runs_twice_doubles_nothing(
+    tables: Tables, context: MakeContext
+) -> None:
+    tables.subscribe("berlin", [f"t{number:04}" for number in range(150)])
+    push = respx.post(PUSH).mock(side_effect=accept)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        job = context("fan", queue="alert-fanout")
+        await fan_out_alert(STORM, job)
+        tables.subscribe("berlin", ["t0000a"])  # shifts the batches of the second run
+        await fan_out_alert(STORM, job)
+        await drain_alerts(store, clock)
+
+    sent = phones(push.calls)
+    assert sorted(sent) == sorted({*sent}) == [f"t{n:04}" for n in range(150)]
+
+
+@respx.mock
+async def test_a_batch_whose_request_failed_is_sent_again(
+    tables: Tables, context: MakeContext
+) -> None:
+    batch = AlertBatch(alert=STORM, tokens=("a", "b"))
+    respx.post(PUSH).respond(429, headers={"retry-after": "7"})
+
+    with pytest.raises(httpx.HTTPStatusError):
+        await send_alert(batch, context())
+    respx.post(PUSH).mock(side_effect=accept)
+
+    assert await send_alert(batch, context()) == {"sent": 2, "gone": 0, "failed": []}
+    assert await send_alert(batch, context()) == {"sent": 0, "gone": 0, "failed": []}
+
+
+@respx.mock
+async def test_a_phone_that_is_gone_is_forgotten(tables: Tables, context: MakeContext) -> None:
+    tables.subscribe("berlin", ["a", "b", "c"])
+    gone = {"status": "error", "message": "x", "details": {"error": "DeviceNotRegistered"}}
+    big = {"status": "error", "message": "too big", "details": {"error": "MessageTooBig"}}
+    respx.post(PUSH).respond(200, json={"data": [{"status": "ok", "id": "1"}, gone, big]})
+
+    result = await send_alert(AlertBatch(alert=STORM, tokens=("a", "b", "c")), context())
+
+    assert result == {"sent": 1, "gone": 1, "failed": ["too big"]}
+    assert tables.subscribers("berlin", "", 10) == ["a", "c"]
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (httpx.Response(401, json={"cod": 401, "message": "Invalid API key"}), Discard),
+        (httpx.Response(429, json={"cod": 429, "message": "Too many"}), httpx.HTTPStatusError),
+        (httpx.Response(502, text="<html>"), httpx.HTTPStatusError),
+        (httpx.Response(200, text="<html>"), UnreadableAnswer),
+        (httpx.Response(200, json={"cod": "404"}), UnreadableAnswer),
+        (httpx.Response(200, json={**answer(), "weather": []}), UnreadableAnswer),
+    ],
+)
+async def test_faults_of_the_weather_service(
+    response: httpx.Response, error: type[Exception], tables: Tables
+) -> None:
+    respx.get(CURRENT).mock(return_value=response)
+
+    with pytest.raises(error):
+        await ingest_weather(BERLIN)
+    assert tables.weather("berlin") is None
+
+
+@respx.mock
+async def test_tickets_of_other_messages_are_refused(tables: Tables, context: MakeContext) -> None:
+    respx.post(PUSH).respond(200, json={"data": [{"status": "ok", "id": "1"}]})
+
+    with pytest.raises(UnreadableAnswer, match="2 messages have 1 tickets"):
+        await send_alert(AlertBatch(alert=STORM, tokens=("a", "b")), context())
+
+
+async def test_no_account_is_one_clear_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENWEATHER_API_KEY", raising=False)
+
+    with pytest.raises(ConfigurationError, match="OPENWEATHER_API_KEY is not set"):
+        await ingest_weather(BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds"),
+    [
+        ({}, []),
+        ({"condition": 200}, ["storm"]),
+        ({"condition": 299, "temp": 35.0}, ["storm", "heat"]),
+        ({"temp": 34.9}, []),
+        ({"temp": 0.0, "condition": 600}, ["frost", "snow"]),
+        ({"condition": 501}, []),
+        ({"condition": 502, "wind": 17.0}, ["rain", "wind"]),
+        ({"condition": 522}, ["rain"]),
+        ({"condition": 700}, []),
+    ],
+)
+def test_which_weather_deserves_a_warning(values: dict[str, Any], kinds: list[str]) -> None:
+    found = warnings(BERLIN, openweather.Weather.model_validate(answer(**values)))
+
+    assert [alert.kind for alert in found] == kinds
+    assert {alert.day.isoformat() for alert in found} <= {"2026-03-02"}
