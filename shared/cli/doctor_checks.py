@@ -11,6 +11,7 @@ from typing import Literal
 import httpx
 
 from ..config.settings import Settings
+from ..config.variables import unknown_variables
 from ..declare.app import App, Registry
 from ..declare.queue import Queue
 from ..deployment import Deployment
@@ -72,8 +73,8 @@ def contradictions(
     url, kv = env.get("UPSTASH_REDIS_REST_URL"), env.get("KV_REST_API_URL")
     if url and kv and url != kv:
         yield _warn("two databases are named", "UPSTASH_REDIS_REST_URL wins; unset KV_REST_API_URL")
-    if settings.redis_url is None and settings.redis_token is not None:
-        yield _warn("a store token without a URL", "set UPSTASH_REDIS_REST_URL, or unset the token")
+    for name, meant in unknown_variables(env).items():
+        yield _warn(f"nothing reads {name}", f"set {meant} instead" if meant else "unset it")
     if settings.redis_url is not None and settings.volatile:
         yield _warn("TIDEGATE_VOLATILE has no meaning with a database", "unset it")
     if settings.sweep_every == 0:

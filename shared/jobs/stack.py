@@ -25,6 +25,16 @@ def own_frames(traceback: TracebackType | None, own: str) -> list[str]:
     return frames if len(frames) <= MOST_FRAMES else [frames[0], *frames[1 - MOST_FRAMES :]]
 
 
+def in_one_line(error: BaseException, own: str = "") -> str:
+    """The error, and the line of the user's code that it comes from, where it comes from one:
+    "ValueError: no price (shop.py:12 in price)"."""
+    frames = own_frames(error.__traceback__, own)
+    if isinstance(error, SyntaxError):
+        frames = [f"{error.filename}:{error.lineno}".removeprefix(f"{Path.cwd()}/")]
+    place = f" ({frames[-1]})" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
+
+
 def last_frame(traceback: TracebackType | None) -> str | None:
     """The innermost frame, whoever wrote it."""
     places = deque(_walk(traceback), maxlen=1)
