@@ -70,6 +70,8 @@ def _is_library(frame: FrameType, own: str) -> bool:
 def _is_installed(file: str, top: str) -> bool:
     """True for the standard library and for installed packages, also where they lie beside the
     application, as on function hosts: there their metadata tells."""
+    if file.endswith(".pyx"):  # uvloop's: a compiled package names its source, not its place
+        return True
     if file.startswith((STDLIB, "<frozen ")) or any(folder in file for folder in INSTALLED):
         return True
     root, found, _ = file.rpartition(f"/{top}")

@@ -88,6 +88,7 @@ def test_a_project_s_own_list_of_applications_fails_alike(
     environ: Path, tmp_path: Path, name: str, text: str, what: str, line: int
 ) -> None:
     (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "__init__.py").touch()
     (tmp_path / "functions" / "apps.py").write_text(text, encoding="utf-8")
 
     ran = subprocess.run(
