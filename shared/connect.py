@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .embedded import Embedded
 
 
+EMBEDDED = "UPSTASH_REDIS_REST_URL is not set, and the embedded store, which is used then,"
+
+
 def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
     """A store client. It contacts nothing before its first request. Raises MissingExtra where the
     settings select the embedded store and its packages are not installed."""
@@ -34,7 +37,7 @@ def connect_cache(settings: Settings) -> Rest:
 def _open(settings: Settings, url: str | None, token: str | None, clock: Clock | None) -> Rest:
     if url is not None:
         return Rest(url, token or "", clock=clock)
-    require_package("hiredis", "embedded", "the embedded store")
+    require_package("hiredis", "embedded", EMBEDDED)
     transport = _EmbeddedTransport(settings)
     return Rest("http://embedded.localhost", "embedded", transport=transport, clock=clock)
 

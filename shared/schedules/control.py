@@ -78,8 +78,8 @@ async def run_now(store: Store, schedule: Schedule, now: int) -> Enqueued:
 
 
 async def last_runs(store: Store, shown: ScheduleView, now: int) -> list[LastRun]:
-    """The last runs, newest first: occurrences, as far back as the oldest whose job is still stored,
-    and what operators started. One script a run. Raises StoreError."""
+    """The last runs, newest first: occurrences, back to the oldest whose job is still stored, and
+    what operators started. One script a run. Raises StoreError."""
     runs = await _last_occurrences(store, shown, now) + await _manual_runs(store, shown.schedule)
     return sorted(runs, key=lambda run: run.planned, reverse=True)[:LAST_RUNS]
 

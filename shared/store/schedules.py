@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from . import keys
 from .client.rest import Rest
 
-
 MOST_RUNS = 5
 RUNS_SECONDS = 30 * 86_400
 """How long the ids of the runs are kept after the last one."""
