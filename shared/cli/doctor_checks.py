@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
 from ..config.settings import Settings
-from ..config.variables import unknown_variables
 from ..declare.app import App, Registry
 from ..declare.queue import Queue
 from ..deployment import Deployment
-from ..drain.budget import Budget
 from ..errors import ConfigurationError, ScriptError, StoreError
 from ..observe.explain import TICK_LATE
 from ..store import Store
@@ -23,8 +19,9 @@ from ..store.keys import agenda, part
 from ..store.repair import repair
 from ..store.usage import fullness
 from ..store.views import QueueStats
+from .finding import Finding
+from .settings_checks import contradictions
 
-Verdict = Literal["OK", "WARN", "FAIL"]
 NAME = "tidegate-doctor"
 """The queue of the script checks. It is always empty."""
 SLOW = 0.05
@@ -33,16 +30,6 @@ ROUND_TRIPS = 5
 NEARLY_FULL = 0.8
 MOST_COMPARED = 2000
 """Jobs of a queue that are compared with their lists; more would cost too many commands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one check; `advice` unless it is OK."""
-
-    check: str
-    verdict: Verdict
-    detail: str
-    advice: str = ""
 
 
 async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator[Finding]:
@@ -64,45 +51,6 @@ async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator
         yield finding
     async for finding in _store(Deployment(settings, registry), wait):
         yield finding
-
-
-def contradictions(
-    settings: Settings, registry: Registry, env: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Settings that are valid one by one and contradict each other."""
-    url, kv = env.get("UPSTASH_REDIS_REST_URL"), env.get("KV_REST_API_URL")
-    if url and kv and url != kv:
-        yield _warn("two databases are named", "UPSTASH_REDIS_REST_URL wins; unset KV_REST_API_URL")
-    for name, meant in unknown_variables(env).items():
-        yield _warn(f"nothing reads {name}", f"set {meant} instead" if meant else "unset it")
-    if settings.redis_url is not None and settings.volatile:
-        yield _warn("TIDEGATE_VOLATILE has no meaning with a database", "unset it")
-    if settings.sweep_every == 0:
-        yield _warn("no sweeps: a lost agenda entry stays lost", "unset TIDEGATE_SWEEP_SECONDS")
-    yield from _secrets(settings)
-    yield from _too_long(settings, registry)
-
-
-def _secrets(settings: Settings) -> Iterator[Finding]:
-    if settings.cron_secret in settings.api_tokens:
-        yield _warn("CRON_SECRET is also an API token", "make two: tidegate tokens")
-    if settings.redis_url is None:
-        return  # `tidegate dev` makes its own
-    if not settings.api_tokens:
-        yield _warn("no API tokens: the API refuses every request", "make some: tidegate tokens")
-    if settings.cron_secret is None:
-        yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens")
-
-
-def _too_long(settings: Settings, registry: Registry) -> Iterator[Finding]:
-    window = Budget.of(settings.max_duration).handler_time()
-    for queue in registry.queues():
-        for job_type in queue.types.values():
-            if job_type.timeout > window:
-                yield _warn(
-                    f"{job_type.name} may take {job_type.timeout:g} s; a function has {window:.0f}",
-                    "raise TIDEGATE_MAX_DURATION (and the host's limit), or lower its timeout",
-                )
 
 
 async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
@@ -295,7 +243,3 @@ def _apps(registry: Registry) -> Finding:
     types = sum(len(queue.types) for queue in queues)
     apps = sorted({queue.app for queue in queues})
     return Finding("apps", "OK", f"{', '.join(apps)}: {len(queues)} queues, {types} job types")
-
-
-def _warn(detail: str, advice: str) -> Finding:
-    return Finding("settings", "WARN", detail, advice)

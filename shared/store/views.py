@@ -24,14 +24,11 @@ TOTALS = (
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One stored job.
-
-    `at_ms` is store time in milliseconds and belongs to the state: the instant at which it is due,
-    at which its lease ends, or at which it ended. `since_ms`: when it began to wait or is due; None
-    where the record does not tell. `created_ms`: when it was made, by its maker's clock.
-    `reason`: "suspect", "exclusive", "crashed", "unfit", "damaged" or None. `dedup`: the
-    deduplication name that it holds until it ends, and as a dead letter takes again when it is
-    redriven.
+    """One stored job. `at_ms` is store time in milliseconds and belongs to the state: the instant
+    at which it is due, at which its lease ends, or at which it ended. `since_ms`: when it began to
+    wait or is due; None where the record does not tell. `created_ms`: when it was made, by its
+    maker's clock. `reason`: "suspect", "exclusive", "crashed", "unfit", "damaged" or None. `dedup`:
+    the name that it holds until it ends, and as a dead letter takes again when it is redriven.
     """
 
     id: str

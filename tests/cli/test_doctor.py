@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.doctor_checks import contradictions
 from shared.cli.exit_codes import Exit
+from shared.cli.settings_checks import contradictions
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
 from shared.declare.queue import DEFAULT_MAX_JOBS
