@@ -241,5 +241,6 @@ def _apps(registry: Registry) -> Finding:
             "apps", "WARN", "no queue is declared", "name your applications in TIDEGATE_APPS"
         )
     types = sum(len(queue.types) for queue in queues)
-    apps = sorted({queue.app for queue in queues})
-    return Finding("apps", "OK", f"{', '.join(apps)}: {len(queues)} queues, {types} job types")
+    apps = ", ".join(sorted({queue.app for queue in queues}))
+    some = f"{len(queues)} queue{'s' * (len(queues) != 1)}, {types} job type{'s' * (types != 1)}"
+    return Finding("apps", "OK", f"{apps}: {some}")

@@ -30,8 +30,11 @@ async def list_schedules(json: Json = False) -> Exit:
     if json:
         as_json({"schedules": rows})
         return Exit.OK
-    columns = ("schedule", "queue", "type", "times", "timezone", "next")
-    table(columns, [_row(row) for row in rows])
+    if rows:
+        columns = ("schedule", "queue", "type", "times", "timezone", "next")
+        table(columns, [_row(row) for row in rows])
+    else:
+        print("no schedule is declared")
     return Exit.OK
 
 
