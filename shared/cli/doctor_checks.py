@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 
 from ..config.settings import Settings
+from ..connect import require_embedded
 from ..declare.app import App, Registry
 from ..declare.queue import Queue
 from ..deployment import Deployment
 from ..errors import ConfigurationError, ScriptError, StoreError
+from ..extras import MissingExtra
 from ..observe.explain import TICK_LATE
 from ..store import Store
 from ..store.keys import agenda, part
@@ -57,6 +59,9 @@ async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
     settings = deployment.settings
     try:
         yield await _kind(settings)
+    except MissingExtra as error:
+        yield Finding("store", "FAIL", str(error), "install it, or set UPSTASH_REDIS_REST_URL")
+        return
     except (ConfigurationError, StoreError) as error:
         yield Finding("store", "FAIL", str(error), f"see {settings.data_dir}/server.log")
         return
@@ -79,6 +84,7 @@ async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
 async def _kind(settings: Settings) -> Finding:
     if settings.redis_url is not None:
         return Finding("store", "OK", f"Upstash REST at {httpx.URL(settings.redis_url).host}")
+    require_embedded()
     from ..embedded import open_embedded
 
     embedded = await open_embedded(data_dir=settings.data_dir, volatile=settings.volatile)
