@@ -112,7 +112,7 @@ def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str 
         return None, None
     if url is None or token is None:
         there, missing = (name, token_name) if url else (token_name, name)
-        raise ConfigurationError(f"{there} is set but {missing} is not; set both or unset both")
+        raise ConfigurationError(f"{missing} is not set, but {there} is; set both")
     if not _is_store_url(url):
         raise ConfigurationError(
             f"{name} must be https://host, without a user name (plain http only for localhost)"

@@ -146,10 +146,13 @@ HALF_A_STORE: list[tuple[dict[str, str], str]] = [
     for url, token in STORE_PAIRS
     for nothing in ("", " \n")
     for case in (
-        ({url: "https://db.example"}, f"{url} is set but {token} is not"),
-        ({token: SECRET}, f"{token} is set but {url} is not"),
-        ({url: "https://db.example", token: nothing}, f"{url} is set but {token} is not"),
-        ({url: nothing, token: SECRET}, f"{token} is set but {url} is not"),
+        ({url: "https://db.example"}, f"{token} is not set, but {url} is; set both"),
+        ({token: SECRET}, f"{url} is not set, but {token} is; set both"),
+        (
+            {url: "https://db.example", token: nothing},
+            f"{token} is not set, but {url} is; set both",
+        ),
+        ({url: nothing, token: SECRET}, f"{url} is not set, but {token} is; set both"),
         ({url: nothing}, f"{url}: set, but empty"),
         ({token: nothing}, f"{token}: set, but empty"),
         ({url: nothing, token: nothing}, f"{url} and {token}: set, but empty"),
