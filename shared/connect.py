@@ -31,10 +31,17 @@ def connect_cache(settings: Settings) -> Rest:
     return _open(settings, settings.redis_url, settings.redis_token, None)
 
 
+def require_embedded() -> None:
+    """Raises MissingExtra where the packages of the embedded store are not installed. It imports
+    nothing."""
+    purpose = "UPSTASH_REDIS_REST_URL is not set, and the embedded store, which is used then,"
+    require_package("hiredis", "embedded", purpose)
+
+
 def _open(settings: Settings, url: str | None, token: str | None, clock: Clock | None) -> Rest:
     if url is not None:
         return Rest(url, token or "", clock=clock)
-    require_package("hiredis", "embedded", "the embedded store")
+    require_embedded()
     transport = _EmbeddedTransport(settings)
     return Rest("http://embedded.localhost", "embedded", transport=transport, clock=clock)
 

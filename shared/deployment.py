@@ -26,6 +26,9 @@ from .observe.log import emit_report
 from .store import Store
 from .store.loops import PerLoop
 
+MOST_QUEUES = 3
+"""Queues that the answer to an id without one names."""
+
 
 class Deployment:
     """What one process serves. Making it contacts nothing."""
@@ -105,8 +108,16 @@ class Deployment:
         """The queue of a public id and the id within it. Raises JobNotFound, UnknownQueue."""
         parts = split_id(job_id)
         if parts is None:
-            raise JobNotFound(f"{job_id[:80]!r} is no job id: it never existed")
+            raise JobNotFound(self._no_id(job_id))
         return self.registry.queue(parts[1]), parts[0]
+
+    def _no_id(self, text: str) -> str:
+        """What is wrong with a text that is no job id."""
+        names = [queue.name for queue in self.registry.queues()]
+        if "." not in text and names and split_id(f"{text}.{names[0]}"):
+            ids = " or ".join(f"{text}.{name}" for name in names[:MOST_QUEUES])
+            return f"{text[:80]!r} has no queue; a job id ends with it: {ids}"
+        return f"{text[:80]!r} is no job id; an enqueue answers one, such as order-7.orders"
 
     async def close(self) -> None:
         """Close the connections of the running event loop."""

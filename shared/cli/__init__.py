@@ -4,6 +4,7 @@ nothing heavier, so that `--help` is instant."""
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -29,7 +30,8 @@ app = typer.Typer(
     help="Background jobs for functions on a serverless Redis.",
     epilog=(
         "Exit codes: 0 success, 1 failure, 2 wrong input, 3 not found, 4 no answer from the store, "
-        "5 wrong configuration. Without UPSTASH_REDIS_REST_URL the embedded store is used."
+        "5 wrong configuration, 130 and 143 interrupted. Without UPSTASH_REDIS_REST_URL the "
+        "embedded store is used."
     ),
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -37,6 +39,29 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    from importlib.metadata import version
+
+    print(f"tidegate {version('tidegate')}")
+    raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of `tidegate` itself."""
+
+
 app.command("new")(new.new)
 app.command("demo")(demo.demo)
 app.command("dev")(dev.dev)

@@ -32,12 +32,19 @@ def _guarded(function: Callable[[], Exit]) -> Exit:
     except TidegateError as error:
         print(f"tidegate: {error}", file=sys.stderr)
         return exit_of(error)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # an Abort: Ctrl-C or the end of input at a question
         print("tidegate: interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:  # `| head` reads no further
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+    except Exception as error:
+        from ..jobs.stack import in_one_line, own_frames
+
+        if not own_frames(error.__traceback__, ""):
+            raise  # ours
+        print(f"tidegate: your code failed: {in_one_line(error)}", file=sys.stderr)
+        return Exit.FAILED
 
 
 def _run(main: Coroutine[Any, Any, Exit]) -> Exit:

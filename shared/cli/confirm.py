@@ -9,6 +9,7 @@ import typer
 
 from ..errors import InvalidOption
 from .output import note, printable
+from .signals import interruptible
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -26,7 +27,9 @@ def confirmed(action: str, settings: Settings, *, yes: bool) -> bool:
         raise InvalidOption(
             f"this would {sentence}; there is no terminal to ask at: pass --yes", "yes"
         )
-    if typer.confirm(f"This will {sentence}. Go on?", err=True):
+    with interruptible():
+        sure = typer.confirm(f"This will {sentence}. Go on?", err=True)
+    if sure:
         return True
     note("nothing was changed")
     return False

@@ -14,7 +14,7 @@ from .context import open_deployment
 from .exit_codes import Exit
 from .jobs import JobId, show_record
 from .options import Cursor, Json, Most, Queues
-from .output import as_json, table
+from .output import as_json, note, table
 
 if TYPE_CHECKING:
     from ..deadletters.pages import Filter, Page
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PAGE = 200
 COLUMNS = ("id", "type", "died", "attempts", "crashes", "redrives", "error", "message")
 LONGEST_MESSAGE = 160
+MOST_REASONS = 20
+"""Jobs whose reason for a no is read and printed; the others are counted."""
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, show, redrive, delete.")
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Ids of dead letters.")]
 WholeQueue = Annotated[str | None, typer.Option("--queue", help="All dead letters of this queue.")]
@@ -93,7 +95,9 @@ async def redrive(
         if not confirmed(_action("redrive", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
         verdicts = await verdicts_by_id(chosen, deployment.store.redrive)
-    return _print_verdicts(verdicts, "redriven", json=json)
+        code = await _print_reasons(deployment, verdicts)
+    _print_verdicts(verdicts, "redriven", json=json)
+    return code
 
 
 @app.command()
@@ -110,7 +114,9 @@ async def delete(
         if not confirmed(_action("delete", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
         verdicts = await verdicts_by_id(chosen, partial(deployment.store.delete, state="dead"))
-    return _print_verdicts(verdicts, "deleted", json=json)
+        code = await _print_reasons(deployment, verdicts)
+    _print_verdicts(verdicts, "deleted", json=json)
+    return code
 
 
 def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
@@ -160,18 +166,31 @@ async def _read(
     return result
 
 
-def _print_verdicts(verdicts: dict[str, bool], past: str, *, json: bool) -> Exit:
-    missing = [job_id for job_id, done in verdicts.items() if not done]
-    count = len(verdicts) - len(missing)
+async def _print_reasons(deployment: Deployment, verdicts: dict[str, bool]) -> Exit:
+    """Print why jobs were left as they are; the exit code of that."""
+    from ..deadletters.verdicts import reason_left
+    from ..errors import JobNotFound
+
+    left = [job_id for job_id, done in verdicts.items() if not done]
+    code = Exit.FAILED if left else Exit.OK
+    for job_id in left[:MOST_REASONS]:
+        reason = await reason_left(deployment.store, *deployment.locate(job_id))
+        note(f"tidegate: {reason}")
+        if isinstance(reason, JobNotFound):
+            code = Exit.NOT_FOUND
+    if len(left) > MOST_REASONS:
+        note(f"… and {len(left) - MOST_REASONS:,} more were left as they are")
+    return code
+
+
+def _print_verdicts(verdicts: dict[str, bool], past: str, *, json: bool) -> None:
+    count = sum(verdicts.values())
     if json:
         more = {"state": None} if past == "redriven" else {}  # as the HTTP API answers
         jobs = [{"id": job_id, past: done, **more} for job_id, done in verdicts.items()]
         as_json({"jobs": jobs, past: count, **({"next": None} if more else {})})
     else:
         print(f"{count:,} {past}")
-        for job_id in missing:
-            print(f"{job_id} is not among the dead letters")
-    return Exit.NOT_FOUND if missing else Exit.OK
 
 
 def _line(row: JobRecord) -> list[object]:

@@ -50,6 +50,7 @@ async def dev(
     from ..declare.app import Registry
     from .dev_secrets import DevSecrets
 
+    _warn_of_unknown_variables()
     settings = Settings.from_env()
     registry = Registry.load(settings.apps)  # an error is reported before any server starts
     folder, volatile = data or settings.data_dir, volatile or settings.volatile
@@ -62,6 +63,15 @@ async def dev(
             await _tick(servers, stop, every=None if no_ticks else every)
             note("stopping: running jobs are released")
     return Exit.OK
+
+
+def _warn_of_unknown_variables() -> None:
+    import os
+
+    from ..config.variables import unknown_variables
+
+    for name, meant in unknown_variables(os.environ).items():
+        note(f"Nothing reads {name}{f': did you mean {meant}?' if meant else '.'}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 
 from ..config.settings import Settings
+from ..connect import require_embedded
 from ..declare.app import App, Registry
 from ..declare.queue import Queue
 from ..deployment import Deployment
-from ..drain.budget import Budget
 from ..errors import ConfigurationError, ScriptError, StoreError
+from ..extras import MissingExtra
 from ..observe.explain import TICK_LATE
 from ..store import Store
 from ..store.keys import agenda, part
 from ..store.repair import repair
 from ..store.usage import fullness
 from ..store.views import QueueStats
+from .finding import Finding
+from .settings_checks import contradictions
 
-Verdict = Literal["OK", "WARN", "FAIL"]
 NAME = "tidegate-doctor"
 """The queue of the script checks. It is always empty."""
 SLOW = 0.05
@@ -32,16 +32,6 @@ ROUND_TRIPS = 5
 NEARLY_FULL = 0.8
 MOST_COMPARED = 2000
 """Jobs of a queue that are compared with their lists; more would cost too many commands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one check; `advice` unless it is OK."""
-
-    check: str
-    verdict: Verdict
-    detail: str
-    advice: str = ""
 
 
 async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator[Finding]:
@@ -65,49 +55,13 @@ async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator
         yield finding
 
 
-def contradictions(
-    settings: Settings, registry: Registry, env: Mapping[str, str]
-) -> Iterator[Finding]:
-    """Settings that are valid one by one and contradict each other."""
-    url, kv = env.get("UPSTASH_REDIS_REST_URL"), env.get("KV_REST_API_URL")
-    if url and kv and url != kv:
-        yield _warn("two databases are named", "UPSTASH_REDIS_REST_URL wins; unset KV_REST_API_URL")
-    if settings.redis_url is None and settings.redis_token is not None:
-        yield _warn("a store token without a URL", "set UPSTASH_REDIS_REST_URL, or unset the token")
-    if settings.redis_url is not None and settings.volatile:
-        yield _warn("TIDEGATE_VOLATILE has no meaning with a database", "unset it")
-    if settings.sweep_every == 0:
-        yield _warn("no sweeps: a lost agenda entry stays lost", "unset TIDEGATE_SWEEP_SECONDS")
-    yield from _secrets(settings)
-    yield from _too_long(settings, registry)
-
-
-def _secrets(settings: Settings) -> Iterator[Finding]:
-    if settings.cron_secret in settings.api_tokens:
-        yield _warn("CRON_SECRET is also an API token", "make two: tidegate tokens")
-    if settings.redis_url is None:
-        return  # `tidegate dev` makes its own
-    if not settings.api_tokens:
-        yield _warn("no API tokens: the API refuses every request", "make some: tidegate tokens")
-    if settings.cron_secret is None:
-        yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens")
-
-
-def _too_long(settings: Settings, registry: Registry) -> Iterator[Finding]:
-    window = Budget.of(settings.max_duration).handler_time()
-    for queue in registry.queues():
-        for job_type in queue.types.values():
-            if job_type.timeout > window:
-                yield _warn(
-                    f"{job_type.name} may take {job_type.timeout:g} s; a function has {window:.0f}",
-                    "raise TIDEGATE_MAX_DURATION (and the host's limit), or lower its timeout",
-                )
-
-
 async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
     settings = deployment.settings
     try:
         yield await _kind(settings)
+    except MissingExtra as error:
+        yield Finding("store", "FAIL", str(error), "install it, or set UPSTASH_REDIS_REST_URL")
+        return
     except (ConfigurationError, StoreError) as error:
         yield Finding("store", "FAIL", str(error), f"see {settings.data_dir}/server.log")
         return
@@ -130,6 +84,7 @@ async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
 async def _kind(settings: Settings) -> Finding:
     if settings.redis_url is not None:
         return Finding("store", "OK", f"Upstash REST at {httpx.URL(settings.redis_url).host}")
+    require_embedded()
     from ..embedded import open_embedded
 
     embedded = await open_embedded(data_dir=settings.data_dir, volatile=settings.volatile)
@@ -292,9 +247,6 @@ def _apps(registry: Registry) -> Finding:
             "apps", "WARN", "no queue is declared", "name your applications in TIDEGATE_APPS"
         )
     types = sum(len(queue.types) for queue in queues)
-    apps = sorted({queue.app for queue in queues})
-    return Finding("apps", "OK", f"{', '.join(apps)}: {len(queues)} queues, {types} job types")
-
-
-def _warn(detail: str, advice: str) -> Finding:
-    return Finding("settings", "WARN", detail, advice)
+    apps = ", ".join(sorted({queue.app for queue in queues}))
+    some = f"{len(queues)} queue{'s' * (len(queues) != 1)}, {types} job type{'s' * (types != 1)}"
+    return Finding("apps", "OK", f"{apps}: {some}")

@@ -27,10 +27,10 @@ async def drain(
 ) -> Exit:
     """Drain these queues, or all of them, until they are empty, held back, or time is up.
 
-    Ctrl-C and SIGTERM release the running jobs.
+    Ctrl-C and SIGTERM release the running jobs; the exit code is 130 or 143 then.
     """
     async with open_deployment() as deployment:
-        with stop_signals(deployment.stop):
+        with stop_signals(deployment.stop) as stopped:
             report = await deployment.drain(
                 deployment.budget(budget), deployment.queues(queues or ())
             )
@@ -41,7 +41,9 @@ async def drain(
     if report.error:
         note(f"tidegate: {report.error}")
         return Exit.STORE
-    return Exit.OK
+    if stopped.exit:
+        note("tidegate: interrupted; jobs that ran were released, no attempt is spent")
+    return stopped.exit
 
 
 def _show(report: Report) -> None:

@@ -150,10 +150,17 @@ def _from_json(backoff: str) -> Any:
 
 async def _send(store: Store, queue: Queue, jobs: list[Job]) -> list[Enqueued]:
     answers: list[Enqueued] = []
-    with progress(f"enqueue on {queue.name}", len(jobs)) as advance:
-        for at in range(0, len(jobs), CHUNK):
-            answers += await store.enqueue(queue, jobs[at : at + CHUNK])
-            advance(min(CHUNK, len(jobs) - at))
+    try:
+        with progress(f"enqueue on {queue.name}", len(jobs)) as advance:
+            for at in range(0, len(jobs), CHUNK):
+                answers += await store.enqueue(queue, jobs[at : at + CHUNK])
+                advance(min(CHUNK, len(jobs) - at))
+    finally:
+        if len(answers) < len(jobs) > 1:  # Ctrl-C, or the store went away
+            note(
+                f"at least {len(answers):,} of {len(jobs):,} jobs were enqueued. With --job-id or "
+                "--idempotency-key the whole file can be sent again: no job is stored twice"
+            )
     return answers
 
 

@@ -39,7 +39,9 @@ class Exit(IntEnum):
     CONFIGURATION = 5
     """A setting or a declaration can't work, or the store refuses the token. Trying again won't."""
     INTERRUPTED = 130
-    """Ctrl-C, or SIGTERM for a command that does not end in order on it."""
+    """Ctrl-C before the command had done its work. `dev` and `store` run until it comes: 0."""
+    TERMINATED = 143
+    """The same for SIGTERM."""
 
 
 _CODES: tuple[tuple[tuple[type[TidegateError], ...], Exit], ...] = (

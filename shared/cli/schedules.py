@@ -30,29 +30,39 @@ async def list_schedules(json: Json = False) -> Exit:
     if json:
         as_json({"schedules": rows})
         return Exit.OK
-    columns = ("schedule", "queue", "type", "times", "timezone", "next")
-    table(columns, [_row(row) for row in rows])
+    if rows:
+        columns = ("schedule", "queue", "type", "times", "timezone", "next")
+        table(columns, [_row(row) for row in rows])
+    else:
+        print("no schedule is declared")
     return Exit.OK
 
 
 @app.command()
 @command
 async def show(name: Name, json: Json = False) -> Exit:
-    """Show one schedule with its next and its last occurrences."""
+    """Show one schedule with its next occurrences and its last runs."""
     from ..observe.describe_schedule import describe_runs, describe_schedule
     from ..schedules.control import last_runs, view
 
     async with open_deployment() as deployment:
         schedule, store = deployment.registry.schedule(name), deployment.store
         now = deployment.clock.epoch_ms()
-        described = describe_schedule(view(schedule, await store.agenda(), now))
-        last = describe_runs(await last_runs(store, schedule, now))
+        shown = view(schedule, await store.agenda(), now)
+        described, last = (
+            describe_schedule(shown),
+            describe_runs(await last_runs(store, shown, now)),
+        )
     if json:
         as_json({**described, "last": last})
         return Exit.OK
     fields({**described, "next": ", ".join(str(at) for at in described["next"])})
     print()
-    table(("planned", "job", "state"), [[run["planned"], run["id"], run["state"]] for run in last])
+    if last:
+        columns = ("planned", "manual", "id", "state")
+        table(columns, [[run[name] for name in columns] for run in last])
+    else:
+        print("no run yet")
     return Exit.OK
 
 

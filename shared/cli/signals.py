@@ -1,22 +1,51 @@
-"""Ctrl-C and SIGTERM for commands that run until stopped."""
+"""Ctrl-C and SIGTERM for commands that run until stopped, and for questions."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+from .exit_codes import Exit
+
+EXITS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+
+
+@dataclass(slots=True)
+class Stopped:
+    """`exit`: the code of the first signal that came, OK before one."""
+
+    exit: Exit = Exit.OK
 
 
 @contextmanager
-def stop_signals(stop: Callable[[], object]) -> Generator[None, None, None]:
+def stop_signals(stop: Callable[[], object]) -> Generator[Stopped, None, None]:
     """Call `stop` on Ctrl-C or SIGTERM during the block, instead of ending the process."""
     import asyncio
 
+    stopped = Stopped()
+
+    def on(number: signal.Signals) -> None:
+        stopped.exit = stopped.exit or EXITS[number]
+        stop()
+
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+    for number in EXITS:
+        loop.add_signal_handler(number, on, number)
+    try:
+        yield stopped
+    finally:
+        for number in EXITS:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def interruptible() -> Generator[None, None, None]:
+    """Ctrl-C raises KeyboardInterrupt at once during the block, which blocks the event loop. Its
+    runner would only cancel the command, which can't end before the block does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        signal.signal(signal.SIGINT, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -74,7 +74,7 @@ class Settings:
             apps=tuple(
                 part.strip() for part in env.get("TIDEGATE_APPS", "").split(",") if part.strip()
             ),
-            data_dir=Path(env.get("TIDEGATE_DATA", ".tidegate")),
+            data_dir=Path(env.get("TIDEGATE_DATA") or ".tidegate"),
             volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
             key_locking=_flag(env, "TIDEGATE_KEY_LOCKING", default=True),
             max_duration=_number(env, "TIDEGATE_MAX_DURATION", 300.0, 1, 3600),
@@ -98,20 +98,34 @@ _NO_STORE = (
 
 
 def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str | None, str | None]:
-    """URL and token of a database. `variables`: pairs of their names; the first that is set
-    counts."""
-    name = next((url for url, _ in variables if env.get(url, "").strip()), variables[0][0])
-    token_name = next((one for _, one in variables if env.get(one, "").strip()), variables[0][1])
+    """URL and token of a database; None, None where no variable names one. `variables`: pairs of
+    their names. The first pair with a value counts, and a token never goes to another's URL.
+
+    A half or an empty pair is an error: without a URL the embedded store would take the jobs, and
+    nobody would notice.
+    """
+    pairs = [pair for pair in variables if any(env.get(one, "").strip() for one in pair)]
+    name, token_name = pairs[0] if pairs else variables[0]
     url, token = _header_text(env, name), _header_text(env, token_name)
-    if url is None:
-        return None, token
-    if token is None:
-        raise ConfigurationError(f"{name} is set but {token_name} is not; set both")
+    if url is None and token is None:
+        _refuse_empty(env, [one for pair in variables for one in pair])
+        return None, None
+    if url is None or token is None:
+        there, missing = (name, token_name) if url else (token_name, name)
+        raise ConfigurationError(f"{missing} is not set, but {there} is; set both")
     if not _is_store_url(url):
         raise ConfigurationError(
             f"{name} must be https://host, without a user name (plain http only for localhost)"
         )
     return url, token
+
+
+def _refuse_empty(env: Mapping[str, str], names: Iterable[str]) -> None:
+    empty = [name for name in names if name in env]
+    if empty:
+        raise ConfigurationError(
+            f"{' and '.join(empty)}: set, but empty. Give the value, or unset the variable"
+        )
 
 
 def _is_store_url(url: str) -> bool:

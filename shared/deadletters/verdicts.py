@@ -1,11 +1,14 @@
-"""Verdicts of a store's verb on jobs of several queues, by public id."""
+"""Verdicts of a store's verb on jobs of several queues, by public id, and the reasons for a no."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
+from ..declare.handle import name_taken
 from ..declare.queue import Queue
+from ..errors import JobNotFound, NameTaken
 from ..jobs.ids import public_id
+from ..store import Store
 
 Verb = Callable[[Queue, list[str]], Awaitable[list[bool]]]
 """A verb on jobs of one queue: one verdict each, in order."""
@@ -22,3 +25,14 @@ async def verdicts_by_id(jobs: Iterable[tuple[Queue, str]], verb: Verb) -> dict[
         answers = await verb(queue, local_ids)
         verdicts |= {public_id(i, name): done for i, done in zip(local_ids, answers, strict=True)}
     return verdicts
+
+
+async def reason_left(store: Store, queue: Queue, local_id: str) -> JobNotFound | NameTaken:
+    """Why a redrive or a delete of dead letters left this job as it is. Raises StoreError."""
+    try:
+        view = await store.inspect(queue, local_id)
+    except JobNotFound as error:
+        return error
+    if view.state != "dead":
+        return JobNotFound(f"job {view.id} is {view.state}, not dead")
+    return name_taken(view)

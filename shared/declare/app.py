@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
@@ -17,6 +17,7 @@ from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, J
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from types import ModuleType
 
     from .schedule import Missed, Overlap, Schedule
 
@@ -164,13 +165,8 @@ class Registry:
 
 def _load_project_apps() -> Iterable[App]:
     module_name = PROJECT_APPS.partition(":")[0]
-    package_name = module_name.partition(".")[0]
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name not in (module_name, package_name):
-            raise ConfigurationError(f"{module_name}: {error}") from error
-        module = None
+    with _import_of(module_name):
+        module = _project_module(module_name)
     if not hasattr(module, "APPS"):
         raise ConfigurationError(
             "TIDEGATE_APPS is not set, and there is no functions/apps with a list APPS here. "
@@ -179,17 +175,23 @@ def _load_project_apps() -> Iterable[App]:
     return _load_apps(PROJECT_APPS)
 
 
+def _project_module(name: str) -> ModuleType | None:
+    """The module; None if it, or the package that it is in, is not there."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in (name, name.partition(".")[0]):
+            raise
+        return None
+
+
 def _load_apps(reference: str) -> list[App]:
     module_name, _, attribute = reference.partition(":")
     if not (module_name and attribute):
         raise ConfigurationError(f"TIDEGATE_APPS: {reference!r} is not module:attribute")
-    try:
+    with _import_of(module_name):
         value = getattr(importlib.import_module(module_name), attribute, None)
         apps: list[Any] = list(value) if isinstance(value, Iterable) else [value]
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - an application may do anything when it is imported
-        raise ConfigurationError(_sentence(module_name, error)) from None
     if value is None:
         raise ConfigurationError(f"TIDEGATE_APPS: {module_name!r} has no {attribute!r}")
     if not all(isinstance(app, App) for app in apps):
@@ -199,14 +201,18 @@ def _load_apps(reference: str) -> list[App]:
     return apps
 
 
-def _sentence(module_name: str, error: BaseException) -> str:
-    """What failed in the import of an application, and in which line of the user's code."""
-    from ..jobs.stack import own_frames  # noqa: PLC0415 - only a failure needs it
+@contextmanager
+def _import_of(module_name: str) -> Generator[None, None, None]:
+    """For an import of an application, which may do anything: whatever it raises becomes a
+    ConfigurationError that names the line of the user's code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - sys.exit() is one, too
+        from ..jobs.stack import in_one_line  # noqa: PLC0415 - only a failure needs it
 
-    frames = own_frames(error.__traceback__, module_name.partition(".")[0])
-    if isinstance(error, SyntaxError):
-        frames = [f"{error.filename}:{error.lineno}".removeprefix(f"{Path.cwd()}/")]
-    text = " ".join(str(error).split())
-    what = text if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {text}"
-    place = f" ({frames[-1]})" if frames else ""
-    return f"TIDEGATE_APPS: can't import {module_name!r}: {what}{place}"
+        text = in_one_line(error, module_name.partition(".")[0])
+        if isinstance(error, ConfigurationError):
+            text = text.removeprefix(f"{type(error).__name__}: ")
+        raise ConfigurationError(f"TIDEGATE_APPS: can't import {module_name!r}: {text}") from None

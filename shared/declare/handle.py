@@ -123,11 +123,16 @@ async def redrive_one(store: JobStore, queue: Queue, job_id: str) -> bool:
     JobNotFound."""
     (redriven,) = await store.redrive(queue, [job_id])
     if not redriven and (view := await store.inspect(queue, job_id)).state == "dead":
-        raise NameTaken(
-            f"job {view.id} stays dead: another job holds its deduplication name {view.dedup!r}; "
-            "redrive it when that one has ended"
-        )
+        raise name_taken(view)
     return redriven
+
+
+def name_taken(view: JobView) -> NameTaken:
+    """The reason why a redrive left this job dead."""
+    return NameTaken(
+        f"job {view.id} stays dead: another job holds its deduplication name {view.dedup!r}; "
+        "redrive it when that one has ended"
+    )
 
 
 def _result_of(view: JobView) -> Any:

@@ -24,8 +24,8 @@ log = logging.getLogger("tidegate.drain")
 
 BATCH = 100
 PROGRESS_EVERY = 5.0
-"""Seconds between looks for progress and for cancel requests while everything runs. A job that
-reports progress costs a turn that often; a look for requests is one plain read."""
+"""Seconds between looks for progress while everything runs. A job that reports some costs a turn
+that often."""
 AHEAD = 20.0
 """Seconds for which a limited queue's tokens are taken ahead of their time. Each job starts at the
 time of its token, and a turn pays for many of them."""
@@ -205,8 +205,8 @@ class Consumer:
                 return
             self._pool.changed.clear()
             await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
-            due = self._pool.has_progress() or monotonic() >= heartbeat
-            if due or await self._turns.cancel_requested(self._pool.cancellable()):
+            # That turn also brings requests to cancel: a look for them would cost every long job.
+            if self._pool.has_progress() or monotonic() >= heartbeat:
                 return
         seconds = min(heartbeat - monotonic(), SETTLE_WAIT, self._budget.handler_time())
         await self._pool.wait_for_outcomes(SETTLE_BATCH, seconds)

@@ -113,14 +113,6 @@ class Pool:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
         return [*self._runs, *(settle.lease for settle in self._settles)]
 
-    def cancellable(self) -> Collection[str]:
-        """The ids of the jobs that run; none while a turn is due anyway."""
-        return (
-            []
-            if self._settles
-            else [run.claim.id for run in self._runs.values() if run.cancel_reason is None]
-        )
-
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
         for run in self._runs.values() if ids else ():

@@ -9,10 +9,9 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from ..declare.queue import Queue
-from ..errors import StoreError
 from ..jobs.claim import Lease
 from ..jobs.ids import public_id
 from ..jobs.outcome import PAST
@@ -28,7 +27,8 @@ LEASE = 45.0
 """Seconds of a lease. Turns prolong it while its job runs, so the jobs of a dead function come back
 within a minute, however long its time was."""
 HEARTBEAT = 15.0
-"""Seconds between turns while everything runs and nothing ends: leases are prolonged with them."""
+"""Seconds between turns while everything runs and nothing ends: they prolong the leases, and bring
+the requests to cancel."""
 LAST_TURN_SECONDS = 1.0
 """A settle is tried for this long even at the very end: its lease outlives the function."""
 CLOSING_TURN_SECONDS = 30.0
@@ -95,16 +95,6 @@ class Turns:
         self._admission.learn(reply.histograms)
         self._count(settles, reply)
         return reply
-
-    async def cancel_requested(self, ids: Collection[str]) -> bool:
-        """True if the cancellation of one of these jobs is requested, so that a turn fetches it."""
-        if not ids:
-            return False
-        try:
-            requests = await self._store.cancel_requests(self._queue)
-        except StoreError:  # the next turn tells
-            return False
-        return not requests.isdisjoint(ids)
 
     def _leases_due(self) -> bool:
         now = self._budget.clock.monotonic()

@@ -1,4 +1,5 @@
-r"""A job's body: one line of JSON (type and overrides), `\n`, the payload as it was enqueued.
+r"""A job's body: one line of JSON (type, overrides, and when it was made where its id does not
+tell), `\n`, the payload as it was enqueued.
 
 Written once and never again, so a retry sees the original bytes. Scripts don't read it.
 """
@@ -12,19 +13,26 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+_MADE = ',"made":'
+"""Nothing else in a line can hold this: a type is a JSON string, whose quotes are escaped."""
+
 
 class Body(NamedTuple):
     """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
-    backoff, timeout)."""
+    backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id
+    tells."""
 
     type: str
     overrides: Mapping[str, Any]
     payload: str | bytes
+    made_ms: int | None = None
 
 
-def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str) -> str:
-    """The text that the store keeps."""
+def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
+    """The text that the store keeps. `made_ms`: 0 where the job's id tells it."""
     line = _line({"type": job_type, **overrides}) if overrides else _line_of_type(job_type)
+    if made_ms:  # the last member, so that the rest of the line stays equal for jobs of one type
+        line = f"{line[:-2]}{_MADE}{made_ms}}}\n"
     return line + payload
 
 
@@ -35,7 +43,8 @@ def decode_body(body: str | bytes) -> Body:
     line, newline, payload = body.partition("\n")
     if not newline:
         raise ValueError("it has no payload")
-    return Body(*_first_line(line), payload)
+    line, made_ms = _without_made(line)
+    return Body(*_first_line(line), payload, made_ms)
 
 
 def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
@@ -55,6 +64,13 @@ def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
     if unknown:
         raise ValueError(f'it has {unknown[0][:64]!r} beside "type", "payload" and "options"')
     return value["type"], value["payload"], value.get("options")
+
+
+def _without_made(line: str) -> tuple[str, int | None]:
+    head, found, instant = line.rpartition(_MADE)
+    if not found or not instant[:-1].isdecimal():
+        return line, None
+    return head + "}", int(instant[:-1])
 
 
 def _line(values: Mapping[str, Any]) -> str:

@@ -16,6 +16,8 @@ _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _OWN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}(~[0-9]{1,2})?\Z")
 """With a leading "~" it came through the inbox; "~" and a number behind it is the shard."""
+_FROM_INBOX = re.compile(r"~([0-9]{1,15})-[0-9a-f]+-[0-9]+-[0-9]+(~[0-9]{1,2})?\Z")
+"""As lua/lib/inbox.lua makes it: the instant (ms), owner, turn, number."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 NAME_GRAMMAR = "use a-z, 0-9, '.', '_', '-'; start with a letter or digit; at most 64"
 
@@ -83,8 +85,11 @@ def schedule_id(key: str, planned: int) -> str:
 
 
 def created_ms(short: str) -> int | None:
-    """The instant at which `new_id` made this id, by its maker's clock; None for an id that a
-    caller chose."""
+    """The instant at which `new_id` made this id, by its maker's clock, or at which a queue took a
+    record in from its inbox; None for an id that a caller chose."""
+    taken_in = _FROM_INBOX.match(short)
+    if taken_in:
+        return int(taken_in[1])
     short = short.partition("~")[0]
     if len(short) != 22 or not (short.isascii() and short.isalnum()):
         return None

@@ -46,7 +46,7 @@ class Job:
 
     def body(self) -> str:
         """The text that the store keeps."""
-        return encode_body(self.type, self.overrides, self.payload)
+        return encode_body(self.type, self.overrides, self.payload, self.made_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,16 @@ def own_frames(traceback: TracebackType | None, own: str) -> list[str]:
     return frames if len(frames) <= MOST_FRAMES else [frames[0], *frames[1 - MOST_FRAMES :]]
 
 
+def in_one_line(error: BaseException, own: str = "") -> str:
+    """The error, and the line of the user's code that it comes from, where it comes from one:
+    "ValueError: no price (shop.py:12 in price)"."""
+    frames = own_frames(error.__traceback__, own)
+    if isinstance(error, SyntaxError):
+        frames = [f"{error.filename}:{error.lineno}".removeprefix(f"{Path.cwd()}/")]
+    place = f" ({frames[-1]})" if frames else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{place}"
+
+
 def last_frame(traceback: TracebackType | None) -> str | None:
     """The innermost frame, whoever wrote it."""
     places = deque(_walk(traceback), maxlen=1)
@@ -60,6 +70,8 @@ def _is_library(frame: FrameType, own: str) -> bool:
 def _is_installed(file: str, top: str) -> bool:
     """True for the standard library and for installed packages, also where they lie beside the
     application, as on function hosts: there their metadata tells."""
+    if file.endswith(".pyx"):  # uvloop's: a compiled package names its source, not its place
+        return True
     if file.startswith((STDLIB, "<frozen ")) or any(folder in file for folder in INSTALLED):
         return True
     root, found, _ = file.rpartition(f"/{top}")

@@ -13,7 +13,6 @@ from pydantic_core import from_json
 
 from ..declare.options import YEAR_10000
 from ..drain.durations import mean, quantile
-from ..jobs.ids import created_ms, local_id
 from ..store.codec import PRIORITIES_BY_CODE
 from ..store.views import JobRecord, JobView, ListedJob, QueueStats
 from .explain import Explanation, explain
@@ -37,7 +36,7 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "redrives": view.redrives,
         "progress": view.progress,
         "note": view.note,
-        **_instants(view.id, state, view.at_ms, view.since_ms),
+        **_instants(view, state),
         "cancel_requested": view.cancel_requested,
         "result": view.result,
         "result_error": view.result_error,
@@ -60,18 +59,16 @@ def describe_listed(job: ListedJob) -> dict[str, Any]:
         "attempts": header.attempts if header else 0,
         "crashes": header.crashes if header else 0,
         "redrives": header.redrives if header else 0,
-        **_instants(job.id, job.state, job.at_ms, job.since_ms),
+        **_instants(job, job.state),
     }
 
 
-def _instants(
-    job_id: str, state: str, at_ms: int, since_ms: int | None
-) -> dict[str, datetime | None]:
+def _instants(job: JobRecord | ListedJob, state: str) -> dict[str, datetime | None]:
     """The instants of a job; those that do not belong to its state are None."""
-    at = instant(at_ms)
+    at = instant(job.at_ms)
     return {
-        "created_at": instant(created_ms(local_id(job_id))),
-        "waiting_since": instant(since_ms) if state == "waiting" else None,
+        "created_at": instant(job.created_ms),
+        "waiting_since": instant(job.since_ms) if state == "waiting" else None,
         "due_at": at if state in ("delayed", "parked") else None,
         "lease_until": at if state == "active" else None,
         "ended_at": at if state in ("completed", "cancelled", "dead") else None,

@@ -31,5 +31,13 @@ def describe_schedule(view: ScheduleView) -> dict[str, Any]:
 
 
 def describe_runs(runs: Sequence[LastRun]) -> list[dict[str, Any]]:
-    """The last occurrences and the jobs that they became."""
-    return [{"planned": instant(run.planned), "id": run.job_id, "state": run.state} for run in runs]
+    """The last runs and their jobs. `planned`: the planned instant, or when an operator ran it."""
+    return [
+        {
+            "planned": instant(run.planned),
+            "manual": run.manual,
+            "id": run.job_id,
+            "state": run.state,
+        }
+        for run in runs
+    ]

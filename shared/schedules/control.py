@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from ..declare.queue import Queue
 from ..declare.schedule import Schedule
 from ..errors import JobNotFound
 from ..jobs.ids import public_id
@@ -32,12 +33,13 @@ class ScheduleView:
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """An occurrence in the past: its planned instant (ms), its job, and the state of the job. None:
-    it did not run, or its job's retention has ended."""
+    """A run in the past: its instant (ms), its job, and the state of the job. None: the occurrence
+    did not run. `manual`: an operator started it; else the instant is the planned one."""
 
     planned: int
     job_id: str
     state: str | None
+    manual: bool = False
 
 
 def view(schedule: Schedule, agenda: Mapping[str, float], now: int) -> ScheduleView:
@@ -70,20 +72,46 @@ async def resume(store: Store, schedule: Schedule, now: int) -> bool:
 async def run_now(store: Store, schedule: Schedule, now: int) -> Enqueued:
     """Enqueue a job beside the occurrences. With `overlap="skip"` it is a duplicate while another
     has not ended. Raises StoreError, QueueFull."""
-    return await store.enqueue_one(schedule.job_type.queue, job_at(schedule, now))
+    job = job_at(schedule, now)
+    await store.schedules.note_run(schedule.key, job.id, now)  # first: a job is never undone
+    return await store.enqueue_one(schedule.job_type.queue, job)
 
 
-async def last_runs(store: Store, schedule: Schedule, now: int) -> list[LastRun]:
-    """The last occurrences, newest first. One script a run."""
-    runs: list[LastRun] = []
+async def last_runs(store: Store, shown: ScheduleView, now: int) -> list[LastRun]:
+    """The last runs, newest first: occurrences, back to the oldest whose job is still stored, and
+    what operators started. One script a run. Raises StoreError."""
+    runs = await _last_occurrences(store, shown, now) + await _manual_runs(store, shown.schedule)
+    return sorted(runs, key=lambda run: run.planned, reverse=True)[:LAST_RUNS]
+
+
+async def _last_occurrences(store: Store, shown: ScheduleView, now: int) -> list[LastRun]:
+    schedule, runs = shown.schedule, list[LastRun]()
     queue = schedule.job_type.queue
-    planned = last_until(schedule, now)
+    # An occurrence that is due stands in `next`.
+    planned = last_until(schedule, min(now, shown.next[0] - 1) if shown.next else now)
     while planned is not None and len(runs) < LAST_RUNS:
         local = occurrence_id(schedule, planned)
-        try:
-            state = (await store.inspect(queue, local)).state
-        except JobNotFound:
-            state = None
-        runs.append(LastRun(planned, public_id(local, queue.name), state))
+        runs.append(
+            LastRun(planned, public_id(local, queue.name), await _state(store, queue, local))
+        )
         planned = last_until(schedule, planned - 1)
+    while runs and runs[-1].state is None:  # the schedule may be younger than that
+        runs.pop()
     return runs
+
+
+async def _manual_runs(store: Store, schedule: Schedule) -> list[LastRun]:
+    """Those whose job is still stored. One whose enqueue failed is noted, and has none."""
+    queue, runs = schedule.job_type.queue, list[LastRun]()
+    for local, instant in (await store.schedules.noted_runs(schedule.key)).items():
+        state = await _state(store, queue, local)
+        if state is not None:
+            runs.append(LastRun(instant, public_id(local, queue.name), state, manual=True))
+    return runs
+
+
+async def _state(store: Store, queue: Queue, local: str) -> str | None:
+    try:
+        return (await store.inspect(queue, local)).state
+    except JobNotFound:
+        return None

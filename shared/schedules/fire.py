@@ -35,7 +35,7 @@ async def fire(
             continue
         try:
             instants, following = due(schedule, int(planned), now)
-            pairs = [(job_of(schedule, instant), schedule) for instant in instants]
+            pairs = [(job_of(schedule, instant, now), schedule) for instant in instants]
         except Exception:
             log.exception("schedule_error", extra={"schedule": schedule.key})
             continue

@@ -16,14 +16,15 @@ GUARD_MS = 3_600_000
 the length of a function's window at most."""
 
 
-def job_of(schedule: Schedule, planned: int) -> Job:
-    """The job of the occurrence planned for that instant (ms). Raises what the payload's function
-    raises."""
+def job_of(schedule: Schedule, planned: int, now: int) -> Job:
+    """The job, made now, of the occurrence planned for that instant (both ms). Raises what the
+    payload's function raises."""
     job = job_at(schedule, planned)
     return replace(
         job,
         id=occurrence_id(schedule, planned),
         run_at_ms=planned + _jitter_ms(schedule, planned),
+        made_ms=now,
         idempotency=Guard(f"occurrence:{schedule.key}:{planned}", GUARD_MS),
     )
 

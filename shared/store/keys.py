@@ -60,6 +60,12 @@ def cache_tag(prefix: str, cache: str, tag: str) -> str:
     return f"{prefix}:cache:{cache}:tag:{tag}"
 
 
+def manual_runs(prefix: str, schedule: str) -> str:
+    """LIST  The last jobs of a schedule that operators ran, newest first, as "instant id" (ms); it
+    expires."""
+    return f"{prefix}:runs:{schedule}"
+
+
 def part(prefix: str, queue: str, name: str) -> str:
     """One key of a queue."""
     return f"{{{prefix}:{queue}}}:{name}"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..declare.queue import Queue
-from . import keys
 from .client.rest import Rest
 from .overview import read_overview
 from .scripts import Calls
@@ -34,12 +33,6 @@ class Reads:
         of their claims, ended ones newest first, others by their instants."""
         reply = await self._calls.run("list", queue, state, first, most)
         return [read_listed(queue, state, reply[i : i + 4]) for i in range(0, len(reply), 4)]
-
-    async def cancel_requests(self, queue: Queue) -> frozenset[str]:
-        """The ids of active jobs whose cancellation is requested. One plain read."""
-        records = keys.part(self.prefix, queue.name, "records")
-        text = await self.rest.execute(["HGET", records, ":cancel"], "cancel_requests", within=1.0)
-        return frozenset(str(text or "").split())
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""

@@ -1,4 +1,5 @@
-"""The agenda entries of schedules: plain commands, each safe to repeat.
+"""The agenda entries of schedules, and the runs that operators started: plain commands, each safe
+to repeat.
 
 A schedule is nothing but an entry: its instant is the planned one, and NEVER while it is paused.
 """
@@ -10,6 +11,10 @@ from collections.abc import Mapping, Sequence
 from . import keys
 from .client.rest import Rest
 
+MOST_RUNS = 5
+RUNS_SECONDS = 30 * 86_400
+"""How long the ids of the runs are kept after the last one."""
+
 
 def is_schedule(member: str) -> bool:
     """True for an agenda member that is a schedule's and not a queue's."""
@@ -17,10 +22,10 @@ def is_schedule(member: str) -> bool:
 
 
 class ScheduleEntries:
-    """Changes the entries of one deployment's agenda. Raises StoreError."""
+    """The entries of one deployment's agenda. Raises StoreError."""
 
     def __init__(self, rest: Rest, prefix: str) -> None:
-        self._rest, self._agenda = rest, keys.agenda(prefix)
+        self._rest, self._prefix, self._agenda = rest, prefix, keys.agenda(prefix)
 
     async def add(self, entries: Mapping[str, int]) -> None:
         """Add entries with their first instants. One that exists stays as it is."""
@@ -38,6 +43,20 @@ class ScheduleEntries:
         """Remove entries."""
         if entries:
             await self._rest.execute(["ZREM", self._agenda, *entries], "schedules")
+
+    async def note_run(self, schedule: str, job_id: str, now: int) -> None:
+        """Note a job that an operator runs now (ms), and forget all but the last ones."""
+        runs = keys.manual_runs(self._prefix, schedule)
+        await self._rest.execute(["LPUSH", runs, f"{now} {job_id}"], "schedules")
+        await self._rest.execute(["LTRIM", runs, 0, MOST_RUNS - 1], "schedules")
+        await self._rest.execute(["EXPIRE", runs, RUNS_SECONDS], "schedules")
+
+    async def noted_runs(self, schedule: str) -> dict[str, int]:
+        """The ids of the last jobs that operators ran, with their instants (ms), newest first."""
+        runs = keys.manual_runs(self._prefix, schedule)
+        reply = await self._rest.execute(["LRANGE", runs, 0, MOST_RUNS - 1], "schedules")
+        entries = (str(entry).split(" ") for entry in reply)
+        return {job_id: int(instant) for instant, job_id in entries}
 
     async def _zadd(self, how: list[str], entries: Mapping[str, int]) -> None:
         if entries:

@@ -1,5 +1,5 @@
-"""The store's verbs, typed. Each request is one script; `agenda`, `cancel_requests` and the first
-look of `find_work` are plain reads. `enqueue`, `redrive`, `delete` and `purge` go in pages.
+"""The store's verbs, typed. Each request is one script; `agenda` and the first look of `find_work`
+are plain reads. `enqueue`, `redrive`, `delete` and `purge` go in pages.
 
 Every mutating verb may be repeated: jobs carry their own ids, turns carry (owner, seq), the others
 answer the state that they met. Where the client repeated a request whose reply was lost, that state

@@ -24,13 +24,11 @@ TOTALS = (
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One stored job.
-
-    `at_ms` is store time in milliseconds and belongs to the state: the instant at which it is due,
-    at which its lease ends, or at which it ended. `since_ms`: when it began to wait or is due; None
-    where the record does not tell. `reason`: "suspect", "exclusive", "crashed", "unfit", "damaged"
-    or None. `dedup`: the deduplication name that it holds until it ends, and as a dead letter takes
-    again when it is redriven.
+    """One stored job. `at_ms` is store time in milliseconds and belongs to the state: the instant
+    at which it is due, at which its lease ends, or at which it ended. `since_ms`: when it began to
+    wait or is due; None where the record does not tell. `created_ms`: when it was made, by its
+    maker's clock. `reason`: "suspect", "exclusive", "crashed", "unfit", "damaged" or None. `dedup`:
+    the name that it holds until it ends, and as a dead letter takes again when it is redriven.
     """
 
     id: str
@@ -50,6 +48,7 @@ class JobRecord:
     history: dict[str, Any]
     at_ms: int
     since_ms: int | None
+    created_ms: int | None
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -93,6 +92,7 @@ class ListedJob:
     header: Header | None
     at_ms: int
     since_ms: int | None
+    created_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,7 @@ def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> Jo
             history={},
             at_ms=int(float(instant)),
             since_ms=None,
+            created_ms=created_ms(job_id),
         )
 
 
@@ -197,14 +198,16 @@ def read_listed(queue: Queue, state: str, row: list[Any]) -> ListedJob:
         header = read_header(line)
     except ValueError:
         header = None
+    body = _decode(f"{first}\n")
     return ListedJob(
         id=public_id(job_id, queue.name),
         queue=queue,
-        type=_decode(f"{first}\n").type,
+        type=body.type,
         state=state,
         header=header,
         at_ms=int(float(instant or 0)),
         since_ms=int(header.since) if header and header.since else created_ms(job_id),
+        created_ms=body.made_ms or created_ms(job_id),
     )
 
 
@@ -272,6 +275,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         ),
         at_ms=int(float(instant)),
         since_ms=int(header.since) if header.since else created_ms(job_id),
+        created_ms=body.made_ms or created_ms(job_id),
     )
 
 

@@ -1,5 +1,6 @@
 """Tools for the tests of an application: a store per test, a clock that the test moves, a network
-that fails on demand, and `run_job` from enqueue to a job's end. Deployed code imports none of it.
+that fails on demand, `run_job` from enqueue to a job's end, and `tick` for schedules. Deployed code
+imports none of it.
 
     async with embedded_store(clock=clock) as store:
         view = await run_job(store, import_csv, CsvImport(source="trades.csv"), clock=clock)
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from .clock import FakeClock, VirtualLoop, run_virtually, standing_still
 from .runner import run_job
+from .schedules import occurrences, tick
 from .store import TOKEN, Wrap, embedded_store, known_scripts, store_on
 from .transport import FAULTS, Fate, LossyTransport
 
@@ -23,8 +25,10 @@ __all__ = [
     "Wrap",
     "embedded_store",
     "known_scripts",
+    "occurrences",
     "run_job",
     "run_virtually",
     "standing_still",
     "store_on",
+    "tick",
 ]

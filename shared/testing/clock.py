@@ -7,6 +7,7 @@ import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
@@ -20,6 +21,11 @@ class FakeClock:
     def __init__(self, epoch_ms: int = 1_800_000_000_000) -> None:
         self._start = epoch_ms
         self._micros = 0
+
+    @classmethod
+    def at(cls, instant: datetime) -> FakeClock:
+        """A clock that stands at this instant. Raises ValueError where it has no time zone."""
+        return cls(epoch_ms(instant))
 
     def monotonic(self) -> float:
         return self._micros / 1_000_000
@@ -38,9 +44,24 @@ class FakeClock:
         """Move the clock forward; timers see the time pass."""
         self._micros += max(0, round(seconds * 1_000_000))
 
+    def advance_to(self, instant: datetime) -> None:
+        """Move the clock forward to this instant. Raises ValueError where that has no time zone, or
+        is past."""
+        ahead = epoch_ms(instant) - self.epoch_ms()
+        if ahead < 0:
+            raise ValueError(f"{instant} is past: a clock moves forward only (`step` goes back)")
+        self.advance(ahead / 1000)
+
     def step(self, seconds: float) -> None:
         """Change the time of day, as an administrator does. No time passes for timers."""
         self._start += round(seconds * 1000)
+
+
+def epoch_ms(instant: datetime) -> int:
+    """An instant as milliseconds of Unix time. Raises ValueError where it has no time zone."""
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant} has no time zone; write datetime(…, tzinfo=UTC)")
+    return round(instant.timestamp() * 1000)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

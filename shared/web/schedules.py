@@ -41,15 +41,16 @@ class SchedulesResponse(ResponseModel):
 
 
 class LastRunResponse(ResponseModel):
-    """An occurrence in the past. `state` is null if no job of it is stored (any more)."""
+    """A run in the past. `state` is null if the occurrence did not run."""
 
-    planned: datetime
+    planned: datetime = Field(description="Of a manual run: when it was started.")
+    manual: bool = Field(description="True if an operator started it beside the occurrences.")
     id: str
     state: str | None
 
 
 class ScheduleDetailResponse(ScheduleResponse):
-    """One schedule and its last five occurrences, newest first."""
+    """One schedule and its last five runs, newest first."""
 
     last: list[LastRunResponse]
 
@@ -81,11 +82,11 @@ async def index(call: Call) -> Response:
 
 
 async def show(call: Call) -> Response:
-    """One schedule with its next and its last occurrences."""
+    """One schedule with its next occurrences and its last runs."""
     schedule, store, now = _schedule(call), call.deployment.store, call.deployment.clock.epoch_ms()
-    fields = describe_schedule(control.view(schedule, await store.agenda(), now))
-    last = describe_runs(await control.last_runs(store, schedule, now))
-    return json_response(ScheduleDetailResponse(**fields, last=last))
+    shown = control.view(schedule, await store.agenda(), now)
+    last = describe_runs(await control.last_runs(store, shown, now))
+    return json_response(ScheduleDetailResponse(**describe_schedule(shown), last=last))
 
 
 async def pause(call: Call) -> Response:

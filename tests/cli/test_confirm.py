@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import ROOT, Cli
+from tests.cli.conftest import ROOT, Cli, end
 
 COMMANDS = {
     ("queues", "purge", "work"): "delete 2 waiting and delayed jobs of queue 'work'",
@@ -40,8 +43,9 @@ def left(cli: Cli) -> dict[str, int]:
     return counts
 
 
-def answered(answer: str, *args: str) -> tuple[int, str]:
-    """The exit code and the output of a command at a terminal where somebody types this."""
+@contextmanager
+def at_terminal(*args: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A command at a terminal, and the descriptor by which somebody types."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "shared.cli", *args],
@@ -51,10 +55,16 @@ def answered(answer: str, *args: str) -> tuple[int, str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    os.write(ours, f"{answer}\n".encode())
-    out, _ = process.communicate(timeout=30)
+    yield process, ours
     os.close(theirs)
     os.close(ours)
+
+
+def answered(answer: str, *args: str) -> tuple[int, str]:
+    """The exit code and the output of a command at a terminal where somebody types this."""
+    with at_terminal(*args) as (process, keyboard):
+        os.write(keyboard, f"{answer}\n".encode())
+        out, _ = process.communicate(timeout=30)
     return process.returncode, out
 
 
@@ -105,3 +115,15 @@ def test_a_database_is_named_by_its_host_and_prefix(
 
     assert "in the database eu1-calm-fox.invalid, prefix 'tidegate'" in ran.err
     assert "none-of-this" not in ran.err
+
+
+def test_ctrl_c_at_the_question_ends_the_command_at_once(cli: Cli, counts: dict[str, int]) -> None:
+    with at_terminal("dead", "delete", "--queue", "work") as (process, _keyboard):
+        asked = ""
+        while "Go on?" not in asked:
+            assert process.stdout is not None
+            asked += process.stdout.read(1)
+        ran = end(process, signal.SIGINT)
+
+    assert (ran.code, "tidegate: interrupted" in ran.out) == (Exit.INTERRUPTED, True)
+    assert left(cli)["dead"] == 2

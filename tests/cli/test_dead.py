@@ -119,7 +119,30 @@ def test_a_waiting_job_is_not_a_dead_letter(cli: Cli) -> None:
     shown, redriven = cli("dead", "show", "alive.work"), cli("dead", "redrive", "alive.work")
 
     assert (shown.code, "it is waiting" in shown.err) == (Exit.NOT_FOUND, True)
-    assert (redriven.code, "not among the dead letters" in redriven.out) == (Exit.NOT_FOUND, True)
+    assert (redriven.code, redriven.out) == (Exit.NOT_FOUND, "0 redriven\n")
+    assert redriven.err == "tidegate: job alive.work is waiting, not dead\n"
+
+
+def test_a_redrive_that_does_nothing_says_why(cli: Cli, files: list[Path]) -> None:
+    cli("enqueue", "work", "file.read", "-p", '{"path": "/x"}', "--dedup", "n", "--job-id", "one")
+    cli("drain", "work")
+    cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--dedup", "n", "--job-id", "two")
+
+    alone = cli("dead", "redrive", "one.work", "--json")
+    beside = cli("dead", "redrive", "one.work", "letter-1.work", "gone.work", "--yes")
+
+    assert (alone.code, alone.json["redriven"]) == (Exit.FAILED, 0)
+    assert "one.work stays dead: another job holds its deduplication name 'n'" in alone.err
+    assert (beside.code, beside.out) == (Exit.NOT_FOUND, "1 redriven\n")
+    assert "one.work stays dead" in beside.err
+    assert "no job gone.work" in beside.err
+
+
+def test_of_many_that_were_left_the_first_say_why(cli: Cli) -> None:
+    ran = cli("dead", "redrive", *(f"gone-{n}.work" for n in range(25)), "--yes")
+
+    assert (ran.code, ran.err.count("no job gone-")) == (Exit.NOT_FOUND, 20)
+    assert "and 5 more" in ran.err
 
 
 @pytest.mark.parametrize("command", ["redrive", "delete"])

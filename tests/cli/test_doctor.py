@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.cli.doctor_checks import contradictions
 from shared.cli.exit_codes import Exit
+from shared.cli.settings_checks import contradictions
 from shared.config.settings import ROLES, Settings
 from shared.declare.app import Registry
 from shared.declare.queue import DEFAULT_MAX_JOBS
@@ -101,6 +101,7 @@ def test_a_wrong_token_fails(
         ({"TIDEGATE_SWEEP_SECONDS": "0"}, "no sweeps"),
         ({}, "no API tokens"),
         ({}, "no CRON_SECRET"),
+        ({"TIDEGATE_BACTH": "9"}, "nothing reads TIDEGATE_BACTH"),
         (
             {"CRON_SECRET": "0123456789abcdef", "TIDEGATE_API_TOKENS": "admin:0123456789abcdef"},
             "CRON_SECRET is also an API token",
@@ -165,13 +166,12 @@ def test_a_declaration_with_fewer_shards_than_stored_is_a_warning(cli: Cli) -> N
     assert finding["detail"] == "declared with fewer shards than stored: work (4)"
 
 
-def test_a_token_without_its_url_is_a_warning(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_without_its_url_fails(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPSTASH_REDIS_REST_TOKEN", "x")
 
     ran = cli("doctor", "--json")
 
-    assert ran.code is Exit.OK
-    assert "a store token without a URL" in [f["detail"] for f in ran.json["findings"]]
+    assert (ran.code, verdicts(ran.json["findings"])) == (Exit.FAILED, {"settings": "FAIL"})
 
 
 def test_the_settings_accept_new_tokens(cli: Cli) -> None:

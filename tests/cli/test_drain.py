@@ -137,9 +137,11 @@ def test_a_budget_of_zero_is_refused(cli: Cli) -> None:
     assert cli("drain", "--budget", "0").code is Exit.USAGE
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, Exit.TERMINATED), (signal.SIGINT, Exit.INTERRUPTED)]
+)
 def test_a_signal_releases_the_running_job(
-    cli: Cli, spawn: Spawn, tmp_path: Path, number: int
+    cli: Cli, spawn: Spawn, tmp_path: Path, number: int, code: Exit
 ) -> None:
     started = tmp_path / "started"
     payload = f'{{"seconds": 15, "started": "{started}"}}'
@@ -149,7 +151,8 @@ def test_a_signal_releases_the_running_job(
 
     ran = end(process, number)
 
-    assert (ran.code, ran.json["outcomes"]) == (Exit.OK, {"released": 1})
+    assert (ran.code, ran.json["outcomes"]) == (code, {"released": 1})
+    assert "tidegate: interrupted" in ran.err
     assert (ran.json["stop"], ran.json["queues"]["work"]["stop"]) == ("shutdown", "shutdown")
     job = cli("jobs", "show", "nap.work", "--json").json
     assert (job["state"], job["attempts"]) == ("waiting", 0)

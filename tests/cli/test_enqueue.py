@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from shared.cli.exit_codes import Exit
 from tests.cli import sample
-from tests.cli.conftest import Cli, Ran
+from tests.cli.conftest import Cli, Ran, Spawn, end, eventually
 
 NOTES = "\n".join(json.dumps({"text": f"note {n}"}) for n in range(1, 1203))
 
@@ -235,3 +236,19 @@ def test_jobs_that_a_full_queue_refuses_are_counted_and_fail_the_command(cli: Cl
     assert "3 not enqueued: the queue is full" in ran.err
     assert "2 enqueued" in ran.out
     assert (len(more.json["jobs"]), len(more.json["refused"])) == (0, 5)
+
+
+def test_ctrl_c_in_a_bulk_tells_how_many_jobs_are_stored(
+    cli: Cli, spawn: Spawn, tmp_path: Path
+) -> None:
+    file = tmp_path / "notes.ndjson"
+    file.write_text('{"text": "x"}\n' * 50_000, encoding="utf-8")
+    process = spawn("enqueue", "work", "note.keep", "-p", f"@{file}", "--job-id", "n")
+    eventually(lambda: waiting(cli) > 0, "the first jobs are stored")
+
+    ran = end(process, signal.SIGINT)
+
+    assert (ran.code, ran.out) == (Exit.INTERRUPTED, "")
+    told = int(ran.err.split()[2].replace(",", ""))
+    assert f"at least {told:,} of 50,000 jobs were enqueued" in ran.err
+    assert told <= waiting(cli) < 50_000

@@ -57,6 +57,8 @@ def test_an_unreachable_store_is_one_sentence(cli: Cli, monkeypatch: pytest.Monk
     ("name", "value", "sentence"),
     [
         ("UPSTASH_REDIS_REST_URL", "https://x.invalid", "UPSTASH_REDIS_REST_TOKEN is not"),
+        ("UPSTASH_REDIS_REST_TOKEN", "a-token", "UPSTASH_REDIS_REST_URL is not"),
+        ("UPSTASH_REDIS_REST_URL", "", "set, but empty"),
         ("TIDEGATE_PREFIX", "{x}", "TIDEGATE_PREFIX"),
         ("TIDEGATE_APPS", "nowhere.at:all", "can't import 'nowhere.at'"),
         ("TIDEGATE_BATCH", "many", "TIDEGATE_BATCH"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -74,3 +75,7 @@ def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
     ran = cli("explode")
 
     assert (ran.code, "No such command" in ran.err) == (Exit.USAGE, True)
+
+
+def test_the_version_is_that_of_the_package(cli: Cli) -> None:
+    assert cli("--version").out == f"tidegate {metadata.version('tidegate')}\n"

@@ -69,7 +69,14 @@ def test_a_job_that_has_ended_can_not_be_cancelled(cli: Cli, job_id: str) -> Non
 @pytest.mark.parametrize(
     ("job_id", "sentence"),
     [
-        ("nonsense", "is no job id"),
+        (
+            "nonsense",
+            "'nonsense' has no queue; a job id ends with it: nonsense.work or nonsense.slow",
+        ),
+        ("~mine", "'~mine' has no queue; a job id ends with it: ~mine.work"),
+        ("no id", "is no job id; an enqueue answers one, such as order-7.orders"),
+        ("", "is no job id"),
+        ("x" * 65, "is no job id"),
         ("gone.work", "no job gone.work: it never existed"),
         ("x.nowhere", "no queue 'nowhere'"),
         ("x.{work}", "is no job id"),

@@ -83,6 +83,64 @@ def test_doctor_says_the_same(cli: Cli, module: Path) -> None:
     assert "ValueError: no (odd_app.py:1 in <module>)" in findings["apps"]["detail"]
 
 
+@pytest.mark.parametrize(("name", "text", "what", "line"), FAILS)
+def test_a_project_s_own_list_of_applications_fails_alike(
+    environ: Path, tmp_path: Path, name: str, text: str, what: str, line: int
+) -> None:
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "__init__.py").touch()
+    (tmp_path / "functions" / "apps.py").write_text(text, encoding="utf-8")
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "shared.cli", "status"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "TIDEGATE_DATA": str(environ)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr.count("\n")) == (Exit.CONFIGURATION, 1), name
+    assert ran.stderr.startswith("tidegate: TIDEGATE_APPS: can't import 'functions.apps': ")
+    assert what in ran.stderr
+    assert f"functions/apps.py:{line}" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "place"),
+    [
+        (("schedules", "run", "early"), "odd_app.py:14 in day"),
+        (("enqueue", "q", "t", "-p", '{"n": 1}'), "odd_app.py:8 in look"),
+    ],
+)
+def test_user_code_that_raises_in_a_command_is_one_sentence(
+    cli: Cli, module: Path, args: tuple[str, ...], place: str
+) -> None:
+    module.write_text(
+        "from pydantic import BaseModel, field_validator\n"
+        "from shared import App\n"
+        "app = App('odd')\n"
+        "class M(BaseModel):\n"
+        "    n: int = 0\n"
+        "    @field_validator('n')\n"
+        "    def look(cls, n):\n"
+        "        return {}['absent']\n"
+        "q = app.queue('q')\n"
+        "@q.job('t')\n"
+        "async def run(payload: M) -> None: ...\n"
+        "\n"
+        "def day(planned):\n"
+        "    return {}['absent']\n"
+        "app.schedule('early', run, day, cron='@daily')\n",
+        encoding="utf-8",
+    )
+
+    ran = cli(*args)
+
+    assert ran.code is Exit.FAILED
+    assert ran.err == f"tidegate: your code failed: KeyError: 'absent' ({place})\n"
+
+
 def test_the_start_of_a_function_ends_with_the_sentence(module: Path) -> None:
     module.write_text("raise ValueError('no')\n", encoding="utf-8")
 

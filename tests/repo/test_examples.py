@@ -149,6 +149,19 @@ def test_few_examples_are_not_run_and_each_says_why() -> None:
     assert len(skipped) <= MOST_SKIPPED, "Examples that don't run rot: make them run, or drop them."
 
 
+def test_a_page_with_an_await_outside_of_a_function_says_where_it_can_run() -> None:
+    pages = {
+        block.page
+        for examples in EXAMPLES.values()
+        for block in examples
+        if block.compiled().co_flags & inspect.CO_COROUTINE
+    }
+    silent = [page for page in pages if "python -m asyncio" not in (ROOT / page).read_text("utf-8")]
+
+    assert pages
+    assert not silent, f"Python refuses a bare await; name `python -m asyncio` on {silent}"
+
+
 def test_a_python_fence_is_spelt_so_that_it_runs() -> None:
     misspelt = [
         f"{block.page}:{block.line} ```{block.info}"

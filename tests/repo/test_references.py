@@ -51,6 +51,8 @@ def unknown_word(command: Any, words: list[str]) -> str | None:
     """The first command or option of a command line that does not exist; None if all do."""
     while isinstance(command, TyperGroup) and words:
         word, *words = words
+        if any(word in parameter.opts for parameter in command.params):  # of the tool: --version
+            continue
         subcommand = command.commands.get(word)
         if subcommand is None:
             return word
@@ -78,6 +80,8 @@ def test_every_command_line_in_the_documents_is_one_of_the_tools() -> None:
         ("dead list orders --most=5", None),
         ("enqueue orders order.ship -p '{}'", None),
         ("stats", "stats"),
+        ("--version", None),
+        ("--verbose", "--verbose"),
         ("dead burn ID", "burn"),
         ("drain orders --seconds 60", "--seconds"),
     ],

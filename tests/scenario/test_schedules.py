@@ -33,9 +33,52 @@ async def test_a_schedule_shows_its_next_and_its_last_occurrences(
     assert (listed["cron"], listed["queue"], listed["known"]) == ("@hourly", "work", True)
     assert len(shown["next"]) == 5
     assert shown["next"] == sorted(shown["next"])
-    assert [run["state"] for run in shown["last"]] == ["completed", None, None, None, None]
+    assert [run["state"] for run in shown["last"]] == ["completed"]
     job = await operator.job(shown["last"][0]["id"])
     assert job["result"] == {"twice": 2}
+
+
+async def test_what_ran_is_shown_and_nothing_from_before_the_schedule(
+    as_role: AsRole, clock: FakeClock, world: World
+) -> None:
+    operator = as_role("operator")
+
+    async def last() -> list[tuple[str | None, bool]]:
+        shown = (await operator.get(SCHEDULE)).json()["last"]
+        assert [run["planned"] for run in shown] == sorted(
+            (r["planned"] for r in shown), reverse=True
+        )
+        return [(run["state"], run["manual"]) for run in shown]
+
+    assert await last() == []
+    await operator.tick()
+    assert await last() == []
+    clock.advance(60)
+    manual = (await operator.post(f"{SCHEDULE}/run")).json()["id"]
+    assert await last() == [("waiting", True)]
+    clock.advance(3600)
+    assert await last() == [("waiting", True)]  # the occurrence is due; it stands in `next`
+    await operator.tick()
+    assert await last() == [("completed", False), ("completed", True)]
+    clock.advance(2 * 3600)
+    await operator.tick()  # one of two occurrences was missed
+    assert await last() == [
+        ("completed", False), (None, False), ("completed", False), ("completed", True)
+    ]  # fmt: skip
+    assert manual in world.ran
+
+
+async def test_the_last_five_of_many_runs_are_shown(as_role: AsRole, clock: FakeClock) -> None:
+    operator = as_role("operator")
+    await operator.tick()
+    ids = []
+    for _ in range(7):
+        clock.advance(1)
+        ids.append((await operator.post(f"{SCHEDULE}/run")).json()["id"])
+
+    shown = (await operator.get(SCHEDULE)).json()["last"]
+
+    assert [run["id"] for run in shown] == ids[:1:-1]
 
 
 async def test_pause_resume_and_run_now(as_role: AsRole, clock: FakeClock, world: World) -> None:

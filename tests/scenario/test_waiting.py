@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from shared import Snooze
+from shared.jobs.ids import child_id
+from shared.store.keys import agenda, part
 from shared.testing import FakeClock
-from tests.scenario.world import World
+from tests.scenario.world import Numbers, World
 from tests.support.client import Client
 from tests.support.values import Number
 
@@ -96,3 +102,58 @@ async def test_a_job_that_failed_and_then_snoozed_is_snoozed(
 
     assert (job["state"], job["attempts"]) == ("delayed", 1)
     assert job["explanation"]["code"] == "snoozed"
+
+
+@pytest.fixture
+def minutely(world: World) -> None:
+    world.app.schedule("minutely", world.work.types["double"], Numbers(n=1), every=60)
+
+
+@pytest.mark.usefixtures("minutely")
+async def test_every_job_tells_when_it_was_made_whoever_chose_its_id(
+    world: World, clock: FakeClock, as_role: Callable[[str | None], Client]
+) -> None:
+    api = as_role("admin")
+    work, ran = world.work, world.work.types["double"]
+    before = time.time()
+    parent = await api.enqueue()
+    ids = [parent, await api.enqueue(job_id="own"), await api.enqueue(job_id="own2", delay=60),
+           await api.enqueue("fail", job_id="fails", attempts=1, timeout=5)]  # fmt: skip
+    child = await world.store.enqueue_one(work, ran.job(Numbers(n=1), job_id=child_id(parent, "c")))
+    raw = '{"type": "double", "payload": {"n": 1}}'
+    rest, prefix = world.store.rest, world.store.prefix
+    await rest.execute(["RPUSH", part(prefix, "work", "inbox"), raw], "test")
+    await rest.execute(["ZADD", agenda(prefix), 0, "work"], "test")
+    await api.tick()
+    clock.advance(120)
+    await api.tick()
+
+    states = ("waiting", "delayed", "completed", "dead")
+    listed = [
+        job
+        for state in states
+        for job in (await api.get(f"/api/v1/jobs?state={state}")).json()["jobs"]
+    ]
+
+    shown = {job["id"]: job["created_at"] for job in listed}
+    assert {*ids, child.id} < set(shown)
+    assert sum(job_id.startswith("~") for job_id in shown) == 3  # a child, an occurrence, an inbox
+    for job_id, created_at in shown.items():
+        assert created_at == (await api.job(job_id))["created_at"]
+        made = datetime.fromisoformat(created_at).timestamp()
+        assert before - 1 < made < time.time() + 121, job_id
+
+
+async def test_the_instant_at_which_a_job_was_made_never_changes(
+    api: Client, clock: FakeClock
+) -> None:
+    job_id = await api.enqueue("fail", job_id="own", attempts=2)
+    made = (await api.job(job_id))["created_at"]
+    for _ in range(2):
+        await api.tick()
+        clock.advance(60)
+        assert (await api.job(job_id))["created_at"] == made
+    await api.post(f"/api/v1/dead-letters/{job_id}/redrive")
+    await api.enqueue("fail", job_id="own", attempts=2)
+
+    assert (await api.job(job_id))["created_at"] == made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.config.settings import Settings
+from shared.config.variables import VARIABLES, unknown_variables
 from shared.drain.budget import Budget
 from shared.drain.durations import BUCKETS, LEARNED, bucket_of, edge_of, mean, quantile
 from shared.errors import ConfigurationError
@@ -17,6 +19,7 @@ from shared.store.meter import Meter
 from shared.testing import FakeClock
 
 SECRET = "s" * 32
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -133,12 +136,37 @@ def test_a_meter_counts_since_a_snapshot() -> None:
     assert since.by_verb == {"turn": 2, "agenda": 1}
 
 
+STORE_PAIRS = (
+    ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
+    ("KV_REST_API_URL", "KV_REST_API_TOKEN"),
+    ("TIDEGATE_CACHE_REST_URL", "TIDEGATE_CACHE_REST_TOKEN"),
+)
+HALF_A_STORE: list[tuple[dict[str, str], str]] = [
+    case
+    for url, token in STORE_PAIRS
+    for nothing in ("", " \n")
+    for case in (
+        ({url: "https://db.example"}, f"{token} is not set, but {url} is; set both"),
+        ({token: SECRET}, f"{url} is not set, but {token} is; set both"),
+        (
+            {url: "https://db.example", token: nothing},
+            f"{token} is not set, but {url} is; set both",
+        ),
+        ({url: nothing, token: SECRET}, f"{url} is not set, but {token} is; set both"),
+        ({url: nothing}, f"{url}: set, but empty"),
+        ({token: nothing}, f"{token}: set, but empty"),
+        ({url: nothing, token: nothing}, f"{url} and {token}: set, but empty"),
+        ({url: "db.example", token: SECRET}, f"{url} must be https://host"),
+    )
+]
+
+
 @pytest.mark.parametrize(
     ("env", "sentence"),
     [
         ({"AWS_LAMBDA_FUNCTION_NAME": "f"}, "embedded store is for a developer's machine"),
         ({"VERCEL": "1"}, "embedded store is for a developer's machine"),
-        ({"UPSTASH_REDIS_REST_URL": "https://x"}, "UPSTASH_REDIS_REST_TOKEN is not"),
+        *HALF_A_STORE,
         (
             {"UPSTASH_REDIS_REST_URL": "http://x", "UPSTASH_REDIS_REST_TOKEN": "t"},
             "must be https://host",
@@ -215,6 +243,43 @@ def test_white_space_around_a_secret_is_no_part_of_it(around: str) -> None:
 
     assert (settings.redis_url, settings.redis_token) == ("https://db.example", SECRET)
     assert (settings.cron_secret, dict(settings.api_tokens)) == (SECRET, {SECRET: "admin"})
+
+
+def test_a_token_goes_to_the_url_of_its_own_pair_only() -> None:
+    env = {
+        "UPSTASH_REDIS_REST_URL": "https://db.example",
+        "KV_REST_API_URL": "https://kv.example",
+        "KV_REST_API_TOKEN": SECRET,
+    }
+
+    with pytest.raises(ConfigurationError, match="UPSTASH_REDIS_REST_TOKEN is not"):
+        Settings.from_env(env)
+    settings = Settings.from_env(env | {"UPSTASH_REDIS_REST_URL": ""})
+    assert (settings.redis_url, settings.redis_token) == ("https://kv.example", SECRET)
+
+
+@pytest.mark.parametrize(
+    ("env", "found"),
+    [
+        ({"TIDEGATE_BACTH": "9"}, {"TIDEGATE_BACTH": "TIDEGATE_BATCH"}),
+        ({"TIDEGATE_APP": "x:app"}, {"TIDEGATE_APP": "TIDEGATE_APPS"}),
+        ({"TIDEGATE_TOKENS": "x"}, {"TIDEGATE_TOKENS": "TIDEGATE_API_TOKENS"}),
+        ({"TIDEGATE_ZZZ": ""}, {"TIDEGATE_ZZZ": None}),
+        ({"UPSTASH_REDIS_URL": "x"}, {"UPSTASH_REDIS_URL": "UPSTASH_REDIS_REST_URL"}),
+        ({"UPSTASH_REDIS_URL": "x", "KV_REST_API_URL": "y"}, {}),
+        ({"TIDEGATE_BATCH": "9", "TIDEGATEWAY": "x", "PATH": "/"}, {}),
+    ],
+)
+def test_a_variable_that_nothing_reads_is_told_with_the_nearest_name(
+    env: dict[str, str], found: dict[str, str | None]
+) -> None:
+    assert unknown_variables(env) == found
+
+
+def test_every_variable_that_is_described_is_known() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"^\| `(TIDEGATE_[A-Z_]+)`", page, re.MULTILINE)) == VARIABLES
 
 
 def test_settings_come_from_either_name_and_hide_their_secrets() -> None:

@@ -126,6 +126,17 @@ def test_the_command_line_alone_says_what_the_embedded_store_needs(
     assert ran.code == 5
     assert ran.err.count("\n") == 1
     assert "pip install 'tidegate[embedded]'" in ran.err
+    if command != "dev":  # that one is about a local store; the others may have wanted a database
+        assert "UPSTASH_REDIS_REST_URL is not set" in ran.err
+
+
+def test_doctor_says_it_too(install: Install, shop: Path) -> None:
+    ran = install("3.11", "cli").run("tidegate", "doctor", cwd=shop, **APPS)
+
+    (line,) = (line for line in ran.out.splitlines() if line.startswith("FAIL"))
+    assert ran.code == 1
+    assert "UPSTASH_REDIS_REST_URL is not set" in line
+    assert line.endswith("install it, or set UPSTASH_REDIS_REST_URL")
 
 
 def test_the_command_line_alone_works_on_a_database(install: Install, shop: Path) -> None:

@@ -1,0 +1,55 @@
+"""The checks of `tidegate doctor` that need no store: settings that contradict each other or the
+applications, and variables that nothing reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..config.settings import Settings
+from ..config.variables import unknown_variables
+from ..declare.app import Registry
+from ..drain.budget import Budget
+from .finding import Finding
+
+
+def contradictions(
+    settings: Settings, registry: Registry, env: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Settings that are valid one by one and contradict each other."""
+    url, kv = env.get("UPSTASH_REDIS_REST_URL"), env.get("KV_REST_API_URL")
+    if url and kv and url != kv:
+        yield _warn("two databases are named", "UPSTASH_REDIS_REST_URL wins; unset KV_REST_API_URL")
+    for name, meant in unknown_variables(env).items():
+        yield _warn(f"nothing reads {name}", f"set {meant} instead" if meant else "unset it")
+    if settings.redis_url is not None and settings.volatile:
+        yield _warn("TIDEGATE_VOLATILE has no meaning with a database", "unset it")
+    if settings.sweep_every == 0:
+        yield _warn("no sweeps: a lost agenda entry stays lost", "unset TIDEGATE_SWEEP_SECONDS")
+    yield from _secrets(settings)
+    yield from _too_long(settings, registry)
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    if settings.cron_secret in settings.api_tokens:
+        yield _warn("CRON_SECRET is also an API token", "make two: tidegate tokens")
+    if settings.redis_url is None:
+        return  # `tidegate dev` makes its own
+    if not settings.api_tokens:
+        yield _warn("no API tokens: the API refuses every request", "make some: tidegate tokens")
+    if settings.cron_secret is None:
+        yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens")
+
+
+def _too_long(settings: Settings, registry: Registry) -> Iterator[Finding]:
+    window = Budget.of(settings.max_duration).handler_time()
+    for queue in registry.queues():
+        for job_type in queue.types.values():
+            if job_type.timeout > window:
+                yield _warn(
+                    f"{job_type.name} may take {job_type.timeout:g} s; a function has {window:.0f}",
+                    "raise TIDEGATE_MAX_DURATION (and the host's limit), or lower its timeout",
+                )
+
+
+def _warn(detail: str, advice: str) -> Finding:
+    return Finding("settings", "WARN", detail, advice)

@@ -1,0 +1,35 @@
+"""Schedules in tests: the instants that a declaration means, and ticks on a fake clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import takewhile
+from zoneinfo import ZoneInfo
+
+from ..declare.app import App, Registry
+from ..declare.schedule import Schedule
+from ..drain.budget import Budget
+from ..drain.drain import Drain
+from ..drain.report import Report
+from ..schedules.occurrences import after
+from ..store import Store
+from .clock import FakeClock, epoch_ms
+from .runner import WINDOW
+
+
+def occurrences(schedule: Schedule, begin: datetime, end: datetime) -> list[datetime]:
+    """The planned instants from `begin` to `end`, both included, in the time zone of the schedule.
+    Needs no store. Raises ValueError where `begin` or `end` has no time zone."""
+    first, last = epoch_ms(begin), epoch_ms(end)
+    zone = ZoneInfo(schedule.timezone)
+    return [
+        datetime.fromtimestamp(instant / 1000, UTC).astimezone(zone)
+        for instant in takewhile(lambda instant: instant <= last, after(schedule, first - 1))
+    ]
+
+
+async def tick(store: Store, *apps: App, clock: FakeClock) -> Report:
+    """What the cron of a deployment does: enqueue the jobs of the schedules that are due, and drain
+    the queues of these applications. The first tick enters their schedules, which begin with their
+    next occurrence; it fires none."""
+    return await Drain(store, Registry(apps), Budget.of(WINDOW, clock=clock)).tick()
