@@ -9,7 +9,7 @@ import typer
 from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
-from .options import Cursor, Json, Most, Queues
+from .options import Cursor, Decrypt, Json, Most, Queues
 from .output import as_json, fields, printable, table
 
 app = typer.Typer(no_args_is_help=True, help="List jobs by state, show one, or cancel it.")
@@ -70,12 +70,12 @@ def _instant(row: dict[str, Any]) -> object:
 
 @app.command()
 @command
-async def show(job_id: JobId, json: Json = False) -> Exit:
+async def show(job_id: JobId, decrypt: Decrypt = False, json: Json = False) -> Exit:
     """Show one job: its state, attempts, errors, progress and result."""
     from ..observe.describe import describe_job, describe_payload
 
     async with open_deployment() as deployment:
-        view = await deployment.store.inspect(*deployment.locate(job_id))
+        view = await deployment.store.inspect(*deployment.locate(job_id), decrypt=decrypt)
     job = describe_job(view)
     if json:
         as_json(job)

@@ -18,6 +18,7 @@ from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, J
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from ..encryption.jobs import Encrypt
     from .schedule import Missed, Overlap, Schedule
 
 PROJECT_APPS = "functions.apps:APPS"
@@ -63,6 +64,7 @@ class App:
         max_jobs: int = DEFAULT_MAX_JOBS,
         max_bytes: int | None = None,
         shards: int = 1,
+        encrypt: Encrypt = False,
         overrides: Overrides | None = None,
     ) -> Queue:
         """Declare a queue. docs/python.md has a line for each option."""
@@ -70,6 +72,7 @@ class App:
         self.queues[name] = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
+            encrypt=encrypt,
             max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
             retry=retry or Retry.exponential(),
             completed=completed or Retention(),

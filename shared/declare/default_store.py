@@ -26,8 +26,8 @@ class JobStore(Protocol):
         """Store jobs of one queue; one answer each, in order."""
         ...
 
-    async def inspect(self, queue: Any, job_id: str) -> JobView:
-        """One job as it stands, by its id within the queue."""
+    async def inspect(self, queue: Any, job_id: str, *, decrypt: bool = False) -> JobView:
+        """One job as it stands, by its id within the queue, decrypted if wanted."""
         ...
 
     async def cancel(self, queue: Any, job_id: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
 
@@ -20,11 +20,16 @@ from .payload import text_of
 from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
 from .sync import run_blocking, run_in_drain
 
+if TYPE_CHECKING:
+    from ..encryption.jobs import Encrypt
+
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
 DEFAULT_MAX_JOBS = 1_000_000
 DEFAULT_MAX_BYTES = 48 * 2**20
 """Bounds of a queue by default, the bytes for each shard: half of the largest entry (100 MB) on
 Upstash's smaller plans. The rest is for results and errors, which grow after the enqueue."""
+MOST_ENCRYPTED = 3 * 2**20
+"""Bytes of a payload that is encrypted: base64 makes four of three."""
 MOST_SHARDS = 32
 P = TypeVar("P", bound=BaseModel)
 
@@ -122,6 +127,7 @@ class Queue:
     max_jobs: int = DEFAULT_MAX_JOBS
     max_bytes: int = DEFAULT_MAX_BYTES
     shards: int = 1
+    encrypt: Encrypt = False
     overrides: Overrides = field(default_factory=Overrides)
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
     failure_hooks: Sequence[FailureHook] = field(default=(), compare=False)
@@ -145,6 +151,9 @@ class Queue:
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         check_timeout(self.timeout, what)
+        require(self.encrypt in (True, False, "new"), f'{what}: encrypt is True, False or "new"')
+        fits = not self.encrypt or self.payload_limit <= MOST_ENCRYPTED
+        require(fits, f"{what}: with encrypt the payload_limit is at most 3 MiB")
 
     def job(
         self,
@@ -167,6 +176,12 @@ class Queue:
         require(
             name not in self.types,
             f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
+        )
+
+        require(
+            not (public_result and self.encrypt),
+            f"job type {name!r}: public_result shows what queue {self.name!r} encrypts; leave it "
+            "out, or declare the type on another queue",
         )
 
         def register(handler: Handler) -> JobType[Any]:

@@ -12,6 +12,7 @@ from ..jobs.outcome import Outcome
 from ..store import Store, TurnReply
 from .admission import Admission
 from .budget import Budget
+from .encrypted import decrypt
 from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
 from .pool import DrainResources, Pool
@@ -69,6 +70,7 @@ class Consumer:
     ) -> None:
         self.report = ConsumerReport(queue.name)
         self._queue, self._budget, self._patience = queue, budget, resources.patience
+        self._keyring = resources.keyring
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
         admission = self._admission = Admission(queue, budget)
         turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
@@ -150,13 +152,15 @@ class Consumer:
         left, holding = self._budget.handler_time(), 0
         for number, claim in enumerate(reply.claims, start=1):
             run = decode_claim(claim, self._queue)
+            if self._queue.encrypt or run.body.encryption:
+                decrypt(run, self._queue, self._keyring)
             if self._queue.limit:
                 _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
             refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None and refusal.kind == "release" and run.claim.exclusive:
                 self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
             if refusal is not None or self._over:  # stopped while the claim was under way
-                self._pool.settle(run.claim, refusal or Outcome("release", started=False))
+                self._pool.settle(run, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
                 holding += self._threads is not None and run.needs_thread

@@ -53,7 +53,11 @@ class Failures:
         level = logging.ERROR if failure.dead else logging.WARNING
         facts = {**_job(failure), "outcome": outcome.kind, "retry_in": failure.retry_in}
         described = outcome.detail.get("error") or {}
-        facts["error"] = f"{described.get('type')}: {described.get('message')}"
+        if run.encrypted:  # neither its text nor its causes: they may quote the payload
+            facts |= {"error": described.get("type"), "stack": described.get("stack")}
+            error = None
+        else:
+            facts["error"] = f"{described.get('type')}: {described.get('message')}"
         try:
             trace = error and (type(error), error, without_ours(traceback_of(error)))
             log.log(level, "job_failed", exc_info=trace, extra=facts)

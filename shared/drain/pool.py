@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..declare.queue import Queue
-from ..jobs.claim import Claim
-from ..jobs.history import add_to_history
+from ..encryption.keyring import NO_KEYS, Keyring
 from ..jobs.outcome import Kind, Outcome
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
 from .budget import Budget
+from .encrypted import history_of
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
 from .failures import Failures, is_failure
@@ -42,6 +42,7 @@ class DrainResources:
     batch: int
     patience: float
     keeper: Keeper | None = None
+    keyring: Keyring = NO_KEYS
 
     def keep(self, watched: Watched) -> None:
         """Prolong these leases if a handler blocks the event loop."""
@@ -89,11 +90,10 @@ class Pool:
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
 
-    def settle(self, claim: Claim, outcome: Outcome) -> None:
+    def settle(self, run: Run, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
-        history = claim.history
-        if outcome.detail:
-            history = add_to_history(claim, outcome, self._budget.clock.epoch_ms())
+        claim, now_ms = run.claim, self._budget.clock.epoch_ms()
+        history = history_of(run, outcome, now_ms, self._resources.keyring)
         unstarted_ms = 0 if outcome.started else claim.at_ms
         self._settles.append(
             Settle(claim.lease, outcome.kind, outcome.delay_ms, history, unstarted_ms)
@@ -104,7 +104,7 @@ class Pool:
 
     def take_settles(self) -> list[Settle]:
         """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
-        settles = [*self._settles, *_progress(self._runs.values())]
+        settles = [*self._settles, *_progress(self._runs.values(), self._resources.keyring)]
         fit = count_that_fit(settles)
         self._settles = settles[fit:]
         return settles[:fit]
@@ -209,7 +209,7 @@ class Pool:
         last = run.context and run.context.last_progress
         if last:  # it survives the end
             outcome = outcome._replace(detail={**last, **outcome.detail})
-        self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
+        self.settle(run, outcome if run.thread is None else _rested(run, outcome))
 
     async def _may_start(self, run: Run) -> bool:
         """Wait for its token, and until no suspect runs or waits to. False if it was cancelled
@@ -231,11 +231,11 @@ class Pool:
             self._paced -= 1
 
 
-def _progress(runs: Iterable[Run]) -> Iterator[Settle]:
+def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:
     for run in runs:
         progress = run.context.take_progress() if run.context else None
         if progress:
-            history = add_to_history(run.claim, Outcome("keep", detail=progress), 0)
+            history = history_of(run, Outcome("keep", detail=progress), 0, keyring)
             yield Settle(run.claim.lease, "keep", 0, history)
 
 

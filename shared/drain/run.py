@@ -18,7 +18,11 @@ from ..jobs.body import Body, decode_body, decode_foreign
 from ..jobs.claim import Claim
 from ..jobs.context import JobContext
 from ..jobs.history import read_history
+from ..jobs.outcome import Outcome
 
+RECHECK = 900.0
+"""Seconds after which a job that can't run here is tried again: a deploy may have brought its
+handler, its model or its key."""
 CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 
 
@@ -43,7 +47,8 @@ class Run:
     seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says
     why the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on
     after a cancellation. `error`: what made it fail, also where its record
-    can't be read.
+    can't be read. `refusal`: the outcome of a job that can't be decrypted here. `encrypted`: no
+    text of its own may be stored or logged in plain.
     """
 
     claim: Claim
@@ -60,6 +65,8 @@ class Run:
     task: asyncio.Task[Any] | None = None
     thread: asyncio.Future[Any] | None = None
     error: BaseException | None = None
+    refusal: Outcome | None = None
+    encrypted: bool = False
 
     @property
     def package(self) -> str:

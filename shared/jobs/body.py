@@ -15,17 +15,23 @@ from pydantic_core import from_json
 
 class Body(NamedTuple):
     """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
-    backoff, timeout)."""
+    backoff, timeout). `encryption`: the label of the key with which the payload is encrypted, ""
+    if it is plain."""
 
     type: str
     overrides: Mapping[str, Any]
     payload: str | bytes
+    encryption: str = ""
 
 
 def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str) -> str:
     """The text that the store keeps."""
-    line = _line({"type": job_type, **overrides}) if overrides else _line_of_type(job_type)
-    return line + payload
+    return encode_first_line(job_type, overrides) + payload
+
+
+def encode_first_line(job_type: str, values: Mapping[str, Any]) -> str:
+    """The first line of a body, with its newline."""
+    return _line({"type": job_type, **values}) if values else _line_of_type(job_type)
 
 
 def decode_body(body: str | bytes) -> Body:
@@ -35,7 +41,8 @@ def decode_body(body: str | bytes) -> Body:
     line, newline, payload = body.partition("\n")
     if not newline:
         raise ValueError("it has no payload")
-    return Body(*_first_line(line), payload)
+    name, overrides, encryption = _first_line(line)
+    return Body(name, overrides, payload, encryption)
 
 
 def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
@@ -67,9 +74,12 @@ def _line_of_type(job_type: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _first_line(line: str) -> tuple[str, dict[str, Any]]:
-    """Type and overrides. Jobs of one type share this line, so it is parsed once."""
+def _first_line(line: str) -> tuple[str, dict[str, Any], str]:
+    """Type, overrides and encryption. Jobs of one type share this line, so it is parsed once."""
     overrides = json.loads(line)
     if not isinstance(overrides, dict) or not isinstance(overrides.get("type"), str):
         raise ValueError("its first line names no type")  # noqa: TRY004 - the text is at fault
-    return overrides.pop("type"), overrides
+    encryption = overrides.pop("encryption", "")
+    if not isinstance(encryption, str):
+        raise ValueError("its encryption is no text")  # noqa: TRY004 - as above
+    return overrides.pop("type"), overrides, encryption

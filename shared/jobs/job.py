@@ -13,6 +13,8 @@ from .ids import new_id
 Priority = Literal["high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
 
+NO_FINGERPRINT = "-"
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -21,7 +23,7 @@ class Guard:
 
     name: str
     ttl_ms: int = 0
-    fingerprint: str = "-"
+    fingerprint: str = NO_FINGERPRINT
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class Reads:
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
     ) -> list[JobRecord]:
         """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
-        last one's instant as `newest`, and as `skip` how many of that instant were seen."""
+        last one's instant as `newest`, and as `skip` how many of that instant were seen. Texts of
+        encrypted jobs are left out (`decrypted` in store/decrypt.py)."""
         reply = await self._calls.run("browse", queue, state, newest, skip, most)
         return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]

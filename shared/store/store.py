@@ -13,6 +13,8 @@ from secrets import token_hex
 from typing import Literal
 
 from ..declare.queue import Queue
+from ..encryption.jobs import encrypt_job
+from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
@@ -20,6 +22,7 @@ from . import keys
 from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
+from .decrypt import decrypted
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads
@@ -39,8 +42,15 @@ Ended = Literal["dead", "completed", "cancelled"]
 class Store(Reads):
     """The verbs of Tidegate over one client and one key prefix."""
 
-    def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
-        self.rest, self.clock, self.prefix = rest, rest.clock, prefix
+    def __init__(
+        self,
+        rest: Rest,
+        prefix: str = "tidegate",
+        *,
+        key_locking: bool = True,
+        keyring: Keyring = NO_KEYS,
+    ) -> None:
+        self.rest, self.clock, self.prefix, self.keyring = rest, rest.clock, prefix, keyring
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
@@ -55,8 +65,9 @@ class Store(Reads):
 
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
-        job that the queue has no room for. Single jobs under way together share requests."""
-        items = (Item(job, job.body()) for job in jobs)
+        job that the queue has no room for. Single jobs under way together share requests. Raises
+        MissingSecret and MissingExtra where the queue is encrypted and this process can't do it."""
+        items = (self._item(queue, job) for job in jobs)
         if len(jobs) == 1:
             return [await self._batcher.enqueue(queue, next(items))]
         answers: list[Enqueued] = []
@@ -102,12 +113,14 @@ class Store(Reads):
         (answers,) = await find.run(self.rest, flat, counts)
         return [queue for queue, answer in zip(parts, answers, strict=True) if answer == "1"]
 
-    async def inspect(self, queue: Queue, job_id: str) -> JobView:
-        """One job as it stands. Raises JobNotFound."""
+    async def inspect(self, queue: Queue, job_id: str, *, decrypt: bool = False) -> JobView:
+        """One job as it stands. `decrypt`: with the payload, the result and the texts of errors of
+        an encrypted one, for readers who may see them. Raises JobNotFound."""
         reply = await self._calls.run("inspect", queue, job_id)
         if not reply or reply[0] != "found":
             raise _not_found(queue, job_id)
-        return read_view(queue, job_id, reply[1:])
+        view = read_view(queue, job_id, reply[1:])
+        return decrypted(view, self.keyring) if decrypt else view
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
@@ -186,6 +199,12 @@ class Store(Reads):
     def abort(self) -> None:
         """Close the client's connections without their event loop, which is closed."""
         self.rest.abort()
+
+    def _item(self, queue: Queue, job: Job) -> Item:
+        """The job as it is stored. Here its id is final, to which encryption binds the payload."""
+        if queue.encrypt:
+            return Item(*encrypt_job(self.keyring, queue.name, job))
+        return Item(job, job.body())
 
     async def _enqueue(
         self, queue: Queue, batch: list[Item], within: float | None

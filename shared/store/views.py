@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..declare.queue import Queue
+from ..encryption.record import Encryption, lock
 from ..jobs.body import Body, decode_body
-from ..jobs.history import read_history
 from ..jobs.ids import created_ms, public_id
 from .codec import PRIORITIES_BY_CODE, STATES, Header, read_header, read_record
 from .usage import UsageByShard, read_usage
@@ -50,6 +50,7 @@ class JobRecord:
     history: dict[str, Any]
     at_ms: int
     since_ms: int | None
+    encryption: Encryption | None = field(default=None, kw_only=True)
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -252,6 +253,7 @@ def _oldest(heads: list[tuple[str, str]]) -> tuple[str, int | None]:
 def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
     header, stored, history = read_record(record)
     body = _decode(stored)
+    encryption, readable = lock(body, stored, _text(history))
     return JobRecord(
         id=public_id(job_id, queue.name),
         queue=queue,
@@ -265,13 +267,12 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         key=_optional(header.key),
         dedup=_optional(header.dedup.removeprefix("dedup:")),
         reason=_optional(header.reason),
-        payload=body.payload,
+        payload="" if encryption else body.payload,
         overrides=dict(body.overrides),
-        history=read_history(
-            history if isinstance(history, str) else history.decode("utf-8", "replace")
-        ),
+        history=readable,
         at_ms=int(float(instant)),
         since_ms=int(header.since) if header.since else created_ms(job_id),
+        encryption=encryption,
     )
 
 
