@@ -56,6 +56,8 @@ def decrypt(key: EncryptionKey, place: Place, text: str, context: str = "") -> s
 
     try:
         data = base64.b64decode(text, validate=True)
+        if base64.b64encode(data).decode() != text:  # unused bits of the last character
+            raise NotAuthentic
         plain = cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], context.encode())
     except (InvalidTag, ValueError, binascii.Error):
         raise NotAuthentic from None

@@ -1,0 +1,118 @@
+"""A planted secret is found in no dump, no log, no answer and no output."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from shared.encryption.history import HIDDEN
+from shared.observe.json_log import JsonFormatter
+from shared.observe.text_log import TextFormatter
+from tests.encryption.conftest import SECRET, Card, Vault
+from tests.scenario.world import TOKENS, Client, application
+
+MODES = ["done", "fail", "progress", "group"]
+
+
+class Written(logging.Handler):
+    """Every record of every logger, in both formats."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+        self.formatters = [TextFormatter(), JsonFormatter()]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines += [formatter.format(record) for formatter in self.formatters]
+
+
+@pytest.fixture
+def written() -> Iterator[Written]:
+    """What is logged during the test."""
+    handler, root = Written(), logging.getLogger()
+    root.addHandler(handler)
+    level = root.level
+    root.setLevel(logging.DEBUG)
+    yield handler
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+async def play(vault: Vault) -> list[str]:
+    """Jobs that complete, fail for good, do not fit, and report progress; their public ids."""
+    charge = vault.cards.types["charge"]
+    handles = [await charge.enqueue(Card(mode=mode), dedup={}) for mode in MODES]
+    handles += await charge.enqueue_many([charge.job(Card(order=n)) for n in range(3)])
+    for _ in range(3):
+        await vault.drained(vault.cards)
+        vault.clock.advance(60)
+    return [handle.id for handle in handles]
+
+
+async def test_the_store_holds_no_secret_at_any_time(vault: Vault) -> None:
+    charge = vault.cards.types["charge"]
+    await charge.enqueue(Card(mode="fail"), idempotency_key="once", delay=60)
+    waiting = await vault.dump()
+    await play(vault)
+    ended = await vault.dump()
+
+    assert len(vault.payloads) == 11
+    assert {card.number for card in vault.payloads} == {SECRET}
+    assert SECRET not in waiting
+    assert SECRET not in ended
+
+
+async def test_the_dump_sees_the_secret_of_a_queue_that_is_not_encrypted(vault: Vault) -> None:
+    plain = vault.declare("plain", encrypt=False)
+    await plain.types["charge"].enqueue(Card())
+
+    assert SECRET in await vault.dump()
+
+
+async def test_the_logs_hold_no_secret(vault: Vault, written: Written) -> None:
+    await play(vault)
+
+    text = "\n".join(written.lines)
+    assert text.count("job_failed") >= 4  # attempts in two formats
+    assert "ValueError" in text
+    assert SECRET not in text
+
+
+async def test_a_role_without_payloads_sees_no_secret_and_an_operator_does(vault: Vault) -> None:
+    ids = await play(vault)
+    app = application(vault, vault.store, vault.clock)
+    paths = [f"/api/v1/jobs/{job_id}" for job_id in ids]
+    paths += [f"/api/v1/dead-letters/{ids[1]}", "/api/v1/dead-letters", "/api/v1/queues"]
+    paths += [f"/api/v1/dead-letters?error={SECRET}", "/api/v1/jobs?state=dead"]
+
+    answers = {}
+    for role in ("viewer", "operator"):
+        async with Client(app, TOKENS[role]) as client:
+            answers[role] = [(await client.get(path)) for path in paths]
+
+    assert all(answer.status_code == 200 for some in answers.values() for answer in some)
+    assert not [answer.text for answer in answers["viewer"] if SECRET in answer.text]
+    done, failed = (answers["viewer"][n].json() for n in (0, 1))
+    assert (done["state"], done["result"], done["encryption_key"]) == ("completed", None, "test")
+    assert failed["error"]["message"] == HIDDEN
+    assert failed["error"]["type"] in ("ValueError", "KeyError")
+    assert failed["error"]["where"]
+    assert failed["locked"] == 'encrypted with key "test"'
+    assert answers["operator"][0].json()["result"] == {"charged": SECRET}
+    assert SECRET in answers["operator"][1].json()["error"]["message"]
+    assert answers["operator"][len(ids)].json()["payload"]["number"] == SECRET
+    assert len(json.loads(answers["operator"][-2].text)["dead_letters"]) == 2
+    assert not json.loads(answers["viewer"][-2].text)["dead_letters"]
+
+
+async def test_the_handle_reads_the_result_the_error_and_the_note(vault: Vault) -> None:
+    ids = await play(vault)
+    done, failed, slow = (vault.cards.handle(job_id) for job_id in ids[:3])
+
+    assert await done.result() == {"charged": SECRET}
+    assert SECRET in (await failed.status()).errors[-1]["message"]
+    assert len((await failed.status()).errors) == 2
+    assert (await slow.status()).note == f"half of {SECRET}"
