@@ -151,7 +151,8 @@ class Queue:
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         check_timeout(self.timeout, what)
-        require(self.encrypt in (True, False, "new"), f'{what}: encrypt is True, False or "new"')
+        ok = isinstance(self.encrypt, bool) or self.encrypt == "new"
+        require(ok, f'{what}: encrypt is True, False or "new"')
         fits = not self.encrypt or self.payload_limit <= MOST_ENCRYPTED
         require(fits, f"{what}: with encrypt the payload_limit is at most 3 MiB")
 
