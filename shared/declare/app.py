@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
+from ..jobs.erased import Erased
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
+from .default_store import default_store
 from .handler import takes_two
 from .policy import Overrides, RateLimit, Retention, Retry, require
 from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
+from .sync import run_blocking, run_in_drain
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -113,6 +116,25 @@ class App:
             missed, within, overlap, jitter,
         )  # fmt: skip
         return self.schedules[name]
+
+    async def erase(self, key: str, *, dry_run: bool = False) -> Erased:
+        """Delete all jobs of this application that were enqueued with this option `key`, on all its
+        queues and in every state, with their results and errors. For those that run, their
+        cancellation is requested, and a repeat deletes them. `dry_run`: only count them.
+
+        It reads every record of the queues, 200 a request. Raises InvalidOption and StoreError.
+        """
+        return await run_in_drain(lambda: self._erase(key, dry_run=dry_run))
+
+    def erase_sync(self, key: str, *, dry_run: bool = False) -> Erased:
+        """`erase`, blocking."""
+        return run_blocking(lambda: self.erase(key, dry_run=dry_run), "erase")
+
+    async def _erase(self, key: str, *, dry_run: bool) -> Erased:
+        total, store = Erased(0), default_store()  # that of the loop it runs in
+        for queue in self.queues.values():
+            total += await store.erase(queue, key, dry_run=dry_run)
+        return total
 
 
 class Registry:

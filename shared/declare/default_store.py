@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigurationError
+from ..jobs.erased import Erased
 from ..jobs.job import Enqueued, Job
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class JobStore(Protocol):
 
     async def cancel(self, queue: Any, job_id: str) -> str:
         """End a job that waits, or ask one that runs to stop."""
+        ...
+
+    async def erase(self, queue: Any, key: str, *, dry_run: bool = False) -> Erased:
+        """Delete all jobs of the queue with this option `key`."""
         ...
 
     async def redrive(self, queue: Any, job_ids: Sequence[str]) -> list[bool]:

@@ -170,20 +170,7 @@ class Queue:
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
-        require(
-            bool(name) and len(name) <= 64 and name.isprintable(),
-            f"job type {name!r}: 1 to 64 printable characters",
-        )
-        require(
-            name not in self.types,
-            f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
-        )
-
-        require(
-            not (public_result and self.encrypt),
-            f"job type {name!r}: public_result shows what queue {self.name!r} encrypts; leave it "
-            "out, or declare the type on another queue",
-        )
+        self._check_type(name, public_result=public_result)
 
         def register(handler: Handler) -> JobType[Any]:
             seconds = self.timeout if timeout is None else timeout
@@ -196,6 +183,18 @@ class Queue:
             return job_type
 
         return register
+
+    def _check_type(self, name: str, *, public_result: bool) -> None:
+        what = f"job type {name!r}"
+        ok = bool(name) and len(name) <= 64 and name.isprintable()
+        require(ok, f"{what}: 1 to 64 printable characters")
+        new = name not in self.types
+        require(new, f"{what} is declared twice on queue {self.name!r}; rename one")
+        require(
+            not (public_result and self.encrypt),
+            f"{what}: public_result shows what queue {self.name!r} encrypts; leave it out, or "
+            "declare the type on another queue",
+        )
 
     def handle(self, job_id: str) -> JobHandle:
         """The handle of a job of this queue, by the id that its enqueue answered or by the caller's

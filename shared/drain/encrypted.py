@@ -8,27 +8,32 @@ from ..encryption.cipher import NotAuthentic
 from ..encryption.history import INTEGRITY, decrypt_history, encrypt_history
 from ..encryption.jobs import decrypt_payload
 from ..encryption.keyring import Keyring, MissingKey
-from ..errors import InvalidPayload
 from ..extras import MissingExtra
+from ..jobs.claim import Claim
 from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
-from .run import RECHECK, Run
+from .run import RECHECK, NotStarted, Run, decode_claim
 
 
-def decrypt(run: Run, queue: Queue, keyring: Keyring) -> None:
-    """Decrypt a run of an encrypted queue, or say by its `refusal` why it can't start."""
+def read_claim(claim: Claim, queue: Queue, keyring: Keyring) -> Run:
+    """Read a claim. One that can't be decrypted has a `NotStarted` as its error."""
+    run = decode_claim(claim, queue)
+    if run.encrypted:
+        _decrypt(run, keyring)
+    elif queue.encrypt is True and run.error is None:
+        _refuse_plain(run, queue)
+    return run
+
+
+def _decrypt(run: Run, keyring: Keyring) -> None:
     claim = run.claim
-    if not run.body.encryption:
-        run.refusal = _refuse_plain(run, queue)
-        return
-    run.encrypted = True
     try:
         body = decrypt_payload(keyring, claim.queue, claim.id, str(claim.body))
         history = decrypt_history(keyring, claim.queue, claim.id, claim.history)
     except (MissingKey, MissingExtra) as missing:
-        run.refusal = Outcome("park", RECHECK, {"parked": str(missing)}, started=False)
+        _park(run, str(missing))
     except NotAuthentic:
-        run.refusal = _dead(run, INTEGRITY["type"], INTEGRITY["message"])
+        _end(run, INTEGRITY["type"], INTEGRITY["message"])
     else:
         run.body, run.claim = body, claim._replace(history=history)
 
@@ -44,23 +49,25 @@ def history_of(run: Run, outcome: Outcome, at_ms: int, keyring: Keyring) -> str:
     return encrypt_history(keyring, claim.queue, claim.id, history)
 
 
-def _refuse_plain(run: Run, queue: Queue) -> Outcome | None:
+def _refuse_plain(run: Run, queue: Queue) -> None:
     """A plain job of a queue that takes none: whoever writes to the store could have put it there.
     It waits for the declaration that lets it run; a foreign record has no way to be encrypted."""
-    if queue.encrypt is not True:
-        return None
     if run.claim.foreign:
         message = f"queue {queue.name!r} is encrypted, and its inbox can't be: enqueue the job"
-        return _dead(run, "PlainPayload", message)
-    reason = (
+        _end(run, "PlainPayload", message)
+        return
+    _park(
+        run,
         f"its payload is not encrypted, and queue {queue.name!r} is declared with encrypt=True; "
-        'encrypt="new" lets it run'
+        'encrypt="new" lets it run',
     )
-    return Outcome("park", RECHECK, {"parked": reason}, started=False)
 
 
-def _dead(run: Run, error_type: str, message: str) -> Outcome:
-    run.error = InvalidPayload(message)
-    return Outcome(
-        "dead", detail={"error": {"type": error_type, "message": message}}, started=False
-    )
+def _park(run: Run, reason: str) -> None:
+    outcome = Outcome("park", RECHECK, {"parked": reason}, started=False)
+    run.error = NotStarted(reason, outcome)
+
+
+def _end(run: Run, error_type: str, message: str) -> None:
+    error = {"type": error_type, "message": message}
+    run.error = NotStarted(message, Outcome("dead", detail={"error": error}, started=False))

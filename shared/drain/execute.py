@@ -22,7 +22,7 @@ from .bounds import bound, misfit
 from .budget import Budget
 from .describe import is_a, leaves, traceback_of
 from .outcome import outcome_of
-from .run import RECHECK, Run
+from .run import RECHECK, NotStarted, Run
 from .threads import call_contained
 from .timeouts import Timeouts
 
@@ -67,8 +67,8 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
 
 def _payload(run: Run) -> Any:
     """The payload as its model reads it, or the outcome of a job that can't be started."""
-    if run.refusal is not None:
-        return run.refusal
+    if isinstance(run.error, NotStarted):
+        return run.error.outcome
     if run.error is not None:
         return _invalid(run, "InvalidRecord", str(run.error))
     if run.job_type is None:

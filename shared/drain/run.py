@@ -26,6 +26,14 @@ handler, its model or its key."""
 CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
 
 
+class NotStarted(InvalidPayload):
+    """The job can't be started here; it ends with this outcome."""
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
+
+
 class Cuts(NamedTuple):
     """How earlier starts of the job were cut off by the end of a function. `longest`: seconds of
     the longest. `windows`: how many whole windows in a row. `parks`: how often the job was parked
@@ -47,8 +55,7 @@ class Run:
     seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says
     why the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on
     after a cancellation. `error`: what made it fail, also where its record
-    can't be read. `refusal`: the outcome of a job that can't be decrypted here. `encrypted`: no
-    text of its own may be stored or logged in plain.
+    can't be read.
     """
 
     claim: Claim
@@ -65,8 +72,11 @@ class Run:
     task: asyncio.Task[Any] | None = None
     thread: asyncio.Future[Any] | None = None
     error: BaseException | None = None
-    refusal: Outcome | None = None
-    encrypted: bool = False
+
+    @property
+    def encrypted(self) -> bool:
+        """True if none of its own texts may be stored or logged in plain."""
+        return bool(self.body.encryption)
 
     @property
     def package(self) -> str:

@@ -10,12 +10,15 @@ from . import keys
 from .client.rest import Rest
 from .overview import read_overview
 from .scripts import Calls
+from .survey import SurveyPage, read_survey
 from .views import JobRecord, ListedJob, QueueStats, read_listed, read_row, read_stats
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
 
 Listed = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
+IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
+"""Pages of a survey: it has to read the bodies of records."""
 STATUS_SECONDS = 1.5
 """The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
 
@@ -40,6 +43,17 @@ class Reads:
         records = keys.part(self.prefix, queue.name, "records")
         text = await self.rest.execute(["HGET", records, ":cancel"], "cancel_requests", within=1.0)
         return frozenset(str(text or "").split())
+
+    async def survey(
+        self, queue: Queue, part: str | int, cursor: str, *, key: str | None = None
+    ) -> SurveyPage:
+        """A page of ids: of one list or sorted set, or of the job records of one shard (by its
+        number), with a `key` only of the jobs with this option. `cursor` is "0" at the beginning,
+        and in the page after which nothing comes."""
+        most = RECORDS_A_PAGE if isinstance(part, int) else IDS_A_PAGE
+        wanted = () if key is None else (key,)
+        reply = await self._calls.run("survey", queue, part, cursor, most, *wanted)
+        return read_survey(part, reply)
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""

@@ -16,6 +16,7 @@ from ..declare.queue import Queue
 from ..encryption.jobs import encrypt_job
 from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
+from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
@@ -28,13 +29,11 @@ from .pages import PAGE, apply_in_pages
 from .reads import Reads
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
-from .survey import REPAIRS, SurveyPage, read_survey
+from .survey import REPAIRS
 from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 from .views import JobView, read_view
 
-IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
-"""Pages of a survey: it has to read the bodies of records."""
 Ended = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
 
@@ -67,7 +66,7 @@ class Store(Reads):
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
         job that the queue has no room for. Single jobs under way together share requests. Raises
         MissingSecret and MissingExtra where the queue is encrypted and this process can't do it."""
-        items = (self._item(queue, job) for job in jobs)
+        items = (_item(self.keyring, queue, job) for job in jobs)
         if len(jobs) == 1:
             return [await self._batcher.enqueue(queue, next(items))]
         answers: list[Enqueued] = []
@@ -173,12 +172,11 @@ class Store(Reads):
         (gone,) = await self._calls.run("purge", queue, PAGE, token_hex(6))
         return int(gone), int(gone) == PAGE
 
-    async def survey(self, queue: Queue, part: str | int, cursor: str) -> SurveyPage:
-        """A page of ids: of one list or sorted set, or of the job records of one shard (by its
-        number). `cursor` is "0" at the beginning, and in the page after which nothing comes."""
-        most = RECORDS_A_PAGE if isinstance(part, int) else IDS_A_PAGE
-        reply = await self._calls.run("survey", queue, part, cursor, most)
-        return read_survey(part, reply)
+    async def erase(self, queue: Queue, key: str, *, dry_run: bool = False) -> Erased:
+        """Delete all jobs whose option `key` this is. See store/erase.py."""
+        from .erase import erase  # noqa: PLC0415 - it uses this class
+
+        return await erase(self, queue, key, dry_run=dry_run)
 
     async def reconcile(self, queue: Queue, job_ids: Sequence[str], *, repair: bool) -> list[str]:
         """Compare these jobs' records with their places. Per id: `sound`, `requeued`, `restored` or
@@ -200,12 +198,6 @@ class Store(Reads):
         """Close the client's connections without their event loop, which is closed."""
         self.rest.abort()
 
-    def _item(self, queue: Queue, job: Job) -> Item:
-        """The job as it is stored. Here its id is final, to which encryption binds the payload."""
-        if queue.encrypt:
-            return Item(*encrypt_job(self.keyring, queue.name, job))
-        return Item(job, job.body())
-
     async def _enqueue(
         self, queue: Queue, batch: list[Item], within: float | None
     ) -> list[Enqueued]:
@@ -221,6 +213,13 @@ class Store(Reads):
             own.add(job.id)
             answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
         return answers
+
+
+def _item(keyring: Keyring, queue: Queue, job: Job) -> Item:
+    """The job as it is stored. Here its id is final, to which encryption binds the payload."""
+    if queue.encrypt:
+        return Item(*encrypt_job(keyring, queue.name, job))
+    return Item(job, job.body())
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:
