@@ -5,8 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import httpx
 
@@ -22,8 +20,9 @@ from ..store.keys import agenda, part
 from ..store.repair import repair
 from ..store.usage import fullness
 from ..store.views import QueueStats
+from .finding import Finding
+from .key_checks import check_keys
 
-Verdict = Literal["OK", "WARN", "FAIL"]
 NAME = "tidegate-doctor"
 """The queue of the script checks. It is always empty."""
 SLOW = 0.05
@@ -32,16 +31,6 @@ ROUND_TRIPS = 5
 NEARLY_FULL = 0.8
 MOST_COMPARED = 2000
 """Jobs of a queue that are compared with their lists; more would cost too many commands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The outcome of one check; `advice` unless it is OK."""
-
-    check: str
-    verdict: Verdict
-    detail: str
-    advice: str = ""
 
 
 async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator[Finding]:
@@ -61,6 +50,7 @@ async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator
         yield Finding("apps", "FAIL", str(error), "correct TIDEGATE_APPS, or the declaration")
     for finding in contradictions(settings, registry, env):
         yield finding
+    yield check_keys(settings, registry)
     async for finding in _store(Deployment(settings, registry), wait):
         yield finding
 

@@ -14,6 +14,7 @@ Most = Annotated[int, typer.Option(min=1, max=10_000, help="The largest number t
 Decrypt = Annotated[
     bool, typer.Option("--decrypt", help="Show what is encrypted, with the keys of this machine.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Report only; change nothing.")]
 Data = Annotated[
     Path | None,
     typer.Option(

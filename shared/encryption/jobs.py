@@ -19,6 +19,8 @@ Encrypt: TypeAlias = bool | Literal["new"]
 jobs are encrypted, plain ones still run. False: new jobs are plain, encrypted ones still run."""
 CONTENT = "dedup:sha256:"
 """Names that are made of payloads begin so (declare/make_job.py)."""
+KEYED = "dedup:hmac:"
+"""So begin those of encrypted jobs, and go on with the name of their key."""
 
 
 def encrypt_job(keyring: Keyring, queue: str, job: Job) -> tuple[Job, str]:
@@ -39,6 +41,11 @@ def decrypt_payload(keyring: Keyring, queue: str, job_id: str, stored: str) -> B
     return body._replace(payload=payload)
 
 
+def name_key(dedup: str) -> str | None:
+    """The name of the key that made a deduplication name; None for one that a caller chose."""
+    return dedup.removeprefix(KEYED).partition(":")[0] if dedup.startswith(KEYED) else None
+
+
 def _with_keyed_names(keyring: Keyring, queue: str, job: Job) -> Job:
     """The job with keyed hashes in place of plain ones: of its payload as a deduplication name,
     and of its request as the fingerprint of an idempotency key."""
@@ -51,7 +58,7 @@ def _with_keyed_names(keyring: Keyring, queue: str, job: Job) -> Job:
 
     dedup, idempotency = job.dedup, job.idempotency
     if dedup and dedup.name.startswith(CONTENT):
-        dedup = replace(dedup, name=f"dedup:hmac:{key.name}:{hashed(dedup.name)}")
+        dedup = replace(dedup, name=f"{KEYED}{key.name}:{hashed(dedup.name)}")
     if idempotency and idempotency.fingerprint != NO_FINGERPRINT:
         short = hashed(idempotency.fingerprint)[: len(idempotency.fingerprint)]
         idempotency = replace(idempotency, fingerprint=short)

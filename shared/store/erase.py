@@ -6,6 +6,7 @@ be left: erase once nothing is enqueued for that key any more.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from .codec import STATE_CODES
 if TYPE_CHECKING:
     from .store import Store
 
+AT_A_TIME = 8
+"""Requests under way: a process has eight connections."""
 _ENDED = {STATE_CODES[state] for state in ("completed", "cancelled", "dead")}
 
 
@@ -32,9 +35,8 @@ async def erase(store: Store, queue: Queue, key: str, *, dry_run: bool) -> Erase
         if dry_run:
             total += Erased(len(states))
             continue
-        running = [job_id for job_id in states if not await _end(store, queue, job_id, states)]
-        ended = [job_id for job_id in states if job_id not in running]
-        verdicts = await store.delete(queue, ended)
+        running = await _end_all(store, queue, states)
+        verdicts = await store.delete(queue, [job_id for job_id in states if job_id not in running])
         ids = tuple(public_id(job_id, queue.name) for job_id in running)
         total += Erased(sum(verdicts), ids)
     return total
@@ -56,10 +58,18 @@ async def _pages(store: Store, queue: Queue, key: str) -> AsyncIterator[dict[str
         shard += 1
 
 
-async def _end(store: Store, queue: Queue, job_id: str, states: dict[str, str]) -> bool:
-    """End the job. False if it runs: then its cancellation is requested."""
-    if states[job_id] in _ENDED:
-        return True
+async def _end_all(store: Store, queue: Queue, states: dict[str, str]) -> list[str]:
+    """End these jobs; the ids of those that run. Their cancellation is requested."""
+    live = [job_id for job_id, state in states.items() if state not in _ENDED]
+    running: list[str] = []
+    for at in range(0, len(live), AT_A_TIME):
+        some = live[at : at + AT_A_TIME]
+        ended = await asyncio.gather(*(_end(store, queue, job_id) for job_id in some))
+        running += [job_id for job_id, is_ended in zip(some, ended, strict=True) if not is_ended]
+    return running
+
+
+async def _end(store: Store, queue: Queue, job_id: str) -> bool:
     try:
         return await store.cancel(queue, job_id) != "cancel_requested"
     except JobNotFound:

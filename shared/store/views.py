@@ -85,7 +85,7 @@ class JobRecord:
 @dataclass(frozen=True, slots=True)
 class ListedJob:
     """One row of a list: a job without its payload and its history. Instants as in `JobRecord`.
-    `header` is None where the record is damaged or lost."""
+    `header` is None where the record is damaged or lost. `encryption`: the label of its key."""
 
     id: str
     queue: Queue
@@ -94,6 +94,7 @@ class ListedJob:
     header: Header | None
     at_ms: int
     since_ms: int | None
+    encryption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +199,16 @@ def read_listed(queue: Queue, state: str, row: list[Any]) -> ListedJob:
         header = read_header(line)
     except ValueError:
         header = None
+    body = _decode(f"{first}\n")
     return ListedJob(
         id=public_id(job_id, queue.name),
         queue=queue,
-        type=_decode(f"{first}\n").type,
+        type=body.type,
         state=state,
         header=header,
         at_ms=int(float(instant or 0)),
         since_ms=int(header.since) if header and header.since else created_ms(job_id),
+        encryption=body.encryption,
     )
 
 
