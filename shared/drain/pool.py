@@ -184,7 +184,8 @@ class Pool:
         try:
             outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
         except BaseException as bug:  # ours, and of this job alone
-            log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
+            facts = {"queue": run.claim.queue, "job_id": run.claim.id, "error": type(bug).__name__}
+            log.exception("job_bug", exc_info=not run.encrypted, extra=facts)
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
         if not exclusive:
             lock.release_shared()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..errors import MissingSecret
+from ..jobs.ids import is_name
 
 KEY_BYTES = 32
 _FINGERPRINT = b"tidegate fingerprint"
@@ -75,8 +76,9 @@ class Keyring:
 
 
 def key_name(label: str) -> str:
-    """The name of the key in a stored label, fit to be shown."""
-    return label.partition("/")[0][:64]
+    """The name of the key in a stored label; "" if it has none."""
+    name = label.partition("/")[0]
+    return name if is_name(name) else ""
 
 
 NO_KEYS = Keyring()

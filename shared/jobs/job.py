@@ -32,7 +32,7 @@ class Job:
     Times are milliseconds; 0 means now."""
 
     type: str
-    payload: str
+    payload: str = field(repr=False)
     id: str = field(default_factory=new_id)
     priority: Priority = "normal"
     delay_ms: int = 0

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from shared import JobFailure
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.encryption.history import HIDDEN
 from shared.observe.json_log import JsonFormatter
 from shared.observe.text_log import TextFormatter
+from shared.store import Store
 from tests.encryption.conftest import SECRET, Card, Vault
 from tests.scenario.world import TOKENS, Client, application
 
@@ -39,6 +45,11 @@ def written() -> Iterator[Written]:
     yield handler
     root.removeHandler(handler)
     root.setLevel(level)
+
+
+def producer(vault: Vault, store: Store) -> Client:
+    """A client of an API that stores its jobs through this store."""
+    return Client(application(vault, store, vault.clock), TOKENS["producer"])
 
 
 async def play(vault: Vault) -> list[str]:
@@ -79,6 +90,65 @@ async def test_the_logs_hold_no_secret(vault: Vault, written: Written) -> None:
     assert text.count("job_failed") >= 4  # attempts in two formats
     assert "ValueError" in text
     assert SECRET not in text
+
+
+async def test_a_hook_gets_the_error_and_its_own_failure_is_logged_without_texts(
+    vault: Vault, written: Written
+) -> None:
+    errors: list[str] = []
+
+    @vault.app.on_failure
+    def hook(error: BaseException, _failure: JobFailure) -> None:
+        errors.append(str(error))
+        raise RuntimeError(f"can't report {error}") from error
+
+    await play(vault)
+
+    assert SECRET in errors[0]
+    text = "\n".join(written.lines)
+    assert "failure_hook_failed" in text
+    assert "RuntimeError" in text
+    assert SECRET not in text
+
+
+async def test_jobs_that_come_over_http_are_encrypted_one_or_many(
+    vault: Vault, written: Written
+) -> None:
+    path, charge = "/api/v1/queues/cards/jobs", {"type": "charge", "payload": {"number": SECRET}}
+
+    async with producer(vault, vault.store) as client:
+        one = await client.post(path, json={**charge, "options": {"dedup": {}}})
+        same = await client.post(path, json={**charge, "options": {"dedup": {}}})
+        keyed = [
+            await client.post(path, json=charge, headers={"Idempotency-Key": "k"}) for _ in range(2)
+        ]
+        many = await client.post(path, json={"jobs": [charge] * 3})
+    async with producer(vault, vault.with_keys()) as client:
+        refused = await client.post(path, json=charge)
+
+    assert [one.status_code, many.status_code] == [202, 202]
+    assert same.json() == {**one.json(), "duplicate": True}
+    assert keyed[0].json() == keyed[1].json()
+    assert refused.status_code == 503
+    assert "TIDEGATE_ENCRYPTION_KEYS is not set" in refused.json()["detail"]
+    assert SECRET not in await vault.dump()
+    await vault.drained(vault.cards)
+    assert [card.number for card in vault.payloads] == [SECRET] * 5
+    assert SECRET not in "\n".join(written.lines)
+
+
+async def test_the_jobs_of_a_schedule_are_encrypted_under_their_own_ids(vault: Vault) -> None:
+    charge = vault.cards.types["charge"]
+    vault.app.schedule("monthly", charge, Card(), every=60, missed="all")
+    drain = partial(Drain, vault.store, Registry([vault.app]), patience=0.0, sweep_every=1.0)
+    await drain(Budget.of(60, clock=vault.clock)).tick()
+    vault.clock.advance(185)
+
+    await drain(Budget.of(60, clock=vault.clock)).tick()
+
+    assert len(vault.payloads) in (3, 4)  # as the minutes of today fall
+    assert {card.number for card in vault.payloads} == {SECRET}
+    assert SECRET not in await vault.dump()
 
 
 async def test_a_role_without_payloads_sees_no_secret_and_an_operator_does(vault: Vault) -> None:
