@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import hmac
 import os
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..extras import packages_of
@@ -20,6 +20,8 @@ from .keyring import EncryptionKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 FORM = "tidegate 1"
 """The version of the form. Another one derives other keys."""
@@ -52,14 +54,12 @@ def encrypt(key: EncryptionKey, place: Place, text: str, context: str = "") -> s
 def decrypt(key: EncryptionKey, place: Place, text: str, context: str = "") -> str:
     """The text that `encrypt` was given. Raises NotAuthentic and MissingExtra."""
     cipher = _cipher(key, place)
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as in _cipher
-
     try:
         data = base64.b64decode(text, validate=True)
         if base64.b64encode(data).decode() != text:  # unused bits of the last character
             raise NotAuthentic
         plain = cipher.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], context.encode())
-    except (InvalidTag, ValueError, binascii.Error):
+    except (_library().InvalidTag, ValueError, binascii.Error):
         raise NotAuthentic from None
     return plain.decode()
 
@@ -70,22 +70,36 @@ def keyed_hash(key: EncryptionKey, queue: str, text: str) -> str:
     return hmac.digest(_names_key(key.secret, queue), text.encode(), hashlib.sha256).hex()
 
 
-def _cipher(key: EncryptionKey, place: Place) -> AESGCM:
-    # Loaded on use: an application without encrypted queues does not even install it.
-    with packages_of("encryption", f"queue {place.queue!r}: its encryption"):
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
-
-    return AESGCM(_derive(key.secret, "\n".join((FORM, *place))))
-
-
 @lru_cache(maxsize=64)
 def _names_key(secret: bytes, queue: str) -> bytes:
     return _derive(secret, f"{FORM}\nnames\n{queue}")
 
 
-def _derive(secret: bytes, info: str) -> bytes:
-    with packages_of("encryption", "encryption"):
-        from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415 - as in _cipher
-        from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+def _cipher(key: EncryptionKey, place: Place) -> AESGCM:
+    return _library().AESGCM(_derive(key.secret, "\n".join((FORM, *place))))
 
-    return HKDF(SHA256(), length=32, salt=None, info=info.encode()).derive(secret)
+
+def _derive(secret: bytes, info: str) -> bytes:
+    library = _library()
+    hkdf = library.HKDF(library.SHA256(), length=32, salt=None, info=info.encode())
+    return hkdf.derive(secret)
+
+
+class _Library(NamedTuple):
+    """What is used of the package cryptography."""
+
+    AESGCM: type[AESGCM]
+    HKDF: type[HKDF]
+    SHA256: type[SHA256]
+    InvalidTag: type[Exception]
+
+
+@cache
+def _library() -> _Library:
+    """Loaded on use: an application without encrypted queues does not even install it."""
+    with packages_of("encryption", "an encrypted queue"):
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+        from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+    return _Library(AESGCM, HKDF, SHA256, InvalidTag)

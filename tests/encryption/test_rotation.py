@@ -6,6 +6,7 @@ import pytest
 
 from shared import Retry
 from shared.errors import IdempotencyMismatch, MissingSecret, NoResult
+from shared.extras import MissingExtra, packages_of
 from shared.jobs.ids import local_id
 from shared.store import Store
 from shared.store.views import JobView
@@ -201,3 +202,28 @@ async def test_a_job_that_does_not_fit_hides_what_it_holds(vault: Vault) -> None
     dead = await vault.store.inspect(valid, "bad", decrypt=True)
     assert SECRET in dead.errors[-1]["message"]
     assert SECRET not in await vault.dump()
+
+
+async def test_a_function_without_the_package_parks_the_job(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handle = await vault.cards.types["charge"].enqueue(Card())
+
+    def missing() -> None:
+        with packages_of("encryption", "an encrypted queue"):
+            raise ModuleNotFoundError(name="cryptography")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.encryption.cipher._library", missing)
+        await vault.drained(vault.cards)
+        parked = await handle.status()
+        assert parked.encryption is not None
+        for reason in (parked.history["parked"], parked.encryption.locked):
+            assert "pip install 'tidegate[encryption]'" in reason
+        with pytest.raises(MissingExtra, match=r"tidegate\[encryption\]"):
+            await vault.cards.types["charge"].enqueue(Card())
+
+    vault.clock.advance(901)
+    await vault.drained(vault.cards)
+
+    assert await handle.result() == {"charged": SECRET}
