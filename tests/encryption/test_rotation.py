@@ -219,7 +219,7 @@ async def test_a_function_without_the_package_parks_the_job(
         parked = await handle.status()
         assert parked.encryption is not None
         for reason in (parked.history["parked"], parked.encryption.locked):
-            assert "pip install 'tidegate[encryption]'" in reason
+            assert "pip install 'tidegate[encryption]'" in str(reason)
         with pytest.raises(MissingExtra, match=r"tidegate\[encryption\]"):
             await vault.cards.types["charge"].enqueue(Card())
 
