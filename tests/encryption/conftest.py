@@ -36,6 +36,8 @@ class Card(BaseModel):
     def check(cls, value: str) -> str:
         if value.startswith("invalid"):
             raise ValueError(f"no card has the number {value}")
+        if value.startswith("bug"):
+            raise RuntimeError(f"a bug of the model with {value}")
         return value
 
 

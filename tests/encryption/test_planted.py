@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 
 import pytest
@@ -149,6 +150,31 @@ async def test_the_jobs_of_a_schedule_are_encrypted_under_their_own_ids(vault: V
     assert len(vault.payloads) in (3, 4)  # as the minutes of today fall
     assert {card.number for card in vault.payloads} == {SECRET}
     assert SECRET not in await vault.dump()
+
+
+async def test_a_bug_of_the_model_or_of_a_schedule_is_logged_without_texts(
+    vault: Vault, written: Written
+) -> None:
+    path, bad = "/api/v1/queues/cards/jobs", f"bug {SECRET}"
+    job = {"type": "charge", "payload": {"number": bad}}
+
+    def payload(_at: datetime) -> Card:
+        raise LookupError(SECRET)
+
+    vault.app.schedule("broken", vault.cards.types["charge"], payload, every=60)
+    async with producer(vault, vault.store) as client:
+        answers = [await client.post(path, json=body) for body in (job, {"jobs": [job]})]
+    drain = partial(Drain, vault.store, Registry([vault.app]), patience=0.0, sweep_every=1.0)
+    for _ in range(2):
+        await drain(Budget.of(60, clock=vault.clock)).tick()
+        vault.clock.advance(90)
+
+    text = "\n".join(written.lines)
+    assert [answer.status_code for answer in answers] == [500, 500]
+    assert "RuntimeError" in text
+    assert "schedule_error" in text
+    assert "LookupError" in text
+    assert SECRET not in text + answers[0].text + answers[1].text
 
 
 async def test_a_role_without_payloads_sees_no_secret_and_an_operator_does(vault: Vault) -> None:
