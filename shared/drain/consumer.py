@@ -158,7 +158,7 @@ class Consumer:
             if refusal is not None and refusal.kind == "release" and run.claim.exclusive:
                 self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
             if refusal is not None or self._over:  # stopped while the claim was under way
-                self._pool.settle(run, refusal or Outcome("release", started=False))
+                self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
                 holding += self._threads is not None and run.needs_thread

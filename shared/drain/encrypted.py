@@ -9,6 +9,7 @@ from ..encryption.history import INTEGRITY, decrypt_history, encrypt_history
 from ..encryption.jobs import decrypt_payload
 from ..encryption.keyring import Keyring, MissingKey
 from ..extras import MissingExtra
+from ..jobs.body import is_encrypted
 from ..jobs.claim import Claim
 from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
@@ -38,13 +39,10 @@ def _decrypt(run: Run, keyring: Keyring) -> None:
         run.body, run.claim = body, claim._replace(history=history)
 
 
-def history_of(run: Run, outcome: Outcome, at_ms: int, keyring: Keyring) -> str:
+def history_of(claim: Claim, outcome: Outcome, at_ms: int, keyring: Keyring) -> str:
     """The history to store with an outcome."""
-    claim = run.claim
-    if not outcome.detail and not run.encrypted:
-        return claim.history
     history = add_to_history(claim, outcome, at_ms)
-    if not run.encrypted:
+    if not history or not is_encrypted(claim.body):
         return history
     return encrypt_history(keyring, claim.queue, claim.id, history)
 

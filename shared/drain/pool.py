@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..declare.queue import Queue
 from ..encryption.keyring import NO_KEYS, Keyring
+from ..jobs.claim import Claim
 from ..jobs.outcome import Kind, Outcome
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
@@ -90,10 +91,10 @@ class Pool:
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
 
-    def settle(self, run: Run, outcome: Outcome) -> None:
+    def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
-        claim, now_ms = run.claim, self._budget.clock.epoch_ms()
-        history = history_of(run, outcome, now_ms, self._resources.keyring)
+        now_ms = self._budget.clock.epoch_ms()
+        history = history_of(claim, outcome, now_ms, self._resources.keyring)
         unstarted_ms = 0 if outcome.started else claim.at_ms
         self._settles.append(
             Settle(claim.lease, outcome.kind, outcome.delay_ms, history, unstarted_ms)
@@ -210,7 +211,7 @@ class Pool:
         last = run.context and run.context.last_progress
         if last:  # it survives the end
             outcome = outcome._replace(detail={**last, **outcome.detail})
-        self.settle(run, outcome if run.thread is None else _rested(run, outcome))
+        self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
 
     async def _may_start(self, run: Run) -> bool:
         """Wait for its token, and until no suspect runs or waits to. False if it was cancelled
@@ -236,7 +237,7 @@ def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:
     for run in runs:
         progress = run.context.take_progress() if run.context else None
         if progress:
-            history = history_of(run, Outcome("keep", detail=progress), 0, keyring)
+            history = history_of(run.claim, Outcome("keep", detail=progress), 0, keyring)
             yield Settle(run.claim.lease, "keep", 0, history)
 
 

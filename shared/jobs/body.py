@@ -45,6 +45,16 @@ def decode_body(body: str | bytes) -> Body:
     return Body(name, overrides, payload, encryption)
 
 
+def is_encrypted(body: str | bytes) -> bool:
+    """True if the payload of a body is encrypted. Reads its first line only."""
+    if isinstance(body, bytes):
+        return False
+    try:
+        return bool(_first_line(body[: body.index("\n")])[2])
+    except ValueError:
+        return False
+
+
 def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
     """Type, payload and options of an inbox record, `{"type", "payload", "options"?}`, as its
     producer wrote it. Raises ValueError."""
