@@ -9,6 +9,7 @@ import httpx
 
 from .clock import Clock
 from .config.settings import Settings
+from .encryption.keyring import Keyring
 from .extras import require_package
 from .store import Store
 from .store.client.rest import Rest
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 
 def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
     """A store client. It contacts nothing before its first request. Raises MissingExtra where the
-    settings select the embedded store and its packages are not installed."""
+    settings select the embedded store, or have encryption keys, and the packages for it are not
+    installed."""
+    if settings.encryption_keys:
+        require_package("cryptography", "encryption", "TIDEGATE_ENCRYPTION_KEYS")
+    keyring = Keyring(settings.encryption_keys)
     rest = _open(settings, settings.redis_url, settings.redis_token, clock)
-    return Store(rest, settings.prefix, key_locking=settings.key_locking)
+    return Store(rest, settings.prefix, key_locking=settings.key_locking, keyring=keyring)
 
 
 def connect_cache(settings: Settings) -> Rest:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..encryption.keyring import EncryptionKey
+from ..encryption.setting import VARIABLE, parse_keys
 from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.redact import keep_secret
@@ -37,6 +39,7 @@ class Settings:
     api_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Token → role."""
     cron_secret: str | None = field(default=None, repr=False)
+    encryption_keys: tuple[EncryptionKey, ...] = field(default=(), repr=False)
     apps: tuple[str, ...] = ()
     """The applications as `module:attribute`; without any, those of `functions.apps:APPS`."""
     data_dir: Path = Path(".tidegate")
@@ -71,6 +74,7 @@ class Settings:
             prefix=prefix,
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
+            encryption_keys=_encryption_keys(env),
             apps=tuple(
                 part.strip() for part in env.get("TIDEGATE_APPS", "").split(",") if part.strip()
             ),
@@ -192,6 +196,12 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
             f"{name} has fewer than {MIN_SECRET_LENGTH} characters; use 32 random ones"
         )
     return value
+
+
+def _encryption_keys(env: Mapping[str, str]) -> tuple[EncryptionKey, ...]:
+    text = env.get(VARIABLE, "")
+    keep_secret(entry.partition(":")[2].strip() for entry in text.split(","))
+    return parse_keys(text)
 
 
 def _level(name: str) -> str:

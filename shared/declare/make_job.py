@@ -45,7 +45,7 @@ def make_job(
         priority=options.priority or "normal",
         delay_ms=_duration_ms(options.delay or 0.0, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
-        key="-" if options.key is None else _word(options.key, "key"),
+        key="-" if options.key is None else check_word(options.key, "key"),
         dedup=_dedup(job_type, payload, options),
         idempotency=_idempotency(job_type, payload, options, guard),
         overrides=read_overrides(job_type, options),
@@ -114,7 +114,7 @@ def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Gua
             raise InvalidOption("dedup_ttl: dedup has a ttl already; give one", "dedup_ttl")
         dedup = dedup.model_copy(update={"ttl": options.dedup_ttl})
     ttl = _dedup_ttl(dedup)
-    name = _content(job_type, payload) if dedup.id is None else _word(dedup.id, "dedup")
+    name = _content(job_type, payload) if dedup.id is None else check_word(dedup.id, "dedup")
     return Guard(f"dedup:{name}", 0 if ttl is None else max(1, _duration_ms(ttl, "dedup.ttl")))
 
 
@@ -153,8 +153,9 @@ def _idempotency(
     return Key.of(name, {**request, "options": others} if others else request).guard()
 
 
-def _word(text: str, name: str) -> str:
-    """Text that can stand in a space-separated header; "-" there means none."""
+def check_word(text: str, name: str) -> str:
+    """The text, if it can stand in a space-separated header; "-" there means none. Raises
+    InvalidOption."""
     ok = 1 <= len(text) <= KEY_LIMIT and text != "-" and text.isprintable()
     if not ok or any(c.isspace() for c in text):
         raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)

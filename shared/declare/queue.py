@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
 
@@ -20,11 +20,16 @@ from .payload import text_of
 from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
 from .sync import run_blocking, run_in_drain
 
+if TYPE_CHECKING:
+    from ..encryption.jobs import Encrypt
+
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
 DEFAULT_MAX_JOBS = 1_000_000
 DEFAULT_MAX_BYTES = 48 * 2**20
 """Bounds of a queue by default, the bytes for each shard: half of the largest entry (100 MB) on
 Upstash's smaller plans. The rest is for results and errors, which grow after the enqueue."""
+MOST_ENCRYPTED = 3 * 2**20
+"""Bytes of a payload that is encrypted: base64 makes four of three."""
 MOST_SHARDS = 32
 P = TypeVar("P", bound=BaseModel)
 
@@ -122,6 +127,7 @@ class Queue:
     max_jobs: int = DEFAULT_MAX_JOBS
     max_bytes: int = DEFAULT_MAX_BYTES
     shards: int = 1
+    encrypt: Encrypt = False
     overrides: Overrides = field(default_factory=Overrides)
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
     failure_hooks: Sequence[FailureHook] = field(default=(), compare=False)
@@ -145,6 +151,10 @@ class Queue:
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         check_timeout(self.timeout, what)
+        ok = isinstance(self.encrypt, bool) or self.encrypt == "new"
+        require(ok, f'{what}: encrypt is True, False or "new"')
+        fits = not self.encrypt or self.payload_limit <= MOST_ENCRYPTED
+        require(fits, f"{what}: with encrypt the payload_limit is at most 3 MiB")
 
     def job(
         self,
@@ -160,14 +170,7 @@ class Queue:
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
-        require(
-            bool(name) and len(name) <= 64 and name.isprintable(),
-            f"job type {name!r}: 1 to 64 printable characters",
-        )
-        require(
-            name not in self.types,
-            f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
-        )
+        self._check_type(name, public_result=public_result)
 
         def register(handler: Handler) -> JobType[Any]:
             seconds = self.timeout if timeout is None else timeout
@@ -180,6 +183,18 @@ class Queue:
             return job_type
 
         return register
+
+    def _check_type(self, name: str, *, public_result: bool) -> None:
+        what = f"job type {name!r}"
+        ok = bool(name) and len(name) <= 64 and name.isprintable()
+        require(ok, f"{what}: 1 to 64 printable characters")
+        new = name not in self.types
+        require(new, f"{what} is declared twice on queue {self.name!r}; rename one")
+        require(
+            not (public_result and self.encrypt),
+            f"{what}: public_result shows what queue {self.name!r} encrypts; leave it out, or "
+            "declare the type on another queue",
+        )
 
     def handle(self, job_id: str) -> JobHandle:
         """The handle of a job of this queue, by the id that its enqueue answered or by the caller's

@@ -157,7 +157,13 @@ class Drain:
             return
         threads = HandlerThreads(SYNC_THREADS)
         resources = DrainResources(
-            self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper
+            self._lock,
+            threads,
+            Timeouts(),
+            self._batch,
+            self._patience,
+            self._keeper,
+            self._store.keyring,
         )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:

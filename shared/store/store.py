@@ -13,25 +13,27 @@ from secrets import token_hex
 from typing import Literal
 
 from ..declare.queue import Queue
+from ..encryption.jobs import encrypt_job
+from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
+from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
 from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
+from .decrypt import decrypted
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
-from .survey import REPAIRS, SurveyPage, read_survey
+from .survey import REPAIRS
 from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 from .views import JobView, read_view
 
-IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
-"""Pages of a survey: it has to read the bodies of records."""
 Ended = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
 
@@ -39,8 +41,15 @@ Ended = Literal["dead", "completed", "cancelled"]
 class Store(Reads):
     """The verbs of Tidegate over one client and one key prefix."""
 
-    def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
-        self.rest, self.clock, self.prefix = rest, rest.clock, prefix
+    def __init__(
+        self,
+        rest: Rest,
+        prefix: str = "tidegate",
+        *,
+        key_locking: bool = True,
+        keyring: Keyring = NO_KEYS,
+    ) -> None:
+        self.rest, self.clock, self.prefix, self.keyring = rest, rest.clock, prefix, keyring
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
@@ -55,8 +64,9 @@ class Store(Reads):
 
     async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
-        job that the queue has no room for. Single jobs under way together share requests."""
-        items = (Item(job, job.body()) for job in jobs)
+        job that the queue has no room for. Single jobs under way together share requests. Raises
+        MissingSecret and MissingExtra where the queue is encrypted and this process can't do it."""
+        items = (_item(self.keyring, queue, job) for job in jobs)
         if len(jobs) == 1:
             return [await self._batcher.enqueue(queue, next(items))]
         answers: list[Enqueued] = []
@@ -102,12 +112,14 @@ class Store(Reads):
         (answers,) = await find.run(self.rest, flat, counts)
         return [queue for queue, answer in zip(parts, answers, strict=True) if answer == "1"]
 
-    async def inspect(self, queue: Queue, job_id: str) -> JobView:
-        """One job as it stands. Raises JobNotFound."""
+    async def inspect(self, queue: Queue, job_id: str, *, decrypt: bool = False) -> JobView:
+        """One job as it stands. `decrypt`: with the payload, the result and the texts of errors of
+        an encrypted one, for readers who may see them. Raises JobNotFound."""
         reply = await self._calls.run("inspect", queue, job_id)
         if not reply or reply[0] != "found":
             raise _not_found(queue, job_id)
-        return read_view(queue, job_id, reply[1:])
+        view = read_view(queue, job_id, reply[1:])
+        return decrypted(view, self.keyring) if decrypt else view
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
@@ -160,12 +172,11 @@ class Store(Reads):
         (gone,) = await self._calls.run("purge", queue, PAGE, token_hex(6))
         return int(gone), int(gone) == PAGE
 
-    async def survey(self, queue: Queue, part: str | int, cursor: str) -> SurveyPage:
-        """A page of ids: of one list or sorted set, or of the job records of one shard (by its
-        number). `cursor` is "0" at the beginning, and in the page after which nothing comes."""
-        most = RECORDS_A_PAGE if isinstance(part, int) else IDS_A_PAGE
-        reply = await self._calls.run("survey", queue, part, cursor, most)
-        return read_survey(part, reply)
+    async def erase(self, queue: Queue, key: str, *, dry_run: bool = False) -> Erased:
+        """Delete all jobs whose option `key` this is. See store/erase.py."""
+        from .erase import erase  # noqa: PLC0415 - it uses this class
+
+        return await erase(self, queue, key, dry_run=dry_run)
 
     async def reconcile(self, queue: Queue, job_ids: Sequence[str], *, repair: bool) -> list[str]:
         """Compare these jobs' records with their places. Per id: `sound`, `requeued`, `restored` or
@@ -202,6 +213,13 @@ class Store(Reads):
             own.add(job.id)
             answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
         return answers
+
+
+def _item(keyring: Keyring, queue: Queue, job: Job) -> Item:
+    """The job as it is stored. Here its id is final, to which encryption binds the payload."""
+    if queue.encrypt:
+        return Item(*encrypt_job(keyring, queue.name, job))
+    return Item(job, job.body())
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:
