@@ -10,18 +10,24 @@ import httpx
 from .clock import Clock
 from .config.settings import Settings
 from .extras import require_package
+from .nudge.choose import open_sender
 from .store import Store
 from .store.client.rest import Rest
 
 if TYPE_CHECKING:
     from .embedded import Embedded
+    from .nudge.nudge import Nudge
 
 
-def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
-    """A store client. It contacts nothing before its first request. Raises MissingExtra where the
-    settings select the embedded store and its packages are not installed."""
+def connect(
+    settings: Settings, *, clock: Clock | None = None, nudge: Nudge | None = None
+) -> Store:
+    """A store client. It contacts nothing before its first request. `nudge`: what calls a drain
+    here, in place of the configured way. Raises MissingExtra where the settings select the embedded
+    store and its packages are not installed."""
     rest = _open(settings, settings.redis_url, settings.redis_token, clock)
-    return Store(rest, settings.prefix, key_locking=settings.key_locking)
+    nudges = open_sender(settings, nudge)
+    return Store(rest, settings.prefix, key_locking=settings.key_locking, nudges=nudges)
 
 
 def connect_cache(settings: Settings) -> Rest:

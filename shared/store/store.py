@@ -9,8 +9,9 @@ may be this request's own work, and is answered as such. Raises StoreError.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from secrets import token_hex
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..declare.queue import Queue
 from ..errors import JobNotFound
@@ -19,7 +20,7 @@ from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
 from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
-from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
+from .codec import STATE_CODES, STATES, asks_for_nudge, decode_enqueued, encode_options
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads
@@ -30,6 +31,9 @@ from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 from .views import JobView, read_view
 
+if TYPE_CHECKING:
+    from ..nudge.sender import NudgeSender
+
 IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
 """Pages of a survey: it has to read the bodies of records."""
 Ended = Literal["dead", "completed", "cancelled"]
@@ -37,10 +41,19 @@ Ended = Literal["dead", "completed", "cancelled"]
 
 
 class Store(Reads):
-    """The verbs of Tidegate over one client and one key prefix."""
+    """The verbs of Tidegate over one client and one key prefix. `nudges`: what calls a drain where
+    an enqueue puts the first job in line; None: nothing does."""
 
-    def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
+    def __init__(
+        self,
+        rest: Rest,
+        prefix: str = "tidegate",
+        *,
+        key_locking: bool = True,
+        nudges: NudgeSender | None = None,
+    ) -> None:
         self.rest, self.clock, self.prefix = rest, rest.clock, prefix
+        self.nudges = nudges
         self._calls = Calls(rest, prefix, key_locking)
         self.schedules = ScheduleEntries(rest, prefix)
         self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
@@ -58,10 +71,14 @@ class Store(Reads):
         job that the queue has no room for. Single jobs under way together share requests."""
         items = (Item(job, job.body()) for job in jobs)
         if len(jobs) == 1:
-            return [await self._batcher.enqueue(queue, next(items))]
-        answers: list[Enqueued] = []
+            answers = [await self._batcher.enqueue(queue, next(items))]
+            await self._nudge(queue, answers)
+            return answers
+        answers = []
         for batch in split(items):
-            answers += await self._enqueue(queue, batch, None)
+            stored = await self._enqueue(queue, batch, None)
+            await self._nudge(queue, stored)
+            answers += stored
         return answers
 
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
@@ -179,8 +196,16 @@ class Store(Reads):
         (done,) = await self._calls.run("recount", queue, *texts)
         return bool(done == "1")
 
+    async def take_nudge(self, queue: Queue, window_ms: int) -> bool:
+        """Take the right to call a drain for jobs that wait. False where none can start, or where
+        one was called within the window."""
+        (taken,) = await self._calls.run("nudge", queue, window_ms)
+        return bool(taken == "1")
+
     async def close(self) -> None:
         """Close the client's connections."""
+        if self.nudges:
+            await self.nudges.close()
         await self.rest.close()
 
     def abort(self) -> None:
@@ -190,18 +215,25 @@ class Store(Reads):
     async def _enqueue(
         self, queue: Queue, batch: list[Item], within: float | None
     ) -> list[Enqueued]:
-        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
+        window = self.nudges.window_ms if self.nudges else 0
+        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes, window]
         for job, body in batch:
             args += [encode_options(job), body]
         reply = await self._calls.send("enqueue", queue, args, within=within)
-        codes, *others = reply.value
+        codes, nudge, *others = reply.value
         holders, own = iter(others), set[str]()
         answers = []
         for code, (job, _body) in zip(codes, batch, strict=True):
             repeated = reply.repeated and job.id not in own
             own.add(job.id)
             answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
+        if asks_for_nudge(nudge, repeated=reply.repeated):
+            answers[0] = replace(answers[0], nudge=True)
         return answers
+
+    async def _nudge(self, queue: Queue, answers: Sequence[Enqueued]) -> None:
+        if self.nudges and answers[0].nudge:
+            await self.nudges.send([queue.name])
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:
