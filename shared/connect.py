@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from .nudge.nudge import Nudge
 
 
-def connect(
-    settings: Settings, *, clock: Clock | None = None, nudge: Nudge | None = None
-) -> Store:
+def connect(settings: Settings, *, clock: Clock | None = None, nudge: Nudge | None = None) -> Store:
     """A store client. It contacts nothing before its first request. `nudge`: what calls a drain
     here, in place of the configured way. Raises MissingExtra where the settings select the embedded
     store and its packages are not installed."""

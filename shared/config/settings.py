@@ -46,7 +46,7 @@ class Settings:
     patience: float = 5.0
     sweep_every: float = 300.0
     log_level: str = "INFO"
-    nudge: NudgeSettings = NudgeSettings()
+    nudge: NudgeSettings = field(default_factory=NudgeSettings)
     platform: str = LOCAL
 
     @classmethod

@@ -13,10 +13,12 @@ from ..declare.app import Registry
 from ..declare.queue import Queue
 from ..errors import StoreError
 from ..jobs.job import PRIORITIES
+from ..nudge.hops import Origin
 from ..store import Store, keys
 from ..store.meter import Meter
 from ..store.schedules import is_schedule
 from .budget import Budget
+from .chain import Chain
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
@@ -44,7 +46,7 @@ wait for the store. Twice as many would send no more: a process has eight connec
 class Drain:
     """Drains queues with one store. Make one for each invocation."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
         self,
         store: Store,
         registry: Registry,
@@ -52,6 +54,7 @@ class Drain:
         *,
         lock: SharedExclusiveLock | None = None,
         keeper: Keeper | None = None,
+        origin: Origin | None = None,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
@@ -61,6 +64,7 @@ class Drain:
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
+        self._chain = Chain(store, budget, origin)
         self.swept = False
         """True if its tick was a sweep: the time for what a deployment does now and then."""
 
@@ -71,31 +75,50 @@ class Drain:
         """
         return await self._drain(None)
 
+    async def nudged(self, queues: Sequence[Queue]) -> Report:
+        """Drain these queues, which have just become due. Then wait for the end of the nudge's
+        window, and drain what has become due meanwhile."""
+        return await self._drain([(queue, False) for queue in queues], self._registry.queues())
+
     async def run(self, queues: Sequence[Queue]) -> Report:
         """Drain exactly these queues, and recount each of them first. What their handlers enqueue
         on any of them runs, too."""
-        return await self._drain(queues)
+        return await self._drain([(queue, True) for queue in queues], queues)
 
     def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
         """Claim nothing more, settle what has ended, give the rest back. To be called in the event
         loop of the drain."""
         self._stopping = reason
+        self._chain.stopped.set()
         for consumer in self._consumers:
             consumer.stop(reason)
 
-    async def _drain(self, queues: Sequence[Queue] | None) -> Report:
-        """Round after round, as long as handlers enqueue. None: the queues that are due."""
-        before = self._store.meter.snapshot()
+    async def _drain(
+        self, due: Sequence[tuple[Queue, bool]] | None, among: Sequence[Queue] | None = None
+    ) -> Report:
+        """Round after round, as long as handlers enqueue. `due`: None for what the agenda says.
+        `among`: the queues of later rounds."""
+        before, continued = self._store.meter.snapshot(), list[str]()
         try:
-            due = await self._due() if queues is None else [(queue, True) for queue in queues]
+            due = await self._due() if due is None else due
             while due:
                 enqueued = self._enqueue_commands()
                 await self._consume_all(due)
-                again = self._enqueue_commands() > enqueued and self._may_go_on()
-                due = await self._due(queues) if again else []
+                due = await self._due(among) if await self._goes_on(enqueued) else []
+            if not self._stopping:
+                reports = [consumer.report for consumer in self._consumers]
+                continued = await self._chain.call_next(self._registry.queues(), reports)
         except StoreError as error:
-            return self._report(before, str(error))
-        return self._report(before)
+            return self._report(before, error=str(error))
+        return self._report(before, continued)
+
+    async def _goes_on(self, enqueued: int) -> bool:
+        """Whether another round may find work: handlers enqueued, or the window of the nudge has
+        ended. `enqueued`: what enqueues had cost before this round."""
+        if not self._may_go_on():
+            return False
+        again = self._enqueue_commands() > enqueued or await self._chain.wait_for_window()
+        return again and self._may_go_on()
 
     def _enqueue_commands(self) -> int:
         """Commands that this process's enqueues have cost so far."""
@@ -190,7 +213,9 @@ class Drain:
             else:
                 await consumer.run()
 
-    def _report(self, before: Meter, error: str | None = None) -> Report:
+    def _report(
+        self, before: Meter, continued: Sequence[str] = (), *, error: str | None = None
+    ) -> Report:
         used = self._store.meter.since(before)
         reports = [consumer.report for consumer in self._consumers]
         outcomes: Counter[str] = Counter()
@@ -206,6 +231,7 @@ class Drain:
             seconds_used=self._budget.used(),
             seconds_left=self._budget.left(),
             outcomes=outcomes,
+            continued=continued,
             loop_lag=self._keeper.longest_lag if self._keeper else 0.0,
             error=error or next((one.error for one in reports if one.error), None),
         )

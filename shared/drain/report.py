@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -63,6 +63,8 @@ class Report:
     seconds_used: float
     seconds_left: float
     outcomes: Counter[str] = field(default_factory=Counter)
+    continued: Sequence[str] = ()
+    """The queues for whose jobs it has called another drain."""
     loop_lag: float = 0.0
     """The longest that a handler kept the event loop from running, in seconds (0: below 5)."""
     error: str | None = None
@@ -81,6 +83,7 @@ class Report:
                 "bytes": self.bytes,
             },
             "seconds": {"used": round(self.seconds_used, 3), "left": round(self.seconds_left, 3)},
+            **({"continued": list(self.continued)} if self.continued else {}),
             **({"loop_lag": round(self.loop_lag, 1)} if self.loop_lag else {}),
             **({"error": self.error} if self.error else {}),
         }

@@ -66,18 +66,21 @@ class Store(Reads):
         """Requests, bytes and billed commands of this client so far."""
         return self.rest.meter
 
-    async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
+    async def enqueue(
+        self, queue: Queue, jobs: Sequence[Job], *, nudge: bool = True
+    ) -> list[Enqueued]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
-        job that the queue has no room for. Single jobs under way together share requests."""
+        job that the queue has no room for. Single jobs under way together share requests. `nudge`:
+        call a drain if this makes the queue due; False where the caller drains it itself."""
         items = (Item(job, job.body()) for job in jobs)
         if len(jobs) == 1:
             answers = [await self._batcher.enqueue(queue, next(items))]
-            await self._nudge(queue, answers)
+            await self._send_nudge(queue, answers, wanted=nudge)
             return answers
         answers = []
         for batch in split(items):
             stored = await self._enqueue(queue, batch, None)
-            await self._nudge(queue, stored)
+            await self._send_nudge(queue, stored, wanted=nudge)
             answers += stored
         return answers
 
@@ -231,8 +234,8 @@ class Store(Reads):
             answers[0] = replace(answers[0], nudge=True)
         return answers
 
-    async def _nudge(self, queue: Queue, answers: Sequence[Enqueued]) -> None:
-        if self.nudges and answers[0].nudge:
+    async def _send_nudge(self, queue: Queue, answers: Sequence[Enqueued], *, wanted: bool) -> None:
+        if wanted and self.nudges and answers[0].nudge:
             await self.nudges.send([queue.name])
 
 
