@@ -22,7 +22,7 @@ from .drain.shutdown import RunningDrains
 from .errors import JobNotFound
 from .jobs.ids import split_id
 from .jobs.redact import keep_secret
-from .nudge.hops import TICK, Origin, drain_of
+from .nudge.hops import Origin
 from .nudge.nudge import Nudge
 from .observe.log import emit_report
 from .store import Store
@@ -93,7 +93,7 @@ class Deployment:
             sweep_every=settings.sweep_every,
         )
         try:
-            with self._drains.watch(drain), drain_of(origin or TICK):
+            with self._drains.watch(drain):
                 if not queues:
                     report = await drain.tick()
                 else:

@@ -22,7 +22,7 @@ class Chain:
     by a platform, so it calls no other."""
 
     def __init__(self, store: Store, budget: Budget, origin: Origin | None) -> None:
-        self._store, self._budget, self._origin = store, budget, origin
+        self._store, self._budget, self.origin = store, budget, origin
         self._waited = False
         self.stopped = asyncio.Event()
         """Set where the drain is to end early."""
@@ -31,7 +31,7 @@ class Chain:
         """Wait, once, until the window has ended of the nudge that started this drain. True if it
         waited: jobs that came meanwhile had no nudge of their own."""
         sender = self._store.nudges
-        if self._waited or sender is None or self._origin is None or not self._origin.nudged:
+        if self._waited or sender is None or self.origin is None or not self.origin.nudged:
             return False
         self._waited = True
         rest = min(sender.window - self._budget.used(), self._budget.handler_time())
@@ -45,7 +45,7 @@ class Chain:
         """Call a drain of the queues whose jobs wait for nothing but time; their names. Not where
         the next one was called within the window. Raises StoreError."""
         sender, ended = self._store.nudges, {one.queue for one in reports if _ran_out(one)}
-        if sender is None or self._origin is None or not ended:
+        if sender is None or self.origin is None or not ended:
             return []
         left = [queue for queue in queues if queue.name in ended][:MOST_QUEUES]
         taken = await asyncio.gather(

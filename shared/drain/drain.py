@@ -13,7 +13,7 @@ from ..declare.app import Registry
 from ..declare.queue import Queue
 from ..errors import StoreError
 from ..jobs.job import PRIORITIES
-from ..nudge.hops import Origin
+from ..nudge.hops import Origin, drain_of
 from ..store import Store, keys
 from ..store.meter import Meter
 from ..store.schedules import is_schedule
@@ -100,17 +100,23 @@ class Drain:
         `among`: the queues of later rounds."""
         before, continued = self._store.meter.snapshot(), list[str]()
         try:
-            due = await self._due() if due is None else due
-            while due:
-                enqueued = self._enqueue_commands()
-                await self._consume_all(due)
-                due = await self._due(among) if await self._goes_on(enqueued) else []
-            if not self._stopping:
-                reports = [consumer.report for consumer in self._consumers]
-                continued = await self._chain.call_next(self._registry.queues(), reports)
+            with drain_of(self._chain.origin):
+                await self._run_rounds(due, among)
+                if not self._stopping:
+                    reports = [consumer.report for consumer in self._consumers]
+                    continued = await self._chain.call_next(self._registry.queues(), reports)
         except StoreError as error:
             return self._report(before, error=str(error))
         return self._report(before, continued)
+
+    async def _run_rounds(
+        self, due: Sequence[tuple[Queue, bool]] | None, among: Sequence[Queue] | None
+    ) -> None:
+        due = await self._due() if due is None else due
+        while due:
+            enqueued = self._enqueue_commands()
+            await self._consume_all(due)
+            due = await self._due(among) if await self._goes_on(enqueued) else []
 
     async def _goes_on(self, enqueued: int) -> bool:
         """Whether another round may find work: handlers enqueued, or the window of the nudge has

@@ -46,9 +46,10 @@ def next_hops() -> int | None:
 
 
 @contextmanager
-def drain_of(origin: Origin) -> Generator[None, None, None]:
-    """What is called inside the block is one hop further."""
-    token = _next_hops.set(origin.hops + 1)
+def drain_of(origin: Origin | None) -> Generator[None, None, None]:
+    """A drain that a platform (None: a person) has started: what is called inside the block is one
+    hop further."""
+    token = _next_hops.set((origin or TICK).hops + 1)
     try:
         yield
     finally:

@@ -5,8 +5,9 @@
 --- @include "fields"
 --- @include "keys"
 --- @include "nudge"
-local clock, waits, paused, nudged = unpack(fetch(NUDGE_FIELDS))
-if waits ~= YES or paused == YES then return { billed, NO } end
+--- @include "priorities"
+local clock, _, paused, nudged = unpack(fetch(NUDGE_FIELDS))
+if paused == YES or not anything_waits() then return { billed, NO } end
 local taken = take_window(tonumber(ARGV[2]), nudged, NONE, now_ms(tonumber(clock or 0)))
 if not taken then return { billed, NO } end
 call("HSET", RECORDS, ":nudged", taken)
