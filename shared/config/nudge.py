@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import ConfigurationError
-from .addresses import is_service_url
+from .addresses import is_host, is_service_url
 
 _FUNCTION = re.compile(r"[A-Za-z0-9_:$-]{1,170}")
 
@@ -53,7 +53,7 @@ def _own_url(env: Mapping[str, str]) -> str:
     # A deployment's own address may ask for a login; the production domain does not.
     in_production = env.get("VERCEL_ENV") == "production"
     host = env.get("VERCEL_PROJECT_PRODUCTION_URL" if in_production else "VERCEL_URL", "").strip()
-    if not is_service_url(f"https://{host}"):
+    if not is_host(host):
         raise ConfigurationError(
             "TIDEGATE_NUDGE=url needs the address of the deployment: set TIDEGATE_URL to "
             "https://your.app"

@@ -169,7 +169,9 @@ async def test_a_store_whose_clock_jumped_calls_again(
     assert len(seen.calls) == 2
 
 
-@pytest.mark.parametrize("fate", [Fate.LOST_BEFORE, Fate.LOST_AFTER, Fate.BAD_GATEWAY, Fate.GARBAGE])
+@pytest.mark.parametrize(
+    "fate", [Fate.LOST_BEFORE, Fate.LOST_AFTER, Fate.BAD_GATEWAY, Fate.GARBAGE]
+)
 @pytest.mark.parametrize("batch", [jobs("a"), numbered(3)])
 async def test_a_lost_reply_loses_no_nudge_and_adds_none(
     world: World, declare: Declare, fate: Fate, batch: Sequence[Job]
