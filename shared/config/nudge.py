@@ -19,7 +19,7 @@ class NudgeSettings:
 
     function: str | None = None
     url: str | None = None
-    window: float = 1.0
+    window: float = 0.25
 
 
 def read_nudge(env: Mapping[str, str], *, window: float, has_secret: bool) -> NudgeSettings:

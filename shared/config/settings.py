@@ -60,7 +60,7 @@ class Settings:
         prefix = env.get("TIDEGATE_PREFIX", "tidegate")
         platform = detect_platform(env)
         cron_secret = _secret(env, "CRON_SECRET")
-        window = _number(env, "TIDEGATE_NUDGE_WINDOW", 1.0, 0.1, 10)
+        window = _number(env, "TIDEGATE_NUDGE_WINDOW", 0.25, 0.1, 10)
         if url is None and platform != LOCAL:
             raise ConfigurationError(_NO_STORE)
         if not is_name(prefix):

@@ -13,7 +13,7 @@ from ..errors import InvalidRequest
 HEADER = "Tidegate-Hops"
 MOST_HOPS = 10
 """Lambda stops a chain of functions that invoke each other at about 16 invocations, the one that
-enqueued included (docs/decisions/0020)."""
+enqueued included (docs/decisions/0022)."""
 
 _next_hops: ContextVar[int] = ContextVar("tidegate_next_hops", default=0)
 

@@ -58,6 +58,29 @@ def test_the_wait_for_the_window_costs_one_command(
     play(story)
 
 
+@pytest.mark.parametrize("nudges", [True, False])
+def test_a_lone_job_with_a_nudge_costs_one_command_more_than_with_a_tick(
+    play: Play[None], nudges: bool
+) -> None:
+    async def story(world: World) -> None:
+        queue, warm = world.queue(), world.queue("warm")
+        await world.store.enqueue(warm, [warm.types["t"].job(Number())])
+        await world.drain().tick()  # sweeps; the store knows the scripts from here on
+        if nudges:
+            SeenNudges().on(world.store, WINDOW)
+        job = queue.types["t"].job(Number())
+        before = world.store.meter.commands
+        await world.store.enqueue(queue, [job])
+        if nudges:
+            await world.drain(origin=NUDGED).nudged([queue])
+        else:
+            await world.drain(origin=TICK).tick()
+
+        assert world.store.meter.commands - before == (21 if nudges else 20)
+
+    play(story)
+
+
 def test_a_drain_that_is_stopped_does_not_wait_for_the_window(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue()

@@ -33,7 +33,7 @@ def settings(*variables: Mapping[str, str]) -> Settings:
 def test_nothing_is_nudged_unless_it_is_asked_for(value: str, platform: dict[str, str]) -> None:
     found = settings({"TIDEGATE_NUDGE": value}, SECRET, platform)
 
-    assert (found.nudge.function, found.nudge.url, found.nudge.window) == (None, None, 1.0)
+    assert (found.nudge.function, found.nudge.url, found.nudge.window) == (None, None, 0.25)
     assert open_sender(found) is None
 
 
