@@ -22,9 +22,8 @@ class NudgeSettings:
     window: float = 0.25
 
 
-def read_nudge(env: Mapping[str, str], *, window: float, has_secret: bool) -> NudgeSettings:
-    """The settings of TIDEGATE_NUDGE. `has_secret`: CRON_SECRET is set. Raises
-    ConfigurationError."""
+def read_nudge(env: Mapping[str, str], window: float) -> NudgeSettings:
+    """The settings of TIDEGATE_NUDGE, with its window in seconds. Raises ConfigurationError."""
     text = env.get("TIDEGATE_NUDGE", "").strip()
     kind, _, name = text.partition(":")
     if text in ("", "off"):
@@ -35,7 +34,7 @@ def read_nudge(env: Mapping[str, str], *, window: float, has_secret: bool) -> Nu
         raise ConfigurationError(
             f"TIDEGATE_NUDGE={text!r}: write lambda:FUNCTION (a name or an ARN), url, or off"
         )
-    if not has_secret:
+    if not env.get("CRON_SECRET", "").strip():
         raise ConfigurationError("TIDEGATE_NUDGE=url sends CRON_SECRET, which is not set; set it")
     return NudgeSettings(url=_own_url(env), window=window)
 

@@ -59,8 +59,6 @@ class Settings:
         cache_url, cache_token = _database(env, *_CACHE)
         prefix = env.get("TIDEGATE_PREFIX", "tidegate")
         platform = detect_platform(env)
-        cron_secret = _secret(env, "CRON_SECRET")
-        window = _number(env, "TIDEGATE_NUDGE_WINDOW", 0.25, 0.1, 10)
         if url is None and platform != LOCAL:
             raise ConfigurationError(_NO_STORE)
         if not is_name(prefix):
@@ -72,7 +70,7 @@ class Settings:
             cache_token=cache_token,
             prefix=prefix,
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
-            cron_secret=cron_secret,
+            cron_secret=_secret(env, "CRON_SECRET"),
             apps=tuple(
                 part.strip() for part in env.get("TIDEGATE_APPS", "").split(",") if part.strip()
             ),
@@ -84,7 +82,7 @@ class Settings:
             patience=_number(env, "TIDEGATE_PATIENCE", 5.0, 0, 900),
             sweep_every=_number(env, "TIDEGATE_SWEEP_SECONDS", 300.0, 0, 86_400),
             log_level=_level(env.get("TIDEGATE_LOG_LEVEL", "INFO").strip().upper()),
-            nudge=read_nudge(env, window=window, has_secret=cron_secret is not None),
+            nudge=read_nudge(env, _number(env, "TIDEGATE_NUDGE_WINDOW", 0.25, 0.1, 10)),
             platform=platform,
         )
 

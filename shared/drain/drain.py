@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from ..clock import Clock
 from ..declare.app import Registry
 from ..declare.queue import Queue
 from ..errors import StoreError
@@ -23,7 +24,7 @@ from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
 from .pool import DrainResources
-from .report import Report, StopReason, gravest
+from .report import Report, StopReason, sum_up
 from .threads import HandlerThreads
 from .timeouts import Timeouts
 
@@ -143,13 +144,18 @@ class Drain:
         command more, and a second one only where something is found.
         """
         queues = self._registry.queues() if among is None else among
-        sweeping = among is None and bool(queues) and self._begin_sweep()
+        sweeping = (
+            among is None
+            and bool(queues)
+            and _begin_sweep(self._store, self._budget.clock, self._sweep_every)
+        )
+        self.swept = self.swept or sweeping
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
         resync = {name: instant < NOW for name, instant in agenda.items() if instant <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
-            fired = await self._fire(agenda, int(now), sweeping=sweeping)
+            fired = await _fire(self._store, self._registry, agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
@@ -158,28 +164,6 @@ class Drain:
         suspects = self._store.suspects
         order = sorted(_rotated(due, int(now)), key=lambda queue: queue.name not in suspects)
         return [(queue, resync[queue.name]) for queue in order]
-
-    async def _fire(self, agenda: dict[str, float], now: int, *, sweeping: bool) -> list[str]:
-        """Enqueue what schedules have due; the queues that got jobs. A sweep adds and removes
-        schedules as the code declares them."""
-        from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
-        from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
-
-        registry = self._registry
-        if sweeping:
-            await reconcile(self._store, registry.schedules, registry.apps, agenda, now)
-        return [queue.name for queue in await fire(self._store, registry.schedules, agenda, now)]
-
-    def _begin_sweep(self) -> bool:
-        """True if this tick is a sweep. The process remembers its last one, so this holds for any
-        rhythm of ticks."""
-        now, last = self._budget.clock.monotonic(), self._store.swept_at
-        passed = math.inf if last is None else now - last + ROUNDING
-        if not self._sweep_every or passed < self._sweep_every:
-            return False
-        self._store.swept_at = now
-        self.swept = True
-        return True
 
     async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
@@ -222,27 +206,41 @@ class Drain:
     def _report(
         self, before: Meter, continued: Sequence[str] = (), *, error: str | None = None
     ) -> Report:
-        used = self._store.meter.since(before)
-        reports = [consumer.report for consumer in self._consumers]
-        outcomes: Counter[str] = Counter()
-        for one in reports:
-            outcomes.update(one.outcomes)
-        stops = [*(one.stop for one in reports), *([self._stopping] if self._stopping else [])]
-        report = Report(
-            stop=StopReason.STORE if error else gravest(stops),
-            queues=reports,
-            requests=used.requests,
-            commands=used.commands,
-            bytes=used.bytes_in + used.bytes_out,
-            seconds_used=self._budget.used(),
-            seconds_left=self._budget.left(),
-            outcomes=outcomes,
-            continued=continued,
+        report = sum_up(
+            [consumer.report for consumer in self._consumers],
+            self._stopping,
+            self._store.meter.since(before),
+            self._budget,
             loop_lag=self._keeper.longest_lag if self._keeper else 0.0,
-            error=error or next((one.error for one in reports if one.error), None),
+            continued=continued,
+            error=error,
         )
         log.info("drained", extra={"report": report.as_dict()})
         return report
+
+
+def _begin_sweep(store: Store, clock: Clock, every: float) -> bool:
+    """True if this tick is a sweep. The process remembers its last one, so this holds for any
+    rhythm of ticks."""
+    now, last = clock.monotonic(), store.swept_at
+    passed = math.inf if last is None else now - last + ROUNDING
+    if not every or passed < every:
+        return False
+    store.swept_at = now
+    return True
+
+
+async def _fire(
+    store: Store, registry: Registry, agenda: dict[str, float], now: int, *, sweeping: bool
+) -> list[str]:
+    """Enqueue what schedules have due; the queues that got jobs. A sweep adds and removes schedules
+    as the code declares them."""
+    from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
+    from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
+
+    if sweeping:
+        await reconcile(store, registry.schedules, registry.apps, agenda, now)
+    return [queue.name for queue in await fire(store, registry.schedules, agenda, now)]
 
 
 def _unlisted_parts(instant: float | None, now: float) -> Sequence[str]:

@@ -9,7 +9,6 @@ may be this request's own work, and is answered as such. Raises StoreError.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Literal
 
@@ -18,9 +17,9 @@ from ..errors import JobNotFound
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
-from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
-from .codec import STATE_CODES, STATES, asks_for_nudge, decode_enqueued, encode_options
+from .codec import STATE_CODES, STATES
+from .enqueues import Enqueues
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads
@@ -53,10 +52,10 @@ class Store(Reads):
         nudges: NudgeSender | None = None,
     ) -> None:
         self.rest, self.clock, self.prefix = rest, rest.clock, prefix
-        self.nudges = nudges
         self._calls = Calls(rest, prefix, key_locking)
+        self.nudges = nudges
+        self._enqueues = Enqueues(self._calls, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)
-        self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
         self.swept_at: float | None = None
         self.suspects: set[str] = set()
@@ -72,17 +71,7 @@ class Store(Reads):
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
         job that the queue has no room for. Single jobs under way together share requests. `nudge`:
         call a drain if this makes the queue due; False where the caller drains it itself."""
-        items = (Item(job, job.body()) for job in jobs)
-        if len(jobs) == 1:
-            answers = [await self._batcher.enqueue(queue, next(items))]
-            await self._send_nudge(queue, answers, wanted=nudge)
-            return answers
-        answers = []
-        for batch in split(items):
-            stored = await self._enqueue(queue, batch, None)
-            await self._send_nudge(queue, stored, wanted=nudge)
-            answers += stored
-        return answers
+        return await self._enqueues.store(queue, jobs, nudge=nudge)
 
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
         """Store one job. Raises IdempotencyMismatch where its key came before with another body,
@@ -214,29 +203,6 @@ class Store(Reads):
     def abort(self) -> None:
         """Close the client's connections without their event loop, which is closed."""
         self.rest.abort()
-
-    async def _enqueue(
-        self, queue: Queue, batch: list[Item], within: float | None
-    ) -> list[Enqueued]:
-        window = self.nudges.window_ms if self.nudges else 0
-        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes, window]
-        for job, body in batch:
-            args += [encode_options(job), body]
-        reply = await self._calls.send("enqueue", queue, args, within=within)
-        codes, nudge, *others = reply.value
-        holders, own = iter(others), set[str]()
-        answers = []
-        for code, (job, _body) in zip(codes, batch, strict=True):
-            repeated = reply.repeated and job.id not in own
-            own.add(job.id)
-            answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
-        if asks_for_nudge(nudge, repeated=reply.repeated):
-            answers[0] = replace(answers[0], nudge=True)
-        return answers
-
-    async def _send_nudge(self, queue: Queue, answers: Sequence[Enqueued], *, wanted: bool) -> None:
-        if wanted and self.nudges and answers[0].nudge:
-            await self.nudges.send([queue.name])
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:

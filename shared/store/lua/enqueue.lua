@@ -5,13 +5,13 @@
 --       idempotency its_ttl_ms fingerprint since" ("-" where there is none; since, in ms, is empty for
 --       an id that tells when it was made), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again,
---       M mismatch, F the queue is full), whether a drain is to be called (lib/nudge.lua), then for
+--       M mismatch, F the queue is full), whether a drain is to be called (lib/nudges.lua), then for
 --       each D and I: the id of the job that stands for it and its state
 --- @include "codes"
 --- @include "fields"
 --- @include "items"
 --- @include "keys"
---- @include "nudge"
+--- @include "nudges"
 --- @include "priorities"
 --- @include "record"
 --- @include "single"
@@ -21,11 +21,11 @@ local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[
 local window = tonumber(ARGV[5])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-local fields = { ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", unpack(NUDGE_FIELDS) }
-local OWN = #fields
+local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", unpack(NUDGE_FIELDS) }
+local OWN = #fields -- fields of the queue before those of jobs
 for i = 1, n do fields[OWN + i] = items[i].id end
 local values = fetch(fields)
-load_usage(values[2], values[3])
+load_usage(values[3], values[4])
 if n == 1 and not values[OWN + 1] and not guarded and not timed and items[1].priority == PRIORITY.normal then
   local nudge, nudged = nudge_for(window, items[1].id, true, values, 7, 0)
   local code = enqueue_single(queue, items[1], max_jobs, max_bytes, nudged)
@@ -33,6 +33,7 @@ if n == 1 and not values[OWN + 1] and not guarded and not timed and items[1].pri
 end
 
 --- @include "agenda"
+--- @include "clock"
 --- @include "existing"
 --- @include "guards"
 --- @include "instants"
@@ -41,8 +42,8 @@ end
 --- @include "undo_enqueue"
 --- @include "unplaced"
 --- @include "writes"
-local now = (guarded or timed) and now_ms(tonumber(values[7] or 0)) or 0
-load_kept(values[4], values[5])
+local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
+load_kept(values[5], values[6])
 load_existing(items, values, OWN, guarded and now)
 
 local codes, due, mixed, new_ids, lengths = {}, NEVER, false, {}, {} -- lengths: list -> how many new ids
@@ -78,8 +79,8 @@ local nudge, nudged = nudge_for(window, items[1].id, next(lengths) ~= nil, value
 if nudged then set_field(":nudged", nudged) end
 if next(lengths) then set_field(":waits", YES) end
 if mixed then set_field(":mixed", YES) end
-if #changed_guards > 0 and values[6] ~= YES then set_field(":names", YES) end
-if due < tonumber(values[1] or NEVER) then set_field(":due", whole(due)) end
+if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
+if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end
 write_or(function()
   if next(lengths) then mark_due(queue) elseif due < NEVER then lower_agenda(queue, due) end
   flush_records()
