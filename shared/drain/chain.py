@@ -47,12 +47,13 @@ class Chain:
         sender, ended = self._store.nudges, {one.queue for one in reports if _ran_out(one)}
         if sender is None or self.origin is None or not ended:
             return []
+        seconds = self._budget.left() / 3  # this drain still has its report to write
         left = [queue for queue in queues if queue.name in ended][:MOST_QUEUES]
         taken = await asyncio.gather(
-            *(self._store.take_nudge(queue, sender.window_ms) for queue in left)
+            *(self._store.take_nudge(queue, sender.window_ms, within=seconds) for queue in left)
         )
         names = [queue.name for queue, may in zip(left, taken, strict=True) if may]
-        called = bool(names) and await sender.send(names, self._budget.left() / 2)
+        called = bool(names) and await sender.send(names, seconds)
         return names if called else []
 
 

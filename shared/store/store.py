@@ -188,10 +188,12 @@ class Store(Reads):
         (done,) = await self._calls.run("recount", queue, *texts)
         return bool(done == "1")
 
-    async def take_nudge(self, queue: Queue, window_ms: int) -> bool:
+    async def take_nudge(
+        self, queue: Queue, window_ms: int, *, within: float | None = None
+    ) -> bool:
         """Take the right to call a drain for jobs that wait. False where none can start, or where
-        one was called within the window."""
-        (taken,) = await self._calls.run("nudge", queue, window_ms)
+        one was called within the window. `within`: seconds to repeat the request."""
+        (taken,) = await self._calls.run("nudge", queue, window_ms, within=within)
         return bool(taken == "1")
 
     async def close(self) -> None:

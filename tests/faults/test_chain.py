@@ -58,6 +58,19 @@ def test_the_wait_for_the_window_costs_one_command(
     play(story)
 
 
+def test_an_idle_tick_is_one_command_with_nudges_too(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        world.queue()
+        seen = SeenNudges()
+        seen.on(world.store, WINDOW)
+        await world.drain(origin=TICK).tick()  # sweeps
+        reports = [await world.drain(origin=TICK).tick() for _ in range(3)]
+
+        assert ([one.commands for one in reports], seen.calls) == ([1, 1, 1], [])
+
+    play(story)
+
+
 @pytest.mark.parametrize("nudges", [True, False])
 def test_a_lone_job_with_a_nudge_costs_one_command_more_than_with_a_tick(
     play: Play[None], nudges: bool

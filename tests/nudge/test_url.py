@@ -35,6 +35,14 @@ async def test_the_route_is_asked_with_the_secret_and_its_answer_is_not_awaited(
     assert "tidegate-hops: 3" in request.lower()
 
 
+async def test_the_api_may_be_mounted_below_a_prefix(route: DrainRoute) -> None:
+    nudge = UrlNudge(f"{route.url}/tidegate", SECRET)
+    await nudge.call(["q"], 0)
+    await nudge.close()
+
+    assert route.requests[0].startswith("POST /tidegate/api/cron/drain?queue=q HTTP/1.1\r\n")
+
+
 async def test_several_calls_share_a_client(route: DrainRoute) -> None:
     route.answer = answer("200 OK")
     nudge = UrlNudge(route.url, SECRET)
