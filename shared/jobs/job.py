@@ -54,13 +54,15 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Enqueued:
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
-    it. `mismatch`, `full`: the job was not stored."""
+    it. `mismatch`, `full`: the job was not stored. `nudge`: its request put the first job in line,
+    so a drain is to be called; only the first answer says so."""
 
     id: str
     state: str
     duplicate: bool
     mismatch: bool = False
     full: bool = False
+    nudge: bool = False
 
 
 def one_stored(answer: Enqueued) -> Enqueued:

@@ -44,7 +44,8 @@ async def fire(
         jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
         moves[schedule.entry] = following
     for queue, pairs in jobs.items():
-        answers = await store.enqueue(queue, [job for job, _ in pairs])
+        jobs_of_queue = [job for job, _ in pairs]
+        answers = await store.enqueue(queue, jobs_of_queue, nudge=False)  # this tick drains it
         for answer, (_, schedule) in zip(answers, pairs, strict=True):
             if answer.full:
                 log.error("schedule_queue_full", extra={"schedule": schedule.key})

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..declare.queue import Queue
-from ..encryption.jobs import encrypt_job
 from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
 from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
-from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
-from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
+from .codec import STATE_CODES, STATES
 from .decrypt import decrypted
+from .enqueues import Enqueues
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads
@@ -34,12 +33,16 @@ from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 from .views import JobView, read_view
 
+if TYPE_CHECKING:
+    from ..nudge.sender import NudgeSender
+
 Ended = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
 
 
 class Store(Reads):
-    """The verbs of Tidegate over one client and one key prefix."""
+    """The verbs of Tidegate over one client and one key prefix. `nudges`: what calls a drain where
+    an enqueue puts the first job in line; None: nothing does."""
 
     def __init__(
         self,
@@ -48,11 +51,13 @@ class Store(Reads):
         *,
         key_locking: bool = True,
         keyring: Keyring = NO_KEYS,
+        nudges: NudgeSender | None = None,
     ) -> None:
         self.rest, self.clock, self.prefix, self.keyring = rest, rest.clock, prefix, keyring
         self._calls = Calls(rest, prefix, key_locking)
+        self.nudges = nudges
+        self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)
-        self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
         self.swept_at: float | None = None
         self.suspects: set[str] = set()
@@ -62,17 +67,14 @@ class Store(Reads):
         """Requests, bytes and billed commands of this client so far."""
         return self.rest.meter
 
-    async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
+    async def enqueue(
+        self, queue: Queue, jobs: Sequence[Job], *, nudge: bool = True
+    ) -> list[Enqueued]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
-        job that the queue has no room for. Single jobs under way together share requests. Raises
+        job that the queue has no room for. Single jobs under way together share requests. `nudge`:
+        call a drain if this makes the queue due; False where the caller drains it itself. Raises
         MissingSecret and MissingExtra where the queue is encrypted and this process can't do it."""
-        items = (_item(self.keyring, queue, job) for job in jobs)
-        if len(jobs) == 1:
-            return [await self._batcher.enqueue(queue, next(items))]
-        answers: list[Enqueued] = []
-        for batch in split(items):
-            answers += await self._enqueue(queue, batch, None)
-        return answers
+        return await self._enqueues.store(queue, jobs, nudge=nudge)
 
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
         """Store one job. Raises IdempotencyMismatch where its key came before with another body,
@@ -190,36 +192,23 @@ class Store(Reads):
         (done,) = await self._calls.run("recount", queue, *texts)
         return bool(done == "1")
 
+    async def take_nudge(
+        self, queue: Queue, window_ms: int, *, within: float | None = None
+    ) -> bool:
+        """Take the right to call a drain for jobs that wait. False where none can start, or where
+        one was called within the window. `within`: seconds to repeat the request."""
+        (taken,) = await self._calls.run("nudge", queue, window_ms, within=within)
+        return bool(taken == "1")
+
     async def close(self) -> None:
         """Close the client's connections."""
+        if self.nudges:
+            await self.nudges.close()
         await self.rest.close()
 
     def abort(self) -> None:
         """Close the client's connections without their event loop, which is closed."""
         self.rest.abort()
-
-    async def _enqueue(
-        self, queue: Queue, batch: list[Item], within: float | None
-    ) -> list[Enqueued]:
-        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
-        for job, body in batch:
-            args += [encode_options(job), body]
-        reply = await self._calls.send("enqueue", queue, args, within=within)
-        codes, *others = reply.value
-        holders, own = iter(others), set[str]()
-        answers = []
-        for code, (job, _body) in zip(codes, batch, strict=True):
-            repeated = reply.repeated and job.id not in own
-            own.add(job.id)
-            answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
-        return answers
-
-
-def _item(keyring: Keyring, queue: Queue, job: Job) -> Item:
-    """The job as it is stored. Here its id is final, to which encryption binds the payload."""
-    if queue.encrypt:
-        return Item(*encrypt_job(keyring, queue.name, job))
-    return Item(job, job.body())
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:

@@ -1,30 +1,35 @@
 -- enqueue: store jobs, one or many. A job is its id: a repeat changes nothing. A guard (deduplication,
 -- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
--- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue; then per job: "id priority
---       delay_ms run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint since" ("-"
---       where there is none; since, in ms, is empty for an id that tells when it was made), body
+-- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 window of nudges in ms (0:
+--       none is sent); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms
+--       idempotency its_ttl_ms fingerprint since" ("-" where there is none; since, in ms, is empty for
+--       an id that tells when it was made), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again,
---       M mismatch, F the queue is full), then for each D and I: the id of the job that stands for it
---       and its state
+--       M mismatch, F the queue is full), whether a drain is to be called (lib/nudges.lua), then for
+--       each D and I: the id of the job that stands for it and its state
 --- @include "codes"
 --- @include "fields"
 --- @include "items"
 --- @include "keys"
+--- @include "nudges"
 --- @include "priorities"
 --- @include "record"
 --- @include "single"
 --- @include "undo"
 --- @include "usage"
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local window = tonumber(ARGV[5])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names" }
-for i = 1, n do fields[i + 7] = items[i].id end
+local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", unpack(NUDGE_FIELDS) }
+local OWN = #fields -- fields of the queue before those of jobs
+for i = 1, n do fields[OWN + i] = items[i].id end
 local values = fetch(fields)
 load_usage(values[3], values[4])
-if n == 1 and not values[8] and not guarded and not timed and items[1].priority == PRIORITY.normal then
-  local code = enqueue_single(queue, items[1], max_jobs, max_bytes)
-  if code then return { billed, code } end
+if n == 1 and not values[OWN + 1] and not guarded and not timed and items[1].priority == PRIORITY.normal then
+  local nudge, nudged = nudge_for(window, items[1].id, true, values, 7, 0)
+  local code = enqueue_single(queue, items[1], max_jobs, max_bytes, nudged)
+  if code then return { billed, code, nudge } end
 end
 
 --- @include "agenda"
@@ -34,11 +39,12 @@ end
 --- @include "instants"
 --- @include "numbers"
 --- @include "room"
+--- @include "undo_enqueue"
 --- @include "unplaced"
 --- @include "writes"
 local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
-load_existing(items, values, 7, guarded and now)
+load_existing(items, values, OWN, guarded and now)
 
 local codes, due, mixed, new_ids, lengths = {}, NEVER, false, {}, {} -- lengths: list -> how many new ids
 local function store_new(item, before)
@@ -63,12 +69,14 @@ local function store_new(item, before)
   return answer_new(item.id, state)
 end
 
-local unplaced = find_unplaced(items, values, 7)
+local unplaced = find_unplaced(items, values, OWN)
 for i, item in ipairs(items) do
-  local stored = rewritten[item.id] or values[i + 7] ~= "" and values[i + 7] -- empty: deleted
+  local stored = rewritten[item.id] or values[OWN + i] ~= "" and values[OWN + i] -- empty: deleted
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
+local nudge, nudged = nudge_for(window, items[1].id, next(lengths) ~= nil, values, 7, now)
+if nudged then set_field(":nudged", nudged) end
 if next(lengths) then set_field(":waits", YES) end
 if mixed then set_field(":mixed", YES) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
@@ -78,13 +86,5 @@ write_or(function()
   flush_records()
   flush()
   flush_guards()
-end, function()
-  try_chunked("HDEL", DEDUP, members_of(changed_guards))
-  for list, length in pairs(lengths) do
-    if was_pushed(list) then try("RPOP", list, length) end
-  end
-  try_chunked("ZREM", DELAYED, new_ids)
-  delete_fields(new_ids, try_chunked)
-  set_fields(stored_usage(), try_chunked)
-end)
-return { billed, table.concat(codes), unpack(others) }
+end, function() undo_enqueue(new_ids, lengths) end)
+return { billed, table.concat(codes), nudge, unpack(others) }
