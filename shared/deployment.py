@@ -82,8 +82,9 @@ class Deployment:
         try:
             with self._drains.watch(drain):
                 report = await (drain.run(queues) if queues else drain.tick())
-                if drain.swept and report.error is None and budget.handler_time() > 0:
-                    await trim_dead_letters(self.store, self.registry.queues())
+                seconds = budget.handler_time()
+                if drain.swept and report.error is None and seconds > 0:
+                    await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
         finally:
             keeper.stop()
         emit_report(report, settings)
