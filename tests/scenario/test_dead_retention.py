@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from shared import App, Discard, Retention
-from shared.declare.app import Registry
 from shared.deadletters.retention import trim_dead_letters
+from shared.declare.app import Registry
 from shared.deployment import Deployment
 from shared.store import Store
 from shared.testing import FakeClock
