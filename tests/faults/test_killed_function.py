@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from shared import JobContext, Queue
-from shared.drain.turns import LEASE
+from shared.drain.leases import LEASE
 from shared.testing import Fate
 from tests.faults.conftest import Play
 from tests.support.values import Number

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from shared import Queue, Retention
-from shared.drain import turns
+from shared.drain import leases
 from shared.drain.budget import Budget
 from shared.drain.exclusive import SharedExclusiveLock
 from shared.store import Store, TurnReply, TurnRequest
 from shared.store.turn import Settle
 
 # Every name of the drain that a plant patches: what to change when the drain is restructured.
-LEASES = (turns, "LEASE")
+LEASES = (leases, "LEASE")
 LOCK_WAIT = (SharedExclusiveLock, "wait_shared")
 HANDLER_TIME = (Budget, "handler_time")
 SEND = (Store, "turn")
