@@ -40,6 +40,10 @@ class HeldLeases:
         """The time at which the next turn has to be sent, to prolong them."""
         return self._until - HEARTBEAT
 
+    def asked_ms(self) -> int:
+        """Milliseconds for which a turn asks. The script adds the time until the last token."""
+        return round(LEASE * 1000)
+
     def lease_ms(self) -> int:
         """Milliseconds of a lease from now on: until all tokens taken here have come, and LEASE."""
         return round((self.pace.lead() + LEASE) * 1000)

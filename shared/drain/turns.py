@@ -20,7 +20,7 @@ from ..store import Store, TurnReply, TurnRequest
 from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
-from .leases import LEASE, HeldLeases
+from .leases import HeldLeases
 from .report import ConsumerReport
 
 log = logging.getLogger("tidegate.drain")
@@ -76,7 +76,7 @@ class Turns:
             owner=self._owner,
             seq=self._seq,
             want=want,
-            lease_ms=round(LEASE * 1000),
+            lease_ms=self.leases.asked_ms(),
             settles=settles,
             exclusive=exclusive,
             resync=self._resync,

@@ -14,6 +14,7 @@ from shared import Retention
 from shared.declare.queue import JobType
 from shared.declare.schedule import Schedule
 from shared.schedules.control import pause, resume
+from shared.schedules.fire import fire
 from shared.store.schedules import is_schedule
 from shared.testing import FakeClock, Fate
 from tests.support.servers import Servers, empty_engine, kinds
@@ -99,6 +100,21 @@ async def test_twenty_callers_at_once_make_one_job(world: World, retention: Rete
     world.clock.advance(61)
 
     await asyncio.gather(*(world.drain(world.client()).tick() for _ in range(20)))
+    await world.drain().tick()
+
+    assert planned(world) == [1]
+
+
+async def test_a_caller_with_an_old_agenda_runs_no_occurrence_again(world: World) -> None:
+    """Its job has ended by then, and its record is gone."""
+    world.queue(completed=Retention(count=0))
+    schedule = scheduled(world)
+    await world.drain().tick()
+    world.clock.advance(61)
+    agenda = await world.store.agenda()
+    await world.drain().tick()
+
+    await fire(world.store, [schedule], agenda, world.clock.epoch_ms())
     await world.drain().tick()
 
     assert planned(world) == [1]
