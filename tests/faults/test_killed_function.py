@@ -22,12 +22,14 @@ WINDOW = 300.0
 
 async def killed_after(world: World, seconds: float, *queues: Queue) -> None:
     """A function with a long window that is gone after so many seconds: it settles nothing more."""
-    client = world.client()
+    client, others = world.client(), asyncio.all_tasks()
     task = asyncio.create_task(world.drain(client, budget=WINDOW).run(queues))
     await world.clock.sleep(seconds)
     world.transports[-1].script(*[Fate.LOST_BEFORE] * 1000)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    for left in asyncio.all_tasks() - others:  # jobs that wait for their tokens
+        left.cancel()
 
 
 async def ticks_until_done(world: World, name: str, jobs: int, most: int) -> float:
