@@ -99,8 +99,9 @@ class Deployment:
                 else:
                     nudged = origin is not None and origin.nudged
                     report = await (drain.nudged(queues) if nudged else drain.run(queues))
-                if drain.swept and report.error is None and budget.handler_time() > 0:
-                    await trim_dead_letters(self.store, self.registry.queues())
+                seconds = budget.handler_time()
+                if drain.swept and report.error is None and seconds > 0:
+                    await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
         finally:
             keeper.stop()
         emit_report(report, settings)

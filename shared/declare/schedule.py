@@ -87,7 +87,12 @@ class Schedule:
         """The agenda's member. It begins with "@", as no queue does, and changes with the times,
         so a changed schedule begins anew."""
         times = f"{self.expression} {self.every} {self.timezone}"
-        return f"@{self.key}#{hashlib.sha256(times.encode()).hexdigest()[:8]}"
+        return f"{self.pause}#{hashlib.sha256(times.encode()).hexdigest()[:8]}"
+
+    @property
+    def pause(self) -> str:
+        """The agenda's member while it is paused, whatever its times."""
+        return f"@{self.key}"
 
 
 def _check_cron(expression: str, timezone: str, what: str) -> None:

@@ -15,10 +15,11 @@ from .budget import Budget
 from .encrypted import read_claim
 from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
+from .leases import HEARTBEAT
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
 from .run import CancelReason, Run
-from .turns import HEARTBEAT, Turns
+from .turns import Turns
 from .waiting import race, wait_for_event
 
 log = logging.getLogger("tidegate.drain")
@@ -27,13 +28,6 @@ BATCH = 100
 PROGRESS_EVERY = 5.0
 """Seconds between looks for progress while everything runs. A job that reports some costs a turn
 that often."""
-AHEAD = 20.0
-"""Seconds for which a limited queue's tokens are taken ahead of their time. Each job starts at the
-time of its token, and a turn pays for many of them."""
-SETTLE_BATCH = 8
-SETTLE_WAIT = 10.0
-"""A limited queue ends one job at a time. Its outcomes are settled so many at a time, or after so
-many seconds: else each would cost a turn of its own."""
 GRACE = 1.0
 """Seconds that cancelled handlers may take to end."""
 PROMPT = 0.05
@@ -76,7 +70,8 @@ class Consumer:
         turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
         self._pool = Pool(queue, budget, resources, admission)
         self._threads = resources.threads if queue.needs_threads else None
-        resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
+        held, sent_at = turns.leases, lambda: turns.sent_at
+        resources.keep(Watched(queue, self._pool.leases, sent_at, held.lease_ms))
         self._closing: StopReason | None = None
         self._over = False
         self._backlog = Backlog(on_backlog)
@@ -136,11 +131,8 @@ class Consumer:
     async def _turn(self, want: int) -> TurnReply:
         hold, pool = self._pool.hold, self._pool
         exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
-        leases = pool.leases()
-        ahead = min(AHEAD, self._admission.spare()) if self._queue.limit else 0.0
-        reply = await self._turns.send(
-            want, pool.take_settles(), exclusive=exclusive, ahead=ahead, leases=leases
-        )
+        held = pool.leases()
+        reply = await self._turns.send(want, pool.take_settles(), exclusive=exclusive, leases=held)
         suspect = pool.exclusive or (exclusive and any(claim.exclusive for claim in reply.claims))
         if not suspect and (exclusive or not reply.suspects):
             hold.release()
@@ -197,8 +189,9 @@ class Consumer:
         return not self._over
 
     async def _wait_for_outcomes(self) -> None:
-        """Wait until a job has ended, and a round trip for more: a turn costs the same for all."""
+        """Wait until a job has ended, and for more that a turn can settle at the same cost."""
         monotonic = self._budget.clock.monotonic
+        latest, pace = self._turns.leases.latest(), self._turns.leases.pace
         heartbeat = monotonic() + HEARTBEAT
         while not self._pool.has_settles and not self._over:
             left = self._budget.handler_time()
@@ -208,12 +201,14 @@ class Consumer:
             self._pool.changed.clear()
             await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
             # That turn also brings requests to cancel: a look for them would cost every long job.
-            if self._pool.has_progress() or monotonic() >= heartbeat:
+            due = self._pool.has_progress() or monotonic() >= latest
+            if due or (monotonic() >= heartbeat and self._pool.runs_long()):
                 return
-        seconds = min(heartbeat - monotonic(), SETTLE_WAIT, self._budget.handler_time())
-        await self._pool.wait_for_outcomes(SETTLE_BATCH, seconds)
+        end = min(latest, monotonic() + self._budget.handler_time())
+        await self._pool.wait_for_outcomes(min(end, monotonic() + pace.ahead), heartbeat)
         if not self._over:
-            await self._pool.wait_idle(min(self._turns.round_trip, self._budget.handler_time()))
+            seconds = pace.pause(self._turns.round_trip, more_come=self._pool.paced > 0)
+            await self._pool.wait_idle(min(end - monotonic(), seconds))
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""

@@ -36,6 +36,9 @@ NOW = 1.0
 """Agenda scores below this mean: recount the queue first, inbox included."""
 ROUNDING = 0.001
 """Seconds. Ticks in the very rhythm of the sweeps must not miss one by a rounding."""
+SOON = 1000
+"""Milliseconds by which a held queue is due early. A limited one may take its next token ahead, and
+else a token that comes just after each tick would wait for the next."""
 SYNC_THREADS = 32
 OPEN_CONSUMERS = 64
 """Most consumers open at a time. More would wait longer for connections than for the store."""
@@ -153,7 +156,7 @@ class Drain:
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
-        resync = {name: instant < NOW for name, instant in agenda.items() if instant <= now}
+        resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             fired = await _fire(self._store, self._registry, agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync

@@ -18,7 +18,7 @@ from ..errors import InvalidPayload, Signal
 from ..jobs.context import JobContext
 from ..jobs.history import sanitize
 from ..jobs.outcome import Outcome
-from .bounds import bound, misfit
+from .bounds import bound, end_rows, misfit
 from .budget import Budget
 from .describe import is_a, leaves, traceback_of
 from .outcome import outcome_of
@@ -39,7 +39,7 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
     """
     payload = _payload(run)
     if isinstance(payload, Outcome):
-        return payload
+        return end_rows(payload, run)
     job_type: JobType[Any] = run.job_type  # type: ignore[assignment]  # else it had no payload
     run.began, run.allowed = budget.clock.monotonic(), min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:

@@ -20,7 +20,9 @@ from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
 from .failures import Failures, is_failure
 from .keeper import Keeper, Watched
+from .leases import HEARTBEAT
 from .outcome import outcome_of
+from .pace import SETTLE_BATCH
 from .run import CancelReason, Run
 from .threads import HandlerThreads
 from .timeouts import Timeouts
@@ -52,7 +54,7 @@ class DrainResources:
 
 
 class Pool:
-    """`changed` is set when a job ends, `idle` when the last one does."""
+    """`changed` is set when a job ends, `idle` when the last does. `paced`: jobs without token."""
 
     def __init__(
         self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
@@ -65,7 +67,7 @@ class Pool:
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
         self._ended: dict[Run, Outcome] = {}
-        self._paced, self._interrupted = 0, False
+        self.paced, self._interrupted = 0, False
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -87,7 +89,7 @@ class Pool:
     def start(self, run: Run) -> None:
         """Run it beside the others, at the time of its token; a suspect runs by itself."""
         self._runs[run.claim.lease] = run
-        self._paced += run.start_after > 0
+        self.paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
 
@@ -131,17 +133,20 @@ class Pool:
         self.changed.set()
         self.idle.set()
 
-    async def wait_for_outcomes(self, count: int, seconds: float) -> None:
-        """Wait until so many outcomes can be settled together, while jobs wait for their tokens, at
-        most `seconds`."""
-        clock = self._budget.clock
-        end = clock.monotonic() + seconds
-        while self._paced and len(self._settles) < count and not self._interrupted:
-            left = end - clock.monotonic()
-            if left <= 0:
+    def runs_long(self) -> bool:
+        """True if a job has been running for half a heartbeat."""
+        began = self._budget.clock.monotonic() - HEARTBEAT / 2
+        return any(0 < run.began <= began for run in self._runs.values())
+
+    async def wait_for_outcomes(self, end: float, heartbeat: float) -> None:
+        """Wait until a batch of outcomes can be settled together, while jobs wait for their tokens,
+        at most until `end`. From `heartbeat` on, not while a job runs long."""
+        while self.paced and len(self._settles) < SETTLE_BATCH and not self._interrupted:
+            now = self._budget.clock.monotonic()
+            if now >= end or (now >= heartbeat and self.runs_long()):
                 return
             self.changed.clear()
-            await wait_for_event(self.changed, left)
+            await wait_for_event(self.changed, min(end - now, HEARTBEAT / 3))
 
     async def wait_idle(self, seconds: float) -> None:
         """Wait until nothing runs, at most `seconds`."""
@@ -222,7 +227,7 @@ class Pool:
         try:
             await self._budget.clock.sleep(seconds)
         finally:
-            self._paced -= 1
+            self.paced -= 1
 
 
 def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:

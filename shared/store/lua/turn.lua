@@ -15,6 +15,7 @@
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,
 --       histograms, instant of the claim and level of the bucket before it (units), claims (lease,
 --       record; lease, record; …)
+--- @include "bucket"
 --- @include "claim"
 --- @include "codes"
 --- @include "fields"
@@ -42,6 +43,7 @@ peek(request)
 local values = fetch(fields_of(request))
 keep_peeked(values, #FIELDS + #request.fields)
 local q = read_state(values, request)
+q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, 0)
 local histograms, raws = {}, {}
 for i = 1, #request.types do histograms[i] = values[#FIELDS + i] end
 for i = 1, #request.settles do raws[i] = values[#FIELDS + #request.types + i] end
@@ -77,7 +79,7 @@ trim_by_size(q, request, #request.settles)
 trim_periodically(q, request.keep_count, request.keep_ms)
 local claimed = claim(q, request)
 write_or(function()
-  update_agenda(q, request.want, claimed) -- it tells when to trim again
+  update_agenda(q, request, claimed) -- it tells when to trim again
   save_replay(q, request, last, others, verdicts, claimed.level)
   save_state(q)
   flush_records(true) -- a repeat that finds its replay finds the records written

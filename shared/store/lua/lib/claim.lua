@@ -1,5 +1,6 @@
 -- claim: lease waiting jobs to one owner. No record is written: the lease itself, a member of the active
 -- set ("id fence owner seq exclusive"), says who holds which fence of a job and since which turn.
+--- @include "bucket"
 --- @include "codes"
 --- @include "deletes"
 --- @include "keys"
@@ -22,17 +23,18 @@ local function choose(q, count, request)
   return line, true
 end
 
--- Buffers one lease per job, until the reply would exceed `max_bytes`. Returns lease, record, …; the
--- number of leases; how many ids were looked at.
-local function lease_all(q, ids, exclusive, max_bytes)
+-- Buffers one lease per job, until the reply is full. Returns lease, record, …; the number of leases;
+-- how many ids were looked at.
+local function lease_all(q, ids, exclusive, request)
   local raws, claims, bytes, count, looked = records_of(ids), {}, 0, 0, 0
   local leased = {} -- set of ids: after a turn that stopped half way one may stand in line twice
   local suffix = string.format(" %s %d %s", q.owner, q.seq, exclusive and YES or NO)
+  q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, #ids)
   local expiry = q.now + q.lease_ms
   for i, id in ipairs(ids) do
     local raw = raws[i]
     local fence = read_waiting(raw)
-    if fence and not leased[id] and count > 0 and bytes + #raw > max_bytes then break end
+    if fence and not leased[id] and count > 0 and bytes + #raw > request.max_bytes then break end
     looked = i
     if not fence then
       q.count("lost", 1)
@@ -58,7 +60,7 @@ local function unlease(claims) -- for an undo
 end
 
 -- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
--- and the bucket's level before: from it the caller computes at which instant each job may start.
+-- and the bucket's level before, for the instants at which the jobs may start.
 local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
   local level, has_suspects = q.bucket.level, q.suspects > 0
@@ -66,7 +68,7 @@ local function claim(q, request)
   -- Records are read for as many as a reply has room for, of the average length.
   local most = math.min(starts, math.floor(request.max_bytes / average_bytes()) + 1)
   local line, exclusive = choose(q, most, request)
-  local claims, count, looked = lease_all(q, line.ids, exclusive, request.max_bytes)
+  local claims, count, looked = lease_all(q, line.ids, exclusive, request)
   take(line, looked)
   if not exclusive then q.waits = looked < #line.ids or #line.ids >= most end
   flush_set(ACTIVE)
@@ -82,5 +84,6 @@ local function claim(q, request)
   -- What did not fit waits, and so may others behind lost jobs.
   if looked < #line.ids or (count == 0 and #line.ids >= most) then reason, wait = "more", 0 end
   if request.rate > 0 then q.bucket.level = q.bucket.level - count * q.bucket.per end
+  if reason == "limited" then wait = token_wait(q.bucket, request.rate) end
   return { claims = claims, count = count, reason = reason, wait = wait, level = level }
 end
