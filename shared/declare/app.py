@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..checks import check_type, checked, require
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .handler import takes_two
-from .policy import Overrides, RateLimit, Retention, Retry, require
+from .policy import Overrides, RateLimit, Retention, Retry
 from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ H = TypeVar("H", bound=FailureHook)
 class App:
     """One application: a name and its queues."""
 
+    @checked
     def __init__(self, name: str) -> None:
         require(
             is_name(name),
@@ -66,18 +68,20 @@ class App:
         overrides: Overrides | None = None,
     ) -> Queue:
         """Declare a queue. docs/python.md has a line for each option."""
-        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
-        self.queues[name] = Queue(
+        check_type(shards, int, f"queue {name!r:.80}: shards")  # max_bytes depends on it
+        queue = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
             max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
-            retry=retry or Retry.exponential(),
-            completed=completed or Retention(),
+            retry=Retry.exponential() if retry is None else retry,
+            completed=Retention() if completed is None else completed,
             dead=dead,
-            overrides=overrides or Overrides(),
+            overrides=Overrides() if overrides is None else overrides,
             failure_hooks=self._failure_hooks,
         )  # fmt: skip
-        return self.queues[name]
+        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
+        self.queues[name] = queue
+        return queue
 
     def schedule(  # noqa: PLR0913 - one keyword a rule, all optional
         self,
@@ -104,12 +108,13 @@ class App:
         """
         from .schedule import Schedule  # noqa: PLC0415 - most applications have none
 
-        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
-        self.schedules[name] = Schedule(
+        schedule = Schedule(
             name, self.name, job_type, payload, cron, every, timezone,
             missed, within, overlap, jitter,
         )  # fmt: skip
-        return self.schedules[name]
+        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
+        self.schedules[name] = schedule
+        return schedule
 
 
 class Registry:

@@ -8,16 +8,17 @@ from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overloa
 
 from pydantic import BaseModel
 
+from ..checks import check_fields, checked, require
 from ..errors import InvalidRequest, JobNotFound
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
-from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
+from ..jobs.job import Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
 from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
 from .options import JobOptions
 from .payload import text_of
-from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
+from .policy import Overrides, RateLimit, Retention, Retry, check_timeout
 from .sync import run_blocking, run_in_drain
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
@@ -133,12 +134,11 @@ class Queue:
         return any(not job_type.shape.is_async for job_type in self.types.values())
 
     def __post_init__(self) -> None:
-        what = f"queue {self.name!r}"
+        what = f"queue {self.name!r:.80}"
+        check_fields(self, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         ok = self.concurrency is None or 1 <= self.concurrency <= 10_000
         require(ok, f"{what}: concurrency is 1 to 10000, or None")
-        known = ", ".join(PRIORITIES)
-        require(self.priority in PRIORITIES, f"{what}: priority is one of {known}")
         require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
         ok = 1 <= self.shards <= MOST_SHARDS
         require(ok, f"{what}: shards is 1 to {MOST_SHARDS}; for more, split it into several queues")
@@ -146,6 +146,7 @@ class Queue:
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         check_timeout(self.timeout, what)
 
+    @checked
     def job(
         self,
         name: str,
@@ -168,13 +169,14 @@ class Queue:
             name not in self.types,
             f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
         )
+        seconds = self.timeout if timeout is None else timeout
+        check_timeout(seconds, f"job type {name!r}")
+        policy = self.retry if retry is None else retry
 
         def register(handler: Handler) -> JobType[Any]:
-            seconds = self.timeout if timeout is None else timeout
-            check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result
+                name, self, shape.model, handler, seconds, policy, shape, public_result
             )
             self.types[name] = job_type
             return job_type

@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from ..checks import check_fields, require
 from ..jobs.ids import NAME_GRAMMAR, is_name
-from .policy import require
 from .queue import JobType
 
 Missed = Literal["latest", "skip", "all"]
@@ -49,7 +49,8 @@ class Schedule:
     jitter: float
 
     def __post_init__(self) -> None:
-        what = f"schedule {self.name!r}"
+        what = f"schedule {self.name!r:.80}"
+        check_fields(self, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         require(
             self.job_type.queue.app == self.app,
@@ -61,8 +62,6 @@ class Schedule:
         require(ok, f"{what}: the payload is a {model.__name__}, or a function that makes one")
         ok = (self.cron is None) != (self.every is None)
         require(ok, f"{what}: give cron or every, and not both")
-        require(self.missed in get_args(Missed), f"{what}: missed is latest, skip or all")
-        require(self.overlap in get_args(Overlap), f"{what}: overlap is allow or skip")
         ok = self.within is None or 0 < self.within <= LONGEST_EVERY
         require(ok, f"{what}: within is above 0 and at most {LONGEST_EVERY:.0f} seconds, or None")
         require(0 <= self.jitter <= 86_400, f"{what}: jitter is 0 to 86400 seconds")

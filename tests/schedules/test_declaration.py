@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from shared import App, ConfigurationError
 from shared.declare.app import Registry
@@ -15,6 +16,10 @@ from tests.support.values import Number
 
 
 async def handle(_payload: Number) -> None: ...
+
+
+class Other(BaseModel):
+    """The model of another job type."""
 
 
 @pytest.fixture
@@ -40,12 +45,13 @@ def job_type() -> JobType[Number]:
         ({"every": 0.5}, "every is 1 to"),
         ({"every": float("nan")}, "every is 1 to"),
         ({"every": 1e9}, "every is 1 to"),
-        ({"every": 60, "missed": "some"}, "missed is latest, skip or all"),
-        ({"every": 60, "overlap": "queue"}, "overlap is allow or skip"),
+        ({"every": 60, "missed": "some"}, "missed is 'latest', 'skip' or 'all', not 'some'"),
+        ({"every": 60, "overlap": "queue"}, "overlap is 'allow' or 'skip', not 'queue'"),
         ({"every": 60, "within": 0}, "within is above 0"),
         ({"every": 60, "jitter": -1}, "jitter is 0 to"),
         ({"every": 60, "name": "Daily"}, "use a-z, 0-9"),
-        ({"every": 60, "payload": {"n": 1}}, "the payload is a Number"),
+        ({"every": 60, "payload": Other()}, "the payload is a Number, or a function"),
+        ({"every": 60, "payload": {"n": 1}}, "payload is a BaseModel or a function, not {'n': 1}"),
     ],
 )
 def test_a_schedule_that_can_not_work_is_refused(

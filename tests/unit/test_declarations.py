@@ -31,7 +31,7 @@ def queue() -> Queue:
         ({"name": "a\n"}, "use a-z, 0-9"),
         ({"concurrency": 0}, "concurrency is 1 to 10000, or None"),
         ({"concurrency": 10_001}, "concurrency is 1 to 10000, or None"),
-        ({"priority": "urgent"}, "priority is one of high, normal, low"),
+        ({"priority": "urgent"}, "priority is 'high', 'normal' or 'low', not 'urgent'"),
         ({"timeout": 0}, "does not fit any function's window"),
         ({"timeout": 898}, "choose 0 < timeout <= 897, or split the job"),
         ({"timeout": float("nan")}, "does not fit any function's window"),
