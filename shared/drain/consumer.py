@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -76,8 +77,7 @@ class Consumer:
         self._threads = resources.threads if queue.needs_threads else None
         resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
         self._closing: StopReason | None = None
-        self._over = False
-        self._backlog = Backlog(on_backlog)
+        self._over, self._backlog = False, Backlog(on_backlog)
 
     def close(self, reason: StopReason) -> None:
         """Claim nothing more. What runs may go on while there is time."""
@@ -101,6 +101,8 @@ class Consumer:
             await self._abandon(StopReason.STORE, str(error))
         except Exception as bug:
             log.exception("consumer_bug", extra={"queue": self._queue.name})
+            with contextlib.suppress(Exception):
+                await self._finish()  # so that no job counts as crashed for it
             await self._abandon(StopReason.ERROR, f"{type(bug).__name__}: {bug}")
         finally:
             self._pool.hold.release()
