@@ -110,7 +110,8 @@ class Cache(Generic[T]):
     ) -> T:
         """The value, or what `load` answers, which is then stored. Callers of this process that
         miss at the same time share one load. None is answered and not stored. A store that does
-        not answer costs a load and nothing else."""
+        not answer costs a load and nothing else. A load that asks for its own key raises
+        RuntimeError."""
         read = await self._read(key)
         if read.value is not None:
             return read.value  # type: ignore[return-value]  # as in get

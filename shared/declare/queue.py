@@ -162,8 +162,8 @@ class Queue:
         is annotated so, receives the `JobContext`.
         """
         require(
-            bool(name) and len(name) <= 64 and name.isprintable(),
-            f"job type {name!r}: 1 to 64 printable characters",
+            1 <= len(name) <= 64 and name.isprintable() and name == name.strip(),
+            f"job type {name!r:.80}: 1 to 64 printable characters, no space at either end",
         )
         require(
             name not in self.types,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from ..checks import check_fields, require
 from ..jobs.ids import NAME_GRAMMAR, is_name
+from .cron import ALIASES, cron_fault, is_zone, shortest_distance
 from .queue import JobType
 
 Missed = Literal["latest", "skip", "all"]
@@ -20,15 +21,6 @@ Payload = BaseModel | Callable[[datetime], BaseModel]
 """A payload, or a function that makes it of the planned instant."""
 
 LONGEST_EVERY = 366 * 86_400.0
-ALIASES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,24 @@ class Schedule:
             ok = 1 <= self.every <= LONGEST_EVERY
             require(ok, f"{what}: every is 1 to {LONGEST_EVERY:.0f} seconds")
         else:
-            _check_cron(self.expression, self.timezone, what)
+            self._check_cron(what)
+        if self.overlap == "skip":
+            distance = self.every or shortest_distance(self.expression).total_seconds()
+            require(
+                self.jitter < distance,
+                f"{what}: jitter={self.jitter:g} reaches the next occurrence, {distance:g} s "
+                "later, which overlap='skip' would leave out; choose less",
+            )
+
+    def _check_cron(self, what: str) -> None:
+        zone = is_zone(self.timezone)
+        require(zone, f"{what}: there is no time zone {self.timezone!r}; write Europe/Berlin")
+        fault = cron_fault(self.expression)
+        require(
+            fault is None,
+            f"{what}: cron={self.cron!r:.80}: {fault}; write minute, hour, day, month and weekday, "
+            f"such as '0 7 * * 1-5', or one of {', '.join(ALIASES)}",
+        )
 
     @property
     def expression(self) -> str:
@@ -87,25 +96,3 @@ class Schedule:
         so a changed schedule begins anew."""
         times = f"{self.expression} {self.every} {self.timezone}"
         return f"@{self.key}#{hashlib.sha256(times.encode()).hexdigest()[:8]}"
-
-
-def _check_cron(expression: str, timezone: str, what: str) -> None:
-    """Raise ConfigurationError where the expression has no occurrence."""
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only schedules need it
-
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - as above
-
-    try:
-        zone = ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):
-        zone = None
-    require(zone is not None, f"{what}: there is no time zone {timezone!r}; write Europe/Berlin")
-    try:
-        fits = len(expression.split()) == 5 and next(CronSim(expression, datetime.now(UTC)), None)
-    except CronSimError:
-        fits = None
-    require(
-        bool(fits),
-        f"{what}: cron={expression!r} is never due; write minute, hour, day, month and weekday, "
-        f"such as '0 7 * * 1-5', or one of {', '.join(ALIASES)}",
-    )

@@ -32,12 +32,13 @@ def job_type() -> JobType[Number]:
     [
         ({}, "give cron or every"),
         ({"cron": "* * * * *", "every": 5}, "give cron or every"),
-        ({"cron": ""}, "is never due"),
-        ({"cron": "0 7 * *"}, "is never due; write minute, hour"),
-        ({"cron": "* * * * * *"}, "is never due"),
-        ({"cron": "0 25 * * *"}, "is never due"),
-        ({"cron": "0 0 30 2 *"}, "is never due"),
-        ({"cron": "@reboot"}, "is never due; .* @daily"),
+        ({"cron": "0 7 * * *", "timezone": "localtime"}, "no time zone 'localtime'"),
+        ({"cron": "0 7 * * *", "timezone": "posixrules"}, "no time zone"),
+        ({"cron": "0 7 * * *", "timezone": "right/UTC"}, "no time zone"),
+        ({"cron": "0 7 * * *", "timezone": "Factory"}, "no time zone"),
+        ({"every": 60, "jitter": 60, "overlap": "skip"}, "jitter=60 reaches the next occurrence"),
+        ({"cron": "@hourly", "jitter": 3600, "overlap": "skip"}, "choose less"),
+        ({"cron": "0,5 7 * * *", "jitter": 300, "overlap": "skip"}, "300 s later"),
         ({"cron": "0 7 * * *", "timezone": "Mars/Base"}, "no time zone 'Mars/Base'"),
         ({"cron": "0 7 * * *", "timezone": "../etc/passwd"}, "no time zone"),
         ({"cron": "0 7 * * *", "timezone": ""}, "no time zone"),
@@ -63,7 +64,82 @@ def test_a_schedule_that_can_not_work_is_refused(
 
 
 @pytest.mark.parametrize(
-    "cron", ["@daily", "0 7 * * 1-5", "*/5 * * * *", "0 0 L * *", "0 9 * * MON#1"]
+    ("cron", "fault"),
+    [
+        ("", "it has 0 fields"),
+        ("0 7 * *", "it has 4 fields"),
+        ("0 0 7 * * *", "it has 6 fields; leave out seconds"),
+        ("0 0 7 * * ? 2027", "it has 7 fields; leave out seconds"),
+        ("@reboot", "functions have no start of a machine"),
+        ("@every 5m", "there is no such name"),
+        ("@Daily", "there is no such name"),
+        ("60 * * * *", "minute '60': choose 0 to 59"),
+        ("0 24 * * *", "hour '24': choose 0 to 23"),
+        ("0 9 0 * *", "day '0': choose 1 to 31"),
+        ("0 9 1 13 *", "month '13': choose 1 to 12"),
+        ("0 9 * * 8", "weekday '8': choose 0 to 7"),
+        ("0 9 * * 1-8", "weekday '1-8': choose 0 to 7"),
+        ("0,99 9 * * *", "minute '99': choose 0 to 59"),
+        ("*/61 * * * *", "minute '*/61': a step is 1 to 59"),
+        ("*/60 * * * *", "a step is 1 to 59"),
+        ("*/0 * * * *", "a step is 1 to 59"),
+        ("*/ * * * *", "a step is 1 to 59"),
+        ("5/90 * * * *", "a step is 1 to 59"),
+        ("0 */24 * * *", "hour '*/24': a step is 1 to 23"),
+        ("0 0 */32 * *", "a step is 1 to 31"),
+        ("0 0 1 */13 *", "a step is 1 to 12"),
+        ("0 0 * * */8", "a step is 1 to 7"),
+        ("0 22-2 * * *", "hour '22-2': the range ends before it begins; write two"),
+        ("0 9 * JANUARY *", "month 'JANUARY': names there are JAN to DEC"),
+        ("0 9 * * MONDAY", "weekday 'MONDAY': names there are SUN to SAT"),
+        ("0 9 * * FRI-MO", "names there are SUN to SAT"),
+        ("0 9 W * *", "day 'W': names there are L"),
+        ("H * * * *", "minute 'H': numbers only, 0 to 59"),
+        ("0 9am * * *", "hour '9AM': numbers only, 0 to 23"),
+        ("0 0 * * ?", "weekday '?': write numbers, '*'"),
+        ("+5 9 * * *", "minute '+5': write numbers"),
+        ("1_0 9 * * *", "minute '1_0': write numbers"),
+        ("0 9 \u0661 * *", "day '\u0661': write numbers"),
+        ("0 9 1,,2 * *", "day '': write numbers"),
+        ("0 9 1, * *", "day '': write numbers"),
+        ("-1 9 * * *", "it can't be read, or is never due"),
+        ("0 9 * * FRI-SUN", "it can't be read, or is never due"),
+        ("0 9 * * 1#6", "it can't be read, or is never due"),
+        ("0 0 30 2 *", "it can't be read, or is never due"),
+        ("0 0 31 2,4 *", "it can't be read, or is never due"),
+        (" ".join(["9" * 5000] * 5), "it has more than 200 characters"),
+    ],
+)
+def test_an_expression_that_can_not_be_read_says_what_is_wrong_with_it(
+    job_type: JobType[Number], cron: str, fault: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        App("app").schedule("s", job_type, Number(), cron=cron)
+
+    sentence = str(caught.value)
+    assert f": {fault}" in sentence
+    assert "write minute, hour, day, month and weekday, such as '0 7 * * 1-5'" in sentence
+
+
+@pytest.mark.parametrize("overlap", ["allow", "skip"])
+@pytest.mark.parametrize("times", [{"every": 61}, {"cron": "*/2 * * * *"}, {"cron": "@daily"}])
+def test_jitter_below_the_distance_of_occurrences_is_accepted(
+    job_type: JobType[Number], overlap: Any, times: dict[str, Any]
+) -> None:
+    App("app").schedule("s", job_type, Number(), overlap=overlap, jitter=60, **times)
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        "@daily",
+        "0 7 * * 1-5",
+        "*/5 * * * *",
+        "0 0 L * *",
+        "0 9 * * MON#1",
+        "5/10 0-23/2 1-31 JAN,6 FRI",
+        "0 0 LW * 5L",
+    ],
 )
 def test_usual_expressions_are_accepted(job_type: JobType[Number], cron: str) -> None:
     zone = "America/New_York"

@@ -99,7 +99,7 @@ def test_a_handler_must_say_its_payload(queue: Queue, handler: Any, sentence: st
         queue.job("t")(handler)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 65, "new\nline"])
+@pytest.mark.parametrize("name", ["", "x" * 65, "new\nline", " ", " a", "a ", "\u2003", "\0"])
 def test_a_job_type_has_a_printable_name(queue: Queue, name: str) -> None:
     with pytest.raises(ConfigurationError, match="1 to 64 printable characters"):
         queue.job(name)
