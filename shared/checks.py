@@ -51,12 +51,14 @@ def check_fields(record: Any, what: str) -> None:
     """Compare each field of a dataclass with its annotation. Raises ConfigurationError."""
     kind: Any = type(record)
     for field, hint in _hints(kind).items():
-        check_type(getattr(record, field), hint, f"{what}: {field}")
+        value = getattr(record, field)
+        if not _test(hint)(value):
+            check_type(value, hint, f"{what}: {field}")
 
 
 def check_type(value: object, hint: Any, what: str) -> None:
     """Raise ConfigurationError unless the value is of the type."""
-    if not _fits(value, hint):
+    if not _test(hint)(value):
         raise ConfigurationError(f"{what} is {_expected(hint)}, not {value!r:.80}")
 
 
@@ -74,23 +76,29 @@ def _hints(declared: Any) -> Mapping[str, Any]:
     return typing.get_type_hints(declared)
 
 
-def _fits(value: object, hint: Any) -> bool:
+@functools.cache
+def _test(hint: Any) -> Callable[[Any], bool]:
+    """A function that tells whether a value is of the type; a job with options of its own needs a
+    checked `Retry` each time that it is claimed."""
     kind, args = get_origin(hint) or hint, get_args(hint)
     if kind in _UNIONS:
-        return any(_fits(value, one) for one in args)
+        tests = [_test(one) for one in args]
+        return lambda value: any(test(value) for test in tests)
     if kind is Literal:
-        return isinstance(value, str) and value in args
+        return lambda value: isinstance(value, str) and value in args
     if kind is Callable:
-        return callable(value)
+        return callable
     if kind in (int, float):
-        numbers = int if kind is int else int | float
-        return isinstance(value, numbers) and not isinstance(value, bool)
+        numbers = (int,) if kind is int else (int, float)
+        return lambda value: isinstance(value, numbers) and not isinstance(value, bool)
     if kind in (Any, object, type) or isinstance(kind, TypeVar):
-        return True
+        return lambda _value: True
     if kind in (Sequence, tuple):
-        is_list = isinstance(value, kind) and not isinstance(value, str | bytes)
-        return is_list and all(_fits(one, args[0]) for one in value)  # type: ignore[attr-defined]
-    return isinstance(value, kind)
+        fits = _test(args[0])
+        return lambda value: (
+            isinstance(value, kind) and not isinstance(value, str | bytes) and all(map(fits, value))
+        )
+    return lambda value: isinstance(value, kind)
 
 
 def _expected(hint: Any) -> str:
