@@ -21,6 +21,8 @@ Payload = BaseModel | Callable[[datetime], BaseModel]
 """A payload, or a function that makes it of the planned instant."""
 
 LONGEST_EVERY = 366 * 86_400.0
+TICK = 60.0
+"""Seconds between ticks, as deployments have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,13 @@ class Schedule:
             require(ok, f"{what}: every is 1 to {LONGEST_EVERY:.0f} seconds")
         else:
             self._check_cron(what)
-        if self.overlap == "skip":
+        if self.overlap == "skip" and self.jitter > 0:
             distance = self.every or shortest_distance(self.expression).total_seconds()
+            longest = max(0.0, distance - TICK)
             require(
-                self.jitter < distance,
-                f"{what}: jitter={self.jitter:g} reaches the next occurrence, {distance:g} s "
-                "later, which overlap='skip' would leave out; choose less",
+                self.jitter <= longest,
+                f"{what}: with overlap='skip' jitter is at most {longest:g} seconds here: a job "
+                "that waits out its jitter has not ended, and the next one would be left out",
             )
 
     def _check_cron(self, what: str) -> None:

@@ -36,9 +36,9 @@ def job_type() -> JobType[Number]:
         ({"cron": "0 7 * * *", "timezone": "posixrules"}, "no time zone"),
         ({"cron": "0 7 * * *", "timezone": "right/UTC"}, "no time zone"),
         ({"cron": "0 7 * * *", "timezone": "Factory"}, "no time zone"),
-        ({"every": 60, "jitter": 60, "overlap": "skip"}, "jitter=60 reaches the next occurrence"),
-        ({"cron": "@hourly", "jitter": 3600, "overlap": "skip"}, "choose less"),
-        ({"cron": "0,5 7 * * *", "jitter": 300, "overlap": "skip"}, "300 s later"),
+        ({"every": 60, "jitter": 60, "overlap": "skip"}, "jitter is at most 0 seconds"),
+        ({"cron": "@hourly", "jitter": 3541, "overlap": "skip"}, "at most 3540 seconds"),
+        ({"cron": "0,5 7 * * *", "jitter": 241, "overlap": "skip"}, "at most 240 seconds"),
         ({"cron": "0 7 * * *", "timezone": "Mars/Base"}, "no time zone 'Mars/Base'"),
         ({"cron": "0 7 * * *", "timezone": "../etc/passwd"}, "no time zone"),
         ({"cron": "0 7 * * *", "timezone": ""}, "no time zone"),
@@ -122,8 +122,8 @@ def test_an_expression_that_can_not_be_read_says_what_is_wrong_with_it(
 
 
 @pytest.mark.parametrize("overlap", ["allow", "skip"])
-@pytest.mark.parametrize("times", [{"every": 61}, {"cron": "*/2 * * * *"}, {"cron": "@daily"}])
-def test_jitter_below_the_distance_of_occurrences_is_accepted(
+@pytest.mark.parametrize("times", [{"every": 120}, {"cron": "*/2 * * * *"}, {"cron": "@daily"}])
+def test_jitter_that_ends_a_tick_before_the_next_occurrence_is_accepted(
     job_type: JobType[Number], overlap: Any, times: dict[str, Any]
 ) -> None:
     App("app").schedule("s", job_type, Number(), overlap=overlap, jitter=60, **times)
