@@ -78,8 +78,8 @@ def _hints(declared: Any) -> Mapping[str, Any]:
 
 @functools.cache
 def _test(hint: Any) -> Callable[[Any], bool]:
-    """A function that tells whether a value is of the type; a job with options of its own needs a
-    checked `Retry` each time that it is claimed."""
+    """A function that tells whether a value is of the type. It is made once: a job with options of
+    its own needs a checked `Retry` each time that it is claimed."""
     kind, args = get_origin(hint) or hint, get_args(hint)
     if kind in _UNIONS:
         tests = [_test(one) for one in args]
@@ -109,9 +109,9 @@ def _expected(hint: Any) -> str:
     if kind is Literal:
         return _alternatives([repr(one) for one in args])
     name = _WORDS.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
-    return (
-        f"{name} of {_expected(args[0]).partition(' ')[2]}s" if kind in (Sequence, tuple) else name
-    )
+    if kind in (Sequence, tuple):  # "a list of numbers"
+        return f"{name} of {_expected(args[0]).partition(' ')[2]}s"
+    return name
 
 
 def _alternatives(words: Sequence[str]) -> str:

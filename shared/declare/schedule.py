@@ -62,6 +62,8 @@ class Schedule:
         if self.every is not None:
             ok = 1 <= self.every <= LONGEST_EVERY
             require(ok, f"{what}: every is 1 to {LONGEST_EVERY:.0f} seconds")
+            ok = self.timezone == "UTC"
+            require(ok, f"{what}: timezone belongs to cron; every counts from 1970 on, in any zone")
         else:
             self._check_cron(what)
         if self.overlap == "skip" and self.jitter > 0:

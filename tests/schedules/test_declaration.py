@@ -42,6 +42,7 @@ def job_type() -> JobType[Number]:
         ({"cron": "0 7 * * *", "timezone": "Mars/Base"}, "no time zone 'Mars/Base'"),
         ({"cron": "0 7 * * *", "timezone": "../etc/passwd"}, "no time zone"),
         ({"cron": "0 7 * * *", "timezone": ""}, "no time zone"),
+        ({"every": 60, "timezone": "Europe/Berlin"}, "timezone belongs to cron"),
         ({"every": 0}, "every is 1 to"),
         ({"every": 0.5}, "every is 1 to"),
         ({"every": float("nan")}, "every is 1 to"),

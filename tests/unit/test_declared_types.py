@@ -160,7 +160,7 @@ EVERY_NUMBER = {  # what is computed, or has no bound; its types are checked as 
 }
 OWN_RIGHT = {  # where a right value depends on another option
     ("App.schedule", "every"): (60, 1.5),
-    ("App.schedule", "timezone"): ("Europe/Berlin",),
+    ("App.schedule", "timezone"): ("UTC",),
     ("App.schedule", "cron"): (None,),
     ("Cache", "name"): ("a.b",),
     ("RateLimit", "burst"): (0, 1),  # 0: as large as rate
