@@ -38,6 +38,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds: the longest time that a server's Retry-After makes anything wait."""
 LONGEST_DELAY = 366 * 86_400.0
 """Seconds: the longest time that a job can be made to wait."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..checks import check_type, checked, require
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
 from ..jobs.erased import Erased
 from ..jobs.failure import FailureHook
@@ -14,7 +15,7 @@ from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .default_store import default_store
 from .handler import takes_two
-from .policy import Overrides, RateLimit, Retention, Retry, require
+from .policy import Encrypt, Overrides, RateLimit, Retention, Retry
 from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
 from .sync import run_blocking, run_in_drain
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import ModuleType
 
-    from ..encryption.jobs import Encrypt
     from .schedule import Missed, Overlap, Schedule
 
 PROJECT_APPS = "functions.apps:APPS"
@@ -33,6 +33,7 @@ H = TypeVar("H", bound=FailureHook)
 class App:
     """One application: a name and its queues."""
 
+    @checked
     def __init__(self, name: str) -> None:
         require(
             is_name(name),
@@ -72,19 +73,21 @@ class App:
         overrides: Overrides | None = None,
     ) -> Queue:
         """Declare a queue. docs/python.md has a line for each option."""
-        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
-        self.queues[name] = Queue(
+        check_type(shards, int, f"queue {name!r:.80}: shards")  # max_bytes depends on it
+        queue = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
             encrypt=encrypt,
             max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
-            retry=retry or Retry.exponential(),
-            completed=completed or Retention(),
+            retry=Retry.exponential() if retry is None else retry,
+            completed=Retention() if completed is None else completed,
             dead=dead,
-            overrides=overrides or Overrides(),
+            overrides=Overrides() if overrides is None else overrides,
             failure_hooks=self._failure_hooks,
         )  # fmt: skip
-        return self.queues[name]
+        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
+        self.queues[name] = queue
+        return queue
 
     def schedule(  # noqa: PLR0913 - one keyword a rule, all optional
         self,
@@ -111,12 +114,13 @@ class App:
         """
         from .schedule import Schedule  # noqa: PLC0415 - most applications have none
 
-        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
-        self.schedules[name] = Schedule(
+        schedule = Schedule(
             name, self.name, job_type, payload, cron, every, timezone,
             missed, within, overlap, jitter,
         )  # fmt: skip
-        return self.schedules[name]
+        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
+        self.schedules[name] = schedule
+        return schedule
 
     async def erase(self, key: str, *, dry_run: bool = False) -> Erased:
         """Delete all jobs of this application that were enqueued with this option `key`, on all its

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
+from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
 
+from ..checks import check_fields, checked, require
 from ..errors import InvalidRequest, JobNotFound
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
-from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
+from ..jobs.job import Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
 from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
 from .options import JobOptions
 from .payload import text_of
-from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
+from .policy import Encrypt, Overrides, RateLimit, Retention, Retry, check_timeout
 from .sync import run_blocking, run_in_drain
-
-if TYPE_CHECKING:
-    from ..encryption.jobs import Encrypt
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
 DEFAULT_MAX_JOBS = 1_000_000
@@ -139,23 +137,21 @@ class Queue:
         return any(not job_type.shape.is_async for job_type in self.types.values())
 
     def __post_init__(self) -> None:
-        what = f"queue {self.name!r}"
+        what = f"queue {self.name!r:.80}"
+        check_fields(self, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         ok = self.concurrency is None or 1 <= self.concurrency <= 10_000
         require(ok, f"{what}: concurrency is 1 to 10000, or None")
-        known = ", ".join(PRIORITIES)
-        require(self.priority in PRIORITIES, f"{what}: priority is one of {known}")
         require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
         ok = 1 <= self.shards <= MOST_SHARDS
         require(ok, f"{what}: shards is 1 to {MOST_SHARDS}; for more, split it into several queues")
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
         check_timeout(self.timeout, what)
-        ok = isinstance(self.encrypt, bool) or self.encrypt == "new"
-        require(ok, f'{what}: encrypt is True, False or "new"')
         fits = not self.encrypt or self.payload_limit <= MOST_ENCRYPTED
         require(fits, f"{what}: with encrypt the payload_limit is at most 3 MiB")
 
+    @checked
     def job(
         self,
         name: str,
@@ -171,13 +167,14 @@ class Queue:
         is annotated so, receives the `JobContext`.
         """
         self._check_type(name, public_result=public_result)
+        seconds = self.timeout if timeout is None else timeout
+        check_timeout(seconds, f"job type {name!r}")
+        policy = self.retry if retry is None else retry
 
         def register(handler: Handler) -> JobType[Any]:
-            seconds = self.timeout if timeout is None else timeout
-            check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result
+                name, self, shape.model, handler, seconds, policy, shape, public_result
             )
             self.types[name] = job_type
             return job_type
@@ -186,8 +183,8 @@ class Queue:
 
     def _check_type(self, name: str, *, public_result: bool) -> None:
         what = f"job type {name!r}"
-        ok = bool(name) and len(name) <= 64 and name.isprintable()
-        require(ok, f"{what}: 1 to 64 printable characters")
+        ok = 1 <= len(name) <= 64 and name.isprintable() and name == name.strip()
+        require(ok, f"job type {name!r:.80}: 1 to 64 printable characters, no space at either end")
         new = name not in self.types
         require(new, f"{what} is declared twice on queue {self.name!r}; rename one")
         require(

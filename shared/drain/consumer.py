@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -73,8 +74,7 @@ class Consumer:
         held, sent_at = turns.leases, lambda: turns.sent_at
         resources.keep(Watched(queue, self._pool.leases, sent_at, held.lease_ms))
         self._closing: StopReason | None = None
-        self._over = False
-        self._backlog = Backlog(on_backlog)
+        self._over, self._backlog = False, Backlog(on_backlog)
 
     def close(self, reason: StopReason) -> None:
         """Claim nothing more. What runs may go on while there is time."""
@@ -98,6 +98,8 @@ class Consumer:
             await self._abandon(StopReason.STORE, str(error))
         except Exception as bug:
             log.exception("consumer_bug", extra={"queue": self._queue.name})
+            with contextlib.suppress(Exception):
+                await self._finish()  # so that no job counts as crashed for it
             await self._abandon(StopReason.ERROR, f"{type(bug).__name__}: {bug}")
         finally:
             self._pool.hold.release()
@@ -199,7 +201,9 @@ class Consumer:
                 self.stop(StopReason.BUDGET)
                 return
             self._pool.changed.clear()
-            await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
+            beat = heartbeat - monotonic()
+            seconds = min(PROGRESS_EVERY, beat) if beat > 0 else PROGRESS_EVERY
+            await wait_for_event(self._pool.changed, min(left, seconds))
             # That turn also brings requests to cancel: a look for them would cost every long job.
             due = self._pool.has_progress() or monotonic() >= latest
             if due or (monotonic() >= heartbeat and self._pool.runs_long()):

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from ..checks import checked, require
 from ..clock import Clock
 from ..declare.app import Registry
+from ..declare.policy import LONGEST_WINDOW
 from ..declare.queue import Queue
 from ..errors import StoreError
 from ..jobs.job import PRIORITIES
@@ -31,6 +33,7 @@ from .timeouts import Timeouts
 log = logging.getLogger("tidegate.drain")
 
 PATIENCE = 5.0
+MOST_BATCH = 1000
 SWEEP_EVERY = 300.0
 NOW = 1.0
 """Agenda scores below this mean: recount the queue first, inbox included."""
@@ -50,6 +53,7 @@ wait for the store. Twice as many would send no more: a process has eight connec
 class Drain:
     """Drains queues with one store. Make one for each invocation."""
 
+    @checked
     def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
         self,
         store: Store,
@@ -63,6 +67,10 @@ class Drain:
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
     ) -> None:
+        ok = 0 <= patience <= LONGEST_WINDOW
+        require(ok, f"Drain: patience={patience}: choose 0 to {LONGEST_WINDOW:.0f} seconds")
+        require(1 <= batch <= MOST_BATCH, f"Drain: batch={batch}: choose 1 to {MOST_BATCH} jobs")
+        require(0 <= sweep_every <= 86_400, f"Drain: sweep_every={sweep_every}: choose 0 to 86400")
         self._store, self._registry, self._budget = store, registry, budget
         self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every

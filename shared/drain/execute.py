@@ -20,7 +20,7 @@ from ..jobs.history import sanitize
 from ..jobs.outcome import Outcome
 from .bounds import bound, end_rows, misfit
 from .budget import Budget
-from .describe import is_a, leaves, traceback_of
+from .describe import is_a, leaves, traceback_of, type_name
 from .outcome import outcome_of
 from .run import RECHECK, NotStarted, Run
 from .threads import call_contained
@@ -28,6 +28,7 @@ from .timeouts import Timeouts
 
 LARGEST_RESULT = 64 * 1024
 """Bytes of JSON that are kept of a result."""
+_UNREADABLE = "it holds NaN or infinity, or is nested too deep"
 _DONE = Outcome("done")
 
 
@@ -151,10 +152,13 @@ async def _call_in_thread(run: Run, job_type: JobType[Any], payload: Any, thread
 def _result(result: Any) -> dict[str, Any]:
     """The result as JSON. If it can't be stored, `result_error` says why; the job is still done."""
     try:
-        text = to_json(result, inf_nan_mode="strings")
-        value = from_json(text) if len(text) <= LARGEST_RESULT else None
+        text = to_json(result)
+        if len(text) > LARGEST_RESULT:
+            return {"result_error": f"the result has {len(text)} bytes; {LARGEST_RESULT} are kept"}
+        value = from_json(text, allow_inf_nan=False)
+        if to_json(value) != text:
+            return {"result_error": "the result is not JSON: two of its names become one"}
     except BaseException as error:  # noqa: BLE001 - any serializer may fail in any way
-        return {"result_error": f"the result is not JSON: {type(error).__name__}"}
-    if len(text) > LARGEST_RESULT:
-        return {"result_error": f"the result has {len(text)} bytes; {LARGEST_RESULT} are kept"}
+        why = _UNREADABLE if type(error) is ValueError else type_name(error)
+        return {"result_error": f"the result is not JSON: {why}"}
     return {"result": value}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,17 +17,14 @@ from .budget import Budget
 from .encrypted import history_of
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
-from .failures import Failures, is_failure
+from .failures import Failures, is_failure, log_bug
 from .keeper import Keeper, Watched
 from .leases import HEARTBEAT
-from .outcome import outcome_of
 from .pace import SETTLE_BATCH
 from .run import CancelReason, Run
 from .threads import HandlerThreads
 from .timeouts import Timeouts
 from .waiting import wait_for_event
-
-log = logging.getLogger("tidegate.drain")
 
 THREAD_REST = 45.0
 """Seconds for which a job is not handed out again while its thread may still run."""
@@ -60,8 +56,7 @@ class Pool:
         self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
     ) -> None:
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
-        self.hold = ExclusiveHold(resources.lock)
-        self.exclusive = False
+        self.hold, self.exclusive = ExclusiveHold(resources.lock), False
         self._budget, self._resources, self._admission = budget, resources, admission
         self._failures = Failures(queue, budget, resources.threads)
         self._runs: dict[str, Run] = {}
@@ -173,61 +168,72 @@ class Pool:
         self._runs.clear()
 
     async def _run(self, run: Run) -> None:
-        """Execute it while the lock is held, and settle its outcome."""
-        resources, lock, exclusive = self._resources, self._resources.lock, run.claim.exclusive
-        if not exclusive:
-            if (run.start_after > 0 or lock.reserved) and not await self._may_start(run):
-                return
-            lock.acquire_shared()
+        """Execute it and have its outcome settled, whatever fails on the way."""
         try:
-            outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
-        except BaseException as bug:  # ours, and of this job alone
-            facts = {"queue": run.claim.queue, "job_id": run.claim.id, "error": type(bug).__name__}
-            log.exception("job_bug", exc_info=not run.encrypted, extra=facts)
-            outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
-        if not exclusive:
-            lock.release_shared()
-        await self._end(run, outcome)
-        if exclusive:  # only now: a crash while its hooks run would be counted against it
-            self.exclusive = False
-            self.hold.release()
+            outcome = await self._outcome(run)
+        except BaseException as bug:  # noqa: BLE001 - ours, or of its retry policy
+            run.error, outcome = bug, log_bug(run.claim, bug, encrypted=run.encrypted)
+        try:
+            await self._report(run, outcome)
+        except BaseException as bug:  # noqa: BLE001 - as above; the outcome stands
+            log_bug(run.claim, bug, encrypted=run.encrypted)
+        self._end(run, outcome)
 
-    async def _end(self, run: Run, outcome: Outcome) -> None:
+    async def _outcome(self, run: Run) -> Outcome:
+        """Its outcome, once the time of its token has come and no suspect runs or waits to."""
+        lock, after = self._resources.lock, run.start_after
+        if not run.claim.exclusive and (after > 0 or lock.reserved):
+            try:
+                await self._wait_for_token(after)
+                await lock.wait_shared()
+            except asyncio.CancelledError:  # once it has started, `execute` handles that
+                kind: Kind = "cancelled" if run.cancel_reason == "operator" else "release"
+                return Outcome(kind, started=False)
+        return await _execute(run, self._budget, self._resources)
+
+    async def _report(self, run: Run, outcome: Outcome) -> None:
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
             self._admission.observe(run, self._budget.clock.monotonic() - run.began)
         if is_failure(outcome):
             self._ended[run] = outcome  # it is settled so even if the function ends meanwhile
             await self._failures.report(run, outcome)
-            self._ended.pop(run, None)
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        self._ended.pop(run, None)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self._settle(run, outcome)
         if run.needs_thread:
             _release_thread(run, self._resources.threads)
+        if run.claim.exclusive:  # only now: a crash while its hooks run would count against it
+            self.exclusive = False
+            self.hold.release()
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         last = run.context and run.context.last_progress
         if last:  # it survives the end
             outcome = outcome._replace(detail={**last, **outcome.detail})
-        self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
-
-    async def _may_start(self, run: Run) -> bool:
-        """Wait for its token, and until no suspect runs or waits to. False if it was cancelled
-        while it waited. Once it has started, `execute` handles that."""
         try:
-            if run.start_after > 0:
-                await self._wait_for_token(run.start_after)
-            await self._resources.lock.wait_shared()
-        except asyncio.CancelledError:
-            kind: Kind = "cancelled" if run.cancel_reason == "operator" else "release"
-            await self._end(run, Outcome(kind, started=False))
-            return False
-        return True
+            self.settle(run.claim, _rested(run, outcome))
+        except Exception as bug:  # noqa: BLE001 - what it holds can't be written
+            self.settle(run.claim, log_bug(run.claim, bug, encrypted=run.encrypted))
 
     async def _wait_for_token(self, seconds: float) -> None:
-        try:
-            await self._budget.clock.sleep(seconds)
-        finally:
-            self.paced -= 1
+        if seconds > 0:
+            try:
+                await self._budget.clock.sleep(seconds)
+            finally:
+                self.paced -= 1
+
+
+async def _execute(run: Run, budget: Budget, resources: DrainResources) -> Outcome:
+    """Its outcome. The lock is held while it runs: that of a suspect by its consumer."""
+    if run.claim.exclusive:
+        return await execute(run, budget, resources.threads, resources.timeouts)
+    resources.lock.acquire_shared()
+    try:
+        return await execute(run, budget, resources.threads, resources.timeouts)
+    finally:
+        resources.lock.release_shared()
 
 
 def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from ..errors import LONGEST_DELAY
+
 Kind = Literal["done", "retry", "dead", "release", "snooze", "park", "cancelled", "keep"]
 """Outcomes. "keep" is none yet: the job still runs, and its lease is prolonged."""
 
@@ -33,4 +35,4 @@ class Outcome(NamedTuple):
 
     @property
     def delay_ms(self) -> int:
-        return round(self.delay * 1000) if self.delay > 0 else 0
+        return round(min(self.delay, LONGEST_DELAY) * 1000) if self.delay > 0 else 0

@@ -233,6 +233,20 @@ async def test_jitter_delays_an_occurrence_alike_for_every_caller(world: World) 
     assert START + 3_600_000 < world.starts[0] <= START + 4_210_000
 
 
+@pytest.mark.parametrize("times", [{"every": 300}, {"cron": "*/5 * * * *"}])
+@pytest.mark.parametrize("offset", [0, 1, 30, 59])
+async def test_the_longest_jitter_that_overlap_skip_allows_leaves_no_occurrence_out(
+    world: World, times: dict[str, Any], offset: int
+) -> None:
+    schedule = scheduled(world, jitter=240, overlap="skip", **times)
+    world.clock.advance(offset)
+
+    await minutes(world, 126)
+
+    assert schedule.jitter == 240
+    assert planned(world)[:24] == [5 * n for n in range(1, 25)]
+
+
 async def test_a_paused_schedule_has_no_occurrence_and_goes_on_with_the_next(world: World) -> None:
     schedule = scheduled(world)
     await minutes(world, 2)

@@ -38,7 +38,7 @@
 --- @include "words"
 --- @include "writes"
 local request = read_request()
-if not request then return redis.error_reply("TIDEGATE a settle without a lease") end
+if not request then return redis.error_reply("TIDEGATE a number or a lease of this turn can't be read") end
 peek(request)
 local values = fetch(fields_of(request))
 keep_peeked(values, #FIELDS + #request.fields)

@@ -16,9 +16,13 @@ local function read_settle(at)
     kind = kind, delay = number_of(delay), unstarted = number_of(unstarted), history = ARGV[at + 1] }
 end
 
--- nil where a settle names no lease. `fields` are those of the records hash that the turn reads.
+-- nil where a number or the lease of a settle can't be read: then no turn of this queue claims a job that
+-- none could settle. `fields` are those of the records hash that the turn reads.
 local function read_request()
   local n = tonumber
+  for i = 3, 21 do
+    if not string.find(ARGV[i], "^%d+$") then return nil end
+  end
   local request = {
     queue = ARGV[1], owner = ARGV[2], seq = n(ARGV[3]), want = n(ARGV[4]), lease_ms = n(ARGV[5]),
     exclusive = ARGV[6] == YES, concurrency = n(ARGV[7]),
