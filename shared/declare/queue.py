@@ -17,7 +17,16 @@ from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
 from .options import JobOptions
 from .payload import text_of
-from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
+from .policy import (
+    Isolation,
+    Overrides,
+    RateLimit,
+    Retention,
+    Retry,
+    check_timeout,
+    isolation_of,
+    require,
+)
 from .sync import run_blocking, run_in_drain
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
@@ -50,6 +59,12 @@ class JobType(Generic[P]):
     retry: Retry
     shape: Shape
     public_result: bool = False
+    isolate: Isolation | None = None
+
+    @property
+    def needs_thread(self) -> bool:
+        """True for a plain `def` handler, unless it has a process of its own."""
+        return not self.shape.is_async and self.isolate is None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -129,8 +144,13 @@ class Queue:
 
     @property
     def needs_threads(self) -> bool:
-        """True if a handler is a plain `def`."""
-        return any(not job_type.shape.is_async for job_type in self.types.values())
+        """True if a handler needs a thread."""
+        return any(job_type.needs_thread for job_type in self.types.values())
+
+    @property
+    def needs_children(self) -> bool:
+        """True if a handler runs in a child process."""
+        return any(job_type.isolate is not None for job_type in self.types.values())
 
     def __post_init__(self) -> None:
         what = f"queue {self.name!r}"
@@ -153,9 +173,11 @@ class Queue:
         timeout: float | None = None,
         retry: Retry | None = None,
         public_result: bool = False,
+        isolate: bool | Isolation = False,
     ) -> Register:
         """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
-        role viewer sees what the handler returns, else only roles that see payloads.
+        role viewer sees what the handler returns, else only roles that see payloads. `isolate`: it
+        runs in a child process, which can be killed; `Isolation(memory=…)` bounds its memory.
 
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
@@ -169,13 +191,16 @@ class Queue:
             f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
         )
 
+        isolation = isolation_of(isolate)
+
         def register(handler: Handler) -> JobType[Any]:
             seconds = self.timeout if timeout is None else timeout
             check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result
-            )
+                name, self, shape.model, handler, seconds, retry or self.retry, shape,
+                public_result, isolation,
+            )  # fmt: skip
             self.types[name] = job_type
             return job_type
 

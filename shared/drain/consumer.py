@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from ..declare.queue import Queue
@@ -17,6 +18,7 @@ from .keeper import Watched
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
 from .run import CancelReason, Run, decode_claim
+from .slots import Slots
 from .turns import HEARTBEAT, Turns
 from .waiting import race, wait_for_event
 
@@ -73,7 +75,7 @@ class Consumer:
         admission = self._admission = Admission(queue, budget)
         turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
         self._pool = Pool(queue, budget, resources, admission)
-        self._threads = resources.threads if queue.needs_threads else None
+        self._slots = resources.slots(queue)
         resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
         self._closing: StopReason | None = None
         self._over = False
@@ -110,8 +112,9 @@ class Consumer:
         """One turn and what follows from it. False when the consumer is to end."""
         room = self._room()
         idle = self._pool.is_idle and not self._closing
-        if self._threads and idle and not room and not self._threads.free:
-            await self._threads.wait_free(min(HEARTBEAT, self._budget.handler_time()))
+        taken = next((slots for slots in self._slots if not slots.free), None)
+        if taken and idle and not room:
+            await taken.wait_free(min(HEARTBEAT, self._budget.handler_time()))
             return not self._over
         reply = await self._claim(room)
         self._backlog.watch(room, len(reply.claims))
@@ -121,14 +124,14 @@ class Consumer:
         return not self._over
 
     async def _claim(self, room: int) -> TurnReply:
-        """A turn for `room` jobs, and their start. A thread that is not needed is given back."""
-        started = 0
+        """A turn for `room` jobs, and their start. A slot that is not needed is given back."""
+        started = Counter[Slots | None]()
         try:
             reply = await self._turn(room)
             started = self._start(reply)
         finally:
-            if self._threads:
-                self._threads.release(room - started)
+            for slots in self._slots:
+                slots.release(room - started[slots])
         return reply
 
     async def _turn(self, want: int) -> TurnReply:
@@ -145,9 +148,9 @@ class Consumer:
         pool.cancel(reply.cancel)
         return reply
 
-    def _start(self, reply: TurnReply) -> int:
-        """Start the claimed jobs that fit; answers how many of them hold a thread."""
-        left, holding = self._budget.handler_time(), 0
+    def _start(self, reply: TurnReply) -> Counter[Slots | None]:
+        """Start the claimed jobs that fit; answers how many of them hold a slot, by kind."""
+        left, holding = self._budget.handler_time(), Counter[Slots | None]()
         for number, claim in enumerate(reply.claims, start=1):
             run = decode_claim(claim, self._queue)
             if self._queue.limit:
@@ -159,7 +162,7 @@ class Consumer:
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
-                holding += self._threads is not None and run.needs_thread
+                holding[self._pool.slots_of(run)] += 1
         return holding
 
     def _room(self) -> int:
@@ -173,8 +176,10 @@ class Consumer:
             if self.report.turns or self._budget.handler_time() <= 0:
                 self.close(StopReason.BUDGET)
             return 0
-        room = self._capacity - len(self._pool)
-        return self._threads.reserve(room) if self._threads else room
+        room = min([self._capacity - len(self._pool), *(slots.free for slots in self._slots)])
+        for slots in self._slots:
+            slots.reserve(room)
+        return room
 
     async def _wait_for_work(self, reply: TurnReply) -> bool:
         """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the

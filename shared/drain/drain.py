@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..declare.app import Registry
 from ..declare.queue import Queue
@@ -24,6 +25,9 @@ from .pool import DrainResources
 from .report import Report, StopReason, gravest
 from .threads import HandlerThreads
 from .timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from .isolated import Children
 
 log = logging.getLogger("tidegate.drain")
 
@@ -156,8 +160,9 @@ class Drain:
         if self._stopping:
             return
         threads = HandlerThreads(SYNC_THREADS)
+        children = self._children(due)
         resources = DrainResources(
-            self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper
+            self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper, children
         )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
@@ -180,6 +185,16 @@ class Drain:
             for queue, resync in due:
                 open_consumer(queue, resync=resync)
         threads.shutdown()
+        if children is not None:
+            children.kill_busy()
+
+    def _children(self, due: Sequence[tuple[Queue, bool]]) -> Children | None:
+        """The child processes of isolated jobs; None where no queue declares any."""
+        if not any(queue.needs_children for queue, _ in due):
+            return None
+        from .isolated import Children  # noqa: PLC0415 - most applications have none
+
+        return Children(self._store, self._budget, self._registry.references)
 
     async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
         async with places:

@@ -102,7 +102,8 @@ def outcome_of_cancelled(run: Run, error: BaseException | None = None) -> Outcom
     if run.cancel_reason != "timeout" or run.allowed < run.timeout:
         return Outcome("release")
     ran_on = "; its thread can't be stopped and ran on" if run.thread is not None else ""
-    late = TimeoutError(f"not done after {run.timeout:g} s{ran_on}")
+    what = "killed at its timeout of" if run.killed else "not done after"
+    late = TimeoutError(f"{what} {run.timeout:g} s{ran_on}")
     return _outcome_of(run, late.with_traceback(traceback_of(error) if error else None))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
@@ -21,9 +22,13 @@ from .failures import Failures, is_failure
 from .keeper import Keeper, Watched
 from .outcome import outcome_of
 from .run import CancelReason, Run
+from .slots import Slots
 from .threads import HandlerThreads
 from .timeouts import Timeouts
 from .waiting import wait_for_event
+
+if TYPE_CHECKING:
+    from .isolated import Children
 
 log = logging.getLogger("tidegate.drain")
 
@@ -42,6 +47,18 @@ class DrainResources:
     batch: int
     patience: float
     keeper: Keeper | None = None
+    children: Children | None = None
+
+    def slots(self, queue: Queue) -> list[Slots]:
+        """The slots that jobs of this queue need, one of a kind."""
+        needed: list[Slots] = [self.threads] if queue.needs_threads else []
+        return [*needed, self.children] if self.children and queue.needs_children else needed
+
+    def slots_of(self, run: Run) -> Slots | None:
+        """The slots of which this job needs one."""
+        if run.is_isolated:
+            return self.children
+        return self.threads if run.needs_thread else None
 
     def keep(self, watched: Watched) -> None:
         """Prolong these leases if a handler blocks the event loop."""
@@ -59,6 +76,7 @@ class Pool:
         self.hold = ExclusiveHold(resources.lock)
         self.exclusive = False
         self._budget, self._resources, self._admission = budget, resources, admission
+        self.slots_of = resources.slots_of
         self._failures = Failures(queue, budget, resources.threads)
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
@@ -126,7 +144,9 @@ class Pool:
     def interrupt(self) -> None:
         """End the waits that are under way, and wait for no more outcomes."""
         self._interrupted = True
-        self._resources.threads.interrupt()
+        for slots in (self._resources.threads, self._resources.children):
+            if slots is not None:
+                slots.interrupt()
         self.changed.set()
         self.idle.set()
 
@@ -168,13 +188,13 @@ class Pool:
 
     async def _run(self, run: Run) -> None:
         """Execute it while the lock is held, and settle its outcome."""
-        resources, lock, exclusive = self._resources, self._resources.lock, run.claim.exclusive
+        lock, exclusive = self._resources.lock, run.claim.exclusive
         if not exclusive:
             if (run.start_after > 0 or lock.reserved) and not await self._may_start(run):
                 return
             lock.acquire_shared()
         try:
-            outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
+            outcome = await self._execute(run)
         except BaseException as bug:  # ours, and of this job alone
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
@@ -185,6 +205,12 @@ class Pool:
             self.exclusive = False
             self.hold.release()
 
+    async def _execute(self, run: Run) -> Outcome:
+        resources = self._resources
+        if run.is_isolated and resources.children is not None:
+            return await resources.children.execute(run)
+        return await execute(run, self._budget, resources.threads, resources.timeouts)
+
     async def _end(self, run: Run, outcome: Outcome) -> None:
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
             self._admission.observe(run, self._budget.clock.monotonic() - run.began)
@@ -194,8 +220,9 @@ class Pool:
             self._ended.pop(run, None)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self._settle(run, outcome)
-        if run.needs_thread:
-            _release_thread(run, self._resources.threads)
+        slots = self._resources.slots_of(run)
+        if slots is not None:
+            _release_slot(run, slots)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         last = run.context and run.context.last_progress
@@ -238,11 +265,11 @@ def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcom
     return outcome._replace(started=run.allowed > 0)
 
 
-def _release_thread(run: Run, threads: HandlerThreads) -> None:
+def _release_slot(run: Run, slots: Slots) -> None:
     if run.thread is not None and not run.thread.done():
-        run.thread.add_done_callback(lambda _thread: threads.release())
+        run.thread.add_done_callback(lambda _thread: slots.release())
     else:
-        threads.release()
+        slots.release()
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:

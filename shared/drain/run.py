@@ -43,7 +43,7 @@ class Run:
     seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says
     why the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on
     after a cancellation. `error`: what made it fail, also where its record
-    can't be read.
+    can't be read. `killed`: its child process had to be killed.
     """
 
     claim: Claim
@@ -60,6 +60,7 @@ class Run:
     task: asyncio.Task[Any] | None = None
     thread: asyncio.Future[Any] | None = None
     error: BaseException | None = None
+    killed: bool = False
 
     @property
     def package(self) -> str:
@@ -69,7 +70,13 @@ class Run:
     @property
     def needs_thread(self) -> bool:
         """True for a plain `def` handler."""
-        return self.job_type is not None and not self.job_type.shape.is_async
+        return self.job_type is not None and self.job_type.needs_thread
+
+    @property
+    def is_isolated(self) -> bool:
+        """True if its handler runs in a child process."""
+        isolate = self.job_type is not None and self.job_type.isolate is not None
+        return isolate and self.error is None
 
     @property
     def thread_runs(self) -> bool:

@@ -1,0 +1,199 @@
+"""Run claimed jobs in child processes, in place of `execute`: one job a child at a time.
+
+The child calls `execute` itself, so its outcome is decided by the same code. Here is decided only
+what the child can't tell any more: that it died, or was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from ..declare.handler import Handler, module_of
+from ..errors import ChildDied, ConfigurationError
+from ..isolate import idle
+from ..isolate.frames import Message
+from ..isolate.process import ChildProcess
+from ..jobs.context import JobContext
+from ..jobs.outcome import Outcome
+from ..jobs.redact import secrets
+from ..jobs.stack import OURS
+from ..store import Store
+from .bounds import bound
+from .budget import Budget
+from .conversation import Conversation
+from .execute import outcome_of_cancelled
+from .outcome import outcome_of
+from .run import Run
+from .slots import Slots
+
+CHILDREN = 4
+"""Most child processes of one drain at a time: each holds the memory of an interpreter."""
+START_SECONDS = 30.0
+"""A child that has not imported its application by then is killed."""
+PING_SECONDS = 2.0
+"""An idle child that has not answered by then is killed: its last handler left it busy."""
+KILL_GRACE = 0.5
+"""Seconds that a handler gets to end after its timeout or a request to stop. Then it is killed."""
+MODULE = f"{OURS}.child.main"
+
+
+class Children(Slots):
+    """The children of one drain. `apps`: the applications as `module:attribute`; None: each child
+    imports its handler's module."""
+
+    def __init__(self, store: Store, budget: Budget, apps: tuple[str, ...] | None) -> None:
+        super().__init__(CHILDREN)
+        self._store, self._budget, self._apps = store, budget, apps
+        self._busy = set[ChildProcess]()
+
+    async def execute(self, run: Run) -> Outcome:
+        """The job's outcome. Its time runs from when its child is ready."""
+        if run.task is None:
+            run.task = asyncio.current_task()
+        try:
+            start = self._start_message(run)
+            child = await self._reuse(start) or await self._spawn(start)
+        except asyncio.CancelledError:
+            return Outcome("cancelled" if run.cancel_reason == "operator" else "release",
+                           started=False)  # fmt: skip
+        except Exception as error:  # noqa: BLE001 - the application's import may fail in any way
+            return self._failed(run, error)
+        return await self._run(run, child, start)
+
+    def kill_busy(self) -> None:
+        """Kill what still runs: nothing of a drain runs on when it has ended."""
+        for child in self._busy:
+            child.kill()
+
+    async def _reuse(self, start: Message) -> ChildProcess | None:
+        """An idle child that still answers, or None."""
+        while (child := idle.take(start)) is not None:
+            self._busy.add(child)
+            try:
+                await child.send({"ping": True})
+                async with asyncio.timeout(PING_SECONDS):
+                    while "pong" not in await child.receive():
+                        pass  # what the job before has left
+                return child
+            except (ChildDied, TimeoutError):
+                await self._end(child)
+            except BaseException:
+                await self._end(child)
+                raise
+        return None
+
+    async def _spawn(self, start: Message) -> ChildProcess:
+        """A child that has imported its application. Raises ChildDied and others."""
+        child = ChildProcess(MODULE)
+        self._busy.add(child)
+        child.output.attach(_log_start)
+        try:
+            await child.send(start)
+            async with asyncio.timeout(START_SECONDS):
+                message = await child.receive()
+            if "failed" in message:
+                raise ChildDied(message["failed"])
+            child.output.detach()
+        except BaseException as error:
+            await self._end(child)
+            if isinstance(error, TimeoutError):
+                raise ChildDied(f"no child process was ready in {START_SECONDS:.0f} s") from None
+            raise
+        return child
+
+    async def _run(self, run: Run, child: ChildProcess, start: Message) -> Outcome:
+        self._busy.add(child)
+        run.began = self._budget.clock.monotonic()
+        left = self._budget.handler_time()
+        run.allowed = min(run.timeout, left)
+        if run.job_type is not None and run.job_type.shape.context is not None:
+            run.context = JobContext(run.claim, run.body.type, budget_left=float)
+        conversation = Conversation(child, run, self._store)
+        talk = asyncio.create_task(conversation.hold(left, self._budget.window))
+        try:
+            await _wait(run, conversation, talk)
+            outcome = self._outcome(run, talk)
+        finally:
+            await conversation.close()
+            if talk.done() and not talk.cancelled() and talk.exception() is None:
+                await self._put_back(child, start, retire=talk.result()["retire"])
+            else:
+                talk.cancel()
+                await self._end(child)
+        return outcome
+
+    def _outcome(self, run: Run, talk: asyncio.Task[Message]) -> Outcome:
+        if not talk.done():
+            run.killed = True
+            run.cancel_reason = run.cancel_reason or "timeout"
+            return self._bound(run, outcome_of_cancelled(run))
+        error = talk.exception()
+        if error is None:
+            return Conversation.read_outcome(run, talk.result())
+        if run.cancel_reason is not None:
+            return self._bound(run, outcome_of_cancelled(run, error))
+        return self._failed(run, error)
+
+    def _failed(self, run: Run, error: BaseException) -> Outcome:
+        run.error = error.with_traceback(None)  # its frames are all ours
+        outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry, own=run.package)
+        return self._bound(run, outcome)
+
+    def _bound(self, run: Run, outcome: Outcome) -> Outcome:
+        return bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
+
+    async def _put_back(self, child: ChildProcess, start: Message, *, retire: bool) -> None:
+        if retire:
+            await self._end(child)
+        else:
+            self._busy.discard(child)
+            await idle.put(start, child)
+
+    async def _end(self, child: ChildProcess) -> None:
+        await child.end()
+        self._busy.discard(child)
+
+    def _start_message(self, run: Run) -> Message:
+        """What a child must know before its first job. Equal for all that it can serve."""
+        assert run.job_type is not None  # noqa: S101 - only such jobs are isolated
+        root, ours = logging.getLogger(), logging.getLogger("tidegate")
+        return {
+            "apps": None if self._apps is None else list(self._apps),
+            "module": None if self._apps is not None else _importable(run.job_type.handler),
+            "prefix": self._store.prefix,
+            "key_locking": self._store.key_locking,
+            "levels": {"root": root.level, ours.name: ours.level},
+            "secrets": sorted(secrets()),
+        }
+
+
+async def _wait(run: Run, conversation: Conversation, talk: asyncio.Task[Message]) -> None:
+    """Wait for the handler's end. It is asked to stop if the job is cancelled meanwhile."""
+    try:
+        await asyncio.wait({talk}, timeout=run.allowed + KILL_GRACE)
+    except asyncio.CancelledError:
+        try:
+            await conversation.cancel(run.cancel_reason or "deadline")
+            await asyncio.wait({talk}, timeout=KILL_GRACE)
+        except asyncio.CancelledError:
+            return  # no more time
+
+
+def _importable(handler: Handler) -> str:
+    """The module of a handler, by a name that another process can import. Raises
+    ConfigurationError."""
+    name = module_of(handler)
+    if name == "__main__":
+        spec = getattr(sys.modules[name], "__spec__", None)
+        if spec is None:  # a script, or a terminal
+            raise ConfigurationError(
+                "isolate: a child process can't import the handler's script; move it into a module"
+            )
+        return str(spec.name)
+    return name
+
+
+def _log_start(line: str) -> None:
+    logging.getLogger("tidegate.job").info("child_output", extra={"text": line})
