@@ -182,15 +182,7 @@ class Queue:
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
-        require(
-            bool(name) and len(name) <= 64 and name.isprintable(),
-            f"job type {name!r}: 1 to 64 printable characters",
-        )
-        require(
-            name not in self.types,
-            f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
-        )
-
+        self._check_type_name(name)
         isolation = isolation_of(isolate)
 
         def register(handler: Handler) -> JobType[Any]:
@@ -205,6 +197,16 @@ class Queue:
             return job_type
 
         return register
+
+    def _check_type_name(self, name: str) -> None:
+        require(
+            bool(name) and len(name) <= 64 and name.isprintable(),
+            f"job type {name!r}: 1 to 64 printable characters",
+        )
+        require(
+            name not in self.types,
+            f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
+        )
 
     def handle(self, job_id: str) -> JobHandle:
         """The handle of a job of this queue, by the id that its enqueue answered or by the caller's

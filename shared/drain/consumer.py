@@ -15,10 +15,11 @@ from .admission import Admission
 from .budget import Budget
 from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
-from .pool import DrainResources, Pool
+from .pool import Pool
 from .report import ConsumerReport, StopReason
+from .resources import DrainResources
 from .run import CancelReason, Run, decode_claim
-from .slots import Slots
+from .slots import Slots, reserve_each
 from .turns import HEARTBEAT, Turns
 from .waiting import race, wait_for_event
 
@@ -176,10 +177,7 @@ class Consumer:
             if self.report.turns or self._budget.handler_time() <= 0:
                 self.close(StopReason.BUDGET)
             return 0
-        room = min([self._capacity - len(self._pool), *(slots.free for slots in self._slots)])
-        for slots in self._slots:
-            slots.reserve(room)
-        return room
+        return reserve_each(self._slots, self._capacity - len(self._pool))
 
     async def _wait_for_work(self, reply: TurnReply) -> bool:
         """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the

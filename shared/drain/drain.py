@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ..declare.app import Registry
 from ..declare.queue import Queue
@@ -21,13 +20,10 @@ from .budget import Budget
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
-from .pool import DrainResources
 from .report import Report, StopReason, gravest
+from .resources import DrainResources, open_children
 from .threads import HandlerThreads
 from .timeouts import Timeouts
-
-if TYPE_CHECKING:
-    from .isolated import Children
 
 log = logging.getLogger("tidegate.drain")
 
@@ -160,7 +156,8 @@ class Drain:
         if self._stopping:
             return
         threads = HandlerThreads(SYNC_THREADS)
-        children = self._children(due)
+        queues = [queue for queue, _ in due]
+        children = open_children(self._store, self._registry, self._budget, queues)
         resources = DrainResources(
             self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper, children
         )
@@ -187,14 +184,6 @@ class Drain:
         threads.shutdown()
         if children is not None:
             children.kill_busy()
-
-    def _children(self, due: Sequence[tuple[Queue, bool]]) -> Children | None:
-        """The child processes of isolated jobs; None where no queue declares any."""
-        if not any(queue.needs_children for queue, _ in due):
-            return None
-        from .isolated import Children  # noqa: PLC0415 - most applications have none
-
-        return Children(self._store, self._budget, self._registry.references)
 
     async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
         async with places:

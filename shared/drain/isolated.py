@@ -28,6 +28,8 @@ from .outcome import outcome_of
 from .run import Run
 from .slots import Slots
 
+log = logging.getLogger("tidegate.job")
+
 CHILDREN = 4
 """Most child processes of one drain at a time: each holds the memory of an interpreter."""
 START_SECONDS = 30.0
@@ -60,6 +62,7 @@ class Children(Slots):
                            started=False)  # fmt: skip
         except Exception as error:  # noqa: BLE001 - the application's import may fail in any way
             return self._failed(run, error)
+        _warn_of_bound(run)
         return await self._run(run, child, start)
 
     def kill_busy(self) -> None:
@@ -126,9 +129,8 @@ class Children(Slots):
 
     def _outcome(self, run: Run, talk: asyncio.Task[Message]) -> Outcome:
         if not talk.done():
-            run.killed = True
             run.cancel_reason = run.cancel_reason or "timeout"
-            return self._bound(run, outcome_of_cancelled(run))
+            return self._bound(run, outcome_of_cancelled(run, killed=True))
         error = talk.exception()
         if error is None:
             return Conversation.read_outcome(run, talk.result())
@@ -195,5 +197,11 @@ def _importable(handler: Handler) -> str:
     return name
 
 
+def _warn_of_bound(run: Run) -> None:
+    isolation = run.job_type and run.job_type.isolate
+    if isolation and isolation.memory is not None and sys.platform != "linux":
+        log.warning("memory_bound_ignored", extra={"type": run.body.type})
+
+
 def _log_start(line: str) -> None:
-    logging.getLogger("tidegate.job").info("child_output", extra={"text": line})
+    log.info("child_output", extra={"text": line})

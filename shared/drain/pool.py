@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
@@ -16,54 +14,19 @@ from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
 from .budget import Budget
-from .exclusive import ExclusiveHold, SharedExclusiveLock
-from .execute import execute, outcome_of_cancelled
+from .exclusive import ExclusiveHold
+from .execute import outcome_of_cancelled
 from .failures import Failures, is_failure
-from .keeper import Keeper, Watched
 from .outcome import outcome_of
+from .resources import DrainResources
 from .run import CancelReason, Run
 from .slots import Slots
-from .threads import HandlerThreads
-from .timeouts import Timeouts
 from .waiting import wait_for_event
-
-if TYPE_CHECKING:
-    from .isolated import Children
 
 log = logging.getLogger("tidegate.drain")
 
 THREAD_REST = 45.0
 """Seconds for which a job is not handed out again while its thread may still run."""
-
-
-@dataclass(frozen=True, slots=True)
-class DrainResources:
-    """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
-    `patience`: seconds an idle consumer waits for a token or a delayed job before it ends."""
-
-    lock: SharedExclusiveLock
-    threads: HandlerThreads
-    timeouts: Timeouts
-    batch: int
-    patience: float
-    keeper: Keeper | None = None
-    children: Children | None = None
-
-    def slots(self, queue: Queue) -> list[Slots]:
-        """The slots that jobs of this queue need, one of a kind."""
-        needed: list[Slots] = [self.threads] if queue.needs_threads else []
-        return [*needed, self.children] if self.children and queue.needs_children else needed
-
-    def slots_of(self, run: Run) -> Slots | None:
-        """The slots of which this job needs one."""
-        if run.is_isolated:
-            return self.children
-        return self.threads if run.needs_thread else None
-
-    def keep(self, watched: Watched) -> None:
-        """Prolong these leases if a handler blocks the event loop."""
-        if self.keeper is not None:
-            self.keeper.watch(watched)
 
 
 class Pool:
@@ -144,9 +107,7 @@ class Pool:
     def interrupt(self) -> None:
         """End the waits that are under way, and wait for no more outcomes."""
         self._interrupted = True
-        for slots in (self._resources.threads, self._resources.children):
-            if slots is not None:
-                slots.interrupt()
+        self._resources.interrupt()
         self.changed.set()
         self.idle.set()
 
@@ -194,7 +155,7 @@ class Pool:
                 return
             lock.acquire_shared()
         try:
-            outcome = await self._execute(run)
+            outcome = await self._resources.execute(run, self._budget)
         except BaseException as bug:  # ours, and of this job alone
             log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
@@ -205,12 +166,6 @@ class Pool:
             self.exclusive = False
             self.hold.release()
 
-    async def _execute(self, run: Run) -> Outcome:
-        resources = self._resources
-        if run.is_isolated and resources.children is not None:
-            return await resources.children.execute(run)
-        return await execute(run, self._budget, resources.threads, resources.timeouts)
-
     async def _end(self, run: Run, outcome: Outcome) -> None:
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
             self._admission.observe(run, self._budget.clock.monotonic() - run.began)
@@ -220,9 +175,7 @@ class Pool:
             self._ended.pop(run, None)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self._settle(run, outcome)
-        slots = self._resources.slots_of(run)
-        if slots is not None:
-            _release_slot(run, slots)
+        _release_slot(run, self._resources.slots_of(run))
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         last = run.context and run.context.last_progress
@@ -265,10 +218,10 @@ def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcom
     return outcome._replace(started=run.allowed > 0)
 
 
-def _release_slot(run: Run, slots: Slots) -> None:
-    if run.thread is not None and not run.thread.done():
+def _release_slot(run: Run, slots: Slots | None) -> None:
+    if slots is not None and run.thread is not None and not run.thread.done():
         run.thread.add_done_callback(lambda _thread: slots.release())
-    else:
+    elif slots is not None:
         slots.release()
 
 

@@ -43,7 +43,7 @@ class Run:
     seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says
     why the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on
     after a cancellation. `error`: what made it fail, also where its record
-    can't be read. `killed`: its child process had to be killed.
+    can't be read.
     """
 
     claim: Claim
@@ -60,7 +60,6 @@ class Run:
     task: asyncio.Task[Any] | None = None
     thread: asyncio.Future[Any] | None = None
     error: BaseException | None = None
-    killed: bool = False
 
     @property
     def package(self) -> str:

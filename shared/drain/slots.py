@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from .waiting import wait_for_event
 
@@ -34,3 +35,11 @@ class Slots:
         self._freed.clear()
         if not self.free:
             await wait_for_event(self._freed, seconds)
+
+
+def reserve_each(kinds: Sequence[Slots], wanted: int) -> int:
+    """Take up to `wanted` slots of each kind, the same number; answers how many."""
+    number = min([wanted, *(slots.free for slots in kinds)])
+    for slots in kinds:
+        slots.reserve(number)
+    return number
