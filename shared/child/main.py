@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ..clock import SystemClock
@@ -34,6 +36,7 @@ MIB = 2**20
 def main(descriptor: int) -> None:
     """Serve the parent at the other end of this socket, until it closes it."""
     end_with_parent()
+    end_before_parent()
     channel = Channel(descriptor)
     start = channel.receive()
     keep_secret(start["secrets"])
@@ -126,6 +129,12 @@ class _Jobs:
 
             self._store = open_store(self._channel, self._start)
         return self._store
+
+
+def end_before_parent() -> None:
+    """Have Linux end this process, not the function, when the machine's memory is used up."""
+    with suppress(OSError):  # another system, or one that hides it
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def limit_memory(memory: int | None) -> None:

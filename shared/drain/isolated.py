@@ -176,11 +176,14 @@ async def _wait(run: Run, conversation: Conversation, talk: asyncio.Task[Message
     try:
         await asyncio.wait({talk}, timeout=run.allowed + KILL_GRACE)
     except asyncio.CancelledError:
+        # Not awaited: a child that reads nothing any more would hold it up.
+        asking = asyncio.ensure_future(conversation.cancel(run.cancel_reason or "deadline"))
         try:
-            await conversation.cancel(run.cancel_reason or "deadline")
             await asyncio.wait({talk}, timeout=KILL_GRACE)
         except asyncio.CancelledError:
             return  # no more time
+        finally:
+            asking.cancel()
 
 
 def _importable(handler: Handler) -> str:

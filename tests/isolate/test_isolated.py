@@ -14,16 +14,21 @@ from typing import Any
 import pytest
 
 from shared import ConfigurationError, Isolation
+from shared.declare.app import Registry
 from shared.declare.queue import JobType
+from shared.drain.budget import Budget
 from shared.drain.conversation import MOST_OUTPUT
+from shared.drain.drain import Drain
 from shared.drain.report import Report
 from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.server import server
 from shared.errors import IsolatedError
 from shared.isolate import idle
+from shared.jobs.job import Job
+from shared.jobs.redact import keep_secret
 from shared.store import Store
 from shared.store.views import JobView
-from shared.testing import TOKEN
+from shared.testing import TOKEN, embedded_store
 from tests.isolate.conftest import RunOne
 from tests.support.isolated import (
     MEMORY,
@@ -33,6 +38,7 @@ from tests.support.isolated import (
     handle_bounded,
     handle_def,
     handle_large,
+    handle_length,
     handle_short,
     handle_short_def,
     in_process,
@@ -322,6 +328,88 @@ async def test_a_child_ends_when_its_function_is_killed(
     await until(lambda: not is_running(int(began.read_text())))
     web.should_exit = True
     await serving
+
+
+def test_a_child_serves_drains_of_several_event_loops() -> None:
+    pids = set()
+
+    async def invocation() -> None:
+        async with embedded_store() as store:
+            job = await handle.enqueue(Deed())
+            await Drain(store, Registry([app]), Budget.of(30.0), patience=0).run([handle.queue])
+            pids.add((await job.status()).result["pid"])
+
+    for _ in range(2):
+        asyncio.run(invocation())
+    asyncio.run(idle.end_idle())
+
+    assert len(pids) == 1
+
+
+async def test_four_jobs_run_at_a_time(drain: Drained, store: Store, tmp_path: Path) -> None:
+    await handle.enqueue_many([handle.job(Deed(do="meet", arg=str(tmp_path))) for _ in range(6)])
+    assert (await drain(handle)).outcomes == {"done": 6}
+
+
+async def test_an_idle_child_that_does_not_answer_is_replaced(run_one: RunOne) -> None:
+    first = (await run_one(handle, Deed())).result["pid"]
+    os.kill(first, signal.SIGSTOP)
+
+    again = await run_one(handle, Deed())
+
+    assert again.state == "completed"
+    assert again.result["pid"] != first
+    await until(lambda: not is_running(first))
+
+
+async def test_no_secret_of_the_function_is_kept_in_an_error(run_one: RunOne) -> None:
+    keep_secret(["a-secret-of-this-test"])
+    view = await run_one(handle, Deed(do="leak", arg="a-secret-of-this-test"))
+    assert view.errors[0]["message"] == "the token is [secret]"
+
+
+async def test_a_large_payload_arrives_whole(run_one: RunOne) -> None:
+    text = "\u00e4" * 100_000
+    view = await run_one(handle_length, Deed(arg=text))
+    assert view.result == len(text)
+
+
+async def test_a_payload_that_does_not_fit_is_parked_as_in_process(
+    store: Store, drain: Drained
+) -> None:
+    await store.enqueue(handle.queue, [Job("t", '{"do": 7}', "wrong")])
+    assert (await drain(handle)).outcomes == {"parked": 1}
+
+
+async def test_an_application_that_a_child_cannot_import_fails_the_job_with_a_sentence(
+    store: Store,
+) -> None:
+    registry = Registry([app])
+    registry.references = ("no_such_module:app",)
+    job = await handle.enqueue(Deed())
+
+    await Drain(store, registry, Budget.of(30.0), patience=0).run([handle.queue])
+
+    (error,) = (await job.status()).errors
+    assert error["type"] == "ChildDied"
+    assert "can't be imported" in error["message"]
+    assert "no_such_module" in error["message"]
+
+
+async def test_a_handler_of_a_script_fails_with_a_sentence(
+    store: Store, monkeypatch: pytest.MonkeyPatch, declare: Declare
+) -> None:
+    async def handler(payload: Deed) -> None: ...
+
+    handler.__module__ = "__main__"
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    queue = declare()
+    job = await queue.job("t", isolate=True)(handler).enqueue(Deed())
+
+    await Drain(store, Registry([]), Budget.of(30.0), patience=0).run([queue])
+
+    (error,) = (await job.status()).errors
+    assert "move it into a module" in error["message"]
 
 
 async def test_a_dead_idle_child_is_replaced(run_one: RunOne) -> None:

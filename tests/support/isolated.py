@@ -151,6 +151,17 @@ async def fork_and_die(arg: str, job: JobContext) -> None:
     os._exit(9)
 
 
+async def meet(arg: str, job: JobContext) -> None:
+    """Wait until as many jobs as a drain runs at a time have begun."""
+    _mark(f"{arg}/{job.id}")
+    while len(list(Path(arg).iterdir())) < 4:  # noqa: ASYNC110, ASYNC240 - other processes have no event
+        await asyncio.sleep(0.01)
+
+
+async def leak(arg: str, job: JobContext) -> None:
+    raise ValueError(f"the token is {arg}")
+
+
 async def progress(arg: str, job: JobContext) -> None:
     job.progress(40, "nearly")
     job.logger.warning("half way", extra={"step": 2})
@@ -195,12 +206,18 @@ DEEDS = {
     "work": work, "spin": spin, "hang": hang, "swallow": swallow, "segfault": segfault,
     "exit": exit_at_once, "leave": leave, "close": close_pipes, "garbage": garbage, "fork": fork,
     "fork_and_die": fork_and_die, "progress": progress, "enqueue": enqueue, "raise": raise_one,
+    "meet": meet, "leak": leak,
 }  # fmt: skip
 
 
 @queue.job("large", isolate=True)
 def handle_large(payload: Deed) -> str:
     return "x" * 5_000_000
+
+
+@queue.job("length", isolate=True)
+def handle_length(payload: Deed) -> int:
+    return len(payload.arg)
 
 
 async def main(url: str, token: str) -> None:
