@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..declare.sync import serve_threads
 from ..errors import StoreError
@@ -19,7 +20,8 @@ from .pool import Pool
 from .report import ConsumerReport, StopReason
 from .resources import DrainResources
 from .run import CancelReason, Run, decode_claim
-from .slots import Slots, reserve_each
+from .slots import Slots, release_each, reserve_each
+from .suspects import Suspects
 from .turns import HEARTBEAT, Turns
 from .waiting import race, wait_for_event
 
@@ -76,7 +78,7 @@ class Consumer:
         admission = self._admission = Admission(queue, budget)
         turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
         self._pool = Pool(queue, budget, resources, admission)
-        self._slots = resources.slots(queue)
+        self._slots, self._suspects = resources.slots(queue), Suspects(self._pool, resources)
         resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
         self._closing: StopReason | None = None
         self._over = False
@@ -121,31 +123,32 @@ class Consumer:
         self._backlog.watch(room, len(reply.claims))
         if self._pool.is_idle:
             return self._closing is None and await self._wait_for_work(reply)
-        await self._wait_for_outcomes()
+        if not self._suspects.can_start(room - len(reply.claims)):
+            await self._wait_for_outcomes()
         return not self._over
 
     async def _claim(self, room: int) -> TurnReply:
         """A turn for `room` jobs, and their start. A slot that is not needed is given back."""
         started = Counter[Slots | None]()
+        reserved = Counter[Slots | None](dict.fromkeys(self._slots, room))
+        suspects = self._suspects.reserve(room, reserved)
         try:
-            reply = await self._turn(room)
+            reply = await self._turn(suspects or room, isolated=suspects > 0)
             started = self._start(reply)
         finally:
-            for slots in self._slots:
-                slots.release(room - started[slots])
+            release_each(reserved - started)
         return reply
 
-    async def _turn(self, want: int) -> TurnReply:
-        hold, pool = self._pool.hold, self._pool
-        exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
+    async def _turn(self, want: int, *, isolated: bool = False) -> TurnReply:
+        pool, ahead = self._pool, 0.0
+        if self._queue.limit:
+            ahead = min(AHEAD, self._admission.spare())
+        alone = want > 0 and not pool and self._suspects.are_exclusive
+        exclusive = alone and pool.hold.try_acquire()
+        how = {"exclusive": exclusive, "isolated": isolated}
         leases = pool.leases()
-        ahead = min(AHEAD, self._admission.spare()) if self._queue.limit else 0.0
-        reply = await self._turns.send(
-            want, pool.take_settles(), exclusive=exclusive, ahead=ahead, leases=leases
-        )
-        suspect = pool.exclusive or (exclusive and any(claim.exclusive for claim in reply.claims))
-        if not suspect and (exclusive or not reply.suspects):
-            hold.release()
+        reply = await self._turns.send(want, pool.take_settles(), ahead=ahead, leases=leases, **how)
+        self._suspects.learn(reply, **how)
         pool.cancel(reply.cancel)
         return reply
 
@@ -154,8 +157,7 @@ class Consumer:
         left, holding = self._budget.handler_time(), Counter[Slots | None]()
         for number, claim in enumerate(reply.claims, start=1):
             run = decode_claim(claim, self._queue)
-            if self._queue.limit:
-                _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
+            _pace(run, self._queue.limit, number, reply)
             refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None and refusal.kind == "release" and run.claim.exclusive:
                 self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
@@ -170,7 +172,7 @@ class Consumer:
         """How many jobs the next turn may claim."""
         if self._closing or self._pool.exclusive:
             return 0
-        if self._turns.suspects and self._pool.must_become_idle():
+        if self._suspects.are_exclusive and self._pool.must_become_idle():
             return 0
         if not self._admission.anything_fits():
             # The first turn brings the durations that the store has learned: they may be short.
@@ -182,11 +184,11 @@ class Consumer:
     async def _wait_for_work(self, reply: TurnReply) -> bool:
         """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the
         reason. True if there may be work now."""
-        hold, only_suspects = self._pool.hold, reply.reason == "suspect"
-        if only_suspects or (reply.reason == "more" and reply.suspects and hold.prepare()):
-            seconds = min(self._patience + EXCLUSIVE_WAIT, self._budget.handler_time())
-            if not await hold.acquire(self._pool.changed, seconds) and only_suspects:
-                self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
+        left = self._budget.handler_time()
+        seconds = min(self._patience + EXCLUSIVE_WAIT, left)
+        can_run = await self._suspects.wait(reply, min(HEARTBEAT, left), seconds)
+        if not can_run and reply.reason == "suspect":
+            self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
         if reply.reason in ("more", "suspect"):
             return not self._closing
         self.report.stop = StopReason(reply.reason)
@@ -242,10 +244,12 @@ def _cancel_reason(closing: StopReason | None) -> CancelReason:
     return "shutdown" if closing is StopReason.SHUTDOWN else "deadline"
 
 
-def _pace(run: Run, token_after: float, reply: TurnReply) -> None:
-    """Have a job of a limited queue start at the time of its token, `token_after` seconds after the
-    claim."""
-    wait_ms = round(token_after * 1000)
+def _pace(run: Run, limit: RateLimit | None, number: int, reply: TurnReply) -> None:
+    """Have a job of a limited queue start at the time of its token, which is the `number`-th that
+    this claim took."""
+    if limit is None:
+        return
+    wait_ms = round(limit.seconds_until(number, reply.level) * 1000)
     run.start_after = max(0, wait_ms - (reply.now_ms - reply.claimed_ms)) / 1000
     # Rounded down: a token that is given back must not be younger than it is.
     run.claim = run.claim._replace(at_ms=run.claim.at_ms + max(0, wait_ms - 1))

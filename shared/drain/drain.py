@@ -21,7 +21,7 @@ from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
 from .report import Report, StopReason, gravest
-from .resources import DrainResources, open_children
+from .resources import DrainResources, new_children
 from .threads import HandlerThreads
 from .timeouts import Timeouts
 
@@ -42,9 +42,10 @@ wait for the store. Twice as many would send no more: a process has eight connec
 
 
 class Drain:
-    """Drains queues with one store. Make one for each invocation."""
+    """Drains queues with one store. Make one for each invocation. `isolates_suspects`: suspects run
+    in child processes, which must be able to import the applications."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword a number, all optional
         self,
         store: Store,
         registry: Registry,
@@ -52,6 +53,7 @@ class Drain:
         *,
         lock: SharedExclusiveLock | None = None,
         keeper: Keeper | None = None,
+        isolates_suspects: bool = False,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
@@ -59,6 +61,7 @@ class Drain:
         self._store, self._registry, self._budget = store, registry, budget
         self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
+        self._isolates = isolates_suspects
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
         self.swept = False
@@ -155,11 +158,15 @@ class Drain:
     async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
             return
-        threads = HandlerThreads(SYNC_THREADS)
-        queues = [queue for queue, _ in due]
-        children = open_children(self._store, self._registry, self._budget, queues)
         resources = DrainResources(
-            self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper, children
+            self._lock,
+            HandlerThreads(SYNC_THREADS),
+            Timeouts(),
+            self._batch,
+            self._patience,
+            self._keeper,
+            partial(new_children, self._store, self._registry, self._budget),
+            self._isolates,
         )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
@@ -181,9 +188,7 @@ class Drain:
 
             for queue, resync in due:
                 open_consumer(queue, resync=resync)
-        threads.shutdown()
-        if children is not None:
-            children.kill_busy()
+        resources.close()
 
     async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
         async with places:

@@ -34,6 +34,8 @@ CHILDREN = 4
 """Most child processes of one drain at a time: each holds the memory of an interpreter."""
 START_SECONDS = 30.0
 """A child that has not imported its application by then is killed."""
+MOST_DEATHS = 3
+"""As many crashes of its own end a suspect that runs exclusively (lua/lib/recover.lua)."""
 PING_SECONDS = 2.0
 """An idle child that has not answered by then is killed: its last handler left it busy."""
 KILL_GRACE = 0.5
@@ -43,15 +45,31 @@ MODULE = f"{OURS}.child.main"
 
 class Children(Slots):
     """The children of one drain. `apps`: the applications as `module:attribute`; None: each child
-    imports its handler's module."""
+    imports its handler's module. `broken`: no child could be started for a suspect."""
 
     def __init__(self, store: Store, budget: Budget, apps: tuple[str, ...] | None) -> None:
         super().__init__(CHILDREN)
         self._store, self._budget, self._apps = store, budget, apps
         self._busy = set[ChildProcess]()
+        self.broken = False
 
     async def execute(self, run: Run) -> Outcome:
-        """The job's outcome. Its time runs from when its child is ready."""
+        """The job's outcome. Its time runs from when its child is ready.
+
+        A suspect whose child dies is tried again at once, and is dead after MOST_DEATHS of them: if
+        it left its isolation, it would take functions along again.
+        """
+        outcome = await self._execute(run)
+        deaths = 1
+        while run.claim.isolated and isinstance(run.error, ChildDied) and not run.cancel_reason:
+            if deaths == MOST_DEATHS:
+                return outcome._replace(kind="dead", delay=0.0)
+            run.error = None
+            outcome = await self._execute(run)
+            deaths += 1
+        return outcome
+
+    async def _execute(self, run: Run) -> Outcome:
         if run.task is None:
             run.task = asyncio.current_task()
         try:
@@ -61,9 +79,17 @@ class Children(Slots):
             return Outcome("cancelled" if run.cancel_reason == "operator" else "release",
                            started=False)  # fmt: skip
         except Exception as error:  # noqa: BLE001 - the application's import may fail in any way
-            return self._failed(run, error)
+            return self._not_started(run, error)
         _warn_of_bound(run)
         return await self._run(run, child, start)
+
+    def _not_started(self, run: Run, error: Exception) -> Outcome:
+        """No child could be started. A suspect then waits to run exclusively."""
+        if not run.claim.isolated:
+            return self._failed(run, error)
+        self.broken = True
+        log.warning("suspect_not_isolated", extra={"error": str(error)})
+        return Outcome("release", started=False)
 
     def kill_busy(self) -> None:
         """Kill what still runs: nothing of a drain runs on when it has ended."""

@@ -74,8 +74,8 @@ class Run:
     @property
     def is_isolated(self) -> bool:
         """True if its handler runs in a child process."""
-        isolate = self.job_type is not None and self.job_type.isolate is not None
-        return isolate and self.error is None
+        job_type = self.job_type
+        return job_type is not None and (self.claim.isolated or job_type.isolate is not None)
 
     @property
     def thread_runs(self) -> bool:

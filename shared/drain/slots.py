@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .waiting import wait_for_event
 
@@ -43,3 +43,10 @@ def reserve_each(kinds: Sequence[Slots], wanted: int) -> int:
     for slots in kinds:
         slots.reserve(number)
     return number
+
+
+def release_each(numbers: Mapping[Slots | None, int]) -> None:
+    """Give so many slots of each kind back."""
+    for slots, number in numbers.items():
+        if slots is not None:
+            slots.release(number)

@@ -69,11 +69,13 @@ class Turns:
         settles: Sequence[Settle],
         *,
         exclusive: bool,
+        isolated: bool = False,
         ahead: float = 0.0,
         leases: Sequence[str] = (),
     ) -> TurnReply:
         """Settle these and claim up to `want`, tokens up to `ahead` seconds before their time. The
-        open `leases` are prolonged when it is time. Raises StoreError."""
+        open `leases` are prolonged when it is time. `isolated`: if suspects wait, only they are
+        claimed. Raises StoreError."""
         self._seq += 1
         self._report.turns += 1
         request = TurnRequest(
@@ -83,6 +85,7 @@ class Turns:
             lease_ms=self.lease_ms,
             settles=settles,
             exclusive=exclusive,
+            isolated=isolated,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
             observed=self._admission.take_observed(),
