@@ -141,7 +141,12 @@ class Forbidden(TidegateError):
 
 
 class ChildDied(TidegateError):
-    """The child process of an isolated job ended before its handler did."""
+    """The child process of an isolated job ended before its handler did. `exit_code`: a negative
+    one is a signal; None where it is not known."""
+
+    def __init__(self, message: str | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class IsolatedError(TidegateError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 
 from ..declare.handler import Handler, module_of
@@ -45,7 +46,7 @@ MODULE = f"{OURS}.child.main"
 
 class Children(Slots):
     """The children of one drain. `apps`: the applications as `module:attribute`; None: each child
-    imports its handler's module. `broken`: no child could be started for a suspect."""
+    imports its handler's module. `broken`: no child can be had for suspects."""
 
     def __init__(self, store: Store, budget: Budget, apps: tuple[str, ...] | None) -> None:
         super().__init__(CHILDREN)
@@ -57,11 +58,15 @@ class Children(Slots):
         """The job's outcome. Its time runs from when its child is ready.
 
         A suspect whose child dies is tried again at once, and is dead after MOST_DEATHS of them: if
-        it left its isolation, it would take functions along again.
+        it left its isolation, it would take functions along again. One whose child was killed from
+        outside, because memory was short, waits to run exclusively: the child may be what was too
+        much.
         """
         outcome = await self._execute(run)
         deaths = 1
         while run.claim.isolated and isinstance(run.error, ChildDied) and not run.cancel_reason:
+            if run.error.exit_code == -signal.SIGKILL:
+                return self._not_isolated(run.error)
             if deaths == MOST_DEATHS:
                 return outcome._replace(kind="dead", delay=0.0)
             run.error = None
@@ -79,17 +84,17 @@ class Children(Slots):
             return Outcome("cancelled" if run.cancel_reason == "operator" else "release",
                            started=False)  # fmt: skip
         except Exception as error:  # noqa: BLE001 - the application's import may fail in any way
-            return self._not_started(run, error)
+            if run.claim.isolated:
+                return self._not_isolated(error)._replace(started=False)
+            return self._failed(run, error)
         _warn_of_bound(run)
         return await self._run(run, child, start)
 
-    def _not_started(self, run: Run, error: Exception) -> Outcome:
-        """No child could be started. A suspect then waits to run exclusively."""
-        if not run.claim.isolated:
-            return self._failed(run, error)
+    def _not_isolated(self, error: Exception) -> Outcome:
+        """No child can be had for a suspect: it waits to run exclusively."""
         self.broken = True
         log.warning("suspect_not_isolated", extra={"error": str(error)})
-        return Outcome("release", started=False)
+        return Outcome("release")
 
     def kill_busy(self) -> None:
         """Kill what still runs: nothing of a drain runs on when it has ended."""

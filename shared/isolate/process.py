@@ -71,7 +71,7 @@ class ChildProcess:
                 await self.end()
                 raise ChildDied("the handler wrote into its child process's connection") from None
             if not data:
-                raise ChildDied(await self._cause())
+                raise await self._death()
         return self._messages.pop(0)
 
     def kill(self) -> None:
@@ -106,14 +106,15 @@ class ChildProcess:
         finally:
             reading.cancel()
 
-    async def _cause(self) -> str:
+    async def _death(self) -> ChildDied:
         """How it ended, after its end of the connection was closed."""
         for _ in range(int(POLL / 0.01)):
             if self._has_exited():
-                return exit_text(await self.end())
+                code = await self.end()
+                return ChildDied(exit_text(code), code)
             await asyncio.sleep(0.01)
         await self.end()
-        return "the handler closed the connection of its child process"
+        return ChildDied("the handler closed the connection of its child process")
 
     def _has_exited(self) -> bool:
         """True if it has; it stays a zombie, so that its process group can still be killed."""

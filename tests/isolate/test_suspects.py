@@ -108,6 +108,16 @@ async def test_where_no_child_can_be_had_they_run_exclusively(
     assert {(view.attempts, view.crashes) for view in views} == {(1, 0)}
 
 
+async def test_one_whose_child_the_system_kills_runs_exclusively(store: Store) -> None:
+    (job_id,) = await make_suspects(store, [Deed(do="killed", arg=str(os.getpid()))])
+
+    report = await drain(store, plain)
+
+    view = await plain.handle(job_id).status()
+    assert (report.outcomes, view.state) == ({"released": 1, "done": 1}, "completed")
+    assert (view.result["pid"], view.attempts, view.crashes) == (os.getpid(), 1, 0)
+
+
 async def test_no_slot_is_lost_by_jobs_that_fail(store: Store) -> None:
     await handle.enqueue_many([handle.job(Deed(do="exit", arg="1")) for _ in range(6)])
     await handle.enqueue_many([handle.job(Deed(do="raise", arg="value")) for _ in range(6)])

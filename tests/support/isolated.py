@@ -9,6 +9,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -158,6 +159,12 @@ async def meet(arg: str, job: JobContext) -> None:
         await asyncio.sleep(0.01)
 
 
+async def killed(arg: str, job: JobContext) -> None:
+    """What the system does when memory is used up; not to the process of this id."""
+    if os.getpid() != int(arg):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def leak(arg: str, job: JobContext) -> None:
     raise ValueError(f"the token is {arg}")
 
@@ -206,7 +213,7 @@ DEEDS = {
     "work": work, "spin": spin, "hang": hang, "swallow": swallow, "segfault": segfault,
     "exit": exit_at_once, "leave": leave, "close": close_pipes, "garbage": garbage, "fork": fork,
     "fork_and_die": fork_and_die, "progress": progress, "enqueue": enqueue, "raise": raise_one,
-    "meet": meet, "leak": leak,
+    "meet": meet, "leak": leak, "killed": killed,
 }  # fmt: skip
 
 
