@@ -118,8 +118,8 @@ class ChildProcess:
 
     def _has_exited(self) -> bool:
         """True if it has; it stays a zombie, so that its process group can still be killed."""
-        if self._process.returncode is not None:
-            return True
+        if self._process.returncode is not None or not hasattr(os, "waitid"):  # older macOS
+            return self._process.poll() is not None
         try:
             exited = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:  # the host ignores SIGCHLD, or has waited for it
