@@ -49,7 +49,7 @@ class Conversation:
         """Ask the handler to stop."""
         await self._send({"cancel": reason})
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Answer nothing more."""
         self._child.output.detach()
         for request in self._requests:

@@ -188,7 +188,7 @@ class Drain:
 
             for queue, resync in due:
                 open_consumer(queue, resync=resync)
-        resources.close()
+        await resources.close()
 
     async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
         async with places:

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import signal
 import sys
+from contextlib import suppress
 
 from ..declare.handler import Handler, module_of
 from ..errors import ChildDied, ConfigurationError
 from ..isolate import idle
 from ..isolate.frames import Message
-from ..isolate.process import ChildProcess
+from ..isolate.process import EXIT_SECONDS, ChildProcess
 from ..jobs.context import JobContext
 from ..jobs.outcome import Outcome
 from ..jobs.redact import secrets
@@ -51,7 +52,7 @@ class Children(Slots):
     def __init__(self, store: Store, budget: Budget, apps: tuple[str, ...] | None) -> None:
         super().__init__(CHILDREN)
         self._store, self._budget, self._apps = store, budget, apps
-        self._busy = set[ChildProcess]()
+        self._busy, self._leaving = set[ChildProcess](), set[asyncio.Task[None]]()
         self.broken = False
 
     async def execute(self, run: Run) -> Outcome:
@@ -96,10 +97,12 @@ class Children(Slots):
         log.warning("suspect_not_isolated", extra={"error": str(error)})
         return Outcome("release")
 
-    def kill_busy(self) -> None:
+    async def close(self) -> None:
         """Kill what still runs: nothing of a drain runs on when it has ended."""
         for child in self._busy:
             child.kill()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=min(EXIT_SECONDS, self._budget.left() / 2))
 
     async def _reuse(self, start: Message) -> ChildProcess | None:
         """An idle child that still answers, or None."""
@@ -150,12 +153,12 @@ class Children(Slots):
             await _wait(run, conversation, talk)
             outcome = self._outcome(run, talk)
         finally:
-            await conversation.close()
-            if talk.done() and not talk.cancelled() and talk.exception() is None:
-                await self._put_back(child, start, retire=talk.result()["retire"])
-            else:
-                talk.cancel()
-                await self._end(child)
+            conversation.close()
+            leaving = asyncio.create_task(self._leave(child, start, talk))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            with suppress(asyncio.CancelledError):  # the job has its outcome
+                await asyncio.shield(leaving)
         return outcome
 
     def _outcome(self, run: Run, talk: asyncio.Task[Message]) -> Outcome:
@@ -177,8 +180,13 @@ class Children(Slots):
     def _bound(self, run: Run, outcome: Outcome) -> Outcome:
         return bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
 
-    async def _put_back(self, child: ChildProcess, start: Message, *, retire: bool) -> None:
-        if retire:
+    async def _leave(
+        self, child: ChildProcess, start: Message, talk: asyncio.Task[Message]
+    ) -> None:
+        """Keep a healthy child for other jobs, else end it."""
+        talk.cancel()
+        failed = not talk.done() or talk.cancelled() or talk.exception() is not None
+        if failed or talk.result()["retire"]:
             await self._end(child)
         else:
             self._busy.discard(child)

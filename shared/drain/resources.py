@@ -72,11 +72,11 @@ class DrainResources:
         if self.children is not None:
             self.children.interrupt()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing of a drain runs on when it has ended, but threads, which can't be killed."""
         self.threads.shutdown()
         if self.children is not None:
-            self.children.kill_busy()
+            await self.children.close()
 
     def keep(self, watched: Watched) -> None:
         """Prolong these leases if a handler blocks the event loop."""

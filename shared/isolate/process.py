@@ -33,8 +33,9 @@ class ChildProcess:
         ours, theirs = socket.socketpair()
         output, write_end = os.pipe()
         # The host may have extended the path at run time (Vercel does), so the child gets ours.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; main({{}})"
-        command = [sys.executable, "-u", "-X", "faulthandler", "-c", code.format(theirs.fileno())]
+        start = f"from {module} import main; main({theirs.fileno()})"
+        code = f"import sys; sys.path[:] = {sys.path!r}; {start}"
+        command = [sys.executable, "-u", "-X", "faulthandler", "-c", code]
         try:
             self._process = subprocess.Popen(
                 command,
@@ -76,6 +77,8 @@ class ChildProcess:
 
     def kill(self) -> None:
         """Kill it and its process group. `end` must follow."""
+        if self._process.returncode is not None:
+            return  # its id may be another process's by now
         with suppress(ProcessLookupError, PermissionError):  # macOS denies it for a zombie
             os.killpg(self._process.pid, signal.SIGKILL)
 
