@@ -4,6 +4,7 @@ command line) is given one and asks it for drains, queues and jobs."""
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 
 from .clock import Clock, SystemClock
@@ -88,6 +89,7 @@ class Deployment:
             lock=process_lock(),
             keeper=keeper,
             origin=origin,
+            isolates_suspects=self.registry.references is not None and hasattr(os, "killpg"),
             patience=settings.patience,
             batch=settings.batch,
             sweep_every=settings.sweep_every,

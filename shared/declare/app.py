@@ -144,9 +144,10 @@ class App:
 
 class Registry:
     """What a process serves: `apps` by name, their schedules, and all queues by name in drain
-    order, by priority, then as declared."""
+    order, by priority, then as declared. `references`: what it was loaded from, if it was."""
 
     def __init__(self, apps: Iterable[App]) -> None:
+        self.references: tuple[str, ...] | None = None
         self.apps: list[str] = []
         self.schedules: list[Schedule] = []
         self._queues: dict[str, Queue] = {}
@@ -167,8 +168,11 @@ class Registry:
         project's own `functions.apps:APPS`. Raises ConfigurationError."""
         references = tuple(references)
         if not references:
-            return cls(_load_project_apps())
-        return cls(app for reference in references for app in _load_apps(reference))
+            registry = cls(_load_project_apps())
+        else:
+            registry = cls(app for reference in references for app in _load_apps(reference))
+        registry.references = references
+        return registry
 
     def queue(self, name: str) -> Queue:
         """The queue of that name. Raises UnknownQueue."""

@@ -68,7 +68,12 @@ def name_of(handler: Handler) -> str:
 
 def package_of(handler: Handler) -> str:
     """The top-level package of the function that a user wrote."""
-    return str(getattr(_innermost(handler), "__module__", "")).partition(".")[0]
+    return module_of(handler).partition(".")[0]
+
+
+def module_of(handler: Handler) -> str:
+    """The module of the function that a user wrote."""
+    return str(getattr(_innermost(handler), "__module__", ""))
 
 
 def takes_two(function: Callable[..., Any]) -> bool:

@@ -17,6 +17,8 @@ LONGEST_WINDOW = 900.0
 """Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
 LONGEST_RESERVE = 3.0
 """Seconds: the longest part of a window that is kept for settles."""
+LEAST_MEMORY = 64 * 2**20
+"""Bytes: an interpreter with a small application needs about half of them."""
 LONGEST_TIMEOUT = LONGEST_WINDOW - LONGEST_RESERVE
 
 Encrypt: TypeAlias = bool | Literal["new"]
@@ -229,6 +231,26 @@ class Overrides:
         )
         if self.timeout is not None:
             check_timeout(self.timeout, "Overrides")
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """A handler runs in a child process. `memory`: the most bytes of memory of its own that this
+    process may take, the interpreter included (on Linux); None: any."""
+
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, "Isolation")
+        ok = self.memory is None or LEAST_MEMORY <= self.memory <= 2**40
+        require(ok, f"Isolation: memory={self.memory} bytes; choose {LEAST_MEMORY} to 2**40")
+
+
+def isolation_of(isolate: bool | Isolation) -> Isolation | None:  # noqa: FBT001 - a value
+    """What a declaration's `isolate=` says."""
+    if isinstance(isolate, Isolation):
+        return isolate
+    return Isolation() if isolate else None
 
 
 def check_timeout(seconds: float, what: str) -> None:

@@ -18,7 +18,16 @@ from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
 from .options import JobOptions
 from .payload import text_of
-from .policy import Encrypt, Overrides, RateLimit, Retention, Retry, check_timeout
+from .policy import (
+    Encrypt,
+    Isolation,
+    Overrides,
+    RateLimit,
+    Retention,
+    Retry,
+    check_timeout,
+    isolation_of,
+)
 from .sync import run_blocking, run_in_drain
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
@@ -53,6 +62,12 @@ class JobType(Generic[P]):
     retry: Retry
     shape: Shape
     public_result: bool = False
+    isolate: Isolation | None = None
+
+    @property
+    def needs_thread(self) -> bool:
+        """True for a plain `def` handler, unless it has a process of its own."""
+        return not self.shape.is_async and self.isolate is None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -133,8 +148,13 @@ class Queue:
 
     @property
     def needs_threads(self) -> bool:
-        """True if a handler is a plain `def`."""
-        return any(not job_type.shape.is_async for job_type in self.types.values())
+        """True if a handler needs a thread."""
+        return any(job_type.needs_thread for job_type in self.types.values())
+
+    @property
+    def needs_children(self) -> bool:
+        """True if a handler runs in a child process."""
+        return any(job_type.isolate is not None for job_type in self.types.values())
 
     def __post_init__(self) -> None:
         what = f"queue {self.name!r:.80}"
@@ -159,9 +179,11 @@ class Queue:
         timeout: float | None = None,
         retry: Retry | None = None,
         public_result: bool = False,
+        isolate: bool | Isolation = False,
     ) -> Register:
         """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
-        role viewer sees what the handler returns, else only roles that see payloads.
+        role viewer sees what the handler returns, else only roles that see payloads. `isolate`: it
+        runs in a child process, which can be killed; `Isolation(memory=…)` bounds its memory.
 
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
@@ -170,11 +192,12 @@ class Queue:
         seconds = self.timeout if timeout is None else timeout
         check_timeout(seconds, f"job type {name!r}")
         policy = self.retry if retry is None else retry
+        isolation = isolation_of(isolate)
 
         def register(handler: Handler) -> JobType[Any]:
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, policy, shape, public_result
+                name, self, shape.model, handler, seconds, policy, shape, public_result, isolation
             )
             self.types[name] = job_type
             return job_type

@@ -25,8 +25,8 @@ from .chain import Chain
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
-from .pool import DrainResources
 from .report import Report, StopReason, sum_up
+from .resources import DrainResources, new_children
 from .threads import HandlerThreads
 from .timeouts import Timeouts
 
@@ -51,7 +51,8 @@ wait for the store. Twice as many would send no more: a process has eight connec
 
 
 class Drain:
-    """Drains queues with one store. Make one for each invocation."""
+    """Drains queues with one store. Make one for each invocation. `isolates_suspects`: suspects run
+    in child processes, which must be able to import the applications."""
 
     @checked
     def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
@@ -63,6 +64,7 @@ class Drain:
         lock: SharedExclusiveLock | None = None,
         keeper: Keeper | None = None,
         origin: Origin | None = None,
+        isolates_suspects: bool = False,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
@@ -74,6 +76,7 @@ class Drain:
         self._store, self._registry, self._budget = store, registry, budget
         self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
+        self._isolates = isolates_suspects
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
         self._chain = Chain(store, budget, origin)
@@ -179,15 +182,16 @@ class Drain:
     async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
             return
-        threads = HandlerThreads(SYNC_THREADS)
         resources = DrainResources(
             self._lock,
-            threads,
+            HandlerThreads(SYNC_THREADS),
             Timeouts(),
             self._batch,
             self._patience,
             self._keeper,
             self._store.keyring,
+            partial(new_children, self._store, self._registry, self._budget),
+            self._isolates,
         )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
@@ -209,7 +213,7 @@ class Drain:
 
             for queue, resync in due:
                 open_consumer(queue, resync=resync)
-        threads.shutdown()
+        await resources.close()
 
     async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
         async with places:

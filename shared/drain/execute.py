@@ -98,15 +98,18 @@ def _failed(run: Run, error: BaseException) -> Outcome:
     return _outcome_of(run, error)
 
 
-def outcome_of_cancelled(run: Run, error: BaseException | None = None) -> Outcome:
+def outcome_of_cancelled(
+    run: Run, error: BaseException | None = None, *, killed: bool = False
+) -> Outcome:
     """The outcome of a job that we cancelled ourselves, whether it obeyed (with an error that tells
-    where it was) or not."""
+    where it was) or not. `killed`: its process had to be killed."""
     if run.cancel_reason == "operator":
         return Outcome("cancelled")
     if run.cancel_reason != "timeout" or run.allowed < run.timeout:
         return Outcome("release")
     ran_on = "; its thread can't be stopped and ran on" if run.thread is not None else ""
-    late = TimeoutError(f"not done after {run.timeout:g} s{ran_on}")
+    what = "killed at its timeout of" if killed else "not done after"
+    late = TimeoutError(f"{what} {run.timeout:g} s{ran_on}")
     return _outcome_of(run, late.with_traceback(traceback_of(error) if error else None))
 
 

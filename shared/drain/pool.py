@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 
 from ..declare.queue import Queue
-from ..encryption.keyring import NO_KEYS, Keyring
+from ..encryption.keyring import Keyring
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind, Outcome
 from ..store.turn import Settle, count_that_fit
@@ -15,38 +14,18 @@ from .admission import Admission
 from .bounds import bound
 from .budget import Budget
 from .encrypted import history_of
-from .exclusive import ExclusiveHold, SharedExclusiveLock
-from .execute import execute, outcome_of_cancelled
+from .exclusive import ExclusiveHold
+from .execute import outcome_of_cancelled
 from .failures import Failures, is_failure, log_bug
-from .keeper import Keeper, Watched
 from .leases import HEARTBEAT
 from .pace import SETTLE_BATCH
+from .resources import DrainResources
 from .run import CancelReason, Run
-from .threads import HandlerThreads
-from .timeouts import Timeouts
+from .slots import Slots
 from .waiting import wait_for_event
 
 THREAD_REST = 45.0
 """Seconds for which a job is not handed out again while its thread may still run."""
-
-
-@dataclass(frozen=True, slots=True)
-class DrainResources:
-    """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
-    `patience`: seconds an idle consumer waits for a token or a delayed job before it ends."""
-
-    lock: SharedExclusiveLock
-    threads: HandlerThreads
-    timeouts: Timeouts
-    batch: int
-    patience: float
-    keeper: Keeper | None = None
-    keyring: Keyring = NO_KEYS
-
-    def keep(self, watched: Watched) -> None:
-        """Prolong these leases if a handler blocks the event loop."""
-        if self.keeper is not None:
-            self.keeper.watch(watched)
 
 
 class Pool:
@@ -58,6 +37,7 @@ class Pool:
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold, self.exclusive = ExclusiveHold(resources.lock), False
         self._budget, self._resources, self._admission = budget, resources, admission
+        self.slots_of = resources.slots_of
         self._failures = Failures(queue, budget, resources.threads)
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
@@ -124,7 +104,7 @@ class Pool:
     def interrupt(self) -> None:
         """End the waits that are under way, and wait for no more outcomes."""
         self._interrupted = True
-        self._resources.threads.interrupt()
+        self._resources.interrupt()
         self.changed.set()
         self.idle.set()
 
@@ -189,7 +169,13 @@ class Pool:
             except asyncio.CancelledError:  # once it has started, `execute` handles that
                 kind: Kind = "cancelled" if run.cancel_reason == "operator" else "release"
                 return Outcome(kind, started=False)
-        return await _execute(run, self._budget, self._resources)
+        if run.claim.exclusive:  # its consumer holds the lock
+            return await self._resources.execute(run, self._budget)
+        lock.acquire_shared()
+        try:
+            return await self._resources.execute(run, self._budget)
+        finally:
+            lock.release_shared()
 
     async def _report(self, run: Run, outcome: Outcome) -> None:
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
@@ -202,8 +188,7 @@ class Pool:
         self._ended.pop(run, None)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self._settle(run, outcome)
-        if run.needs_thread:
-            _release_thread(run, self._resources.threads)
+        _release_slot(run, self._resources.slots_of(run))
         if run.claim.exclusive:  # only now: a crash while its hooks run would count against it
             self.exclusive = False
             self.hold.release()
@@ -225,17 +210,6 @@ class Pool:
                 self.paced -= 1
 
 
-async def _execute(run: Run, budget: Budget, resources: DrainResources) -> Outcome:
-    """Its outcome. The lock is held while it runs: that of a suspect by its consumer."""
-    if run.claim.exclusive:
-        return await execute(run, budget, resources.threads, resources.timeouts)
-    resources.lock.acquire_shared()
-    try:
-        return await execute(run, budget, resources.threads, resources.timeouts)
-    finally:
-        resources.lock.release_shared()
-
-
 def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:
     for run in runs:
         progress = run.context.take_progress() if run.context else None
@@ -251,11 +225,11 @@ def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcom
     return outcome._replace(started=run.allowed > 0)
 
 
-def _release_thread(run: Run, threads: HandlerThreads) -> None:
-    if run.thread is not None and not run.thread.done():
-        run.thread.add_done_callback(lambda _thread: threads.release())
-    else:
-        threads.release()
+def _release_slot(run: Run, slots: Slots | None) -> None:
+    if slots is not None and run.thread is not None and not run.thread.done():
+        run.thread.add_done_callback(lambda _thread: slots.release())
+    elif slots is not None:
+        slots.release()
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:

@@ -86,7 +86,13 @@ class Run:
     @property
     def needs_thread(self) -> bool:
         """True for a plain `def` handler."""
-        return self.job_type is not None and not self.job_type.shape.is_async
+        return self.job_type is not None and self.job_type.needs_thread
+
+    @property
+    def is_isolated(self) -> bool:
+        """True if its handler runs in a child process."""
+        job_type = self.job_type
+        return job_type is not None and (self.claim.isolated or job_type.isolate is not None)
 
     @property
     def thread_runs(self) -> bool:

@@ -64,10 +64,11 @@ class Turns:
         settles: Sequence[Settle],
         *,
         exclusive: bool,
+        isolated: bool = False,
         leases: Sequence[str] = (),
     ) -> TurnReply:
         """Settle these and claim up to `want`. The open `leases` are prolonged when it is time.
-        Raises StoreError."""
+        `isolated`: if suspects wait, only they are claimed. Raises StoreError."""
         now, ahead = self._budget.clock.monotonic(), self.leases.pace.ahead
         self._seq += 1
         self._report.turns += 1
@@ -78,6 +79,7 @@ class Turns:
             lease_ms=self.leases.asked_ms(),
             settles=settles,
             exclusive=exclusive,
+            isolated=isolated,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
             observed=self._admission.take_observed(),

@@ -23,7 +23,8 @@ class Lease(NamedTuple):
 
 class Claim(NamedTuple):
     """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is a
-    suspect and nothing may run beside it; `history` is its stored history; `at_ms` is the store's
+    suspect and nothing may run beside it; `isolated`: it is a suspect that runs in a child process,
+    beside others; `history` is its stored history; `at_ms` is the store's
     time from which it may start: of its claim, or on a limited queue of its token."""
 
     lease: str
@@ -38,6 +39,7 @@ class Claim(NamedTuple):
     foreign: bool = False
     key: str = "-"
     at_ms: int = 0
+    isolated: bool = False
 
     @property
     def attempt(self) -> int:

@@ -30,6 +30,11 @@ def keep_secret(values: Iterable[str | None]) -> None:
         logging.getLogger(name).addFilter(_filter)  # once: a logger keeps a filter one time
 
 
+def secrets() -> frozenset[str]:
+    """The values that are blanked, for another process that shall blank them too."""
+    return frozenset(_secrets)
+
+
 def redact(text: str) -> str:
     """The text with every known secret blanked, the longest first, and its URLs bare."""
     for secret in sorted(_secrets, key=len, reverse=True):

@@ -21,7 +21,17 @@ import pytest
 import shared
 import shared.embedded
 import shared.testing
-from shared import App, Cache, ConfigurationError, Overrides, Queue, RateLimit, Retention, Retry
+from shared import (
+    App,
+    Cache,
+    ConfigurationError,
+    Isolation,
+    Overrides,
+    Queue,
+    RateLimit,
+    Retention,
+    Retry,
+)
 from shared.cache import set_default_client
 from shared.declare.app import Registry
 from shared.declare.default_store import _Default as DefaultStore
@@ -78,6 +88,7 @@ KINDS = {
     "Retry": Kind((Retry.fixed(),), (*NO_OBJECTS, None, Retry)),
     "Retry | None": Kind((Retry.fixed(), None), (*NO_OBJECTS, Retry)),
     "RateLimit | None": Kind((RateLimit(5), None), (*NO_OBJECTS, RateLimit)),
+    "bool | Isolation": Kind((True, False, Isolation()), (5, "yes", None, object(), Isolation)),
     "Retention": Kind((Retention(),), (*NO_OBJECTS, None, Retention)),
     "Retention | None": Kind((Retention(), None), (*NO_OBJECTS, Retention)),
     "Overrides": Kind((Overrides(),), (*NO_OBJECTS, None, Overrides)),
@@ -144,6 +155,7 @@ DECLARATIONS = {
     "Retry.waits": Declaration(lambda: Retry.waits, {"waits": [1]}),
     "RateLimit": Declaration(lambda: RateLimit, {"rate": 5}),
     "Retention": Declaration(lambda: Retention),
+    "Isolation": Declaration(lambda: Isolation),
     "Overrides": Declaration(lambda: Overrides),
     "Cache": Declaration(lambda: Cache, {"name": "c", "model": Number}),
     "set_default_store": Declaration(lambda: set_default_store),
@@ -165,6 +177,7 @@ OWN_RIGHT = {  # where a right value depends on another option
     ("App.schedule", "timezone"): ("UTC",),
     ("App.schedule", "cron"): (None,),
     ("Cache", "name"): ("a.b",),
+    ("Isolation", "memory"): (2**26, None),
     ("RateLimit", "burst"): (0, 1),  # 0: as large as rate
 }
 

@@ -59,9 +59,10 @@ async def send_alert(payload: AlertBatch, job: JobContext) -> dict[str, object]:
     return await send(payload, tables, job.id)
 
 
-@colors.job("color.extract")
+@colors.job("color.extract", isolate=True)
 def extract_colors(payload: Garment) -> dict[str, object]:
-    """Find the main colors of a garment's photograph, and keep them."""
+    """Find the main colors of a garment's photograph, and keep them. Isolated: a decoder of images
+    works in C, on bytes of strangers."""
     from .photographs import extract  # noqa: PLC0415 - cold start
     from .tables import tables_in  # noqa: PLC0415
 

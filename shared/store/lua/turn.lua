@@ -1,7 +1,8 @@
 -- turn: one round trip of a drain. Settles what has finished, recovers expired leases, promotes due
 -- jobs, takes tokens and claims the next batch. A repeated request (same owner and seq) is answered
 -- as before and changes nothing.
--- ARGV  1 queue  2 owner  3 seq  4 want  5 lease ms  6 exclusive (1: this function runs nothing else)
+-- ARGV  1 queue  2 owner  3 seq  4 want  5 lease ms  6 suspects (1: this function runs
+--       nothing else and takes one; 2: it takes several, each in a child process; else 0)
 --       7 concurrency (0: any)  8 rate (0: any)  9 per ms  10 burst  11 completed jobs kept: count
 --       12 and age ms  13 most bytes claimed  14 resync (1: recount the queue)  15 number of types
 --       16 number of settles  17 ahead ms (how far ahead tokens may be taken)  18 number of leases to

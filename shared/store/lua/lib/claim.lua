@@ -14,17 +14,18 @@
 --- @include "usage"
 --- @include "writes"
 
--- One suspect by itself, or else the first `count` that wait. Returns them, and if they run exclusively.
+-- One suspect by itself, several that are isolated, or else the first `count` that wait. Returns them,
+-- and if they are suspects.
 local function choose(q, count, request)
   if not takes_suspect(q, request) then return line_of(q, count), false end
-  q.suspects = math.max(0, q.suspects - 1)
   local line = { ids = {}, keys = {}, buffers = {} }
-  line_up(line, SUSPECTS, 1, true)
+  line_up(line, SUSPECTS, request.isolated and count or 1, true)
   return line, true
 end
 
--- Buffers one lease per job, until the reply is full. Returns lease, record, …; the number of leases;
--- how many ids were looked at.
+-- Buffers one lease per job, until the reply is full, or at a suspect that a function has died of in
+-- spite of its isolation: that one must run exclusively. Returns lease, record, …; the number of
+-- leases; how many ids were looked at.
 local function lease_all(q, ids, exclusive, request)
   local raws, claims, bytes, count, looked = records_of(ids), {}, 0, 0, 0
   local leased = {} -- set of ids: after a turn that stopped half way one may stand in line twice
@@ -35,6 +36,7 @@ local function lease_all(q, ids, exclusive, request)
     local raw = raws[i]
     local fence = read_waiting(raw)
     if fence and not leased[id] and count > 0 and bytes + #raw > request.max_bytes then break end
+    if fence and exclusive and request.isolated and has_crashed(raw) then break end
     looked = i
     if not fence then
       q.count("lost", 1)
@@ -70,6 +72,7 @@ local function claim(q, request)
   local line, exclusive = choose(q, most, request)
   local claims, count, looked = lease_all(q, line.ids, exclusive, request)
   take(line, looked)
+  if exclusive then q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or looked)) end
   if not exclusive then q.waits = looked < #line.ids or #line.ids >= most end
   flush_set(ACTIVE)
   if exclusive then

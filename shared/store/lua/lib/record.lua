@@ -31,6 +31,9 @@ local function read_waiting(raw)
   return fence and number_of(fence), priority
 end
 
+-- True if crashes are counted against a live job.
+local function has_crashed(raw) return not string.find(raw, "^%l %d+ %d+ 0 ") end
+
 -- The record of a changed job. `job.history`, if set, replaces the stored history. Joined with `..`,
 -- because string.format takes three times as long.
 local function encode(job)

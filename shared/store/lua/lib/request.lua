@@ -25,7 +25,7 @@ local function read_request()
   end
   local request = {
     queue = ARGV[1], owner = ARGV[2], seq = n(ARGV[3]), want = n(ARGV[4]), lease_ms = n(ARGV[5]),
-    exclusive = ARGV[6] == YES, concurrency = n(ARGV[7]),
+    exclusive = ARGV[6] == SUSPECTS_BY.exclusive, isolated = ARGV[6] == SUSPECTS_BY.isolated, concurrency = n(ARGV[7]),
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
     ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]), types = {}, settles = {}, prolong = {}, fields = {},
