@@ -23,7 +23,7 @@ from .pool import Pool
 from .report import ConsumerReport, StopReason
 from .resources import DrainResources
 from .run import CancelReason, Run
-from .slots import Slots, release_each, reserve_each
+from .slots import Slots, release_each, reserve_each, wait_for_slot
 from .suspects import Suspects
 from .turns import Turns
 from .waiting import race, wait_for_event
@@ -114,9 +114,8 @@ class Consumer:
         """One turn and what follows from it. False when the consumer is to end."""
         room = self._room()
         idle = self._pool.is_idle and not self._closing
-        taken = next((slots for slots in self._slots if not slots.free), None)
-        if taken and idle and not room:
-            await taken.wait_free(min(HEARTBEAT, self._budget.handler_time()))
+        seconds = min(HEARTBEAT, self._budget.handler_time())
+        if idle and not room and await wait_for_slot(self._slots, seconds):
             return not self._over
         reply = await self._claim(room)
         self._backlog.watch(room, len(reply.claims))
@@ -179,8 +178,7 @@ class Consumer:
         return reserve_each(self._slots, self._capacity - len(self._pool))
 
     async def _wait_for_work(self, reply: TurnReply) -> bool:
-        """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the
-        reason. True if there may be work now."""
+        """Nothing runs: wait for an instant that is near. True if there may be work now."""
         left = self._budget.handler_time()
         seconds = min(self._patience + EXCLUSIVE_WAIT, left)
         can_run = await self._suspects.wait(reply, min(HEARTBEAT, left), seconds)
@@ -197,7 +195,7 @@ class Consumer:
         return not self._over
 
     async def _wait_for_outcomes(self) -> None:
-        """Wait until a job has ended, and for more that a turn can settle at the same cost."""
+        """Wait until a job has ended, and for others that the same turn can settle."""
         monotonic = self._budget.clock.monotonic
         latest, pace = self._turns.leases.latest(), self._turns.leases.pace
         heartbeat = monotonic() + HEARTBEAT
@@ -224,15 +222,12 @@ class Consumer:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
         self.report.stop = self._closing or self.report.stop
         self._pool.stop(_cancel_reason(self._closing))
-        await self._pool.wait_idle(PROMPT)
-        await self._settle()
-        await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
-        self._pool.release()
-        await self._settle()
-
-    async def _settle(self) -> None:
-        while self._pool.has_settles:
-            await self._turn(0)
+        for last in (False, True):
+            await self._pool.wait_idle(min(GRACE, self._budget.left() / 2) if last else PROMPT)
+            if last:
+                self._pool.release()
+            while self._pool.has_settles:
+                await self._turn(0)
 
     async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""

@@ -69,10 +69,7 @@ class Drain:
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
     ) -> None:
-        ok = 0 <= patience <= LONGEST_WINDOW
-        require(ok, f"Drain: patience={patience}: choose 0 to {LONGEST_WINDOW:.0f} seconds")
-        require(1 <= batch <= MOST_BATCH, f"Drain: batch={batch}: choose 1 to {MOST_BATCH} jobs")
-        require(0 <= sweep_every <= 86_400, f"Drain: sweep_every={sweep_every}: choose 0 to 86400")
+        _check_numbers(patience, batch, sweep_every)
         self._store, self._registry, self._budget = store, registry, budget
         self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
@@ -80,8 +77,7 @@ class Drain:
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
         self._chain = Chain(store, budget, origin)
-        self.swept = False
-        """True if its tick was a sweep: the time for what a deployment does now and then."""
+        self.swept = False  # true after a sweep: the time for what is done now and then
 
     async def tick(self) -> Report:
         """Drain the queues that can have work: what a schedule calls. Idle, it is one command.
@@ -129,7 +125,7 @@ class Drain:
     ) -> None:
         due = await self._due() if due is None else due
         while due:
-            enqueued = self._enqueue_commands()
+            enqueued = _enqueue_commands(self._store)
             await self._consume_all(due)
             due = await self._due(among) if await self._goes_on(enqueued) else []
 
@@ -138,12 +134,8 @@ class Drain:
         ended. `enqueued`: what enqueues had cost before this round."""
         if not self._may_go_on():
             return False
-        again = self._enqueue_commands() > enqueued or await self._chain.wait_for_window()
+        again = _enqueue_commands(self._store) > enqueued or await self._chain.wait_for_window()
         return again and self._may_go_on()
-
-    def _enqueue_commands(self) -> int:
-        """Commands that this process's enqueues have cost so far."""
-        return self._store.meter.by_verb.get("enqueue", 0)
 
     def _may_go_on(self) -> bool:
         failed = any(consumer.report.error for consumer in self._consumers)
@@ -279,3 +271,15 @@ def _rotated(due: Sequence[Queue], by: int) -> Sequence[Queue]:
         return due
     at = by % len(due)
     return sorted([*due[at:], *due[:at]], key=lambda queue: PRIORITIES.index(queue.priority))
+
+
+def _check_numbers(patience: float, batch: int, sweep_every: float) -> None:
+    ok = 0 <= patience <= LONGEST_WINDOW
+    require(ok, f"Drain: patience={patience}: choose 0 to {LONGEST_WINDOW:.0f} seconds")
+    require(1 <= batch <= MOST_BATCH, f"Drain: batch={batch}: choose 1 to {MOST_BATCH} jobs")
+    require(0 <= sweep_every <= 86_400, f"Drain: sweep_every={sweep_every}: choose 0 to 86400")
+
+
+def _enqueue_commands(store: Store) -> int:
+    """Commands that this process's enqueues have cost so far."""
+    return store.meter.by_verb.get("enqueue", 0)

@@ -111,7 +111,7 @@ class Pool:
     def runs_long(self) -> bool:
         """True if a job has been running for half a heartbeat."""
         began = self._budget.clock.monotonic() - HEARTBEAT / 2
-        return any(0 < run.began <= began for run in self._runs.values())
+        return any(run.allowed and run.began <= began for run in self._runs.values())
 
     async def wait_for_outcomes(self, end: float, heartbeat: float) -> None:
         """Wait until a batch of outcomes can be settled together, while jobs wait for their tokens,

@@ -45,6 +45,14 @@ def reserve_each(kinds: Sequence[Slots], wanted: int) -> int:
     return number
 
 
+async def wait_for_slot(kinds: Sequence[Slots], seconds: float) -> bool:
+    """Wait, at most so long, for a slot of a kind that has none; False where each has one."""
+    taken = next((slots for slots in kinds if not slots.free), None)
+    if taken is not None:
+        await taken.wait_free(seconds)
+    return taken is not None
+
+
 def release_each(numbers: Mapping[Slots | None, int]) -> None:
     """Give so many slots of each kind back."""
     for slots, number in numbers.items():

@@ -14,8 +14,7 @@
 --- @include "usage"
 --- @include "writes"
 
--- One suspect by itself, several that are isolated, or else the first `count` that wait. Returns them,
--- and if they are suspects.
+-- One suspect, several that are isolated, or else the first `count`. Returns them, and if suspects.
 local function choose(q, count, request)
   if not takes_suspect(q, request) then return line_of(q, count), false end
   local line = { ids = {}, keys = {}, buffers = {} }
@@ -23,9 +22,8 @@ local function choose(q, count, request)
   return line, true
 end
 
--- Buffers one lease per job, until the reply is full, or at a suspect that a function has died of in
--- spite of its isolation: that one must run exclusively. Returns lease, record, …; the number of
--- leases; how many ids were looked at.
+-- Buffers one lease per job, until the reply is full, or at a suspect that crashed in spite of its
+-- isolation: it must run exclusively. Returns lease, record, …; how many leases; how many ids it saw.
 local function lease_all(q, ids, exclusive, request)
   local raws, claims, bytes, count, looked = records_of(ids), {}, 0, 0, 0
   local leased = {} -- set of ids: after a turn that stopped half way one may stand in line twice
