@@ -99,6 +99,14 @@ def test_a_handler_must_say_its_payload(queue: Queue, handler: Any, sentence: st
         queue.job("t")(handler)
 
 
+def test_what_a_handler_returns_may_be_a_name_for_type_checkers_only(queue: Queue) -> None:
+    def handler(payload: Payload, job: JobContext) -> Nowhere: ...  # type: ignore[name-defined] # noqa: F821
+
+    job_type = queue.job("t")(handler)
+
+    assert (job_type.model, job_type.shape.context) == (Payload, "job")
+
+
 @pytest.mark.parametrize("name", ["", "x" * 65, "new\nline", " ", " a", "a ", "\u2003", "\0"])
 def test_a_job_type_has_a_printable_name(queue: Queue, name: str) -> None:
     with pytest.raises(ConfigurationError, match="1 to 64 printable characters"):
