@@ -209,6 +209,18 @@ async def test_no_account_is_one_clear_sentence(
         await ingest_weather(BERLIN)
 
 
+def test_a_warning_has_the_place_s_own_day_and_no_negative_zero() -> None:
+    late = {**answer(temp=-0.3), "dt": 1_784_764_200, "timezone": -25_200}  # 23:50 UTC
+    later = {**late, "dt": 1_784_765_400}
+
+    first, second = (
+        warnings(BERLIN, openweather.Weather.model_validate(one))[0] for one in (late, later)
+    )
+
+    assert first.day == second.day
+    assert first.text.startswith("0 °C")
+
+
 @pytest.mark.parametrize(
     ("values", "kinds"),
     [
