@@ -34,6 +34,8 @@ BATCH = 100
 PROGRESS_EVERY = 5.0
 """Seconds between looks for progress while everything runs. A job that reports some costs a turn
 that often."""
+ROUNDING = 0.001
+"""Seconds. Three looks for progress fill a heartbeat, and must not miss it by a rounding."""
 GRACE = 1.0
 """Seconds that cancelled handlers may take to end."""
 PROMPT = 0.05
@@ -139,8 +141,9 @@ class Consumer:
 
     async def _turn(self, want: int, *, isolated: bool = False) -> TurnReply:
         pool = self._pool
-        alone = want > 0 and not pool and self._suspects.are_exclusive
-        exclusive = alone and pool.hold.try_acquire()
+        exclusive = (
+            want > 0 and not pool and self._suspects.are_exclusive and pool.hold.try_acquire()
+        )
         how = {"exclusive": exclusive, "isolated": isolated}
         leases = pool.leases()
         reply = await self._turns.send(want, pool.take_settles(), leases=leases, **how)
@@ -166,9 +169,7 @@ class Consumer:
 
     def _room(self) -> int:
         """How many jobs the next turn may claim."""
-        if self._closing or self._pool.exclusive:
-            return 0
-        if self._suspects.are_exclusive and self._pool.must_become_idle():
+        if self._closing or self._pool.exclusive or self._suspects.must_wait_idle():
             return 0
         if not self._admission.anything_fits():
             # The first turn brings the durations that the store has learned: they may be short.
@@ -198,16 +199,14 @@ class Consumer:
         """Wait until a job has ended, and for others that the same turn can settle."""
         monotonic = self._budget.clock.monotonic
         latest, pace = self._turns.leases.latest(), self._turns.leases.pace
-        heartbeat = monotonic() + HEARTBEAT
+        heartbeat = monotonic() + HEARTBEAT - ROUNDING
         while not self._pool.has_settles and not self._over:
             left = self._budget.handler_time()
             if left <= 0:
                 self.stop(StopReason.BUDGET)
                 return
             self._pool.changed.clear()
-            beat = heartbeat - monotonic()
-            seconds = min(PROGRESS_EVERY, beat) if beat > 0 else PROGRESS_EVERY
-            await wait_for_event(self._pool.changed, min(left, seconds))
+            await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
             # That turn also brings requests to cancel: a look for them would cost every long job.
             due = self._pool.has_progress() or monotonic() >= latest
             if due or (monotonic() >= heartbeat and self._pool.runs_long()):
@@ -222,12 +221,15 @@ class Consumer:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
         self.report.stop = self._closing or self.report.stop
         self._pool.stop(_cancel_reason(self._closing))
-        for last in (False, True):
-            await self._pool.wait_idle(min(GRACE, self._budget.left() / 2) if last else PROMPT)
-            if last:
-                self._pool.release()
-            while self._pool.has_settles:
-                await self._turn(0)
+        await self._pool.wait_idle(PROMPT)
+        await self._settle()
+        await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
+        self._pool.release()
+        await self._settle()
+
+    async def _settle(self) -> None:
+        while self._pool.has_settles:
+            await self._turn(0)
 
     async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""

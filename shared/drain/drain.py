@@ -175,15 +175,15 @@ class Drain:
         if self._stopping:
             return
         resources = DrainResources(
-            self._lock,
-            HandlerThreads(SYNC_THREADS),
-            Timeouts(),
-            self._batch,
-            self._patience,
-            self._keeper,
-            self._store.keyring,
-            partial(new_children, self._store, self._registry, self._budget),
-            self._isolates,
+            lock=self._lock,
+            threads=HandlerThreads(SYNC_THREADS),
+            timeouts=Timeouts(),
+            batch=self._batch,
+            patience=self._patience,
+            keeper=self._keeper,
+            keyring=self._store.keyring,
+            new_children=partial(new_children, self._store, self._registry, self._budget),
+            isolates_suspects=self._isolates,
         )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:

@@ -32,6 +32,10 @@ class Suspects:
         """True if suspects may wait, and the first of them is to run exclusively."""
         return self._may_wait and not self.are_isolated
 
+    def must_wait_idle(self) -> bool:
+        """True if nothing more is to be claimed until the consumer is idle, so that one can run."""
+        return self.are_exclusive and self._pool.must_become_idle()
+
     def reserve(self, room: int, reserved: Counter[Slots | None]) -> int:
         """How many suspects the next turn may claim for child processes, with the slots for them
         among the reserved ones. 0: it claims other jobs."""

@@ -36,8 +36,7 @@ FIRST_LOOK = 10
 
 
 class Turns:
-    """`round_trip`: seconds that the last turn took. `suspects`: False once a turn has said that
-    there are none."""
+    """`round_trip`: seconds that the last turn took."""
 
     def __init__(
         self,
@@ -51,7 +50,6 @@ class Turns:
     ) -> None:
         self.round_trip = 0.0
         self.sent_at = time.monotonic()
-        self.suspects = True
         self._store, self._queue, self._budget = store, queue, budget
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
@@ -118,8 +116,8 @@ class Turns:
         self.sent_at = time.monotonic()
         reply = await self._store.turn(self._queue, request, within=within)
         self.round_trip = clock.monotonic() - began
-        self.suspects, self._expects_jobs = reply.suspects > 0, reply.reason != "empty"
-        remember = self._store.suspects.add if self.suspects else self._store.suspects.discard
+        self._expects_jobs = reply.reason != "empty"
+        remember = self._store.suspects.add if reply.suspects else self._store.suspects.discard
         remember(self._queue.name)
         return reply
 

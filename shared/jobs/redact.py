@@ -11,7 +11,7 @@ SHORTEST = 8
 """Characters. A shorter value stands in too many texts by chance."""
 BLANK = "[secret]"
 _secrets: set[str] = set()
-_URL = re.compile(r"""://([^\s"'<>?#]*)([?#][^\s"'<>]*)?""")
+_URL = re.compile(r"""://([^\s"<>?#]*)([?#][^\s"<>]*)?""")  # an apostrophe may be part of it
 HIDDEN = "?…"
 """Stands for the query and the fragment of a URL."""
 
@@ -50,7 +50,8 @@ def bare_urls(text: str) -> str:
 
 def _bare(url: re.Match[str]) -> str:
     authority, slash, path = url[1].partition("/")
-    return f"://{authority.rpartition('@')[2]}{slash}{path}{HIDDEN if url[2] else ''}"
+    quote = "'" if url[2] and url[2].endswith("'") else ""  # the URL stood in quotes
+    return f"://{authority.rpartition('@')[2]}{slash}{path}{HIDDEN + quote if url[2] else ''}"
 
 
 class RedactingFilter(logging.Filter):

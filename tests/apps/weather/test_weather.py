@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,21 @@ async def test_a_batch_whose_request_failed_is_sent_again(
 
     assert await send_alert(batch, context()) == {"sent": 2, "gone": 0, "failed": []}
     assert await send_alert(batch, context()) == {"sent": 0, "gone": 0, "failed": []}
+
+
+@respx.mock
+async def test_who_was_warned_is_forgotten_after_two_weeks(
+    tables: Tables, context: MakeContext
+) -> None:
+    respx.post(PUSH).mock(side_effect=accept)
+    batch = AlertBatch(alert=STORM, tokens=("a",))
+    await send_alert(batch, context("first"))
+
+    for later, sent in ((14, 0), (15, 1)):
+        async with embedded_store():
+            day = STORM.day + dt.timedelta(days=later)
+            await fan_out_alert(STORM.model_copy(update={"day": day}), context("fan"))
+        assert (await send_alert(batch, context(f"after {later}")))["sent"] == sent
 
 
 @respx.mock
