@@ -16,8 +16,9 @@
     ├── NotStored               a job was not stored
     │   ├── QueueFull           the queue holds as many jobs or bytes as it may
     │   └── IdempotencyMismatch the idempotency key was used with another request
+    ├── UnknownToken            no stored token has that id
     ├── Unauthenticated         the request carries no known token
-    ├── Forbidden               the token's role is not enough
+    ├── Forbidden               the token lacks the right, or does not reach the queue
     ├── ChildDied               the child process of an isolated job ended before its handler
     ├── IsolatedError           a handler in a child process failed; for failure hooks
     └── StoreError              the store did not perform the request
@@ -134,12 +135,16 @@ class IdempotencyMismatch(NotStored):
     """This idempotency key was used before, with another request."""
 
 
+class UnknownToken(TidegateError):
+    """No stored token has this id: it never existed, or it is revoked."""
+
+
 class Unauthenticated(TidegateError):
     """The request carries no known token."""
 
 
 class Forbidden(TidegateError):
-    """The token's role is not enough."""
+    """The token lacks the right, or does not reach the queue."""
 
 
 class ChildDied(TidegateError):

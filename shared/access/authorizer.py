@@ -1,68 +1,95 @@
-"""The authorizer of the API: the role of a caller, and whether it opens an operation. It reads no
-store, so an unauthenticated request costs no command."""
+"""The authorizer of the API: who a caller is, and whether that opens an operation.
+
+The tokens of the environment are compared without a read. A stored token is looked up in the copy
+that the process has (known.py), and only if its text has the right form; so garbage costs nothing.
+"""
 
 from __future__ import annotations
 
 import hmac
 from hashlib import sha256
-from typing import Literal
 
 from ..config.settings import ROLES, Settings
-from ..errors import Forbidden, MissingSecret, Unauthenticated
-
-Access = Literal["public", "producer", "viewer", "operator", "admin", "cron"]
-"""The access that an operation needs: a role (or a higher one), "cron" (the cron secret, or an
-operator), or "public"."""
+from ..errors import MissingSecret, Unauthenticated
+from .caller import PUBLIC, Caller
+from .known import KnownTokens
+from .rights import Access, environment_rights
+from .token_text import read_text
 
 
 class Authorizer:
     """Compares a request's bearer token with every known one, in constant time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._tokens = [(_digest(token), role) for token, role in settings.api_tokens.items()]
+    def __init__(self, settings: Settings, known: KnownTokens) -> None:
+        self._tokens = [
+            (_digest(token), Caller(f"environment:{role}", environment_rights(role)))
+            for token, role in settings.api_tokens.items()
+        ]
         self._cron = None if settings.cron_secret is None else _digest(settings.cron_secret)
         self._deployed = settings.platform != "local"
+        self._known = known
 
-    def authorize(self, authorization: str | None, access: Access) -> str:
-        """The caller's role.
+    async def authorize(
+        self, authorization: str | None, access: Access, *, own: bool = False
+    ) -> Caller:
+        """The caller. `own`: the operation also opens to a caller who sees only its own jobs.
 
-        Raises Unauthenticated, Forbidden, or MissingSecret where no configured secret opens this.
+        Raises Unauthenticated, Forbidden, StoreError where the tokens can't be read, or
+        MissingSecret where no configured secret opens this.
         """
         if access == "public":
-            return access
-        role = self._role(authorization, access)
-        if role is None:
+            return PUBLIC
+        caller = self._configured(authorization, access) or await self._stored(authorization)
+        if caller is None:
             self._require_secrets(access)
             raise Unauthenticated("Send a known token: Authorization: Bearer <token>.")
-        least = "operator" if access == "cron" else access
-        if role != "cron" and ROLES.index(role) < ROLES.index(least):
-            raise Forbidden(f"This needs the role {least}; the token has {role}.")
-        return role
+        caller.require(access, own=own)
+        return caller
 
-    def _role(self, authorization: str | None, access: Access) -> str | None:
-        scheme, _space, token = (authorization or "").partition(" ")
-        presented = _digest(token.strip()) if scheme.lower() == "bearer" else b""
+    def _configured(self, authorization: str | None, access: Access) -> Caller | None:
+        """The caller by a token of the environment, or by the cron secret."""
+        token = _bearer(authorization)
+        presented = b"" if token is None else _digest(token)
         match = None
-        for digest, role in self._tokens:  # to the end, whichever matches: constant time
+        for digest, caller in self._tokens:  # to the end, whichever matches: constant time
             if hmac.compare_digest(digest, presented):
-                match = role
+                match = caller
         is_cron = self._cron is not None and hmac.compare_digest(self._cron, presented)
-        return "cron" if is_cron and access == "cron" else match
+        return _CRON if is_cron and access == "drain" else match
+
+    async def _stored(self, authorization: str | None) -> Caller | None:
+        """The caller by a stored token. Raises Unauthenticated for one that is not known."""
+        presented = read_text(_bearer(authorization) or "", self._known.prefix)
+        if presented is None:
+            return None
+        token = await self._known.find(presented)
+        if token is None:
+            raise Unauthenticated("The token is unknown, has expired or is revoked.")
+        return token.caller()
 
     def _require_secrets(self, access: Access) -> None:
         """On a platform a missing secret is a fault of the deployment, and answered as one."""
         if not self._deployed:
             return
-        if access == "cron" and self._cron is None:
+        if access == "drain" and self._cron is None:
             raise MissingSecret(
                 "CRON_SECRET is not set. Set it to 32 random characters, and have the scheduler "
                 "send it as Authorization: Bearer <CRON_SECRET>."
             )
-        if access != "cron" and not self._tokens:
+        if access != "drain" and not self._tokens:
             raise MissingSecret(
                 "TIDEGATE_API_TOKENS is not set. Set it to role:token pairs, "
-                f"comma-separated; roles are {', '.join(ROLES)}."
+                f"comma-separated; roles are {', '.join(ROLES)}. "
+                "Or make stored tokens: tidegate tokens create."
             )
+
+
+_CRON = Caller("cron", frozenset({"drain"}))
+
+
+def _bearer(authorization: str | None) -> str | None:
+    scheme, _space, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _digest(token: str) -> bytes:

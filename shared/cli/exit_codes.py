@@ -18,6 +18,7 @@ from ..errors import (
     UnknownOutcome,
     UnknownQueue,
     UnknownSchedule,
+    UnknownToken,
     UnknownType,
     Unreachable,
 )
@@ -33,7 +34,7 @@ class Exit(IntEnum):
     USAGE = 2
     """The input can't be used: an option or a payload. Nothing was stored."""
     NOT_FOUND = 3
-    """No such job, queue, job type or dead letter."""
+    """No such job, queue, schedule, job type, dead letter or token."""
     STORE = 4
     """The store can't be reached, did not answer, or is throttling. Trying again may help."""
     CONFIGURATION = 5
@@ -46,7 +47,7 @@ class Exit(IntEnum):
 
 _CODES: tuple[tuple[tuple[type[TidegateError], ...], Exit], ...] = (
     ((InvalidOption, InvalidPayload, InvalidRequest, PayloadTooLarge), Exit.USAGE),
-    ((JobNotFound, UnknownQueue, UnknownSchedule, UnknownType), Exit.NOT_FOUND),
+    ((JobNotFound, UnknownQueue, UnknownSchedule, UnknownToken, UnknownType), Exit.NOT_FOUND),
     ((ConfigurationError, Refused), Exit.CONFIGURATION),
     ((Unreachable, UnknownOutcome, Throttled, QuotaExceeded), Exit.STORE),
 )

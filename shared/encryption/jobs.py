@@ -23,7 +23,7 @@ def encrypt_job(keyring: Keyring, queue: str, job: Job) -> tuple[Job, str]:
     """The job with names that do not reveal its payload, and the body to store. Raises
     MissingSecret and MissingExtra."""
     key = keyring.first(queue)
-    line = encode_first_line(job.type, {"encryption": key.label, **job.overrides}, job.made_ms)
+    line = encode_first_line(job.type, {"encryption": key.label, **job.values()}, job.made_ms)
     body = line + encrypt(key, Place("payload", queue, job.id), job.payload, context=line)
     return _with_keyed_names(keyring, queue, job), body
 

@@ -1,5 +1,5 @@
-r"""A job's body: one line of JSON (type, overrides, and when it was made where its id does not
-tell), `\n`, the payload as it was enqueued.
+r"""A job's body: one line of JSON (type, overrides, the subject of the stored token that
+enqueued it, and when it was made where its id does not tell), `\n`, the payload as it was enqueued.
 
 Written once and never again, so a retry sees the original bytes. Scripts don't read it.
 """
@@ -17,16 +17,22 @@ _MADE = ',"made":'
 """Nothing else in a line can hold this: a type is a JSON string, whose quotes are escaped."""
 
 
+BY = "by"
+"""The name in the first line that says which stored token enqueued it, by its subject."""
+
+
 class Body(NamedTuple):
     """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
     backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id tells.
-    `encryption`: the label of the key with which the payload is encrypted, "" if it is plain."""
+    `encryption`: the label of the key with which the payload is encrypted, "" if it is plain.
+    `by`: the subject of the stored token that enqueued it, "" for any other way."""
 
     type: str
     overrides: Mapping[str, Any]
     payload: str | bytes
     made_ms: int | None = None
     encryption: str = ""
+    by: str = ""
 
 
 def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
@@ -50,8 +56,8 @@ def decode_body(body: str | bytes) -> Body:
     if not newline:
         raise ValueError("it has no payload")
     line, made_ms = _without_made(line)
-    name, overrides, encryption = _first_line(line)
-    return Body(name, overrides, payload, made_ms, encryption)
+    name, overrides, encryption, by = _first_line(line)
+    return Body(name, overrides, payload, made_ms, encryption, by)
 
 
 def is_encrypted(body: str | bytes) -> bool:
@@ -101,12 +107,14 @@ def _line_of_type(job_type: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _first_line(line: str) -> tuple[str, dict[str, Any], str]:
-    """Type, overrides and encryption. Jobs of one type share this line, so it is parsed once."""
+def _first_line(line: str) -> tuple[str, dict[str, Any], str, str]:
+    """Type, overrides, encryption, and who enqueued it. Jobs of one type share this line, so it is
+    parsed once."""
     overrides = json.loads(line)
     if not isinstance(overrides, dict) or not isinstance(overrides.get("type"), str):
         raise ValueError("its first line names no type")  # noqa: TRY004 - the text is at fault
     encryption = overrides.pop("encryption", "")
     if not isinstance(encryption, str):
         raise ValueError("its encryption is no text")  # noqa: TRY004 - as above
-    return overrides.pop("type"), overrides, encryption
+    by = str(overrides.pop(BY, ""))
+    return overrides.pop("type"), overrides, encryption, by

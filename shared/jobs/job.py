@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import IdempotencyMismatch, QueueFull
-from .body import encode_body
+from .body import BY, encode_body
 from .ids import new_id
 
 Priority = Literal["high", "normal", "low"]
@@ -45,10 +45,16 @@ class Job:
     """The job's own numbers in place of its job type's: attempts, backoff, timeout."""
     made_ms: int = 0
     """When it was made, by this machine's clock, where the id does not tell. It is only shown."""
+    by: str = ""
+    """The subject of the stored token that enqueues it; "" for any other way."""
+
+    def values(self) -> Mapping[str, Any]:
+        """What the first line of its body has beside its type."""
+        return {BY: self.by, **self.overrides} if self.by else self.overrides
 
     def body(self) -> str:
         """The text that the store keeps."""
-        return encode_body(self.type, self.overrides, self.payload, self.made_ms)
+        return encode_body(self.type, self.values(), self.payload, self.made_ms)
 
 
 @dataclass(frozen=True, slots=True)

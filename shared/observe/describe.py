@@ -37,6 +37,7 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "progress": view.progress,
         "note": view.note,
         **_instants(view, state),
+        "enqueued_by": view.by or None,
         "cancel_requested": view.cancel_requested,
         "result": view.result,
         "result_error": view.result_error,

@@ -66,6 +66,22 @@ def manual_runs(prefix: str, schedule: str) -> str:
     return f"{prefix}:runs:{schedule}"
 
 
+def tokens(prefix: str) -> str:
+    """HASH  token id → its record, "id:end" → the instant (ms) at which a rotation ends it. At most
+    500 tokens; a new one removes those that ended a month ago."""
+    return f"{prefix}:tokens"
+
+
+def audit(prefix: str) -> str:
+    """STREAM  The last 10,000 rows of what operators did."""
+    return f"{prefix}:audit"
+
+
+def refusals(prefix: str) -> str:
+    """HASH  401, 403 → how many requests were refused with it."""
+    return f"{prefix}:refusals"
+
+
 def part(prefix: str, queue: str, name: str) -> str:
     """One key of a queue."""
     return f"{{{prefix}:{queue}}}:{name}"

@@ -19,6 +19,7 @@ from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
+from .access import AccessEntries
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES
 from .decrypt import decrypted
@@ -58,6 +59,7 @@ class Store(Reads):
         self.nudges = nudges
         self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)
+        self.access = AccessEntries(rest, prefix)
         # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
         self.swept_at: float | None = None
         self.suspects: set[str] = set()
@@ -217,5 +219,9 @@ class Store(Reads):
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:
-    name = public_id(job_id, queue.name)
-    return JobNotFound(f"no job {name}: it never existed, or its retention has ended")
+    return job_not_found(public_id(job_id, queue.name))
+
+
+def job_not_found(job_id: str) -> JobNotFound:
+    """The error of a public id without a job."""
+    return JobNotFound(f"no job {job_id}: it never existed, or its retention has ended")

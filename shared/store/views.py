@@ -50,6 +50,8 @@ class JobRecord:
     since_ms: int | None
     created_ms: int | None
     encryption: Encryption | None = field(default=None, kw_only=True)
+    by: str = field(default="", kw_only=True)
+    """The subject of the stored token that enqueued it, "" for any other way."""
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -277,6 +279,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         since_ms=int(header.since) if header.since else created_ms(job_id),
         created_ms=body.made_ms or created_ms(job_id),
         encryption=encryption,
+        by=body.by,
     )
 
 

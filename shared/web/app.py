@@ -1,5 +1,5 @@
-"""The ASGI application: each request is authorized by the table of operations, handled, and
-answered as JSON."""
+"""The ASGI application: each request is authorized by the table of operations, handled, written
+into the audit where it changes something, and answered as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,12 +17,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..access.authorizer import Authorizer
+from ..access.known import KnownTokens
+from ..access.refusals import Refusals
 from ..config.settings import Settings
 from ..deployment import Deployment
 from ..errors import Forbidden, Unauthenticated
+from .audited import perform
 from .call import Call, Deadline
 from .operation import Operation
-from .problems import problem_response
+from .problems import PROBLEM_TYPES, problem_response
 from .routes import ALIASES, ROUTES
 
 CLIENT_CLOSED = 499
@@ -74,18 +78,28 @@ class RefusedTicks:
             log.warning("tick_refused", extra={"error": str(error)})
 
 
+class Opened(NamedTuple):
+    """A deployment that is served, who may call it, and the requests that were refused."""
+
+    deployment: Deployment
+    authorizer: Authorizer
+    refusals: Refusals
+
+
 class Service:
     """The deployment and its authorizer, opened once. After a failure the next request tries
     again."""
 
     def __init__(self, open_deployment: Callable[[], Deployment], seconds_left: Deadline) -> None:
         self._open_deployment, self._seconds_left = open_deployment, seconds_left
-        self._opened: tuple[Deployment, Authorizer] | None = None
-        self._refused = RefusedTicks()
+        self._opened: Opened | None = None
+        self._refused_ticks = RefusedTicks()
 
-    def open(self) -> tuple[Deployment, Authorizer]:
+    def open(self) -> Opened:
         deployment = self._open_deployment()
-        self._opened = deployment, Authorizer(deployment.settings)
+        settings, clock = deployment.settings, deployment.clock
+        known = KnownTokens(lambda: deployment.store.access, settings.prefix, clock)
+        self._opened = Opened(deployment, Authorizer(settings, known), Refusals(clock))
         return self._opened
 
     async def reopen(self) -> None:
@@ -95,17 +109,30 @@ class Service:
 
     async def close(self) -> None:
         if self._opened is not None:
-            await self._opened[0].close()
+            await self._opened.deployment.close()
 
-    def authorize(self, request: Request, operation: Operation) -> Call:
-        deployment, authorizer = self._opened or self.open()
+    async def answer(self, request: Request, operation: Operation) -> Response:
+        """The answer to a request, if its caller may have it. Raises what becomes a problem."""
+        opened = self._opened or self.open()
         try:
-            role = authorizer.authorize(request.headers.get("authorization"), operation.access)
+            call = await self._authorize(request, operation, opened)
+            answer = await perform(operation, call)
         except (Unauthenticated, Forbidden) as error:
-            if operation.access == "cron":
-                self._refused.log(error)
+            opened.refusals.add(PROBLEM_TYPES[type(error)].status)
+            if operation.access == "drain":
+                self._refused_ticks.log(error)
             raise
-        return Call(request, deployment, role, self._seconds_left)
+        if operation.access != "public":
+            await opened.refusals.write(opened.deployment.store.access)
+        return answer
+
+    async def _authorize(self, request: Request, operation: Operation, opened: Opened) -> Call:
+        header, access = request.headers.get("authorization"), operation.access
+        caller = await opened.authorizer.authorize(header, access, own=operation.own)
+        call = Call(request, opened.deployment, caller, self._seconds_left)
+        if not operation.filters:
+            call.require_reach()
+        return call
 
 
 def _max_duration(_request: Request, settings: Settings) -> float:
@@ -130,7 +157,7 @@ def _endpoint(
         try:
             if operation is None or (request.method == "HEAD" and not operation.head):
                 raise HTTPException(405, headers={"Allow": ", ".join(operations)})
-            return await operation.handler(service.authorize(request, operation))
+            return await service.answer(request, operation)
         except ClientDisconnect:
             return Response(status_code=CLIENT_CLOSED)  # nobody is there to read it
         except Exception as error:  # noqa: BLE001 - the one place where exceptions become responses

@@ -14,6 +14,8 @@ from .problems import SAFE_HEADERS, Problem, ProblemType
 
 LARGEST_BODY = 8 * 2**20
 LONGEST_MESSAGE = 200
+_OBJECT = "json_object"
+"""The name under which a request's state keeps its body."""
 
 MALFORMED = ProblemType("malformed-json", 400, "Malformed JSON")
 TOO_DEEP = ProblemType("too-deep", 400, "Nested too deeply")
@@ -34,11 +36,16 @@ def json_response(
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises Problem, InvalidRequest."""
+    """The body as a JSON object; read once, however often it is asked for. Raises Problem,
+    InvalidRequest."""
+    known: dict[str, Any] | None = getattr(request.state, _OBJECT, None)
+    if known is not None:
+        return known
     _check_type(request)
     value = parse(await _read(request))
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be a JSON object.")
+    setattr(request.state, _OBJECT, value)
     return value
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..declare.idempotency import Key
@@ -21,10 +22,10 @@ Answer = Enqueued | dict[str, Any]
 
 
 class Bulk:
-    """Jobs and answers of one request by position."""
+    """Jobs and answers of one request by position. `by`: what its jobs remember of its caller."""
 
-    def __init__(self, store: Store, queue: Queue, key: Key | None) -> None:
-        self._store, self._queue, self._key = store, queue, key
+    def __init__(self, store: Store, queue: Queue, key: Key | None, *, by: str = "") -> None:
+        self._store, self._queue, self._key, self._by = store, queue, key, by
         self._jobs: dict[int, Job] = {}
         self._answers: dict[int, Answer] = {}
 
@@ -35,7 +36,8 @@ class Bulk:
             # bodies under one key always collide there.
             guard = self._key.guard(position if self._jobs else 0) if self._key else None
             try:
-                self._jobs[position] = parse_job(self._queue, value, guard)
+                job = parse_job(self._queue, value, guard)
+                self._jobs[position] = replace(job, by=self._by)
             except TidegateError as error:
                 self._answers[position] = problem_of(error)[0]
 

@@ -1,4 +1,7 @@
-"""One call of an operation: the request, its caller's role and the deployment that answers."""
+"""One call of an operation: the request, its caller and the deployment that answers.
+
+Handlers find queues and jobs through it, so that a token which is limited to some queues reaches no
+other."""
 
 from __future__ import annotations
 
@@ -10,10 +13,15 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..config.settings import ROLES, Settings
+from ..access.caller import Caller
+from ..config.settings import Settings
 from ..declare.queue import Queue
+from ..declare.schedule import Schedule
 from ..deployment import Deployment
 from ..errors import InvalidRequest
+from ..jobs.ids import split_id
+from ..store.store import job_not_found
+from ..store.views import JobView
 
 _WHOLE = re.compile(r"[1-9][0-9]{0,8}")
 Deadline: TypeAlias = Callable[[Request, Settings], float]
@@ -26,11 +34,11 @@ PAGE, LARGEST_PAGE = 50, 200
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An authorized request. `role` is the caller's, "public" where the operation needs none."""
+    """An authorized request."""
 
     request: Request
     deployment: Deployment
-    role: str
+    caller: Caller
     deadline: Deadline
 
     def seconds_left(self) -> float:
@@ -42,20 +50,74 @@ class Call:
         return str(self.request.path_params[name])
 
     def queue(self) -> Queue:
-        """The path's queue. Raises UnknownQueue."""
-        return self.deployment.registry.queue(self.param("queue"))
+        """The path's queue. Raises UnknownQueue, Forbidden."""
+        return self.queue_of(self.param("queue"))
 
-    def queues(self, name: str | None) -> list[Queue]:
-        """The queue of this name, or all without one. Raises UnknownQueue."""
-        return self.deployment.queues(() if name is None else (name,))
+    def queue_of(self, name: str) -> Queue:
+        """The queue of this name. Raises UnknownQueue, Forbidden."""
+        self.caller.require_queue(name)
+        return self.deployment.registry.queue(name)
+
+    def queues(self, name: str | None = None) -> list[Queue]:
+        """The queue of this name, or without one all that the caller reaches. Raises UnknownQueue,
+        Forbidden."""
+        if name is not None:
+            return [self.queue_of(name)]
+        reached = self.caller.queues
+        return [one for one in self.deployment.queues() if reached is None or one.name in reached]
+
+    def schedules(self) -> list[Schedule]:
+        """The schedules whose jobs the caller reaches."""
+        names = {queue.name for queue in self.queues()}
+        schedules = self.deployment.registry.schedules
+        return [one for one in schedules if one.job_type.queue.name in names]
+
+    def schedule(self) -> Schedule:
+        """The path's schedule. Raises UnknownSchedule, Forbidden."""
+        name = f"{self.param('app')}/{self.param('name')}"
+        if self.caller.queues is not None:
+            queues = (one.job_type.queue.name for one in self.schedules() if one.key == name)
+            self.caller.require_queue(next(queues, None))
+        return self.deployment.registry.schedule(name)
 
     def job(self) -> tuple[Queue, str]:
-        """The queue and the local id of the path's job. Raises JobNotFound, UnknownQueue."""
-        return self.deployment.locate(self.param("id"))
+        """The queue and the local id of the path's job. Raises JobNotFound, UnknownQueue,
+        Forbidden."""
+        return self.locate(self.param("id"))
+
+    def locate(self, job_id: str) -> tuple[Queue, str]:
+        """The queue of a public id and the id within it. Raises JobNotFound, UnknownQueue,
+        Forbidden."""
+        parts = split_id(job_id)
+        self.caller.require_queue(parts[1] if parts else None)
+        return self.deployment.locate(job_id)
+
+    def require_reach(self) -> None:
+        """Raises Forbidden where the caller is limited to some queues and the path names none of
+        them."""
+        if self.caller.queues is None:
+            return
+        named = self.request.path_params.keys()
+        if "queue" in named:
+            self.caller.require_queue(self.param("queue"))
+        elif "id" in named:
+            parts = split_id(self.param("id"))
+            self.caller.require_queue(parts[1] if parts else None)
+        elif "app" in named:
+            self.schedule()
+        else:
+            self.caller.require_queue(None)
+
+    def require_own(self, view: JobView) -> None:
+        """Raises JobNotFound, as for a job that does not exist, where the caller sees only its own
+        jobs and this is none."""
+        if self.caller.reads_only_own("read") and view.by != self.caller.subject:
+            raise job_not_found(view.id)
 
     def may_read_payloads(self) -> bool:
-        """True for a role that sees what jobs carry: payloads, and results that are not public."""
-        return self.role in ROLES[ROLES.index("operator") :]
+        """True for a caller that sees what jobs carry: payloads, and results that are not
+        public."""
+        return "payloads" in self.caller.rights
 
     def query(self, *known: str) -> dict[str, str]:
         """The query's values. Raises InvalidRequest for a name that is not known, or comes twice: a

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
+from ..declare.queue import Queue
 from ..errors import InvalidRequest
 from ..nudge.hops import HEADER, read_origin
 from .body import json_response
@@ -63,7 +64,9 @@ async def drain(call: Call) -> Response:
     """Drain the due queues, or those named by `?queue=`; answers the report."""
     deployment = call.deployment
     names = _names(call)
-    queues = deployment.queues(names) if names else ()
+    queues: list[Queue] = [call.queue_of(name) for name in names]
+    if not names and call.caller.queues is not None:
+        queues = call.queues()  # a tick drains whatever is due
     origin = read_origin(call.request.headers.get(HEADER))
     report = await deployment.drain(deployment.budget(call.seconds_left()), queues, origin=origin)
     if report.error is not None:

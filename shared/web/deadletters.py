@@ -41,7 +41,7 @@ class DeadLetterResponse(ResponseModel):
 class DeadLetterDetailResponse(DeadLetterResponse):
     """One dead letter with its payload, which operators may see."""
 
-    payload: Any = Field(description="null below the role operator")
+    payload: Any = Field(description="null without the right payloads")
     payload_text: str | None = Field(description="The raw payload where it is not JSON.")
 
 
@@ -139,9 +139,8 @@ async def delete(call: Call) -> Response:
 
 
 async def _redrive_all(call: Call, job_ids: list[str], following: str | None) -> Response:
-    deployment = call.deployment
-    jobs = [deployment.locate(job_id) for job_id in job_ids]
-    verdicts = await verdicts_by_id(jobs, deployment.store.redrive)
+    jobs = [call.locate(job_id) for job_id in job_ids]
+    verdicts = await verdicts_by_id(jobs, call.deployment.store.redrive)
     rows = [RedriveResponse(id=job_id, redriven=done) for job_id, done in verdicts.items()]
     redriven = sum(verdicts.values())
     return json_response(RedriveManyResponse(jobs=rows, redriven=redriven, next=following))

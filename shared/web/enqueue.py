@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
-from ..declare.idempotency import Key
 from ..declare.parse import parse_job
-from ..declare.queue import Queue
 from ..declare.requests import MOST_JOBS_A_BODY
 from ..errors import InvalidRequest
 from ..jobs.job import Enqueued
-from ..store import Store
 from .body import json_response, read_object
 from .bulk import Bulk
 from .call import Call
@@ -46,23 +44,22 @@ async def enqueue(call: Call) -> Response:
     body = await read_object(call.request)
     key = read_key(call.request, body)
     if "jobs" in body:
-        return json_response({"jobs": await _enqueue_many(store, queue, body, key)}, 202)
+        bulk = Bulk(store, queue, key, by=call.caller.subject)
+        return json_response({"jobs": await _enqueue_many(bulk, body)}, 202)
     job = parse_job(queue, body, key.guard() if key else None)
+    job = replace(job, by=call.caller.subject)
     stored = await store.enqueue_one(queue, job)
     response = EnqueueResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
     mounted_at = call.request.scope.get("root_path", "")
     return json_response(response, 202, {"Location": f"{mounted_at}/api/v1/jobs/{stored.id}"})
 
 
-async def _enqueue_many(
-    store: Store, queue: Queue, body: dict[str, Any], key: Key | None
-) -> list[EnqueueResponse | dict[str, Any]]:
+async def _enqueue_many(bulk: Bulk, body: dict[str, Any]) -> list[EnqueueResponse | dict[str, Any]]:
     values = body["jobs"]
     if len(body) > 1 or not isinstance(values, list) or len(values) > MOST_JOBS_A_BODY:
         raise InvalidRequest(
             f'Send {{"jobs": [...]}} and nothing else, {MOST_JOBS_A_BODY} at most.'
         )
-    bulk = Bulk(store, queue, key)
     bulk.parse(values)
     await bulk.store_jobs()
     return [

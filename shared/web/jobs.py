@@ -58,9 +58,12 @@ class JobResponse(ListedJobResponse):
 
     progress: float | None
     note: str | None
+    enqueued_by: str | None = Field(
+        description="The stored token that enqueued it, by its `subject`; null for any other way."
+    )
     cancel_requested: bool = Field(description="It runs, and its cancellation is requested.")
     result: Any = Field(
-        description="null below the role operator, unless the job type declares public_result"
+        description="null without the right payloads, unless the job type declares public_result"
     )
     result_error: str | None
     error: JobErrorResponse | None = Field(description="The last one.")
@@ -97,6 +100,7 @@ async def show(call: Call) -> Response:
     queue, local_id = call.job()
     decrypt = call.may_read_payloads()
     view = await call.deployment.store.inspect(queue, local_id, decrypt=decrypt)
+    call.require_own(view)
     job_type = queue.types.get(view.type)
     job = describe_job(view)
     if not (decrypt or (job_type and job_type.public_result)):

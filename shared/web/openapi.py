@@ -71,7 +71,7 @@ def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> di
     described: dict[str, Any] = {
         "operationId": "_".join([operation.method.lower(), *words]),
         "summary": summary.partition(".")[0],
-        "description": f"{summary} Needs: {operation.access}.",
+        "description": f"{summary} Needs: {_need(operation)}.",
         "parameters": _parameters(operation),
         "responses": {
             **{
@@ -80,12 +80,20 @@ def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> di
             },
             **{str(status): _problem(status, names) for status in _problem_statuses(operation)},
         },
-        "security": [] if operation.access == "public" else [{"token": []}],
+        "security": [] if operation.access == "public" else [{"token": [operation.access]}],
     }
     if operation.takes:
         body = _content("application/json", operation.takes, names)["content"]
         described["requestBody"] = {"required": True, "content": body}
     return described
+
+
+def _need(operation: Operation) -> str:
+    """What its caller needs, in words."""
+    if operation.access == "public":
+        return "nothing"
+    own = ", or enqueue for the jobs that the same token has enqueued" if operation.own else ""
+    return f"the right {operation.access}{own}"
 
 
 def _problem_statuses(operation: Operation) -> list[int]:

@@ -7,17 +7,23 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from ..access.authorizer import Access
+from ..access.rights import Access
 from .call import Handler
 
 Models = tuple[type[BaseModel], ...]
+AUDITED: frozenset[Access] = frozenset({"operate", "delete", "manage"})
+"""The rights whose use is written into the audit, unless it only reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of the API. Where several models are listed, one of them applies. `problems`:
     statuses of its own beside those that follow from the other fields. `head`: a HEAD request is
-    answered as this GET, without the body; False where a GET has effects."""
+    answered as this GET, without the body; False where a GET has effects.
+
+    `access`: the right that it needs. `own`: its handler also answers callers who see only the jobs
+    that they have enqueued. `filters`: its handler keeps to the queues of its caller, though its
+    path names none; without it, a token that is limited to some queues does not open it."""
 
     method: str
     path: str
@@ -29,3 +35,15 @@ class Operation:
     headers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     head: bool = True
+    own: bool = False
+    filters: bool = False
+
+    @property
+    def name(self) -> str:
+        """Such as "queues.pause", for the audit."""
+        return f"{self.handler.__module__.rpartition('.')[2]}.{self.handler.__name__}"
+
+    @property
+    def is_audited(self) -> bool:
+        """True for what operators change."""
+        return self.method not in ("GET", "HEAD") and self.access in AUDITED

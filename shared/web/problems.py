@@ -35,6 +35,7 @@ from ..errors import (
     UnknownOutcome,
     UnknownQueue,
     UnknownSchedule,
+    UnknownToken,
     UnknownType,
     Unreachable,
 )
@@ -62,6 +63,7 @@ _MISCONFIGURED = "This deployment can't work as it is configured; its log says w
 PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     UnknownQueue: ProblemType("unknown-queue", 404, "Unknown queue"),
     UnknownSchedule: ProblemType("unknown-schedule", 404, "Unknown schedule"),
+    UnknownToken: ProblemType("unknown-token", 404, "Unknown token"),
     JobNotFound: ProblemType("job-not-found", 404, "No such job"),
     UnknownType: ProblemType("unknown-type", 422, "Unknown job type"),
     InvalidRequest: ProblemType("invalid-request", 422, "The request does not fit"),

@@ -189,7 +189,7 @@ async def _switch(call: Call, *, paused: bool) -> Response:
 
 
 async def _all(call: Call) -> list[QueueResponse]:
-    stats = await call.deployment.store.overview(call.deployment.queues())
+    stats = await call.deployment.store.overview(call.queues())
     return [QueueResponse(**describe_queue(one)) for one in stats]
 
 

@@ -1,5 +1,6 @@
-"""The table of operations: path, method, required role, request and response models. The router,
-the access rules and the OpenAPI document are made of it; what is not in it does not exist."""
+"""The table of operations: path, method, required right, request and response models. The router,
+the access rules, the audit, the OpenAPI document and docs/guides/access.md are made of it; what is
+not in it does not exist."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
-from . import cron, deadletters, enqueue, jobs, queues, schedules
+from . import audit, cron, deadletters, enqueue, jobs, queues, schedules, tokens
 from .body import json_response
 from .call import Call
 from .operation import Operation
@@ -49,6 +50,7 @@ def _document() -> dict[str, object]:
 _JOBS = "/api/v1/queues/{queue}/jobs"
 _DEAD = "/api/v1/dead-letters"
 _SCHEDULE = "/api/v1/schedules/{app}/{name}"
+_ONE_TOKEN = "/api/v1/tokens/{token}"  # noqa: S105 - a path
 _KEY = {"Idempotency-Key": "The same key and body have the same answer for 24 hours."}
 _PAGE = {"cursor": "The `next` of the page before.", "limit": "Rows a page, 1 to 200."}
 _STATE = {"state": "The state of the jobs.", "queue": "Only of this queue.", **_PAGE}
@@ -61,49 +63,60 @@ _FILTER = {
 _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or not."}
 
 ROUTES: tuple[Operation, ...] = (
-    Operation("POST", _JOBS, "producer", enqueue.enqueue,
+    Operation("POST", _JOBS, "enqueue", enqueue.enqueue,
           {202: (enqueue.EnqueueResponse, enqueue.EnqueueManyResponse)},
           (EnqueueOne, EnqueueMany), headers=_KEY, problems=(507,)),
-    Operation("GET", "/api/v1/jobs", "viewer", jobs.index, {200: (jobs.JobPageResponse,)},
-          query=_STATE),
-    Operation("GET", "/api/v1/jobs/{id}", "viewer", jobs.show, {200: (jobs.JobResponse,)}),
-    Operation("DELETE", "/api/v1/jobs/{id}", "operator", jobs.cancel,
+    Operation("GET", "/api/v1/jobs", "read", jobs.index, {200: (jobs.JobPageResponse,)},
+          query=_STATE, filters=True),
+    Operation("GET", "/api/v1/jobs/{id}", "read", jobs.show, {200: (jobs.JobResponse,)}, own=True),
+    Operation("DELETE", "/api/v1/jobs/{id}", "operate", jobs.cancel,
           {200: (jobs.CancelResponse,), 202: (jobs.CancelResponse,)}, problems=(409,)),
-    Operation("GET", "/api/v1/stats", "viewer", queues.stats, {200: (queues.StatsResponse,)}),
-    Operation("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.QueuesResponse,)}),
-    Operation("GET", "/api/v1/queues/{queue}", "viewer", queues.show,
+    Operation("GET", "/api/v1/stats", "read", queues.stats, {200: (queues.StatsResponse,)},
+          filters=True),
+    Operation("GET", "/api/v1/queues", "read", queues.index, {200: (queues.QueuesResponse,)},
+          filters=True),
+    Operation("GET", "/api/v1/queues/{queue}", "read", queues.show,
           {200: (queues.QueueResponse,)}),
-    Operation("POST", "/api/v1/queues/{queue}/pause", "operator", queues.pause,
+    Operation("POST", "/api/v1/queues/{queue}/pause", "operate", queues.pause,
           {200: (queues.PauseResponse,)}),
-    Operation("POST", "/api/v1/queues/{queue}/resume", "operator", queues.resume,
+    Operation("POST", "/api/v1/queues/{queue}/resume", "operate", queues.resume,
           {200: (queues.PauseResponse,)}),
-    Operation("POST", "/api/v1/queues/{queue}/purge", "admin", queues.purge,
+    Operation("POST", "/api/v1/queues/{queue}/purge", "delete", queues.purge,
           {200: (queues.PurgeResponse,)}),
-    Operation("GET", _DEAD, "viewer", deadletters.index,
-          {200: (deadletters.DeadLetterPageResponse,)}, query=_FILTER),
-    Operation("POST", f"{_DEAD}/redrive", "operator", deadletters.redrive_many,
-          {200: (deadletters.RedriveManyResponse,)}, (RedriveMany,)),
-    Operation("GET", f"{_DEAD}/{{id}}", "viewer", deadletters.show,
+    Operation("GET", _DEAD, "read", deadletters.index,
+          {200: (deadletters.DeadLetterPageResponse,)}, query=_FILTER, filters=True),
+    Operation("POST", f"{_DEAD}/redrive", "operate", deadletters.redrive_many,
+          {200: (deadletters.RedriveManyResponse,)}, (RedriveMany,), filters=True),
+    Operation("GET", f"{_DEAD}/{{id}}", "read", deadletters.show,
           {200: (deadletters.DeadLetterDetailResponse,)}),
-    Operation("DELETE", f"{_DEAD}/{{id}}", "admin", deadletters.delete,
+    Operation("DELETE", f"{_DEAD}/{{id}}", "delete", deadletters.delete,
           {200: (deadletters.DeleteResponse,)}),
-    Operation("POST", f"{_DEAD}/{{id}}/redrive", "operator", deadletters.redrive,
+    Operation("POST", f"{_DEAD}/{{id}}/redrive", "operate", deadletters.redrive,
           {200: (deadletters.RedriveResponse,)}, problems=(409,)),
-    Operation("GET", "/api/v1/schedules", "viewer", schedules.index,
-          {200: (schedules.SchedulesResponse,)}),
-    Operation("GET", _SCHEDULE, "viewer", schedules.show,
+    Operation("GET", "/api/v1/schedules", "read", schedules.index,
+          {200: (schedules.SchedulesResponse,)}, filters=True),
+    Operation("GET", _SCHEDULE, "read", schedules.show,
           {200: (schedules.ScheduleDetailResponse,)}),
-    Operation("POST", f"{_SCHEDULE}/pause", "operator", schedules.pause,
+    Operation("POST", f"{_SCHEDULE}/pause", "operate", schedules.pause,
           {200: (schedules.SchedulePauseResponse,)}),
-    Operation("POST", f"{_SCHEDULE}/resume", "operator", schedules.resume,
+    Operation("POST", f"{_SCHEDULE}/resume", "operate", schedules.resume,
           {200: (schedules.SchedulePauseResponse,)}),
-    Operation("POST", f"{_SCHEDULE}/run", "operator", schedules.run,
+    Operation("POST", f"{_SCHEDULE}/run", "operate", schedules.run,
           {202: (schedules.ScheduleRunResponse,)}),
-    Operation("GET", "/api/v1/health", "viewer", queues.health, {200: (queues.HealthResponse,)}),
-    Operation("GET", "/api/cron/drain", "cron", cron.drain,
-          {200: (cron.ReportResponse,)}, query=_ONLY, head=False),
-    Operation("POST", "/api/cron/drain", "cron", cron.drain,
-          {200: (cron.ReportResponse,)}, query=_ONLY),
+    Operation("GET", "/api/v1/health", "read", queues.health, {200: (queues.HealthResponse,)},
+          filters=True),
+    Operation("GET", "/api/cron/drain", "drain", cron.drain,
+          {200: (cron.ReportResponse,)}, query=_ONLY, head=False, filters=True),
+    Operation("POST", "/api/cron/drain", "drain", cron.drain,
+          {200: (cron.ReportResponse,)}, query=_ONLY, filters=True),
+    Operation("GET", "/api/v1/tokens", "manage", tokens.index, {200: (tokens.TokensResponse,)}),
+    Operation("POST", "/api/v1/tokens", "manage", tokens.create,
+          {201: (tokens.NewTokenResponse,)}, (tokens.CreateToken,)),
+    Operation("DELETE", _ONE_TOKEN, "manage", tokens.revoke, {200: (tokens.TokenResponse,)}),
+    Operation("POST", f"{_ONE_TOKEN}/rotate", "manage", tokens.rotate,
+          {201: (tokens.NewTokenResponse,)}, (tokens.RotateToken,)),
+    Operation("GET", "/api/v1/audit", "manage", audit.index, {200: (audit.AuditResponse,)},
+          query=_PAGE),
     Operation("GET", "/healthz", "public", healthz, {200: (LivenessResponse,)}),
     Operation("GET", "/openapi.json", "public", openapi, {200: (OpenApiResponse,)}),
 )  # fmt: skip

@@ -75,7 +75,7 @@ class ScheduleRunResponse(ResponseModel):
 async def index(call: Call) -> Response:
     """Every schedule with its next occurrences."""
     agenda, now = await call.deployment.store.agenda(), call.deployment.clock.epoch_ms()
-    views = [control.view(one, agenda, now) for one in call.deployment.registry.schedules]
+    views = [control.view(one, agenda, now) for one in call.schedules()]
     return json_response(
         SchedulesResponse(schedules=[ScheduleResponse(**describe_schedule(one)) for one in views])
     )
@@ -83,7 +83,7 @@ async def index(call: Call) -> Response:
 
 async def show(call: Call) -> Response:
     """One schedule with its next occurrences and its last runs."""
-    schedule, store, now = _schedule(call), call.deployment.store, call.deployment.clock.epoch_ms()
+    schedule, store, now = call.schedule(), call.deployment.store, call.deployment.clock.epoch_ms()
     shown = control.view(schedule, await store.agenda(), now)
     last = describe_runs(await control.last_runs(store, shown, now))
     return json_response(ScheduleDetailResponse(**describe_schedule(shown), last=last))
@@ -91,27 +91,23 @@ async def show(call: Call) -> Response:
 
 async def pause(call: Call) -> Response:
     """No occurrence from now on."""
-    schedule = _schedule(call)
+    schedule = call.schedule()
     return _switched(schedule, await control.pause(call.deployment.store, schedule), paused=True)
 
 
 async def resume(call: Call) -> Response:
     """Go on with the next occurrence. What was due while it was paused does not run."""
-    schedule, deployment = _schedule(call), call.deployment
+    schedule, deployment = call.schedule(), call.deployment
     before = await control.resume(deployment.store, schedule, deployment.clock.epoch_ms())
     return _switched(schedule, before, paused=False)
 
 
 async def run(call: Call) -> Response:
     """Enqueue a job of the schedule now, beside its occurrences."""
-    schedule, deployment = _schedule(call), call.deployment
+    schedule, deployment = call.schedule(), call.deployment
     stored = await control.run_now(deployment.store, schedule, deployment.clock.epoch_ms())
     response = ScheduleRunResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
     return json_response(response, status=202)
-
-
-def _schedule(call: Call) -> Schedule:
-    return call.deployment.registry.schedule(f"{call.param('app')}/{call.param('name')}")
 
 
 def _switched(schedule: Schedule, before: bool, *, paused: bool) -> Response:  # noqa: FBT001

@@ -47,16 +47,23 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/health"): "viewer",
     ("GET", "/api/cron/drain"): "operator",
     ("POST", "/api/cron/drain"): "operator",
+    ("GET", "/api/v1/tokens"): "admin",
+    ("POST", "/api/v1/tokens"): "admin",
+    ("DELETE", "/api/v1/tokens/{token}"): "admin",
+    ("POST", "/api/v1/tokens/{token}/rotate"): "admin",
+    ("GET", "/api/v1/audit"): "admin",
     ("GET", "/healthz"): "public",
     ("GET", "/openapi.json"): "public",
 }
-"""The roles, written out a second time: a change in the route table must be on purpose."""
+"""The least role of the environment, written out a second time: a change in the route table must be
+on purpose."""
 GUARDED = [route for route, need in NEEDS.items() if need != "public"]
 OPEN = [route for route, need in NEEDS.items() if need == "public"]
 
 
 def path_of(template: str) -> str:
     path = template.replace("{queue}", "work").replace("{id}", "none.work")
+    path = path.replace("{token}", "0123456789ab")
     return path.replace("{app}", "scenario").replace("{name}", "none")
 
 

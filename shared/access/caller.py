@@ -1,0 +1,42 @@
+"""The caller of an operation: whom a token stands for, its rights and its queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import Forbidden
+from .rights import Access, Right
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A known caller. `who`: as the audit names it. `queues`: the names of those that it reaches;
+    None: all. `subject`: what the jobs that it enqueues remember of it; "" for the tokens of the
+    environment, which have no identity of their own."""
+
+    who: str
+    rights: frozenset[Right] = frozenset()
+    queues: frozenset[str] | None = None
+    subject: str = ""
+
+    def reads_only_own(self, access: Access) -> bool:
+        """True if it lacks this right, but may see the jobs that it has enqueued itself."""
+        return access not in self.rights and bool(self.subject) and "enqueue" in self.rights
+
+    def require(self, access: Access, *, own: bool = False) -> None:
+        """Raises Forbidden without the right. `own`: the operation also opens to a caller who sees
+        only its own jobs."""
+        if access in self.rights or (own and self.reads_only_own(access)):
+            return
+        has = ", ".join(sorted(self.rights)) or "none"
+        raise Forbidden(f"This needs the right {access!r}; the token has: {has}.")
+
+    def require_queue(self, name: str | None) -> None:
+        """Raises Forbidden for a queue that it does not reach, in the same words whether the queue
+        exists or not. None: whatever is no queue's."""
+        if self.queues is not None and name not in self.queues:
+            raise Forbidden("The token is limited to some queues, and this is not one of them.")
+
+
+PUBLIC = Caller("public")
+"""Anybody, for operations that need no right."""

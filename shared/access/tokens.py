@@ -1,0 +1,162 @@
+"""The verbs for stored tokens: create, list, revoke, rotate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..clock import Clock
+from ..errors import Forbidden, InvalidOption, UnknownToken
+from ..store.access import AccessEntries
+from .caller import Caller
+from .rights import RIGHTS, ROLES, Right
+from .token import END, Token, read_tokens, write_token
+from .token_text import new_text
+
+MOST_TOKENS = 500
+KEPT_MS = 30 * 86_400_000
+"""How long a token that has ended is still listed."""
+LONGEST_LIFE = 10 * 366 * 86_400.0
+OVERLAP = 86_400.0
+"""Seconds for which a rotated token goes on working, by default."""
+LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token with its text, which is stored nowhere: this is the only time it is known."""
+
+    token: Token
+    text: str = field(repr=False)
+
+
+class Tokens:
+    """The tokens of one deployment. Raises StoreError."""
+
+    def __init__(self, entries: AccessEntries, prefix: str, clock: Clock) -> None:
+        self._entries, self._prefix, self._clock = entries, prefix, clock
+
+    async def list(self) -> list[Token]:
+        """All tokens, the oldest first; also those that have ended within a month."""
+        tokens = read_tokens(await self._entries.tokens())
+        return sorted(tokens, key=lambda token: token.created_ms)
+
+    async def create(
+        self,
+        name: str,
+        rights: frozenset[Right],
+        queues: Iterable[str] | None,
+        *,
+        by: Caller,
+        seconds: float | None = None,
+    ) -> NewToken:
+        """Store a new token. `queues`: None for all; `seconds`: None: it does not expire. Raises
+        InvalidOption, and Forbidden for rights that its maker does not have."""
+        _check_name(name)
+        _require_rights(by, rights)
+        now = self._clock.epoch_ms()
+        text = new_text(self._prefix)
+        token = Token(
+            id=text.id,
+            subject=text.id,
+            name=name,
+            rights=rights,
+            queues=None if queues is None else frozenset(queues),
+            created_ms=now,
+            expires_ms=None if seconds is None else now + _milliseconds(seconds, "expires_in"),
+            created_by=by.who,
+            digest=text.digest,
+        )
+        await self._make_room(await self._entries.tokens())
+        await self._entries.put_tokens({token.id: write_token(token)})
+        return NewToken(token, text.text)
+
+    async def revoke(self, token_id: str) -> Token:
+        """Delete a token; it opens nothing after a minute at the latest. Raises UnknownToken."""
+        token = _find(await self._entries.tokens(), token_id)
+        await self._entries.remove_tokens([token.id, token.id + END])
+        return token
+
+    async def rotate(self, token_id: str, *, by: Caller, overlap: float = OVERLAP) -> NewToken:
+        """A new token with the same name, rights, queues and time to live; it sees the jobs of the
+        old one, which goes on working for `overlap` seconds. Raises UnknownToken, InvalidOption and
+        Forbidden."""
+        fields = await self._entries.tokens()
+        old, now = _find(fields, token_id), self._clock.epoch_ms()
+        _require_rights(by, old.rights)
+        ends = now + _milliseconds(overlap, "overlap")
+        lifetime = _lifetime(old, fields)
+        text = new_text(self._prefix)
+        token = Token(
+            id=text.id,
+            subject=old.subject,
+            name=old.name,
+            rights=old.rights,
+            queues=old.queues,
+            created_ms=now,
+            expires_ms=None if lifetime is None else now + lifetime,
+            created_by=by.who,
+            digest=text.digest,
+        )
+        await self._make_room(fields)
+        # One command: no stop can leave the old one ended without the new one.
+        end = old.ended_at(ends).expires_ms or ends
+        await self._entries.put_tokens({token.id: write_token(token), old.id + END: end})
+        return NewToken(token, text.text)
+
+    async def _make_room(self, fields: dict[str, object]) -> None:
+        """Remove what ended a month ago, and ends of tokens that are revoked. Raises InvalidOption
+        where there are too many tokens."""
+        until = self._clock.epoch_ms() - KEPT_MS
+        kept = {token.id for token in read_tokens(fields) if token.is_valid(until)}
+        old = [name for name in fields if name.removesuffix(END) not in kept]
+        if old:
+            await self._entries.remove_tokens(old)
+        if len(kept) >= MOST_TOKENS:
+            raise InvalidOption(f"there are {MOST_TOKENS} tokens; revoke some first", "token")
+
+
+def rights_of(roles: Iterable[str], rights: Iterable[str] = ()) -> frozenset[Right]:
+    """The rights of these roles, and these ones. Raises InvalidOption for an unknown name, or if
+    there is none."""
+    wanted = set(rights)
+    for role in roles:
+        if role not in ROLES:
+            raise InvalidOption(f"role {role[:40]!r}: choose from {', '.join(ROLES)}", "roles")
+        wanted |= ROLES[role]
+    unknown = sorted(wanted - set(RIGHTS))
+    if unknown:
+        raise InvalidOption(f"right {unknown[0][:40]!r}: choose from {', '.join(RIGHTS)}", "rights")
+    if not wanted:
+        raise InvalidOption("name a role or a right", "roles")
+    return frozenset(right for right in RIGHTS if right in wanted)
+
+
+def _require_rights(by: Caller, rights: frozenset[Right]) -> None:
+    missing = sorted(rights - by.rights)
+    if missing:
+        raise Forbidden(f"Nobody hands out a right without having it: {', '.join(missing)}.")
+
+
+def _find(fields: dict[str, object], token_id: str) -> Token:
+    for token in read_tokens(fields):
+        if token.id == token_id:
+            return token
+    raise UnknownToken(f"no token {token_id[:40]!r}: it never existed, or it is revoked")
+
+
+def _lifetime(token: Token, fields: dict[str, object]) -> int | None:
+    """The milliseconds from its making to its own end, whatever ended it early."""
+    (own,) = read_tokens({token.id: fields[token.id]})
+    return None if own.expires_ms is None else own.expires_ms - own.created_ms
+
+
+def _check_name(name: str) -> None:
+    if not (1 <= len(name) <= LONGEST_NAME and name.isprintable()):
+        raise InvalidOption(f"name: 1 to {LONGEST_NAME} printable characters", "name")
+
+
+def _milliseconds(seconds: float, name: str) -> int:
+    if not 0 <= seconds <= LONGEST_LIFE:  # NaN fails both comparisons
+        raise InvalidOption(f"{name}: 0 to {LONGEST_LIFE:.0f} seconds", name)
+    return round(seconds * 1000)

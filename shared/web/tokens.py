@@ -1,0 +1,113 @@
+"""Stored tokens over HTTP: list, create, revoke, rotate."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import Field, ValidationError
+from starlette.responses import Response
+
+from ..access.describe import describe_new, describe_token
+from ..access.tokens import LONGEST_LIFE, LONGEST_NAME, OVERLAP, Tokens, rights_of
+from ..declare.field_errors import field_errors
+from ..declare.requests import RequestModel
+from ..errors import InvalidRequest
+from .body import json_response, read_object
+from .call import Call
+from .responses import ResponseModel
+
+M = TypeVar("M", bound=RequestModel)
+
+
+class CreateToken(RequestModel):
+    """A token to make. At least a role or a right."""
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    roles: list[str] = Field([], max_length=20)
+    rights: list[str] = Field([], max_length=20)
+    queues: list[str] | None = Field(
+        None, min_length=1, max_length=100, description="null: all of them."
+    )
+    expires_in: float | None = Field(
+        None, gt=0, le=LONGEST_LIFE, description="Seconds; null: it does not expire."
+    )
+
+
+class RotateToken(RequestModel):
+    """How long the old token goes on working."""
+
+    overlap: float = Field(OVERLAP, ge=0, le=LONGEST_LIFE, description="Seconds.")
+
+
+class TokenResponse(ResponseModel):
+    """One token, without its text."""
+
+    id: str
+    subject: str = Field(description="The id of the first token of its rotations.")
+    name: str
+    role: str | None = Field(description="The role with exactly its rights.")
+    rights: list[str]
+    queues: list[str] | None = Field(description="null: all of them.")
+    created_at: datetime
+    created_by: str
+    expires_at: datetime | None
+
+
+class NewTokenResponse(TokenResponse):
+    """A new token. Its text is shown this once."""
+
+    token: str
+
+
+class TokensResponse(ResponseModel):
+    """The stored tokens, the oldest first."""
+
+    tokens: list[TokenResponse]
+
+
+async def index(call: Call) -> Response:
+    """The stored tokens; also those that have ended within a month."""
+    rows = [TokenResponse(**describe_token(one)) for one in await _tokens(call).list()]
+    return json_response(TokensResponse(tokens=rows))
+
+
+async def create(call: Call) -> Response:
+    """Make a token. It opens what it may within 10 seconds, and nobody can hand out a right that
+    they do not have."""
+    request = await _read(call, CreateToken)
+    new = await _tokens(call).create(
+        request.name,
+        rights_of(request.roles, request.rights),
+        request.queues and [call.queue_of(name).name for name in request.queues],
+        by=call.caller,
+        seconds=request.expires_in,
+    )
+    return json_response(NewTokenResponse(**describe_new(new)), status=201)
+
+
+async def revoke(call: Call) -> Response:
+    """Delete a token. It opens nothing after a minute at the latest."""
+    return json_response(
+        TokenResponse(**describe_token(await _tokens(call).revoke(call.param("token"))))
+    )
+
+
+async def rotate(call: Call) -> Response:
+    """Make a token that takes the place of this one, which goes on working for a while."""
+    request = await _read(call, RotateToken)
+    new = await _tokens(call).rotate(call.param("token"), by=call.caller, overlap=request.overlap)
+    return json_response(NewTokenResponse(**describe_new(new)), status=201)
+
+
+def _tokens(call: Call) -> Tokens:
+    deployment = call.deployment
+    return Tokens(deployment.store.access, deployment.store.prefix, deployment.clock)
+
+
+async def _read(call: Call, model: type[M]) -> M:
+    try:
+        return model.model_validate(await read_object(call.request))
+    except ValidationError as error:
+        fields = field_errors(error)
+        raise InvalidRequest("The request does not fit; see `errors`.", fields) from None
