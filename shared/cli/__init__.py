@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from . import (
+    audit,
     dead,
     demo,
     dev,
@@ -76,7 +77,8 @@ app.add_typer(queues.app, name="queues")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(keys.app, name="keys")
 app.command("repair")(repair.repair)
-app.command("tokens")(tokens.tokens)
+app.add_typer(tokens.app, name="tokens")
+app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .audited import audited
 from .command import command
 from .confirm import Yes, confirmed
 from .context import open_deployment
@@ -94,7 +96,8 @@ async def redrive(
         sure = yes or len(chosen) < 2  # one can be told by its id
         if not confirmed(_action("redrive", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
-        verdicts = await verdicts_by_id(chosen, deployment.store.redrive)
+        async with _audited(deployment, "deadletters.redrive", chosen):
+            verdicts = await verdicts_by_id(chosen, deployment.store.redrive)
         code = await _print_reasons(deployment, verdicts)
     _print_verdicts(verdicts, "redriven", json=json)
     return code
@@ -113,7 +116,8 @@ async def delete(
         sure = yes or not chosen
         if not confirmed(_action("delete", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
-        verdicts = await verdicts_by_id(chosen, partial(deployment.store.delete, state="dead"))
+        async with _audited(deployment, "deadletters.delete", chosen):
+            verdicts = await verdicts_by_id(chosen, partial(deployment.store.delete, state="dead"))
         code = await _print_reasons(deployment, verdicts)
     _print_verdicts(verdicts, "deleted", json=json)
     return code
@@ -125,6 +129,18 @@ def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
     some = "1 dead letter" if len(chosen) == 1 else f"{len(chosen):,} dead letters"
     queues = "queue" if len(names) == 1 else "queues"
     return f"{verb} {some} of {queues} {', '.join(map(repr, names))}"
+
+
+def _audited(
+    deployment: Deployment, verb: str, chosen: list[tuple[Queue, str]]
+) -> AbstractAsyncContextManager[None]:
+    """The audit's rows of this action; they name one job, or how many of which queues."""
+    from ..jobs.ids import public_id
+
+    if len(chosen) == 1:
+        ((queue, local_id),) = chosen
+        return audited(deployment, verb, public_id(local_id, queue.name))
+    return audited(deployment, f"{verb}_many", _action(verb.partition(".")[2], chosen))
 
 
 async def _choose(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
 
+from .audited import audited
 from .command import command
 from .confirm import Yes, confirmed
 from .context import open_deployment
@@ -94,7 +96,8 @@ async def cancel(job_id: JobId, json: Json = False) -> Exit:
     """Cancel a job: at once while it waits, cooperatively while it runs."""
     async with open_deployment() as deployment:
         queue, local_id = deployment.locate(job_id)
-        state = await deployment.store.cancel(queue, local_id)
+        async with audited(deployment, "jobs.cancel", job_id):
+            state = await deployment.store.cancel(queue, local_id)
     if json:
         as_json({"id": job_id, "state": "active" if state == "cancel_requested" else state})
     else:
@@ -111,6 +114,8 @@ async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json 
     A running one is cancelled and reported; repeat this when it has ended. Reads every record, 200
     a request. Ends with exit code 1 while jobs are left.
     """
+    from hashlib import sha256
+
     from ..jobs.erased import Erased
 
     erased = Erased(0)
@@ -118,8 +123,11 @@ async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json 
         action = f"delete all jobs with key {key!r} on all queues"
         if not (dry_run or confirmed(action, deployment.settings, yes=yes)):
             return Exit.FAILED
-        for queue in deployment.registry.queues():
-            erased += await deployment.store.erase(queue, key, dry_run=dry_run)
+        queues = deployment.registry.queues()
+        about = f"key sha256:{sha256(key.encode()).hexdigest()[:12]}"  # it may name a person
+        async with nullcontext() if dry_run else audited(deployment, "jobs.erase", about):
+            for queue in queues:
+                erased += await deployment.store.erase(queue, key, dry_run=dry_run)
     if json:
         as_json({"deleted": erased.deleted, "running": erased.running, "dry_run": dry_run})
     else:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .audited import audited
 from .command import command
 from .confirm import Yes, confirmed
 from .context import open_deployment
@@ -43,7 +44,8 @@ async def purge(queue: Name, yes: Yes = False, json: Json = False) -> Exit:
         action = f"delete {count:,} waiting and delayed jobs of queue {owner.name!r}"
         if not confirmed(action, deployment.settings, yes=yes):
             return Exit.FAILED
-        purged = await deployment.store.purge(owner)
+        async with audited(deployment, "queues.purge", owner.name):
+            purged = await deployment.store.purge(owner)
     if json:
         as_json({"queue": owner.name, "purged": purged, "next": None})
     else:
@@ -52,15 +54,12 @@ async def purge(queue: Name, yes: Yes = False, json: Json = False) -> Exit:
 
 
 async def _set(names: list[str], *, json: bool, paused: bool) -> Exit:
+    verb, rows = "queues.pause" if paused else "queues.resume", []
     async with open_deployment() as deployment:
-        rows = [
-            {
-                "queue": queue.name,
-                "paused": paused,
-                "was_paused": await deployment.store.pause(queue, paused=paused),
-            }
-            for queue in deployment.queues(names)
-        ]
+        for queue in deployment.queues(names):
+            async with audited(deployment, verb, queue.name):
+                before = await deployment.store.pause(queue, paused=paused)
+            rows.append({"queue": queue.name, "paused": paused, "was_paused": before})
     if json:
         as_json({"queues": rows})
         return Exit.OK

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from .audited import audited
 from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
@@ -28,10 +30,12 @@ async def repair(queues: Queues = None, dry_run: DryRun = False, json: Json = Fa
     from ..store.repair import repair as repair_queue
 
     async with open_deployment() as deployment:
-        results = [
-            await repair_queue(deployment.store, queue, dry_run=dry_run)
-            for queue in deployment.queues(queues or ())
-        ]
+        chosen = deployment.queues(queues or ())
+        names = ", ".join(queue.name for queue in chosen)
+        async with nullcontext() if dry_run else audited(deployment, "queues.repair", names):
+            results = [
+                await repair_queue(deployment.store, queue, dry_run=dry_run) for queue in chosen
+            ]
     if json:
         as_json({"queues": [asdict(one) for one in results]})
     else:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .audited import audited
 from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
@@ -88,7 +89,8 @@ async def run(name: Name, json: Json = False) -> Exit:
 
     async with open_deployment() as deployment:
         schedule = deployment.registry.schedule(name)
-        stored = await control.run_now(deployment.store, schedule, deployment.clock.epoch_ms())
+        async with audited(deployment, "schedules.run", schedule.key):
+            stored = await control.run_now(deployment.store, schedule, deployment.clock.epoch_ms())
     if json:
         as_json({"id": stored.id, "state": stored.state, "duplicate": stored.duplicate})
     else:
@@ -108,10 +110,12 @@ async def _switch(name: str, *, json: bool, paused: bool) -> Exit:
 
     async with open_deployment() as deployment:
         schedule, store = deployment.registry.schedule(name), deployment.store
-        if paused:
-            before = await control.pause(store, schedule)
-        else:
-            before = await control.resume(store, schedule, deployment.clock.epoch_ms())
+        verb = "schedules.pause" if paused else "schedules.resume"
+        async with audited(deployment, verb, schedule.key):
+            if paused:
+                before = await control.pause(store, schedule)
+            else:
+                before = await control.resume(store, schedule, deployment.clock.epoch_ms())
     if json:
         as_json({"schedule": schedule.key, "paused": paused, "was_paused": before})
     else:

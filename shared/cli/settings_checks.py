@@ -31,13 +31,14 @@ def contradictions(
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
     if settings.cron_secret in settings.api_tokens:
-        yield _warn("CRON_SECRET is also an API token", "make two: tidegate tokens")
+        yield _warn("CRON_SECRET is also an API token", "make two: tidegate tokens generate")
     if settings.redis_url is None:
         return  # `tidegate dev` makes its own
     if not settings.api_tokens:
-        yield _warn("no API tokens: the API refuses every request", "make some: tidegate tokens")
+        detail = "no API tokens in TIDEGATE_API_TOKENS: the API opens to stored tokens only"
+        yield _warn(detail, "make some: tidegate tokens generate")
     if settings.cron_secret is None:
-        yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens")
+        yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens generate")
 
 
 def _too_long(settings: Settings, registry: Registry) -> Iterator[Finding]:

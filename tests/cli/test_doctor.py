@@ -175,7 +175,7 @@ def test_a_token_without_its_url_fails(cli: Cli, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_settings_accept_new_tokens(cli: Cli) -> None:
-    lines = dict(line.split("=", 1) for line in cli("tokens").out.splitlines())
+    lines = dict(line.split("=", 1) for line in cli("tokens", "generate").out.splitlines())
 
     settings = Settings.from_env(lines)
 
@@ -184,7 +184,7 @@ def test_the_settings_accept_new_tokens(cli: Cli) -> None:
 
 
 def test_tokens_differ_each_time_and_can_be_chosen(cli: Cli) -> None:
-    one, two = (cli("tokens", "--role", "viewer", "--json").json for _ in range(2))
+    one, two = (cli("tokens", "generate", "--role", "viewer", "--json").json for _ in range(2))
 
     assert list(one["api_tokens"]) == ["viewer"]
     assert one["api_tokens"]["viewer"] != two["api_tokens"]["viewer"]
@@ -192,7 +192,7 @@ def test_tokens_differ_each_time_and_can_be_chosen(cli: Cli) -> None:
 
 
 def test_an_unknown_role_is_refused(cli: Cli) -> None:
-    ran = cli("tokens", "--role", "king")
+    ran = cli("tokens", "generate", "--role", "king")
 
     assert (ran.code, "producer, viewer, operator, admin" in ran.err) == (Exit.USAGE, True)
 

@@ -14,7 +14,8 @@ from shared.cli.exit_codes import Exit
 from tests.cli.conftest import ROOT, Cli
 
 COMMANDS = (
-    *("new", "demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor", "repair"),
+    *("new", "demo", "dev", "store", "enqueue", "drain", "status", "audit", "doctor", "repair"),
+    *("tokens create", "tokens list", "tokens revoke", "tokens rotate", "tokens generate"),
     *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead delete"),
     *(
         "jobs list",

@@ -1,0 +1,34 @@
+"""The audit of commands that change something. The command line works with the store's own token,
+which opens everything; so it asks for no right, and says who uses it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..access.caller import Caller
+    from ..deployment import Deployment
+
+
+def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncContextManager[None]:
+    """Write the rows of the action that the block is. `verb`: that of the same operation over HTTP,
+    such as "queues.pause". Raises StoreError where the first row can't be written."""
+    from ..access.audit import Audit
+
+    return Audit(deployment.store.access).action(this_user().who, verb, about)
+
+
+def this_user() -> Caller:
+    """Who runs this command, as this machine tells it, with every right."""
+    import getpass
+    import socket
+
+    from ..access.caller import Caller
+    from ..access.rights import RIGHTS
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = "unknown"
+    return Caller(f"cli:{user}@{socket.gethostname()}", frozenset(RIGHTS))

@@ -1,0 +1,130 @@
+"""`tidegate audit`: every command that changes something leaves its rows, and no other does."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from shared.cli import app
+from shared.cli.exit_codes import Exit
+from shared.errors import Unreachable
+from shared.store.access import AccessEntries
+from tests.cli.conftest import Cli
+
+KEEPS_NONE = {
+    *("audit", "demo", "dev", "doctor", "drain", "enqueue", "new", "status", "store"),
+    *("dead list", "dead show", "jobs list", "jobs show", "keys check", "keys generate"),
+    *("keys list", "schedules list", "schedules show", "tokens list", "tokens generate"),
+}
+"""Commands that read, that do what functions do, or that touch no deployment."""
+ACTIONS = {
+    "queues pause": ("queues.pause", "work"),
+    "queues resume": ("queues.resume", "work"),
+    "queues purge": ("queues.purge", "work --yes"),
+    "repair": ("queues.repair", "work"),
+    "schedules pause": ("schedules.pause", "often"),
+    "schedules resume": ("schedules.resume", "often"),
+    "schedules run": ("schedules.run", "often"),
+    "jobs cancel": ("jobs.cancel", "{waiting}"),
+    "jobs erase": ("jobs.erase", "--key ada --yes"),
+    "dead redrive": ("deadletters.redrive", "{dead}"),
+    "dead delete": ("deadletters.delete", "{dead} --yes"),
+    "tokens create": ("tokens.create", "ci --role producer"),
+    "tokens revoke": ("tokens.revoke", "{token}"),
+    "tokens rotate": ("tokens.rotate", "{token}"),
+}
+
+
+def _commands(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    if isinstance(command, TyperGroup):
+        for name, subcommand in command.commands.items():
+            yield from _commands(subcommand, (*path, name))
+    else:
+        yield " ".join(path)
+
+
+def _rows(cli: Cli) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = cli("audit", "--json").json["rows"]
+    return rows
+
+
+def test_every_command_is_either_audited_or_changes_nothing_as_an_operator() -> None:
+    assert set(_commands(typer.main.get_command(app))) == KEEPS_NONE | ACTIONS.keys()
+
+
+@pytest.mark.parametrize("command", ACTIONS)
+def test_an_action_is_a_row_that_began_and_one_that_is_done(cli: Cli, command: str) -> None:
+    verb, words = ACTIONS[command]
+    words = words.format_map(_Made(cli))
+
+    ran = cli(*command.split(), *words.split())
+
+    assert ran.code is Exit.OK, ran.err
+    done, began = _rows(cli)[:2]
+    assert (done["verb"], done["result"]) == (verb, "done")
+    assert (began["verb"], began["result"]) == (verb, "began")
+    assert done["action"] == began["action"]
+    assert done["who"].startswith(f"cli:{getpass.getuser()}@")
+    assert "ada" not in done["object"]  # whoever is erased is not named here either
+
+
+def test_what_only_reports_leaves_no_row(cli: Cli) -> None:
+    cli("repair", "--dry-run")
+    cli("jobs", "erase", "--key", "ada", "--dry-run")
+    cli("dead", "list")
+
+    assert _rows(cli) == []
+    assert cli("audit").out == "no rows\n"
+
+
+def test_an_action_that_fails_says_so(cli: Cli) -> None:
+    assert cli("jobs", "cancel", "none.work").code is Exit.NOT_FOUND
+
+    failed, began = _rows(cli)
+    assert (failed["result"], began["result"]) == ("failed: JobNotFound", "began")
+
+
+def test_nothing_is_done_where_the_audit_can_t_be_written(cli: Cli) -> None:
+    async def refuse(self: AccessEntries, row: str) -> None:
+        raise Unreachable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AccessEntries, "append", refuse)
+        assert cli("queues", "pause", "work").code is Exit.STORE
+
+    assert cli("queues", "pause", "work").out == "work is paused\n"  # and not "already"
+
+
+def test_pages_of_the_audit_follow_each_other(cli: Cli) -> None:
+    for _ in range(3):
+        cli("queues", "pause", "work")
+
+    first = cli("audit", "--most", "4", "--json").json
+    second = cli("audit", "--most", "4", "--cursor", first["next"], "--json").json
+
+    assert [len(page["rows"]) for page in (first, second)] == [4, 2]
+    assert second["next"] is None
+    assert first["rows"] + second["rows"] == _rows(cli)
+    assert cli("audit", "--cursor", "odd").code is Exit.USAGE
+
+
+class _Made(dict[str, str]):
+    """What a command is about, made where its words name it."""
+
+    def __init__(self, cli: Cli) -> None:
+        self._cli = cli
+
+    def __missing__(self, name: str) -> str:
+        cli = self._cli
+        if name == "token":
+            return str(cli("tokens", "create", "x", "--role", "viewer", "--json").json["id"])
+        job_type = "note.lose" if name == "dead" else "note.keep"
+        options = ["-p", '{"text":"a"}', "--attempts", "1", "--json"]
+        job_id = str(cli("enqueue", "work", job_type, *options).json["jobs"][0]["id"])
+        if name == "dead":
+            cli("drain", "work")
+        return job_id
