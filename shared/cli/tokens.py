@@ -152,8 +152,7 @@ async def generate(role: EnvironmentRoles = None, json: Json = False) -> Exit:
 def _tokens(deployment: Deployment) -> Tokens:
     from ..access.tokens import Tokens
 
-    store = deployment.store
-    return Tokens(store.access, store.prefix, deployment.clock)
+    return Tokens(deployment.store.access, deployment.settings.prefix, deployment.clock)
 
 
 def _print_new(new: NewToken, *, json: bool) -> Exit:

@@ -102,7 +102,7 @@ async def rotate(call: Call) -> Response:
 
 def _tokens(call: Call) -> Tokens:
     deployment = call.deployment
-    return Tokens(deployment.store.access, deployment.store.prefix, deployment.clock)
+    return Tokens(deployment.store.access, deployment.settings.prefix, deployment.clock)
 
 
 async def _read(call: Call, model: type[M]) -> M:
