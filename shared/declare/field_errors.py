@@ -6,13 +6,17 @@ from pydantic import ValidationError
 
 from ..jobs.history import sanitize
 
-MOST_ERRORS = 20
+MOST_ERRORS, MOST_READ = 20, 1000
 LONGEST_NAME = 64
 LONGEST_MESSAGE = 200
 
 
 def field_errors(error: ValidationError, prefix: str = "") -> list[dict[str, str]]:
-    """A validation error as `[{"field", "message"}]`, the first 20."""
+    """A validation error as `[{"field", "message"}]`, the first 20. Of more than 1,000 only their
+    number is told: pydantic has them all at once or none."""
+    count = error.error_count()
+    if count > MOST_READ:
+        return [{"field": prefix, "message": f"{count:,} places do not fit"}]
     details = error.errors(include_url=False, include_context=False, include_input=False)
     return [
         {

@@ -102,7 +102,7 @@ def _problem_statuses(operation: Operation) -> list[int]:
     if operation.access != "public":
         statuses |= {401, 403, 429}
     if operation.takes:
-        statuses |= {400, 413, 415}
+        statuses |= {400, 408, 413, 415}
     if operation.takes or operation.query:
         statuses |= {404, 422}
     if _PARAMETER.search(operation.path):

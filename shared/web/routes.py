@@ -7,11 +7,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
 from . import audit, cron, deadletters, enqueue, jobs, queues, schedules, tokens
-from .body import json_response
+from .body import json_response, json_text
 from .call import Call
 from .operation import Operation
 from .responses import ResponseModel
@@ -36,15 +37,15 @@ async def healthz(_call: Call) -> Response:
 
 async def openapi(_call: Call) -> Response:
     """The OpenAPI document of this API."""
-    return json_response(_document())
+    return json_text(_document())
 
 
 @functools.cache
-def _document() -> dict[str, object]:
+def _document() -> bytes:
     """Made once a process: anybody may ask for it."""
     from .openapi import document  # noqa: PLC0415 - rarely needed, and builds every schema
 
-    return document(ROUTES)
+    return to_json(document(ROUTES))
 
 
 _JOBS = "/api/v1/queues/{queue}/jobs"
