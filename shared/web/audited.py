@@ -29,9 +29,10 @@ async def perform(operation: Operation, call: Call) -> Response:
 
 
 async def _object(operation: Operation, call: Call) -> str:
-    """What the request is about: the parameters of its path, and its body. A body that can't be
-    read is refused before the action begins."""
+    """What the request is about: the parameters of its path, and its body without a payload. A body
+    that can't be read is refused before the action begins."""
     parts = ["/".join(map(str, call.request.path_params.values()))]
     if operation.takes:
-        parts.append(to_json(await read_object(call.request)).decode())
+        body = await read_object(call.request)
+        parts.append(to_json({k: v for k, v in body.items() if k != "payload"}).decode())
     return redact(" ".join(filter(None, parts)))[:LONGEST_OBJECT]

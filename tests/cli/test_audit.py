@@ -13,6 +13,7 @@ from shared.cli import app
 from shared.cli.exit_codes import Exit
 from shared.errors import Unreachable
 from shared.store.access import AccessEntries
+from shared.web.routes import ROUTES
 from tests.cli.conftest import Cli
 
 KEEPS_NONE = {
@@ -37,6 +38,7 @@ ACTIONS = {
     "tokens revoke": ("tokens.revoke", "{token}"),
     "tokens rotate": ("tokens.rotate", "{token}"),
 }
+ONLY_COMMANDS = {"queues.repair", "jobs.erase"}
 
 
 def _commands(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -54,6 +56,12 @@ def _rows(cli: Cli) -> list[dict[str, str]]:
 
 def test_every_command_is_either_audited_or_changes_nothing_as_an_operator() -> None:
     assert set(_commands(typer.main.get_command(app))) == KEEPS_NONE | ACTIONS.keys()
+
+
+def test_commands_and_operations_over_http_have_the_same_names() -> None:
+    verbs = {verb for verb, _words in ACTIONS.values()} - ONLY_COMMANDS
+
+    assert verbs == {one.name for one in ROUTES if one.is_audited} - {"deadletters.redrive_many"}
 
 
 @pytest.mark.parametrize("command", ACTIONS)

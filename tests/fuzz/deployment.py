@@ -8,16 +8,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
+from shared.access.rights import ROLES as STORED_ROLES
 from shared.cli.servers import LocalStore, api, environment, local_store
 from shared.config.settings import ROLES
 
 CRON, NOBODY = "cron", "nobody"
-IDENTITIES = (NOBODY, *ROLES, CRON)
+STORED = {f"stored {role}": role for role in STORED_ROLES}
+IDENTITIES = (NOBODY, *ROLES, CRON, *STORED)
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """An address, a token for each role, and the store behind them."""
+    """An address, a token for each role (of the environment, and stored), and the store behind
+    them."""
 
     url: str
     tokens: dict[str, str]
@@ -47,4 +52,10 @@ async def deployment() -> AsyncIterator[Deployment]:
         }
         with environment(settings):
             async with api(port=0) as url:
+                async with httpx.AsyncClient(base_url=url) as client:
+                    client.headers["Authorization"] = f"Bearer {tokens['admin']}"
+                    for name, role in STORED.items():
+                        body = {"name": name, "roles": [role]}
+                        response = await client.post("/api/v1/tokens", json=body)
+                        tokens[name] = response.raise_for_status().json()["token"]
                 yield Deployment(url, tokens, store)

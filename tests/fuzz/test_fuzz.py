@@ -17,6 +17,6 @@ async def test_the_api_answers_as_described_and_without_a_token_nothing_reaches_
 ) -> None:
     options = ["--phases", "fuzzing,stateful", "--max-examples", "3", "--no-shrink"]
 
-    status = await run(SEED, options=options, identities=[NOBODY, "admin"])
+    status = await run(SEED, options=options, identities=[NOBODY, "admin", "stored producer"])
 
     assert status == 0, capfd.readouterr().out
