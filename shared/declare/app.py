@@ -12,8 +12,16 @@ from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .handler import takes_two
-from .policy import Overrides, RateLimit, Retention, Retry, require
-from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
+from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, require
+from .queue import (
+    DEFAULT_MAX_BYTES,
+    DEFAULT_MAX_JOBS,
+    DEFAULT_PAYLOAD_LIMIT,
+    IfLimited,
+    JobType,
+    P,
+    Queue,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,6 +73,8 @@ class App:
         max_bytes: int | None = None,
         shards: int = 1,
         overrides: Overrides | None = None,
+        per_key: KeyLimit | None = None,
+        if_limited: IfLimited = "defer",
     ) -> Queue:
         """Declare a queue. docs/python.md has a line for each option."""
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
@@ -76,6 +86,7 @@ class App:
             completed=completed or Retention(),
             dead=dead,
             overrides=overrides or Overrides(),
+            per_key=per_key, if_limited=if_limited,
             failure_hooks=self._failure_hooks,
         )  # fmt: skip
         return self.queues[name]

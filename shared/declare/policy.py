@@ -172,6 +172,34 @@ class RateLimit:
         return max(0, -(-missing // self.rate)) / 1000
 
 
+MOST_STARTS_A_MS = 100
+"""Starts of one key in a millisecond: up to there rounding costs less than a twentieth of a rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimit:
+    """Limits of each key of a queue's jobs, for example of each user: at most `rate` starts, and at
+    most `concurrency` jobs that run at once, over all functions together."""
+
+    rate: RateLimit | None = None
+    concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        rate, concurrency = self.rate, self.concurrency
+        require(
+            rate is not None or concurrency is not None,
+            "KeyLimit: give rate=RateLimit(...), concurrency=..., or both",
+        )
+        require(
+            concurrency is None or 1 <= concurrency <= 10_000,
+            f"KeyLimit: concurrency={concurrency}: choose 1 to 10000, or None",
+        )
+        require(
+            rate is None or rate.rate <= MOST_STARTS_A_MS * rate.per_ms,
+            f"KeyLimit: a key's rate is at most {MOST_STARTS_A_MS} a millisecond",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
     """How long ended jobs stay readable: the youngest `count`, none older than `age` seconds."""

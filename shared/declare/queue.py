@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    Unpack,
+    get_args,
+    overload,
+)
 
 from pydantic import BaseModel
 
@@ -17,7 +27,7 @@ from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
 from .options import JobOptions
 from .payload import text_of
-from .policy import Overrides, RateLimit, Retention, Retry, check_timeout, require
+from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, check_timeout, require
 from .sync import run_blocking, run_in_drain
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
@@ -26,6 +36,9 @@ DEFAULT_MAX_BYTES = 48 * 2**20
 """Bounds of a queue by default, the bytes for each shard: half of the largest entry (100 MB) on
 Upstash's smaller plans. The rest is for results and errors, which grow after the enqueue."""
 MOST_SHARDS = 32
+IfLimited = Literal["defer", "refuse"]
+"""What becomes of a job whose key has used up its rate: it waits for its turn, or its enqueue is
+refused. Then the rate counts enqueues and not starts."""
 P = TypeVar("P", bound=BaseModel)
 
 
@@ -123,6 +136,8 @@ class Queue:
     max_bytes: int = DEFAULT_MAX_BYTES
     shards: int = 1
     overrides: Overrides = field(default_factory=Overrides)
+    per_key: KeyLimit | None = None
+    if_limited: IfLimited = "defer"
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
     failure_hooks: Sequence[FailureHook] = field(default=(), compare=False)
     """Those of the queue's application."""
@@ -144,6 +159,10 @@ class Queue:
         require(ok, f"{what}: shards is 1 to {MOST_SHARDS}; for more, split it into several queues")
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
+        known = ", ".join(get_args(IfLimited))
+        require(self.if_limited in get_args(IfLimited), f"{what}: if_limited is one of {known}")
+        ok = self.if_limited == "defer" or (self.per_key is not None and bool(self.per_key.rate))
+        require(ok, f"{what}: if_limited='refuse' needs per_key=KeyLimit(rate=RateLimit(...))")
         check_timeout(self.timeout, what)
 
     def job(

@@ -16,8 +16,9 @@ class Lease(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Lease:
-        """`id fence owner seq exclusive`, as lua/lib/claim.lua writes it."""
-        job_id, fence, owner, seq, exclusive = text.split(" ")
+        """`id fence owner seq exclusive`, as lua/lib/batch.lua writes it; the key of the job stands
+        before `exclusive` where a limit of its queue counts the jobs of each key."""
+        job_id, fence, owner, seq, *_key, exclusive = text.split(" ")
         return cls(job_id, int(fence), owner, int(seq), exclusive == "1")
 
 

@@ -23,6 +23,8 @@ PARTS = (
     "dead",  # ZSET      id -> instant of its end (ms); trimmed only with dead=Retention(...)
     "dedup",  # HASH     guard name -> "expires fingerprint id state"
     "inbox",  # LIST     raw records from foreign producers
+    "key_timers",  # ZSET  key of jobs -> instant (ms) at which a turn looks at it again
+    "backlogs",  # HASH  "key position" -> id of a job that waits until its key has room
 )
 
 NEVER = 2.0**53 - 1
@@ -30,7 +32,7 @@ NEVER = 2.0**53 - 1
 
 WORK: tuple[str, ...] = (
     *("high", "normal", "low", "suspects"),
-    *("delayed", "active", "parked", "inbox"),
+    *("delayed", "active", "parked", "inbox", "backlogs"),
 )
 """The parts that exist only while a queue has work."""
 CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")

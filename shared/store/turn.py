@@ -93,6 +93,7 @@ class TurnRequest:
             self.want if self.look is None else self.look,
             self.repeat_ms,
             queue.max_bytes,
+            _key_limits(queue),
         ]
         for name in types:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
@@ -103,6 +104,17 @@ class TurnRequest:
                 settle.history,
             ]
         return [*args, *self.prolong]
+
+
+def _key_limits(queue: Queue) -> str:
+    """The limits of each key, as a turn decides them. Where the door takes the tokens of a key, a
+    start takes none."""
+    limits = queue.per_key
+    if limits is None:
+        return ""
+    rate = limits.rate if queue.if_limited == "defer" else None
+    tokens = f"{rate.rate} {rate.per_ms} {rate.burst}" if rate else "0 1 1"
+    return f"{tokens} {limits.concurrency or 0}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +167,7 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
 def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:
     """One claimed job from its lease and its record. A damaged record becomes a body that can't be
     decoded, so that it dies by itself and its neighbours run."""
-    job_id, fence, _owner, _seq, exclusive = lease.split(" ")  # Lease.parse, without its cost
+    job_id, fence, _owner, _seq, *_key, exclusive = lease.split(" ")  # Lease.parse, without its cost
     try:
         header, body, history = read_record(record)
     except ValueError:

@@ -29,7 +29,7 @@ NOISE = (
 )
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""
 _LISTS = ("suspects", "high", "normal", "low", "inbox")
-_HASHES = ("records", "dedup")
+_HASHES = ("records", "dedup", "backlogs")
 
 
 class Probe:

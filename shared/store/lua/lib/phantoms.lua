@@ -2,7 +2,7 @@
 -- them, and was never answered: the job still waits, or was claimed again under the same fence.
 --- @include "keys"
 --- @include "unplaced"
-local LEASE = "^(%S+) (%d+) %S+ %d+ (%d)$" -- id fence owner seq exclusive
+local LEASE = "^(%S+) (%d+) %S+ %d+ ?%S* (%d)$" -- id fence owner seq exclusive (lib/batch.lua)
 
 -- `held`: { lease, id, fence, job }; `open`: all leases that are not closed. Returns the set of those
 -- of the leases that are phantoms.

@@ -11,6 +11,7 @@
 --- @include "phantoms"
 --- @include "places"
 --- @include "promote"
+--- @include "record"
 --- @include "staged"
 --- @include "unfinished"
 --- @include "writes"
@@ -29,7 +30,7 @@ local function recover_one(q, one)
       job.reason = "crashed"
       end_job(id, job, STATE.dead, q.now)
       q.count("dead", 1)
-    elseif exclusive or job.reason == "suspect" then
+    elseif exclusive or is_suspect(job.reason) then
       make_exclusive(q, id, job, buffer_push)
     else
       job.reason = "suspect"

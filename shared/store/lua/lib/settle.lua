@@ -36,8 +36,8 @@ local function revoke_crash(q, item, job)
     depart_from(DEAD, { item.id })
   elseif by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "exclusive" then
     job.crashes = job.crashes - 1
-  elseif not by_itself and job.fence == item.fence and job.reason == "suspect" then
-    job.reason = NONE
+  elseif not by_itself and job.fence == item.fence and is_suspect(job.reason) then
+    job.reason = without_suspicion(job.reason)
   else
     return
   end
