@@ -39,9 +39,9 @@ CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
 """The parts of WORK whose jobs wait for no instant."""
 PLACES: tuple[str, ...] = (
     *("high", "normal", "low", "suspects"),
-    *("delayed", "parked", "completed", "cancelled", "dead"),
+    *("delayed", "parked", "completed", "cancelled", "dead", "backlogs"),
 )
-"""The lists and sorted sets whose members are job ids."""
+"""The lists, sorted sets and the hash that place jobs by their ids."""
 FOREIGN: tuple[str, ...] = ("inbox",)
 """The parts that foreign producers write, without an update of the agenda."""
 

@@ -30,7 +30,9 @@ local function find_place()
   if job.state == STATE.parked then return PARKED, 0 end
   local due = call("ZSCORE", DELAYED, id)
   if due then return DELAYED, tonumber(due) end
-  return is_leased(id, job) and ACTIVE or list_of(job), 0
+  if is_leased(id, job) then return ACTIVE, 0 end
+  if position_of(job.reason) then return BACKLOGS, NEVER end
+  return list_of(job), 0
 end
 
 local place, due = find_place()
@@ -58,7 +60,7 @@ flush_records()
 flush()
 if place == PARKED or place == DELAYED then
   call("ZREM", place, id)
-else
+elseif place ~= BACKLOGS then -- a turn passes over its entry there
   call("LREM", place, 1, id)
 end
 return { billed, "cancelled" }

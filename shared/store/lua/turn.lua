@@ -72,7 +72,7 @@ flush_set(ACTIVE) -- before recovery reads the leases: one that was just prolong
 prolong_leases(q, request.prolong)
 update_histograms(request.types, histograms)
 flush_set(COMPLETED)
-if request.resync then resync(q) end
+if request.resync then resync(q, request.key_limits or q.backlog > 0 or q.key_due < NEVER) end
 if q.foreign then accept_inbox(q) end
 recover_and_promote(q)
 trim_by_size(q, request, #request.settles)

@@ -1,6 +1,7 @@
 -- key_gate: which jobs of a claim their keys let start. A job whose key has no room leaves its list for
 -- the key's backlog: it is put off once, spends nothing and blocks nobody. It starts when its key has a
 -- token again, or when one of the key's jobs has ended, in the same turn.
+--- @include "backlog_entries"
 --- @include "backlogs"
 --- @include "codes"
 --- @include "key_looks"
@@ -20,7 +21,7 @@ end
 local function may_pass(q, limits, id, raw, key, reason)
   if key == NONE then return true end
   local state = touch(key)
-  if stands_in(state, reason) then return false end -- a turn stopped before it took the id off its list
+  if stands_in(state, id, reason) then return false end -- a turn stopped before it took it off its list
   if has_backlog(state) or not key_has_room(q, limits, state) then
     put_back(q, state, id, raw)
     return false
@@ -66,6 +67,7 @@ local function close_gate(q, limits)
     end
   end
   flush_backlogs()
+  if q.counts_backlogs then prune_entries() end
   save_key_states(q, looks)
   remove_left()
 end

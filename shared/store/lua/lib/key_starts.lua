@@ -47,7 +47,7 @@ local function start_backlog(q, limits, state, ids, raws, count, start)
       take_room(q, limits, state)
       count = count - 1
     end
-    leave_backlog(q, state)
+    leave_backlog(q, state, id)
   end
   return true
 end
@@ -60,7 +60,6 @@ local function start_backlogs(q, limits, most, start)
   if found == 0 and call("HLEN", BACKLOGS) == 0 then -- purged
     for key in pairs(counts) do key_states[key].first = key_states[key].next end
     q.backlog = 0
-    return
   end
   for _, key in ipairs(looked_at) do
     if counts[key] and not start_backlog(q, limits, key_states[key], ids[key], raws, counts[key], start) then

@@ -34,6 +34,12 @@ end
 -- Whether the job's function died at its last run: "suspect", or "suspect:17" (lib/backlogs.lua).
 local function is_suspect(reason) return string.sub(reason, 1, 7) == "suspect" end
 
+-- The position of a job in its key's backlog, as its reason has it; nil where it never was in one.
+local function position_of(reason)
+  local digits = string.match(reason or "", ":(%d+)$")
+  return digits and tonumber(digits)
+end
+
 -- The same reason of a job whose function turned out to live.
 local function without_suspicion(reason)
   return reason == "suspect" and NONE or "key" .. string.sub(reason, 8)

@@ -35,6 +35,13 @@ local function is_leased(id, job)
   return false
 end
 
+-- A repair finds one that was lost from there.
+local function remove_kept_back(jobs)
+  for id, job in pairs(jobs) do
+    if position_of(job.reason) then jobs[id] = nil end
+  end
+end
+
 local function remove_leased(jobs)
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
     local id, fence = string.match(lease, "^(%S+) (%d+) ")
@@ -45,7 +52,7 @@ end
 -- Leaves in `jobs` (id -> live job) only those without a place. Beyond MAX_SEARCHES a job counts as
 -- placed: the reconciler finds it.
 local function keep_unplaced(jobs)
-  for _, remove in ipairs({ remove_listed, remove_delayed, remove_leased }) do
+  for _, remove in ipairs({ remove_kept_back, remove_listed, remove_delayed, remove_leased }) do
     if next(jobs) then remove(jobs) end
   end
   local searches = 0
