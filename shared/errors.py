@@ -15,6 +15,7 @@
     ├── NameTaken               another job holds the job's deduplication name
     ├── NotStored               a job was not stored
     │   ├── QueueFull           the queue holds as many jobs or bytes as it may
+    │   ├── KeyLimited          the job's key has used up its rate (if_limited="refuse")
     │   └── IdempotencyMismatch the idempotency key was used with another request
     ├── Unauthenticated         the request carries no known token
     ├── Forbidden               the token's role is not enough
@@ -114,7 +115,7 @@ class NameTaken(TidegateError):
 
 class NotStored(TidegateError):
     """A job was not stored. `answers`, of an enqueue of several: one `Enqueued` each, in order;
-    `full` and `mismatch` mark those that were not stored."""
+    `stored` is False for those that were not stored."""
 
     def __init__(self, message: str | None = None, answers: Sequence[Any] = ()) -> None:
         super().__init__(message)
@@ -124,6 +125,18 @@ class NotStored(TidegateError):
 class QueueFull(NotStored):
     """The queue holds as many jobs, or as many bytes, as its declaration allows (max_jobs,
     max_bytes); the job was not stored."""
+
+
+class KeyLimited(NotStored):
+    """The job's key has used up its rate; the job was not stored. `retry_after`: seconds until the
+    key has a token, of several jobs the fewest."""
+
+    def __init__(
+        self, retry_after: float, message: str | None = None, answers: Sequence[Any] = ()
+    ) -> None:
+        self.retry_after = retry_after
+        text = f"the key of this job has used up its rate; try again in {retry_after:g} s"
+        super().__init__(message or text, answers)
 
 
 class IdempotencyMismatch(NotStored):

@@ -18,20 +18,26 @@ from ..jobs.job import Guard, Job
 from ..jobs.text import canonical
 from .field_errors import field_errors, sentence
 from .idempotency import LONGEST_KEY, Key, is_key
+from .key import check_word, key_of
 from .options import YEAR_10000
 from .overrides import read_overrides
 from .requests import TAGS, Dedup, EnqueueOptions
 
 if TYPE_CHECKING:
-    from .queue import JobType
+    from pydantic import BaseModel
 
-KEY_LIMIT = 128
+    from .queue import JobType
 
 
 def make_job(
-    job_type: JobType[Any], payload: str, options: EnqueueOptions, guard: Guard | None = None
+    job_type: JobType[Any],
+    payload: str,
+    model: BaseModel,
+    options: EnqueueOptions,
+    guard: Guard | None = None,
 ) -> Job:
-    """The job of these options. `guard`: that of a key that came with the whole request.
+    """The job of these options. `payload` is the text of `model`. `guard`: that of an idempotency
+    key that came with the whole request.
 
     Raises InvalidOption, which names the field.
     """
@@ -45,7 +51,7 @@ def make_job(
         priority=options.priority or "normal",
         delay_ms=_duration_ms(options.delay or 0.0, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
-        key="-" if options.key is None else _word(options.key, "key"),
+        key=key_of(job_type, model, options.key),
         dedup=_dedup(job_type, payload, options),
         idempotency=_idempotency(job_type, payload, options, guard),
         overrides=read_overrides(job_type, options),
@@ -114,7 +120,7 @@ def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Gua
             raise InvalidOption("dedup_ttl: dedup has a ttl already; give one", "dedup_ttl")
         dedup = dedup.model_copy(update={"ttl": options.dedup_ttl})
     ttl = _dedup_ttl(dedup)
-    name = _content(job_type, payload) if dedup.id is None else _word(dedup.id, "dedup")
+    name = _content(job_type, payload) if dedup.id is None else check_word(dedup.id, "dedup")
     return Guard(f"dedup:{name}", 0 if ttl is None else max(1, _duration_ms(ttl, "dedup.ttl")))
 
 
@@ -152,10 +158,3 @@ def _idempotency(
     request = {"type": job_type.name, "payload": from_json(payload)}
     return Key.of(name, {**request, "options": others} if others else request).guard()
 
-
-def _word(text: str, name: str) -> str:
-    """Text that can stand in a space-separated header; "-" there means none."""
-    ok = 1 <= len(text) <= KEY_LIMIT and text != "-" and text.isprintable()
-    if not ok or any(c.isspace() for c in text):
-        raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
-    return text

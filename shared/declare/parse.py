@@ -25,8 +25,8 @@ def parse_job(queue: Queue, value: Any, guard: Guard | None = None) -> Job:
     """
     request = _request(value)
     job_type = _job_type(queue, request.type)
-    payload = text_of_value(job_type, request.payload)
-    return make_job(job_type, payload, request.options or _NO_OPTIONS, guard)
+    payload, model = text_of_value(job_type, request.payload)
+    return make_job(job_type, payload, model, request.options or _NO_OPTIONS, guard)
 
 
 def parse_redrive(value: dict[str, Any]) -> RedriveMany:

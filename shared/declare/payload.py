@@ -38,19 +38,19 @@ def text_of(job_type: JobType[Any], payload: BaseModel) -> str:
     return text
 
 
-def text_of_value(job_type: JobType[Any], value: Any) -> str:
-    """A parsed JSON value as the text to store, checked by the model. Raises InvalidPayload,
-    PayloadTooLarge."""
+def text_of_value(job_type: JobType[Any], value: Any) -> tuple[str, BaseModel]:
+    """A parsed JSON value as the text to store, and what the model reads from it. Raises
+    InvalidPayload, PayloadTooLarge."""
     try:
         text = to_text(value)
     except ValueError:
         raise _invalid(job_type, [{"field": "payload", "message": _NOT_FINITE}]) from None
     check_size(job_type.queue, text)
     try:
-        job_type.model.model_validate_json(text)
+        payload = job_type.model.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(job_type, field_errors(error, "payload")) from None
-    return text
+    return text, payload
 
 
 def check_size(queue: Queue, text: str) -> None:

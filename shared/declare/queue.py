@@ -25,6 +25,7 @@ from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stor
 from .default_store import default_store
 from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
+from .key import NO_KEY, key_of
 from .options import JobOptions
 from .payload import text_of
 from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, check_timeout, require
@@ -63,6 +64,8 @@ class JobType(Generic[P]):
     retry: Retry
     shape: Shape
     public_result: bool = False
+    key: Callable[[Any], str | int | None] | None = None
+    """Makes a job's key of its payload."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -74,10 +77,11 @@ class JobType(Generic[P]):
         text = text_of(self, payload)
         if not options:
             local = new_id(self.queue.shards, len(text))
-            return Job(self.name, text, local, queue=self.queue.name)
+            key = NO_KEY if self.key is None else key_of(self, payload)
+            return Job(self.name, text, local, key=key, queue=self.queue.name)
         from .make_job import make_job, read_options  # noqa: PLC0415 - models, built once, on use
 
-        return make_job(self, text, read_options(options))
+        return make_job(self, text, payload, read_options(options))
 
     async def enqueue(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
         """Store one job; its handle says what now stands for it. Raises as `job` does, QueueFull,
@@ -143,6 +147,11 @@ class Queue:
     """Those of the queue's application."""
 
     @property
+    def refused_rate(self) -> RateLimit | None:
+        """The rate of each key beyond which an enqueue is refused; None where none is."""
+        return self.per_key.rate if self.per_key and self.if_limited == "refuse" else None
+
+    @property
     def needs_threads(self) -> bool:
         """True if a handler is a plain `def`."""
         return any(not job_type.shape.is_async for job_type in self.types.values())
@@ -172,9 +181,11 @@ class Queue:
         timeout: float | None = None,
         retry: Retry | None = None,
         public_result: bool = False,
+        key: Callable[[Any], str | int | None] | None = None,
     ) -> Register:
         """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
-        role viewer sees what the handler returns, else only roles that see payloads.
+        role viewer sees what the handler returns, else only roles that see payloads. `key`: makes a
+        job's key of its payload, for the queue's `per_key`.
 
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
@@ -193,7 +204,7 @@ class Queue:
             check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result
+                name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result, key
             )
             self.types[name] = job_type
             return job_type

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import IdempotencyMismatch, QueueFull
+from ..errors import IdempotencyMismatch, KeyLimited, QueueFull
 from .body import encode_body
 from .ids import new_id
 
@@ -52,27 +52,36 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Enqueued:
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
-    it. `mismatch`, `full`: the job was not stored."""
+    it. `mismatch`, `full`, `limited_for`: the job was not stored; its key has a token in so many
+    seconds."""
 
     id: str
     state: str
     duplicate: bool
     mismatch: bool = False
     full: bool = False
+    limited_for: float | None = None
+
+    @property
+    def stored(self) -> bool:
+        """False where the job was refused."""
+        return not (self.mismatch or self.full or self.limited_for is not None)
 
 
 def one_stored(answer: Enqueued) -> Enqueued:
-    """The answer. Raises IdempotencyMismatch and QueueFull."""
+    """The answer. Raises IdempotencyMismatch, QueueFull and KeyLimited."""
     if answer.mismatch:
         raise IdempotencyMismatch
     if answer.full:
         raise QueueFull
+    if answer.limited_for is not None:
+        raise KeyLimited(answer.limited_for)
     return answer
 
 
 def all_stored(answers: list[Enqueued]) -> list[Enqueued]:
-    """The answers. Raises QueueFull or IdempotencyMismatch, which carry them, where a job was not
-    stored: a caller that reads no answers would lose it without notice."""
+    """The answers. Raises QueueFull, IdempotencyMismatch or KeyLimited, which carry them, where a
+    job was not stored: a caller that reads no answers would lose it without notice."""
     full = sum(answer.full for answer in answers)
     if full:
         raise QueueFull(f"{full} of {len(answers)} jobs not stored: the queue is full", answers)
@@ -81,6 +90,13 @@ def all_stored(answers: list[Enqueued]) -> list[Enqueued]:
         raise IdempotencyMismatch(
             f"{mismatches} of {len(answers)} jobs not stored: their idempotency keys were used "
             "before, with other requests",
+            answers,
+        )
+    waits = [answer.limited_for for answer in answers if answer.limited_for is not None]
+    if waits:
+        raise KeyLimited(
+            min(waits),
+            f"{len(waits)} of {len(answers)} jobs not stored: their keys have used up their rate",
             answers,
         )
     return answers

@@ -47,5 +47,8 @@ async def fire(
             if answer.full:
                 log.error("schedule_queue_full", extra={"schedule": schedule.key})
                 moves.pop(schedule.entry, None)
+            elif answer.limited_for is not None:
+                log.warning("schedule_key_limited", extra={"schedule": schedule.key})
+                moves.pop(schedule.entry, None)
     await store.schedules.move(moves)
     return [queue for queue, pairs in jobs.items() if pairs]

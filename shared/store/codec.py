@@ -121,6 +121,9 @@ def decode_enqueued(
     if code in "MF":
         refused = {"mismatch": code == "M", "full": code == "F"}
         return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
+    if code == "L":
+        wait = int(next(others)) / 1000
+        return Enqueued(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
     holder, state = next(others), next(others)
     duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
     return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)

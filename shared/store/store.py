@@ -26,7 +26,7 @@ from .reads import Reads
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
 from .survey import REPAIRS, SurveyPage, read_survey
-from .turn import TurnReply, TurnRequest, read_reply
+from .turn import TurnReply, TurnRequest, door_limit, read_reply
 from .usage import UsageByShard, write_usage
 from .views import JobView, read_view
 
@@ -190,7 +190,7 @@ class Store(Reads):
     async def _enqueue(
         self, queue: Queue, batch: list[Item], within: float | None
     ) -> list[Enqueued]:
-        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
+        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes, door_limit(queue)]
         for job, body in batch:
             args += [encode_options(job), body]
         reply = await self._calls.send("enqueue", queue, args, within=within)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind
@@ -107,14 +108,24 @@ class TurnRequest:
 
 
 def _key_limits(queue: Queue) -> str:
-    """The limits of each key, as a turn decides them. Where the door takes the tokens of a key, a
+    """The limits of each key, as a turn decides them. Where an enqueue takes the tokens of a key, a
     start takes none."""
     limits = queue.per_key
     if limits is None:
         return ""
     rate = limits.rate if queue.if_limited == "defer" else None
-    tokens = f"{rate.rate} {rate.per_ms} {rate.burst}" if rate else "0 1 1"
+    tokens = _bucket(rate) if rate else "0 1 1"
     return f"{tokens} {limits.concurrency or 0}"
+
+
+def door_limit(queue: Queue) -> str:
+    """The rate of each key, where an enqueue beyond it is refused; else "" (lua/lib/door.lua)."""
+    rate = queue.refused_rate
+    return _bucket(rate) if rate else ""
+
+
+def _bucket(rate: RateLimit) -> str:
+    return f"{rate.rate} {rate.per_ms} {rate.burst}"
 
 
 @dataclass(frozen=True, slots=True)

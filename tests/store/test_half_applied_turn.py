@@ -214,6 +214,8 @@ async def _drain(world: World, queue: Queue) -> Counter[str]:
 
 
 async def _check(world: World, queue: Queue, jobs_before: set[str]) -> None:
+    if queue.per_key:  # as the agenda asks for after a write that failed
+        await Owner(world.store, queue, "recounts").turn(0, resync=True)
     snapshot = await world.probe.snapshot(queue.name)
     assert not {part: snapshot[part] for part in PLACES if part in snapshot}
     places = [job_id for part in ENDED for job_id in snapshot.get(part, ())]

@@ -1,90 +1,87 @@
 -- enqueue: store jobs, one or many. A job is its id: a repeat changes nothing. A guard (deduplication,
 -- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
--- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue; then per job: "id priority
+-- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 rate of each key where its
+--       enqueues are refused beyond that ("rate per burst", or ""); then per job: "id priority
 --       delay_ms run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint since" ("-"
 --       where there is none; since, in ms, is empty for an id that tells when it was made), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again,
---       M mismatch, F the queue is full), then for each D and I: the id of the job that stands for it
---       and its state
+--       M mismatch, F the queue is full, L its key is limited), then for each D and I: the id of the
+--       job that stands for it and its state, and for each L: ms until its key has a token
 --- @include "codes"
 --- @include "fields"
 --- @include "items"
+--- @include "key_state"
 --- @include "keys"
---- @include "priorities"
 --- @include "record"
 --- @include "single"
 --- @include "undo"
 --- @include "usage"
+local OWN = 8 -- fields of the queue before those of jobs
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names" }
-for i = 1, n do fields[i + 7] = items[i].id end
+local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", ":key_due" }
+for i = 1, n do fields[i + OWN] = items[i].id end
+local limited = ARGV[5] ~= ""
+for i = 1, limited and n or 0 do fields[#fields + 1] = key_field(items[i].key) end
 local values = fetch(fields)
 load_usage(values[3], values[4])
-if n == 1 and not values[8] and not guarded and not timed and items[1].priority == PRIORITY.normal then
+if n == 1 and not values[OWN + 1] and not guarded and not timed and not limited and items[1].priority == PRIORITY.normal then
   local code = enqueue_single(queue, items[1], max_jobs, max_bytes)
   if code then return { billed, code } end
 end
 
 --- @include "agenda"
 --- @include "clock"
+--- @include "door"
 --- @include "existing"
 --- @include "guards"
---- @include "instants"
 --- @include "numbers"
+--- @include "placing"
 --- @include "room"
 --- @include "unplaced"
 --- @include "writes"
-local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
+local now = (guarded or timed or limited) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
-load_existing(items, values, 7, guarded and now)
+load_existing(items, values, OWN, guarded and now)
+open_door(ARGV[5], items, values, OWN + n)
 
-local codes, due, mixed, new_ids, lengths = {}, NEVER, false, {}, {} -- lengths: list -> how many new ids
+local codes = {}
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and STATE.delayed or STATE.live
   local dedup = item.dedup_ttl == 0 and item.dedup or NONE -- released when the job ends
   local raw = new_record(item.priority, item.key, dedup, NONE, timed and " " .. whole(at) or item.since, item.body)
+  local wait = before and 0 or wait_at_door(item.key, now)
+  if wait > 0 then return answer_limited(wait) end
   if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, item.id, state)
-  new_ids[#new_ids + 1] = item.id
-  if state == STATE.delayed then
-    buffer_zadd(DELAYED, score_at(at, item.run_at > 0), item.id)
-    due = math.min(due, at)
-  else
-    local list = LIST[item.priority]
-    buffer_push(list, item.id)
-    lengths[list] = (lengths[list] or 0) + 1
-  end
-  mixed = mixed or item.priority ~= PRIORITY.normal
+  if not before then take_at_door(item.key, now) end
+  place_new(item, state, at)
   return answer_new(item.id, state)
 end
 
-local unplaced = find_unplaced(items, values, 7)
+local unplaced = find_unplaced(items, values, OWN)
 for i, item in ipairs(items) do
-  local stored = rewritten[item.id] or values[i + 7] ~= "" and values[i + 7] -- empty: deleted
+  local stored = rewritten[item.id] or values[i + OWN] ~= "" and values[i + OWN] -- empty: deleted
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
 if next(lengths) then set_field(":waits", YES) end
-if mixed then set_field(":mixed", YES) end
+if placed.mixed then set_field(":mixed", YES) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
-if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end
+if placed.due < tonumber(values[2] or NEVER) then set_field(":due", whole(placed.due)) end
 write_or(function()
-  if next(lengths) then mark_due(queue) elseif due < NEVER then lower_agenda(queue, due) end
+  if next(lengths) then mark_due(queue) elseif placed.due < NEVER then lower_agenda(queue, placed.due) end
+  if limited then close_door(values[OWN]) end
   flush_records()
   flush()
   flush_guards()
 end, function()
   try_chunked("HDEL", DEDUP, members_of(changed_guards))
-  for list, length in pairs(lengths) do
-    if was_pushed(list) then try("RPOP", list, length) end
-  end
-  try_chunked("ZREM", DELAYED, new_ids)
-  delete_fields(new_ids, try_chunked)
-  set_fields(stored_usage(), try_chunked)
+  take_back_new()
+  if limited then undo_door() end
 end)
 return { billed, table.concat(codes), unpack(others) }

@@ -6,18 +6,17 @@
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"
---- @include "staged"
---- @include "writes"
-local waiting, left = {}, {} -- what this turn adds to BACKLOGS (field, id, …) and takes from it (fields)
+local added = {} -- entry -> id: what this turn adds to BACKLOGS
 
-local function backlog_field(key, position) return key .. " " .. whole(position) end
+local function backlog_entry(key, position) return key .. " " .. whole(position) end
 
 -- Whether the job waits in its key's backlog. Its reason alone does not tell: a turn that stopped may have
 -- written it without the key's state. `state`: of its key.
 local function stands_in(state, id, reason)
   local position = position_of(reason)
   if not position or position < state.first or position >= state.next then return false end
-  return call("HGET", BACKLOGS, backlog_field(state.key, position)) == id
+  local entry = backlog_entry(state.key, position)
+  return (added[entry] or call("HGET", BACKLOGS, entry)) == id
 end
 
 -- The set of those of the jobs (id -> job) that wait in backlogs.
@@ -33,22 +32,6 @@ local function find_in_backlogs(jobs)
   return found
 end
 
--- The job leaves its list for the end of its key's backlog.
-local function put_back(q, state, id, raw)
-  local job = decode(raw)
-  job.reason = (is_suspect(job.reason) and "suspect:" or "key:") .. whole(state.next)
-  save_job(id, job)
-  waiting[#waiting + 1], waiting[#waiting + 2] = backlog_field(state.key, state.next), id
-  state.next = state.next + 1
-  q.backlog = q.backlog + 1
-end
-
--- Before the records, which say that the ids stand there.
-local function flush_backlogs()
-  call_chunked("HSET", BACKLOGS, waiting)
-  waiting = {}
-end
-
 -- The first ids of several backlogs, in one command, as key -> ids; false where a job was cancelled or
 -- deleted. `counts`: key -> how many.
 local function first_of_backlogs(counts)
@@ -56,24 +39,10 @@ local function first_of_backlogs(counts)
   for key, count in pairs(counts) do
     local state = key_states[key]
     for position = state.first, state.first + count - 1 do
-      fields[#fields + 1], keys[#keys + 1] = backlog_field(key, position), key
+      fields[#fields + 1], keys[#keys + 1] = backlog_entry(key, position), key
     end
     ids[key] = {}
   end
   for i, id in ipairs(fetch_each("HMGET", BACKLOGS, fields)) do table.insert(ids[keys[i]], id) end
   return ids
-end
-
--- The first job of the backlog leaves it, or was cancelled or deleted (no `id`). Its entry goes last:
--- before `first` it says nothing.
-local function leave_backlog(q, state, id)
-  if id then
-    left[#left + 1] = backlog_field(state.key, state.first)
-    q.backlog = math.max(0, q.backlog - 1)
-  end
-  state.first = state.first + 1
-end
-
-local function remove_left()
-  if #left > 0 then depart(function() call_chunked("HDEL", BACKLOGS, left) end) end
 end

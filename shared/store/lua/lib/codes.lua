@@ -12,7 +12,7 @@ local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s",
   cancelled = "c", keep = "k" }
 
 -- What enqueue answers for a job that it did not store (for a new job it answers the state).
-local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F" }
+local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", limited = "L" }
 
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"

@@ -2,11 +2,14 @@
 -- the key's backlog: it is put off once, spends nothing and blocks nobody. It starts when its key has a
 -- token again, or when one of the key's jobs has ended, in the same turn.
 --- @include "backlog_entries"
+--- @include "backlog_moves"
 --- @include "backlogs"
 --- @include "codes"
 --- @include "key_looks"
 --- @include "key_room"
+--- @include "key_state"
 --- @include "key_states"
+--- @include "key_timers"
 --- @include "peek"
 --- @include "record"
 local NO_LIMITS = { rate = 0, per = 1, burst = 1, concurrency = 0 }

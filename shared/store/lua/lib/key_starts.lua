@@ -1,8 +1,10 @@
 -- key_starts: starts of jobs from the backlogs of keys that have room again. No record is written: the
 -- lease says that the job runs, and the key's state that it left the backlog.
+--- @include "backlog_moves"
 --- @include "backlogs"
 --- @include "key_looks"
 --- @include "key_room"
+--- @include "key_state"
 --- @include "key_states"
 --- @include "keys"
 --- @include "peek"

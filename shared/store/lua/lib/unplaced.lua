@@ -1,5 +1,6 @@
 -- unplaced: live jobs whose id stands in no list, set or open lease. A script that stops between a
 -- record and its list leaves such a job, and no turn would ever claim it.
+--- @include "backlogs"
 --- @include "codes"
 --- @include "keys"
 --- @include "priorities"
@@ -35,11 +36,8 @@ local function is_leased(id, job)
   return false
 end
 
--- A repair finds one that was lost from there.
 local function remove_kept_back(jobs)
-  for id, job in pairs(jobs) do
-    if position_of(job.reason) then jobs[id] = nil end
-  end
+  for id in pairs(find_in_backlogs(jobs)) do jobs[id] = nil end
 end
 
 local function remove_leased(jobs)

@@ -1,0 +1,63 @@
+"""The key of a job: whose job it is, for limits of each user or tenant. An option of its enqueue, or
+declared by its job type as a function of the payload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidOption, InvalidPayload
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .queue import JobType
+
+KEY_LIMIT = 128
+NO_KEY = "-"
+
+
+def key_of(job_type: JobType[Any], payload: BaseModel, given: str | None = None) -> str:
+    """The key of a job with this payload; NO_KEY without one. `given`: the option of its enqueue.
+
+    Raises InvalidOption where the job type declares another key, and InvalidPayload where its
+    function makes none of this payload.
+    """
+    if job_type.key is None:
+        return NO_KEY if given is None else check_word(given, "key")
+    declared = _declared(job_type, payload)
+    if given not in (None, declared):
+        raise InvalidOption(
+            f"key: job type {job_type.name!r} declares the key of its jobs; leave it out", "key"
+        )
+    return declared
+
+
+def check_word(text: str, name: str) -> str:
+    """Text that can stand in a space-separated header; "-" there means none. Raises
+    InvalidOption."""
+    if not _is_word(text):
+        raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
+    return text
+
+
+def _declared(job_type: JobType[Any], payload: BaseModel) -> str:
+    assert job_type.key is not None
+    what = f"the key of a job of type {job_type.name!r}"
+    try:
+        value = job_type.key(payload)
+    except Exception as error:  # noqa: BLE001 - the function is the application's
+        raise InvalidPayload(f"{what} can't be made: {type(error).__name__}: {error}") from error
+    if value is None:
+        return NO_KEY
+    text = str(value) if isinstance(value, str | int) else ""
+    if not _is_word(text):
+        raise InvalidPayload(
+            f"{what}: its function answered {value!r:.80}; it must be a whole number, or 1 to "
+            f"{KEY_LIMIT} printable characters without spaces, or None for a job without a key"
+        )
+    return text
+
+
+def _is_word(text: str) -> bool:
+    ok = 1 <= len(text) <= KEY_LIMIT and text != NO_KEY and text.isprintable()
+    return ok and not any(c.isspace() for c in text)
