@@ -102,8 +102,9 @@ def show_record(record: dict[str, Any]) -> None:
     """Print a described job or dead letter: its fields, its errors as a table, and of the last one
     the application's own frames."""
     rest = {name: value for name, value in record.items() if name not in ("error", "errors")}
-    explanation = rest.pop("explanation", None)
-    fields({**rest, "explanation": explanation and explanation["detail"]})
+    explanation, gates = rest.pop("explanation", None), rest.pop("gates", [])
+    also = {"also": [gate["detail"] for gate in gates[1:]]} if len(gates) > 1 else {}
+    fields({**rest, "explanation": explanation and explanation["detail"], **also})
     errors = record["errors"]
     if errors:
         print()

@@ -1,9 +1,10 @@
-"""The key of a job: whose job it is, for limits of each user or tenant. An option of its enqueue, or
-declared by its job type as a function of the payload."""
+"""The key of a job: its user or tenant, each of which a queue may limit. An option of the enqueue,
+or declared by the job type as a function of the payload."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import InvalidOption, InvalidPayload
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from .queue import JobType
 
+KeyFunction: TypeAlias = Callable[[Any], str | int | None]
+"""Makes a job's key of its payload; None: this job has none."""
 KEY_LIMIT = 128
 NO_KEY = "-"
 
@@ -24,7 +27,7 @@ def key_of(job_type: JobType[Any], payload: BaseModel, given: str | None = None)
     """
     if job_type.key is None:
         return NO_KEY if given is None else check_word(given, "key")
-    declared = _declared(job_type, payload)
+    declared = _declared(job_type, job_type.key, payload)
     if given not in (None, declared):
         raise InvalidOption(
             f"key: job type {job_type.name!r} declares the key of its jobs; leave it out", "key"
@@ -40,16 +43,15 @@ def check_word(text: str, name: str) -> str:
     return text
 
 
-def _declared(job_type: JobType[Any], payload: BaseModel) -> str:
-    assert job_type.key is not None
+def _declared(job_type: JobType[Any], function: KeyFunction, payload: BaseModel) -> str:
     what = f"the key of a job of type {job_type.name!r}"
     try:
-        value = job_type.key(payload)
-    except Exception as error:  # noqa: BLE001 - the function is the application's
+        value: object = function(payload)
+    except Exception as error:
         raise InvalidPayload(f"{what} can't be made: {type(error).__name__}: {error}") from error
     if value is None:
         return NO_KEY
-    text = str(value) if isinstance(value, str | int) else ""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not _is_word(text):
         raise InvalidPayload(
             f"{what}: its function answered {value!r:.80}; it must be a whole number, or 1 to "

@@ -157,4 +157,3 @@ def _idempotency(
     others = options.model_dump(exclude={"idempotency_key"}, exclude_none=True)
     request = {"type": job_type.name, "payload": from_json(payload)}
     return Key.of(name, {**request, "options": others} if others else request).guard()
-

@@ -173,7 +173,7 @@ class RateLimit:
 
 
 MOST_STARTS_A_MS = 100
-"""Starts of one key in a millisecond: up to there rounding costs less than a twentieth of a rate."""
+"""Starts of one key in a millisecond: rounding costs less than a twentieth of a rate."""
 
 
 @dataclass(frozen=True, slots=True)

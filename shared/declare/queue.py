@@ -25,7 +25,7 @@ from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stor
 from .default_store import default_store
 from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
-from .key import NO_KEY, key_of
+from .key import NO_KEY, KeyFunction, key_of
 from .options import JobOptions
 from .payload import text_of
 from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, check_timeout, require
@@ -64,8 +64,7 @@ class JobType(Generic[P]):
     retry: Retry
     shape: Shape
     public_result: bool = False
-    key: Callable[[Any], str | int | None] | None = None
-    """Makes a job's key of its payload."""
+    key: KeyFunction | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -181,7 +180,7 @@ class Queue:
         timeout: float | None = None,
         retry: Retry | None = None,
         public_result: bool = False,
-        key: Callable[[Any], str | int | None] | None = None,
+        key: KeyFunction | None = None,
     ) -> Register:
         """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
         role viewer sees what the handler returns, else only roles that see payloads. `key`: makes a
@@ -204,7 +203,15 @@ class Queue:
             check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, retry or self.retry, shape, public_result, key
+                name,
+                self,
+                shape.model,
+                handler,
+                seconds,
+                retry or self.retry,
+                shape,
+                public_result,
+                key,
             )
             self.types[name] = job_type
             return job_type

@@ -14,6 +14,7 @@ from pydantic_core import from_json
 from ..declare.options import YEAR_10000
 from ..drain.durations import mean, quantile
 from ..store.codec import PRIORITIES_BY_CODE
+from ..store.key_views import KeyPage
 from ..store.views import JobRecord, JobView, ListedJob, QueueStats
 from .explain import Explanation, explain
 
@@ -21,9 +22,10 @@ STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "d
 
 
 def describe_job(view: JobView) -> dict[str, Any]:
-    """One job: its state, its history and the explanation of why it does not run now."""
+    """One job: its state, its history, and the gates that keep it from running now. `explanation`
+    is the first of them."""
     state, errors = view.state, describe_errors(view)
-    explanation = explain(view)
+    gates = [describe_explanation(gate) for gate in explain(view)]
     return {
         "id": view.id,
         "queue": view.queue.name,
@@ -42,7 +44,8 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "result_error": view.result_error,
         "error": errors[-1] if errors else None,
         "errors": errors,
-        "explanation": explanation and describe_explanation(explanation),
+        "explanation": gates[0] if gates else None,
+        "gates": gates,
     }
 
 
@@ -120,6 +123,29 @@ def describe_errors(record: JobRecord) -> list[dict[str, Any]]:
         }
         for error in record.errors
     ]
+
+
+def describe_keys(page: KeyPage) -> dict[str, Any]:
+    """The busiest keys of a queue, and their limits."""
+    limits = page.queue.per_key
+    rate = limits.rate if limits else None
+    return {
+        "queue": page.queue.name,
+        "known": page.known,
+        "rate": rate and {"rate": rate.rate, "per": rate.per, "burst": rate.burst},
+        "concurrency": limits.concurrency if limits else None,
+        "if_limited": page.queue.if_limited,
+        "keys": [
+            {
+                "key": key.key,
+                "active": key.active,
+                "backlog": key.backlog,
+                "tokens": key.tokens(rate) if rate else None,
+                "token_at": instant(key.token_at_ms(rate)) if rate else None,
+            }
+            for key in page.keys
+        ],
+    }
 
 
 def describe_queue(stats: QueueStats) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
 def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:
     """One claimed job from its lease and its record. A damaged record becomes a body that can't be
     decoded, so that it dies by itself and its neighbours run."""
-    job_id, fence, _owner, _seq, *_key, exclusive = lease.split(" ")  # Lease.parse, without its cost
+    job_id, fence, _owner, _seq, *_key, exclusive = lease.split(" ")  # as Lease.parse
     try:
         header, body, history = read_record(record)
     except ValueError:

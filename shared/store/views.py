@@ -10,6 +10,7 @@ from ..jobs.body import Body, decode_body
 from ..jobs.history import read_history
 from ..jobs.ids import created_ms, public_id
 from .codec import PRIORITIES_BY_CODE, STATES, Header, read_header, read_record
+from .key_views import KeyView, read_key
 from .usage import UsageByShard, read_usage
 
 SIZES = (
@@ -98,7 +99,9 @@ class ListedJob:
 @dataclass(frozen=True, slots=True)
 class JobView(JobRecord):
     """One job and the state of its queue. `limited_ms`: milliseconds until the queue's bucket has a
-    token; `active`: jobs of the queue that run now; `turn_ms`: the queue's last turn, 0 without."""
+    token; `active`: jobs of the queue that run now; `turn_ms`: the queue's last turn, 0 without.
+    `key_view`: its key, of a job that waits and has one. `position`: its position in the backlog of
+    its key; None where it does not wait there."""
 
     now_ms: int
     turn_ms: int
@@ -106,6 +109,15 @@ class JobView(JobRecord):
     cancel_requested: bool
     limited_ms: int
     active: int
+    key_view: KeyView | None
+    position: int | None
+
+    @property
+    def behind(self) -> int | None:
+        """How many jobs stand before it in the backlog of its key."""
+        if self.position is None or self.key_view is None:
+            return None
+        return max(0, self.position - self.key_view.first)
 
     @property
     def suspect(self) -> bool:
@@ -149,18 +161,33 @@ class QueueStats:
 def read_view(queue: Queue, job_id: str, reply: list[Any]) -> JobView:
     """The answer of inspect.lua."""
     now, turned, paused, level, per, at, active, record, *rest = reply
-    position, instant, _lease, cancelling = rest
+    place, instant, _lease, cancelling, key_state, key_active = rest
     stored = _read(queue, job_id, instant, record)
     fields = {name: getattr(stored, name) for name in JobRecord.__slots__}
     return JobView(
-        **{**fields, "state": position if stored.state == "waiting" else stored.state},
+        **{**fields, "state": place if stored.state == "waiting" else stored.state},
         now_ms=int(now),
         turn_ms=int(turned),
         paused=bool(paused),
         cancel_requested=bool(cancelling),
         limited_ms=_token_wait(queue, int(now), int(level), int(per), int(at)),
         active=int(active),
+        key_view=_key_view(stored, place, key_state, int(key_active), int(now)),
+        position=_position(record) if place == "delayed" and not int(float(instant)) else None,
     )
+
+
+def _key_view(
+    stored: JobRecord, place: str, state: str, active: int, now_ms: int
+) -> KeyView | None:
+    if stored.key is None or place not in ("waiting", "delayed"):
+        return None
+    return read_key(stored.key, state, active, now_ms)
+
+
+def _position(record: str | bytes) -> int | None:
+    _, _, digits = read_record(record)[0].reason.partition(":")
+    return int(digits) if digits.isdecimal() else None
 
 
 def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
@@ -267,7 +294,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         fence=header.fence,
         key=_optional(header.key),
         dedup=_optional(header.dedup.removeprefix("dedup:")),
-        reason=_optional(header.reason),
+        reason=_reason(header.reason),
         payload=body.payload,
         overrides=dict(body.overrides),
         history=read_history(
@@ -293,6 +320,12 @@ def _token_wait(queue: Queue, now: int, level: int, per: int, at: int) -> int:
         return 0
     units = level + max(0, now - at) * queue.limit.rate
     return max(0, -((units - per) // queue.limit.rate))
+
+
+def _reason(field: str) -> str | None:
+    """Without the position in the backlog of its key."""
+    word = field.partition(":")[0]
+    return None if word == "key" else _optional(word)
 
 
 def _optional(field: str) -> str | None:

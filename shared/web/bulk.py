@@ -8,7 +8,7 @@ from typing import Any
 from ..declare.idempotency import Key
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
-from ..errors import IdempotencyMismatch, QueueFull, StoreError, TidegateError
+from ..errors import IdempotencyMismatch, KeyLimited, QueueFull, StoreError, TidegateError
 from ..jobs.job import Enqueued, Job
 from ..store import Store
 from .problems import problem_of
@@ -75,4 +75,7 @@ class Bulk:
 def _answer(enqueued: Enqueued) -> Answer:
     if enqueued.full:
         return problem_of(QueueFull())[0]
+    if enqueued.limited_for is not None:
+        document = problem_of(KeyLimited(enqueued.limited_for))[0]
+        return {**document, "retry_after": enqueued.limited_for}
     return problem_of(IdempotencyMismatch())[0] if enqueued.mismatch else enqueued

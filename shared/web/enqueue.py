@@ -10,13 +10,15 @@ from ..declare.idempotency import Key
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..declare.requests import MOST_JOBS_A_BODY
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, KeyLimited
 from ..jobs.job import Enqueued
 from ..store import Store
 from .body import json_response, read_object
 from .bulk import Bulk
 from .call import Call
 from .idempotency import read_key
+from .problems import PROBLEM_TYPES, Problem, problem_of
+from .ratelimit import limit_headers
 from .responses import ProblemResponse, ResponseModel
 
 
@@ -48,10 +50,23 @@ async def enqueue(call: Call) -> Response:
     if "jobs" in body:
         return json_response({"jobs": await _enqueue_many(store, queue, body, key)}, 202)
     job = parse_job(queue, body, key.guard() if key else None)
-    stored = await store.enqueue_one(queue, job)
+    try:
+        stored = await store.enqueue_one(queue, job)
+    except KeyLimited as error:
+        raise limited(queue, error) from None
     response = EnqueueResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
     mounted_at = call.request.scope.get("root_path", "")
     return json_response(response, 202, {"Location": f"{mounted_at}/api/v1/jobs/{stored.id}"})
+
+
+def limited(queue: Queue, error: KeyLimited) -> Exception:
+    """The problem of an enqueue that its key's rate refuses, with the fields that tell the rate."""
+    rate = queue.refused_rate
+    if rate is None:  # a deployment with another declaration is at work too
+        return error
+    document, headers = problem_of(error)
+    fields = {**headers, **limit_headers(rate, error.retry_after)}
+    return Problem(PROBLEM_TYPES[KeyLimited], document["detail"], headers=fields)
 
 
 async def _enqueue_many(

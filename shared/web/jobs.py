@@ -65,7 +65,10 @@ class JobResponse(ListedJobResponse):
     result_error: str | None
     error: JobErrorResponse | None = Field(description="The last one.")
     errors: list[JobErrorResponse]
-    explanation: ExplanationResponse | None
+    explanation: ExplanationResponse | None = Field(description="The first of `gates`.")
+    gates: list[ExplanationResponse] = Field(
+        description="What keeps it from running now, the most specific first."
+    )
 
 
 class CancelResponse(ResponseModel):

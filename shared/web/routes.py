@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
-from . import cron, deadletters, enqueue, jobs, queues, schedules
+from . import cron, deadletters, enqueue, jobs, keys, queues, schedules
 from .body import json_response
 from .call import Call
 from .operation import Operation
@@ -73,6 +73,8 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/api/v1/queues", "viewer", queues.index, {200: (queues.QueuesResponse,)}),
     Operation("GET", "/api/v1/queues/{queue}", "viewer", queues.show,
           {200: (queues.QueueResponse,)}),
+    Operation("GET", "/api/v1/queues/{queue}/keys", "viewer", keys.index,
+          {200: (keys.KeysResponse,)}, query={"limit": "Keys, 1 to 200."}),
     Operation("POST", "/api/v1/queues/{queue}/pause", "operator", queues.pause,
           {200: (queues.PauseResponse,)}),
     Operation("POST", "/api/v1/queues/{queue}/resume", "operator", queues.resume,

@@ -102,7 +102,8 @@ async def test_a_turn_costs_the_same_for_any_number_of_keys(
     store: Store, declare: Declare, keys: int
 ) -> None:
     queue = declare(per_key=KeyLimit(rate=RateLimit(1000), concurrency=100))
-    await store.enqueue(queue, [job for n in range(400) for job in jobs(f"{n}", key=f"k{n % keys}")])
+    many = [job for n in range(400) for job in jobs(f"{n}", key=f"k{n % keys}")]
+    await store.enqueue(queue, many)
     owner = Owner(store, queue)
     held = await owner.claim(100)
     before = store.meter.snapshot()

@@ -1,6 +1,6 @@
 -- key_looks: the keys that a turn looks at: those whose instant has come (their bucket has a token again,
 -- or is full and forgotten), and those of the leases that it closed. Bounded: the next turn continues.
---- @include "key_room"
+--- @include "key_state"
 --- @include "key_states"
 --- @include "keys"
 --- @include "numbers"

@@ -3,9 +3,9 @@
 -- that no crash and no stopped turn can make the count wrong.
 -- `limits`: rate (0: any), per, burst, concurrency (0: any).
 --- @include "key_rate"
+--- @include "key_state"
 --- @include "keys"
 local active_by_key = nil -- key -> open leases; nil until read
-local KEY_OF_LEASE = "^%S+ %d+ (%S+) (%d+) (%S+) %d$" -- id fence owner seq key exclusive
 
 -- A lease of this very turn was left by an earlier try of it, and its job waits.
 local function read_active(q)

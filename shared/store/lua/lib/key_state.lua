@@ -4,6 +4,7 @@
 -- at which a turn looks at the key again, its score in KEY_TIMERS. A key without a state has a full
 -- bucket and no backlog.
 --- @include "numbers"
+local KEY_OF_LEASE = "^%S+ %d+ (%S+) (%d+) (%S+) %d$" -- id fence owner seq key exclusive
 local FORGET_EVERY = 600000 -- ms; a full bucket is forgotten with others, so that few turns come for it
 
 local function key_field(key) return ":key:" .. key end
