@@ -140,9 +140,12 @@ async def test_a_job_of_a_backlog_can_be_cancelled_and_purged(api: Client, world
     await api.tick()
 
     cancelled = await api.delete(f"/api/v1/jobs/{answers[10]}")
+    listed = (await api.get("/api/v1/jobs?state=delayed&queue=mails&limit=2")).json()
+    rest = (await api.get(f"/api/v1/jobs?state=delayed&limit=2&cursor={listed['next']}")).json()
     purged = await api.post("/api/v1/queues/mails/purge")
 
     assert cancelled.json()["state"] == "cancelled"
+    assert [job["id"] for job in listed["jobs"] + rest["jobs"]] == answers[11:]
     assert purged.json()["purged"] == 3
     counts = (await api.get("/api/v1/queues/mails")).json()["counts"]
     assert (counts["delayed"], counts["cancelled"], counts["completed"]) == (0, 1, 10)

@@ -5,10 +5,10 @@
 -- Returns  billed, then "cancelled", "cancel_requested" (active: its drain sees it within some
 --       5 s), the state code of a job that had ended already, or "" where there is no such job
 --- @include "agenda"
---- @include "backlogs"
 --- @include "clock"
 --- @include "codes"
 --- @include "fields"
+--- @include "key_state"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"

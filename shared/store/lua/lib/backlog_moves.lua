@@ -1,5 +1,6 @@
 -- backlog_moves: how a turn adds jobs to the backlogs of their keys, and takes them out.
 --- @include "backlogs"
+--- @include "key_state"
 --- @include "keys"
 --- @include "numbers"
 --- @include "record"

@@ -2,13 +2,11 @@
 -- BACKLOGS has their ids by key and position. A record says its position in its reason: "key:17", or
 -- "suspect:17" of a suspect. A job whose entry stands at that position, within the backlog, waits there,
 -- even if a turn that stopped left its id in a list too.
+--- @include "key_state"
 --- @include "key_states"
 --- @include "keys"
---- @include "numbers"
 --- @include "record"
 local added = {} -- entry -> id: what this turn adds to BACKLOGS
-
-local function backlog_entry(key, position) return key .. " " .. whole(position) end
 
 -- Whether the job waits in its key's backlog. Its reason alone does not tell: a turn that stopped may have
 -- written it without the key's state. `state`: of its key.

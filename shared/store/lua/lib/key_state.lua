@@ -9,6 +9,9 @@ local FORGET_EVERY = 600000 -- ms; a full bucket is forgotten with others, so th
 
 local function key_field(key) return ":key:" .. key end
 
+-- The field of BACKLOGS that has the id at this position of the key's backlog.
+local function backlog_entry(key, position) return key .. " " .. whole(position) end
+
 local function read_key_state(key, raw)
   local full_at, first, next_one, look = string.match(raw or "", "^(%S+) (%d+) (%d+) (%d+)$")
   return { key = key, full_at = tonumber(full_at or 0), first = tonumber(first or 1),
