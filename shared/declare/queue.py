@@ -151,6 +151,13 @@ class Queue:
         return self.per_key.rate if self.per_key and self.if_limited == "refuse" else None
 
     @property
+    def may_take_ahead(self) -> bool:
+        """True if a turn may take the queue's tokens ahead of their time. A start that also takes a
+        token of its key takes it at its claim, so the job must not wait after that."""
+        limits_starts = self.per_key and self.per_key.rate and self.if_limited == "defer"
+        return self.limit is not None and not limits_starts
+
+    @property
     def needs_threads(self) -> bool:
         """True if a handler is a plain `def`."""
         return any(not job_type.shape.is_async for job_type in self.types.values())
@@ -189,6 +196,22 @@ class Queue:
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
+        self._check_new(name)
+
+        def register(handler: Handler) -> JobType[Any]:
+            seconds = self.timeout if timeout is None else timeout
+            check_timeout(seconds, f"job type {name!r}")
+            shape = shape_of(handler)
+            policy = retry or self.retry
+            job_type = JobType(
+                name, self, shape.model, handler, seconds, policy, shape, public_result, key
+            )
+            self.types[name] = job_type
+            return job_type
+
+        return register
+
+    def _check_new(self, name: str) -> None:
         require(
             bool(name) and len(name) <= 64 and name.isprintable(),
             f"job type {name!r}: 1 to 64 printable characters",
@@ -197,26 +220,6 @@ class Queue:
             name not in self.types,
             f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
         )
-
-        def register(handler: Handler) -> JobType[Any]:
-            seconds = self.timeout if timeout is None else timeout
-            check_timeout(seconds, f"job type {name!r}")
-            shape = shape_of(handler)
-            job_type = JobType(
-                name,
-                self,
-                shape.model,
-                handler,
-                seconds,
-                retry or self.retry,
-                shape,
-                public_result,
-                key,
-            )
-            self.types[name] = job_type
-            return job_type
-
-        return register
 
     def handle(self, job_id: str) -> JobHandle:
         """The handle of a job of this queue, by the id that its enqueue answered or by the caller's

@@ -135,7 +135,7 @@ class Consumer:
         hold, pool = self._pool.hold, self._pool
         exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
         leases = pool.leases()
-        ahead = min(AHEAD, self._admission.spare()) if self._queue.limit else 0.0
+        ahead = min(AHEAD, self._admission.spare()) if self._queue.may_take_ahead else 0.0
         reply = await self._turns.send(
             want, pool.take_settles(), exclusive=exclusive, ahead=ahead, leases=leases
         )

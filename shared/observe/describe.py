@@ -15,7 +15,8 @@ from ..declare.options import YEAR_10000
 from ..drain.durations import mean, quantile
 from ..store.codec import PRIORITIES_BY_CODE
 from ..store.key_views import KeyPage
-from ..store.views import JobRecord, JobView, ListedJob, QueueStats
+from ..store.queue_stats import QueueStats
+from ..store.views import JobRecord, JobView, ListedJob
 from .explain import Explanation, explain
 
 STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "dead")

@@ -9,8 +9,9 @@ from ..declare.queue import Queue
 from .client.rest import Rest
 from .key_views import KeyPage, read_busiest
 from .overview import read_overview
+from .queue_stats import QueueStats, read_stats
 from .scripts import Calls
-from .views import JobRecord, ListedJob, QueueStats, read_listed, read_row, read_stats
+from .views import JobRecord, ListedJob, read_listed, read_row
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
 

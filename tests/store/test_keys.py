@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from shared import KeyLimit, RateLimit
+from shared.jobs.job import Job
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -102,8 +103,7 @@ async def test_a_turn_costs_the_same_for_any_number_of_keys(
     store: Store, declare: Declare, keys: int
 ) -> None:
     queue = declare(per_key=KeyLimit(rate=RateLimit(1000), concurrency=100))
-    many = [job for n in range(400) for job in jobs(f"{n}", key=f"k{n % keys}")]
-    await store.enqueue(queue, many)
+    await store.enqueue(queue, _of_keys(400, keys, "j"))
     owner = Owner(store, queue)
     held = await owner.claim(100)
     before = store.meter.snapshot()
@@ -111,3 +111,72 @@ async def test_a_turn_costs_the_same_for_any_number_of_keys(
     await owner.turn(100, [settle(claim) for claim in held])
 
     assert store.meter.since(before).commands <= 12  # 11 where it sees no key for the first time
+
+
+LIMITS = {
+    "none": None,
+    "rate": KeyLimit(rate=RateLimit(10_000)),
+    "concurrency": KeyLimit(concurrency=1000),
+    "both": KeyLimit(rate=RateLimit(10_000), concurrency=1000),
+}
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize("batch", [1, 20, 100])
+@pytest.mark.parametrize(
+    ("limits", "commands"), [("none", 9), ("rate", 10), ("concurrency", 11), ("both", 11)]
+)
+async def test_a_turn_with_limits_of_keys_has_its_price_whatever_the_batch(
+    store: Store, declare: Declare, limits: str, commands: int, batch: int
+) -> None:
+    queue, keys = declare(per_key=LIMITS[limits]), 7
+    owner = Owner(store, queue)
+    for n in range(3):
+        await store.enqueue(queue, _of_keys(batch * 2, keys, f"r{n}-"))
+        held = await owner.claim(batch)
+        before = store.meter.snapshot()
+        held = (await owner.turn(batch, [settle(claim) for claim in held])).claims
+        cost = store.meter.since(before).commands
+        await owner.finish(*held)
+    assert (len(held), cost) == (batch, commands)
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize("batch", [1, 20, 100])
+async def test_to_put_jobs_back_and_to_start_them_later_has_a_price_whatever_their_number(
+    store: Store, declare: Declare, clock: FakeClock, batch: int
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=RateLimit(batch, per=1), concurrency=batch))
+    await store.enqueue(queue, _of_keys(2 * batch, 1, "j"))
+    owner, spent = Owner(store, queue), store.meter.snapshot()
+
+    held = await owner.claim(batch + 1)
+    back, spent = store.meter.since(spent).commands, store.meter.snapshot()
+    clock.advance(1)
+    started = (await owner.turn(batch, [settle(claim) for claim in held])).claims
+    later = store.meter.since(spent).commands
+
+    assert (len(held), len(started)) == (batch, batch)
+    assert (back, later) == (12 if batch == 1 else 13, 14)
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize("batch", [1, 20, 100])
+async def test_an_enqueue_that_may_be_refused_has_a_price_whatever_the_number_of_jobs(
+    store: Store, declare: Declare, batch: int
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=RateLimit(batch, per=60)), if_limited="refuse")
+    await store.enqueue(declare("warm"), jobs("x"))  # the store knows the script
+    before = store.meter.snapshot()
+
+    first = await store.enqueue(queue, _of_keys(batch, 1, "a"))
+    let_in, before = store.meter.since(before).commands, store.meter.snapshot()
+    second = await store.enqueue(queue, _of_keys(batch, 1, "b"))
+    refused = store.meter.since(before).commands
+
+    assert [answer.stored for answer in first + second] == [True] * batch + [False] * batch
+    assert (let_in, refused) == (7, 3)
+
+
+def _of_keys(count: int, keys: int, prefix: str) -> list[Job]:
+    return [job for n in range(count) for job in jobs(f"{prefix}{n:03}", key=f"k{n % keys}")]

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.embedded.engine import Engine, EngineError
 from shared.store import keys
-from shared.store.views import TOTALS
+from shared.store.queue_stats import TOTALS
 from shared.testing import standing_still
 
 NEVER = "9007199254740991"

@@ -2,10 +2,10 @@
 --- @include "fields"
 --- @include "key_state"
 --- @include "keys"
-local MOST_KEYS, MOST_ENTRIES = 1000, 2000 -- what one page looks at
+local MOST_STATES, MOST_ENTRIES = 1000, 2000 -- what one page looks at
 
 local function list_backlogs()
-  local keys, fields, entries, ids = call("ZRANGE", KEY_TIMERS, 0, MOST_KEYS - 1), {}, {}, {}
+  local keys, fields, entries, ids = call("ZRANGE", KEY_TIMERS, 0, MOST_STATES - 1), {}, {}, {}
   for i, key in ipairs(keys) do fields[i] = key_field(key) end
   for i, raw in ipairs(fetch(fields)) do
     local state = read_key_state(keys[i], raw)
