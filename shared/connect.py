@@ -9,19 +9,30 @@ import httpx
 
 from .clock import Clock
 from .config.settings import Settings
+from .encryption.keyring import Keyring
 from .extras import require_package
+from .nudge.choose import open_sender
 from .store import Store
 from .store.client.rest import Rest
 
 if TYPE_CHECKING:
     from .embedded import Embedded
+    from .nudge.nudge import Nudge
 
 
-def connect(settings: Settings, *, clock: Clock | None = None) -> Store:
-    """A store client. It contacts nothing before its first request. Raises MissingExtra where the
-    settings select the embedded store and its packages are not installed."""
-    rest = _open(settings, settings.redis_url, settings.redis_token, clock)
-    return Store(rest, settings.prefix, key_locking=settings.key_locking)
+def connect(settings: Settings, *, clock: Clock | None = None, nudge: Nudge | None = None) -> Store:
+    """A store client. It contacts nothing before its first request. `nudge`: what calls a drain
+    here, in place of the configured way. Raises MissingExtra where the settings select the embedded
+    store, or have encryption keys, and the packages for it are not installed."""
+    if settings.encryption_keys:
+        require_package("cryptography", "encryption", "TIDEGATE_ENCRYPTION_KEYS")
+    return Store(
+        _open(settings, settings.redis_url, settings.redis_token, clock),
+        settings.prefix,
+        key_locking=settings.key_locking,
+        keyring=Keyring(settings.encryption_keys),
+        nudges=open_sender(settings, nudge),
+    )
 
 
 def connect_cache(settings: Settings) -> Rest:

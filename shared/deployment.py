@@ -22,6 +22,8 @@ from .drain.shutdown import RunningDrains
 from .errors import JobNotFound
 from .jobs.ids import split_id
 from .jobs.redact import keep_secret
+from .nudge.hops import Origin
+from .nudge.nudge import Nudge
 from .observe.log import emit_report
 from .store import Store
 from .store.loops import PerLoop
@@ -31,7 +33,8 @@ MOST_QUEUES = 3
 
 
 class Deployment:
-    """What one process serves. Making it contacts nothing."""
+    """What one process serves. Making it contacts nothing. `nudge`: what calls a drain in this
+    process, in place of the configured way."""
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class Deployment:
         *,
         clock: Clock | None = None,
         open_store: Callable[[], Store] | None = None,
+        nudge: Nudge | None = None,
     ) -> None:
         self.settings, self.registry = settings, registry
         self.clock = clock or SystemClock()
@@ -47,7 +51,9 @@ class Deployment:
         keep_secret(
             [settings.redis_token, settings.cache_token, settings.cron_secret, *settings.api_tokens]
         )
-        self._stores = PerLoop(open_store or functools.partial(connect, settings, clock=clock))
+        self._stores = PerLoop(
+            open_store or functools.partial(connect, settings, clock=clock, nudge=nudge)
+        )
 
     @classmethod
     def from_env(cls) -> Deployment:
@@ -68,8 +74,11 @@ class Deployment:
         """A budget of `seconds` from now, on this deployment's clock."""
         return Budget.of(seconds, clock=self.clock)
 
-    async def drain(self, budget: Budget, queues: Sequence[Queue] = ()) -> Report:
-        """Drain these queues or, without any, those that are due. SIGTERM ends it early."""
+    async def drain(
+        self, budget: Budget, queues: Sequence[Queue] = (), *, origin: Origin | None = None
+    ) -> Report:
+        """Drain these queues or, without any, those that are due. SIGTERM ends it early. `origin`:
+        what a platform started it for; with None it calls no other drain."""
         settings = self.settings
         keeper = Keeper(self._open_keeper_store if settings.redis_url else None)
         drain = Drain(
@@ -78,13 +87,18 @@ class Deployment:
             budget,
             lock=process_lock(),
             keeper=keeper,
+            origin=origin,
             patience=settings.patience,
             batch=settings.batch,
             sweep_every=settings.sweep_every,
         )
         try:
             with self._drains.watch(drain):
-                report = await (drain.run(queues) if queues else drain.tick())
+                if not queues:
+                    report = await drain.tick()
+                else:
+                    nudged = origin is not None and origin.nudged
+                    report = await (drain.nudged(queues) if nudged else drain.run(queues))
                 if drain.swept and report.error is None and budget.handler_time() > 0:
                     await trim_dead_letters(self.store, self.registry.queues())
         finally:

@@ -11,6 +11,7 @@ from .errors import ConfigurationError
 PACKAGES = {
     "cli": frozenset({"typer", "click", "rich"}),
     "embedded": frozenset({"fakeredis", "hiredis", "httptools", "redis", "uvicorn"}),
+    "encryption": frozenset({"cryptography"}),
 }
 """Extra -> the top-level modules that its code imports."""
 

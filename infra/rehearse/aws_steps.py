@@ -78,7 +78,7 @@ def _inspect(endpoint: str) -> str:
         )
     drain = f"tidegate-{STAGE}-drain"
     reserved = functions.get_function_concurrency(FunctionName=drain)
-    check(reserved["ReservedConcurrentExecutions"] == 5, f"reserved is {reserved}")
+    check(reserved["ReservedConcurrentExecutions"] == 10, f"reserved is {reserved}")
     policy = json.loads(functions.get_policy(FunctionName=drain)["Policy"])
     callers = [statement["Principal"]["Service"] for statement in policy["Statement"]]
     check(callers == ["events.amazonaws.com"], f"the drain may be called by {callers}")

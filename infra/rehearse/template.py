@@ -43,17 +43,23 @@ _DOORS = f"TIDEGATE_API_TOKENS=ssm:{_SSM}/api-tokens,CRON_SECRET=ssm:{_SSM}/cron
 _PARAMETER = f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{_SSM}"
 _STORE_PARAMETERS = [f"{_PARAMETER}/redis-url", f"{_PARAMETER}/redis-token"]
 _DOOR_PARAMETERS = [f"{_PARAMETER}/api-tokens", f"{_PARAMETER}/cron-secret"]
+_DRAIN = (
+    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}"
+    f":function:tidegate-{STAGE}-drain"
+)
 ROLES: Mapping[str, dict[str, list[Any]]] = {
     "ApiRole": {
         "logs:CreateLogStream": [["ApiLogGroup", "Arn"]],
         "logs:PutLogEvents": [["ApiLogGroup", "Arn"]],
         "ssm:GetParameters": [*_STORE_PARAMETERS, *_DOOR_PARAMETERS],
+        "lambda:InvokeFunction": [_DRAIN],
     },
     "DrainRole": {
         "logs:CreateLogStream": [["DrainLogGroup", "Arn"]],
         "logs:PutLogEvents": [["DrainLogGroup", "Arn"]],
         "ssm:GetParameters": _STORE_PARAMETERS,
         "sqs:SendMessage": [["DrainFailures", "Arn"]],
+        "lambda:InvokeFunction": [_DRAIN],
     },
 }
 """Role -> action -> the resources it is allowed on."""
@@ -69,7 +75,7 @@ FUNCTIONS: Mapping[str, dict[str, Any]] = {
         "Role": {"Fn::GetAtt": ["DrainRole", "Arn"]},
         "FunctionName": f"tidegate-{STAGE}-drain",
         "Timeout": 300,
-        "ReservedConcurrentExecutions": 5,
+        "ReservedConcurrentExecutions": 10,
     },
 }
 VARIABLES = {"ApiLambdaFunction": f"{_STORE},{_DOORS}", "DrainLambdaFunction": _STORE}

@@ -16,6 +16,7 @@ from . import (
     drain,
     enqueue,
     jobs,
+    keys,
     new,
     queues,
     repair,
@@ -73,6 +74,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(dead.app, name="dead")
 app.add_typer(queues.app, name="queues")
 app.add_typer(schedules.app, name="schedules")
+app.add_typer(keys.app, name="keys")
 app.command("repair")(repair.repair)
 app.command("tokens")(tokens.tokens)
 app.command("doctor")(doctor.doctor)

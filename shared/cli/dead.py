@@ -13,7 +13,7 @@ from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
 from .jobs import JobId, show_record
-from .options import Cursor, Json, Most, Queues
+from .options import Cursor, Decrypt, Json, Most, Queues
 from .output import as_json, note, table
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ async def list_(
 
 @app.command()
 @command
-async def show(job_id: JobId, json: Json = False) -> Exit:
+async def show(job_id: JobId, decrypt: Decrypt = False, json: Json = False) -> Exit:
     """Show one dead letter: its payload, and the errors that led there."""
     from ..errors import JobNotFound
     from ..observe.describe import describe_dead_letter, describe_payload
 
     async with open_deployment() as deployment:
-        view = await deployment.store.inspect(*deployment.locate(job_id))
+        view = await deployment.store.inspect(*deployment.locate(job_id), decrypt=decrypt)
     if view.state != "dead":
         raise JobNotFound(f"{job_id} is not a dead letter: it is {view.state}")
     letter = {**describe_dead_letter(view), **describe_payload(view)}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..config.settings import Settings
     from ..declare.app import Registry
+    from ..nudge.in_process import InProcessNudge
     from .dev_secrets import DevSecrets
     from .servers import LocalStore
 
@@ -76,10 +77,11 @@ def _warn_of_unknown_variables() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What runs: the API's application, the embedded store (None: a database is used), and the
-    variables that clients need."""
+    """What runs: the API's application, what it calls drains with, the embedded store (None: a
+    database is used), and the variables that clients need."""
 
     app: Starlette
+    nudge: InProcessNudge
     local: LocalStore | None
     variables: dict[str, str]
 
@@ -95,6 +97,7 @@ async def _servers(
 ) -> AsyncIterator[Servers]:
     """Serve store and API during the block."""
     from ..hosts.asgi import create_api
+    from ..nudge.in_process import InProcessNudge
     from .servers import api, describe_store, environment, local_store
 
     local = None
@@ -113,9 +116,10 @@ async def _servers(
             variables |= local.environment
             note(describe_store(local.embedded))
         stack.enter_context(environment({**variables, "TIDEGATE_DATA": str(folder)}))
-        app = create_api()
+        nudge = InProcessNudge()
+        app = create_api(nudge)
         url = await stack.enter_async_context(api(port=port, app=app))
-        yield Servers(app, local, {"url": url, **variables})
+        yield Servers(app, nudge, local, {"url": url, **variables})
 
 
 async def _tick(servers: Servers, stop: asyncio.Event, *, every: float | None) -> None:
@@ -123,7 +127,10 @@ async def _tick(servers: Servers, stop: asyncio.Event, *, every: float | None) -
     from .ticks import LocalCron
 
     due = servers.local.due_queues if servers.local else None
-    await LocalCron(every=every, due=due, on_reload=servers.app.state.service.reopen).run(stop)
+    cron = LocalCron(
+        every=every, due=due, nudge=servers.nudge, on_reload=servers.app.state.service.reopen
+    )
+    await cron.run(stop)
 
 
 def _print_served(registry: Registry, every: float | None, servers: Servers, *, json: bool) -> None:
@@ -138,8 +145,8 @@ def _print_served(registry: Registry, every: float | None, servers: Servers, *, 
         note(f"Serves {app}: {', '.join(queues)}")
     if not by_app:
         note("No queue is declared: name your applications in TIDEGATE_APPS.")
-    at_once = ", and at once when a job is due" if servers.local else ""
-    note("No ticks." if every is None else f"A tick every {every:g} s{at_once}.")
+    at_once = "when a job is due" if servers.local else "after an enqueue of this API"
+    note("No ticks." if every is None else f"A tick every {every:g} s, and at once {at_once}.")
 
 
 def _own_tokens(settings: Settings, secrets: DevSecrets) -> dict[str, str]:

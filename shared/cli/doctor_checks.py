@@ -22,6 +22,7 @@ from ..store.queue_stats import QueueStats
 from ..store.repair import repair
 from ..store.usage import fullness
 from .finding import Finding
+from .key_checks import check_keys
 from .settings_checks import contradictions
 
 NAME = "tidegate-doctor"
@@ -51,6 +52,7 @@ async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator
         yield Finding("apps", "FAIL", str(error), "correct TIDEGATE_APPS, or the declaration")
     for finding in contradictions(settings, registry, env):
         yield finding
+    yield check_keys(settings, registry)
     async for finding in _store(Deployment(settings, registry), wait):
         yield finding
 

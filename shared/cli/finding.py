@@ -1,4 +1,4 @@
-"""What one check of `tidegate doctor` found."""
+"""The outcome of a check, as `tidegate doctor` and `tidegate keys check` print it."""
 
 from __future__ import annotations
 

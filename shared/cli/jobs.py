@@ -1,4 +1,4 @@
-"""`tidegate jobs`: list jobs by state, show or cancel one."""
+"""`tidegate jobs`: list jobs by state, show or cancel one, erase those of a key."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from .command import command
+from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
-from .options import Cursor, Json, Most, Queues
+from .options import Cursor, Decrypt, DryRun, Json, Most, Queues
 from .output import as_json, fields, printable, table
 
-app = typer.Typer(no_args_is_help=True, help="List jobs by state, show one, or cancel it.")
+app = typer.Typer(
+    no_args_is_help=True, help="List jobs by state, show or cancel one, erase those of a key."
+)
 PAGE = 200
 COLUMNS = ("id", "type", "state", "priority", "attempts", "crashes", "since or until")
 State = Annotated[
@@ -20,6 +23,7 @@ State = Annotated[
     typer.Option(help="waiting, delayed, active, parked, completed, cancelled or dead."),
 ]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, as enqueue answered it.")]
+Key = Annotated[str, typer.Option("--key", help="The option key of the jobs.")]
 CANCEL_ANSWERS = {
     "cancelled": "cancelled",
     "cancel_requested": "the job is running; its cancellation is requested",
@@ -70,12 +74,12 @@ def _instant(row: dict[str, Any]) -> object:
 
 @app.command()
 @command
-async def show(job_id: JobId, json: Json = False) -> Exit:
+async def show(job_id: JobId, decrypt: Decrypt = False, json: Json = False) -> Exit:
     """Show one job: its state, attempts, errors, progress and result."""
     from ..observe.describe import describe_job, describe_payload
 
     async with open_deployment() as deployment:
-        view = await deployment.store.inspect(*deployment.locate(job_id))
+        view = await deployment.store.inspect(*deployment.locate(job_id), decrypt=decrypt)
     job = describe_job(view)
     if json:
         as_json(job)
@@ -96,6 +100,33 @@ async def cancel(job_id: JobId, json: Json = False) -> Exit:
     else:
         print(CANCEL_ANSWERS.get(state, f"the job has ended already: {state}"))
     return Exit.OK if state in CANCEL_ANSWERS else Exit.FAILED
+
+
+@app.command()
+@command
+async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json = False) -> Exit:
+    """Delete all jobs that were enqueued with this option key, on all queues and in every state,
+    after a question.
+
+    A running one is cancelled and reported; repeat this when it has ended. Reads every record, 200
+    a request. Ends with exit code 1 while jobs are left.
+    """
+    from ..jobs.erased import Erased
+
+    erased = Erased(0)
+    async with open_deployment() as deployment:
+        action = f"delete all jobs with key {key!r} on all queues"
+        if not (dry_run or confirmed(action, deployment.settings, yes=yes)):
+            return Exit.FAILED
+        for queue in deployment.registry.queues():
+            erased += await deployment.store.erase(queue, key, dry_run=dry_run)
+    if json:
+        as_json({"deleted": erased.deleted, "running": erased.running, "dry_run": dry_run})
+    else:
+        print(f"{erased.deleted:,} jobs {'would be ' if dry_run else ''}deleted")
+        for job_id in erased.running:
+            print(f"{job_id} is running; its cancellation is requested")
+    return Exit.FAILED if erased.running else Exit.OK
 
 
 def show_record(record: dict[str, Any]) -> None:

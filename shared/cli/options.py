@@ -11,6 +11,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for 
 Queues = Annotated[list[str] | None, typer.Argument(help="Names of queues; none means all.")]
 Cursor = Annotated[str | None, typer.Option(help="The `next` of an earlier list --json.")]
 Most = Annotated[int, typer.Option(min=1, max=10_000, help="The largest number to list.")]
+Decrypt = Annotated[
+    bool, typer.Option("--decrypt", help="Show what is encrypted, with the keys of this machine.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Report only; change nothing.")]
 Data = Annotated[
     Path | None,
     typer.Option(

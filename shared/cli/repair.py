@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
-from .options import Json, Queues
+from .options import DryRun, Json, Queues
 from .output import as_json, table
 
 if TYPE_CHECKING:
     from ..store.repair import Repairs
 
 COLUMNS = ("queue", "jobs", "requeued", "restored", "removed", "counts")
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Report only; change nothing.")]
 
 
 @command

@@ -1,16 +1,17 @@
-"""A local cron: starts drains at an interval, as a platform's schedule does, and on the embedded
-store also at once when a queue has work."""
+"""A local cron: starts drains at an interval, as a platform's schedule does, and at once when the
+API has put a first job in line; on the embedded store also when any other process has."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 from ..deployment import Deployment
 from ..drain.report import Report, StopReason
+from ..drain.waiting import race
 from ..errors import ConfigurationError
+from ..nudge.in_process import InProcessNudge
 from .output import note
 from .reload import UserModules
 
@@ -23,13 +24,19 @@ Due = Callable[[], Awaitable[Sequence[str]]]
 class LocalCron:
     """Ticks until stopped. When the user's files change, it drains with the new application.
 
-    `due`: where to look for work between the ticks. `on_reload` is called after a change.
+    `due`: where to look for work between the ticks. `nudge`: the queues that the API calls drains
+    of. `on_reload` is called after a change.
     """
 
     def __init__(
-        self, *, every: float | None, due: Due | None, on_reload: Callable[[], Awaitable[None]]
+        self,
+        *,
+        every: float | None,
+        due: Due | None,
+        nudge: InProcessNudge,
+        on_reload: Callable[[], Awaitable[None]],
     ) -> None:
-        self._every, self._due, self._on_reload = every, due, on_reload
+        self._every, self._due, self._nudge, self._on_reload = every, due, nudge, on_reload
         self._deployment = Deployment.from_env()
         self._modules = UserModules()
         self._drains: set[asyncio.Task[None]] = set()
@@ -46,16 +53,16 @@ class LocalCron:
             if self._every is not None and now >= next_tick:
                 self._start(())
                 next_tick = now + self._every
-            elif self._every is not None and self._due:
-                await self._start_due(self._due)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK_EVERY, self._every or LOOK_EVERY)):
-                    await stop.wait()
+            elif self._every is not None:
+                await self._start_due()
+            await race(self._nudge.wait(), stop, min(LOOK_EVERY, self._every or LOOK_EVERY))
         await self._close()
 
-    async def _start_due(self, due: Due) -> None:
+    async def _start_due(self) -> None:
+        """A queue that is being drained is skipped: the next look finds what is left of it."""
         known = {queue.name for queue in self._deployment.queues()}
-        names = [name for name in await due() if name in known - self._draining]
+        due = [*self._nudge.take(), *(await self._due() if self._due else [])]
+        names = [name for name in dict.fromkeys(due) if name in known - self._draining]
         if names:
             self._start(names)
 

@@ -8,19 +8,20 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from ..encryption.keyring import EncryptionKey
+from ..encryption.setting import VARIABLE, parse_keys
 from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.redact import keep_secret
+from .addresses import is_service_url
+from .nudge import NudgeSettings, read_nudge
 from .platform import LOCAL, detect_platform
 from .secrets import read_secrets
 
 ROLES = ("producer", "viewer", "operator", "admin")
 """The roles of tokens, in order: each has the rights of all roles before it."""
 MIN_SECRET_LENGTH = 16
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -37,6 +38,7 @@ class Settings:
     api_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Token → role."""
     cron_secret: str | None = field(default=None, repr=False)
+    encryption_keys: tuple[EncryptionKey, ...] = field(default=(), repr=False)
     apps: tuple[str, ...] = ()
     """The applications as `module:attribute`; without any, those of `functions.apps:APPS`."""
     data_dir: Path = Path(".tidegate")
@@ -47,6 +49,7 @@ class Settings:
     patience: float = 5.0
     sweep_every: float = 300.0
     log_level: str = "INFO"
+    nudge: NudgeSettings = field(default_factory=NudgeSettings)
     platform: str = LOCAL
 
     @classmethod
@@ -71,9 +74,8 @@ class Settings:
             prefix=prefix,
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
-            apps=tuple(
-                part.strip() for part in env.get("TIDEGATE_APPS", "").split(",") if part.strip()
-            ),
+            encryption_keys=_encryption_keys(env),
+            apps=_parts(env.get("TIDEGATE_APPS", "")),
             data_dir=Path(env.get("TIDEGATE_DATA") or ".tidegate"),
             volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
             key_locking=_flag(env, "TIDEGATE_KEY_LOCKING", default=True),
@@ -82,6 +84,7 @@ class Settings:
             patience=_number(env, "TIDEGATE_PATIENCE", 5.0, 0, 900),
             sweep_every=_number(env, "TIDEGATE_SWEEP_SECONDS", 300.0, 0, 86_400),
             log_level=_level(env.get("TIDEGATE_LOG_LEVEL", "INFO").strip().upper()),
+            nudge=read_nudge(env, _number(env, "TIDEGATE_NUDGE_WINDOW", 0.25, 0.1, 10)),
             platform=platform,
         )
 
@@ -113,11 +116,15 @@ def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str 
     if url is None or token is None:
         there, missing = (name, token_name) if url else (token_name, name)
         raise ConfigurationError(f"{missing} is not set, but {there} is; set both")
-    if not _is_store_url(url):
+    if not is_service_url(url):
         raise ConfigurationError(
             f"{name} must be https://host, without a user name (plain http only for localhost)"
         )
     return url, token
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _refuse_empty(env: Mapping[str, str], names: Iterable[str]) -> None:
@@ -126,17 +133,6 @@ def _refuse_empty(env: Mapping[str, str], names: Iterable[str]) -> None:
         raise ConfigurationError(
             f"{' and '.join(empty)}: set, but empty. Give the value, or unset the variable"
         )
-
-
-def _is_store_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    host = _HOST.fullmatch(parts.netloc.lower())
-    if host is None or not url.isprintable():
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host[1] in LOCAL_HOSTS)
 
 
 def _with_secrets(env: Mapping[str, str]) -> Mapping[str, str]:
@@ -192,6 +188,12 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
             f"{name} has fewer than {MIN_SECRET_LENGTH} characters; use 32 random ones"
         )
     return value
+
+
+def _encryption_keys(env: Mapping[str, str]) -> tuple[EncryptionKey, ...]:
+    text = env.get(VARIABLE, "")
+    keep_secret(entry.partition(":")[2].strip() for entry in text.split(","))
+    return parse_keys(text)
 
 
 def _level(name: str) -> str:

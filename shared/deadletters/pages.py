@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 from ..declare.queue import Queue
 from ..errors import InvalidOption
 from ..store import Store
+from ..store.decrypt import decrypted
 from ..store.views import JobRecord
 from .stream import PAGE, Position, dead_letters, position_of
 
@@ -44,9 +45,17 @@ class Page:
 
 
 async def page(
-    store: Store, queues: Sequence[Queue], criteria: Filter, *, cursor: str | None, most: int
+    store: Store,
+    queues: Sequence[Queue],
+    criteria: Filter,
+    *,
+    cursor: str | None,
+    most: int,
+    decrypt: bool = False,
 ) -> Page:
-    """Up to `most` dead letters of these queues that fit. Raises InvalidOption for a bad cursor."""
+    """Up to `most` dead letters of these queues that fit. `decrypt`: with the texts of encrypted
+    errors, for readers who may see them; without it a filter can't find by such texts either.
+    Raises InvalidOption for a bad cursor."""
     after = None if cursor is None else _read_cursor(cursor)
     # One more tells whether there is a next page. A filter may need any number.
     size = PAGE if criteria != Filter() else min(PAGE, most + 1)
@@ -55,6 +64,7 @@ async def page(
     row = await anext(stream, None)
     while row is not None:
         read += 1
+        row = decrypted(row, store.keyring) if decrypt else row
         if criteria.fits(row):
             result.rows.append(row)
         successor = await anext(stream, None)

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
+from ..jobs.erased import Erased
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
+from .default_store import default_store
 from .handler import takes_two
 from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, require
 from .queue import (
@@ -22,11 +24,13 @@ from .queue import (
     P,
     Queue,
 )
+from .sync import run_blocking, run_in_drain
 
 if TYPE_CHECKING:
     from datetime import datetime
     from types import ModuleType
 
+    from ..encryption.jobs import Encrypt
     from .schedule import Missed, Overlap, Schedule
 
 PROJECT_APPS = "functions.apps:APPS"
@@ -72,6 +76,7 @@ class App:
         max_jobs: int = DEFAULT_MAX_JOBS,
         max_bytes: int | None = None,
         shards: int = 1,
+        encrypt: Encrypt = False,
         overrides: Overrides | None = None,
         per_key: KeyLimit | None = None,
         if_limited: IfLimited = "defer",
@@ -81,6 +86,7 @@ class App:
         self.queues[name] = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
+            encrypt=encrypt,
             max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
             retry=retry or Retry.exponential(),
             completed=completed or Retention(),
@@ -122,6 +128,25 @@ class App:
             missed, within, overlap, jitter,
         )  # fmt: skip
         return self.schedules[name]
+
+    async def erase(self, key: str, *, dry_run: bool = False) -> Erased:
+        """Delete all jobs of this application that were enqueued with this option `key`, on all its
+        queues and in every state, with their results and errors. For those that run, their
+        cancellation is requested, and a repeat deletes them. `dry_run`: only count them.
+
+        It reads every record of the queues, 200 a request. Raises InvalidOption and StoreError.
+        """
+        return await run_in_drain(lambda: self._erase(key, dry_run=dry_run))
+
+    def erase_sync(self, key: str, *, dry_run: bool = False) -> Erased:
+        """`erase`, blocking."""
+        return run_blocking(lambda: self.erase(key, dry_run=dry_run), "erase")
+
+    async def _erase(self, key: str, *, dry_run: bool) -> Erased:
+        total, store = Erased(0), default_store()  # that of the loop it runs in
+        for queue in self.queues.values():
+            total += await store.erase(queue, key, dry_run=dry_run)
+        return total
 
 
 class Registry:

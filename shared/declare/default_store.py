@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ConfigurationError
+from ..jobs.erased import Erased
 from ..jobs.job import Enqueued, Job
 
 if TYPE_CHECKING:
@@ -26,12 +27,16 @@ class JobStore(Protocol):
         """Store jobs of one queue; one answer each, in order."""
         ...
 
-    async def inspect(self, queue: Any, job_id: str) -> JobView:
-        """One job as it stands, by its id within the queue."""
+    async def inspect(self, queue: Any, job_id: str, *, decrypt: bool = False) -> JobView:
+        """One job as it stands, by its id within the queue, decrypted if wanted."""
         ...
 
     async def cancel(self, queue: Any, job_id: str) -> str:
         """End a job that waits, or ask one that runs to stop."""
+        ...
+
+    async def erase(self, queue: Any, key: str, *, dry_run: bool = False) -> Erased:
+        """Delete all jobs of the queue with this option `key`."""
         ...
 
     async def redrive(self, queue: Any, job_ids: Sequence[str]) -> list[bool]:

@@ -45,7 +45,9 @@ class JobHandle:
     async def status(self) -> JobView:
         """The job as it stands: state, attempts, errors, progress, result. One request, at most 6
         billed commands."""
-        return await self._ask(lambda store, job_id: store.inspect(self.queue, job_id))
+        return await self._ask(
+            lambda store, job_id: store.inspect(self.queue, job_id, decrypt=True)
+        )
 
     async def progress(self) -> float | None:
         """The last progress that its handler reported, 0 to 100; None before the first."""
@@ -108,7 +110,7 @@ class JobHandle:
         clock, pause = store.clock, FIRST_PAUSE
         end = clock.monotonic() + seconds
         while True:
-            view = await store.inspect(self.queue, job_id)
+            view = await store.inspect(self.queue, job_id, decrypt=True)
             left = end - clock.monotonic()
             if view.state in ENDED:
                 return view
@@ -136,11 +138,12 @@ def name_taken(view: JobView) -> NameTaken:
 
 
 def _result_of(view: JobView) -> Any:
-    if view.state == "completed" and view.result_error is None:
+    locked = view.encryption.locked if view.encryption and view.encryption.hides_history else None
+    if view.state == "completed" and view.result_error is None and not locked:
         return view.result
     errors = view.errors
     last = f": {errors[-1].get('type')}: {errors[-1].get('message')}" if errors else ""
-    why = view.result_error or f"it is {view.state}{last}"
+    why = view.result_error or locked or f"it is {view.state}{last}"
     failure = NoResult(f"job {view.id} has no result: {why}")
     failure.job = view
     raise failure

@@ -50,6 +50,12 @@ def text_of_value(job_type: JobType[Any], value: Any) -> tuple[str, BaseModel]:
         payload = job_type.model.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(job_type, field_errors(error, "payload")) from None
+    except Exception as bug:
+        if not job_type.queue.encrypt:
+            raise
+        # Its text may quote the payload, and whoever meets an error like this logs it.
+        name = type(bug).__name__
+        raise RuntimeError(f"the model of job type {job_type.name!r} failed: {name}") from None
     return text, payload
 
 

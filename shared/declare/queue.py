@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import (
+    TYPE_CHECKING,
     Any,
     Concatenate,
     Generic,
@@ -31,11 +32,16 @@ from .payload import text_of
 from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, check_timeout, require
 from .sync import run_blocking, run_in_drain
 
+if TYPE_CHECKING:
+    from ..encryption.jobs import Encrypt
+
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
 DEFAULT_MAX_JOBS = 1_000_000
 DEFAULT_MAX_BYTES = 48 * 2**20
 """Bounds of a queue by default, the bytes for each shard: half of the largest entry (100 MB) on
 Upstash's smaller plans. The rest is for results and errors, which grow after the enqueue."""
+MOST_ENCRYPTED = 3 * 2**20
+"""Bytes of a payload that is encrypted: base64 makes four of three."""
 MOST_SHARDS = 32
 IfLimited = Literal["defer", "refuse"]
 """What becomes of a job whose key has used up its rate: it waits for its turn, or its enqueue is
@@ -138,6 +144,7 @@ class Queue:
     max_jobs: int = DEFAULT_MAX_JOBS
     max_bytes: int = DEFAULT_MAX_BYTES
     shards: int = 1
+    encrypt: Encrypt = False
     overrides: Overrides = field(default_factory=Overrides)
     per_key: KeyLimit | None = None
     if_limited: IfLimited = "defer"
@@ -179,6 +186,10 @@ class Queue:
         ok = self.if_limited == "defer" or (self.per_key is not None and bool(self.per_key.rate))
         require(ok, f"{what}: if_limited='refuse' needs per_key=KeyLimit(rate=RateLimit(...))")
         check_timeout(self.timeout, what)
+        ok = isinstance(self.encrypt, bool) or self.encrypt == "new"
+        require(ok, f'{what}: encrypt is True, False or "new"')
+        fits = not self.encrypt or self.payload_limit <= MOST_ENCRYPTED
+        require(fits, f"{what}: with encrypt the payload_limit is at most 3 MiB")
 
     def job(
         self,
@@ -196,7 +207,7 @@ class Queue:
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
-        self._check_new(name)
+        self._check_type(name, public_result=public_result)
 
         def register(handler: Handler) -> JobType[Any]:
             seconds = self.timeout if timeout is None else timeout
@@ -211,14 +222,16 @@ class Queue:
 
         return register
 
-    def _check_new(self, name: str) -> None:
+    def _check_type(self, name: str, *, public_result: bool) -> None:
+        what = f"job type {name!r}"
+        ok = bool(name) and len(name) <= 64 and name.isprintable()
+        require(ok, f"{what}: 1 to 64 printable characters")
+        new = name not in self.types
+        require(new, f"{what} is declared twice on queue {self.name!r}; rename one")
         require(
-            bool(name) and len(name) <= 64 and name.isprintable(),
-            f"job type {name!r}: 1 to 64 printable characters",
-        )
-        require(
-            name not in self.types,
-            f"job type {name!r} is declared twice on queue {self.name!r}; rename one",
+            not (public_result and self.encrypt),
+            f"{what}: public_result shows what queue {self.name!r} encrypts; leave it out, or "
+            "declare the type on another queue",
         )
 
     def handle(self, job_id: str) -> JobHandle:

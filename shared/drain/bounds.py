@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..jobs.history import read_history
 from ..jobs.outcome import Outcome
 from .outcome import outcome_of
-from .run import Run
+from .run import RECHECK, Run
 
 FREE_CUTS = 3
 """Cuts by the end of a whole window after which a job is parked for a longer window, in place of
@@ -20,10 +20,6 @@ COUNTS = ("cuts", "cut_after", "parks")
 """What a job's history remembers of them. A job that ends dead begins again after a redrive."""
 SNOOZE_HORIZON = 7 * 86_400.0
 """Seconds after the first of a row of snoozes after which the next one ends the job."""
-
-RECHECK = 900.0
-"""Seconds after which a job of an unknown type, or whose payload does not fit, is tried again: a
-deploy may have brought its handler or its model."""
 MISFIT_HORIZON = 86_400.0
 """Seconds for which it waits. Its producer's model took the payload, so there are or were functions
 of another version; a deployment, or its reversal, takes no longer than a day."""
@@ -71,13 +67,14 @@ def _snoozed(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
     return Outcome("dead", detail={"error": error, "snoozed_since": None})
 
 
-def misfit(run: Run, message: str) -> Outcome:
-    """The outcome of a payload that does not fit: it waits for functions of another version, and
-    after a day it is dead. A foreign record, which no model has taken before, is dead at once."""
+def misfit(run: Run, message: str, reason: str) -> Outcome:
+    """The outcome of a payload that does not fit: it is parked for this reason until functions of
+    another version come, and after a day it is dead with this message. A foreign record, which no
+    model has taken before, is dead at once."""
     now_ms = run.claim.at_ms
     since = _number(read_history(run.claim.history).get("misfit_since")) or now_ms
     if not run.claim.foreign and now_ms - since <= MISFIT_HORIZON * 1000:
-        detail = {"parked": message, "misfit_since": int(since)}
+        detail = {"parked": reason, "misfit_since": int(since)}
         return Outcome("park", RECHECK, detail, started=False)
     error = {"type": "InvalidPayload", "message": message}
     return Outcome("dead", detail={"error": error, "misfit_since": None}, started=False)

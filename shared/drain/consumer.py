@@ -12,11 +12,12 @@ from ..jobs.outcome import Outcome
 from ..store import Store, TurnReply
 from .admission import Admission
 from .budget import Budget
+from .encrypted import read_claim
 from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
 from .pool import DrainResources, Pool
 from .report import ConsumerReport, StopReason
-from .run import CancelReason, Run, decode_claim
+from .run import CancelReason, Run
 from .turns import HEARTBEAT, Turns
 from .waiting import race, wait_for_event
 
@@ -68,7 +69,8 @@ class Consumer:
         on_backlog: Callable[[], None] | None = None,
     ) -> None:
         self.report = ConsumerReport(queue.name)
-        self._queue, self._budget, self._patience = queue, budget, resources.patience
+        self._queue, self._budget, self._keyring = queue, budget, resources.keyring
+        self._patience = resources.patience
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
         admission = self._admission = Admission(queue, budget)
         turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
@@ -149,7 +151,7 @@ class Consumer:
         """Start the claimed jobs that fit; answers how many of them hold a thread."""
         left, holding = self._budget.handler_time(), 0
         for number, claim in enumerate(reply.claims, start=1):
-            run = decode_claim(claim, self._queue)
+            run = read_claim(claim, self._queue, self._keyring)
             if self._queue.limit:
                 _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
             refusal = self._admission.refusal(run, left - run.start_after)

@@ -9,19 +9,22 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from ..clock import Clock
 from ..declare.app import Registry
 from ..declare.queue import Queue
 from ..errors import StoreError
 from ..jobs.job import PRIORITIES
+from ..nudge.hops import Origin, drain_of
 from ..store import Store, keys
 from ..store.meter import Meter
 from ..store.schedules import is_schedule
 from .budget import Budget
+from .chain import Chain
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
 from .pool import DrainResources
-from .report import Report, StopReason, gravest
+from .report import Report, StopReason, sum_up
 from .threads import HandlerThreads
 from .timeouts import Timeouts
 
@@ -44,7 +47,7 @@ wait for the store. Twice as many would send no more: a process has eight connec
 class Drain:
     """Drains queues with one store. Make one for each invocation."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
         self,
         store: Store,
         registry: Registry,
@@ -52,6 +55,7 @@ class Drain:
         *,
         lock: SharedExclusiveLock | None = None,
         keeper: Keeper | None = None,
+        origin: Origin | None = None,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
@@ -61,6 +65,7 @@ class Drain:
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
+        self._chain = Chain(store, budget, origin)
         self.swept = False
         """True if its tick was a sweep: the time for what a deployment does now and then."""
 
@@ -71,31 +76,56 @@ class Drain:
         """
         return await self._drain(None)
 
+    async def nudged(self, queues: Sequence[Queue]) -> Report:
+        """Drain these queues, which have just become due. Then wait for the end of the nudge's
+        window, and drain what has become due meanwhile."""
+        return await self._drain([(queue, False) for queue in queues], self._registry.queues())
+
     async def run(self, queues: Sequence[Queue]) -> Report:
         """Drain exactly these queues, and recount each of them first. What their handlers enqueue
         on any of them runs, too."""
-        return await self._drain(queues)
+        return await self._drain([(queue, True) for queue in queues], queues)
 
     def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
         """Claim nothing more, settle what has ended, give the rest back. To be called in the event
         loop of the drain."""
         self._stopping = reason
+        self._chain.stopped.set()
         for consumer in self._consumers:
             consumer.stop(reason)
 
-    async def _drain(self, queues: Sequence[Queue] | None) -> Report:
-        """Round after round, as long as handlers enqueue. None: the queues that are due."""
-        before = self._store.meter.snapshot()
+    async def _drain(
+        self, due: Sequence[tuple[Queue, bool]] | None, among: Sequence[Queue] | None = None
+    ) -> Report:
+        """Round after round, as long as handlers enqueue. `due`: None for what the agenda says.
+        `among`: the queues of later rounds."""
+        before, continued = self._store.meter.snapshot(), list[str]()
         try:
-            due = await self._due() if queues is None else [(queue, True) for queue in queues]
-            while due:
-                enqueued = self._enqueue_commands()
-                await self._consume_all(due)
-                again = self._enqueue_commands() > enqueued and self._may_go_on()
-                due = await self._due(queues) if again else []
+            with drain_of(self._chain.origin):
+                await self._run_rounds(due, among)
+                if not self._stopping:
+                    reports = [consumer.report for consumer in self._consumers]
+                    continued = await self._chain.call_next(self._registry.queues(), reports)
         except StoreError as error:
-            return self._report(before, str(error))
-        return self._report(before)
+            return self._report(before, error=str(error))
+        return self._report(before, continued)
+
+    async def _run_rounds(
+        self, due: Sequence[tuple[Queue, bool]] | None, among: Sequence[Queue] | None
+    ) -> None:
+        due = await self._due() if due is None else due
+        while due:
+            enqueued = self._enqueue_commands()
+            await self._consume_all(due)
+            due = await self._due(among) if await self._goes_on(enqueued) else []
+
+    async def _goes_on(self, enqueued: int) -> bool:
+        """Whether another round may find work: handlers enqueued, or the window of the nudge has
+        ended. `enqueued`: what enqueues had cost before this round."""
+        if not self._may_go_on():
+            return False
+        again = self._enqueue_commands() > enqueued or await self._chain.wait_for_window()
+        return again and self._may_go_on()
 
     def _enqueue_commands(self) -> int:
         """Commands that this process's enqueues have cost so far."""
@@ -114,13 +144,18 @@ class Drain:
         command more, and a second one only where something is found.
         """
         queues = self._registry.queues() if among is None else among
-        sweeping = among is None and bool(queues) and self._begin_sweep()
+        sweeping = (
+            among is None
+            and bool(queues)
+            and _begin_sweep(self._store, self._budget.clock, self._sweep_every)
+        )
+        self.swept = self.swept or sweeping
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
         resync = {name: instant < NOW for name, instant in agenda.items() if instant <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
-            fired = await self._fire(agenda, int(now), sweeping=sweeping)
+            fired = await _fire(self._store, self._registry, agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
@@ -130,34 +165,18 @@ class Drain:
         order = sorted(_rotated(due, int(now)), key=lambda queue: queue.name not in suspects)
         return [(queue, resync[queue.name]) for queue in order]
 
-    async def _fire(self, agenda: dict[str, float], now: int, *, sweeping: bool) -> list[str]:
-        """Enqueue what schedules have due; the queues that got jobs. A sweep adds and removes
-        schedules as the code declares them."""
-        from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
-        from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
-
-        registry = self._registry
-        if sweeping:
-            await reconcile(self._store, registry.schedules, registry.apps, agenda, now)
-        return [queue.name for queue in await fire(self._store, registry.schedules, agenda, now)]
-
-    def _begin_sweep(self) -> bool:
-        """True if this tick is a sweep. The process remembers its last one, so this holds for any
-        rhythm of ticks."""
-        now, last = self._budget.clock.monotonic(), self._store.swept_at
-        passed = math.inf if last is None else now - last + ROUNDING
-        if not self._sweep_every or passed < self._sweep_every:
-            return False
-        self._store.swept_at = now
-        self.swept = True
-        return True
-
     async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
             return
         threads = HandlerThreads(SYNC_THREADS)
         resources = DrainResources(
-            self._lock, threads, Timeouts(), self._batch, self._patience, self._keeper
+            self._lock,
+            threads,
+            Timeouts(),
+            self._batch,
+            self._patience,
+            self._keeper,
+            self._store.keyring,
         )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
@@ -190,27 +209,44 @@ class Drain:
             else:
                 await consumer.run()
 
-    def _report(self, before: Meter, error: str | None = None) -> Report:
-        used = self._store.meter.since(before)
-        reports = [consumer.report for consumer in self._consumers]
-        outcomes: Counter[str] = Counter()
-        for one in reports:
-            outcomes.update(one.outcomes)
-        stops = [*(one.stop for one in reports), *([self._stopping] if self._stopping else [])]
-        report = Report(
-            stop=StopReason.STORE if error else gravest(stops),
-            queues=reports,
-            requests=used.requests,
-            commands=used.commands,
-            bytes=used.bytes_in + used.bytes_out,
-            seconds_used=self._budget.used(),
-            seconds_left=self._budget.left(),
-            outcomes=outcomes,
+    def _report(
+        self, before: Meter, continued: Sequence[str] = (), *, error: str | None = None
+    ) -> Report:
+        report = sum_up(
+            [consumer.report for consumer in self._consumers],
+            self._stopping,
+            self._store.meter.since(before),
+            self._budget,
             loop_lag=self._keeper.longest_lag if self._keeper else 0.0,
-            error=error or next((one.error for one in reports if one.error), None),
+            continued=continued,
+            error=error,
         )
         log.info("drained", extra={"report": report.as_dict()})
         return report
+
+
+def _begin_sweep(store: Store, clock: Clock, every: float) -> bool:
+    """True if this tick is a sweep. The process remembers its last one, so this holds for any
+    rhythm of ticks."""
+    now, last = clock.monotonic(), store.swept_at
+    passed = math.inf if last is None else now - last + ROUNDING
+    if not every or passed < every:
+        return False
+    store.swept_at = now
+    return True
+
+
+async def _fire(
+    store: Store, registry: Registry, agenda: dict[str, float], now: int, *, sweeping: bool
+) -> list[str]:
+    """Enqueue what schedules have due; the queues that got jobs. A sweep adds and removes schedules
+    as the code declares them."""
+    from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
+    from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
+
+    if sweeping:
+        await reconcile(store, registry.schedules, registry.apps, agenda, now)
+    return [queue.name for queue in await fire(store, registry.schedules, agenda, now)]
 
 
 def _unlisted_parts(instant: float | None, now: float) -> Sequence[str]:

@@ -18,11 +18,11 @@ from ..errors import InvalidPayload, Signal
 from ..jobs.context import JobContext
 from ..jobs.history import sanitize
 from ..jobs.outcome import Outcome
-from .bounds import RECHECK, bound, misfit
+from .bounds import bound, misfit
 from .budget import Budget
 from .describe import is_a, leaves, traceback_of
 from .outcome import outcome_of
-from .run import Run
+from .run import RECHECK, NotStarted, Run
 from .threads import call_contained
 from .timeouts import Timeouts
 
@@ -67,6 +67,8 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
 
 def _payload(run: Run) -> Any:
     """The payload as its model reads it, or the outcome of a job that can't be started."""
+    if isinstance(run.error, NotStarted):
+        return run.error.outcome
     if run.error is not None:
         return _invalid(run, "InvalidRecord", str(run.error))
     if run.job_type is None:
@@ -75,9 +77,10 @@ def _payload(run: Run) -> Any:
     try:
         return run.job_type.model.model_validate_json(run.body.payload)
     except ValidationError as error:
-        message = _mismatch(run.job_type, error)
+        summary = f"the payload does not fit {run.job_type.model.__name__}"
+        message = sanitize(f"{summary}: {_fields(error)}")
         run.error = InvalidPayload(message)
-        return misfit(run, sanitize(message))
+        return misfit(run, message, summary if run.encrypted else message)
     except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
         return _outcome_of(run, error)._replace(started=False)
 
@@ -123,11 +126,10 @@ def _invalid(run: Run, error_type: str, message: str) -> Outcome:
     return Outcome("dead", detail=detail, started=False)
 
 
-def _mismatch(job_type: JobType[Any], error: ValidationError) -> str:
-    fields = "; ".join(
+def _fields(error: ValidationError) -> str:
+    return "; ".join(
         f"{'.'.join(map(str, e['loc'])) or 'payload'}: {e['msg']}" for e in error.errors()[:5]
     )
-    return f"the payload does not fit {job_type.model.__name__}: {fields}"
 
 
 async def _call_in_thread(run: Run, job_type: JobType[Any], payload: Any, threads: Executor) -> Any:

@@ -14,7 +14,7 @@ from ..jobs.ids import public_id
 from ..jobs.outcome import Outcome
 from ..jobs.stack import without_ours
 from .budget import Budget
-from .describe import traceback_of
+from .describe import traceback_of, type_name
 from .run import Run
 from .threads import call_contained
 
@@ -36,8 +36,8 @@ class Failures:
         hooks = self._queue.failure_hooks
         if not hooks or run.error is None:
             return
-        failure, error = self._failure(run, outcome), run.error
-        calls = {asyncio.ensure_future(self._call(hook, error, failure)) for hook in hooks}
+        failure = self._failure(run, outcome)
+        calls = {asyncio.ensure_future(self._call(hook, run, failure)) for hook in hooks}
         seconds = min(HOOK_SECONDS, self._budget.handler_time())
         try:
             _, late = await asyncio.wait(calls, timeout=seconds)
@@ -53,14 +53,19 @@ class Failures:
         level = logging.ERROR if failure.dead else logging.WARNING
         facts = {**_job(failure), "outcome": outcome.kind, "retry_in": failure.retry_in}
         described = outcome.detail.get("error") or {}
-        facts["error"] = f"{described.get('type')}: {described.get('message')}"
+        if run.encrypted:  # neither its text nor its causes: they may quote the payload
+            facts |= {"error": described.get("type"), "stack": described.get("stack")}
+            error = None
+        else:
+            facts["error"] = f"{described.get('type')}: {described.get('message')}"
         try:
             trace = error and (type(error), error, without_ours(traceback_of(error)))
             log.log(level, "job_failed", exc_info=trace, extra=facts)
         except BaseException:  # noqa: BLE001 - formatting calls methods of the error, which may do anything
             log.log(level, "job_failed", extra=facts)
 
-    async def _call(self, hook: FailureHook, error: BaseException, failure: JobFailure) -> None:
+    async def _call(self, hook: FailureHook, run: Run, failure: JobFailure) -> None:
+        error: BaseException = run.error  # type: ignore[assignment]  # else there was no failure
         try:
             if inspect.iscoroutinefunction(hook):
                 await hook(error, failure)
@@ -75,8 +80,9 @@ class Failures:
                 await value
         except asyncio.CancelledError:
             raise
-        except BaseException:
-            log.exception("failure_hook_failed", extra=_job(failure))
+        except BaseException as bug:
+            facts = {**_job(failure), "error": type_name(bug)}
+            log.exception("failure_hook_failed", exc_info=not run.encrypted, extra=facts)
 
     def _failure(self, run: Run, outcome: Outcome) -> JobFailure:
         claim = run.claim

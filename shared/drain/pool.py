@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..declare.queue import Queue
+from ..encryption.keyring import NO_KEYS, Keyring
 from ..jobs.claim import Claim
-from ..jobs.history import add_to_history
 from ..jobs.outcome import Kind, Outcome
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
 from .budget import Budget
+from .encrypted import history_of
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
 from .failures import Failures, is_failure
@@ -42,6 +43,7 @@ class DrainResources:
     batch: int
     patience: float
     keeper: Keeper | None = None
+    keyring: Keyring = NO_KEYS
 
     def keep(self, watched: Watched) -> None:
         """Prolong these leases if a handler blocks the event loop."""
@@ -91,9 +93,8 @@ class Pool:
 
     def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
-        history = claim.history
-        if outcome.detail:
-            history = add_to_history(claim, outcome, self._budget.clock.epoch_ms())
+        now_ms = self._budget.clock.epoch_ms()
+        history = history_of(claim, outcome, now_ms, self._resources.keyring)
         unstarted_ms = 0 if outcome.started else claim.at_ms
         self._settles.append(
             Settle(claim.lease, outcome.kind, outcome.delay_ms, history, unstarted_ms)
@@ -104,7 +105,7 @@ class Pool:
 
     def take_settles(self) -> list[Settle]:
         """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
-        settles = [*self._settles, *_progress(self._runs.values())]
+        settles = [*self._settles, *_progress(self._runs.values(), self._resources.keyring)]
         fit = count_that_fit(settles)
         self._settles = settles[fit:]
         return settles[:fit]
@@ -176,7 +177,8 @@ class Pool:
         try:
             outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
         except BaseException as bug:  # ours, and of this job alone
-            log.exception("job_bug", extra={"queue": run.claim.queue, "job_id": run.claim.id})
+            facts = {"queue": run.claim.queue, "job_id": run.claim.id, "error": type(bug).__name__}
+            log.exception("job_bug", exc_info=not run.encrypted, extra=facts)
             outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
         if not exclusive:
             lock.release_shared()
@@ -223,11 +225,11 @@ class Pool:
             self._paced -= 1
 
 
-def _progress(runs: Iterable[Run]) -> Iterator[Settle]:
+def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:
     for run in runs:
         progress = run.context.take_progress() if run.context else None
         if progress:
-            history = add_to_history(run.claim, Outcome("keep", detail=progress), 0)
+            history = history_of(run.claim, Outcome("keep", detail=progress), 0, keyring)
             yield Settle(run.claim.lease, "keep", 0, history)
 
 

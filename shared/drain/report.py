@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..store.meter import Meter
+    from .budget import Budget
 
 
 class StopReason(StrEnum):
@@ -63,6 +67,8 @@ class Report:
     seconds_used: float
     seconds_left: float
     outcomes: Counter[str] = field(default_factory=Counter)
+    continued: Sequence[str] = ()
+    """The queues for whose jobs it has called another drain."""
     loop_lag: float = 0.0
     """The longest that a handler kept the event loop from running, in seconds (0: below 5)."""
     error: str | None = None
@@ -81,6 +87,7 @@ class Report:
                 "bytes": self.bytes,
             },
             "seconds": {"used": round(self.seconds_used, 3), "left": round(self.seconds_left, 3)},
+            **({"continued": list(self.continued)} if self.continued else {}),
             **({"loop_lag": round(self.loop_lag, 1)} if self.loop_lag else {}),
             **({"error": self.error} if self.error else {}),
         }
@@ -98,3 +105,34 @@ class Report:
             }.items():
                 entry[name] = entry.get(name, 0) + count
         return merged
+
+
+def sum_up(
+    reports: list[ConsumerReport],
+    stopping: StopReason | None,
+    used: Meter,
+    budget: Budget,
+    *,
+    loop_lag: float,
+    continued: Sequence[str],
+    error: str | None,
+) -> Report:
+    """The report of a drain from those of its consumers. `stopping`: why it was told to end.
+    `error`: of the store."""
+    outcomes: Counter[str] = Counter()
+    for one in reports:
+        outcomes.update(one.outcomes)
+    stops = [*(one.stop for one in reports), *([stopping] if stopping else [])]
+    return Report(
+        stop=StopReason.STORE if error else gravest(stops),
+        queues=reports,
+        requests=used.requests,
+        commands=used.commands,
+        bytes=used.bytes_in + used.bytes_out,
+        seconds_used=budget.used(),
+        seconds_left=budget.left(),
+        outcomes=outcomes,
+        continued=continued,
+        loop_lag=loop_lag,
+        error=error or next((one.error for one in reports if one.error), None),
+    )

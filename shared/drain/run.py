@@ -18,8 +18,20 @@ from ..jobs.body import Body, decode_body, decode_foreign
 from ..jobs.claim import Claim
 from ..jobs.context import JobContext
 from ..jobs.history import read_history
+from ..jobs.outcome import Outcome
 
+RECHECK = 900.0
+"""Seconds after which a job that can't run here is tried again: a deploy may have brought its
+handler, its model or its key."""
 CancelReason = Literal["deadline", "shutdown", "operator", "timeout"]
+
+
+class NotStarted(InvalidPayload):
+    """The job can't be started here; it ends with this outcome."""
+
+    def __init__(self, message: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.outcome = outcome
 
 
 class Cuts(NamedTuple):
@@ -60,6 +72,11 @@ class Run:
     task: asyncio.Task[Any] | None = None
     thread: asyncio.Future[Any] | None = None
     error: BaseException | None = None
+
+    @property
+    def encrypted(self) -> bool:
+        """True if none of its own texts may be stored or logged in plain."""
+        return bool(self.body.encryption)
 
     @property
     def package(self) -> str:

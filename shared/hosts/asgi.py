@@ -12,6 +12,7 @@ import dataclasses
 import os
 import secrets
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..config.settings import Settings
@@ -25,27 +26,30 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
 
+    from ..nudge.nudge import Nudge
+
 GATEWAY_SECONDS = 29.0
 """An AWS HTTP API answers 504 after 30 seconds, whatever time the function has."""
 
 
-def create_api() -> Starlette:
-    """The application of the deployment that the environment describes.
+def create_api(nudge: Nudge | None = None) -> Starlette:
+    """The application of the deployment that the environment describes. `nudge`: what calls a drain
+    in this process, in place of the configured way.
 
     Making it contacts nothing. On Lambda a configuration that can't work is a start that fails
     (ConfigurationError); elsewhere the environment is read when the server starts.
     """
     if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
-        return create_app(open_deployment, seconds_left=seconds_left)
-    deployment = open_deployment()
+        return create_app(partial(open_deployment, nudge), seconds_left=seconds_left)
+    deployment = open_deployment(nudge)
     return create_app(lambda: deployment, seconds_left=seconds_left)
 
 
-def open_deployment() -> Deployment:
+def open_deployment(nudge: Nudge | None = None) -> Deployment:
     """The environment's deployment, with logs configured. Raises ConfigurationError."""
     settings = _with_token(Settings.from_env())
     log.configure(settings)
-    deployment = Deployment(settings, Registry.load(settings.apps))
+    deployment = Deployment(settings, Registry.load(settings.apps), nudge=nudge)
     deployment.make_default()
     return deployment
 

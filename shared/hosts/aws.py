@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..deployment import Deployment
 from ..drain.budget import Budget
 from ..errors import ConfigurationError
+from ..nudge.hops import read_origin
 from ..observe import log
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class DrainFunction:
     def __call__(
         self, event: Mapping[str, Any] | None = None, context: Context | None = None
     ) -> dict[str, Any]:
-        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`.
+        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`. A nudge
+        has `"hops"` too.
 
         Without a context (a call by hand) the budget is `TIDEGATE_MAX_DURATION`.
 
@@ -61,8 +63,9 @@ class DrainFunction:
         if self._logger is not None and context is not None:
             self._logger.append_keys(request_id=context.aws_request_id)
         self._loop = self._loop or asyncio.new_event_loop()
+        origin = read_origin((event or {}).get("hops"))
         report = self._loop.run_until_complete(
-            self._deployment.drain(self._budget(context), queues)
+            self._deployment.drain(self._budget(context), queues, origin=origin)
         )
         return report.as_dict()
 

@@ -19,21 +19,27 @@ _MADE = ',"made":'
 
 class Body(NamedTuple):
     """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
-    backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id
-    tells."""
+    backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id tells.
+    `encryption`: the label of the key with which the payload is encrypted, "" if it is plain."""
 
     type: str
     overrides: Mapping[str, Any]
     payload: str | bytes
     made_ms: int | None = None
+    encryption: str = ""
 
 
 def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
     """The text that the store keeps. `made_ms`: 0 where the job's id tells it."""
-    line = _line({"type": job_type, **overrides}) if overrides else _line_of_type(job_type)
+    return encode_first_line(job_type, overrides, made_ms) + payload
+
+
+def encode_first_line(job_type: str, values: Mapping[str, Any], made_ms: int = 0) -> str:
+    """The first line of a body, with its newline."""
+    line = _line({"type": job_type, **values}) if values else _line_of_type(job_type)
     if made_ms:  # the last member, so that the rest of the line stays equal for jobs of one type
         line = f"{line[:-2]}{_MADE}{made_ms}}}\n"
-    return line + payload
+    return line
 
 
 def decode_body(body: str | bytes) -> Body:
@@ -44,7 +50,19 @@ def decode_body(body: str | bytes) -> Body:
     if not newline:
         raise ValueError("it has no payload")
     line, made_ms = _without_made(line)
-    return Body(*_first_line(line), payload, made_ms)
+    name, overrides, encryption = _first_line(line)
+    return Body(name, overrides, payload, made_ms, encryption)
+
+
+def is_encrypted(body: str | bytes) -> bool:
+    """True if the payload of a body is encrypted. Reads its first line only."""
+    if isinstance(body, bytes):
+        return False
+    line, newline, _payload = body.partition("\n")
+    try:
+        return bool(newline) and bool(_first_line(_without_made(line)[0])[2])
+    except ValueError:
+        return False
 
 
 def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
@@ -83,9 +101,12 @@ def _line_of_type(job_type: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _first_line(line: str) -> tuple[str, dict[str, Any]]:
-    """Type and overrides. Jobs of one type share this line, so it is parsed once."""
+def _first_line(line: str) -> tuple[str, dict[str, Any], str]:
+    """Type, overrides and encryption. Jobs of one type share this line, so it is parsed once."""
     overrides = json.loads(line)
     if not isinstance(overrides, dict) or not isinstance(overrides.get("type"), str):
         raise ValueError("its first line names no type")  # noqa: TRY004 - the text is at fault
-    return overrides.pop("type"), overrides
+    encryption = overrides.pop("encryption", "")
+    if not isinstance(encryption, str):
+        raise ValueError("its encryption is no text")  # noqa: TRY004 - as above
+    return overrides.pop("type"), overrides, encryption

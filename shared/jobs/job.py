@@ -13,6 +13,8 @@ from .ids import new_id
 Priority = Literal["high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
 
+NO_FINGERPRINT = "-"
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -21,7 +23,7 @@ class Guard:
 
     name: str
     ttl_ms: int = 0
-    fingerprint: str = "-"
+    fingerprint: str = NO_FINGERPRINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Job:
     Times are milliseconds; 0 means now."""
 
     type: str
-    payload: str
+    payload: str = field(repr=False)
     id: str = field(default_factory=new_id)
     priority: Priority = "normal"
     delay_ms: int = 0
@@ -53,13 +55,15 @@ class Job:
 class Enqueued:
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
     it. `mismatch`, `full`, `limited_for`: the job was not stored; its key has a token in so many
-    seconds."""
+    seconds. `nudge`: its request put the first job in line, so a drain is to be called; only the
+    first answer says so."""
 
     id: str
     state: str
     duplicate: bool
     mismatch: bool = False
     full: bool = False
+    nudge: bool = False
     limited_for: float | None = None
 
     @property

@@ -47,6 +47,7 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "errors": errors,
         "explanation": gates[0] if gates else None,
         "gates": gates,
+        **_encryption(view),
     }
 
 
@@ -99,11 +100,24 @@ def describe_dead_letter(record: JobRecord) -> dict[str, Any]:
         "reason": record.reason,
         "error": errors[-1] if errors else None,
         "errors": errors,
+        **_encryption(record),
+    }
+
+
+def _encryption(record: JobRecord) -> dict[str, Any]:
+    """The name of the key of an encrypted job, and why its texts are not shown, if they are not."""
+    encryption = record.encryption
+    return {
+        "encryption_key": encryption and encryption.key,
+        "locked": encryption and encryption.locked,
     }
 
 
 def describe_payload(record: JobRecord) -> dict[str, Any]:
-    """A payload as a JSON value in `payload`; where it is not JSON, its text in `payload_text`."""
+    """A payload as a JSON value in `payload`; where it is not JSON, its text in `payload_text`;
+    neither where it is locked."""
+    if record.encryption and record.encryption.locked:
+        return {"payload": None, "payload_text": None}
     stored = record.payload
     try:
         return {"payload": from_json(stored), "payload_text": None}

@@ -36,19 +36,20 @@ async def fire(
         try:
             instants, following = due(schedule, int(planned), now)
             pairs = [(job_of(schedule, instant, now), schedule) for instant in instants]
-        except Exception:
-            log.exception("schedule_error", extra={"schedule": schedule.key})
+        except Exception as error:
+            facts = {"schedule": schedule.key, "error": type(error).__name__}
+            plain = not schedule.job_type.queue.encrypt  # else its text may quote the payload
+            log.exception("schedule_error", exc_info=plain, extra=facts)
             continue
         jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
         moves[schedule.entry] = following
     for queue, pairs in jobs.items():
-        answers = await store.enqueue(queue, [job for job, _ in pairs])
+        jobs_of_queue = [job for job, _ in pairs]
+        answers = await store.enqueue(queue, jobs_of_queue, nudge=False)  # this tick drains it
         for answer, (_, schedule) in zip(answers, pairs, strict=True):
-            if answer.full:
-                log.error("schedule_queue_full", extra={"schedule": schedule.key})
-                moves.pop(schedule.entry, None)
-            elif answer.limited_for is not None:
-                log.warning("schedule_key_limited", extra={"schedule": schedule.key})
+            if answer.full or answer.limited_for is not None:
+                event = "schedule_queue_full" if answer.full else "schedule_key_limited"
+                log.error(event, extra={"schedule": schedule.key})
                 moves.pop(schedule.entry, None)
     await store.schedules.move(moves)
     return [queue for queue, pairs in jobs.items() if pairs]

@@ -129,6 +129,12 @@ def decode_enqueued(
     return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)
 
 
+def asks_for_nudge(code: str, *, repeated: bool) -> bool:
+    """Whether enqueue.lua tells its caller to call a drain. "2": it had told this very request,
+    whose reply may have been lost on the way."""
+    return code == "1" or (code == "2" and repeated)
+
+
 def _is_new(job: Job, state: str) -> bool:
     """True for a job that this request may have stored: its id is ours, or it has not ended."""
     return created_ms(job.id) is not None or state in "wda"

@@ -11,6 +11,7 @@ from .key_views import KeyPage, read_busiest
 from .overview import read_overview
 from .queue_stats import QueueStats, read_stats
 from .scripts import Calls
+from .survey import SurveyPage, read_survey
 from .views import JobRecord, ListedJob, read_listed, read_row
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
@@ -18,6 +19,8 @@ State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelle
 Listed = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
 MOST_KEYS_READ = 1000
+IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
+"""Pages of a survey: it has to read the bodies of records."""
 STATUS_SECONDS = 1.5
 """The numbers of a queue are read for health checks, which want an answer soon, whatever it is."""
 
@@ -36,6 +39,17 @@ class Reads:
         of their claims, ended ones newest first, others by their instants."""
         reply = await self._calls.run("list", queue, state, first, most)
         return [read_listed(queue, state, reply[i : i + 4]) for i in range(0, len(reply), 4)]
+
+    async def survey(
+        self, queue: Queue, part: str | int, cursor: str, *, key: str | None = None
+    ) -> SurveyPage:
+        """A page of ids: of one list or sorted set, or of the job records of one shard (by its
+        number), with a `key` only of the jobs with this option. `cursor` is "0" at the beginning,
+        and in the page after which nothing comes."""
+        most = RECORDS_A_PAGE if isinstance(part, int) else IDS_A_PAGE
+        wanted = () if key is None else (key,)
+        reply = await self._calls.run("survey", queue, part, cursor, most, *wanted)
+        return read_survey(part, reply)
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""
@@ -59,6 +73,7 @@ class Reads:
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
     ) -> list[JobRecord]:
         """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
-        last one's instant as `newest`, and as `skip` how many of that instant were seen."""
+        last one's instant as `newest`, and as `skip` how many of that instant were seen. Texts of
+        encrypted jobs are left out (`decrypted` in store/decrypt.py)."""
         reply = await self._calls.run("browse", queue, state, newest, skip, most)
         return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]

@@ -10,40 +10,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..declare.queue import Queue
+from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
+from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
-from .batching import EnqueueBatcher, Item, split
 from .client.rest import Rest
-from .codec import STATE_CODES, STATES, decode_enqueued, encode_options
+from .codec import STATE_CODES, STATES
+from .decrypt import decrypted
+from .enqueues import Enqueues
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
-from .survey import REPAIRS, SurveyPage, read_survey
-from .turn import TurnReply, TurnRequest, door_limit, read_reply
+from .survey import REPAIRS
+from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 from .views import JobView, read_view
 
-IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
-"""Pages of a survey: it has to read the bodies of records."""
+if TYPE_CHECKING:
+    from ..nudge.sender import NudgeSender
+
 Ended = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
 
 
 class Store(Reads):
-    """The verbs of Tidegate over one client and one key prefix."""
+    """The verbs of Tidegate over one client and one key prefix. `nudges`: what calls a drain where
+    an enqueue puts the first job in line; None: nothing does."""
 
-    def __init__(self, rest: Rest, prefix: str = "tidegate", *, key_locking: bool = True) -> None:
-        self.rest, self.clock, self.prefix = rest, rest.clock, prefix
+    def __init__(
+        self,
+        rest: Rest,
+        prefix: str = "tidegate",
+        *,
+        key_locking: bool = True,
+        keyring: Keyring = NO_KEYS,
+        nudges: NudgeSender | None = None,
+    ) -> None:
+        self.rest, self.clock, self.prefix, self.keyring = rest, rest.clock, prefix, keyring
         self._calls = Calls(rest, prefix, key_locking)
+        self.nudges = nudges
+        self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)
-        self._batcher = EnqueueBatcher(self._enqueue, rest.clock)
         # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
         self.swept_at: float | None = None
         self.suspects: set[str] = set()
@@ -53,16 +67,14 @@ class Store(Reads):
         """Requests, bytes and billed commands of this client so far."""
         return self.rest.meter
 
-    async def enqueue(self, queue: Queue, jobs: Sequence[Job]) -> list[Enqueued]:
+    async def enqueue(
+        self, queue: Queue, jobs: Sequence[Job], *, nudge: bool = True
+    ) -> list[Enqueued]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
-        job that the queue has no room for. Single jobs under way together share requests."""
-        items = (Item(job, job.body()) for job in jobs)
-        if len(jobs) == 1:
-            return [await self._batcher.enqueue(queue, next(items))]
-        answers: list[Enqueued] = []
-        for batch in split(items):
-            answers += await self._enqueue(queue, batch, None)
-        return answers
+        job that the queue has no room for. Single jobs under way together share requests. `nudge`:
+        call a drain if this makes the queue due; False where the caller drains it itself. Raises
+        MissingSecret and MissingExtra where the queue is encrypted and this process can't do it."""
+        return await self._enqueues.store(queue, jobs, nudge=nudge)
 
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
         """Store one job. Raises IdempotencyMismatch where its key came before with another body,
@@ -102,12 +114,14 @@ class Store(Reads):
         (answers,) = await find.run(self.rest, flat, counts)
         return [queue for queue, answer in zip(parts, answers, strict=True) if answer == "1"]
 
-    async def inspect(self, queue: Queue, job_id: str) -> JobView:
-        """One job as it stands. Raises JobNotFound."""
+    async def inspect(self, queue: Queue, job_id: str, *, decrypt: bool = False) -> JobView:
+        """One job as it stands. `decrypt`: with the payload, the result and the texts of errors of
+        an encrypted one, for readers who may see them. Raises JobNotFound."""
         reply = await self._calls.run("inspect", queue, job_id)
         if not reply or reply[0] != "found":
             raise _not_found(queue, job_id)
-        return read_view(queue, job_id, reply[1:])
+        view = read_view(queue, job_id, reply[1:])
+        return decrypted(view, self.keyring) if decrypt else view
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
@@ -160,12 +174,11 @@ class Store(Reads):
         (gone,) = await self._calls.run("purge", queue, PAGE, token_hex(6))
         return int(gone), int(gone) == PAGE
 
-    async def survey(self, queue: Queue, part: str | int, cursor: str) -> SurveyPage:
-        """A page of ids: of one list or sorted set, or of the job records of one shard (by its
-        number). `cursor` is "0" at the beginning, and in the page after which nothing comes."""
-        most = RECORDS_A_PAGE if isinstance(part, int) else IDS_A_PAGE
-        reply = await self._calls.run("survey", queue, part, cursor, most)
-        return read_survey(part, reply)
+    async def erase(self, queue: Queue, key: str, *, dry_run: bool = False) -> Erased:
+        """Delete all jobs whose option `key` this is. See store/erase.py."""
+        from .erase import erase  # noqa: PLC0415 - it uses this class
+
+        return await erase(self, queue, key, dry_run=dry_run)
 
     async def reconcile(self, queue: Queue, job_ids: Sequence[str], *, repair: bool) -> list[str]:
         """Compare these jobs' records with their places. Per id: `sound`, `requeued`, `restored` or
@@ -179,29 +192,23 @@ class Store(Reads):
         (done,) = await self._calls.run("recount", queue, *texts)
         return bool(done == "1")
 
+    async def take_nudge(
+        self, queue: Queue, window_ms: int, *, within: float | None = None
+    ) -> bool:
+        """Take the right to call a drain for jobs that wait. False where none can start, or where
+        one was called within the window. `within`: seconds to repeat the request."""
+        (taken,) = await self._calls.run("nudge", queue, window_ms, within=within)
+        return bool(taken == "1")
+
     async def close(self) -> None:
         """Close the client's connections."""
+        if self.nudges:
+            await self.nudges.close()
         await self.rest.close()
 
     def abort(self) -> None:
         """Close the client's connections without their event loop, which is closed."""
         self.rest.abort()
-
-    async def _enqueue(
-        self, queue: Queue, batch: list[Item], within: float | None
-    ) -> list[Enqueued]:
-        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes, door_limit(queue)]
-        for job, body in batch:
-            args += [encode_options(job), body]
-        reply = await self._calls.send("enqueue", queue, args, within=within)
-        codes, *others = reply.value
-        holders, own = iter(others), set[str]()
-        answers = []
-        for code, (job, _body) in zip(codes, batch, strict=True):
-            repeated = reply.repeated and job.id not in own
-            own.add(job.id)
-            answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
-        return answers
 
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..declare.queue import Queue
+from ..encryption.record import Encryption, lock
 from ..jobs.body import Body, decode_body
-from ..jobs.history import read_history
 from ..jobs.ids import created_ms, public_id
 from .codec import PRIORITIES_BY_CODE, STATES, Header, read_header, read_record
 from .key_views import KeyView, read_key
@@ -40,6 +40,7 @@ class JobRecord:
     at_ms: int
     since_ms: int | None
     created_ms: int | None
+    encryption: Encryption | None = field(default=None, kw_only=True)
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -74,7 +75,7 @@ class JobRecord:
 @dataclass(frozen=True, slots=True)
 class ListedJob:
     """One row of a list: a job without its payload and its history. Instants as in `JobRecord`.
-    `header` is None where the record is damaged or lost."""
+    `header` is None where the record is damaged or lost. `encryption`: the label of its key."""
 
     id: str
     queue: Queue
@@ -84,6 +85,7 @@ class ListedJob:
     at_ms: int
     since_ms: int | None
     created_ms: int | None
+    encryption: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ def read_listed(queue: Queue, state: str, row: list[Any]) -> ListedJob:
         at_ms=int(float(instant or 0)),
         since_ms=int(header.since) if header and header.since else created_ms(job_id),
         created_ms=body.made_ms or created_ms(job_id),
+        encryption=body.encryption,
     )
 
 
@@ -202,6 +205,7 @@ def _text(part: str | bytes) -> str:
 def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
     header, stored, history = read_record(record)
     body = _decode(stored)
+    encryption, readable = lock(body, stored, _text(history))
     return JobRecord(
         id=public_id(job_id, queue.name),
         queue=queue,
@@ -215,14 +219,13 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         key=_optional(header.key),
         dedup=_optional(header.dedup.removeprefix("dedup:")),
         reason=_reason(header.reason),
-        payload=body.payload,
+        payload="" if encryption else body.payload,
         overrides=dict(body.overrides),
-        history=read_history(
-            history if isinstance(history, str) else history.decode("utf-8", "replace")
-        ),
+        history=readable,
         at_ms=int(float(instant)),
         since_ms=int(header.since) if header.since else created_ms(job_id),
         created_ms=body.made_ms or created_ms(job_id),
+        encryption=encryption,
     )
 
 

@@ -36,7 +36,7 @@ async def run_job(
     job_id = local_id(answer.id)
     for _ in range(MAX_DRAINS):
         await Drain(store, Registry([]), Budget.of(WINDOW, clock=clock)).run([queue])
-        view = await store.inspect(queue, job_id)
+        view = await store.inspect(queue, job_id, decrypt=True)
         if view.state not in ("waiting", "delayed") or view.paused:
             break
         clock.advance(max(1, view.at_ms - view.now_ms) / 1000)

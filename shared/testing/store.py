@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from email.utils import formatdate
@@ -14,12 +15,15 @@ from ..declare.default_store import set_default_store
 from ..embedded import open_embedded
 from ..embedded.protocol import UpstashProtocol
 from ..embedded.transport import EmbeddedTransport
+from ..encryption.keyring import KEY_BYTES, EncryptionKey, Keyring
 from ..store import Store
 from ..store.client.rest import Rest
 from ..store.scripts import script_shas
 from .clock import FakeClock, standing_still
 
 TOKEN = "a-token-of-tests"  # noqa: S105 - it opens a store that ends with the test
+KEYRING = Keyring([EncryptionKey("test", os.urandom(KEY_BYTES))])
+"""A key of this process, so that encrypted queues work in tests as they are declared."""
 Wrap = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 
 
@@ -46,14 +50,16 @@ def store_on(
     wrap: Wrap | None = None,
     prefix: str = "test",
     machine: Clock | None = None,
+    keyring: Keyring = KEYRING,
 ) -> Store:
     """A client of an open embedded store. `wrap` adds a transport (LossyTransport) between them;
-    `machine` is the client's clock if it differs from the store's."""
+    `machine` is the client's clock if it differs from the store's; `keyring` has its encryption
+    keys."""
     transport: httpx.AsyncBaseTransport = _StoreTransport(protocol, clock)
     if wrap is not None:
         transport = wrap(transport)
     rest = Rest("http://embedded.localhost", TOKEN, transport=transport, clock=machine or clock)
-    return Store(rest, prefix)
+    return Store(rest, prefix, keyring=keyring)
 
 
 def known_scripts() -> frozenset[str]:

@@ -6,10 +6,11 @@ the work.
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from ..errors import InvalidRequest
+from ..nudge.hops import HEADER, read_origin
 from .body import json_response
 from .call import Call
 from .problems import Problem, ProblemType
@@ -53,6 +54,9 @@ class ReportResponse(ResponseModel):
     queues: dict[str, QueueDrainResponse]
     store: StoreUseResponse
     seconds: SecondsUseResponse
+    continued: list[str] = Field(
+        [], description="The queues for whose jobs it has called another drain; left out if none."
+    )
 
 
 async def drain(call: Call) -> Response:
@@ -60,7 +64,8 @@ async def drain(call: Call) -> Response:
     deployment = call.deployment
     names = _names(call)
     queues = deployment.queues(names) if names else ()
-    report = await deployment.drain(deployment.budget(call.seconds_left()), queues)
+    origin = read_origin(call.request.headers.get(HEADER))
+    report = await deployment.drain(deployment.budget(call.seconds_left()), queues, origin=origin)
     if report.error is not None:
         detail = "The store failed during the drain; its jobs come back when their leases end."
         members = {k: v for k, v in report.as_dict().items() if k != "error"}

@@ -16,7 +16,7 @@ from ..errors import JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
 from .body import json_response, read_object
 from .call import Call, page_size
-from .responses import JobErrorResponse, ResponseModel
+from .responses import LOCKED, JobErrorResponse, ResponseModel
 
 HIDDEN_PAYLOAD = {"payload": None, "payload_text": None}
 
@@ -34,6 +34,8 @@ class DeadLetterResponse(ResponseModel):
     reason: str | None
     error: JobErrorResponse | None
     errors: list[JobErrorResponse]
+    encryption_key: str | None = Field(description="The name of the key of an encrypted job.")
+    locked: str | None = Field(description=LOCKED)
 
 
 class DeadLetterDetailResponse(DeadLetterResponse):
@@ -82,6 +84,7 @@ async def index(call: Call) -> Response:
         Filter(parameters.get("type"), parameters.get("error")),
         cursor=parameters.get("cursor"),
         most=page_size(parameters),
+        decrypt=call.may_read_payloads(),
     )
     rows = [DeadLetterResponse(**describe_dead_letter(row)) for row in result.rows]
     return json_response(DeadLetterPageResponse(dead_letters=rows, next=result.next))
@@ -89,10 +92,11 @@ async def index(call: Call) -> Response:
 
 async def show(call: Call) -> Response:
     """One dead letter. Its payload is for operators."""
-    view = await call.deployment.store.inspect(*call.job())
+    decrypt = call.may_read_payloads()
+    view = await call.deployment.store.inspect(*call.job(), decrypt=decrypt)
     if view.state != "dead":
         raise JobNotFound(f"job {view.id} is {view.state}, not dead")
-    payload = describe_payload(view) if call.may_read_payloads() else HIDDEN_PAYLOAD
+    payload = describe_payload(view) if decrypt else HIDDEN_PAYLOAD
     return json_response(DeadLetterDetailResponse(**describe_dead_letter(view), **payload))
 
 
@@ -118,6 +122,7 @@ async def redrive_many(call: Call) -> Response:
         Filter(request.filter.type, request.filter.error),
         cursor=request.cursor,
         most=request.most,
+        decrypt=call.may_read_payloads(),
     )
     return await _redrive_all(call, [row.id for row in result.rows], result.next)
 

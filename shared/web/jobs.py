@@ -13,7 +13,7 @@ from ..observe.listing import check_state, list_jobs
 from .body import json_response
 from .call import Call, page_size
 from .problems import Problem, ProblemType
-from .responses import JobErrorResponse, ResponseModel
+from .responses import LOCKED, JobErrorResponse, ResponseModel
 
 JOB_ENDED = ProblemType("job-ended", 409, "The job has ended")
 
@@ -69,6 +69,8 @@ class JobResponse(ListedJobResponse):
     gates: list[ExplanationResponse] = Field(
         description="What keeps it from running now, the most specific first."
     )
+    encryption_key: str | None = Field(description="The name of the key of an encrypted job.")
+    locked: str | None = Field(description=LOCKED)
 
 
 class CancelResponse(ResponseModel):
@@ -96,10 +98,11 @@ async def index(call: Call) -> Response:
 async def show(call: Call) -> Response:
     """The job's state, progress, result and errors, and why it is not running."""
     queue, local_id = call.job()
-    view = await call.deployment.store.inspect(queue, local_id)
+    decrypt = call.may_read_payloads()
+    view = await call.deployment.store.inspect(queue, local_id, decrypt=decrypt)
     job_type = queue.types.get(view.type)
     job = describe_job(view)
-    if not (call.may_read_payloads() or (job_type and job_type.public_result)):
+    if not (decrypt or (job_type and job_type.public_result)):
         job["result"] = None
     return json_response(JobResponse(**job))
 

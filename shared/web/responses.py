@@ -10,6 +10,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+LOCKED = "Why the payload, the result and the texts of errors of an encrypted job are not shown."
+
 
 class ResponseModel(BaseModel):
     """Built when first used: a function that starts cold pays only for what it answers."""

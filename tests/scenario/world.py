@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, field_validator
 from starlette.applications import Starlette
@@ -97,12 +97,19 @@ class World(SharedWorld):
         return Registry([self.app])
 
 
+class Served(Protocol):
+    """A world whose applications are served."""
+
+    @property
+    def registry(self) -> Registry: ...
+
+
 def settings(**changes: Any) -> Settings:
     tokens = {token: role for role, token in TOKENS.items()}
     return Settings(**{"api_tokens": tokens, "cron_secret": CRON_SECRET, **changes})
 
 
-def application(world: World, store: Store, clock: Clock, **changes: Any) -> Starlette:
+def application(world: Served, store: Store, clock: Clock, **changes: Any) -> Starlette:
     deployment = Deployment(
         settings(**changes), world.registry, clock=clock, open_store=lambda: store
     )

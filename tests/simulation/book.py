@@ -82,6 +82,8 @@ class Book:
     mark: int = 0
     purged: tuple[str, int] = "", 0
     paused: bool = False
+    nudged: tuple[int, str] = (-NEVER, "")
+    """The last call of a drain: its instant, and the first job of the enqueue that made it."""
     mixed: bool = False
     foreign: bool = False
     turns: int = 0

@@ -131,7 +131,7 @@ def test_an_enqueue_of_a_known_job_tells_its_whole_bill(world: AuditedStore) -> 
     queue = world.queues[0]
     put(world, queue, "a")
 
-    assert put(world, queue, "a") == [5, "D", "a", "w"]
+    assert put(world, queue, "a") == [5, "D", "2", "a", "w"]  # 2: it was told to call a drain
 
 
 def test_foreign_records_that_were_taken_in_but_not_claimed_are_on_the_agenda(

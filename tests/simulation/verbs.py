@@ -26,6 +26,17 @@ def enqueue(book: Book, wall: int, jobs: Sequence[Job]) -> list[object]:
     return [codes, *others]
 
 
+def nudge(book: Book, jobs: Sequence[Job], answer: str, waited: int, window: int) -> str:
+    """What the caller of an enqueue may be told: to call a drain, only where no job waited in line
+    before and none was called within the window. `waited`: how many did. Whether it must be told
+    hangs on a hint of the script's own, that no list holds jobs."""
+    at, by = book.nudged
+    if answer == "1" and not (book.paused or waited) and abs(book.horizon - at) >= window:
+        book.nudged = book.horizon, jobs[0].id
+        return "1"
+    return "2" if answer == "2" and by == jobs[0].id else "0"
+
+
 def _enqueue_one(
     book: Book, now: int, job: Job, instants: _Instants, *, timed: bool
 ) -> tuple[str, list[object]]:

@@ -27,6 +27,7 @@ from .census import Census
 from .server import Reply, ReplyError, Scripts, Server, Word
 
 PREFIX = "sim"
+NUDGE_WINDOW = 1000
 EPOCH = 1_800_000_000_000
 MOST_BYTES_AT = 12
 HALF = 0.5
@@ -121,7 +122,10 @@ class AuditedStore:
         expected: list[object]
         match call.verb:
             case "enqueue":
-                expected = verbs.enqueue(book, self.wall, told)
+                waited = book.waiting()
+                codes, *others = verbs.enqueue(book, self.wall, told)
+                nudge = verbs.nudge(book, told, str(answer[2]), waited, NUDGE_WINDOW)
+                expected = [codes, nudge, *others]
             case "cancel":
                 expected = verbs.cancel(book, self.wall, told)
             case "pause":
@@ -267,7 +271,7 @@ def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> C
 
 
 def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
-    args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes]
+    args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes, NUDGE_WINDOW]
     for job in jobs:
         args += [encode_options(job), job.body()]
     return Call("enqueue", queue, tuple(args), list(jobs))

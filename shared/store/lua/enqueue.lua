@@ -1,37 +1,41 @@
 -- enqueue: store jobs, one or many. A job is its id: a repeat changes nothing. A guard (deduplication,
 -- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
--- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 rate of each key where its
---       enqueues are refused beyond that ("rate per burst", or ""); then per job: "id priority
---       delay_ms run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint since" ("-"
---       where there is none; since, in ms, is empty for an id that tells when it was made), body
--- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again,
---       M mismatch, F the queue is full, L its key is limited), then for each D and I: the id of the
---       job that stands for it and its state, and for each L: ms until its key has a token
+-- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 window of nudges in ms (0:
+--       none is sent)  6 rate of each key beyond which its enqueues are refused ("rate per burst", or
+--       ""); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms idempotency
+--       its_ttl_ms fingerprint since" ("-" where there is none; since, in ms, is empty for an id that
+--       tells when it was made), body
+-- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
+--       F the queue is full, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
+--       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
 --- @include "codes"
 --- @include "fields"
 --- @include "items"
 --- @include "key_state"
 --- @include "keys"
+--- @include "nudges"
 --- @include "record"
 --- @include "single"
 --- @include "undo"
 --- @include "usage"
-local OWN = 8 -- fields of the queue before those of jobs
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local window = tonumber(ARGV[5])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", ":key_due" }
-for i = 1, n do fields[i + OWN] = items[i].id end
-local limited = ARGV[5] ~= ""
+local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", ":key_due",
+  unpack(NUDGE_FIELDS) }
+local OWN = #fields -- fields of the queue before those of jobs
+for i = 1, n do fields[OWN + i] = items[i].id end
+local limited = ARGV[6] ~= ""
 for i = 1, limited and n or 0 do fields[#fields + 1] = key_field(items[i].key) end
 local values = fetch(fields)
 load_usage(values[3], values[4])
-if n == 1 and not values[OWN + 1] and not guarded and not timed and not limited and items[1].priority == PRIORITY.normal then
-  local code = enqueue_single(queue, items[1], max_jobs, max_bytes)
-  if code then return { billed, code } end
+if n == 1 and not values[OWN + 1] and not (guarded or timed or limited) and items[1].priority == PRIORITY.normal then
+  local nudge, nudged = nudge_for(window, items[1].id, true, values, 8, 0)
+  local code = enqueue_single(queue, items[1], max_jobs, max_bytes, nudged)
+  if code then return { billed, code, nudge } end
 end
 
---- @include "agenda"
 --- @include "clock"
 --- @include "door"
 --- @include "existing"
@@ -39,13 +43,13 @@ end
 --- @include "numbers"
 --- @include "placing"
 --- @include "room"
+--- @include "undo_enqueue"
 --- @include "unplaced"
 --- @include "writes"
 local now = (guarded or timed or limited) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
 load_existing(items, values, OWN, guarded and now)
-open_door(ARGV[5], items, values, OWN + n)
-
+open_door(ARGV[6], items, values, OWN + n)
 local codes = {}
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
@@ -65,23 +69,22 @@ end
 
 local unplaced = find_unplaced(items, values, OWN)
 for i, item in ipairs(items) do
-  local stored = rewritten[item.id] or values[i + OWN] ~= "" and values[i + OWN] -- empty: deleted
+  local stored = rewritten[item.id] or values[OWN + i] ~= "" and values[OWN + i] -- empty: deleted
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
-if next(lengths) then set_field(":waits", YES) end
-if placed.mixed then set_field(":mixed", YES) end
+local nudge, nudged = nudge_for(window, items[1].id, next(lengths) ~= nil, values, 8, now)
+if nudged then set_field(":nudged", nudged) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
-if placed.due < tonumber(values[2] or NEVER) then set_field(":due", whole(placed.due)) end
+set_placed(values[2])
 write_or(function()
-  if next(lengths) then mark_due(queue) elseif placed.due < NEVER then lower_agenda(queue, placed.due) end
-  if limited then close_door(values[OWN]) end
+  enter_agenda(queue)
+  if limited then close_door(values[8]) end
   flush_records()
   flush()
   flush_guards()
 end, function()
-  try_chunked("HDEL", DEDUP, members_of(changed_guards))
-  take_back_new()
-  if limited then undo_door() end
+  undo_enqueue(new_ids, lengths)
+  undo_door()
 end)
-return { billed, table.concat(codes), unpack(others) }
+return { billed, table.concat(codes), nudge, unpack(others) }

@@ -1,6 +1,7 @@
 -- survey: a page of ids for a repair: of the job records, or of one structure. Writes nothing.
 -- ARGV  1 queue  2 number of a shard (from 0), whose records are meant, or the name of a list or
 --       sorted set  3 cursor (0: the beginning)  4 most ids (of records: about as many)
+--       5 if given: only records of jobs with this option `key`
 -- Returns  billed, next cursor (0: the end), stored jobs and their bytes by shard ("jobs bytes …"),
 --       then the ids; of records: id, state code ("": the record is damaged), bytes of id and record
 --- @include "backlog_entries"
@@ -11,7 +12,7 @@
 --- @include "usage"
 local LISTS = { high = HIGH, normal = NORMAL, low = LOW, suspects = SUSPECTS }
 local SETS = { delayed = DELAYED, parked = PARKED, completed = COMPLETED, cancelled = CANCELLED, dead = DEAD }
-local part, cursor, most = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local part, cursor, most, wanted = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 load_usage(unpack(fetch(USAGE)))
 local reply = { 0, cursor, usage_text(1) }
 
@@ -24,9 +25,11 @@ if hash then
     -- Else a field of the queue's own state, or deleted.
     if string.sub(id, 1, 1) ~= ":" and raw ~= "" then
       local job = decode(raw)
-      reply[#reply + 1] = id
-      reply[#reply + 1] = job and job.state or ""
-      reply[#reply + 1] = #id + #raw
+      if not wanted or (job and job.key == wanted) then
+        reply[#reply + 1] = id
+        reply[#reply + 1] = job and job.state or ""
+        reply[#reply + 1] = #id + #raw
+      end
     end
   end
 elseif part == "backlogs" then

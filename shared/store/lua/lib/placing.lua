@@ -1,12 +1,10 @@
--- placing: the places of the new jobs of an enqueue, and how an undo takes them away again.
+-- placing: the places of the new jobs of an enqueue.
+--- @include "agenda"
 --- @include "codes"
---- @include "fields"
 --- @include "instants"
 --- @include "keys"
 --- @include "numbers"
 --- @include "priorities"
---- @include "undo"
---- @include "usage"
 --- @include "writes"
 local new_ids, lengths = {}, {} -- lengths: list -> how many new ids
 local placed = { due = NEVER, mixed = false } -- the first instant; whether one has a priority of its own
@@ -25,11 +23,13 @@ local function place_new(item, state, at)
   placed.mixed = placed.mixed or item.priority ~= PRIORITY.normal
 end
 
-local function take_back_new()
-  for list, length in pairs(lengths) do
-    if was_pushed(list) then try("RPOP", list, length) end
-  end
-  try_chunked("ZREM", DELAYED, new_ids)
-  delete_fields(new_ids, try_chunked)
-  set_fields(stored_usage(), try_chunked)
+-- Buffers what these jobs say of the queue. `due`: the field as stored.
+local function set_placed(due)
+  if next(lengths) then set_field(":waits", YES) end
+  if placed.mixed then set_field(":mixed", YES) end
+  if placed.due < tonumber(due or NEVER) then set_field(":due", whole(placed.due)) end
+end
+
+local function enter_agenda(queue)
+  if next(lengths) then mark_due(queue) elseif placed.due < NEVER then lower_agenda(queue, placed.due) end
 end

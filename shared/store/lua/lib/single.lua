@@ -10,13 +10,15 @@
 --- @include "usage"
 
 -- Returns the code to answer; nil where there is no room, so that the general case may make some.
-local function enqueue_single(queue, item, max_jobs, max_bytes)
+-- `nudged`: the text of that field, if it changes.
+local function enqueue_single(queue, item, max_jobs, max_bytes, nudged)
   local raw = new_record(item.priority, item.key, NONE, NONE, item.since, item.body)
   if not has_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return nil end
   add_usage(item.id, 1, #item.id + #raw)
   local fields = changed_usage()
   fields[#fields + 1], fields[#fields + 2] = item.id, raw
   fields[#fields + 1], fields[#fields + 2] = ":waits", YES
+  if nudged then fields[#fields + 1], fields[#fields + 2] = ":nudged", nudged end
   write_or(function()
     mark_due(queue)
     set_fields(fields, call_chunked)

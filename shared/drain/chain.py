@@ -1,0 +1,61 @@
+"""What links a drain to the ones before and after it: the window of the nudge that started it, and
+the call of another one for the work that it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from ..declare.queue import Queue
+from ..nudge.hops import Origin
+from ..store import Store
+from .budget import Budget
+from .report import ConsumerReport, StopReason
+from .waiting import race
+
+MOST_QUEUES = 100
+"""Queues that one call names."""
+
+
+class Chain:
+    """One drain's place in a chain of drains. `origin`: what started it; None: it was not started
+    by a platform, so it calls no other."""
+
+    def __init__(self, store: Store, budget: Budget, origin: Origin | None) -> None:
+        self._store, self._budget, self.origin = store, budget, origin
+        self._waited = False
+        self.stopped = asyncio.Event()
+        """Set where the drain is to end early."""
+
+    async def wait_for_window(self) -> bool:
+        """Wait, once, until the window has ended of the nudge that started this drain. True if it
+        waited: jobs that came meanwhile had no nudge of their own."""
+        sender = self._store.nudges
+        if self._waited or sender is None or self.origin is None or not self.origin.nudged:
+            return False
+        self._waited = True
+        rest = min(sender.window - self._budget.used(), self._budget.handler_time())
+        if rest <= 0 or self.stopped.is_set():
+            return False
+        return await race(self._budget.clock.sleep(rest), self.stopped)
+
+    async def call_next(
+        self, queues: Sequence[Queue], reports: Sequence[ConsumerReport]
+    ) -> list[str]:
+        """Call a drain of the queues whose jobs wait for nothing but time; their names. Not where
+        the next one was called within the window. Raises StoreError."""
+        sender, ended = self._store.nudges, {one.queue for one in reports if _ran_out(one)}
+        if sender is None or self.origin is None or not ended:
+            return []
+        seconds = self._budget.left() / 3  # this drain still has its report to write
+        left = [queue for queue in queues if queue.name in ended][:MOST_QUEUES]
+        taken = await asyncio.gather(
+            *(self._store.take_nudge(queue, sender.window_ms, within=seconds) for queue in left)
+        )
+        names = [queue.name for queue, may in zip(left, taken, strict=True) if may]
+        called = bool(names) and await sender.send(names, seconds)
+        return names if called else []
+
+
+def _ran_out(report: ConsumerReport) -> bool:
+    return report.stop is StopReason.BUDGET and report.error is None

@@ -1,0 +1,1 @@
+"""Encryption of payloads, results and texts of errors, for queues declared with `encrypt`."""

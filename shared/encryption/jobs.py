@@ -1,0 +1,65 @@
+"""Jobs as they are stored encrypted: the payload, and the names that are made of it.
+
+The first line of the body stays readable: type, overrides, and the label of the key. It is
+authenticated with the payload, so a change of any of them shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+from ..jobs.body import Body, decode_body, encode_first_line
+from ..jobs.job import NO_FINGERPRINT, Job
+from .cipher import Place, decrypt, encrypt, keyed_hash
+from .keyring import Keyring
+
+Encrypt: TypeAlias = bool | Literal["new"]
+"""The option of a queue. True: all its jobs are encrypted, and a plain one does not run. "new": new
+jobs are encrypted, plain ones still run. False: new jobs are plain, encrypted ones still run."""
+CONTENT = "dedup:sha256:"
+"""Names that are made of payloads begin so (declare/make_job.py)."""
+KEYED = "dedup:hmac:"
+"""So begin those of encrypted jobs, and go on with the name of their key."""
+
+
+def encrypt_job(keyring: Keyring, queue: str, job: Job) -> tuple[Job, str]:
+    """The job with names that do not reveal its payload, and the body to store. Raises
+    MissingSecret and MissingExtra."""
+    key = keyring.first(queue)
+    line = encode_first_line(job.type, {"encryption": key.label, **job.overrides}, job.made_ms)
+    body = line + encrypt(key, Place("payload", queue, job.id), job.payload, context=line)
+    return _with_keyed_names(keyring, queue, job), body
+
+
+def decrypt_payload(keyring: Keyring, queue: str, job_id: str, stored: str) -> Body:
+    """The body of an encrypted job. Raises MissingKey, NotAuthentic and MissingExtra."""
+    body = decode_body(stored)
+    line = stored[: stored.index("\n") + 1]
+    key = keyring.find(body.encryption)
+    payload = decrypt(key, Place("payload", queue, job_id), stored[len(line) :], context=line)
+    return body._replace(payload=payload)
+
+
+def name_key(dedup: str) -> str | None:
+    """The name of the key that made a deduplication name; None for one that a caller chose."""
+    return dedup.removeprefix(KEYED).partition(":")[0] if dedup.startswith(KEYED) else None
+
+
+def _with_keyed_names(keyring: Keyring, queue: str, job: Job) -> Job:
+    """The job with keyed hashes in place of plain ones: of its payload as a deduplication name,
+    and of its request as the fingerprint of an idempotency key."""
+    if job.dedup is None and job.idempotency is None:
+        return job
+    key = keyring.last(queue)
+
+    def hashed(text: str) -> str:
+        return keyed_hash(key, queue, text)
+
+    dedup, idempotency = job.dedup, job.idempotency
+    if dedup and dedup.name.startswith(CONTENT):
+        dedup = replace(dedup, name=f"{KEYED}{key.name}:{hashed(dedup.name)}")
+    if idempotency and idempotency.fingerprint != NO_FINGERPRINT:
+        short = hashed(idempotency.fingerprint)[: len(idempotency.fingerprint)]
+        idempotency = replace(idempotency, fingerprint=short)
+    return replace(job, dedup=dedup, idempotency=idempotency)

@@ -1,0 +1,18 @@
+"""The answer of an erasure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The jobs with one option `key`. `deleted`: how many are gone, or with a dry run would be.
+    `running`: the public ids of those that run; their cancellation is requested, and a repeat
+    deletes them once they have ended."""
+
+    deleted: int
+    running: tuple[str, ...] = ()
+
+    def __add__(self, other: Erased) -> Erased:
+        return Erased(self.deleted + other.deleted, self.running + other.running)

@@ -1,0 +1,1 @@
+"""Nudges: calls of a drain at once, of a process that has put the first job in line."""

@@ -1,0 +1,75 @@
+"""Enqueues as requests of the script: many jobs in pages, single ones together, and the nudge of
+the request that put the first job in line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..declare.queue import Queue
+from ..encryption.jobs import encrypt_job
+from ..encryption.keyring import Keyring
+from ..jobs.job import Enqueued, Job
+from .batching import EnqueueBatcher, Item, split
+from .codec import asks_for_nudge, decode_enqueued, encode_options
+from .scripts import Calls
+from .turn import door_limit
+
+if TYPE_CHECKING:
+    from ..nudge.sender import NudgeSender
+
+
+class Enqueues:
+    """Stores jobs over one client. `nudges` answers what calls a drain; None: nothing does."""
+
+    def __init__(
+        self, calls: Calls, keyring: Keyring, nudges: Callable[[], NudgeSender | None]
+    ) -> None:
+        self._calls, self._keyring, self._nudges = calls, keyring, nudges
+        self._batcher = EnqueueBatcher(self._send, calls.rest.clock)
+
+    async def store(self, queue: Queue, jobs: Sequence[Job], *, nudge: bool) -> list[Enqueued]:
+        """Store jobs; one answer each, in order. `nudge`: call a drain if they make the queue
+        due."""
+        items = (_item(self._keyring, queue, job) for job in jobs)
+        if len(jobs) == 1:
+            answers = [await self._batcher.enqueue(queue, next(items))]
+            await self._call_drain(queue, answers, wanted=nudge)
+            return answers
+        answers = []
+        for batch in split(items):
+            stored = await self._send(queue, batch, None)
+            await self._call_drain(queue, stored, wanted=nudge)
+            answers += stored
+        return answers
+
+    async def _send(self, queue: Queue, batch: list[Item], within: float | None) -> list[Enqueued]:
+        nudges = self._nudges()
+        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
+        args += [nudges.window_ms if nudges else 0, door_limit(queue)]
+        for job, body in batch:
+            args += [encode_options(job), body]
+        reply = await self._calls.send("enqueue", queue, args, within=within)
+        codes, nudge, *others = reply.value
+        holders, own = iter(others), set[str]()
+        answers = []
+        for code, (job, _body) in zip(codes, batch, strict=True):
+            repeated = reply.repeated and job.id not in own
+            own.add(job.id)
+            answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
+        if asks_for_nudge(nudge, repeated=reply.repeated):
+            answers[0] = replace(answers[0], nudge=True)
+        return answers
+
+    async def _call_drain(self, queue: Queue, answers: Sequence[Enqueued], *, wanted: bool) -> None:
+        nudges = self._nudges()
+        if wanted and nudges and answers[0].nudge:
+            await nudges.send([queue.name])
+
+
+def _item(keyring: Keyring, queue: Queue, job: Job) -> Item:
+    """The job as it is stored. Here its id is final, to which encryption binds the payload."""
+    if queue.encrypt:
+        return Item(*encrypt_job(keyring, queue.name, job))
+    return Item(job, job.body())

@@ -1,0 +1,18 @@
+-- undo_enqueue: takes back the writes of an enqueue that failed.
+--- @include "fields"
+--- @include "guards"
+--- @include "keys"
+--- @include "undo"
+--- @include "usage"
+--- @include "writes"
+
+-- `lengths`: list -> how many ids were pushed.
+local function undo_enqueue(new_ids, lengths)
+  try_chunked("HDEL", DEDUP, members_of(changed_guards))
+  for list, length in pairs(lengths) do
+    if was_pushed(list) then try("RPOP", list, length) end
+  end
+  try_chunked("ZREM", DELAYED, new_ids)
+  delete_fields(new_ids, try_chunked)
+  set_fields(stored_usage(), try_chunked)
+end
