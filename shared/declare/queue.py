@@ -13,6 +13,7 @@ from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
 from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
+from .followers import FollowCompleted, FollowDead, FollowerOptions, Followers, follow
 from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
 from .options import JobOptions
@@ -22,6 +23,7 @@ from .sync import run_blocking, run_in_drain
 
 if TYPE_CHECKING:
     from ..encryption.jobs import Encrypt
+    from .ends import Completed, Dead
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
 DEFAULT_MAX_JOBS = 1_000_000
@@ -55,6 +57,7 @@ class JobType(Generic[P]):
     retry: Retry
     shape: Shape
     public_result: bool = False
+    followers: Followers = field(default_factory=Followers, compare=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -67,9 +70,9 @@ class JobType(Generic[P]):
         if not options:
             local = new_id(self.queue.shards, len(text))
             return Job(self.name, text, local, queue=self.queue.name)
-        from .make_job import make_job, read_options  # noqa: PLC0415 - models, built once, on use
+        from .make_job import make_job_of  # noqa: PLC0415 - models, built once, on use
 
-        return make_job(self, text, read_options(options))
+        return make_job_of(self, text, options)
 
     async def enqueue(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
         """Store one job; its handle says what now stands for it. Raises as `job` does, QueueFull,
@@ -90,6 +93,29 @@ class JobType(Generic[P]):
     def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[JobHandle]:
         """`enqueue_many` for code without an event loop. It blocks."""
         return run_blocking(lambda: self.enqueue_many(jobs), "enqueue_many")
+
+    @overload
+    def on_completed(
+        self, handler: Callable[Concatenate[Completed[P], ...], Any], /
+    ) -> JobType[Completed[P]]: ...
+    @overload
+    def on_completed(self, /, **options: Unpack[FollowerOptions]) -> FollowCompleted[P]: ...
+    def on_completed(
+        self, handler: Handler | None = None, /, **options: Unpack[FollowerOptions]
+    ) -> Any:
+        """Register the decorated handler for each job of this type that completes. It is a job of
+        its own, of type "<this type>.completed" unless `name` says otherwise, on this type's queue
+        or on `queue`. Its payload model is `Completed` of this type's model."""
+        return follow(self, "completed", handler, options)
+
+    @overload
+    def on_dead(self, handler: Callable[Concatenate[Dead[P], ...], Any], /) -> JobType[Dead[P]]: ...
+    @overload
+    def on_dead(self, /, **options: Unpack[FollowerOptions]) -> FollowDead[P]: ...
+    def on_dead(self, handler: Handler | None = None, /, **options: Unpack[FollowerOptions]) -> Any:
+        """`on_completed` for each job of this type that becomes a dead letter; the model is `Dead`
+        of this type's model."""
+        return follow(self, "dead", handler, options)
 
     async def _store(self, jobs: Sequence[Job]) -> list[Enqueued]:
         for job in jobs:
@@ -132,6 +158,11 @@ class Queue:
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
     failure_hooks: Sequence[FailureHook] = field(default=(), compare=False)
     """Those of the queue's application."""
+
+    @property
+    def follows_deaths(self) -> bool:
+        """True if a job type has a handler `on_dead`."""
+        return any(job_type.followers.dead for job_type in self.types.values())
 
     @property
     def needs_threads(self) -> bool:

@@ -34,6 +34,10 @@ def explain(view: JobView) -> Explanation | None:
 
 
 def _delayed(view: JobView) -> Explanation:
+    end = view.history.get("end")
+    if isinstance(end, dict) and end.get("missing"):
+        detail = f"it has ended, but its follow-ups can't be stored: {end['missing']}"
+        return Explanation("follow_ups", detail, view.at_ms)
     if view.reason == "unfit":
         detail = "it did not fit the time that was left; it waits for another window"
         return Explanation("released", detail, view.at_ms)

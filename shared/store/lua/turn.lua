@@ -6,8 +6,9 @@
 --       12 and age ms  13 most bytes claimed  14 resync (1: recount the queue)  15 number of types
 --       16 number of settles  17 ahead ms (how far ahead tokens may be taken)  18 number of leases to
 --       prolong  19 look (how many waiting jobs' records to read at once)  20 repeat ms (how long
---       this turn may be repeated)  21 most bytes of the queue; then per type: name, wanted (1: reply with its histogram), observed
---       ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
+--       this turn may be repeated)  21 most bytes of the queue  22 settles deaths (1: a job that
+--       crashed to death is handed out, so that its death has follow-ups); then per type: name, wanted
+--       (1: reply with its histogram), observed ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
 --       (if the handler was not called: the time from which it might have started, of its claim or
 --       on a limited queue of its token; else 0), history; then the leases to prolong
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms

@@ -24,9 +24,10 @@ local function read_request()
     exclusive = ARGV[6] == YES, concurrency = n(ARGV[7]),
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
-    ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]), types = {}, settles = {}, prolong = {}, fields = {},
+    ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
+    settles_deaths = ARGV[22] == YES, types = {}, settles = {}, prolong = {}, fields = {},
   }
-  local at = 22
+  local at = 23
   for i = 1, n(ARGV[15]) do
     request.types[i] = read_type(at)
     request.fields[#request.fields + 1] = request.types[i].field
