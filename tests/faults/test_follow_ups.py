@@ -255,14 +255,14 @@ class Outage(httpx.AsyncBaseTransport):
 
     def __init__(self, inner: httpx.AsyncBaseTransport, world: World) -> None:
         self._inner, self._world = inner, world
-        self.claimed_at = 0.0
+        self.claimed_at: float | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         now = self._world.clock.monotonic()
-        if self.claimed_at and now < self.claimed_at + 70:
+        if self.claimed_at is not None and now < self.claimed_at + 70:
             raise httpx.ConnectError("no route to the store", request=request)
         response = await self._inner.handle_async_request(request)
-        if (await self._world.probe.totals()).get("claimed") and not self.claimed_at:
+        if self.claimed_at is None and (await self._world.probe.totals()).get("claimed"):
             self.claimed_at = now
         return response
 
