@@ -15,14 +15,18 @@ from .jobs.failure import JobFailure
 
 if TYPE_CHECKING:
     from .cache import Cache
+    from .declare.ends import Completed, Dead, JobError
 
 __all__ = [
     "App",
     "Cache",
     "Cancel",
+    "Completed",
     "ConfigurationError",
+    "Dead",
     "Discard",
     "JobContext",
+    "JobError",
     "JobFailure",
     "JobHandle",
     "KeyLimit",
@@ -51,4 +55,8 @@ def __getattr__(name: str) -> object:
         from .cache import Cache  # noqa: PLC0415 - most functions have no cache
 
         return Cache
+    if name in ("Completed", "Dead", "JobError"):
+        from .declare import ends  # noqa: PLC0415 - models: most applications need none
+
+        return getattr(ends, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,6 +12,7 @@
     ├── PayloadTooLarge         the job would not fit the store's limits
     ├── JobNotFound             no such job (never existed, or its retention ended)
     ├── NoResult                a job ended without a result
+    ├── Crashed                 the functions that ran a job died, each time
     ├── NameTaken               another job holds the job's deduplication name
     ├── NotStored               a job was not stored
     │   ├── QueueFull           the queue holds as many jobs or bytes as it may
@@ -141,6 +142,10 @@ class KeyLimited(NotStored):
 
 class IdempotencyMismatch(NotStored):
     """This idempotency key was used before, with another request."""
+
+
+class Crashed(TidegateError):
+    """The functions that ran this job died, each time."""
 
 
 class Unauthenticated(TidegateError):

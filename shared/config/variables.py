@@ -7,7 +7,12 @@ from collections.abc import Mapping
 VARIABLES = frozenset(
     {
         *("TIDEGATE_API_TOKENS", "TIDEGATE_APPS", "TIDEGATE_BATCH", "TIDEGATE_CACHE_REST_TOKEN"),
-        *("TIDEGATE_CACHE_REST_URL", "TIDEGATE_DATA", "TIDEGATE_ENCRYPTION_KEYS"),
+        *(
+            "TIDEGATE_CACHE_REST_URL",
+            "TIDEGATE_CALLBACK_SECRET",
+            "TIDEGATE_DATA",
+            "TIDEGATE_ENCRYPTION_KEYS",
+        ),
         *("TIDEGATE_KEY_LOCKING", "TIDEGATE_LOG_LEVEL"),
         *(
             "TIDEGATE_MAX_DURATION",

@@ -24,6 +24,7 @@ from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
 from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
+from .followers import FollowCompleted, FollowDead, FollowerOptions, Followers, follow
 from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
 from .key import NO_KEY, KeyFunction, key_of
@@ -34,6 +35,7 @@ from .sync import run_blocking, run_in_drain
 
 if TYPE_CHECKING:
     from ..encryption.jobs import Encrypt
+    from .ends import Completed, Dead
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
 DEFAULT_MAX_JOBS = 1_000_000
@@ -71,6 +73,7 @@ class JobType(Generic[P]):
     shape: Shape
     public_result: bool = False
     key: KeyFunction | None = None
+    followers: Followers = field(default_factory=Followers, compare=False)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -84,9 +87,9 @@ class JobType(Generic[P]):
             local = new_id(self.queue.shards, len(text))
             key = NO_KEY if self.key is None else key_of(self, payload)
             return Job(self.name, text, local, key=key, queue=self.queue.name)
-        from .make_job import make_job, read_options  # noqa: PLC0415 - models, built once, on use
+        from .make_job import make_job_of  # noqa: PLC0415 - models, built once, on use
 
-        return make_job(self, text, payload, read_options(options))
+        return make_job_of(self, text, payload, options)
 
     async def enqueue(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
         """Store one job; its handle says what now stands for it. Raises as `job` does, QueueFull,
@@ -107,6 +110,29 @@ class JobType(Generic[P]):
     def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[JobHandle]:
         """`enqueue_many` for code without an event loop. It blocks."""
         return run_blocking(lambda: self.enqueue_many(jobs), "enqueue_many")
+
+    @overload
+    def on_completed(
+        self, handler: Callable[Concatenate[Completed[P], ...], Any], /
+    ) -> JobType[Completed[P]]: ...
+    @overload
+    def on_completed(self, /, **options: Unpack[FollowerOptions]) -> FollowCompleted[P]: ...
+    def on_completed(
+        self, handler: Handler | None = None, /, **options: Unpack[FollowerOptions]
+    ) -> Any:
+        """Register the decorated handler for each job of this type that completes. It is a job of
+        its own, of type "<this type>.completed" unless `name` says otherwise, on this type's queue
+        or on `queue`. Its payload model is `Completed` of this type's model."""
+        return follow(self, "completed", handler, options)
+
+    @overload
+    def on_dead(self, handler: Callable[Concatenate[Dead[P], ...], Any], /) -> JobType[Dead[P]]: ...
+    @overload
+    def on_dead(self, /, **options: Unpack[FollowerOptions]) -> FollowDead[P]: ...
+    def on_dead(self, handler: Handler | None = None, /, **options: Unpack[FollowerOptions]) -> Any:
+        """`on_completed` for each job of this type that becomes a dead letter; the model is `Dead`
+        of this type's model."""
+        return follow(self, "dead", handler, options)
 
     async def _store(self, jobs: Sequence[Job]) -> list[Enqueued]:
         for job in jobs:
@@ -163,6 +189,11 @@ class Queue:
         token of its key takes it at its claim, so the job must not wait after that."""
         limits_starts = self.per_key and self.per_key.rate and self.if_limited == "defer"
         return self.limit is not None and not limits_starts
+
+    @property
+    def follows_deaths(self) -> bool:
+        """True if a job type has a handler `on_dead`."""
+        return any(job_type.followers.dead for job_type in self.types.values())
 
     @property
     def needs_threads(self) -> bool:

@@ -131,16 +131,16 @@ class Consumer:
         finally:
             if self._threads:
                 self._threads.release(room - started)
+        await self._pool.endings.finish(self._pool.settle)
         return reply
 
     async def _turn(self, want: int) -> TurnReply:
         hold, pool = self._pool.hold, self._pool
         exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
-        leases = pool.leases()
+        leases, taken = pool.leases(), pool.take_settles()
         ahead = min(AHEAD, self._admission.spare()) if self._queue.may_take_ahead else 0.0
-        reply = await self._turns.send(
-            want, pool.take_settles(), exclusive=exclusive, ahead=ahead, leases=leases
-        )
+        reply = await self._turns.send(want, taken, exclusive=exclusive, ahead=ahead, leases=leases)
+        pool.endings.confirm(taken, reply.stale)
         suspect = pool.exclusive or (exclusive and any(claim.exclusive for claim in reply.claims))
         if not suspect and (exclusive or not reply.suspects):
             hold.release()
@@ -227,7 +227,7 @@ class Consumer:
 
     async def _settle(self) -> None:
         while self._pool.has_settles:
-            await self._turn(0)
+            await self._claim(0)
 
     async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""

@@ -170,14 +170,9 @@ class Drain:
             return
         threads = HandlerThreads(SYNC_THREADS)
         resources = DrainResources(
-            self._lock,
-            threads,
-            Timeouts(),
-            self._batch,
-            self._patience,
-            self._keeper,
-            self._store.keyring,
-        )
+            self._store, self._registry.queue, self._lock, threads, Timeouts(),
+            self._batch, self._patience, self._keeper, self._store.keyring,
+        )  # fmt: skip
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
 

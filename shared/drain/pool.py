@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from ..clock import Clock
 from ..declare.queue import Queue
 from ..encryption.keyring import NO_KEYS, Keyring
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind, Outcome
+from ..jobs.runs import JobRun, with_run
+from ..store import Store
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
 from .budget import Budget
 from .encrypted import history_of
+from .endings import Endings
 from .exclusive import ExclusiveHold, SharedExclusiveLock
 from .execute import execute, outcome_of_cancelled
 from .failures import Failures, is_failure
@@ -35,8 +39,11 @@ THREAD_REST = 45.0
 @dataclass(frozen=True, slots=True)
 class DrainResources:
     """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
-    `patience`: seconds an idle consumer waits for a token or a delayed job before it ends."""
+    `patience`: seconds an idle consumer waits for a token or a delayed job before it ends;
+    `find_queue`: the queue of a follow-up by its name. Raises UnknownQueue."""
 
+    store: Store
+    find_queue: Callable[[str], Queue]
     lock: SharedExclusiveLock
     threads: HandlerThreads
     timeouts: Timeouts
@@ -57,6 +64,7 @@ class Pool:
     def __init__(
         self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
     ) -> None:
+        self.endings = Endings(resources.store, resources.find_queue, budget.clock)
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold = ExclusiveHold(resources.lock)
         self.exclusive = False
@@ -85,7 +93,11 @@ class Pool:
         return not self.is_idle and self.hold.prepare()
 
     def start(self, run: Run) -> None:
-        """Run it beside the others, at the time of its token; a suspect runs by itself."""
+        """Run it beside the others, at the time of its token; a suspect runs by itself. One whose
+        end is decided is only finished."""
+        if run.end and run.error is None:
+            self.endings.resume(run, run.end)
+            return
         self._runs[run.claim.lease] = run
         self._paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
@@ -112,7 +124,8 @@ class Pool:
 
     def leases(self) -> list[str]:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
-        return [*self._runs, *(settle.lease for settle in self._settles)]
+        settled = (settle.lease for settle in self._settles)
+        return [*self._runs, *settled, *self.endings.leases()]
 
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
@@ -200,10 +213,8 @@ class Pool:
             _release_thread(run, self._resources.threads)
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
-        last = run.context and run.context.last_progress
-        if last:  # it survives the end
-            outcome = outcome._replace(detail={**last, **outcome.detail})
-        self.settle(run.claim, outcome if run.thread is None else _rested(run, outcome))
+        outcome = _reported(run, _rested(run, outcome), self._budget.clock)
+        self.settle(run.claim, self.endings.propose(run, outcome))
 
     async def _may_start(self, run: Run) -> bool:
         """Wait for its token, and until no suspect runs or waits to. False if it was cancelled
@@ -240,6 +251,21 @@ def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcom
     return outcome._replace(started=run.allowed > 0)
 
 
+def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
+    """The outcome with what the handler reported, which survives the end. The job's history gets
+    when it began and ended, and how."""
+    reported = run.context and run.context.reported()
+    if reported:
+        outcome = outcome._replace(detail={**reported, **outcome.detail})
+    if not run.allowed:
+        return outcome
+    ended_ms = clock.epoch_ms()
+    began_ms = ended_ms - round((clock.monotonic() - run.began) * 1000)
+    noted = JobRun(run.claim.attempt, began_ms, ended_ms, outcome.kind)
+    run.claim = run.claim.with_history(with_run(run.claim.history, noted))
+    return outcome
+
+
 def _release_thread(run: Run, threads: HandlerThreads) -> None:
     if run.thread is not None and not run.thread.done():
         run.thread.add_done_callback(lambda _thread: threads.release())
@@ -248,5 +274,5 @@ def _release_thread(run: Run, threads: HandlerThreads) -> None:
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:
-    """The outcome, at the earliest when the thread that still runs has probably ended."""
+    """The outcome, in effect at the earliest when the thread that still runs has probably ended."""
     return outcome._replace(delay=max(outcome.delay, THREAD_REST)) if run.thread_runs else outcome

@@ -89,6 +89,7 @@ class Turns:
             ahead_ms=round(ahead * 1000),
             prolong=leases if self._leases_due() else (),
             look=self._look(),
+            settles_deaths=self._queue.follows_deaths,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)
@@ -144,7 +145,7 @@ class Turns:
                 self._report.stale += 1
                 job_id = public_id(Lease.parse(settle.lease).id, self._queue.name)
                 log.warning("stale_settle", extra={"queue": self._queue.name, "job_id": job_id})
-            elif settle.kind != "keep":
+            elif settle.kind in PAST:
                 self._report.outcomes[PAST[settle.kind]] += 1
 
 
@@ -153,5 +154,5 @@ def _closes(settles: Sequence[Settle], leases: Sequence[str]) -> bool:
     it still tells that no crash ended it."""
     if len(settles) < len(leases):
         return False
-    closed = [s.lease for s in settles if s.kind != "keep" and not Lease.parse(s.lease).exclusive]
+    closed = [s.lease for s in settles if s.kind in PAST and not Lease.parse(s.lease).exclusive]
     return len(closed) >= len(leases)

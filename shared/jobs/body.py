@@ -1,5 +1,6 @@
 r"""A job's body: one line of JSON (type, overrides, and when it was made where its id does not
-tell), `\n`, the payload as it was enqueued.
+tell), `\n`, the payload as it was enqueued. If the first line says so, the last one has the job's
+follow-ups (jobs/follow_ups.py).
 
 Written once and never again, so a retry sees the original bytes. Scripts don't read it.
 """
@@ -17,16 +18,22 @@ _MADE = ',"made":'
 """Nothing else in a line can hold this: a type is a JSON string, whose quotes are escaped."""
 
 
+FOLLOW_UPS = "follow_ups"
+"""The name in the first line that says that the last one has follow-ups."""
+
+
 class Body(NamedTuple):
     """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
     backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id tells.
-    `encryption`: the label of the key with which the payload is encrypted, "" if it is plain."""
+    `encryption`: the label of the key with which the payload is encrypted, "" if it is plain.
+    `follow_ups`: their line, "" where it has none, or is encrypted with the payload."""
 
     type: str
     overrides: Mapping[str, Any]
     payload: str | bytes
     made_ms: int | None = None
     encryption: str = ""
+    follow_ups: str = ""
 
 
 def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
@@ -46,12 +53,24 @@ def decode_body(body: str | bytes) -> Body:
     """The parts of a body. Raises ValueError."""
     if isinstance(body, bytes):
         raise ValueError("it is not UTF-8")  # noqa: TRY004 - bytes mean bad text, not a wrong type
-    line, newline, payload = body.partition("\n")
+    line, newline, rest = body.partition("\n")
     if not newline:
         raise ValueError("it has no payload")
     line, made_ms = _without_made(line)
-    name, overrides, encryption = _first_line(line)
-    return Body(name, overrides, payload, made_ms, encryption)
+    name, overrides, encryption, followed = _first_line(line)
+    read = Body(name, overrides, rest, made_ms, encryption)
+    return with_content(read, rest) if followed and not encryption else read
+
+
+def with_content(body: Body, content: str) -> Body:
+    """The body with the payload and the follow-ups of `content`, the last line."""
+    payload, newline, follow_ups = content.rpartition("\n")
+    return body._replace(payload=payload, follow_ups=follow_ups) if newline else body
+
+
+def has_follow_ups(body: str) -> bool:
+    """True if the first line of a body says that the last one has follow-ups."""
+    return _first_line(_without_made(body.partition("\n")[0])[0])[3]
 
 
 def is_encrypted(body: str | bytes) -> bool:
@@ -101,12 +120,14 @@ def _line_of_type(job_type: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _first_line(line: str) -> tuple[str, dict[str, Any], str]:
-    """Type, overrides and encryption. Jobs of one type share this line, so it is parsed once."""
+def _first_line(line: str) -> tuple[str, dict[str, Any], str, bool]:
+    """Type, overrides, encryption, and if there are follow-ups. Jobs of one type share this line,
+    so it is parsed once."""
     overrides = json.loads(line)
     if not isinstance(overrides, dict) or not isinstance(overrides.get("type"), str):
         raise ValueError("its first line names no type")  # noqa: TRY004 - the text is at fault
     encryption = overrides.pop("encryption", "")
     if not isinstance(encryption, str):
         raise ValueError("its encryption is no text")  # noqa: TRY004 - as above
-    return overrides.pop("type"), overrides, encryption
+    follow_ups = bool(overrides.pop(FOLLOW_UPS, False))
+    return overrides.pop("type"), overrides, encryption, follow_ups

@@ -28,8 +28,9 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job to enqueue. `payload` is JSON text; `queue` is the one it was made for ("": any).
-    Times are milliseconds; 0 means now."""
+    """One job to enqueue. `payload` is JSON text, with the line of its follow-ups behind it if it
+    has any; `follows_death`: some are enqueued when it dies. `queue` is the one that it was made
+    for ("": any). Times are milliseconds; 0 means now."""
 
     type: str
     payload: str = field(repr=False)
@@ -45,6 +46,7 @@ class Job:
     """The job's own numbers in place of its job type's: attempts, backoff, timeout."""
     made_ms: int = 0
     """When it was made, by this machine's clock, where the id does not tell. It is only shown."""
+    follows_death: bool = False
 
     def body(self) -> str:
         """The text that the store keeps."""

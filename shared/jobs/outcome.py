@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["done", "retry", "dead", "release", "snooze", "park", "cancelled", "keep"]
-"""Outcomes. "keep" is none yet: the job still runs, and its lease is prolonged."""
+Kind = Literal[
+    "done", "retry", "dead", "release", "snooze", "park", "cancelled", "keep", "decide"
+]  # fmt: skip
+"""Outcomes. "keep" is none yet: the job still runs, and its lease is prolonged. "decide" writes
+down how the job ends, and prolongs its lease too: its follow-ups are stored before it ends."""
 
 PAST: Mapping[Kind, str] = {
     "done": "done",

@@ -45,6 +45,8 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "result_error": view.result_error,
         "error": errors[-1] if errors else None,
         "errors": errors,
+        "runs": describe_runs(view),
+        "log": describe_log(view),
         "explanation": gates[0] if gates else None,
         "gates": gates,
         **_encryption(view),
@@ -161,6 +163,27 @@ def describe_keys(page: KeyPage) -> dict[str, Any]:
             for key in page.keys
         ],
     }
+
+
+def describe_runs(record: JobRecord) -> list[dict[str, Any]]:
+    """The runs of its handler that are kept, oldest first."""
+    return [
+        {
+            "attempt": run.attempt,
+            "began_at": instant(run.began_ms),
+            "ended_at": instant(run.ended_ms),
+            "outcome": run.outcome,
+        }
+        for run in record.runs
+    ]
+
+
+def describe_log(record: JobRecord) -> list[dict[str, Any]]:
+    """The lines of its log that are kept, oldest first."""
+    return [
+        {"at": instant(line.at_ms), "attempt": line.attempt, "text": line.text}
+        for line in record.log
+    ]
 
 
 def describe_queue(stats: QueueStats) -> dict[str, Any]:

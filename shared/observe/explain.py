@@ -33,13 +33,24 @@ def explain(view: JobView) -> list[Explanation]:
     or has ended."""
     if view.state not in ("waiting", "delayed", "parked"):
         return []
-    return [shut for gate in GATES if (shut := gate(view))] or [_in_line(view)]
+    gates = GATES_OF_END if view.history.get("end") else GATES
+    return [shut for gate in gates if (shut := gate(view))] or [_in_line(view)]
 
 
 def _parked(view: JobView) -> Explanation | None:
     if view.state != "parked":
         return None
     return Explanation("parked", str(view.history.get("parked") or "it can't run now"), view.at_ms)
+
+
+def _follow_ups(view: JobView) -> Explanation | None:
+    end = view.history.get("end")
+    missing = end.get("missing") if isinstance(end, dict) else None
+    if missing is None:
+        return None
+    until_ms = view.at_ms if view.state == "delayed" else None
+    detail = f"it has ended, but its follow-ups can't be stored: {missing}"
+    return Explanation("follow_ups", detail, until_ms)
 
 
 def _delayed(view: JobView) -> Explanation | None:
@@ -118,6 +129,8 @@ GATES: tuple[Gate, ...] = (
     *(_full, _limited, _key_full, _key_limited, _no_tick),
 )
 """What concerns the job alone comes first, then what it shares with its queue and with its key."""
+GATES_OF_END: tuple[Gate, ...] = (_follow_ups, _paused, _full, _limited, _no_tick)
+"""Those of a job whose end is decided: no handler runs again, so its key holds it no more."""
 
 
 def _in_line(view: JobView) -> Explanation:

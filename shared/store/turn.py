@@ -10,7 +10,7 @@ from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind
-from .codec import KIND_CODES, read_record
+from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
 
 Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
@@ -23,7 +23,7 @@ MOST_HISTORY = 2 * 2**20
 
 
 class Settle(NamedTuple):
-    """One lease to close (or, kind "keep", to prolong). `history` replaces the job's
+    """One lease to close (or, kinds "keep" and "decide", to prolong). `history` replaces the job's
     history. `unstarted_ms`: `at_ms` of the claim (the store's time from which it might start) if
     its handler was not called, so that its token can be given back; else 0."""
 
@@ -54,7 +54,8 @@ class TurnRequest:
     `observed`: durations to add, as bucket -> count by job type. `ahead_ms`: how far ahead of their
     time tokens may be taken. `prolong`: leases whose jobs still run. `look`: how many waiting jobs'
     records the turn reads at once, at no command of their own; None: as many as it wants.
-    `repeat_ms`: how long the client may repeat this request.
+    `repeat_ms`: how long the client may repeat this request. `settles_deaths`: jobs that crashed to
+    death are handed out (as `crashed` claims), so that the caller settles them.
     """
 
     owner: str
@@ -70,6 +71,7 @@ class TurnRequest:
     prolong: Sequence[str] = ()
     look: int | None = None
     repeat_ms: int = REPEAT_MS
+    settles_deaths: bool = False
 
     def args(self, queue: Queue) -> list[str | int]:
         """ARGV of turn.lua behind the queue's name."""
@@ -95,6 +97,7 @@ class TurnRequest:
             self.repeat_ms,
             queue.max_bytes,
             _key_limits(queue),
+            int(self.settles_deaths),
         ]
         for name in types:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
@@ -194,7 +197,9 @@ def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> C
         exclusive == "1",
         body,
         history if isinstance(history, str) else "",
-        header.flags == "f",
+        FOREIGN in header.flags,
         header.key,
         at_ms,
+        header.reason == "crashed",
+        DECIDED in header.flags and isinstance(history, str),
     )

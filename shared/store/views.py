@@ -10,11 +10,12 @@ from ..encryption.record import Encryption, lock
 from ..jobs.body import Body, decode_body
 from ..jobs.ids import created_ms, public_id
 from .codec import PRIORITIES_BY_CODE, STATES, Header, read_header, read_record
+from .from_history import FromHistory
 from .key_views import KeyView, read_key
 
 
 @dataclass(frozen=True, slots=True)
-class JobRecord:
+class JobRecord(FromHistory):
     """One stored job. `at_ms` is store time in milliseconds and belongs to the state: the instant
     at which it is due, at which its lease ends, or at which it ended. `since_ms`: when it began to
     wait or is due; None where the record does not tell. `created_ms`: when it was made, by its
@@ -41,35 +42,6 @@ class JobRecord:
     since_ms: int | None
     created_ms: int | None
     encryption: Encryption | None = field(default=None, kw_only=True)
-
-    @property
-    def errors(self) -> list[dict[str, Any]]:
-        """The failed attempts that are kept, oldest first."""
-        errors = self.history.get("errors")
-        return [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
-
-    @property
-    def result(self) -> Any:
-        """What its handler returned, as JSON has it; None before its end."""
-        return self.history.get("result")
-
-    @property
-    def result_error(self) -> str | None:
-        """Why its result could not be kept."""
-        error = self.history.get("result_error")
-        return None if error is None else str(error)
-
-    @property
-    def progress(self) -> float | None:
-        """The last progress that its handler reported, 0 to 100."""
-        progress = self.history.get("progress")
-        return progress if isinstance(progress, int | float) else None
-
-    @property
-    def note(self) -> str | None:
-        """The note of that report."""
-        note = self.history.get("note")
-        return None if note is None else str(note)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..declare.idempotency import Key
-from ..declare.parse import parse_job
+from ..declare.parse import FindQueue, parse_job
 from ..declare.queue import Queue
 from ..errors import IdempotencyMismatch, KeyLimited, QueueFull, StoreError, TidegateError
 from ..jobs.job import Enqueued, Job
@@ -23,8 +23,9 @@ Answer = Enqueued | dict[str, Any]
 class Bulk:
     """Jobs and answers of one request by position."""
 
-    def __init__(self, store: Store, queue: Queue, key: Key | None) -> None:
+    def __init__(self, store: Store, queue: Queue, key: Key | None, find_queue: FindQueue) -> None:
         self._store, self._queue, self._key = store, queue, key
+        self._find_queue = find_queue
         self._jobs: dict[int, Job] = {}
         self._answers: dict[int, Answer] = {}
 
@@ -35,7 +36,9 @@ class Bulk:
             # bodies under one key always collide there.
             guard = self._key.guard(position if self._jobs else 0) if self._key else None
             try:
-                self._jobs[position] = parse_job(self._queue, value, guard)
+                self._jobs[position] = parse_job(
+                    self._queue, value, guard, find_queue=self._find_queue
+                )
             except TidegateError as error:
                 self._answers[position] = problem_of(error)[0]
 

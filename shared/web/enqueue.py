@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.responses import Response
 
-from ..declare.idempotency import Key
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..declare.requests import MOST_JOBS_A_BODY
 from ..errors import InvalidRequest, KeyLimited
 from ..jobs.job import Enqueued
-from ..store import Store
 from .body import json_response, read_object
 from .bulk import Bulk
 from .call import Call
@@ -47,9 +46,12 @@ async def enqueue(call: Call) -> Response:
     queue, store = call.queue(), call.deployment.store
     body = await read_object(call.request)
     key = read_key(call.request, body)
+    find_queue = call.deployment.registry.queue
     if "jobs" in body:
-        return json_response({"jobs": await _enqueue_many(store, queue, body, key)}, 202)
-    job = parse_job(queue, body, key.guard() if key else None)
+        values = _jobs_of(body)
+        bulk = Bulk(store, queue, key, find_queue)
+        return json_response({"jobs": await _enqueue_many(bulk, values)}, 202)
+    job = parse_job(queue, body, key.guard() if key else None, find_queue=find_queue)
     try:
         stored = await store.enqueue_one(queue, job)
     except KeyLimited as error:
@@ -69,15 +71,18 @@ def limited(queue: Queue, error: KeyLimited) -> Exception:
     return Problem(PROBLEM_TYPES[KeyLimited], document["detail"], headers=fields)
 
 
-async def _enqueue_many(
-    store: Store, queue: Queue, body: dict[str, Any], key: Key | None
-) -> list[EnqueueResponse | dict[str, Any]]:
+def _jobs_of(body: dict[str, Any]) -> list[Any]:
     values = body["jobs"]
     if len(body) > 1 or not isinstance(values, list) or len(values) > MOST_JOBS_A_BODY:
         raise InvalidRequest(
             f'Send {{"jobs": [...]}} and nothing else, {MOST_JOBS_A_BODY} at most.'
         )
-    bulk = Bulk(store, queue, key)
+    return values
+
+
+async def _enqueue_many(
+    bulk: Bulk, values: Sequence[Any]
+) -> list[EnqueueResponse | dict[str, Any]]:
     bulk.parse(values)
     await bulk.store_jobs()
     return [

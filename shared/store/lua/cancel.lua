@@ -3,11 +3,12 @@
 -- list: the search reads at most the whole list.
 -- ARGV  1 queue  2 id  3 age (ms) to which ended jobs are kept
 -- Returns  billed, then "cancelled", "cancel_requested" (active: its drain sees it within some
---       5 s), the state code of a job that had ended already, or "" where there is no such job
+--       5 s; or too late, because how it ends is decided), the state code of a job that had ended already, or "" where there is no such job
 --- @include "agenda"
 --- @include "clock"
 --- @include "codes"
 --- @include "fields"
+--- @include "flags"
 --- @include "key_state"
 --- @include "keys"
 --- @include "numbers"
@@ -25,6 +26,8 @@ load_usage(values[4], values[5])
 local job = decode(values[9])
 if not job then return { billed, "" } end
 if job.state ~= STATE.live and job.state ~= STATE.parked then return { billed, job.state } end
+
+if has_flag(job, DECIDED) then return { billed, "cancel_requested" } end
 
 -- The structure that holds the job, and the instant at which it is due, or 0 if it is not delayed.
 local function find_place()

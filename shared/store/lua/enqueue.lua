@@ -3,8 +3,8 @@
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 window of nudges in ms (0:
 --       none is sent)  6 rate of each key beyond which its enqueues are refused ("rate per burst", or
 --       ""); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms idempotency
---       its_ttl_ms fingerprint since" ("-" where there is none; since, in ms, is empty for an id that
---       tells when it was made), body
+--       its_ttl_ms fingerprint flags since" ("-" where there is none; since, in ms, is empty for an id
+--       that tells when it was made), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
 --       F the queue is full, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
 --       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
@@ -55,7 +55,7 @@ local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and STATE.delayed or STATE.live
   local dedup = item.dedup_ttl == 0 and item.dedup or NONE -- released when the job ends
-  local raw = new_record(item.priority, item.key, dedup, NONE, timed and " " .. whole(at) or item.since, item.body)
+  local raw = new_record(item.priority, item.key, dedup, item.flags, timed and " " .. whole(at) or item.since, item.body)
   local wait = before and 0 or wait_at_door(item.key, now)
   if wait > 0 then return answer_limited(wait) end
   if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end

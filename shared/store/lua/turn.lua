@@ -7,7 +7,8 @@
 --       16 number of settles  17 ahead ms (how far ahead tokens may be taken)  18 number of leases to
 --       prolong  19 look (how many waiting jobs' records to read at once)  20 repeat ms (how long
 --       this turn may be repeated)  21 most bytes of the queue  22 limits of each key ("rate per burst
---       concurrency", 0: any; "": none); then per type: name, wanted (1: reply with its histogram), observed
+--       concurrency", 0: any; "": none)  23 settles deaths (1: a job that crashed to death is handed out, so
+--       that its death has follow-ups); then per type: name, wanted (1: reply with its histogram), observed
 --       ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
 --       (if the handler was not called: the time from which it might have started, of its claim or
 --       on a limited queue of its token; else 0), history; then the leases to prolong

@@ -32,9 +32,10 @@ local function read_request()
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
     ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
-    key_limits = read_key_limits(ARGV[22]), types = {}, settles = {}, prolong = {}, fields = {},
+    key_limits = read_key_limits(ARGV[22]), settles_deaths = ARGV[23] == YES,
+    types = {}, settles = {}, prolong = {}, fields = {},
   }
-  local at = 23
+  local at = 24
   for i = 1, n(ARGV[15]) do
     request.types[i] = read_type(at)
     request.fields[#request.fields + 1] = request.types[i].field
