@@ -136,7 +136,7 @@ class Endings:
                 if answer.full:
                     _miss([pair], f"queue {name!r} is full")
                 elif answer.limited_for is not None:
-                    _miss([pair], f"the rate of key {pair[1].job.key!r} in queue {name!r}")
+                    _miss([pair], f"queue {name!r} takes no more of key {pair[1].job.key!r} now")
                 else:
                     _note(*pair)
 

@@ -129,7 +129,10 @@ GATES: tuple[Gate, ...] = (
     *(_full, _limited, _key_full, _key_limited, _no_tick),
 )
 """What concerns the job alone comes first, then what it shares with its queue and with its key."""
-GATES_OF_END: tuple[Gate, ...] = (_follow_ups, _paused, _full, _limited, _no_tick)
+GATES_OF_END: tuple[Gate, ...] = (
+    *(_parked, _follow_ups, _paused),
+    *(_full, _limited, _no_tick),
+)
 """Those of a job whose end is decided: no handler runs again, so its key holds it no more."""
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from shared import Completed, Dead, Discard, JobContext, JobFailure, Queue, Retry
 from shared.declare.queue import JobType
+from shared.jobs.claim import Claim
 from shared.jobs.ends import DecidedEnd
 from shared.observe.explain import explain
 from shared.store import Store
@@ -45,13 +46,13 @@ class Plan:
     """A deployment: jobs whose runs end as written down, with every kind of follow-up, and the
     ledger of the follow-ups that ran."""
 
-    def __init__(self, world: World, outcomes: Sequence[Outcome]) -> None:
+    def __init__(self, world: World, outcomes: Sequence[Outcome], **options: Any) -> None:
         self.world, self.outcomes = world, outcomes
         self.runs = Counter[int]()
         self.follow_ups = defaultdict[tuple[int, str, str], set[str]](set)
         """The ids of those that ran, by the job that they follow, its end, and their kind. One may
         run twice, as any job."""
-        self.queue: Queue = world.app.queue("q", retry=Retry.fixed(attempts=9, wait=1))
+        self.queue: Queue = world.app.queue("q", retry=Retry.fixed(attempts=9, wait=1), **options)
         mail = world.app.queue("mail")
 
         async def work(payload: Number) -> str:
@@ -80,13 +81,14 @@ class Plan:
             assert end.payload is not None
             self.follow_ups[end.payload.n, "dead", "handler"].add(job.id)
 
-    async def enqueue(self, jobs: int) -> None:
+    async def enqueue(self, jobs: int, key: str | None = None) -> None:
         await self.world.store.enqueue(
             self.queue,
             [
                 self.work.job(
                     Number(n=n),
                     job_id=f"j{n}",
+                    key=key,
                     then=[self.note.job(Note(of=n, end="completed"))],
                     on_dead=[self.note.job(Note(of=n, end="dead"))],
                 )
@@ -357,6 +359,40 @@ async def test_functions_that_die_while_they_finish_an_end_are_not_held_against_
     await plan.settle_down()
     await plan.check(1)
     assert (await world.store.inspect(plan.queue, "j0")).state == "completed"
+
+
+async def _decided_exclusively(world: World, plan: Plan, owner: Owner) -> tuple[Claim, str]:
+    """The claim and the history of job j0, which ran exclusively, and whose end is decided."""
+    await plan.enqueue(1)
+    await make_exclusive(world.store, plan.queue, world.clock)
+    (claim,) = await owner.claim()
+    history = json.dumps(dict(DecidedEnd("done", "m", world.clock.epoch_ms()).detail()))
+    await owner.turn(0, [settle(claim, "decide", history=history)])
+    return claim, history
+
+
+async def test_an_end_of_a_job_that_ran_exclusively_can_be_put_off(world: World) -> None:
+    plan = Plan(world, ["done"])
+    owner = Owner(world.store, plan.queue)
+    claim, history = await _decided_exclusively(world, plan, owner)
+
+    reply = await owner.turn(10, [settle(claim, "release", 60_000, history)])
+
+    assert reply.claims == []
+    assert (await world.store.inspect(plan.queue, "j0")).state == "delayed"
+
+
+async def test_an_end_of_a_job_that_ran_exclusively_waits_in_its_list_after_a_crash(
+    world: World,
+) -> None:
+    plan = Plan(world, ["done"])
+    await _decided_exclusively(world, plan, Owner(world.store, plan.queue, "dies", lease_ms=1))
+    world.clock.advance(1)
+    await Owner(world.store, plan.queue, "finds").turn(0)
+
+    assert await world.store.reconcile(plan.queue, ["j0"], repair=False) == ["sound"]
+    view = await world.store.inspect(plan.queue, "j0")
+    assert (view.state, view.suspect) == ("waiting", False)
 
 
 @pytest.mark.parametrize("declared", ["enqueued", "handler"])
