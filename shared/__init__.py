@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .declare.app import App
 from .declare.default_store import JobStore, set_default_store
 from .declare.handle import JobHandle
-from .declare.policy import KeyLimit, Overrides, RateLimit, Retention, Retry
+from .declare.policy import Isolation, KeyLimit, Overrides, RateLimit, Retention, Retry
 from .declare.queue import Queue
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
 from .jobs.context import JobContext
@@ -25,6 +25,7 @@ __all__ = [
     "ConfigurationError",
     "Dead",
     "Discard",
+    "Isolation",
     "JobContext",
     "JobError",
     "JobFailure",

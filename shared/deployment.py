@@ -4,6 +4,7 @@ command line) is given one and asks it for drains, queues and jobs."""
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Sequence
 
 from .clock import Clock, SystemClock
@@ -88,6 +89,7 @@ class Deployment:
             lock=process_lock(),
             keeper=keeper,
             origin=origin,
+            isolates_suspects=self.registry.references is not None and hasattr(os, "killpg"),
             patience=settings.patience,
             batch=settings.batch,
             sweep_every=settings.sweep_every,
@@ -99,8 +101,9 @@ class Deployment:
                 else:
                     nudged = origin is not None and origin.nudged
                     report = await (drain.nudged(queues) if nudged else drain.run(queues))
-                if drain.swept and report.error is None and budget.handler_time() > 0:
-                    await trim_dead_letters(self.store, self.registry.queues())
+                seconds = budget.handler_time()
+                if drain.swept and report.error is None and seconds > 0:
+                    await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
         finally:
             keeper.stop()
         emit_report(report, settings)

@@ -20,6 +20,8 @@
     │   └── IdempotencyMismatch the idempotency key was used with another request
     ├── Unauthenticated         the request carries no known token
     ├── Forbidden               the token's role is not enough
+    ├── ChildDied               the child process of an isolated job ended before its handler
+    ├── IsolatedError           a handler in a child process failed; for failure hooks
     └── StoreError              the store did not perform the request
         ├── Unreachable         the request was not sent; nothing happened
         ├── UnknownOutcome      the request was sent; it may or may not have run
@@ -40,6 +42,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds: the longest time that a server's Retry-After makes anything wait."""
 LONGEST_DELAY = 366 * 86_400.0
 """Seconds: the longest time that a job can be made to wait."""
 
@@ -154,6 +158,26 @@ class Unauthenticated(TidegateError):
 
 class Forbidden(TidegateError):
     """The token's role is not enough."""
+
+
+class ChildDied(TidegateError):
+    """The child process of an isolated job ended before its handler did. `exit_code`: a negative
+    one is a signal; None where it is not known."""
+
+    def __init__(self, message: str | None = None, exit_code: int | None = None) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class IsolatedError(TidegateError):
+    """A handler in a child process failed. `type`: the class of its exception, by name. The
+    traceback of the child is a note."""
+
+    def __init__(self, type: str, message: str, trace: str = "") -> None:
+        super().__init__(f"{type}: {message}")
+        self.type = type
+        if trace:
+            self.add_note(trace)
 
 
 class StoreError(TidegateError):

@@ -30,10 +30,12 @@ class _Wind(BaseModel):
 
 
 class Weather(BaseModel):
-    """The weather at one place: °C, %, m/s. `dt`: seconds since 1970 at which it was measured.
+    """The weather at one place: °C, %, m/s. `dt`: seconds since 1970 at which it was
+    measured; `timezone`: seconds by which the place's time is ahead of UTC.
     Condition ids: https://openweathermap.org/weather-conditions"""
 
     dt: int = Field(gt=0)
+    timezone: int = Field(default=0, ge=-86_400, le=86_400)
     main: _Main
     weather: list[_Condition] = Field(min_length=1)
     wind: _Wind = _Wind()

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from shared.drain.turns import LEASE
+from shared.drain.leases import LEASE
 
 from ..interpreters import find_python
 from ..package import RUNTIME, Target

@@ -111,6 +111,7 @@ def _check_functions(resources: Mapping[str, Any]) -> None:
             "TIDEGATE_PREFIX": f"tidegate-{STAGE}",
             "TIDEGATE_APPS": "functions.apps:APPS",
             "TIDEGATE_LOG_LEVEL": "INFO",
+            "TIDEGATE_NUDGE": f"lambda:tidegate-{STAGE}-drain",
             "TIDEGATE_SECRETS": VARIABLES[name],
         }
         _same(name, function, {"Environment": {"Variables": variables}})

@@ -13,8 +13,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
+from ..checks import check_type, checked, require
 from ..errors import ConfigurationError, StoreError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..store import keys
@@ -54,6 +55,7 @@ class Cache(Generic[T]):
     >>> await looks.invalidate("user-42")
     """
 
+    @checked
     def __init__(
         self,
         name: str,
@@ -65,11 +67,10 @@ class Cache(Generic[T]):
     ) -> None:
         """`ttl`: seconds, above 0 and at most an hour. `client` gives the client of the running
         event loop; without it the environment decides. Raises ConfigurationError."""
-        if not is_name(name):
-            raise ConfigurationError(f"cache {name!r}: {NAME_GRAMMAR}")
+        require(is_name(name), f"cache {name!r}: {NAME_GRAMMAR}")
         self.name = name
         self.ttl = _checked_ttl(ttl)
-        self._adapter: TypeAdapter[T] = TypeAdapter(model)
+        self._adapter = _adapter_of(model, name)
         self._tags, self._client = tags, client or default_client
         self._flights: Flights[T] = Flights()
         self._rests_until = 0.0
@@ -109,7 +110,8 @@ class Cache(Generic[T]):
     ) -> T:
         """The value, or what `load` answers, which is then stored. Callers of this process that
         miss at the same time share one load. None is answered and not stored. A store that does
-        not answer costs a load and nothing else."""
+        not answer costs a load and nothing else. A load that asks for its own key raises
+        RuntimeError."""
         read = await self._read(key)
         if read.value is not None:
             return read.value  # type: ignore[return-value]  # as in get
@@ -198,7 +200,21 @@ class Cache(Generic[T]):
         return [*self._tags(key)] if self._tags else ()
 
 
+def _adapter_of(model: type[T], name: str) -> TypeAdapter[T]:
+    given: object = model
+    if given is None or isinstance(given, str):  # pydantic takes both, and no value would fit
+        raise ConfigurationError(f"cache {name!r}: model is a type, not {given!r:.80}")
+    try:
+        return TypeAdapter(model)
+    except PydanticUserError as error:
+        why = str(error).splitlines()[0]
+        raise ConfigurationError(
+            f"cache {name!r}: model is a type that JSON keeps: {why}"
+        ) from None
+
+
 def _checked_ttl(ttl: float) -> float:
+    check_type(ttl, float, "ttl")
     if not 0 < ttl <= LONGEST_TTL:
         raise ConfigurationError(f"ttl={ttl!r}: write seconds above 0, at most {LONGEST_TTL:g}")
     return ttl

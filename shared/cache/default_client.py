@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..checks import checked
+
 if TYPE_CHECKING:
     from ..store.client.rest import Rest
 
@@ -26,6 +28,7 @@ class _Default:
     provider: Callable[[], CacheClient] | None = None
 
 
+@checked
 def set_default_client(provider: Callable[[], CacheClient] | None) -> None:
     """From now on `provider` answers the client of the running event loop. None: the environment
     decides again."""

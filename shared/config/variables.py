@@ -7,22 +7,11 @@ from collections.abc import Mapping
 VARIABLES = frozenset(
     {
         *("TIDEGATE_API_TOKENS", "TIDEGATE_APPS", "TIDEGATE_BATCH", "TIDEGATE_CACHE_REST_TOKEN"),
-        *(
-            "TIDEGATE_CACHE_REST_URL",
-            "TIDEGATE_CALLBACK_SECRET",
-            "TIDEGATE_DATA",
-            "TIDEGATE_ENCRYPTION_KEYS",
-        ),
-        *("TIDEGATE_KEY_LOCKING", "TIDEGATE_LOG_LEVEL"),
-        *(
-            "TIDEGATE_MAX_DURATION",
-            "TIDEGATE_NUDGE",
-            "TIDEGATE_NUDGE_WINDOW",
-            "TIDEGATE_PATIENCE",
-            "TIDEGATE_PREFIX",
-            "TIDEGATE_REDIS_BIN",
-        ),
-        *("TIDEGATE_SECRETS", "TIDEGATE_SWEEP_SECONDS", "TIDEGATE_URL", "TIDEGATE_VOLATILE"),
+        *("TIDEGATE_CACHE_REST_URL", "TIDEGATE_CALLBACK_SECRET", "TIDEGATE_DATA"),
+        *("TIDEGATE_ENCRYPTION_KEYS", "TIDEGATE_KEY_LOCKING", "TIDEGATE_LOG_LEVEL"),
+        *("TIDEGATE_MAX_DURATION", "TIDEGATE_NUDGE", "TIDEGATE_NUDGE_WINDOW"),
+        *("TIDEGATE_PATIENCE", "TIDEGATE_PREFIX", "TIDEGATE_REDIS_BIN", "TIDEGATE_SECRETS"),
+        *("TIDEGATE_SWEEP_SECONDS", "TIDEGATE_URL", "TIDEGATE_VOLATILE"),
     }
 )
 """Every name that begins with TIDEGATE_. docs/configuration.md describes them."""

@@ -4,8 +4,9 @@ that declaration keeps them all, and costs nothing here."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
+from ..declare.policy import Retention
 from ..declare.queue import Queue
 from ..errors import StoreError
 from ..jobs.ids import local_id
@@ -14,35 +15,44 @@ from ..store import Store
 log = logging.getLogger("tidegate.drain")
 
 PAGE = 500
-"""Most dead letters that are deleted of a queue at a time, the oldest first."""
+"""Dead letters that are read and deleted in two requests, the oldest first."""
 
 
-async def trim_dead_letters(store: Store, queues: Iterable[Queue]) -> None:
-    """Delete a page of each queue's surplus, and log how many. A failure of the store is logged:
-    the next call goes on."""
+async def trim_dead_letters(store: Store, queues: Iterable[Queue], *, seconds: float) -> None:
+    """Delete each queue's surplus, and log how many. No page begins after `seconds`, and a failure
+    of the store is logged: the next call goes on."""
+    end = store.clock.monotonic() + seconds
     for queue in queues:
         if queue.dead is None:
             continue
+        count, trouble = 0, None
         try:
-            count = await _trim(store, queue)
+            async for deleted in _pages(store, queue, queue.dead):
+                count += deleted
+                if store.clock.monotonic() >= end:
+                    break
         except StoreError as error:
-            log.warning("dead_letters_kept", extra={"queue": queue.name, "error": str(error)})
-            return
+            trouble = error
         if count:
             log.warning("dead_letters_deleted", extra={"queue": queue.name, "count": count})
+        if trouble is not None:
+            log.warning("dead_letters_kept", extra={"queue": queue.name, "error": str(trouble)})
+            return
 
 
-async def _trim(store: Store, queue: Queue) -> int:
-    keep, stats = queue.dead, await store.stats(queue)
-    number = stats.sizes["dead"]
-    if keep is None or number == 0:
-        return 0
-    first = max(0, number - PAGE)
-    oldest = await store.list_jobs(queue, "dead", first=first, most=PAGE)
-    until = stats.now_ms - keep.age * 1000
-    ids = [
-        local_id(row.id)
-        for position, row in enumerate(oldest, start=first)
-        if position >= keep.count or row.at_ms <= until
-    ]
-    return sum(await store.delete(queue, ids, state="dead")) if ids else 0
+async def _pages(store: Store, queue: Queue, keep: Retention) -> AsyncIterator[int]:
+    """Delete page after page, up to the first dead letter that is kept; how many of each. What dies
+    meanwhile shifts the positions, so a few may stay until the next call."""
+    stats = await store.stats(queue)
+    oldest, first = stats.now_ms - keep.age * 1000, stats.sizes["dead"]
+    is_last = False
+    while first > 0 and not is_last:
+        first = max(0, first - PAGE)
+        page = await store.list_jobs(queue, "dead", first=first, most=PAGE)
+        ids = [
+            local_id(row.id)
+            for position, row in enumerate(page, start=first)
+            if position >= keep.count or row.at_ms <= oldest
+        ]
+        is_last = len(ids) < len(page)
+        yield sum(await store.delete(queue, ids, state="dead")) if ids else 0

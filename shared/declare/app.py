@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..checks import check_type, checked, require
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
 from ..jobs.erased import Erased
 from ..jobs.failure import FailureHook
@@ -14,23 +15,14 @@ from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .default_store import default_store
 from .handler import takes_two
-from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, require
-from .queue import (
-    DEFAULT_MAX_BYTES,
-    DEFAULT_MAX_JOBS,
-    DEFAULT_PAYLOAD_LIMIT,
-    IfLimited,
-    JobType,
-    P,
-    Queue,
-)
+from .policy import Encrypt, IfLimited, KeyLimit, Overrides, RateLimit, Retention, Retry
+from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
 from .sync import run_blocking, run_in_drain
 
 if TYPE_CHECKING:
     from datetime import datetime
     from types import ModuleType
 
-    from ..encryption.jobs import Encrypt
     from .schedule import Missed, Overlap, Schedule
 
 PROJECT_APPS = "functions.apps:APPS"
@@ -41,6 +33,7 @@ H = TypeVar("H", bound=FailureHook)
 class App:
     """One application: a name and its queues."""
 
+    @checked
     def __init__(self, name: str) -> None:
         require(
             is_name(name),
@@ -82,20 +75,22 @@ class App:
         if_limited: IfLimited = "defer",
     ) -> Queue:
         """Declare a queue. docs/python.md has a line for each option."""
-        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
-        self.queues[name] = Queue(
+        check_type(shards, int, f"queue {name!r:.80}: shards")  # max_bytes depends on it
+        queue = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
             encrypt=encrypt,
             max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
-            retry=retry or Retry.exponential(),
-            completed=completed or Retention(),
+            retry=Retry.exponential() if retry is None else retry,
+            completed=Retention() if completed is None else completed,
             dead=dead,
-            overrides=overrides or Overrides(),
+            overrides=Overrides() if overrides is None else overrides,
             per_key=per_key, if_limited=if_limited,
             failure_hooks=self._failure_hooks,
         )  # fmt: skip
-        return self.queues[name]
+        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
+        self.queues[name] = queue
+        return queue
 
     def schedule(  # noqa: PLR0913 - one keyword a rule, all optional
         self,
@@ -122,12 +117,13 @@ class App:
         """
         from .schedule import Schedule  # noqa: PLC0415 - most applications have none
 
-        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
-        self.schedules[name] = Schedule(
+        schedule = Schedule(
             name, self.name, job_type, payload, cron, every, timezone,
             missed, within, overlap, jitter,
         )  # fmt: skip
-        return self.schedules[name]
+        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
+        self.schedules[name] = schedule
+        return schedule
 
     async def erase(self, key: str, *, dry_run: bool = False) -> Erased:
         """Delete all jobs of this application that were enqueued with this option `key`, on all its
@@ -151,9 +147,10 @@ class App:
 
 class Registry:
     """What a process serves: `apps` by name, their schedules, and all queues by name in drain
-    order, by priority, then as declared."""
+    order, by priority, then as declared. `references`: what it was loaded from, if it was."""
 
     def __init__(self, apps: Iterable[App]) -> None:
+        self.references: tuple[str, ...] | None = None
         self.apps: list[str] = []
         self.schedules: list[Schedule] = []
         self._queues: dict[str, Queue] = {}
@@ -174,8 +171,11 @@ class Registry:
         project's own `functions.apps:APPS`. Raises ConfigurationError."""
         references = tuple(references)
         if not references:
-            return cls(_load_project_apps())
-        return cls(app for reference in references for app in _load_apps(reference))
+            registry = cls(_load_project_apps())
+        else:
+            registry = cls(app for reference in references for app in _load_apps(reference))
+        registry.references = references
+        return registry
 
     def queue(self, name: str) -> Queue:
         """The queue of that name. Raises UnknownQueue."""

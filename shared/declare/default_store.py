@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..checks import check_type
 from ..errors import ConfigurationError
 from ..jobs.erased import Erased
 from ..jobs.job import Enqueued, Job
@@ -51,7 +52,9 @@ class _Default:
 
 
 def set_default_store(provider: Callable[[], JobStore]) -> None:
-    """From now on `provider` answers the default store of the running event loop."""
+    """From now on `provider` answers the default store of the running event loop.
+    Raises ConfigurationError."""
+    check_type(provider, Callable, "set_default_store: provider")
     _Default.provider = provider
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Protocol, TypedDict, TypeVar
 
 from pydantic import BaseModel
 
+from ..checks import require
 from ..jobs.follow_ups import Event
 from .handler import Handler, name_of, shape_of
-from .policy import require
 
 if TYPE_CHECKING:
     from .ends import Completed, Dead

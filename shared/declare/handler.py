@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel
@@ -68,7 +69,12 @@ def name_of(handler: Handler) -> str:
 
 def package_of(handler: Handler) -> str:
     """The top-level package of the function that a user wrote."""
-    return str(getattr(_innermost(handler), "__module__", "")).partition(".")[0]
+    return module_of(handler).partition(".")[0]
+
+
+def module_of(handler: Handler) -> str:
+    """The module of the function that a user wrote."""
+    return str(getattr(_innermost(handler), "__module__", ""))
 
 
 def takes_two(function: Callable[..., Any]) -> bool:
@@ -106,8 +112,12 @@ def _innermost(handler: Handler) -> Any:
 
 
 def _hints(function: Any, name: str) -> dict[str, Any]:
+    """The types of its parameters. What it returns may be a name that only type checkers know."""
+    notes = getattr(function, "__annotations__", {})
+    parameters = {key: note for key, note in notes.items() if key != "return"}
+    scope = getattr(function, "__globals__", {})
     try:
-        return get_type_hints(function)
+        return get_type_hints(SimpleNamespace(__annotations__=parameters), scope)
     except Exception as error:  # noqa: BLE001 - an annotation may be any expression
         raise ConfigurationError(
             f"{_sentence(name)} ({error}; define the model at module level)"

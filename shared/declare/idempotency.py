@@ -40,7 +40,7 @@ class Key:
 
 def is_key(name: str) -> bool:
     """True for 1 to 255 visible ASCII characters."""
-    return 1 <= len(name) <= LONGEST_KEY and name.isascii() and name.isprintable()
+    return 1 <= len(name) <= LONGEST_KEY and all("!" <= c <= "~" for c in name)
 
 
 def _hash(data: bytes) -> str:

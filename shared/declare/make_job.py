@@ -24,6 +24,7 @@ from .idempotency import LONGEST_KEY, Key, is_key
 from .key import check_word, key_of
 from .options import YEAR_10000
 from .overrides import read_overrides
+from .payload import content_of
 from .requests import TAGS, Dedup, EnqueueOptions
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Gua
 
 def _content(job_type: JobType[Any], payload: str) -> str:
     """A name that equal types and payloads share."""
-    return "sha256:" + sha256(canonical([job_type.name, from_json(payload)])).hexdigest()
+    content = [job_type.name, content_of(job_type, payload)]
+    return "sha256:" + sha256(canonical(content)).hexdigest()
 
 
 def _dedup_ttl(dedup: Dedup) -> float | None:

@@ -6,16 +6,28 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from ..errors import LONGEST_DELAY, ConfigurationError
+from ..checks import check_fields, checked, require
+from ..errors import LONGEST_DELAY
 
 MOST_ATTEMPTS = 100
+LARGEST_FACTOR = 1000.0
 LONGEST_WINDOW = 900.0
 """Seconds: the longest time any function host gives one invocation (AWS Lambda's limit)."""
 LONGEST_RESERVE = 3.0
 """Seconds: the longest part of a window that is kept for settles."""
+LEAST_MEMORY = 64 * 2**20
+"""Bytes: an interpreter with a small application needs about half of them."""
 LONGEST_TIMEOUT = LONGEST_WINDOW - LONGEST_RESERVE
+
+Encrypt: TypeAlias = bool | Literal["new"]
+"""The option of a queue. True: all its jobs are encrypted, and a plain one does not run. "new": new
+jobs are encrypted, plain ones still run. False: new jobs are plain, encrypted ones still run."""
+
+IfLimited: TypeAlias = Literal["defer", "refuse"]
+"""What becomes of a job whose key has used up its rate: it waits for its turn, or its enqueue is
+refused. Then the rate counts enqueues and not starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +45,41 @@ class Retry:
     steps: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        require(
-            1 <= self.attempts <= MOST_ATTEMPTS,
-            f"attempts={self.attempts}: choose 1 to {MOST_ATTEMPTS}",
-        )
+        check_fields(self, "Retry")
+        ok = 1 <= self.attempts <= MOST_ATTEMPTS
+        require(ok, f"Retry: attempts={self.attempts}: choose 1 to {MOST_ATTEMPTS}")
         require(
             0 <= self.first <= LONGEST_DELAY,
-            f"first={self.first}: choose a wait of 0 to {LONGEST_DELAY:.0f} seconds",
+            f"Retry: first={self.first}: choose a wait of 0 to {LONGEST_DELAY:.0f} seconds",
         )
         require(
-            self.factor >= 1,
-            f"factor={self.factor}: below 1 the waits would shrink; choose 1 or more",
+            1 <= self.factor <= LARGEST_FACTOR,
+            f"Retry: factor={self.factor}: choose 1 to {LARGEST_FACTOR:.0f}; below 1 the waits "
+            "would shrink",
         )
+        ok = all(0 <= wait <= LONGEST_DELAY for wait in self.steps)
+        require(ok, f"Retry: waits: each from 0 to {LONGEST_DELAY:.0f} seconds")
         require(
             0 <= self.cap <= LONGEST_DELAY,
-            f"cap={self.cap}: choose the longest wait, 0 to {LONGEST_DELAY:.0f} seconds",
+            f"Retry: cap={self.cap}: choose the longest wait, 0 to {LONGEST_DELAY:.0f} seconds",
         )
         require(
             len(self.steps) < self.attempts,
-            f"{self.attempts} attempts have {self.attempts - 1} waits, and {len(self.steps)} are "
-            f"named: leave the last out, or declare attempts={len(self.steps) + 1}",
+            f"Retry: {self.attempts} attempts have {self.attempts - 1} waits, and "
+            f"{len(self.steps)} are named: leave the last out, or declare "
+            f"attempts={len(self.steps) + 1}",
         )
-        require(0 <= self.jitter <= 1, f"jitter={self.jitter}: it is a share of the wait, 0 to 1")
-        require(
-            all(0 <= wait <= LONGEST_DELAY for wait in self.steps),
-            f"waits: each from 0 to {LONGEST_DELAY:.0f} seconds",
-        )
+        ok = 0 <= self.jitter <= 1
+        require(ok, f"Retry: jitter={self.jitter}: it is a share of the wait, 0 to 1")
 
     @classmethod
+    @checked
     def fixed(cls, *, attempts: int = 3, wait: float = 1.0, jitter: float = 0.0) -> Retry:
         """The same wait each time."""
         return cls(attempts=attempts, first=wait, factor=1.0, cap=max(wait, 0.0), jitter=jitter)
 
     @classmethod
+    @checked
     def exponential(
         cls,
         *,
@@ -79,9 +93,11 @@ class Retry:
         return cls(attempts=attempts, first=first, factor=factor, cap=cap, jitter=jitter)
 
     @classmethod
+    @checked
     def waits(cls, waits: Sequence[float], *, jitter: float = 0.0) -> Retry:
         """These waits, one after each failure: `[1, 5, 25]` makes four attempts."""
-        require(len(waits) > 0, "waits: name at least one wait, or use Retry.fixed(attempts=1)")
+        ok = len(waits) > 0
+        require(ok, "Retry.waits: name at least one wait, or use Retry.fixed(attempts=1)")
         return cls(
             attempts=len(waits) + 1,
             steps=tuple(float(w) for w in waits),
@@ -149,16 +165,22 @@ class RateLimit:
     burst: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self, "RateLimit")
         if self.burst == 0:
             object.__setattr__(self, "burst", self.rate)
-        require(self.rate >= 1, f"rate={self.rate}: choose 1 or more, or pause the queue instead")
+        require(
+            self.rate >= 1,
+            f"RateLimit: rate={self.rate}: choose 1 or more, or pause the queue instead",
+        )
         require(
             self.burst >= 1,
-            f"burst={self.burst}: below one no job could ever start; choose 1 or more",
+            f"RateLimit: burst={self.burst}: below one no job could ever start; choose 1 or more",
         )
-        require(0.001 <= self.per <= 86_400, f"per={self.per}: choose 0.001 to 86400 seconds")
+        ok = 0.001 <= self.per <= 86_400
+        require(ok, f"RateLimit: per={self.per}: choose 0.001 to 86400 seconds")
         require(
-            self.rate <= 1_000_000 and self.burst <= 1_000_000, "rate and burst: at most 1000000"
+            self.rate <= 1_000_000 and self.burst <= 1_000_000,
+            "RateLimit: rate and burst: at most 1000000",
         )
 
     @property
@@ -185,6 +207,7 @@ class KeyLimit:
     concurrency: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, "KeyLimit")
         rate, concurrency = self.rate, self.concurrency
         require(
             rate is not None or concurrency is not None,
@@ -208,8 +231,10 @@ class Retention:
     age: float = 7 * 86_400.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.count <= 1_000_000, f"count={self.count}: choose 0 to 1000000")
-        require(0 < self.age <= 10 * LONGEST_DELAY, f"age={self.age}: choose seconds above 0")
+        check_fields(self, "Retention")
+        require(0 <= self.count <= 1_000_000, f"Retention: count={self.count}: choose 0 to 1000000")
+        ok = 0 < self.age <= 10 * LONGEST_DELAY
+        require(ok, f"Retention: age={self.age}: choose seconds above 0")
 
     @property
     def age_ms(self) -> int:
@@ -226,17 +251,39 @@ class Overrides:
     backoff: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, "Overrides")
         attempts, backoff = self.attempts, self.backoff
         require(
             attempts is None or 1 <= attempts <= MOST_ATTEMPTS,
-            f"attempts={attempts}: choose 1 to {MOST_ATTEMPTS}, or None",
+            f"Overrides: attempts={attempts}: choose 1 to {MOST_ATTEMPTS}, or None",
         )
         require(
             backoff is None or 0 <= backoff <= LONGEST_DELAY,
-            f"backoff={backoff}: choose a wait of 0 to {LONGEST_DELAY:.0f} seconds, or None",
+            f"Overrides: backoff={backoff}: choose a wait of 0 to {LONGEST_DELAY:.0f} seconds, "
+            "or None",
         )
         if self.timeout is not None:
-            check_timeout(self.timeout, "overrides")
+            check_timeout(self.timeout, "Overrides")
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """A handler runs in a child process. `memory`: the most bytes of memory of its own that this
+    process may take, the interpreter included (on Linux); None: any."""
+
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, "Isolation")
+        ok = self.memory is None or LEAST_MEMORY <= self.memory <= 2**40
+        require(ok, f"Isolation: memory={self.memory} bytes; choose {LEAST_MEMORY} to 2**40")
+
+
+def isolation_of(isolate: bool | Isolation) -> Isolation | None:  # noqa: FBT001 - a value
+    """What a declaration's `isolate=` says."""
+    if isinstance(isolate, Isolation):
+        return isolate
+    return Isolation() if isolate else None
 
 
 def check_timeout(seconds: float, what: str) -> None:
@@ -246,9 +293,3 @@ def check_timeout(seconds: float, what: str) -> None:
         f"{what}: timeout={seconds} s does not fit any function's window; "
         f"choose 0 < timeout <= {LONGEST_TIMEOUT:.0f}, or split the job",
     )
-
-
-def require(condition: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion with a sentence
-    """Raise ConfigurationError with the sentence unless the condition holds."""
-    if not condition:
-        raise ConfigurationError(sentence)

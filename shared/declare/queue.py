@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Concatenate,
-    Generic,
-    Literal,
-    Protocol,
-    TypeVar,
-    Unpack,
-    get_args,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
 
+from ..checks import check_fields, checked, require
 from ..errors import InvalidRequest, JobNotFound
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
-from ..jobs.job import PRIORITIES, Enqueued, Job, Priority, all_stored, one_stored
+from ..jobs.job import Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
 from .followers import FollowCompleted, FollowDead, FollowerOptions, Followers, follow
 from .handle import JobHandle
@@ -30,11 +20,21 @@ from .handler import Handler, Shape, shape_of
 from .key import NO_KEY, KeyFunction, key_of
 from .options import JobOptions
 from .payload import text_of
-from .policy import KeyLimit, Overrides, RateLimit, Retention, Retry, check_timeout, require
+from .policy import (
+    Encrypt,
+    IfLimited,
+    Isolation,
+    KeyLimit,
+    Overrides,
+    RateLimit,
+    Retention,
+    Retry,
+    check_timeout,
+    isolation_of,
+)
 from .sync import run_blocking, run_in_drain
 
 if TYPE_CHECKING:
-    from ..encryption.jobs import Encrypt
     from .ends import Completed, Dead
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
@@ -45,9 +45,6 @@ Upstash's smaller plans. The rest is for results and errors, which grow after th
 MOST_ENCRYPTED = 3 * 2**20
 """Bytes of a payload that is encrypted: base64 makes four of three."""
 MOST_SHARDS = 32
-IfLimited = Literal["defer", "refuse"]
-"""What becomes of a job whose key has used up its rate: it waits for its turn, or its enqueue is
-refused. Then the rate counts enqueues and not starts."""
 P = TypeVar("P", bound=BaseModel)
 
 
@@ -74,6 +71,12 @@ class JobType(Generic[P]):
     public_result: bool = False
     key: KeyFunction | None = None
     followers: Followers = field(default_factory=Followers, compare=False)
+    isolate: Isolation | None = None
+
+    @property
+    def needs_thread(self) -> bool:
+        """True for a plain `def` handler, unless it has a process of its own."""
+        return not self.shape.is_async and self.isolate is None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The handler itself, for tests and direct use."""
@@ -197,31 +200,32 @@ class Queue:
 
     @property
     def needs_threads(self) -> bool:
-        """True if a handler is a plain `def`."""
-        return any(not job_type.shape.is_async for job_type in self.types.values())
+        """True if a handler needs a thread."""
+        return any(job_type.needs_thread for job_type in self.types.values())
+
+    @property
+    def needs_children(self) -> bool:
+        """True if a handler runs in a child process."""
+        return any(job_type.isolate is not None for job_type in self.types.values())
 
     def __post_init__(self) -> None:
-        what = f"queue {self.name!r}"
+        what = f"queue {self.name!r:.80}"
+        check_fields(self, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         ok = self.concurrency is None or 1 <= self.concurrency <= 10_000
         require(ok, f"{what}: concurrency is 1 to 10000, or None")
-        known = ", ".join(PRIORITIES)
-        require(self.priority in PRIORITIES, f"{what}: priority is one of {known}")
         require(1 <= self.payload_limit <= 4 * 2**20, f"{what}: payload_limit is 1 byte to 4 MiB")
         ok = 1 <= self.shards <= MOST_SHARDS
         require(ok, f"{what}: shards is 1 to {MOST_SHARDS}; for more, split it into several queues")
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
-        known = ", ".join(get_args(IfLimited))
-        require(self.if_limited in get_args(IfLimited), f"{what}: if_limited is one of {known}")
         ok = self.if_limited == "defer" or (self.per_key is not None and bool(self.per_key.rate))
         require(ok, f"{what}: if_limited='refuse' needs per_key=KeyLimit(rate=RateLimit(...))")
         check_timeout(self.timeout, what)
-        ok = isinstance(self.encrypt, bool) or self.encrypt == "new"
-        require(ok, f'{what}: encrypt is True, False or "new"')
         fits = not self.encrypt or self.payload_limit <= MOST_ENCRYPTED
         require(fits, f"{what}: with encrypt the payload_limit is at most 3 MiB")
 
+    @checked
     def job(
         self,
         name: str,
@@ -229,24 +233,36 @@ class Queue:
         timeout: float | None = None,
         retry: Retry | None = None,
         public_result: bool = False,
+        isolate: bool | Isolation = False,
         key: KeyFunction | None = None,
     ) -> Register:
         """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
-        role viewer sees what the handler returns, else only roles that see payloads. `key`: makes a
-        job's key of its payload, for the queue's `per_key`.
+        role viewer sees what the handler returns, else only roles that see payloads. `isolate`: it
+        runs in a child process, which can be killed; `Isolation(memory=…)` bounds its memory.
+        `key`: makes a job's key of its payload, for the queue's `per_key`.
 
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
         self._check_type(name, public_result=public_result)
+        seconds = self.timeout if timeout is None else timeout
+        check_timeout(seconds, f"job type {name!r}")
+        policy = self.retry if retry is None else retry
+        isolation = isolation_of(isolate)
 
         def register(handler: Handler) -> JobType[Any]:
-            seconds = self.timeout if timeout is None else timeout
-            check_timeout(seconds, f"job type {name!r}")
             shape = shape_of(handler)
-            policy = retry or self.retry
             job_type = JobType(
-                name, self, shape.model, handler, seconds, policy, shape, public_result, key
+                name,
+                self,
+                shape.model,
+                handler,
+                seconds,
+                policy,
+                shape,
+                public_result=public_result,
+                key=key,
+                isolate=isolation,
             )
             self.types[name] = job_type
             return job_type
@@ -255,8 +271,8 @@ class Queue:
 
     def _check_type(self, name: str, *, public_result: bool) -> None:
         what = f"job type {name!r}"
-        ok = bool(name) and len(name) <= 64 and name.isprintable()
-        require(ok, f"{what}: 1 to 64 printable characters")
+        ok = 1 <= len(name) <= 64 and name.isprintable() and name == name.strip()
+        require(ok, f"job type {name!r:.80}: 1 to 64 printable characters, no space at either end")
         new = name not in self.types
         require(new, f"{what} is declared twice on queue {self.name!r}; rename one")
         require(

@@ -29,7 +29,7 @@ class Dedup(RequestModel):
     """At most one job stands for all that share this id. Mode "until_done" holds until that job
     ends; mode "window" holds for `ttl` seconds."""
 
-    id: str | None = Field(None, description="Absent: a hash of type and payload.")
+    id: str | None = Field(None, description="Absent: that of equal payloads of the type.")
     ttl: float | None = Field(None, gt=0, description="Seconds; for mode window.")
     mode: Literal["until_done", "window"] | None = Field(
         None, description="Absent: window where there is a ttl, else until_done."

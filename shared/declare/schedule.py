@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from datetime import datetime
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from ..checks import check_fields, require
 from ..jobs.ids import NAME_GRAMMAR, is_name
-from .policy import require
+from .cron import ALIASES, cron_fault, is_zone, shortest_distance
 from .queue import JobType
 
 Missed = Literal["latest", "skip", "all"]
@@ -20,15 +21,8 @@ Payload = BaseModel | Callable[[datetime], BaseModel]
 """A payload, or a function that makes it of the planned instant."""
 
 LONGEST_EVERY = 366 * 86_400.0
-ALIASES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
+TICK = 60.0
+"""Seconds between ticks, as deployments have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +43,8 @@ class Schedule:
     jitter: float
 
     def __post_init__(self) -> None:
-        what = f"schedule {self.name!r}"
+        what = f"schedule {self.name!r:.80}"
+        check_fields(self, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         require(
             self.job_type.queue.app == self.app,
@@ -61,16 +56,34 @@ class Schedule:
         require(ok, f"{what}: the payload is a {model.__name__}, or a function that makes one")
         ok = (self.cron is None) != (self.every is None)
         require(ok, f"{what}: give cron or every, and not both")
-        require(self.missed in get_args(Missed), f"{what}: missed is latest, skip or all")
-        require(self.overlap in get_args(Overlap), f"{what}: overlap is allow or skip")
         ok = self.within is None or 0 < self.within <= LONGEST_EVERY
         require(ok, f"{what}: within is above 0 and at most {LONGEST_EVERY:.0f} seconds, or None")
         require(0 <= self.jitter <= 86_400, f"{what}: jitter is 0 to 86400 seconds")
         if self.every is not None:
             ok = 1 <= self.every <= LONGEST_EVERY
             require(ok, f"{what}: every is 1 to {LONGEST_EVERY:.0f} seconds")
+            ok = self.timezone == "UTC"
+            require(ok, f"{what}: timezone belongs to cron; every counts from 1970 on, in any zone")
         else:
-            _check_cron(self.expression, self.timezone, what)
+            self._check_cron(what)
+        if self.overlap == "skip" and self.jitter > 0:
+            distance = self.every or shortest_distance(self.expression).total_seconds()
+            longest = max(0.0, distance - TICK)
+            require(
+                self.jitter <= longest,
+                f"{what}: with overlap='skip' jitter is at most {longest:g} seconds here: a job "
+                "that waits out its jitter has not ended, and the next one would be left out",
+            )
+
+    def _check_cron(self, what: str) -> None:
+        zone = is_zone(self.timezone)
+        require(zone, f"{what}: there is no time zone {self.timezone!r}; write Europe/Berlin")
+        fault = cron_fault(self.expression)
+        require(
+            fault is None,
+            f"{what}: cron={self.cron!r:.80}: {fault}; write minute, hour, day, month and weekday, "
+            f"such as '0 7 * * 1-5', or one of {', '.join(ALIASES)}",
+        )
 
     @property
     def expression(self) -> str:
@@ -87,26 +100,9 @@ class Schedule:
         """The agenda's member. It begins with "@", as no queue does, and changes with the times,
         so a changed schedule begins anew."""
         times = f"{self.expression} {self.every} {self.timezone}"
-        return f"@{self.key}#{hashlib.sha256(times.encode()).hexdigest()[:8]}"
+        return f"{self.pause}#{hashlib.sha256(times.encode()).hexdigest()[:8]}"
 
-
-def _check_cron(expression: str, timezone: str, what: str) -> None:
-    """Raise ConfigurationError where the expression has no occurrence."""
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - only schedules need it
-
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415 - as above
-
-    try:
-        zone = ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):
-        zone = None
-    require(zone is not None, f"{what}: there is no time zone {timezone!r}; write Europe/Berlin")
-    try:
-        fits = len(expression.split()) == 5 and next(CronSim(expression, datetime.now(UTC)), None)
-    except CronSimError:
-        fits = None
-    require(
-        bool(fits),
-        f"{what}: cron={expression!r} is never due; write minute, hour, day, month and weekday, "
-        f"such as '0 7 * * 1-5', or one of {', '.join(ALIASES)}",
-    )
+    @property
+    def pause(self) -> str:
+        """The agenda's member while it is paused, whatever its times."""
+        return f"@{self.key}"

@@ -17,12 +17,15 @@ one is an attempt."""
 WHOLE = 0.9
 """The share of a window that counts as a whole one."""
 COUNTS = ("cuts", "cut_after", "parks")
-"""What a job's history remembers of them. A job that ends dead begins again after a redrive."""
+"""What a job's history remembers of them."""
 SNOOZE_HORIZON = 7 * 86_400.0
 """Seconds after the first of a row of snoozes after which the next one ends the job."""
 MISFIT_HORIZON = 86_400.0
 """Seconds for which it waits. Its producer's model took the payload, so there are or were functions
 of another version; a deployment, or its reversal, takes no longer than a day."""
+ROWS = {"snoozed_since": ("snooze", "release", "park"), "misfit_since": ("park",)}
+"""The instants since which a job does one thing in a row, as its history remembers them, and the
+outcomes that go on with it. Any other outcome ends the row."""
 
 
 def bound(outcome: Outcome, run: Run, window: float, now_ms: int) -> Outcome:
@@ -31,12 +34,22 @@ def bound(outcome: Outcome, run: Run, window: float, now_ms: int) -> Outcome:
     `window`: seconds that handlers get in a whole function.
     """
     if outcome.kind == "release" and run.cancel_reason == "deadline" and run.allowed:
-        return _cut(run, window)
-    if outcome.kind == "snooze":
-        return _snoozed(outcome, run, now_ms)
-    if outcome.kind == "retry" and "snoozed_since" in run.claim.history:
-        return outcome._replace(detail={**outcome.detail, "snoozed_since": None})
-    return outcome
+        outcome = _cut(run, window)
+    elif outcome.kind == "snooze":
+        outcome = _snoozed(outcome, run, now_ms)
+    return end_rows(outcome, run)
+
+
+def end_rows(outcome: Outcome, run: Run) -> Outcome:
+    """The outcome, which also clears what the history remembers of the rows that it ends. A dead
+    job remembers nothing: after a redrive it begins again."""
+    if not run.claim.history:
+        return outcome
+    over = [name for name, kinds in ROWS.items() if outcome.kind not in kinds]
+    if outcome.kind == "dead":
+        over += COUNTS
+    ended = {name: None for name in over if name in run.claim.history}
+    return outcome._replace(detail={**outcome.detail, **ended}) if ended else outcome
 
 
 def _cut(run: Run, window: float) -> Outcome:
@@ -54,7 +67,7 @@ def _cut(run: Run, window: float) -> Outcome:
     run.error = error
     outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry, own=run.package)
     if outcome.kind == "dead":
-        return outcome._replace(detail={**outcome.detail, **dict.fromkeys(COUNTS)})
+        return outcome
     return outcome._replace(detail={**outcome.detail, **detail})
 
 
@@ -64,7 +77,7 @@ def _snoozed(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
         return outcome._replace(detail={**outcome.detail, "snoozed_since": int(since)})
     message = f"snoozed for {SNOOZE_HORIZON / 86_400:.0f} days without an attempt"
     error = {"type": "SnoozedTooLong", "message": message}
-    return Outcome("dead", detail={"error": error, "snoozed_since": None})
+    return Outcome("dead", detail={"error": error})
 
 
 def misfit(run: Run, message: str, reason: str) -> Outcome:
@@ -77,7 +90,7 @@ def misfit(run: Run, message: str, reason: str) -> Outcome:
         detail = {"parked": reason, "misfit_since": int(since)}
         return Outcome("park", RECHECK, detail, started=False)
     error = {"type": "InvalidPayload", "message": message}
-    return Outcome("dead", detail={"error": error, "misfit_since": None}, started=False)
+    return Outcome("dead", detail={"error": error}, started=False)
 
 
 def _number(value: object) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 
+from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..declare.sync import serve_threads
 from ..errors import StoreError
@@ -15,10 +18,14 @@ from .budget import Budget
 from .encrypted import read_claim
 from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
-from .pool import DrainResources, Pool
+from .leases import HEARTBEAT
+from .pool import Pool
 from .report import ConsumerReport, StopReason
+from .resources import DrainResources
 from .run import CancelReason, Run
-from .turns import HEARTBEAT, Turns
+from .slots import Slots, release_each, reserve_each, wait_for_slot
+from .suspects import Suspects
+from .turns import Turns
 from .waiting import race, wait_for_event
 
 log = logging.getLogger("tidegate.drain")
@@ -27,13 +34,8 @@ BATCH = 100
 PROGRESS_EVERY = 5.0
 """Seconds between looks for progress while everything runs. A job that reports some costs a turn
 that often."""
-AHEAD = 20.0
-"""Seconds for which a limited queue's tokens are taken ahead of their time. Each job starts at the
-time of its token, and a turn pays for many of them."""
-SETTLE_BATCH = 8
-SETTLE_WAIT = 10.0
-"""A limited queue ends one job at a time. Its outcomes are settled so many at a time, or after so
-many seconds: else each would cost a turn of its own."""
+ROUNDING = 0.001
+"""Seconds. Three looks for progress fill a heartbeat, and must not miss it by a rounding."""
 GRACE = 1.0
 """Seconds that cancelled handlers may take to end."""
 PROMPT = 0.05
@@ -75,11 +77,11 @@ class Consumer:
         admission = self._admission = Admission(queue, budget)
         turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
         self._pool = Pool(queue, budget, resources, admission)
-        self._threads = resources.threads if queue.needs_threads else None
-        resources.keep(Watched(queue, self._pool.leases, lambda: turns.sent_at, turns.lease_ms))
+        self._slots, self._suspects = resources.slots(queue), Suspects(self._pool, resources)
+        held, sent_at = turns.leases, lambda: turns.sent_at
+        resources.keep(Watched(queue, self._pool.leases, sent_at, held.lease_ms))
         self._closing: StopReason | None = None
-        self._over = False
-        self._backlog = Backlog(on_backlog)
+        self._over, self._backlog = False, Backlog(on_backlog)
 
     def close(self, reason: StopReason) -> None:
         """Claim nothing more. What runs may go on while there is time."""
@@ -103,6 +105,8 @@ class Consumer:
             await self._abandon(StopReason.STORE, str(error))
         except Exception as bug:
             log.exception("consumer_bug", extra={"queue": self._queue.name})
+            with contextlib.suppress(Exception):
+                await self._finish()  # so that no job counts as crashed for it
             await self._abandon(StopReason.ERROR, f"{type(bug).__name__}: {bug}")
         finally:
             self._pool.hold.release()
@@ -112,48 +116,49 @@ class Consumer:
         """One turn and what follows from it. False when the consumer is to end."""
         room = self._room()
         idle = self._pool.is_idle and not self._closing
-        if self._threads and idle and not room and not self._threads.free:
-            await self._threads.wait_free(min(HEARTBEAT, self._budget.handler_time()))
+        seconds = min(HEARTBEAT, self._budget.handler_time())
+        if idle and not room and await wait_for_slot(self._slots, seconds):
             return not self._over
         reply = await self._claim(room)
         self._backlog.watch(room, len(reply.claims))
         if self._pool.is_idle:
             return self._closing is None and await self._wait_for_work(reply)
-        await self._wait_for_outcomes()
+        if not self._suspects.can_start(room - len(reply.claims)):
+            await self._wait_for_outcomes()
         return not self._over
 
     async def _claim(self, room: int) -> TurnReply:
-        """A turn for `room` jobs, and their start. A thread that is not needed is given back."""
-        started = 0
+        """A turn for `room` jobs, and their start. A slot that is not needed is given back."""
+        started = Counter[Slots | None]()
+        reserved = Counter[Slots | None](dict.fromkeys(self._slots, room))
+        suspects = self._suspects.reserve(room, reserved)
         try:
-            reply = await self._turn(room)
+            reply = await self._turn(suspects or room, isolated=suspects > 0)
             started = self._start(reply)
         finally:
-            if self._threads:
-                self._threads.release(room - started)
+            release_each(reserved - started)
         await self._pool.endings.finish(self._pool.settle)
         return reply
 
-    async def _turn(self, want: int) -> TurnReply:
-        hold, pool = self._pool.hold, self._pool
-        exclusive = want > 0 and self._turns.suspects and not pool and hold.try_acquire()
-        leases, taken = pool.leases(), pool.take_settles()
-        ahead = min(AHEAD, self._admission.spare()) if self._queue.may_take_ahead else 0.0
-        reply = await self._turns.send(want, taken, exclusive=exclusive, ahead=ahead, leases=leases)
-        pool.endings.confirm(taken, reply.stale)
-        suspect = pool.exclusive or (exclusive and any(claim.exclusive for claim in reply.claims))
-        if not suspect and (exclusive or not reply.suspects):
-            hold.release()
+    async def _turn(self, want: int, *, isolated: bool = False) -> TurnReply:
+        pool = self._pool
+        exclusive = (
+            want > 0 and not pool and self._suspects.are_exclusive and pool.hold.try_acquire()
+        )
+        how = {"exclusive": exclusive, "isolated": isolated}
+        leases, settles = pool.leases(), pool.take_settles()
+        reply = await self._turns.send(want, settles, leases=leases, **how)
+        pool.endings.confirm(settles, reply.stale)
+        self._suspects.learn(reply, **how)
         pool.cancel(reply.cancel)
         return reply
 
-    def _start(self, reply: TurnReply) -> int:
-        """Start the claimed jobs that fit; answers how many of them hold a thread."""
-        left, holding = self._budget.handler_time(), 0
+    def _start(self, reply: TurnReply) -> Counter[Slots | None]:
+        """Start the claimed jobs that fit; answers how many of them hold a slot, by kind."""
+        left, holding = self._budget.handler_time(), Counter[Slots | None]()
         for number, claim in enumerate(reply.claims, start=1):
             run = read_claim(claim, self._queue, self._keyring)
-            if self._queue.limit:
-                _pace(run, self._queue.limit.seconds_until(number, reply.level), reply)
+            _pace(run, self._queue.limit, number, reply)
             refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None and refusal.kind == "release" and run.claim.exclusive:
                 self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
@@ -161,31 +166,27 @@ class Consumer:
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
                 self._pool.start(run)
-                holding += self._threads is not None and run.needs_thread
+                holding[self._pool.slots_of(run)] += 1
         return holding
 
     def _room(self) -> int:
         """How many jobs the next turn may claim."""
-        if self._closing or self._pool.exclusive:
-            return 0
-        if self._turns.suspects and self._pool.must_become_idle():
+        if self._closing or self._pool.exclusive or self._suspects.must_wait_idle():
             return 0
         if not self._admission.anything_fits():
             # The first turn brings the durations that the store has learned: they may be short.
             if self.report.turns or self._budget.handler_time() <= 0:
                 self.close(StopReason.BUDGET)
             return 0
-        room = self._capacity - len(self._pool)
-        return self._threads.reserve(room) if self._threads else room
+        return reserve_each(self._slots, self._capacity - len(self._pool))
 
     async def _wait_for_work(self, reply: TurnReply) -> bool:
-        """Nothing runs and nothing was claimed: wait for an instant that is near, or end with the
-        reason. True if there may be work now."""
-        hold, only_suspects = self._pool.hold, reply.reason == "suspect"
-        if only_suspects or (reply.reason == "more" and reply.suspects and hold.prepare()):
-            seconds = min(self._patience + EXCLUSIVE_WAIT, self._budget.handler_time())
-            if not await hold.acquire(self._pool.changed, seconds) and only_suspects:
-                self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
+        """Nothing runs: wait for an instant that is near. True if there may be work now."""
+        left = self._budget.handler_time()
+        seconds = min(self._patience + EXCLUSIVE_WAIT, left)
+        can_run = await self._suspects.wait(reply, min(HEARTBEAT, left), seconds)
+        if not can_run and reply.reason == "suspect":
+            self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
         if reply.reason in ("more", "suspect"):
             return not self._closing
         self.report.stop = StopReason(reply.reason)
@@ -197,9 +198,10 @@ class Consumer:
         return not self._over
 
     async def _wait_for_outcomes(self) -> None:
-        """Wait until a job has ended, and a round trip for more: a turn costs the same for all."""
+        """Wait until a job has ended, and for others that the same turn can settle."""
         monotonic = self._budget.clock.monotonic
-        heartbeat = monotonic() + HEARTBEAT
+        latest, pace = self._turns.leases.latest(), self._turns.leases.pace
+        heartbeat = monotonic() + HEARTBEAT - ROUNDING
         while not self._pool.has_settles and not self._over:
             left = self._budget.handler_time()
             if left <= 0:
@@ -208,12 +210,14 @@ class Consumer:
             self._pool.changed.clear()
             await wait_for_event(self._pool.changed, min(left, PROGRESS_EVERY))
             # That turn also brings requests to cancel: a look for them would cost every long job.
-            if self._pool.has_progress() or monotonic() >= heartbeat:
+            due = self._pool.has_progress() or monotonic() >= latest
+            if due or (monotonic() >= heartbeat and self._pool.runs_long()):
                 return
-        seconds = min(heartbeat - monotonic(), SETTLE_WAIT, self._budget.handler_time())
-        await self._pool.wait_for_outcomes(SETTLE_BATCH, seconds)
+        end = min(latest, monotonic() + self._budget.handler_time())
+        await self._pool.wait_for_outcomes(min(end, monotonic() + pace.ahead), heartbeat)
         if not self._over:
-            await self._pool.wait_idle(min(self._turns.round_trip, self._budget.handler_time()))
+            seconds = pace.pause(self._turns.round_trip, more_come=self._pool.paced > 0)
+            await self._pool.wait_idle(min(end - monotonic(), seconds))
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
@@ -241,10 +245,12 @@ def _cancel_reason(closing: StopReason | None) -> CancelReason:
     return "shutdown" if closing is StopReason.SHUTDOWN else "deadline"
 
 
-def _pace(run: Run, token_after: float, reply: TurnReply) -> None:
-    """Have a job of a limited queue start at the time of its token, `token_after` seconds after the
-    claim."""
-    wait_ms = round(token_after * 1000)
+def _pace(run: Run, limit: RateLimit | None, number: int, reply: TurnReply) -> None:
+    """Have a job of a limited queue start at the time of its token, which is the `number`-th that
+    this claim took."""
+    if limit is None:
+        return
+    wait_ms = round(limit.seconds_until(number, reply.level) * 1000)
     run.start_after = max(0, wait_ms - (reply.now_ms - reply.claimed_ms)) / 1000
     # Rounded down: a token that is given back must not be younger than it is.
     run.claim = run.claim._replace(at_ms=run.claim.at_ms + max(0, wait_ms - 1))

@@ -9,8 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from ..checks import checked, require
 from ..clock import Clock
 from ..declare.app import Registry
+from ..declare.policy import LONGEST_WINDOW
 from ..declare.queue import Queue
 from ..errors import StoreError
 from ..jobs.job import PRIORITIES
@@ -23,19 +25,23 @@ from .chain import Chain
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
-from .pool import DrainResources
 from .report import Report, StopReason, sum_up
+from .resources import DrainResources, new_children
 from .threads import HandlerThreads
 from .timeouts import Timeouts
 
 log = logging.getLogger("tidegate.drain")
 
 PATIENCE = 5.0
+MOST_BATCH = 1000
 SWEEP_EVERY = 300.0
 NOW = 1.0
 """Agenda scores below this mean: recount the queue first, inbox included."""
 ROUNDING = 0.001
 """Seconds. Ticks in the very rhythm of the sweeps must not miss one by a rounding."""
+SOON = 1000
+"""Milliseconds by which a held queue is due early. A limited one may take its next token ahead, and
+else a token that comes just after each tick would wait for the next."""
 SYNC_THREADS = 32
 OPEN_CONSUMERS = 64
 """Most consumers open at a time. More would wait longer for connections than for the store."""
@@ -45,8 +51,10 @@ wait for the store. Twice as many would send no more: a process has eight connec
 
 
 class Drain:
-    """Drains queues with one store. Make one for each invocation."""
+    """Drains queues with one store. Make one for each invocation. `isolates_suspects`: suspects run
+    in child processes, which must be able to import the applications."""
 
+    @checked
     def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
         self,
         store: Store,
@@ -56,18 +64,20 @@ class Drain:
         lock: SharedExclusiveLock | None = None,
         keeper: Keeper | None = None,
         origin: Origin | None = None,
+        isolates_suspects: bool = False,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
     ) -> None:
+        _check_numbers(patience, batch, sweep_every)
         self._store, self._registry, self._budget = store, registry, budget
         self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
+        self._isolates = isolates_suspects
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
         self._chain = Chain(store, budget, origin)
-        self.swept = False
-        """True if its tick was a sweep: the time for what a deployment does now and then."""
+        self.swept = False  # true after a sweep: the time for what is done now and then
 
     async def tick(self) -> Report:
         """Drain the queues that can have work: what a schedule calls. Idle, it is one command.
@@ -115,7 +125,7 @@ class Drain:
     ) -> None:
         due = await self._due() if due is None else due
         while due:
-            enqueued = self._enqueue_commands()
+            enqueued = _enqueue_commands(self._store)
             await self._consume_all(due)
             due = await self._due(among) if await self._goes_on(enqueued) else []
 
@@ -124,12 +134,8 @@ class Drain:
         ended. `enqueued`: what enqueues had cost before this round."""
         if not self._may_go_on():
             return False
-        again = self._enqueue_commands() > enqueued or await self._chain.wait_for_window()
+        again = _enqueue_commands(self._store) > enqueued or await self._chain.wait_for_window()
         return again and self._may_go_on()
-
-    def _enqueue_commands(self) -> int:
-        """Commands that this process's enqueues have cost so far."""
-        return self._store.meter.by_verb.get("enqueue", 0)
 
     def _may_go_on(self) -> bool:
         failed = any(consumer.report.error for consumer in self._consumers)
@@ -153,7 +159,7 @@ class Drain:
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
-        resync = {name: instant < NOW for name, instant in agenda.items() if instant <= now}
+        resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             fired = await _fire(self._store, self._registry, agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync
@@ -168,11 +174,19 @@ class Drain:
     async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
             return
-        threads = HandlerThreads(SYNC_THREADS)
         resources = DrainResources(
-            self._store, self._registry.queue, self._lock, threads, Timeouts(),
-            self._batch, self._patience, self._keeper, self._store.keyring,
-        )  # fmt: skip
+            store=self._store,
+            find_queue=self._registry.queue,
+            lock=self._lock,
+            threads=HandlerThreads(SYNC_THREADS),
+            timeouts=Timeouts(),
+            batch=self._batch,
+            patience=self._patience,
+            keeper=self._keeper,
+            keyring=self._store.keyring,
+            new_children=partial(new_children, self._store, self._registry, self._budget),
+            isolates_suspects=self._isolates,
+        )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
 
@@ -193,7 +207,7 @@ class Drain:
 
             for queue, resync in due:
                 open_consumer(queue, resync=resync)
-        threads.shutdown()
+        await resources.close()
 
     async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
         async with places:
@@ -259,3 +273,15 @@ def _rotated(due: Sequence[Queue], by: int) -> Sequence[Queue]:
         return due
     at = by % len(due)
     return sorted([*due[at:], *due[:at]], key=lambda queue: PRIORITIES.index(queue.priority))
+
+
+def _check_numbers(patience: float, batch: int, sweep_every: float) -> None:
+    ok = 0 <= patience <= LONGEST_WINDOW
+    require(ok, f"Drain: patience={patience}: choose 0 to {LONGEST_WINDOW:.0f} seconds")
+    require(1 <= batch <= MOST_BATCH, f"Drain: batch={batch}: choose 1 to {MOST_BATCH} jobs")
+    require(0 <= sweep_every <= 86_400, f"Drain: sweep_every={sweep_every}: choose 0 to 86400")
+
+
+def _enqueue_commands(store: Store) -> int:
+    """Commands that this process's enqueues have cost so far."""
+    return store.meter.by_verb.get("enqueue", 0)

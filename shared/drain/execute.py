@@ -18,9 +18,9 @@ from ..errors import Crashed, InvalidPayload, Signal
 from ..jobs.context import JobContext
 from ..jobs.history import sanitize
 from ..jobs.outcome import Outcome
-from .bounds import bound, misfit
+from .bounds import bound, end_rows, misfit
 from .budget import Budget
-from .describe import is_a, leaves, traceback_of
+from .describe import is_a, leaves, traceback_of, type_name
 from .outcome import outcome_of
 from .run import RECHECK, NotStarted, Run
 from .threads import call_contained
@@ -28,6 +28,7 @@ from .timeouts import Timeouts
 
 LARGEST_RESULT = 64 * 1024
 """Bytes of JSON that are kept of a result."""
+_UNREADABLE = "it holds NaN or infinity, or is nested too deep"
 _DONE = Outcome("done")
 
 
@@ -39,7 +40,7 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
     """
     payload = _payload(run)
     if isinstance(payload, Outcome):
-        return payload
+        return end_rows(payload, run)
     job_type: JobType[Any] = run.job_type  # type: ignore[assignment]  # else it had no payload
     run.began, run.allowed = budget.clock.monotonic(), min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:
@@ -110,15 +111,18 @@ def _failed(run: Run, error: BaseException) -> Outcome:
     return _outcome_of(run, error)
 
 
-def outcome_of_cancelled(run: Run, error: BaseException | None = None) -> Outcome:
+def outcome_of_cancelled(
+    run: Run, error: BaseException | None = None, *, killed: bool = False
+) -> Outcome:
     """The outcome of a job that we cancelled ourselves, whether it obeyed (with an error that tells
-    where it was) or not."""
+    where it was) or not. `killed`: its process had to be killed."""
     if run.cancel_reason == "operator":
         return Outcome("cancelled")
     if run.cancel_reason != "timeout" or run.allowed < run.timeout:
         return Outcome("release")
     ran_on = "; its thread can't be stopped and ran on" if run.thread is not None else ""
-    late = TimeoutError(f"not done after {run.timeout:g} s{ran_on}")
+    what = "killed at its timeout of" if killed else "not done after"
+    late = TimeoutError(f"{what} {run.timeout:g} s{ran_on}")
     return _outcome_of(run, late.with_traceback(traceback_of(error) if error else None))
 
 
@@ -164,10 +168,13 @@ async def _call_in_thread(run: Run, job_type: JobType[Any], payload: Any, thread
 def _result(result: Any) -> dict[str, Any]:
     """The result as JSON. If it can't be stored, `result_error` says why; the job is still done."""
     try:
-        text = to_json(result, inf_nan_mode="strings")
-        value = from_json(text) if len(text) <= LARGEST_RESULT else None
+        text = to_json(result)
+        if len(text) > LARGEST_RESULT:
+            return {"result_error": f"the result has {len(text)} bytes; {LARGEST_RESULT} are kept"}
+        value = from_json(text, allow_inf_nan=False)
+        if to_json(value) != text:
+            return {"result_error": "the result is not JSON: two of its names become one"}
     except BaseException as error:  # noqa: BLE001 - any serializer may fail in any way
-        return {"result_error": f"the result is not JSON: {type(error).__name__}"}
-    if len(text) > LARGEST_RESULT:
-        return {"result_error": f"the result has {len(text)} bytes; {LARGEST_RESULT} are kept"}
+        why = _UNREADABLE if type(error) is ValueError else type_name(error)
+        return {"result_error": f"the result is not JSON: {why}"}
     return {"result": value}

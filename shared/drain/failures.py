@@ -9,12 +9,14 @@ import logging
 from concurrent.futures import Executor
 
 from ..declare.queue import Queue
+from ..jobs.claim import Claim
 from ..jobs.failure import FailureHook, JobFailure
 from ..jobs.ids import public_id
 from ..jobs.outcome import Outcome
 from ..jobs.stack import without_ours
 from .budget import Budget
 from .describe import traceback_of, type_name
+from .outcome import outcome_of_bug
 from .run import Run
 from .threads import call_contained
 
@@ -96,6 +98,15 @@ class Failures:
             attempts=run.retry.attempts,
             retry_in=None if outcome.kind == "dead" else outcome.delay,
         )
+
+
+def log_bug(claim: Claim, bug: BaseException, *, encrypted: bool = False) -> Outcome:
+    """Log a bug that a job met, ours or of its retry policy, without its text where the job is
+    `encrypted`. Answers the outcome that ends this job and no other."""
+    job_id = public_id(claim.id, claim.queue)
+    facts = {"queue": claim.queue, "job_id": job_id, "error": type_name(bug)}
+    log.error("job_bug", exc_info=None if encrypted else bug, extra=facts)
+    return outcome_of_bug(bug, claim.attempt)
 
 
 def is_failure(outcome: Outcome) -> bool:

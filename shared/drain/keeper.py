@@ -31,7 +31,7 @@ class Watched:
     queue: Queue
     leases: Callable[[], Sequence[str]]
     turned_at: Callable[[], float]
-    lease_ms: int
+    lease_ms: Callable[[], int]
 
 
 class Keeper:
@@ -88,7 +88,7 @@ class Keeper:
         """Prolong the leases of these consumers. Closes the store."""
         for one in late:
             try:
-                await store.prolong(one.queue, list(one.leases()), one.lease_ms)
+                await store.prolong(one.queue, list(one.leases()), one.lease_ms())
             except StoreError as error:  # of this queue alone
                 extra = {"queue": one.queue.name, "error": str(error)}
                 log.warning("keeper_store_error", extra=extra)

@@ -8,15 +8,24 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 from ..declare.policy import Retry
-from ..errors import LONGEST_DELAY, Cancel, Discard, InvalidPayload, RetryLater, Snooze
+from ..errors import (
+    LONGEST_DELAY,
+    LONGEST_RETRY_AFTER,
+    Cancel,
+    Discard,
+    InvalidPayload,
+    RetryLater,
+    Snooze,
+)
 from ..jobs.outcome import Outcome
-from .describe import describe, is_a, leaves
+from .describe import describe, is_a, leaves, type_name
 
-LONGEST_RETRY_AFTER = 86_400.0
+BUG_ATTEMPTS, BUG_WAIT = 3, 10.0
+"""Of a job whose outcome can't be made: its tries, and the seconds between them."""
 SHORTEST_SNOOZE = 1.0
 """Seconds. A snooze of nothing would run the job as fast as the store can hand it out."""
 
-_DELAY_SECONDS = re.compile(r"\s*(\d{1,12})(\.\d{1,6})?\s*", re.ASCII)
+_DELAY_SECONDS = re.compile(r"\s*\d+(\.\d+)?\s*", re.ASCII)
 _FATAL = (Discard, InvalidPayload)
 _GRAVEST_FIRST = (Cancel, *_FATAL, RetryLater, Snooze)
 
@@ -51,6 +60,14 @@ def outcome_of(
     if delay is not None:
         return Outcome("retry", delay, detail)
     return Outcome("retry", max(wait, *(retry_after(one) or 0.0 for one in errors)), detail)
+
+
+def outcome_of_bug(bug: BaseException, attempt: int) -> Outcome:
+    """The outcome of an attempt whose own one could not be made, by a fault of ours or by a retry
+    policy that raises. So it asks neither."""
+    message = f"no outcome could be made of attempt {attempt}; the log tells why (job_bug)"
+    detail = {"error": {"type": type_name(bug), "message": message}}
+    return Outcome("dead" if attempt >= BUG_ATTEMPTS else "retry", BUG_WAIT, detail)
 
 
 def retry_after(error: BaseException) -> float | None:

@@ -3,77 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 
 from ..clock import Clock
 from ..declare.queue import Queue
-from ..encryption.keyring import NO_KEYS, Keyring
+from ..encryption.keyring import Keyring
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind, Outcome
 from ..jobs.runs import JobRun, with_run
-from ..store import Store
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
 from .budget import Budget
 from .encrypted import history_of
 from .endings import Endings
-from .exclusive import ExclusiveHold, SharedExclusiveLock
-from .execute import execute, outcome_of_cancelled
-from .failures import Failures, is_failure
-from .keeper import Keeper, Watched
-from .outcome import outcome_of
+from .exclusive import ExclusiveHold
+from .execute import outcome_of_cancelled
+from .failures import Failures, is_failure, log_bug
+from .leases import HEARTBEAT
+from .pace import SETTLE_BATCH
+from .resources import DrainResources
 from .run import CancelReason, Run
-from .threads import HandlerThreads
-from .timeouts import Timeouts
+from .slots import Slots
 from .waiting import wait_for_event
-
-log = logging.getLogger("tidegate.drain")
 
 THREAD_REST = 45.0
 """Seconds for which a job is not handed out again while its thread may still run."""
 
 
-@dataclass(frozen=True, slots=True)
-class DrainResources:
-    """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
-    `patience`: seconds an idle consumer waits for a token or a delayed job before it ends;
-    `find_queue`: the queue of a follow-up by its name. Raises UnknownQueue."""
-
-    store: Store
-    find_queue: Callable[[str], Queue]
-    lock: SharedExclusiveLock
-    threads: HandlerThreads
-    timeouts: Timeouts
-    batch: int
-    patience: float
-    keeper: Keeper | None = None
-    keyring: Keyring = NO_KEYS
-
-    def keep(self, watched: Watched) -> None:
-        """Prolong these leases if a handler blocks the event loop."""
-        if self.keeper is not None:
-            self.keeper.watch(watched)
-
-
 class Pool:
-    """`changed` is set when a job ends, `idle` when the last one does."""
+    """`changed` is set when a job ends, `idle` when the last does. `paced`: jobs without token."""
 
     def __init__(
         self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
     ) -> None:
         self.endings = Endings(resources.store, resources.find_queue, budget.clock)
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
-        self.hold = ExclusiveHold(resources.lock)
-        self.exclusive = False
+        self.hold, self.exclusive = ExclusiveHold(resources.lock), False
         self._budget, self._resources, self._admission = budget, resources, admission
+        self.slots_of = resources.slots_of
         self._failures = Failures(queue, budget, resources.threads)
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
         self._ended: dict[Run, Outcome] = {}
-        self._paced, self._interrupted = 0, False
+        self.paced, self._interrupted = 0, False
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -99,7 +72,7 @@ class Pool:
             self.endings.resume(run, run.end)
             return
         self._runs[run.claim.lease] = run
-        self._paced += run.start_after > 0
+        self.paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
 
@@ -140,21 +113,24 @@ class Pool:
     def interrupt(self) -> None:
         """End the waits that are under way, and wait for no more outcomes."""
         self._interrupted = True
-        self._resources.threads.interrupt()
+        self._resources.interrupt()
         self.changed.set()
         self.idle.set()
 
-    async def wait_for_outcomes(self, count: int, seconds: float) -> None:
-        """Wait until so many outcomes can be settled together, while jobs wait for their tokens, at
-        most `seconds`."""
-        clock = self._budget.clock
-        end = clock.monotonic() + seconds
-        while self._paced and len(self._settles) < count and not self._interrupted:
-            left = end - clock.monotonic()
-            if left <= 0:
+    def runs_long(self) -> bool:
+        """True if a job has been running for half a heartbeat."""
+        began = self._budget.clock.monotonic() - HEARTBEAT / 2
+        return any(run.allowed and run.began <= began for run in self._runs.values())
+
+    async def wait_for_outcomes(self, end: float, heartbeat: float) -> None:
+        """Wait until a batch of outcomes can be settled together, while jobs wait for their tokens,
+        at most until `end`. From `heartbeat` on, not while a job runs long."""
+        while self.paced and len(self._settles) < SETTLE_BATCH and not self._interrupted:
+            now = self._budget.clock.monotonic()
+            if now >= end or (now >= heartbeat and self.runs_long()):
                 return
             self.changed.clear()
-            await wait_for_event(self.changed, left)
+            await wait_for_event(self.changed, min(end - now, HEARTBEAT / 3))
 
     async def wait_idle(self, seconds: float) -> None:
         """Wait until nothing runs, at most `seconds`."""
@@ -181,59 +157,65 @@ class Pool:
         self._runs.clear()
 
     async def _run(self, run: Run) -> None:
-        """Execute it while the lock is held, and settle its outcome."""
-        resources, lock, exclusive = self._resources, self._resources.lock, run.claim.exclusive
-        if not exclusive:
-            if (run.start_after > 0 or lock.reserved) and not await self._may_start(run):
-                return
-            lock.acquire_shared()
+        """Execute it and have its outcome settled, whatever fails on the way."""
         try:
-            outcome = await execute(run, self._budget, resources.threads, resources.timeouts)
-        except BaseException as bug:  # ours, and of this job alone
-            facts = {"queue": run.claim.queue, "job_id": run.claim.id, "error": type(bug).__name__}
-            log.exception("job_bug", exc_info=not run.encrypted, extra=facts)
-            outcome = outcome_of(bug, attempt=run.claim.attempt, retry=run.retry)
-        if not exclusive:
-            lock.release_shared()
-        await self._end(run, outcome)
-        if exclusive:  # only now: a crash while its hooks run would be counted against it
-            self.exclusive = False
-            self.hold.release()
+            outcome = await self._outcome(run)
+        except BaseException as bug:  # noqa: BLE001 - ours, or of its retry policy
+            run.error, outcome = bug, log_bug(run.claim, bug, encrypted=run.encrypted)
+        try:
+            await self._report(run, outcome)
+        except BaseException as bug:  # noqa: BLE001 - as above; the outcome stands
+            log_bug(run.claim, bug, encrypted=run.encrypted)
+        self._end(run, outcome)
 
-    async def _end(self, run: Run, outcome: Outcome) -> None:
+    async def _outcome(self, run: Run) -> Outcome:
+        """Its outcome, once the time of its token has come and no suspect runs or waits to."""
+        lock, after = self._resources.lock, run.start_after
+        if not run.claim.exclusive and (after > 0 or lock.reserved):
+            try:
+                await self._wait_for_token(after)
+                await lock.wait_shared()
+            except asyncio.CancelledError:  # once it has started, `execute` handles that
+                kind: Kind = "cancelled" if run.cancel_reason == "operator" else "release"
+                return Outcome(kind, started=False)
+        if run.claim.exclusive:  # its consumer holds the lock
+            return await self._resources.execute(run, self._budget)
+        lock.acquire_shared()
+        try:
+            return await self._resources.execute(run, self._budget)
+        finally:
+            lock.release_shared()
+
+    async def _report(self, run: Run, outcome: Outcome) -> None:
         if run.allowed and run.cancel_reason in (None, "timeout"):  # a cut run says nothing
             self._admission.observe(run, self._budget.clock.monotonic() - run.began)
         if is_failure(outcome):
             self._ended[run] = outcome  # it is settled so even if the function ends meanwhile
             await self._failures.report(run, outcome)
-            self._ended.pop(run, None)
+
+    def _end(self, run: Run, outcome: Outcome) -> None:
+        self._ended.pop(run, None)
         if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self._settle(run, outcome)
-        if run.needs_thread:
-            _release_thread(run, self._resources.threads)
+        _release_slot(run, self._resources.slots_of(run))
+        if run.claim.exclusive:  # only now: a crash while its hooks run would count against it
+            self.exclusive = False
+            self.hold.release()
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
-        outcome = _reported(run, _rested(run, outcome), self._budget.clock)
-        self.settle(run.claim, self.endings.propose(run, outcome))
-
-    async def _may_start(self, run: Run) -> bool:
-        """Wait for its token, and until no suspect runs or waits to. False if it was cancelled
-        while it waited. Once it has started, `execute` handles that."""
         try:
-            if run.start_after > 0:
-                await self._wait_for_token(run.start_after)
-            await self._resources.lock.wait_shared()
-        except asyncio.CancelledError:
-            kind: Kind = "cancelled" if run.cancel_reason == "operator" else "release"
-            await self._end(run, Outcome(kind, started=False))
-            return False
-        return True
+            reported = _reported(run, _rested(run, outcome), self._budget.clock)
+            self.settle(run.claim, self.endings.propose(run, reported))
+        except Exception as bug:  # noqa: BLE001 - what it holds can't be written
+            outcome = log_bug(run.claim, bug, encrypted=run.encrypted)
+            self.settle(run.claim, self.endings.propose(run, outcome))
 
     async def _wait_for_token(self, seconds: float) -> None:
-        try:
-            await self._budget.clock.sleep(seconds)
-        finally:
-            self._paced -= 1
+        if seconds > 0:
+            try:
+                await self._budget.clock.sleep(seconds)
+            finally:
+                self.paced -= 1
 
 
 def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:
@@ -266,11 +248,11 @@ def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
     return outcome
 
 
-def _release_thread(run: Run, threads: HandlerThreads) -> None:
-    if run.thread is not None and not run.thread.done():
-        run.thread.add_done_callback(lambda _thread: threads.release())
-    else:
-        threads.release()
+def _release_slot(run: Run, slots: Slots | None) -> None:
+    if slots is not None and run.thread is not None and not run.thread.done():
+        run.thread.add_done_callback(lambda _thread: slots.release())
+    elif slots is not None:
+        slots.release()
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:

@@ -92,8 +92,14 @@ class Run:
     @property
     def needs_thread(self) -> bool:
         """True for a plain `def` handler that is to be called."""
-        is_plain = self.job_type is not None and not self.job_type.shape.is_async
-        return is_plain and self.end is None
+        return self.job_type is not None and self.job_type.needs_thread and self.end is None
+
+    @property
+    def is_isolated(self) -> bool:
+        """True if its handler runs in a child process."""
+        if self.job_type is None or self.claim.crashed or self.end is not None:
+            return False
+        return self.claim.isolated or self.job_type.isolate is not None
 
     @property
     def thread_runs(self) -> bool:

@@ -6,50 +6,26 @@ than slots are free. The threads are daemons: a process ends when its drain does
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
-from .waiting import wait_for_event
+from .slots import Slots
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class HandlerThreads(Executor):
-    """An executor whose slots are reserved before the jobs that need them are claimed. Belongs to
-    one event loop."""
+class HandlerThreads(Slots, Executor):
+    """An executor with a slot for each thread. Belongs to one event loop."""
 
     def __init__(self, slots: int) -> None:
-        self.free = slots
-        self._freed = asyncio.Event()
+        super().__init__(slots)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = 0
         self._idle = threading.Semaphore(0)
-
-    def reserve(self, wanted: int) -> int:
-        """Take up to `wanted` free slots; answers how many."""
-        slots = min(wanted, self.free)
-        self.free -= slots
-        return slots
-
-    def release(self, slots: int = 1) -> None:
-        """Give slots back, once their threads have ended."""
-        self.free += slots
-        self._freed.set()
-
-    def interrupt(self) -> None:
-        """End the waits for a slot that are under way."""
-        self._freed.set()
-
-    async def wait_free(self, seconds: float) -> None:
-        """Wait until a slot may be free, at most `seconds`."""
-        self._freed.clear()
-        if not self.free:
-            await wait_for_event(self._freed, seconds)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run `fn` in a thread. It starts at once: its slot was reserved."""

@@ -19,16 +19,11 @@ from ..store import Store, TurnReply, TurnRequest
 from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
+from .leases import HeldLeases
 from .report import ConsumerReport
 
 log = logging.getLogger("tidegate.drain")
 
-LEASE = 45.0
-"""Seconds of a lease. Turns prolong it while its job runs, so the jobs of a dead function come back
-within a minute, however long its time was."""
-HEARTBEAT = 15.0
-"""Seconds between turns while everything runs and nothing ends: they prolong the leases, and bring
-the requests to cancel."""
 LAST_TURN_SECONDS = 1.0
 """A settle is tried for this long even at the very end: its lease outlives the function."""
 CLOSING_TURN_SECONDS = 30.0
@@ -41,8 +36,7 @@ FIRST_LOOK = 10
 
 
 class Turns:
-    """`round_trip`: seconds that the last turn took. `suspects`: False once a turn has said that
-    there are none."""
+    """`round_trip`: seconds that the last turn took."""
 
     def __init__(
         self,
@@ -56,11 +50,10 @@ class Turns:
     ) -> None:
         self.round_trip = 0.0
         self.sent_at = time.monotonic()
-        self.suspects = True
         self._store, self._queue, self._budget = store, queue, budget
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
-        self._prolonged = budget.clock.monotonic()
+        self.leases = HeldLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
         self._bytes, self._expects_jobs = 0, True
 
     async def send(
@@ -69,44 +62,36 @@ class Turns:
         settles: Sequence[Settle],
         *,
         exclusive: bool,
-        ahead: float = 0.0,
+        isolated: bool = False,
         leases: Sequence[str] = (),
     ) -> TurnReply:
-        """Settle these and claim up to `want`, tokens up to `ahead` seconds before their time. The
-        open `leases` are prolonged when it is time. Raises StoreError."""
+        """Settle these and claim up to `want`. The open `leases` are prolonged when it is time.
+        `isolated`: if suspects wait, only they are claimed. Raises StoreError."""
+        now, ahead = self._budget.clock.monotonic(), self.leases.pace.ahead
         self._seq += 1
         self._report.turns += 1
         request = TurnRequest(
             owner=self._owner,
             seq=self._seq,
             want=want,
-            lease_ms=self.lease_ms,
+            lease_ms=self.leases.asked_ms(),
             settles=settles,
             exclusive=exclusive,
+            isolated=isolated,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
             observed=self._admission.take_observed(),
-            ahead_ms=round(ahead * 1000),
-            prolong=leases if self._leases_due() else (),
+            ahead_ms=round(min(ahead, self._admission.spare()) * 1000) if ahead else 0,
+            prolong=leases if self.leases.are_due() else (),
             look=self._look(),
             settles_deaths=self._queue.follows_deaths,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)
         self._admission.learn(reply.histograms)
+        self.leases.note(request, reply, now, leases)
         self._count(settles, reply)
         return reply
-
-    def _leases_due(self) -> bool:
-        now = self._budget.clock.monotonic()
-        if now - self._prolonged < HEARTBEAT * 0.9:
-            return False
-        self._prolonged = now
-        return True
-
-    @property
-    def lease_ms(self) -> int:
-        return round(LEASE * 1000)
 
     def _look(self) -> int:
         """How many records the store may read before it has seen the queue's numbers: as many as a
@@ -132,8 +117,8 @@ class Turns:
         self.sent_at = time.monotonic()
         reply = await self._store.turn(self._queue, request, within=within)
         self.round_trip = clock.monotonic() - began
-        self.suspects, self._expects_jobs = reply.suspects > 0, reply.reason != "empty"
-        remember = self._store.suspects.add if self.suspects else self._store.suspects.discard
+        self._expects_jobs = reply.reason != "empty"
+        remember = self._store.suspects.add if reply.suspects else self._store.suspects.discard
         remember(self._queue.name)
         return reply
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..checks import check_fields, require
 from . import positions
 from .engine import EngineError
 from .growth import KINDS, Kind, growth_lua
@@ -26,6 +27,11 @@ class Limits:
     entry_bytes: int = 100 * 2**20
     key_bytes: int = 32 * 2**10
     member_bytes: int = 32 * 2**10
+
+    def __post_init__(self) -> None:
+        check_fields(self, "Limits")
+        ok = min(self.request_bytes, self.entry_bytes, self.key_bytes, self.member_bytes) >= 1
+        require(ok, f"Limits: choose bytes above 0: {self}")
 
     def refusal(self, name: str, args: Args) -> EngineError | None:
         """The error for a command with a key, a member or a whole value that is too large, else

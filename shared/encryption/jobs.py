@@ -7,16 +7,12 @@ authenticated with the payload, so a change of any of them shows.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeAlias
 
 from ..jobs.body import Body, decode_body, encode_first_line, has_follow_ups, with_content
 from ..jobs.job import NO_FINGERPRINT, Job
 from .cipher import Place, decrypt, encrypt, keyed_hash
 from .keyring import Keyring
 
-Encrypt: TypeAlias = bool | Literal["new"]
-"""The option of a queue. True: all its jobs are encrypted, and a plain one does not run. "new": new
-jobs are encrypted, plain ones still run. False: new jobs are plain, encrypted ones still run."""
 CONTENT = "dedup:sha256:"
 """Names that are made of payloads begin so (declare/make_job.py)."""
 KEYED = "dedup:hmac:"

@@ -23,8 +23,9 @@ _ORDINARY = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _TUNNELS = (IPv6Network("2002::/16"), IPv6Network("2001::/23"), IPv6Network("3fff::/20"))
 """6to4; Teredo, ORCHID and benchmarks; examples in documents. Nothing public is served there."""
-_NOT_SERVERS = (IPv4Network("168.63.129.16/32"), IPv4Network("192.88.99.0/24"))
-"""Public by the registry, yet Azure's own host, and the relays of 6to4."""
+_NOT_SERVERS = tuple(map(IPv4Network, ("168.63.129.16/32", "192.88.99.0/24", "192.0.0.0/24")))
+"""Azure's own host and the relays of 6to4, which the registry calls public; and the block of
+protocols (RFC 6890), most of which `is_global` calls public before Python 3.11.10 and 3.12.4."""
 
 
 def check(address: str) -> httpx.URL:

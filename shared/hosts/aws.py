@@ -104,7 +104,15 @@ class ApiFunction:
             self._open()
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
-        """One event to one response."""
+        """One event to one response. An event that only keeps the function warm is answered with
+        204. Raises ConfigurationError for one of another source: it would be lost here."""
+        if not _is_http(event):
+            if _is_warmup(event):
+                return {"statusCode": 204}
+            raise ConfigurationError(
+                "this function serves HTTP, and the event is no request of an HTTP API; "
+                "functions.drain.handler takes schedules"
+            )
         adapter, loop = self._open()
         asyncio.set_event_loop(loop)  # asyncio.run elsewhere in this process would have removed it
         return adapter(event, context)
@@ -123,8 +131,27 @@ class ApiFunction:
 
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)  # Mangum asks for one; Python 3.12 warns without
-            self._adapter = Mangum(self._app, lifespan="off", text_mime_types=TEXT)
+            self._adapter = Mangum(self._staged, lifespan="off", text_mime_types=TEXT)
         return self._adapter, self._loop
+
+    async def _staged(self, scope: Any, receive: Any, send: Any) -> None:
+        """The application. A stage with a name begins the path: it is mounted there."""
+        stage = scope["aws.event"]["requestContext"].get("stage")
+        if stage and f"{scope['path']}/".startswith(f"/{stage}/"):
+            scope = {**scope, "root_path": f"/{stage}"}
+        await self._app(scope, receive, send)
+
+
+def _is_http(event: object) -> bool:
+    return isinstance(event, dict) and isinstance(event.get("requestContext"), dict)
+
+
+def _is_warmup(event: object) -> bool:
+    """True for the events of serverless-plugin-warmup, lambda-warmer and EventBridge schedules."""
+    return isinstance(event, dict) and (
+        event.get("source") in ("serverless-plugin-warmup", "aws.events", "aws.scheduler")
+        or event.get("warmer") is True
+    )
 
 
 def _queue_names(event: Mapping[str, Any] | None) -> list[str]:

@@ -24,7 +24,8 @@ class Lease(NamedTuple):
 
 class Claim(NamedTuple):
     """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is a
-    suspect and nothing may run beside it; `history` is its stored history; `at_ms` is the store's
+    suspect and nothing may run beside it; `isolated`: it is a suspect that runs in a child process,
+    beside others; `history` is its stored history; `at_ms` is the store's
     time from which it may start: of its claim, or on a limited queue of its token;
     `crashed`: the functions that ran it died so often that it is to be settled dead, unstarted;
     `decided`: its history tells how it ends."""
@@ -43,6 +44,7 @@ class Claim(NamedTuple):
     at_ms: int = 0
     crashed: bool = False
     decided: bool = False
+    isolated: bool = False
 
     def with_history(self, history: str) -> Claim:
         """The claim with another history. Each job needs one, and `_replace` takes three times as

@@ -8,9 +8,11 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from .claim import Claim
-from .history import sanitize
+from .history import read_history, sanitize
 from .ids import ChildId, child_id, public_id
-from .log import Log
+from .log import Log, read_log
+
+_PROGRESS = ("progress", "note")
 
 
 class JobLog(logging.LoggerAdapter[logging.Logger]):
@@ -100,13 +102,13 @@ class JobContext:
         also after its end. It is stored with the drain's next turn. The last 50 lines are kept, of
         all its attempts, at most 500 characters each and 8 KB together."""
         if self._log is None:
-            self._log = Log(self._history)
+            self._log = Log(read_log(read_history(self._history)))
         self._log.add(self._now_ms(), self.attempt, str(line))
         self._news = True
 
     @property
     def last_progress(self) -> dict[str, Any] | None:
-        """The last progress that was reported, which is kept with the job when it ends."""
+        """The last progress that was reported."""
         return self._progress
 
     @property
@@ -120,6 +122,12 @@ class JobContext:
             return None
         self._news = False
         return self.reported()
+
+    def take_over(self, reported: dict[str, Any]) -> None:
+        """Report what the job has reported in its child process. For the drain."""
+        self._progress = {name: reported[name] for name in _PROGRESS if name in reported}
+        self._log = Log(read_log(reported))
+        self._news = True
 
     def reported(self) -> dict[str, Any]:
         """All that was reported, as the detail of an outcome. For the drain."""

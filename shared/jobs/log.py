@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .history import read_history, sanitize
+from .history import sanitize
 
 NAME = "log"
 """The name in the history."""
@@ -37,8 +37,8 @@ def read_log(history: dict[str, Any]) -> list[LogLine]:
 class Log:
     """The lines of a job that runs, those of its earlier attempts among them."""
 
-    def __init__(self, history: str) -> None:
-        self._lines = read_log(read_history(history))
+    def __init__(self, lines: Sequence[LogLine]) -> None:
+        self._lines = list(lines)
 
     def add(self, at_ms: int, attempt: int, text: str) -> None:
         """Add a line. Secrets and control characters in it are blanked."""
@@ -48,7 +48,7 @@ class Log:
 
     def detail(self) -> dict[str, Any]:
         """All lines, as the detail of an outcome."""
-        return {NAME: list(self._lines)}
+        return {NAME: list(self._lines)} if self._lines else {}
 
 
 def _size(lines: Sequence[LogLine]) -> int:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+from ..errors import LONGEST_DELAY
+
 Kind = Literal[
     "done", "retry", "dead", "release", "snooze", "park", "cancelled", "keep", "decide"
 ]  # fmt: skip
@@ -36,4 +38,4 @@ class Outcome(NamedTuple):
 
     @property
     def delay_ms(self) -> int:
-        return round(self.delay * 1000) if self.delay > 0 else 0
+        return round(min(self.delay, LONGEST_DELAY) * 1000) if self.delay > 0 else 0

@@ -11,7 +11,7 @@ SHORTEST = 8
 """Characters. A shorter value stands in too many texts by chance."""
 BLANK = "[secret]"
 _secrets: set[str] = set()
-_URL = re.compile(r"""://([^\s"'<>?#]*)([?#][^\s"'<>]*)?""")
+_URL = re.compile(r"""://([^\s"<>?#]*)([?#][^\s"<>]*)?""")  # an apostrophe may be part of it
 HIDDEN = "?…"
 """Stands for the query and the fragment of a URL."""
 
@@ -30,6 +30,11 @@ def keep_secret(values: Iterable[str | None]) -> None:
         logging.getLogger(name).addFilter(_filter)  # once: a logger keeps a filter one time
 
 
+def secrets() -> frozenset[str]:
+    """The values that are blanked, for another process that shall blank them too."""
+    return frozenset(_secrets)
+
+
 def redact(text: str) -> str:
     """The text with every known secret blanked, the longest first, and its URLs bare."""
     for secret in sorted(_secrets, key=len, reverse=True):
@@ -45,7 +50,8 @@ def bare_urls(text: str) -> str:
 
 def _bare(url: re.Match[str]) -> str:
     authority, slash, path = url[1].partition("/")
-    return f"://{authority.rpartition('@')[2]}{slash}{path}{HIDDEN if url[2] else ''}"
+    quote = "'" if url[2] and url[2].endswith("'") else ""  # the URL stood in quotes
+    return f"://{authority.rpartition('@')[2]}{slash}{path}{HIDDEN + quote if url[2] else ''}"
 
 
 class RedactingFilter(logging.Filter):

@@ -14,7 +14,7 @@ from ..jobs.job import Enqueued
 from ..store import Store
 from ..store.keys import NEVER
 from .jobs import job_at, occurrence_id
-from .occurrences import after, first_after, last_until
+from .occurrences import after, last_until
 
 UPCOMING = 5
 LAST_RUNS = 5
@@ -45,27 +45,31 @@ class LastRun:
 def view(schedule: Schedule, agenda: Mapping[str, float], now: int) -> ScheduleView:
     """The schedule, by the agenda's entries."""
     planned = agenda.get(schedule.entry)
-    if planned is not None and planned >= NEVER:
-        return ScheduleView(schedule, paused=True, known=True, next=[])
+    known = planned is not None
+    if schedule.pause in agenda:
+        return ScheduleView(schedule, paused=True, known=known, next=[])
     start = now if planned is None else int(planned) - 1
     upcoming = list(islice(after(schedule, start), UPCOMING))
-    return ScheduleView(schedule, paused=False, known=planned is not None, next=upcoming)
+    return ScheduleView(schedule, paused=False, known=known, next=upcoming)
 
 
 async def pause(store: Store, schedule: Schedule) -> bool:
-    """No occurrence from now on; answers whether it was paused before. Raises StoreError."""
-    before = (await store.agenda()).get(schedule.entry)
-    await store.schedules.place(schedule.entry, int(NEVER))
-    return before is not None and before >= NEVER
+    """No occurrence from now on, whatever version of the code ticks; answers whether it was paused
+    before. Raises StoreError."""
+    before = schedule.pause in await store.agenda()
+    await store.schedules.add({schedule.pause: int(NEVER)})
+    return before
 
 
 async def resume(store: Store, schedule: Schedule, now: int) -> bool:
     """Go on with the first occurrence after `now` (ms); answers whether it was paused before. What
-    was due meanwhile does not run. Raises StoreError."""
-    before = (await store.agenda()).get(schedule.entry)
-    if before is None or before < NEVER:
+    was due meanwhile does not run, at the times of no version of the code. Raises StoreError."""
+    agenda = await store.agenda()
+    if schedule.pause not in agenda:
         return False
-    await store.schedules.place(schedule.entry, first_after(schedule, now))
+    entries = [entry for entry in agenda if entry.startswith(f"{schedule.pause}#")]
+    await store.schedules.move(dict.fromkeys(entries, now + 1))
+    await store.schedules.remove([schedule.pause])  # last: a stop before leaves it paused
     return True
 
 

@@ -31,7 +31,7 @@ async def fire(
     moves: dict[str, int] = {}
     for schedule in schedules:
         planned = agenda.get(schedule.entry)
-        if planned is None or planned > now:
+        if planned is None or planned > now or schedule.pause in agenda:
             continue
         try:
             instants, following = due(schedule, int(planned), now)

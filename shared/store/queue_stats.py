@@ -68,9 +68,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
         turn_ms=int(turned or 0),
         paused=paused == "1",
         tokens=int(level) / int(per) if queue.limit and per and int(per) else None,
-        totals=dict(
-            zip(TOTALS, [int(n) for n in totals.split()] or [0] * len(TOTALS), strict=True)
-        ),
+        totals=dict(zip(TOTALS, map(int, totals.split() or [0] * len(TOTALS)), strict=True)),
         usage=read_usage(usage),
         histograms={
             name: [int(n) for n in histogram.split()]

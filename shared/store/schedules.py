@@ -1,7 +1,8 @@
 """The agenda entries of schedules, and the runs that operators started: plain commands, each safe
 to repeat.
 
-A schedule is nothing but an entry: its instant is the planned one, and NEVER while it is paused.
+A schedule is nothing but an entry, whose instant is the planned one. While it is paused there is a
+second entry, which names no times.
 """
 
 from __future__ import annotations
@@ -32,12 +33,8 @@ class ScheduleEntries:
         await self._zadd(["NX"], entries)
 
     async def move(self, entries: Mapping[str, int]) -> None:
-        """Move entries forward. One that was removed or paused meanwhile stays so."""
+        """Move entries forward. One that was removed meanwhile stays so."""
         await self._zadd(["XX", "GT"], entries)
-
-    async def place(self, entry: str, instant: int) -> None:
-        """Set an entry, to pause or resume its schedule."""
-        await self._zadd([], {entry: instant})
 
     async def remove(self, entries: Sequence[str]) -> None:
         """Remove entries."""

@@ -63,6 +63,11 @@ class Store(Reads):
         self.suspects: set[str] = set()
 
     @property
+    def key_locking(self) -> bool:
+        """True if scripts ask Upstash to lock their keys only."""
+        return self._calls.key_locking
+
+    @property
     def meter(self) -> Meter:
         """Requests, bytes and billed commands of this client so far."""
         return self.rest.meter

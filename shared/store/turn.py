@@ -18,6 +18,8 @@ MOST_BYTES = 4 * 2**20
 """Bytes claimed per turn, so that a reply stays well below the store's limit."""
 REPEAT_MS = 10_000
 """How long a turn may be repeated, unless its request says longer."""
+ISOLATED = 2
+"""What a turn says in place of 0 and 1 (exclusive). lua/lib/codes.lua has the same."""
 MOST_HISTORY = 2 * 2**20
 """Characters of results and errors settled per turn: their quotes are escaped once more."""
 
@@ -49,7 +51,8 @@ def count_that_fit(settles: Sequence[Settle]) -> int:
 class TurnRequest:
     """A request for one turn. `owner` and `seq` make it replay-safe: a repeat is answered alike.
 
-    `exclusive`: nothing else runs in this process, so suspects may be claimed. `resync`: recount
+    `exclusive`: nothing else runs in this process, so a suspect may be claimed. `isolated`: if
+    suspects wait, up to `want` of them are claimed, each for a child process. `resync`: recount
     the queue from its structures first. `want_histograms`: job types whose durations are wanted;
     `observed`: durations to add, as bucket -> count by job type. `ahead_ms`: how far ahead of their
     time tokens may be taken. `prolong`: leases whose jobs still run. `look`: how many waiting jobs'
@@ -64,6 +67,7 @@ class TurnRequest:
     lease_ms: int
     settles: Sequence[Settle] = ()
     exclusive: bool = False
+    isolated: bool = False
     resync: bool = False
     want_histograms: Sequence[str] = ()
     observed: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -82,7 +86,7 @@ class TurnRequest:
             self.seq,
             self.want,
             self.lease_ms,
-            int(self.exclusive),
+            ISOLATED if self.isolated else int(self.exclusive),
             queue.concurrency or 0,
             *((limit.rate, limit.per_ms, limit.burst) if limit else (0, 1, 1)),
             queue.completed.count,
@@ -172,10 +176,17 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
         claimed_ms=int(at),
         level=int(level),
         claims=[
-            read_claim(queue, lease, record, int(at))
+            _marked(read_claim(queue, lease, record, int(at)), request)
             for lease, record in zip(flat[::2], flat[1::2], strict=True)
         ],
     )
+
+
+def _marked(claim: Claim, request: TurnRequest) -> Claim:
+    """The claim of a suspect that was claimed for a child process says so."""
+    if request.isolated and claim.exclusive:
+        return claim._replace(exclusive=False, isolated=True)
+    return claim
 
 
 def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:

@@ -10,15 +10,20 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
+from ..checks import checked, require
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+YEAR_10000_MS = 253_402_300_800_000
 
 
 class FakeClock:
     """A clock that stands still until it is moved. `sleep` moves it and returns at once; inside
     `run_virtually`, `sleep` waits in the virtual loop with all other waits."""
 
+    @checked
     def __init__(self, epoch_ms: int = 1_800_000_000_000) -> None:
+        require(0 <= epoch_ms < YEAR_10000_MS, f"FakeClock: epoch_ms={epoch_ms}: 1970 to 9999")
         self._start = epoch_ms
         self._micros = 0
 

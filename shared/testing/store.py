@@ -10,6 +10,7 @@ from email.utils import formatdate
 import httpx
 
 from ..cache import CacheClient, set_default_client
+from ..checks import checked
 from ..clock import Clock
 from ..declare.default_store import set_default_store
 from ..embedded import open_embedded
@@ -43,6 +44,7 @@ class _StoreTransport(httpx.AsyncBaseTransport):
         return response
 
 
+@checked
 def store_on(
     protocol: UpstashProtocol,
     *,
@@ -68,6 +70,7 @@ def known_scripts() -> frozenset[str]:
 
 
 @asynccontextmanager
+@checked
 async def embedded_store(
     *, clock: FakeClock | None = None, wrap: Wrap | None = None, prefix: str = "test"
 ) -> AsyncIterator[Store]:

@@ -9,6 +9,8 @@ from enum import Enum
 
 import httpx
 
+from ..checks import checked
+
 
 class Fate(Enum):
     """The outcome of one request to the store."""
@@ -31,6 +33,7 @@ class LossyTransport(httpx.AsyncBaseTransport):
     """A transport to `inner` that applies a fate to each request: the next of `fates`, DELIVERED
     after the last. `happened` lists the applied fates in order."""
 
+    @checked
     def __init__(self, inner: httpx.AsyncBaseTransport, fates: Iterable[Fate] = ()) -> None:
         self.happened: list[Fate] = []
         self._inner = inner

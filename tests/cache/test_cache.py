@@ -286,6 +286,64 @@ async def test_a_cancelled_caller_does_not_cancel_the_others(make: Make, world: 
         await third
 
 
+@pytest.mark.parametrize("chain", [["k"], ["k", "l"], ["k", "l", "m"]])
+async def test_a_load_that_asks_for_its_own_key_is_told(make: Make, chain: list[str]) -> None:
+    """Directly, or through the loads of other keys, also of another cache."""
+    caches = {key: make(f"c{key}") for key in chain}
+    following = dict(zip(chain, [*chain[1:], chain[0]], strict=True))
+
+    def load(key: str) -> Callable[[], Awaitable[str]]:
+        async def ask() -> str:
+            other = following[key]
+            (value,) = await asyncio.gather(caches[other].get_or_load(other, load(other)))
+            return str(value)
+
+        return ask
+
+    with pytest.raises(
+        RuntimeError, match=r"get_or_load\('k'\) inside the load of .* wait for itself"
+    ):
+        await caches["k"].get_or_load("k", load("k"))
+
+
+async def test_two_loads_that_ask_for_each_other_are_told(make: Make) -> None:
+    cache, both = make(), asyncio.Barrier(2)
+
+    def load(other: str) -> Callable[[], Awaitable[str]]:
+        async def ask() -> str:
+            await both.wait()
+            value: str = await cache.get_or_load(other, load("nobody"))
+            return value
+
+        return ask
+
+    answers = await asyncio.gather(
+        cache.get_or_load("a", load("b")), cache.get_or_load("b", load("a")), return_exceptions=True
+    )
+
+    assert [type(answer) for answer in answers] == [RuntimeError] * 2
+
+
+async def test_a_load_may_ask_for_other_keys_that_others_load(make: Make) -> None:
+    cache, go = make(), asyncio.Event()
+
+    async def slow() -> str:
+        await go.wait()
+        return "x"
+
+    async def outer() -> str:
+        go.set()
+        first, again = [await cache.get_or_load("inner", slow) for _ in range(2)]
+        return f"{first}{again}"
+
+    inner = asyncio.create_task(cache.get_or_load("inner", slow))
+    await asyncio.sleep(0)
+
+    assert await cache.get_or_load("outer", outer) == "xx"
+    assert await cache.get_or_load("outer", outer) == "xx"
+    assert await inner == "x"
+
+
 async def test_none_is_answered_and_not_stored(make: Make) -> None:
     cache, loads = make(), 0
 

@@ -11,7 +11,7 @@ from shared import App, Discard, JobContext, RateLimit, Retry
 
 app = App("sample")
 work = app.queue("work", concurrency=4, retry=Retry.fixed(attempts=2, wait=0.0), timeout=20)
-slow = app.queue("slow", limit=RateLimit(2, per=60), timeout=20, payload_limit=200)
+slow = app.queue("slow", limit=RateLimit(2, per=600), timeout=20, payload_limit=200)
 
 
 class Note(BaseModel):

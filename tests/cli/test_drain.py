@@ -67,7 +67,7 @@ def test_a_rate_limit_ends_the_drain_and_is_its_stop_reason(
     assert (report["stop"], report["outcomes"]) == ("limited", {"done": 2})
     (row,) = cli("status", "slow", "--json").json["queues"]
     assert row["counts"]["waiting"] + row["counts"]["delayed"] == 3
-    assert row["limit"] | {"tokens": None} == {"rate": 2, "per": 60, "burst": 2, "tokens": None}
+    assert row["limit"] | {"tokens": None} == {"rate": 2, "per": 600, "burst": 2, "tokens": None}
 
 
 def test_a_failed_job_is_retried_and_keeps_its_errors(cli: Cli, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_without_the_package_the_start_says_what_to_install(
 
 @pytest.mark.parametrize("encrypt", ["yes", 1, None])
 def test_an_unknown_value_of_the_option_is_refused(encrypt: object) -> None:
-    with pytest.raises(ConfigurationError, match='encrypt is True, False or "new"'):
+    with pytest.raises(ConfigurationError, match="encrypt is True or False or 'new'"):
         App("a").queue("q", encrypt=encrypt)  # type: ignore[arg-type]  # wrong on purpose
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from pydantic import BaseModel, field_validator
 
-from shared import JobContext, Snooze
+from shared import Discard, JobContext, Retry, Snooze
 from shared.clock import SystemClock
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
@@ -212,6 +213,50 @@ def test_a_redrive_gives_a_job_its_snoozes_again(play: Play[None]) -> None:
         await world.drain().run([queue])
 
         assert (await world.store.inspect(queue, "a")).state == "delayed"
+
+    play(story)
+
+
+class Versioned(BaseModel):
+    """Fits while the functions that run are of its own version."""
+
+    fits: ClassVar[bool] = False
+    n: int
+
+    @field_validator("n")
+    @classmethod
+    def check(cls, n: int) -> int:
+        if not cls.fits:
+            raise ValueError("of another version")
+        return n
+
+
+@pytest.mark.parametrize("ending", [RuntimeError(), Snooze(1), Discard(), None])
+def test_a_payload_that_fitted_meanwhile_has_a_day_again_when_it_does_not(
+    play: Play[None], monkeypatch: pytest.MonkeyPatch, ending: Exception | None
+) -> None:
+    """However its handler ended. None: the payload never fitted, so it has one day only."""
+
+    async def story(world: World) -> None:
+        queue = world.app.queue("q", retry=Retry(attempts=9, first=1))
+
+        @queue.job("t")
+        async def handle(payload: Versioned) -> None:
+            assert ending is not None
+            raise ending
+
+        await world.store.enqueue(queue, [Job("t", '{"n":1}', id="a")])
+        await world.drain().run([queue])
+        world.clock.advance(DAY - 1)
+        monkeypatch.setattr(Versioned, "fits", ending is not None)
+        await world.drain().run([queue])
+        monkeypatch.setattr(Versioned, "fits", False)
+        world.clock.advance(1000)
+        await world.store.redrive(queue, ["a"])  # for the one that is dead
+        await world.drain().run([queue])
+
+        state = (await world.store.inspect(queue, "a")).state
+        assert state == ("dead" if ending is None else "parked")
 
     play(story)
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared import Cancel, Discard, JobContext, Queue, Retry, RetryLater, Snooze
-from shared.drain.outcome import LONGEST_RETRY_AFTER, SHORTEST_SNOOZE, outcome_of
-from shared.errors import LONGEST_DELAY
+from shared.drain.outcome import SHORTEST_SNOOZE, outcome_of
+from shared.errors import LONGEST_DELAY, LONGEST_RETRY_AFTER
 from shared.store import Store, TurnReply
 from shared.store.views import JobView
 from tests.faults.conftest import Play

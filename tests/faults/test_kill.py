@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.drain.turns import LEASE
+from shared.drain.leases import LEASE
 from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.server import server
 from shared.store import Store, keys

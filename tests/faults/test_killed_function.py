@@ -7,10 +7,12 @@ from collections import Counter
 
 import pytest
 
-from shared import JobContext, Queue
-from shared.drain.turns import LEASE
+from shared import JobContext, Queue, RateLimit
+from shared.drain.leases import LEASE
+from shared.drain.pace import MOST_AHEAD, SETTLE_BATCH
 from shared.testing import Fate
 from tests.faults.conftest import Play
+from tests.faults.test_many_functions import within_limit
 from tests.support.values import Number
 from tests.support.world import World
 
@@ -20,12 +22,14 @@ WINDOW = 300.0
 
 async def killed_after(world: World, seconds: float, *queues: Queue) -> None:
     """A function with a long window that is gone after so many seconds: it settles nothing more."""
-    client = world.client()
+    client, others = world.client(), asyncio.all_tasks()
     task = asyncio.create_task(world.drain(client, budget=WINDOW).run(queues))
     await world.clock.sleep(seconds)
     world.transports[-1].script(*[Fate.LOST_BEFORE] * 1000)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+    for left in asyncio.all_tasks() - others:  # jobs that wait for their tokens
+        left.cancel()
 
 
 async def ticks_until_done(world: World, name: str, jobs: int, most: int) -> float:
@@ -60,6 +64,31 @@ def test_the_jobs_of_a_function_killed_in_its_first_second_are_done_within_three
         assert all(runs <= 1 + begun[job] for job, runs in Counter(world.ran).items())
         views = [await world.store.inspect(queue, job) for job in ids[:5]]
         assert {(view.attempts, view.crashes) for view in views} == {(1, 0)}
+
+    play(story)
+
+
+@pytest.mark.parametrize("limit", [RateLimit(1, per=1, burst=1), RateLimit(5, per=60)])
+def test_a_killed_function_costs_a_limited_queue_the_tokens_that_it_had_taken_and_no_more(
+    play: Play[None], limit: RateLimit
+) -> None:
+    """Its jobs come back when the last of these tokens has come, and a lease later."""
+
+    async def story(world: World) -> None:
+        queue = world.queue(limit=limit, seconds=0.1, timeout=30)
+        ids = await world.enqueue(queue, 40)
+        await killed_after(world, 30, queue)
+        begun, ended = Counter(world.ran), len(await world.probe.ids("q", "completed"))
+
+        took = await ticks_until_done(world, "q", 40, 20)
+
+        print(f"{limit.rate} per {limit.per:g} s: {took:.0f} s after a kill with {ended} settled")
+        assert took <= MOST_AHEAD + LEASE + TICK + (40 - ended) * limit.per / limit.rate
+        assert set(world.ran) == set(ids)
+        assert all(runs <= 1 + begun[job] for job, runs in Counter(world.ran).items())
+        again = sum(runs > 1 for runs in Counter(world.ran).values())
+        assert again <= SETTLE_BATCH
+        assert within_limit(world.starts, rate=limit.rate, burst=limit.burst, per=limit.per)
 
     play(story)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared import ConfigurationError
 from tests.functions.recorded import Context, event
 from tests.functions.sample import sample
 
@@ -88,3 +89,71 @@ def test_its_reports_are_metrics_too(
 
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["Done"] for line in printed if "_aws" in line and "queue" in line] == [[1.0]]
+
+
+@pytest.mark.parametrize("stage", ["prod", "v1.2", "api"])
+def test_a_stage_with_a_name_is_no_part_of_the_path(
+    handler: Any, store_says: Callable[..., Any], stage: str
+) -> None:
+    enqueue = staged(event("http_enqueue"), stage)
+
+    accepted = handler(enqueue, Context())
+    location = accepted["headers"]["location"]
+    enqueue["requestContext"]["http"] |= {"method": "GET", "path": location}
+    shown = handler(enqueue, Context())
+
+    assert accepted["statusCode"] == 202
+    assert location.startswith(f"/{stage}/api/v1/jobs/")
+    assert (shown["statusCode"], json.loads(shown["body"])["state"]) == (200, "waiting")
+    assert store_says("stats", sample).waiting == 1
+
+
+@pytest.mark.parametrize("path", ["/api/v1/stats", "/production/api/v1/stats", "/prod", "/prodapi"])
+def test_only_a_path_below_its_stage_is_taken_apart(handler: Any, path: str) -> None:
+    sent = staged(event("http_enqueue"), "prod")
+    sent["requestContext"]["http"] |= {"method": "GET", "path": path}
+
+    status = handler(sent, Context())["statusCode"]
+
+    assert status == (200 if path.startswith("/api") else 404)
+
+
+@pytest.mark.parametrize(
+    "warmup",
+    [
+        {"source": "serverless-plugin-warmup"},
+        {"warmer": True, "concurrency": 3},
+        {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+        {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}"},
+    ],
+)
+def test_an_event_that_keeps_the_function_warm_is_answered(
+    handler: Any, warmup: dict[str, Any]
+) -> None:
+    assert handler(warmup, Context()) == {"statusCode": 204}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        None,
+        [],
+        "warm",
+        {"Records": [{"eventSource": "aws:sqs", "body": "x"}]},
+        {"requestContext": None},
+        {"warmer": "yes"},
+        {"source": "my.application"},
+    ],
+)
+def test_an_event_of_another_source_is_refused_and_not_lost(handler: Any, other: Any) -> None:
+    with pytest.raises(ConfigurationError, match="no request of an HTTP API"):
+        handler(other, Context())
+
+
+def staged(sent: dict[str, Any], stage: str) -> dict[str, Any]:
+    """The event as an API with a named stage has it: the path begins with the stage."""
+    context = sent["requestContext"]
+    context["stage"] = stage
+    sent["rawPath"] = context["http"]["path"] = f"/{stage}{sent['rawPath']}"
+    return sent

@@ -12,19 +12,28 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from shared import Queue, Retention
-from shared.drain import turns
+from shared.declare.schedule import Schedule
+from shared.drain import leases
 from shared.drain.budget import Budget
 from shared.drain.exclusive import SharedExclusiveLock
+from shared.jobs.ids import new_id
+from shared.schedules import fire
+from shared.schedules.jobs import job_of
+from shared.schedules.occurrences import Due, due, first_after
 from shared.store import Store, TurnReply, TurnRequest
+from shared.store.client.rest import Rest
 from shared.store.turn import Settle
 
 # Every name of the drain that a plant patches: what to change when the drain is restructured.
-LEASES = (turns, "LEASE")
+LEASES = (leases, "LEASE")
 LOCK_WAIT = (SharedExclusiveLock, "wait_shared")
 HANDLER_TIME = (Budget, "handler_time")
 SEND = (Store, "turn")
 AGENDA = (Store, "agenda")
 ARGUMENTS = (TurnRequest, "args")
+OCCURRENCE = (fire, "job_of")
+DUE = (fire, "due")
+SKEW = (Rest, "skew_ms")
 EXCLUSIVE = "exclusive"
 """The field of `TurnRequest` by which a turn asks for a suspect."""
 
@@ -120,6 +129,34 @@ def every_agenda_entry_is_read_as_far_ahead(patch: Patch) -> None:
     patch(*AGENDA, later)
 
 
+def an_occurrence_has_another_id_each_time(patch: Patch) -> None:
+    patch(*OCCURRENCE, lambda one, at, now: replace(job_of(one, at, now), id=new_id()))
+
+
+def an_occurrence_starts_by_the_clock_of_its_function(patch: Patch) -> None:
+    patch(*OCCURRENCE, lambda one, at, now: replace(job_of(one, at, now), run_at_ms=0))
+
+
+def the_first_of_several_occurrences_is_left_out(patch: Patch) -> None:
+    def shorter(schedule: Schedule, planned: int, now: int) -> Due:
+        instants, following = due(schedule, planned, now)
+        return Due(instants[1:] or instants, following)
+
+    patch(*DUE, shorter)
+
+
+def a_schedule_moves_on_by_two_occurrences(patch: Patch) -> None:
+    def too_far(schedule: Schedule, planned: int, now: int) -> Due:
+        instants, following = due(schedule, planned, now)
+        return Due(instants, first_after(schedule, following))
+
+    patch(*DUE, too_far)
+
+
+def clocks_are_taken_for_right(patch: Patch) -> None:
+    patch(*SKEW, lambda _rest: 0.0)
+
+
 PLANTS: tuple[Plant, ...] = (
     leases_end_before_their_jobs,
     leases_are_never_prolonged,
@@ -136,6 +173,11 @@ PLANTS: tuple[Plant, ...] = (
     handlers_outstay_the_window,
     count_and_age_of_retention_change_places,
     every_agenda_entry_is_read_as_far_ahead,
+    an_occurrence_has_another_id_each_time,
+    an_occurrence_starts_by_the_clock_of_its_function,
+    the_first_of_several_occurrences_is_left_out,
+    a_schedule_moves_on_by_two_occurrences,
+    clocks_are_taken_for_right,
 )
 
 

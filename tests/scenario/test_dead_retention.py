@@ -7,6 +7,7 @@ import logging
 import pytest
 
 from shared import App, Discard, Retention
+from shared.deadletters.retention import trim_dead_letters
 from shared.declare.app import Registry
 from shared.deployment import Deployment
 from shared.store import Store
@@ -36,6 +37,14 @@ async def die(deployment: Deployment, clock: FakeClock, *names: str) -> None:
         await deployment.store.enqueue(queue, [queue.types["t"].job(Number(), job_id=name)])
         await deployment.drain(deployment.budget(60), [queue])
         clock.advance(1)
+
+
+async def die_together(deployment: Deployment, *names: str) -> None:
+    """These jobs die in one drain, in this order."""
+    queue = deployment.registry.queue("q")
+    job_type = queue.types["t"]
+    await deployment.store.enqueue(queue, [job_type.job(Number(), job_id=name) for name in names])
+    await deployment.drain(deployment.budget(60), [queue])
 
 
 async def kept(deployment: Deployment) -> list[str]:
@@ -76,6 +85,29 @@ async def test_none_is_kept_beyond_the_age(store: Store, clock: FakeClock) -> No
     await sweep(deployment, clock)
 
     assert await kept(deployment) == ["young"]
+
+
+async def test_the_count_holds_under_a_steady_flow(store: Store, clock: FakeClock) -> None:
+    """More die between two sweeps than one page holds."""
+    deployment = deployment_of(store, clock, Retention(count=10, age=DAY))
+    for flood in range(3):
+        names = [f"{flood}-{number:04}" for number in range(1_100)]
+        await die_together(deployment, *names)
+        await sweep(deployment, clock)
+
+        assert sorted(await kept(deployment)) == sorted(names[-10:])
+
+
+async def test_a_call_ends_in_time_and_the_next_one_goes_on(store: Store, clock: FakeClock) -> None:
+    deployment = deployment_of(store, clock, Retention(count=0, age=DAY))
+    await die_together(deployment, *map(str, range(1_100)))
+
+    left = []
+    for _ in range(3):
+        await trim_dead_letters(store, deployment.registry.queues(), seconds=0)
+        left.append((await store.stats(deployment.registry.queue("q"))).sizes["dead"])
+
+    assert left == [600, 100, 0]
 
 
 async def test_without_it_all_are_kept_and_a_sweep_costs_what_it_did(

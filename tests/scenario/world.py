@@ -57,7 +57,7 @@ class World(SharedWorld):
             payload_limit=2048,
             overrides=Overrides(attempts=4),
         )
-        self.slow_queue = self.app.queue("slow", limit=RateLimit(1, per=60.0))
+        self.slow_queue = self.app.queue("slow", limit=RateLimit(1, per=600.0))
         self.odd = self.app.queue("odd", priority="low")
         self._declare(self.work)
         self.slow_queue.job("double")(self.double)

@@ -14,6 +14,8 @@ from shared import Retention
 from shared.declare.queue import JobType
 from shared.declare.schedule import Schedule
 from shared.schedules.control import pause, resume
+from shared.schedules.fire import fire
+from shared.store.schedules import is_schedule
 from shared.testing import FakeClock, Fate
 from tests.support.servers import Servers, empty_engine, kinds
 from tests.support.values import Number
@@ -39,6 +41,11 @@ def scheduled(world: World, **options: Any) -> Schedule:
 def planned(world: World) -> list[int]:
     """Minutes after the start for which jobs have run, in order."""
     return [(int(job.rpartition("-")[2]) - START) // 60_000 for job in world.ran]
+
+
+async def entries(world: World) -> list[str]:
+    """The agenda's entries of schedules and of their pauses."""
+    return sorted(filter(is_schedule, await world.store.agenda()))
 
 
 async def minutes(world: World, number: int, **options: Any) -> None:
@@ -93,6 +100,21 @@ async def test_twenty_callers_at_once_make_one_job(world: World, retention: Rete
     world.clock.advance(61)
 
     await asyncio.gather(*(world.drain(world.client()).tick() for _ in range(20)))
+    await world.drain().tick()
+
+    assert planned(world) == [1]
+
+
+async def test_a_caller_with_an_old_agenda_runs_no_occurrence_again(world: World) -> None:
+    """Its job has ended by then, and its record is gone."""
+    world.queue(completed=Retention(count=0))
+    schedule = scheduled(world)
+    await world.drain().tick()
+    world.clock.advance(61)
+    agenda = await world.store.agenda()
+    await world.drain().tick()
+
+    await fire(world.store, [schedule], agenda, world.clock.epoch_ms())
     await world.drain().tick()
 
     assert planned(world) == [1]
@@ -211,6 +233,20 @@ async def test_jitter_delays_an_occurrence_alike_for_every_caller(world: World) 
     assert START + 3_600_000 < world.starts[0] <= START + 4_210_000
 
 
+@pytest.mark.parametrize("times", [{"every": 300}, {"cron": "*/5 * * * *"}])
+@pytest.mark.parametrize("offset", [0, 1, 30, 59])
+async def test_the_longest_jitter_that_overlap_skip_allows_leaves_no_occurrence_out(
+    world: World, times: dict[str, Any], offset: int
+) -> None:
+    schedule = scheduled(world, jitter=240, overlap="skip", **times)
+    world.clock.advance(offset)
+
+    await minutes(world, 126)
+
+    assert schedule.jitter == 240
+    assert planned(world)[:24] == [5 * n for n in range(1, 25)]
+
+
 async def test_a_paused_schedule_has_no_occurrence_and_goes_on_with_the_next(world: World) -> None:
     schedule = scheduled(world)
     await minutes(world, 2)
@@ -226,15 +262,20 @@ async def test_a_paused_schedule_has_no_occurrence_and_goes_on_with_the_next(wor
     assert planned(world) == [1, 13]
 
 
-async def test_a_schedule_that_the_code_drops_is_gone_after_the_next_sweep(world: World) -> None:
-    scheduled(world)
+async def test_a_schedule_that_the_code_drops_is_gone_once_it_is_a_day_overdue(
+    world: World,
+) -> None:
+    schedule = scheduled(world)
     await minutes(world, 2)
     world.app.schedules.clear()
 
     await minutes(world, 6)
+    assert schedule.entry in await world.store.agenda()
+    world.clock.advance(86_400)
+    await minutes(world, 6)
 
     assert planned(world) == [1]
-    assert not any(entry.startswith("@") for entry in await world.store.agenda())
+    assert await entries(world) == []
 
 
 async def test_a_schedule_with_new_times_begins_anew_and_stays_paused(world: World) -> None:
@@ -246,12 +287,12 @@ async def test_a_schedule_with_new_times_begins_anew_and_stays_paused(world: Wor
 
     await minutes(world, 8)
     assert planned(world) == [1]
-    entries = [entry for entry in await world.store.agenda() if entry.startswith("@")]
-    assert entries == [changed.entry]
+    assert await entries(world) == sorted([schedule.pause, schedule.entry, changed.entry])
     await resume(world.store, changed, world.clock.epoch_ms())
     await minutes(world, 4)
 
     assert planned(world) == [1, 12]
+    assert await entries(world) == sorted([schedule.entry, changed.entry])
 
 
 async def test_an_application_that_is_not_served_here_keeps_its_schedules(world: World) -> None:

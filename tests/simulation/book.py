@@ -206,6 +206,14 @@ class Book:
             return full
         return min(full, self.level + max(0, now - self.level_at) * limit.rate)
 
+    def ms_ahead(self, now: int, count: int) -> int:
+        """Milliseconds until the last token that was taken ahead, with `count` more."""
+        limit = self.queue.limit
+        if limit is None or self.per == 0:
+            return 0
+        level = self.level + max(0, now - self.level_at) * limit.rate - count * limit.per_ms
+        return max(0, -(level // limit.rate))
+
     def token_wait(self, now: int) -> int:
         """Milliseconds until there is a whole token, at least one."""
         limit = self.queue.limit

@@ -23,7 +23,7 @@ from shared.drain.budget import Budget
 from shared.drain.drain import Drain
 from shared.errors import RetryLater, Snooze
 from shared.jobs.job import Job
-from shared.store import Store, TurnRequest
+from shared.store import TurnRequest
 from shared.store.client.rest import Rest
 from shared.store.codec import KIND_CODES
 from shared.store.compose import verbs
@@ -32,6 +32,7 @@ from shared.store.turn import Settle
 from shared.testing import FakeClock
 
 from .audit import ViolationError, require
+from .schedules import OFFSETS, Occurrences, ToldStore, WrongClock, declare
 from .server import Reply, ReplyError
 from .world import EPOCH, PREFIX, AuditedStore, Call, enqueue_call
 
@@ -78,6 +79,7 @@ class Town:
         self.started: Counter[tuple[str, int]] = Counter()
         self.functions: list[Function] = []
         self.peace = False
+        self.occurrences = Occurrences()
         self.echoes: set[asyncio.Task[None]] = set()
         self.violations: list[ViolationError] = []
         """Those met inside a handler or a request, which the drain contains."""
@@ -97,6 +99,7 @@ class Town:
         self.world.wall = max(EPOCH, self.clock.epoch_ms())
         name = str(command[0])
         if name not in ("EVALSHA", "EVAL"):
+            self.occurrences.note_command(command)
             return self.world.server.run(*command)
         known = SHAS if name == "EVALSHA" else TEXTS
         verb, count = known[command[1]], int(command[2])
@@ -105,6 +108,11 @@ class Town:
             body = script(verb, key_locking=False).body
             return self.world.server.run("EVAL", body, count, *command[3:])
         queue = next(queue for queue in self.world.queues if queue.name == args[0])
+        if verb == "enqueue":
+            jobs = self.occurrences.jobs_of(args)
+            reply = self.world.execute(Call(verb, queue, tuple(args), jobs))
+            self.occurrences.note_stored(jobs, reply[1], self.world.wall, late=late)
+            return reply
         ask = read_ask(args) if verb == "turn" else None
         if ask is not None:
             function.owners.add(ask.owner)
@@ -242,6 +250,7 @@ def serve(town: Town) -> None:
         queue.types.clear()
         queue.job("t", timeout=5)(handle)
         queue.job("long", timeout=70)(handle)
+    town.occurrences.schedules = declare(town.world.queues[0])
 
 
 def _runs_beside_no_suspect(function: Function, lease: str) -> None:
@@ -312,10 +321,12 @@ async def invoke(town: Town, window: float) -> None:
     """One function from its cold start to its end."""
     function, began = Function(len(town.functions)), town.clock.monotonic()
     town.functions.append(function)
-    rest = Rest("http://town", "t", transport=town.transport(function), clock=town.clock)
-    store = Store(rest, PREFIX, key_locking=False)
+    clock = WrongClock(town.clock, 0 if town.peace else town.rng.choice(OFFSETS))
+    rest = Rest("http://town", "t", transport=town.transport(function), clock=clock)
+    store = ToldStore(rest, PREFIX, key_locking=False)
+    store.occurrences = town.occurrences
     drain = Drain(
-        store, _Served(town), Budget.of(window, clock=town.clock),
+        store, _Served(town), Budget.of(window, clock=clock),
         batch=town.rng.choice((1, 3, 10)), patience=town.rng.choice((0.0, 5.0)),
     )  # fmt: skip
     function.drain = drain
@@ -341,6 +352,8 @@ class _Served(Registry):
     def __init__(self, town: Town) -> None:
         super().__init__([])
         self._queues = {queue.name: queue for queue in town.world.queues}
+        self.apps = [town.world.queues[0].app]
+        self.schedules = town.occurrences.schedules
 
 
 async def live(town: Town, seconds: float) -> None:
@@ -385,6 +398,9 @@ async def _settle_down(town: Town, tasks: list[asyncio.Task[None]]) -> None:
         await asyncio.sleep(60)
     _raise(town, tasks)
     require(not any(_left(town)), "I8 it never ends", _left(town))
+    began = town.clock.epoch_ms()
+    await invoke(town, max(WINDOWS))
+    town.occurrences.check_all(began)
     rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in rest:
         task.cancel()

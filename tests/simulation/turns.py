@@ -29,6 +29,7 @@ class Told:
     claimed: int = 0
     replayed: bool = False
     level: int = 0
+    ahead: int | None = None
     at: int = 0
 
 
@@ -46,11 +47,12 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
     for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
         del book.memos[owner]
     most = min(ask.want, int(most_bytes // book.average_bytes()) + 1)
+    before = book.ms_ahead(now, 0)
     verdicts = "".join(_settle(book, now, ask, i) for i in range(len(ask.settles)))
     book.put_back()
     for lease in ask.prolong:
         if lease in book.sets["active"]:
-            book.sets["active"][lease] = now + ask.lease_ms
+            book.sets["active"][lease] = now + ask.lease_ms + before
     if ask.resync:
         book.mixed = book.foreign = True
     looks = book.inbox and not book.foreign
@@ -65,7 +67,8 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
         told.reason = "more" if told.reason == "empty" else told.reason
     _trim(book, now, len(ask.settles))
     leases = [str(lease) for lease in told.claims[::2]]
-    lives = max(ask.lease_ms if ask.want or ask.prolong else 0, ask.repeat_ms)
+    ahead = before if told.ahead is None else told.ahead
+    lives = max(ask.lease_ms + ahead if ask.want or ask.prolong else 0, ask.repeat_ms)
     book.memos[ask.owner] = Memo(ask.seq, now + lives, verdicts, leases, told.level, now)
     return told
 
@@ -89,7 +92,7 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
         kind = "c"
     entry.history = settle.history
     if kind == "k":
-        active[settle.lease] = now + ask.lease_ms
+        active[settle.lease] = now + ask.lease_ms + book.ms_ahead(now, 0)
     else:
         del active[settle.lease]
         book.cancel.discard(job)
@@ -239,6 +242,8 @@ def _claim(book: Book, now: int, ask: TurnRequest, most: int, most_bytes: int) -
         told.reason, told.wait = "more", 0
     if book.queue.limit:
         book.level -= told.claimed * book.queue.limit.per_ms
+    if told.reason == "limited":
+        told.wait = book.token_wait(now)
     return told
 
 
@@ -302,6 +307,7 @@ def _lease(
     most_bytes: int,
 ) -> None:
     size, back = 0, list[str]()
+    told.ahead = book.ms_ahead(now, len(jobs))
     for at, job in enumerate(jobs):
         entry = book.entries.get(job)
         if entry is None or entry.state != "w":
@@ -314,7 +320,7 @@ def _lease(
         size += length
         told.claimed += 1
         lease = f"{job} {entry.fence + 1} {ask.owner} {ask.seq} {int(exclusive)}"
-        book.sets["active"][lease] = now + ask.lease_ms
+        book.sets["active"][lease] = now + ask.lease_ms + told.ahead
         told.claims += _answers(book, [lease])
     for job in reversed(back):
         book.lines[book.stood[job]].insert(0, job)

@@ -56,7 +56,7 @@ async def test_a_keeper_prolongs_every_queue_while_the_loop_stands_still(
     clock.advance(20)
     keeper = Keeper(lambda: store)
     late = [
-        Watched(queue, partial(leases.__getitem__, queue.name), time.monotonic, LEASE_MS)
+        Watched(queue, partial(leases.__getitem__, queue.name), time.monotonic, lambda: LEASE_MS)
         for queue in queues
     ]
 

@@ -217,7 +217,7 @@ async def test_a_settle_without_a_lease_is_refused_before_anything_is_written(
     owner, claim = claimed
     before = await probe.snapshot()
 
-    with pytest.raises(ScriptError, match="a settle without a lease"):
+    with pytest.raises(ScriptError, match="a number or a lease of this turn can't be read"):
         await owner.turn(0, [settle(claim), Settle("nonsense", "done")])
 
     assert await probe.snapshot() == before

@@ -31,7 +31,7 @@ def queue() -> Queue:
         ({"name": "a\n"}, "use a-z, 0-9"),
         ({"concurrency": 0}, "concurrency is 1 to 10000, or None"),
         ({"concurrency": 10_001}, "concurrency is 1 to 10000, or None"),
-        ({"priority": "urgent"}, "priority is one of high, normal, low"),
+        ({"priority": "urgent"}, "priority is 'high', 'normal' or 'low', not 'urgent'"),
         ({"timeout": 0}, "does not fit any function's window"),
         ({"timeout": 898}, "choose 0 < timeout <= 897, or split the job"),
         ({"timeout": float("nan")}, "does not fit any function's window"),
@@ -99,7 +99,16 @@ def test_a_handler_must_say_its_payload(queue: Queue, handler: Any, sentence: st
         queue.job("t")(handler)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 65, "new\nline"])
+def test_what_a_handler_returns_may_be_a_name_for_type_checkers_only(queue: Queue) -> None:
+    def handler(payload: Payload, job: JobContext) -> Nowhere: ...  # type: ignore[name-defined] # noqa: F821
+
+    job_type = queue.job("t")(handler)
+
+    assert job_type.model is Payload
+    assert job_type.shape.context is not None
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "new\nline", " ", " a", "a ", "\u2003", "\0"])
 def test_a_job_type_has_a_printable_name(queue: Queue, name: str) -> None:
     with pytest.raises(ConfigurationError, match="1 to 64 printable characters"):
         queue.job(name)

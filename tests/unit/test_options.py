@@ -120,6 +120,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"job_id": "~1"}, "job_id"),
     ({"idempotency_key": ""}, "idempotency_key"),
     ({"idempotency_key": "ü"}, "idempotency_key"),
+    *(({"idempotency_key": key}, "idempotency_key") for key in (" ", "a b", " a", "\t", "\x7f")),
+    *(({"key": key}, "key") for key in (" ", "\u2003")),
+    *(({"dedup": name}, "dedup") for name in (" ", "\u2003", "\0", "-")),
     ({"idempotency_key": "k" * 256}, "idempotency_key"),
 ]
 

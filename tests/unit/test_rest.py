@@ -352,6 +352,21 @@ async def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
     assert clock.monotonic() == 0
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("inf", 86_400), ("1e300", 86_400), ("9" * 400, 86_400), ("-inf", 0), ("nan", 0), ("x", None)],
+)
+async def test_a_retry_after_that_no_clock_has_is_bounded(
+    header: str, seconds: float | None
+) -> None:
+    client = rest(says(429, headers={"retry-after": header}), FakeClock())
+
+    with pytest.raises(Throttled) as caught:
+        await client.execute(["PING"], "test", within=0)
+
+    assert caught.value.retry_after == seconds
+
+
 async def test_one_element_that_is_not_utf8_harms_no_other() -> None:
     encoded = [base64.b64encode(raw).decode() for raw in (b"good", b"\xff\xfe", "ü".encode(), b"")]
     client = rest(says(200, json={"result": [*encoded, 3, None, [encoded[1]], "OK"]}))

@@ -10,13 +10,15 @@ from .queues import provisioning
 
 @provisioning.job("access.grant")
 async def grant_access(payload: AccessGrant, job: JobContext) -> dict[str, object]:
-    """Put the user on the access list of each strategy. Any number of runs leave the same lists."""
+    """Put the user on the access list of each strategy, then have the user told. Any number of runs
+    leave the same lists, and one email."""
     from functions.providers.tradingview import tradingview  # noqa: PLC0415 - cold start
 
     lists, new = tradingview(), 0
     for done, strategy in enumerate(payload.strategies, start=1):
         new += await lists.grant(payload.username, strategy, payload.until)
         job.progress(100 * done / len(payload.strategies))
+    await send_granted.enqueue(payload, job_id=job.child_id("email"))
     return {"strategies": len(payload.strategies), "new": new}
 
 

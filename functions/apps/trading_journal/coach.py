@@ -79,8 +79,8 @@ def results_by_symbol(trades: Iterable[Trade]) -> dict[str, Decimal]:
         results[symbol] += closed * (trade.price - average[symbol]) * (1 if held > 0 else -1)
         open_quantity[symbol] = held + change
         if closed < abs(change):  # the rest opens, or adds to what is open
-            kept = abs(held) if closed == 0 else Decimal(0)
+            rest = abs(held) if closed == 0 else Decimal(0)
             opened = abs(change) - closed
-            cost = kept * average[symbol] + opened * trade.price
-            average[symbol] = cost / (kept + opened)
+            cost = rest * average[symbol] + opened * trade.price
+            average[symbol] = cost / (rest + opened)
     return dict(results)

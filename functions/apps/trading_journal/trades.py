@@ -82,8 +82,8 @@ class Trades:
     def note(self, kind: str, period: str) -> str | None:
         """The note of this kind about a period."""
         query = "SELECT text FROM journal_notes WHERE account = ? AND kind = ? AND period = ?"
-        found = self._tables.select(query, (self._account, kind, period))
-        return found[0][0] if found else None
+        rows = self._tables.select(query, (self._account, kind, period))
+        return rows[0][0] if rows else None
 
     def set_note(self, kind: str, period: str, text: str) -> None:
         """Store a note, in place of the one before."""

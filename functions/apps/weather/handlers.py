@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 
 from shared import JobContext
 
 from .payloads import AlertBatch, Garment, Place, Upload, WeatherAlert
 from .queues import alerts, colors, moderation, weather
 from .settings import data_folder
+
+KEPT = dt.timedelta(days=14)
+"""For which it is remembered who was warned: longer than any warning's jobs are retried or kept."""
 
 
 @weather.job("weather.ingest")
@@ -23,11 +27,11 @@ async def ingest_weather(payload: Place) -> dict[str, object]:
     tables = await asyncio.to_thread(tables_in, data_folder())
     text = current.model_dump_json()
     await asyncio.to_thread(tables.set_weather, payload.name, current.dt, text)
-    found = warnings(payload, current)
-    for alert in found:
+    due = warnings(payload, current)
+    for alert in due:
         day = f"{alert.place}-{alert.kind}-{alert.day}"
         await fan_out_alert.enqueue(alert, dedup={"id": day, "ttl": 86_400.0})
-    return {"measured": current.dt, "warnings": [alert.kind for alert in found]}
+    return {"measured": current.dt, "warnings": [alert.kind for alert in due]}
 
 
 @alerts.job("alert.fanout")
@@ -38,6 +42,7 @@ async def fan_out_alert(payload: WeatherAlert, job: JobContext) -> dict[str, obj
     from .tables import tables_in  # noqa: PLC0415
 
     tables = await asyncio.to_thread(tables_in, data_folder())
+    await asyncio.to_thread(tables.forget_sent, payload.day - KEPT)
     phones, after = 0, ""
     while tokens := await asyncio.to_thread(
         tables.subscribers, payload.place, after, MOST_MESSAGES
@@ -59,9 +64,10 @@ async def send_alert(payload: AlertBatch, job: JobContext) -> dict[str, object]:
     return await send(payload, tables, job.id)
 
 
-@colors.job("color.extract")
+@colors.job("color.extract", isolate=True)
 def extract_colors(payload: Garment) -> dict[str, object]:
-    """Find the main colors of a garment's photograph, and keep them."""
+    """Find the main colors of a garment's photograph, and keep them. Isolated: a decoder of images
+    works in C, on bytes of strangers."""
     from .photographs import extract  # noqa: PLC0415 - cold start
     from .tables import tables_in  # noqa: PLC0415
 

@@ -54,8 +54,17 @@ def _small(source: BinaryIO) -> Image.Image:
                     )
                 picture.draft("RGB", (SIDE, SIDE))  # a JPEG is decoded at a fraction of its size
                 picture.thumbnail((SIDE, SIDE))
-                return ImageOps.exif_transpose(picture).convert("RGBA")
+                return ImageOps.exif_transpose(_in_bytes(picture)).convert("RGBA")
+    except Discard:
+        raise
     except UnidentifiedImageError:
         raise Discard(f"it is no picture of a known format: {', '.join(FORMATS)}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # noqa: BLE001 - decoders of strangers' bytes raise anything
         raise Discard(f"the picture is damaged: {error}") from None
+
+
+def _in_bytes(picture: Image.Image) -> Image.Image:
+    """The picture with 8 bits a sample: Pillow cuts 16 bits off at 255 where it should divide."""
+    if not picture.mode.startswith("I"):
+        return picture
+    return picture.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")

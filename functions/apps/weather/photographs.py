@@ -21,6 +21,6 @@ def extract(garment: Garment, tables: Tables) -> dict[str, object]:
     with tempfile.TemporaryFile() as stream:
         asyncio.run(download(garment.image, stream, max_bytes=MOST_BYTES, accept=ACCEPT))
         stream.seek(0)
-        found = palette(stream, garment.colors)
-    tables.set_palette(garment.garment, json.dumps(found))
-    return {"colors": found}
+        colors = palette(stream, garment.colors)
+    tables.set_palette(garment.garment, json.dumps(colors))
+    return {"colors": colors}

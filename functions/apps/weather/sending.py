@@ -21,7 +21,7 @@ async def send(batch: AlertBatch, tables: Tables, job_id: str) -> dict[str, obje
     """Send the warning to those phones of the batch that this job has to warn."""
     alert = batch.alert
     name = f"{alert.place}-{alert.kind}-{alert.day}"
-    tokens = await asyncio.to_thread(tables.take, name, batch.tokens, job_id)
+    tokens = await asyncio.to_thread(tables.take, name, alert.day, batch.tokens, job_id)
     if not tokens:
         return {"sent": 0, "gone": 0, "failed": []}
     tickets = await expo().push(tokens, TITLE, alert.text)

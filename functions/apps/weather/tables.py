@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ CREATE TABLE IF NOT EXISTS weather_subscribers (
 );
 CREATE TABLE IF NOT EXISTS weather_sent (
     alert TEXT NOT NULL, token TEXT NOT NULL, job TEXT NOT NULL, done INTEGER NOT NULL,
-    PRIMARY KEY (alert, token)
+    day TEXT NOT NULL, PRIMARY KEY (alert, token)
 );
 CREATE TABLE IF NOT EXISTS weather_palettes (
     garment TEXT PRIMARY KEY, palette TEXT NOT NULL
@@ -34,7 +35,7 @@ _SUBSCRIBE = "INSERT INTO weather_subscribers VALUES (?, ?) ON CONFLICT DO NOTHI
 _SUBSCRIBERS = """
 SELECT token FROM weather_subscribers WHERE place = ? AND token > ? ORDER BY token LIMIT ?
 """
-_TAKE = "INSERT INTO weather_sent VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING"
+_TAKE = "INSERT INTO weather_sent VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING"
 _TAKEN = "SELECT token FROM weather_sent WHERE alert = ? AND job = ? AND done = 0 ORDER BY token"
 _DONE = "UPDATE weather_sent SET done = 1 WHERE alert = ? AND job = ?"
 _SET_PALETTE = """
@@ -74,11 +75,15 @@ class Tables:
         """Phones at a place, in order, after one of them ("" for the first ones)."""
         return [row[0] for row in self._db.select(_SUBSCRIBERS, (place, after, most))]
 
-    def take(self, alert: str, tokens: Sequence[str], job: str) -> list[str]:
+    def take(self, alert: str, day: dt.date, tokens: Sequence[str], job: str) -> list[str]:
         """Those of the phones that this job has to warn: no other job took them, and no run of this
         one has warned them."""
-        self._db.change_many(_TAKE, [(alert, token, job) for token in tokens])
+        self._db.change_many(_TAKE, [(alert, token, job, day.isoformat()) for token in tokens])
         return [row[0] for row in self._db.select(_TAKEN, (alert, job))]
+
+    def forget_sent(self, before: dt.date) -> None:
+        """Forget who was warned on the days before: no job of theirs runs any more."""
+        self._db.change("DELETE FROM weather_sent WHERE day < ?", (before.isoformat(),))
 
     def mark_sent(self, alert: str, job: str) -> None:
         """Remember that the phones that this job took are warned."""

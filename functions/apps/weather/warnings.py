@@ -12,8 +12,8 @@ HOT, COLD, WINDY = 35.0, 0.0, 17.0
 """°C, °C, m/s (a gale)."""
 _TEXTS: dict[Kind, str] = {
     "storm": "A thunderstorm at {place}: stay dry, and leave the umbrella at home.",
-    "heat": "{temp:.0f} °C at {place}: choose light, loose clothes and a hat.",
-    "frost": "{temp:.0f} °C at {place}: take a warm coat and gloves.",
+    "heat": "{temp} °C at {place}: choose light, loose clothes and a hat.",
+    "frost": "{temp} °C at {place}: take a warm coat and gloves.",
     "rain": "Heavy rain at {place}: take a raincoat and closed shoes.",
     "snow": "Snow at {place}: take boots with a good grip.",
     "wind": "A gale at {place}: no hats, no wide skirts.",
@@ -22,8 +22,8 @@ _TEXTS: dict[Kind, str] = {
 
 def warnings(place: Place, weather: Weather) -> list[WeatherAlert]:
     """The warnings of this weather, gravest first; at most one of a kind."""
-    day = dt.datetime.fromtimestamp(weather.dt, dt.UTC).date()
-    values = {"place": place.name, "temp": weather.main.temp}
+    day = dt.datetime.fromtimestamp(weather.dt + weather.timezone, dt.UTC).date()  # the place's own
+    values = {"place": place.name, "temp": round(weather.main.temp)}
     return [
         WeatherAlert(place=place.name, kind=kind, day=day, text=_TEXTS[kind].format_map(values))
         for kind in _TEXTS

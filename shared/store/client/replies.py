@@ -9,6 +9,7 @@ import httpx
 from pydantic_core import from_json
 
 from ...errors import (
+    LONGEST_RETRY_AFTER,
     MoreShards,
     NoScript,
     QuotaExceeded,
@@ -150,6 +151,6 @@ def _text(value: str) -> str | bytes:
 
 def _seconds(text: str | None) -> float | None:
     try:
-        return max(0.0, float(text)) if text else None
+        return min(LONGEST_RETRY_AFTER, max(0.0, float(text))) if text else None
     except ValueError:
         return None

@@ -1,7 +1,8 @@
 -- turn: one round trip of a drain. Settles what has finished, recovers expired leases, promotes due
 -- jobs, takes tokens and claims the next batch. A repeated request (same owner and seq) is answered
 -- as before and changes nothing.
--- ARGV  1 queue  2 owner  3 seq  4 want  5 lease ms  6 exclusive (1: this function runs nothing else)
+-- ARGV  1 queue  2 owner  3 seq  4 want  5 lease ms  6 suspects (1: this function runs
+--       nothing else and takes one; 2: it takes several, each in a child process; else 0)
 --       7 concurrency (0: any)  8 rate (0: any)  9 per ms  10 burst  11 completed jobs kept: count
 --       12 and age ms  13 most bytes claimed  14 resync (1: recount the queue)  15 number of types
 --       16 number of settles  17 ahead ms (how far ahead tokens may be taken)  18 number of leases to
@@ -17,6 +18,7 @@
 --       verdicts (one character per settle: 1 applied, 0 stale), ids with a cancel request,
 --       histograms, instant of the claim and level of the bucket before it (units), claims (lease,
 --       record; lease, record; …)
+--- @include "bucket"
 --- @include "claim"
 --- @include "batch"
 --- @include "codes"
@@ -40,11 +42,12 @@
 --- @include "words"
 --- @include "writes"
 local request = read_request()
-if not request then return redis.error_reply("TIDEGATE a settle without a lease") end
+if not request then return redis.error_reply("TIDEGATE a number or a lease of this turn can't be read") end
 peek(request)
 local values = fetch(fields_of(request))
 keep_peeked(values, #FIELDS + #request.fields)
 local q = read_state(values, request)
+q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, 0)
 local histograms, raws = {}, {}
 for i = 1, #request.types do histograms[i] = values[#FIELDS + i] end
 for i = 1, #request.settles do raws[i] = values[#FIELDS + #request.types + i] end
@@ -80,7 +83,7 @@ trim_by_size(q, request, #request.settles)
 trim_periodically(q, request.keep_count, request.keep_ms)
 local claimed = claim(q, request)
 write_or(function()
-  update_agenda(q, request.want, claimed) -- it tells when to trim again
+  update_agenda(q, request, claimed) -- it tells when to trim again
   save_replay(q, request, last, others, verdicts, claimed.level)
   save_state(q)
   flush_records(true) -- a repeat that finds its replay finds the records written

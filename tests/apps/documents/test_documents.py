@@ -127,6 +127,11 @@ async def test_a_server_that_fails_now_is_asked_again_later(
         await generate_docs(REQUEST, context())
 
 
+@pytest.mark.parametrize("unit", ["<!--", '<a x="', "<a ", "<", "<![", "</nav", "&"])
+def test_a_page_that_never_ends_a_tag_is_read_at_once(unit: str) -> None:
+    assert isinstance(text_of("<p>" + unit * (2**21 // len(unit))), str)
+
+
 @pytest.mark.parametrize(
     ("source", "seen"),
     [
@@ -137,6 +142,9 @@ async def test_a_server_that_fails_now_is_asked_again_later(
         ("<style>p{}</style><p>木&nbsp;&#x1F30A;", "木 🌊"),
         ("<p>open <b>never <i>closed", "open never closed"),
         ("</nav></nav>kept", "kept"),
+        ("<html><head><meta charset=utf-8><title>x</title><body><h1>Acme</h1><p>One", "Acme One"),
+        ("<p>a<!-- b > c -->d<!-- open", "a d"),
+        ("<p>" + "<![" * 5000 + "kept", "<![" * 5000 + "kept"),
     ],
 )
 def test_a_page_s_text_is_what_a_reader_sees(source: str, seen: str) -> None:

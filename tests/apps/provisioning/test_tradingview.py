@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 import respx
 
-from functions.apps.provisioning import AccessGrant, grant_access
+from functions.apps.provisioning import AccessGrant, grant_access, send_granted
 from functions.providers.http import UnreadableAnswer
 from functions.providers.tradingview import SITE
 from shared import ConfigurationError, Discard
+from shared.testing import FakeClock, embedded_store, run_job
 
 from ..conftest import MakeContext
 
@@ -24,10 +26,12 @@ ADD, MODIFY = f"{SITE}/pine_perm/add/", f"{SITE}/pine_perm/modify_user_expiratio
 
 
 @pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[respx.MockRouter]:
+async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[respx.MockRouter]:
+    """The site, and a store for the email's job."""
     monkeypatch.setenv("TRADINGVIEW_SESSION", "s3ss10n")
     with respx.mock(assert_all_called=False) as router:
-        yield router
+        async with embedded_store():
+            yield router
 
 
 def forms(route: respx.Route) -> list[dict[str, str]]:
@@ -111,3 +115,24 @@ async def test_no_session_is_one_clear_sentence(
 
     with pytest.raises(ConfigurationError, match="TRADINGVIEW_SESSION is not set"):
         await grant_access(GRANT, context())
+
+
+@respx.mock
+async def test_the_user_is_told_once_however_often_the_grant_runs(
+    tmp_path: Path, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRADINGVIEW_SESSION", "s3ss10n")
+    monkeypatch.setenv("MAIL_FOLDER", str(tmp_path / "mail"))
+    respx.post(ADD).respond(200, json={"status": "ok"})
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        for _ in range(2):
+            await grant_access(GRANT, context("grant", queue="provisioning"))
+        await run_job(store, send_granted, GRANT, clock=clock, job_id="other")
+
+    emails = sorted(path.name for path in (tmp_path / "mail").iterdir())
+    assert len(emails) == 2  # that of the grant, and the other one
+    text = (tmp_path / "mail" / emails[0]).read_text(encoding="utf-8")
+    assert "To: ada@example.com" in text
+    assert "2 of our strategies for good" in text

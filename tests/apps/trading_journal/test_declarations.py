@@ -54,7 +54,7 @@ def test_the_application_is_served() -> None:
 def test_loading_the_application_brings_pydantic_and_shared_only() -> None:
     # Any application with one payload model and one handler is the measure.
     smallest = """
-import sys
+import asyncio, sys
 from pydantic import BaseModel, Field
 from shared import App
 class Payload(BaseModel):

@@ -73,6 +73,27 @@ def test_gray_pictures_have_gray_colors(mode: str) -> None:
     assert color == {"hex": "#000000", "share": 1.0}
 
 
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_sixteen_bits_a_sample_are_divided(file_format: str) -> None:
+    out = io.BytesIO()
+    Image.new("I;16", (64, 64), 16384).save(out, file_format)
+
+    assert palette(out, 2) == [{"hex": "#404040", "share": 1.0}]
+
+
+def test_damaged_metadata_end_the_job_and_nothing_else() -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x9204] = 6, b"\xff\xff\xff\xff\x00\x00\x00\x00"
+    out = io.BytesIO()
+    Image.new("RGB", (30, 20), RED).save(out, "JPEG", exif=exif)
+
+    try:
+        found = palette(out, 5)
+    except Discard:
+        return
+    assert near(found[0]["hex"], RED)
+
+
 def test_what_is_transparent_counts_nothing() -> None:
     image = Image.new("RGBA", (10, 10), (0, 255, 0, 0))
     image.paste((*RED, 255), (0, 0, 5, 10))

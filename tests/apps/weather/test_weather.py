@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,21 @@ async def test_a_batch_whose_request_failed_is_sent_again(
 
 
 @respx.mock
+async def test_who_was_warned_is_forgotten_after_two_weeks(
+    tables: Tables, context: MakeContext
+) -> None:
+    respx.post(PUSH).mock(side_effect=accept)
+    batch = AlertBatch(alert=STORM, tokens=("a",))
+    await send_alert(batch, context("first"))
+
+    for later, sent in ((14, 0), (15, 1)):
+        async with embedded_store():
+            day = STORM.day + dt.timedelta(days=later)
+            await fan_out_alert(STORM.model_copy(update={"day": day}), context("fan"))
+        assert (await send_alert(batch, context(f"after {later}")))["sent"] == sent
+
+
+@respx.mock
 async def test_a_phone_that_is_gone_is_forgotten(tables: Tables, context: MakeContext) -> None:
     tables.subscribe("berlin", ["a", "b", "c"])
     gone = {"status": "error", "message": "x", "details": {"error": "DeviceNotRegistered"}}
@@ -207,6 +223,18 @@ async def test_no_account_is_one_clear_sentence(
 
     with pytest.raises(ConfigurationError, match="OPENWEATHER_API_KEY is not set"):
         await ingest_weather(BERLIN)
+
+
+def test_a_warning_has_the_place_s_own_day_and_no_negative_zero() -> None:
+    late = {**answer(temp=-0.3), "dt": 1_784_764_200, "timezone": -25_200}  # 23:50 UTC
+    later = {**late, "dt": 1_784_765_400}
+
+    first, second = (
+        warnings(BERLIN, openweather.Weather.model_validate(one))[0] for one in (late, later)
+    )
+
+    assert first.day == second.day
+    assert first.text.startswith("0 °C")
 
 
 @pytest.mark.parametrize(

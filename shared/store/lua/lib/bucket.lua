@@ -35,3 +35,13 @@ end
 local function token_wait(bucket, rate)
   return math.max(1, math.ceil((bucket.per - bucket.level) / rate))
 end
+
+local MOST_AHEAD = 600000 -- ms, whatever a caller asks for: no lease lasts for ever
+
+-- Milliseconds until the time of the last token that was taken ahead, if `count` more are taken now.
+-- Until then no other job of the queue can start, so leases may last so much longer.
+local function ms_ahead(bucket, now, rate, count)
+  if rate == 0 then return 0 end
+  local level = bucket.level + math.max(0, now - bucket.at) * rate - count * bucket.per
+  return math.min(MOST_AHEAD, math.max(0, math.ceil(-level / rate)))
+end

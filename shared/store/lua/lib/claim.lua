@@ -1,6 +1,7 @@
 -- claim: lease waiting jobs to one owner. No record is written: the lease itself (lib/batch.lua) says who
 -- holds which fence of a job and since which turn.
 --- @include "batch"
+--- @include "bucket"
 --- @include "codes"
 --- @include "fill"
 --- @include "key_gate"
@@ -12,34 +13,42 @@
 --- @include "staged"
 --- @include "usage"
 
--- One suspect by itself, or else the first `count` that wait. Returns them, and if they run exclusively.
-local function choose(q, limits, count, request)
-  if takes_suspect(q, request) then
-    local line = { ids = {}, keys = {}, buffers = {} }
-    line_up(line, SUSPECTS, 1, true)
-    if not limits or suspect_may_start(q, limits, line.ids[1]) then
-      q.suspects = math.max(0, q.suspects - 1)
-      return line, true
-    end
-  end
-  return line_of(q, count), false
+-- One suspect, or several that are isolated. Returns batch, line, and how many ids leave it; nil where
+-- the first one's key has no room.
+local function claim_suspects(q, request, limits, most)
+  local batch, line = new_batch(q, request, most, true), { ids = {}, keys = {}, buffers = {} }
+  line_up(line, SUSPECTS, request.isolated and most or 1, true)
+  local looked = lease_suspects(q, request, limits, batch, line.ids)
+  if looked == 0 and q.suspect_at then return nil end
+  q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or looked))
+  return batch, line, looked
+end
+
+-- The first jobs that wait, `asked` at most, and those of keys that have room again.
+local function claim_line(q, request, limits, most, asked)
+  local line = line_of(q, asked)
+  q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, math.min(most, #line.ids + q.backlog))
+  local batch = new_batch(q, request, most, false)
+  local looked = fill(q, limits, batch, line.ids)
+  q.waits = looked < #line.ids or #line.ids >= asked
+  return batch, line, looked
 end
 
 -- Why a claim got fewer jobs than wanted, and ms until there may be more. `asked`: ids asked for.
-local function explain_claim(q, batch, line, looked, asked, starts, reason, wait)
+local function explain_claim(q, request, batch, line, looked, asked, starts, reason)
   local filled = batch.count == batch.most
   -- What did not fit waits, and so may others behind jobs that were lost or put back.
   if looked < #line.ids and not filled or batch.count == 0 and #line.ids >= asked then return "more", 0 end
-  if batch.exclusive == YES then return "suspect", wait end
-  if #line.ids == 0 and q.suspect_at then return "limited", q.suspect_at - q.now end
+  if batch.exclusive == YES then return "suspect", 0 end
+  if #line.ids == 0 and batch.count == 0 and q.suspect_at then return "limited", q.suspect_at - q.now end
   if #line.ids == 0 and q.suspects > 0 then return "suspect", 0 end -- for a function that runs nothing else
   if #line.ids < asked and looked == #line.ids then return "empty", 0 end
   if batch.most < starts then return "more", 0 end
-  return reason, wait
+  return reason, reason == "limited" and token_wait(q.bucket, request.rate) or 0
 end
 
 -- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
--- and the bucket's level before: from it the caller computes at which instant each job may start.
+-- and the bucket's level before, for the instants at which the jobs may start.
 local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
   local level, limits = q.bucket.level, limits_of_keys(q, request)
@@ -51,15 +60,14 @@ local function claim(q, request)
   -- Records are read for as many as a reply has room for, of the average length.
   local most = math.min(starts, math.floor(request.max_bytes / average_bytes()) + 1)
   local asked = request.key_limits and math.max(most, CANDIDATES) or most
-  local line, exclusive = choose(q, limits, asked, request)
-  local batch = new_batch(q, request, most, exclusive)
-  local looked = fill(q, limits, batch, line)
+  local batch, line, looked
+  if takes_suspect(q, request) then batch, line, looked = claim_suspects(q, request, limits, most) end
+  if not batch then batch, line, looked = claim_line(q, request, limits, most, asked) end
   take(line, looked)
-  if not exclusive then q.waits = looked < #line.ids or #line.ids >= asked end
   count_batch(q, batch)
   flush_set(ACTIVE)
   if limits then close_gate(q, limits) end
-  reason, wait = explain_claim(q, batch, line, looked, asked, starts, reason, wait)
   if request.rate > 0 then q.bucket.level = q.bucket.level - batch.count * q.bucket.per end
+  reason, wait = explain_claim(q, request, batch, line, looked, asked, starts, reason)
   return { claims = batch.claims, count = batch.count, reason = reason, wait = wait, level = level }
 end

@@ -18,6 +18,10 @@ local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F"
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"
 
+-- How a turn claims suspects: one, because its function runs nothing else, or several, each for a
+-- child process of its own.
+local SUSPECTS_BY = { exclusive = YES, isolated = "2" }
+
 -- An empty name in a record's header, a guard or a replay entry.
 local NONE = "-"
 -- Flags of a record: its body was written by a foreign producer; it has follow-ups of its death; how

@@ -43,12 +43,9 @@ local function load_keys_of(raws)
   load_key_states(names)
 end
 
--- A suspect goes ahead of its key's backlog. If its key has no room, it stays first of the suspects.
-local function suspect_may_start(q, limits, id)
-  local raws = records_of({ id })
-  load_keys_of(raws)
-  local fence, key = read_waiting(raws[1])
-  if not fence or key == NONE then return true end
+-- A suspect goes ahead of its key's backlog.
+local function suspect_may_start(q, limits, key)
+  if key == NONE then return true end
   local state = touch(key)
   if not key_has_room(q, limits, state) then
     q.suspect_at = look_at(q, limits, state)

@@ -14,14 +14,19 @@ local function extend_leases(leases, expiry)
   end
 end
 
--- For a turn, which then knows the next end of a lease.
-local function prolong_leases(q, leases)
-  if #leases == 0 then return end
-  extend_leases(leases, q.now + q.lease_ms)
-  local page = call("ZRANGE", ACTIVE, 0, #q.closed, "WITHSCORES") -- the closed ones are still there
+-- The first end of a lease. Those that this turn has closed are still in the set.
+local function read_expiry(q)
+  local page = call("ZRANGE", ACTIVE, 0, #q.closed, "WITHSCORES")
   q.expiry = NEVER
   for i = #page - 1, 1, -2 do
     if not q.is_closed[page[i]] then q.expiry = tonumber(page[i + 1]) end
   end
+end
+
+-- For a turn, which then knows the next end of a lease.
+local function prolong_leases(q, leases)
+  if #leases == 0 then return end
+  extend_leases(leases, q.now + q.lease_ms)
+  read_expiry(q)
   q.prolonged = true
 end

@@ -2,7 +2,9 @@
 --- @include "bucket"
 --- @include "numbers"
 --- @include "staged"
-local function takes_suspect(q, request) return q.suspects > 0 and request.exclusive end
+local function takes_suspect(q, request)
+  return q.suspects > 0 and (request.exclusive or request.isolated)
+end
 
 -- How many jobs may start now, why not all that are wanted, and when more may (ms; 0: unknown).
 local function may_start(q, request)

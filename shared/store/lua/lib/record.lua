@@ -48,6 +48,9 @@ local function without_suspicion(reason)
   return reason == "suspect" and NONE or "key" .. string.sub(reason, 8)
 end
 
+-- True if crashes are counted against a live job.
+local function has_crashed(raw) return not string.find(raw, "^%l %d+ %d+ 0 ") end
+
 -- The record of a changed job. `job.history`, if set, replaces the stored history. Joined with `..`,
 -- because string.format takes three times as long.
 local function encode(job)

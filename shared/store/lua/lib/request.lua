@@ -23,12 +23,16 @@ local function read_key_limits(text)
   return { rate = tonumber(rate), per = tonumber(per), burst = tonumber(burst), concurrency = tonumber(concurrency) }
 end
 
--- nil where a settle names no lease. `fields` are those of the records hash that the turn reads.
+-- nil where a number or the lease of a settle can't be read: then no turn of this queue claims a job that
+-- none could settle. `fields` are those of the records hash that the turn reads.
 local function read_request()
   local n = tonumber
+  for i = 3, 21 do
+    if not string.find(ARGV[i], "^%d+$") then return nil end
+  end
   local request = {
     queue = ARGV[1], owner = ARGV[2], seq = n(ARGV[3]), want = n(ARGV[4]), lease_ms = n(ARGV[5]),
-    exclusive = ARGV[6] == YES, concurrency = n(ARGV[7]),
+    exclusive = ARGV[6] == SUSPECTS_BY.exclusive, isolated = ARGV[6] == SUSPECTS_BY.isolated, concurrency = n(ARGV[7]),
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
     ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),

@@ -1,0 +1,118 @@
+"""Types of declared values. Python accepts any value for any annotation, and a wrong one would fail
+only where it is used: in a running job, or in a script of the store. So what a user declares is
+compared with its annotation where it is made. Bounds are checked beside the values themselves.
+
+An int is accepted for a float, a bool for no number, and a text for no list.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
+
+from .errors import ConfigurationError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_WORDS: Mapping[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "a text",
+    types.NoneType: "None",
+    Callable: "a function",
+    Iterable: "an iterable",
+    Sequence: "a list",
+}
+_UNIONS = (Union, types.UnionType)
+
+
+def checked(function: Callable[P, T]) -> Callable[P, T]:
+    """The function, which from now on compares its arguments with their annotations before it does
+    anything. Raises ConfigurationError."""
+    name = function.__qualname__.removesuffix(".__init__")
+
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        given = _signature(function).bind(*args, **kwargs).arguments
+        for option, hint in _hints(function).items():
+            if option in given:
+                check_type(given[option], hint, f"{name}: {option}")
+        return function(*args, **kwargs)
+
+    return call
+
+
+def check_fields(record: Any, what: str) -> None:
+    """Compare each field of a dataclass with its annotation. Raises ConfigurationError."""
+    kind: Any = type(record)
+    for field, hint in _hints(kind).items():
+        value = getattr(record, field)
+        if not _test(hint)(value):
+            check_type(value, hint, f"{what}: {field}")
+
+
+def check_type(value: object, hint: Any, what: str) -> None:
+    """Raise ConfigurationError unless the value is of the type."""
+    if not _test(hint)(value):
+        raise ConfigurationError(f"{what} is {_expected(hint)}, not {value!r:.80}")
+
+
+def require(condition: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion with a sentence
+    """Raise ConfigurationError with the sentence unless the condition holds."""
+    if not condition:
+        raise ConfigurationError(sentence)
+
+
+_signature = functools.cache(inspect.signature)
+
+
+@functools.cache
+def _hints(declared: Any) -> Mapping[str, Any]:
+    return typing.get_type_hints(declared)
+
+
+@functools.cache
+def _test(hint: Any) -> Callable[[Any], bool]:
+    """A function that tells whether a value is of the type. It is made once: a job with options of
+    its own needs a checked `Retry` each time that it is claimed."""
+    kind, args = get_origin(hint) or hint, get_args(hint)
+    if kind in _UNIONS:
+        tests = [_test(one) for one in args]
+        return lambda value: any(test(value) for test in tests)
+    if kind is Literal:
+        return lambda value: isinstance(value, str) and value in args
+    if kind is Callable:
+        return callable
+    if kind in (int, float):
+        numbers = (int,) if kind is int else (int, float)
+        return lambda value: isinstance(value, numbers) and not isinstance(value, bool)
+    if kind in (Any, object, type) or isinstance(kind, TypeVar):
+        return lambda _value: True
+    if kind in (Sequence, tuple):
+        fits = _test(args[0])
+        return lambda value: (
+            isinstance(value, kind) and not isinstance(value, str | bytes) and all(map(fits, value))
+        )
+    return lambda value: isinstance(value, kind)
+
+
+def _expected(hint: Any) -> str:
+    """The type in words: "a number or None"."""
+    kind, args = get_origin(hint) or hint, get_args(hint)
+    if kind in _UNIONS:
+        return _alternatives([_expected(one) for one in args])
+    if kind is Literal:
+        return _alternatives([repr(one) for one in args])
+    name = _WORDS.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
+    if kind in (Sequence, tuple):  # "a list of numbers"
+        return f"{name} of {_expected(args[0]).partition(' ')[2]}s"
+    return name
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -1,0 +1,96 @@
+"""What the consumers of one drain share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..declare.app import Registry
+from ..declare.queue import Queue
+from ..encryption.keyring import Keyring
+from ..jobs.outcome import Outcome
+from ..store import Store
+from .budget import Budget
+from .exclusive import SharedExclusiveLock
+from .execute import execute
+from .keeper import Keeper, Watched
+from .run import Run
+from .slots import Slots
+from .threads import HandlerThreads
+from .timeouts import Timeouts
+
+if TYPE_CHECKING:
+    from .isolated import Children
+
+
+@dataclass(slots=True)
+class DrainResources:
+    """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
+    `patience`: seconds an idle consumer waits for a token or a delayed job before it ends;
+    `find_queue`: the queue of a follow-up by its name, raises UnknownQueue;
+    `isolates_suspects`: suspects run in child processes; `children`: those, once a job needs one.
+    """
+
+    store: Store
+    find_queue: Callable[[str], Queue]
+    lock: SharedExclusiveLock
+    threads: HandlerThreads
+    timeouts: Timeouts
+    batch: int
+    patience: float
+    keeper: Keeper | None
+    keyring: Keyring
+    new_children: Callable[[], Children]
+    isolates_suspects: bool
+    children: Children | None = None
+
+    def open_children(self) -> Children:
+        """The child processes of this drain's isolated jobs."""
+        if self.children is None:
+            self.children = self.new_children()
+        return self.children
+
+    def slots(self, queue: Queue) -> list[Slots]:
+        """The slots that jobs of this queue need, one of a kind."""
+        needed: list[Slots] = [self.threads] if queue.needs_threads else []
+        return [*needed, self.open_children()] if queue.needs_children else needed
+
+    def slots_of(self, run: Run) -> Slots | None:
+        """The slots of which this job needs one."""
+        if run.is_isolated:
+            return self.children
+        return self.threads if run.needs_thread else None
+
+    async def execute(self, run: Run, budget: Budget) -> Outcome:
+        """The job's outcome, in this process or in a child."""
+        if not run.is_isolated:
+            return await execute(run, budget, self.threads, self.timeouts)
+        children = self.open_children()
+        outcome = await children.execute(run)
+        self.isolates_suspects = self.isolates_suspects and not children.broken
+        return outcome
+
+    def interrupt(self) -> None:
+        """End the waits for slots that are under way."""
+        self.threads.interrupt()
+        if self.children is not None:
+            self.children.interrupt()
+
+    async def close(self) -> None:
+        """Nothing of a drain runs on when it has ended, but threads, which can't be killed."""
+        self.threads.shutdown()
+        if self.children is not None:
+            await self.children.close()
+
+    def keep(self, watched: Watched) -> None:
+        """Prolong these leases if a handler blocks the event loop."""
+        if self.keeper is not None:
+            self.keeper.watch(watched)
+
+
+def new_children(store: Store, registry: Registry, budget: Budget) -> Children:
+    """Child processes for a drain; none is started yet."""
+    from .isolated import Children  # noqa: PLC0415 - most applications have none
+
+    return Children(store, budget, registry.references)
