@@ -15,7 +15,7 @@ from .jobs.failure import JobFailure
 
 if TYPE_CHECKING:
     from .cache import Cache
-    from .declare.ends import Completed, Dead, JobError
+    from .declare.ends import Completed, Dead
 
 __all__ = [
     "App",
@@ -27,7 +27,6 @@ __all__ = [
     "Discard",
     "Isolation",
     "JobContext",
-    "JobError",
     "JobFailure",
     "JobHandle",
     "KeyLimit",
@@ -56,7 +55,7 @@ def __getattr__(name: str) -> object:
         from .cache import Cache  # noqa: PLC0415 - most functions have no cache
 
         return Cache
-    if name in ("Completed", "Dead", "JobError"):
+    if name in ("Completed", "Dead"):
         from .declare import ends  # noqa: PLC0415 - models: most applications need none
 
         return getattr(ends, name)

@@ -79,13 +79,11 @@ class App:
         queue = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
-            encrypt=encrypt,
             max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
             retry=Retry.exponential() if retry is None else retry,
             completed=Retention() if completed is None else completed,
-            dead=dead,
+            dead=dead, encrypt=encrypt, per_key=per_key, if_limited=if_limited,
             overrides=Overrides() if overrides is None else overrides,
-            per_key=per_key, if_limited=if_limited,
             failure_hooks=self._failure_hooks,
         )  # fmt: skip
         require(name not in self.queues, f"queue {name!r} is declared twice; rename one")

@@ -253,17 +253,9 @@ class Queue:
         def register(handler: Handler) -> JobType[Any]:
             shape = shape_of(handler)
             job_type = JobType(
-                name,
-                self,
-                shape.model,
-                handler,
-                seconds,
-                policy,
-                shape,
-                public_result=public_result,
-                key=key,
-                isolate=isolation,
-            )
+                name, self, shape.model, handler, seconds, policy, shape,
+                public_result=public_result, key=key, isolate=isolation,
+            )  # fmt: skip
             self.types[name] = job_type
             return job_type
 

@@ -142,9 +142,7 @@ class Consumer:
 
     async def _turn(self, want: int, *, isolated: bool = False) -> TurnReply:
         pool = self._pool
-        exclusive = (
-            want > 0 and not pool and self._suspects.are_exclusive and pool.hold.try_acquire()
-        )
+        exclusive = want > 0 and self._suspects.try_exclusive()
         how = {"exclusive": exclusive, "isolated": isolated}
         leases, settles = pool.leases(), pool.take_settles()
         reply = await self._turns.send(want, settles, leases=leases, **how)
@@ -165,8 +163,7 @@ class Consumer:
             if refusal is not None or self._over:  # stopped while the claim was under way
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
-                self._pool.start(run)
-                holding[self._pool.slots_of(run)] += 1
+                holding[self._pool.start(run)] += 1
         return holding
 
     def _room(self) -> int:

@@ -41,7 +41,6 @@ class Pool:
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold, self.exclusive = ExclusiveHold(resources.lock), False
         self._budget, self._resources, self._admission = budget, resources, admission
-        self.slots_of = resources.slots_of
         self._failures = Failures(queue, budget, resources.threads)
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
@@ -61,29 +60,24 @@ class Pool:
         """True if nothing runs and no outcome waits to be settled."""
         return not self._runs and not self._settles
 
-    def must_become_idle(self) -> bool:
-        """True if nothing more is to be claimed until it is idle, so that a suspect can run."""
-        return not self.is_idle and self.hold.prepare()
-
-    def start(self, run: Run) -> None:
+    def start(self, run: Run) -> Slots | None:
         """Run it beside the others, at the time of its token; a suspect runs by itself. One whose
-        end is decided is only finished."""
+        end is decided is only finished. Returns the slots of which it holds one."""
         if run.end and run.error is None:
             self.endings.resume(run, run.end)
-            return
+            return None
         self._runs[run.claim.lease] = run
         self.paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
+        return self._resources.slots_of(run)
 
     def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
         now_ms = self._budget.clock.epoch_ms()
         history = history_of(claim, outcome, now_ms, self._resources.keyring)
-        unstarted_ms = 0 if outcome.started else claim.at_ms
-        self._settles.append(
-            Settle(claim.lease, outcome.kind, outcome.delay_ms, history, unstarted_ms)
-        )
+        waited = 0 if outcome.started else claim.at_ms
+        self._settles.append(Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited))
         self.changed.set()
         if not self._runs:
             self.idle.set()

@@ -69,7 +69,6 @@ class Turns:
         `isolated`: if suspects wait, only they are claimed. Raises StoreError."""
         now, ahead = self._budget.clock.monotonic(), self.leases.pace.ahead
         self._seq += 1
-        self._report.turns += 1
         request = TurnRequest(
             owner=self._owner,
             seq=self._seq,
@@ -112,6 +111,7 @@ class Turns:
         return max(LAST_TURN_SECONDS, min(most, left))
 
     async def _send(self, request: TurnRequest) -> TurnReply:
+        self._report.turns += 1
         clock, within = self._budget.clock, request.repeat_ms / 1000
         self._resync, began = False, clock.monotonic()
         self.sent_at = time.monotonic()

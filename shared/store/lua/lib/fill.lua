@@ -1,6 +1,5 @@
 -- fill: which jobs a batch takes, and from where.
 --- @include "batch"
---- @include "codes"
 --- @include "deletes"
 --- @include "key_gate"
 --- @include "key_starts"

@@ -10,7 +10,6 @@
 --- @include "key_state"
 --- @include "key_states"
 --- @include "key_timers"
---- @include "peek"
 --- @include "record"
 local NO_LIMITS = { rate = 0, per = 1, burst = 1, concurrency = 0 }
 
