@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .declare.app import App
 from .declare.default_store import JobStore, set_default_store
 from .declare.handle import JobHandle
-from .declare.policy import Isolation, Overrides, RateLimit, Retention, Retry
+from .declare.policy import Isolation, KeyLimit, Overrides, RateLimit, Retention, Retry
 from .declare.queue import Queue
 from .errors import Cancel, ConfigurationError, Discard, RetryLater, Snooze, TidegateError
 from .jobs.context import JobContext
@@ -15,17 +15,21 @@ from .jobs.failure import JobFailure
 
 if TYPE_CHECKING:
     from .cache import Cache
+    from .declare.ends import Completed, Dead
 
 __all__ = [
     "App",
     "Cache",
     "Cancel",
+    "Completed",
     "ConfigurationError",
+    "Dead",
     "Discard",
     "Isolation",
     "JobContext",
     "JobFailure",
     "JobHandle",
+    "KeyLimit",
     "Overrides",
     "Queue",
     "RateLimit",
@@ -51,4 +55,8 @@ def __getattr__(name: str) -> object:
         from .cache import Cache  # noqa: PLC0415 - most functions have no cache
 
         return Cache
+    if name in ("Completed", "Dead"):
+        from .declare import ends  # noqa: PLC0415 - models: most applications need none
+
+        return getattr(ends, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

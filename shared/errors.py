@@ -12,9 +12,11 @@
     ├── PayloadTooLarge         the job would not fit the store's limits
     ├── JobNotFound             no such job (never existed, or its retention ended)
     ├── NoResult                a job ended without a result
+    ├── Crashed                 the functions that ran a job died, each time
     ├── NameTaken               another job holds the job's deduplication name
     ├── NotStored               a job was not stored
     │   ├── QueueFull           the queue holds as many jobs or bytes as it may
+    │   ├── KeyLimited          the job's key has used up its rate (if_limited="refuse")
     │   └── IdempotencyMismatch the idempotency key was used with another request
     ├── UnknownToken            no stored token has that id
     ├── Unauthenticated         the request carries no known token
@@ -119,7 +121,7 @@ class NameTaken(TidegateError):
 
 class NotStored(TidegateError):
     """A job was not stored. `answers`, of an enqueue of several: one `Enqueued` each, in order;
-    `full` and `mismatch` mark those that were not stored."""
+    `stored` is False for those that were not stored."""
 
     def __init__(self, message: str | None = None, answers: Sequence[Any] = ()) -> None:
         super().__init__(message)
@@ -131,8 +133,24 @@ class QueueFull(NotStored):
     max_bytes); the job was not stored."""
 
 
+class KeyLimited(NotStored):
+    """The job's key has used up its rate; the job was not stored. `retry_after`: seconds until the
+    key has a token, of several jobs the fewest."""
+
+    def __init__(
+        self, retry_after: float, message: str | None = None, answers: Sequence[Any] = ()
+    ) -> None:
+        self.retry_after = retry_after
+        text = f"the key of this job has used up its rate; try again in {retry_after:g} s"
+        super().__init__(message or text, answers)
+
+
 class IdempotencyMismatch(NotStored):
     """This idempotency key was used before, with another request."""
+
+
+class Crashed(TidegateError):
+    """The functions that ran this job died, each time."""
 
 
 class UnknownToken(TidegateError):

@@ -89,8 +89,7 @@ class _Jobs:
         serve_threads()
         run = self._run = decode_claim(claim, queue)
         outcome = await self._execute(run, request)
-        if run.context is not None:
-            self._report(run)
+        self._report(run)
         sys.stdout.flush()
         self._report_costs()
         self._channel.send({"ended": _ended(run, outcome, request["memory"])})
@@ -112,9 +111,9 @@ class _Jobs:
             self._report(run)
 
     def _report(self, run: Run) -> None:
-        progress = run.context.take_progress() if run.context else None
-        if progress:
-            self._channel.send({"progress": progress})
+        reported = run.context.take_progress() if run.context else None
+        if reported:
+            self._channel.send({"reported": reported})
 
     def _report_costs(self) -> None:
         """Tell what scripts have cost; the parent counts the commands themselves."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..declare.parse import FindQueue
     from ..declare.queue import Queue
     from ..jobs.job import Job
 
@@ -50,7 +51,11 @@ def read_lines(source: str) -> list[Line]:
 
 
 def parse_lines(
-    lines: list[Line], queue: Queue, job_type: str, options: Mapping[str, Any]
+    lines: list[Line],
+    queue: Queue,
+    job_type: str,
+    options: Mapping[str, Any],
+    find_queue: FindQueue,
 ) -> BulkJobs:
     """Every line as a job, or the reason why it is invalid. `options` are those of the HTTP API.
 
@@ -68,7 +73,7 @@ def parse_lines(
                 "payload": _parse(line.text),
                 "options": _for_line(options, number),
             }
-            bulk.jobs.append(parse_job(queue, request))
+            bulk.jobs.append(parse_job(queue, request, find_queue=find_queue))
         except (InvalidPayload, PayloadTooLarge) as error:
             bulk.problems[line.number] = str(error)
     return bulk

@@ -18,9 +18,9 @@ from ..extras import MissingExtra
 from ..observe.explain import TICK_LATE
 from ..store import Store
 from ..store.keys import agenda, part
+from ..store.queue_stats import QueueStats
 from ..store.repair import repair
 from ..store.usage import fullness
-from ..store.views import QueueStats
 from .finding import Finding
 from .key_checks import check_keys
 from .settings_checks import contradictions

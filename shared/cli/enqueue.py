@@ -58,6 +58,19 @@ IdempotencyKey = Annotated[
     str | None,
     typer.Option(help="A repeat has the same answer for 24 hours. In bulk each key is KEY-LINE."),
 ]
+Then = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A job to enqueue when this one completes, as JSON: "
+        '{"type": …, "payload": …, "queue": …}. May be given several times.'
+    ),
+]
+OnDead = Annotated[
+    list[str] | None, typer.Option(help="A job to enqueue when this one dies, as for --then.")
+]
+Callback = Annotated[
+    str | None, typer.Option(help="An https URL: a signed webhook tells of either end.")
+]
 SkipInvalid = Annotated[
     bool, typer.Option("--skip-invalid", help="Send the valid lines even if others are invalid.")
 ]
@@ -80,18 +93,19 @@ async def enqueue(
     dedup_ttl: DedupTtl = None,
     job_id: OwnId = None,
     idempotency_key: IdempotencyKey = None,
+    then: Then = None,
+    on_dead: OnDead = None,
+    callback: Callback = None,
     skip_invalid: SkipInvalid = False,
     json: Json = False,
 ) -> Exit:
-    """Enqueue one job, or one for each line of a file.
-
-    Every payload is checked against its job type before the first job is sent.
-    """
+    """Enqueue one job, or one for each line of a file; every payload is checked first."""
     options: dict[str, Any] = {
         "delay": delay, "run_at": run_at, "priority": priority, "attempts": attempts,
         "backoff": None if backoff is None else _from_json(backoff), "timeout": timeout,
         "dedup": dedup, "dedup_ttl": dedup_ttl, "key": key, "job_id": job_id,
-        "idempotency_key": idempotency_key,
+        "idempotency_key": idempotency_key, "callback": callback,
+        "then": _follow_ups("--then", then), "on_dead": _follow_ups("--on-dead", on_dead),
     }  # fmt: skip
     lines = _read(payload, dedup)
     bulk, answers = await _enqueue(queue, job_type, lines, _present(options), partly=skip_invalid)
@@ -111,7 +125,7 @@ async def _enqueue(
     """`partly`: send the valid lines even if others are invalid."""
     async with open_deployment() as deployment:
         queue = deployment.registry.queue(name)
-        bulk = parse_lines(lines, queue, job_type, options)
+        bulk = parse_lines(lines, queue, job_type, options, deployment.registry.queue)
         answers: list[Enqueued] = []
         if partly or not bulk.problems:
             answers = await _send(deployment.store, queue, bulk.jobs)
@@ -119,14 +133,18 @@ async def _enqueue(
 
 
 def _report(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> Exit:
-    stored = [answer for answer in answers if not (answer.full or answer.mismatch)]
+    stored = [answer for answer in answers if answer.stored]
     full = [answer.id for answer in answers if answer.full]
     mismatched = [answer.id for answer in answers if answer.mismatch]
+    waits = {a.id: a.limited_for for a in answers if a.limited_for is not None}
     if full:
         note(f"{len(full):,} not enqueued: the queue is full")
+    if waits:
+        soonest = min(waits.values())
+        note(f"{len(waits):,} not enqueued: their keys are limited; again in {soonest:g} s")
     if mismatched:
         note(f"{len(mismatched):,} not enqueued: the key came before with another request")
-    refused = full + mismatched
+    refused = full + mismatched + list(waits)
     _print_problems(bulk, stored=bool(stored))
     _print_answers(stored, refused, bulk, json=json)
     if bulk.problems and not answers:
@@ -136,6 +154,15 @@ def _report(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> Exit:
 
 def _present(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _follow_ups(option: str, texts: list[str] | None) -> list[Any] | None:
+    from json import loads
+
+    try:
+        return [loads(text) for text in texts] if texts else None
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}: not JSON: {error}") from None
 
 
 def _from_json(backoff: str) -> Any:

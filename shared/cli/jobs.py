@@ -26,6 +26,11 @@ State = Annotated[
 ]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, as enqueue answered it.")]
 Key = Annotated[str, typer.Option("--key", help="The option key of the jobs.")]
+RUN_TABLES = {
+    "runs": ("attempt", "began", "ended", "outcome"),
+    "log": ("at", "attempt", "line"),
+}
+"""Tables of a shown job, with their columns."""
 CANCEL_ANSWERS = {
     "cancelled": "cancelled",
     "cancel_requested": "the job is running; its cancellation is requested",
@@ -140,9 +145,15 @@ async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json 
 def show_record(record: dict[str, Any]) -> None:
     """Print a described job or dead letter: its fields, its errors as a table, and of the last one
     the application's own frames."""
-    rest = {name: value for name, value in record.items() if name not in ("error", "errors")}
-    explanation = rest.pop("explanation", None)
-    fields({**rest, "explanation": explanation and explanation["detail"]})
+    apart = ("error", "errors", "runs", "log", "explanation", "gates")
+    rest = {name: value for name, value in record.items() if name not in apart}
+    explanation, gates = record.get("explanation"), record.get("gates", [])
+    also = {"also": [gate["detail"] for gate in gates[1:]]} if len(gates) > 1 else {}
+    fields({**rest, "explanation": explanation and explanation["detail"], **also})
+    for name, columns in RUN_TABLES.items():
+        if record.get(name):
+            print()
+            table(columns, [list(row.values()) for row in record[name]])
     errors = record["errors"]
     if errors:
         print()

@@ -1,4 +1,4 @@
-"""`tidegate queues`: pause, resume and purge queues."""
+"""`tidegate queues`: pause, resume and purge queues; their busiest keys."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Json
-from .output import as_json
+from .output import as_json, note, table
 
-app = typer.Typer(no_args_is_help=True, help="Pause, resume and purge queues.")
+app = typer.Typer(
+    no_args_is_help=True, help="Pause, resume and purge queues; show their busiest keys."
+)
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="The queue's name.")]
+Most = Annotated[int, typer.Option("--most", min=1, max=200, help="Keys shown, 1 to 200.")]
 Names = Annotated[list[str], typer.Argument(metavar="QUEUE…", help="Names of queues.")]
 
 
@@ -50,6 +53,27 @@ async def purge(queue: Name, yes: Yes = False, json: Json = False) -> Exit:
         as_json({"queue": owner.name, "purged": purged, "next": None})
     else:
         print(f"{purged:,} deleted")
+    return Exit.OK
+
+
+@app.command()
+@command
+async def keys(queue: Name, most: Most = 20, json: Json = False) -> Exit:
+    """Show the keys of a queue with most jobs that run or wait for their key."""
+    from ..observe.describe import describe_keys
+
+    async with open_deployment() as deployment:
+        page = await deployment.store.busiest_keys(deployment.registry.queue(queue), most)
+    described = describe_keys(page)
+    if json:
+        as_json(described)
+    elif page.keys:
+        columns = ("key", "active", "backlog", "tokens", "token_at")
+        table(columns, [[row[name] for name in columns] for row in described["keys"]])
+        if page.known > len(page.keys):
+            note(f"{page.known:,} keys have a state; --most shows more of them")
+    else:
+        print(f"no key of queue {page.queue.name} has jobs that run, wait or spent tokens")
     return Exit.OK
 
 

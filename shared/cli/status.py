@@ -11,7 +11,7 @@ from .options import Json, Queues
 from .output import as_json, table
 
 if TYPE_CHECKING:
-    from ..store.views import QueueStats
+    from ..store.queue_stats import QueueStats
 
 COLUMNS = (
     *("queue", "waiting", "delayed", "active", "parked", "dead"),

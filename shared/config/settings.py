@@ -15,6 +15,7 @@ from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.redact import keep_secret
 from .addresses import is_service_url
+from .callbacks import callback_secrets
 from .nudge import NudgeSettings, read_nudge
 from .platform import LOCAL, detect_platform
 from .secrets import read_secrets
@@ -140,7 +141,9 @@ def _with_secrets(env: Mapping[str, str]) -> Mapping[str, str]:
     keep_secret(secrets.values())
     if env is os.environ:
         os.environ.update(secrets)
-    return {**env, **secrets}
+    env = {**env, **secrets}
+    callback_secrets(env)  # each callback reads them; here a wrong one stops the start
+    return env
 
 
 def _header_text(env: Mapping[str, str], name: str) -> str | None:

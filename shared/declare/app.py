@@ -15,7 +15,7 @@ from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
 from .default_store import default_store
 from .handler import takes_two
-from .policy import Encrypt, Overrides, RateLimit, Retention, Retry
+from .policy import Encrypt, IfLimited, KeyLimit, Overrides, RateLimit, Retention, Retry
 from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
 from .sync import run_blocking, run_in_drain
 
@@ -71,17 +71,18 @@ class App:
         shards: int = 1,
         encrypt: Encrypt = False,
         overrides: Overrides | None = None,
+        per_key: KeyLimit | None = None,
+        if_limited: IfLimited = "defer",
     ) -> Queue:
         """Declare a queue. docs/python.md has a line for each option."""
         check_type(shards, int, f"queue {name!r:.80}: shards")  # max_bytes depends on it
         queue = Queue(
             name=name, app=self.name, concurrency=concurrency, limit=limit, priority=priority,
             timeout=timeout, payload_limit=payload_limit, max_jobs=max_jobs, shards=shards,
-            encrypt=encrypt,
             max_bytes=DEFAULT_MAX_BYTES * shards if max_bytes is None else max_bytes,
             retry=Retry.exponential() if retry is None else retry,
             completed=Retention() if completed is None else completed,
-            dead=dead,
+            dead=dead, encrypt=encrypt, per_key=per_key, if_limited=if_limited,
             overrides=Overrides() if overrides is None else overrides,
             failure_hooks=self._failure_hooks,
         )  # fmt: skip

@@ -13,44 +13,58 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from ..errors import LONGEST_DELAY, InvalidOption
+from ..jobs.body import FOLLOW_UPS
+from ..jobs.follow_ups import NO_FOLLOW_UPS, FollowUps
 from ..jobs.ids import check_job_id, new_id
 from ..jobs.job import Guard, Job
 from ..jobs.text import canonical
 from .field_errors import field_errors, sentence
+from .follow_ups import check_follow_ups, with_follow_ups
 from .idempotency import LONGEST_KEY, Key, is_key
+from .key import check_word, key_of
 from .options import YEAR_10000
 from .overrides import read_overrides
 from .payload import content_of
 from .requests import TAGS, Dedup, EnqueueOptions
 
 if TYPE_CHECKING:
-    from .queue import JobType
+    from pydantic import BaseModel
 
-KEY_LIMIT = 128
+    from .queue import JobType
 
 
 def make_job(
-    job_type: JobType[Any], payload: str, options: EnqueueOptions, guard: Guard | None = None
+    job_type: JobType[Any],
+    payload: str,
+    model: BaseModel,
+    options: EnqueueOptions,
+    guard: Guard | None = None,
+    follow_ups: FollowUps = NO_FOLLOW_UPS,
 ) -> Job:
-    """The job of these options. `guard`: that of a key that came with the whole request.
+    """The job of these options. `payload` is the text of `model`. `guard`: that of an idempotency
+    key that came with the whole request. `follow_ups`: those of the options, as jobs.
 
     Raises InvalidOption, which names the field.
     """
     if options.delay is not None and options.run_at is not None:
         raise InvalidOption("delay and run_at: give one of them", "run_at")
+    overrides = read_overrides(job_type, options)
+    if any(follow_ups):
+        overrides[FOLLOW_UPS] = True
     return Job(
         type=job_type.name,
-        payload=payload,
+        payload=with_follow_ups(job_type, payload, follow_ups),
         queue=job_type.queue.name,
         id=_local_id(job_type, payload, options),
         priority=options.priority or "normal",
         delay_ms=_duration_ms(options.delay or 0.0, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
-        key="-" if options.key is None else check_word(options.key, "key"),
+        key=key_of(job_type, model, options.key),
         dedup=_dedup(job_type, payload, options),
-        idempotency=_idempotency(job_type, payload, options, guard),
-        overrides=read_overrides(job_type, options),
+        idempotency=_idempotency(job_type, payload, options, guard, follow_ups),
+        overrides=overrides,
         made_ms=0 if options.job_id is None else round(time.time() * 1000),
+        follows_death=bool(follow_ups.on_dead) or follow_ups.callback is not None,
     )
 
 
@@ -58,6 +72,16 @@ def _local_id(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> 
     if options.job_id is not None:
         return check_job_id(options.job_id)
     return new_id(job_type.queue.shards, len(payload))
+
+
+def make_job_of(
+    job_type: JobType[Any], payload: str, model: BaseModel, values: Mapping[str, Any]
+) -> Job:
+    """The job of options as a Python caller gave them, whose follow-ups are jobs. Raises
+    InvalidOption."""
+    options = read_options({n: values[n] for n in values if n not in ("then", "on_dead")})
+    jobs = check_follow_ups(values.get("then"), values.get("on_dead"), options.callback)
+    return make_job(job_type, payload, model, options, follow_ups=jobs)
 
 
 def read_options(values: Mapping[str, Any]) -> EnqueueOptions:
@@ -136,7 +160,11 @@ def _dedup_ttl(dedup: Dedup) -> float | None:
 
 
 def _idempotency(
-    job_type: JobType[Any], payload: str, options: EnqueueOptions, guard: Guard | None
+    job_type: JobType[Any],
+    payload: str,
+    options: EnqueueOptions,
+    guard: Guard | None,
+    follow_ups: FollowUps,
 ) -> Guard | None:
     name = options.idempotency_key
     if name is None:
@@ -150,15 +178,8 @@ def _idempotency(
         raise InvalidOption(
             f"idempotency_key: 1 to {LONGEST_KEY} visible ASCII characters", "idempotency_key"
         )
-    others = options.model_dump(exclude={"idempotency_key"}, exclude_none=True)
+    others = options.model_dump(exclude={"idempotency_key", "then", "on_dead"}, exclude_none=True)
+    if line := follow_ups.line():
+        others["follow_ups"] = line
     request = {"type": job_type.name, "payload": from_json(payload)}
     return Key.of(name, {**request, "options": others} if others else request).guard()
-
-
-def check_word(text: str, name: str) -> str:
-    """The text, if it can stand in a space-separated header; "-" there means none. Raises
-    InvalidOption."""
-    ok = 1 <= len(text) <= KEY_LIMIT and text != "-" and text.isprintable()
-    if not ok or any(c.isspace() for c in text):
-        raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
-    return text

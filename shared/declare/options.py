@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Required, TypeAlias, TypedDict
 
-from ..jobs.job import Priority
+from ..jobs.job import Job, Priority
 
 YEAR_10000 = 253_402_300_800
 """Epoch seconds: instants are before it."""
@@ -35,7 +35,11 @@ AnyBackoffOption: TypeAlias = float | Sequence[float] | BackoffOption
 
 
 class JobOptions(TypedDict, total=False):
-    """Options of one job; every one may be left out, and None means so too. Times are seconds."""
+    """Options of one job; every one may be left out, and None means so too. Times are seconds.
+
+    `then`, `on_dead`: jobs made by `job_type.job(…)` that are enqueued when this one completes, or
+    dies. `callback`: the https URL of a webhook that is called at either end.
+    """
 
     delay: float | None
     run_at: datetime | str | None
@@ -48,3 +52,6 @@ class JobOptions(TypedDict, total=False):
     key: str | None
     job_id: str | None
     idempotency_key: str | None
+    then: Sequence[Job] | None
+    on_dead: Sequence[Job] | None
+    callback: str | None

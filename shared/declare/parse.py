@@ -3,30 +3,61 @@ options; a redrive request as its model. No store is involved."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from ..errors import InvalidRequest, UnknownType
+from ..errors import InvalidOption, InvalidRequest, TidegateError, UnknownType
 from ..jobs.job import Guard, Job
 from .field_errors import field_errors, sentence
+from .follow_ups import check_follow_ups
 from .make_job import make_job, option_errors
 from .payload import text_of_value
 from .queue import JobType, Queue
-from .requests import EnqueueOne, EnqueueOptions, RedriveMany
+from .requests import EnqueueOne, EnqueueOptions, FollowUpRequest, RedriveMany
 
 _NO_OPTIONS = EnqueueOptions()
 
 
-def parse_job(queue: Queue, value: Any, guard: Guard | None = None) -> Job:
-    """The job of a request `{"type", "payload", "options"?}`.
+FindQueue: TypeAlias = Callable[[str], Queue]
+"""Answers the queue of a name. Raises UnknownQueue."""
+
+
+def parse_job(
+    queue: Queue, value: Any, guard: Guard | None = None, *, find_queue: FindQueue
+) -> Job:
+    """The job of a request `{"type", "payload", "options"?}`. `find_queue`: for its follow-ups.
 
     Raises InvalidRequest, UnknownType, InvalidPayload, PayloadTooLarge, InvalidOption.
     """
-    request = _request(value)
+    return _job(queue, _request(value), guard, find_queue)
+
+
+def _job(queue: Queue, request: EnqueueOne, guard: Guard | None, find_queue: FindQueue) -> Job:
     job_type = _job_type(queue, request.type)
-    payload = text_of_value(job_type, request.payload)
-    return make_job(job_type, payload, request.options or _NO_OPTIONS, guard)
+    payload, model = text_of_value(job_type, request.payload)
+    options = request.options or _NO_OPTIONS
+    follow_ups = check_follow_ups(
+        _follow_ups("then", options.then, queue, find_queue),
+        _follow_ups("on_dead", options.on_dead, queue, find_queue),
+        options.callback,
+    )
+    return make_job(job_type, payload, model, options, guard, follow_ups)
+
+
+def _follow_ups(
+    name: str, requests: list[FollowUpRequest] | None, queue: Queue, find_queue: FindQueue
+) -> list[Job]:
+    """The jobs of an option `then` or `on_dead`. Raises InvalidOption for the first wrong one."""
+    jobs: list[Job] = []
+    for n, request in enumerate(requests or ()):
+        try:
+            own = queue if request.queue is None else find_queue(request.queue)
+            jobs.append(_job(own, request, None, find_queue))
+        except TidegateError as error:
+            raise InvalidOption(f"{name}.{n}: {error}", f"{name}.{n}") from None
+    return jobs
 
 
 def parse_redrive(value: dict[str, Any]) -> RedriveMany:

@@ -38,16 +38,16 @@ def text_of(job_type: JobType[Any], payload: BaseModel) -> str:
     return text
 
 
-def text_of_value(job_type: JobType[Any], value: Any) -> str:
-    """A parsed JSON value as the text to store, checked by the model. Raises InvalidPayload,
-    PayloadTooLarge."""
+def text_of_value(job_type: JobType[Any], value: Any) -> tuple[str, BaseModel]:
+    """A parsed JSON value as the text to store, and what the model reads from it. Raises
+    InvalidPayload, PayloadTooLarge."""
     try:
         text = to_text(value)
     except ValueError:
         raise _invalid(job_type, [{"field": "payload", "message": _NOT_FINITE}]) from None
     check_size(job_type.queue, text)
     try:
-        job_type.model.model_validate_json(text)
+        payload = job_type.model.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(job_type, field_errors(error, "payload")) from None
     except Exception as bug:
@@ -56,7 +56,7 @@ def text_of_value(job_type: JobType[Any], value: Any) -> str:
         # Its text may quote the payload, and whoever meets an error like this logs it.
         name = type(bug).__name__
         raise RuntimeError(f"the model of job type {job_type.name!r} failed: {name}") from None
-    return text
+    return text, payload
 
 
 def content_of(job_type: JobType[Any], text: str) -> Any:

@@ -25,6 +25,10 @@ Encrypt: TypeAlias = bool | Literal["new"]
 """The option of a queue. True: all its jobs are encrypted, and a plain one does not run. "new": new
 jobs are encrypted, plain ones still run. False: new jobs are plain, encrypted ones still run."""
 
+IfLimited: TypeAlias = Literal["defer", "refuse"]
+"""What becomes of a job whose key has used up its rate: it waits for its turn, or its enqueue is
+refused. Then the rate counts enqueues and not starts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -188,6 +192,35 @@ class RateLimit:
         that held `level` units: a token is `per_ms` units, each millisecond adds `rate`."""
         missing = number * self.per_ms - level
         return max(0, -(-missing // self.rate)) / 1000
+
+
+MOST_STARTS_A_MS = 100
+"""Starts of one key in a millisecond: rounding costs less than a twentieth of a rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLimit:
+    """Limits of each key of a queue's jobs, for example of each user: at most `rate` starts, and at
+    most `concurrency` jobs that run at once, over all functions together."""
+
+    rate: RateLimit | None = None
+    concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self, "KeyLimit")
+        rate, concurrency = self.rate, self.concurrency
+        require(
+            rate is not None or concurrency is not None,
+            "KeyLimit: give rate=RateLimit(...), concurrency=..., or both",
+        )
+        require(
+            concurrency is None or 1 <= concurrency <= 10_000,
+            f"KeyLimit: concurrency={concurrency}: choose 1 to 10000, or None",
+        )
+        require(
+            rate is None or rate.rate <= MOST_STARTS_A_MS * rate.per_ms,
+            f"KeyLimit: a key's rate is at most {MOST_STARTS_A_MS} a millisecond",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
 
 from pydantic import BaseModel
 
@@ -14,13 +14,17 @@ from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
 from ..jobs.job import Enqueued, Job, Priority, all_stored, one_stored
 from .default_store import default_store
+from .followers import FollowCompleted, FollowDead, FollowerOptions, Followers, follow
 from .handle import JobHandle
 from .handler import Handler, Shape, shape_of
+from .key import NO_KEY, KeyFunction, key_of
 from .options import JobOptions
 from .payload import text_of
 from .policy import (
     Encrypt,
+    IfLimited,
     Isolation,
+    KeyLimit,
     Overrides,
     RateLimit,
     Retention,
@@ -29,6 +33,9 @@ from .policy import (
     isolation_of,
 )
 from .sync import run_blocking, run_in_drain
+
+if TYPE_CHECKING:
+    from .ends import Completed, Dead
 
 DEFAULT_PAYLOAD_LIMIT = 256 * 1024
 DEFAULT_MAX_JOBS = 1_000_000
@@ -62,6 +69,8 @@ class JobType(Generic[P]):
     retry: Retry
     shape: Shape
     public_result: bool = False
+    key: KeyFunction | None = None
+    followers: Followers = field(default_factory=Followers, compare=False)
     isolate: Isolation | None = None
 
     @property
@@ -79,10 +88,11 @@ class JobType(Generic[P]):
         text = text_of(self, payload)
         if not options:
             local = new_id(self.queue.shards, len(text))
-            return Job(self.name, text, local, queue=self.queue.name)
-        from .make_job import make_job, read_options  # noqa: PLC0415 - models, built once, on use
+            key = NO_KEY if self.key is None else key_of(self, payload)
+            return Job(self.name, text, local, key=key, queue=self.queue.name)
+        from .make_job import make_job_of  # noqa: PLC0415 - models, built once, on use
 
-        return make_job(self, text, read_options(options))
+        return make_job_of(self, text, payload, options)
 
     async def enqueue(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
         """Store one job; its handle says what now stands for it. Raises as `job` does, QueueFull,
@@ -103,6 +113,29 @@ class JobType(Generic[P]):
     def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[JobHandle]:
         """`enqueue_many` for code without an event loop. It blocks."""
         return run_blocking(lambda: self.enqueue_many(jobs), "enqueue_many")
+
+    @overload
+    def on_completed(
+        self, handler: Callable[Concatenate[Completed[P], ...], Any], /
+    ) -> JobType[Completed[P]]: ...
+    @overload
+    def on_completed(self, /, **options: Unpack[FollowerOptions]) -> FollowCompleted[P]: ...
+    def on_completed(
+        self, handler: Handler | None = None, /, **options: Unpack[FollowerOptions]
+    ) -> Any:
+        """Register the decorated handler for each job of this type that completes. It is a job of
+        its own, of type "<this type>.completed" unless `name` says otherwise, on this type's queue
+        or on `queue`. Its payload model is `Completed` of this type's model."""
+        return follow(self, "completed", handler, options)
+
+    @overload
+    def on_dead(self, handler: Callable[Concatenate[Dead[P], ...], Any], /) -> JobType[Dead[P]]: ...
+    @overload
+    def on_dead(self, /, **options: Unpack[FollowerOptions]) -> FollowDead[P]: ...
+    def on_dead(self, handler: Handler | None = None, /, **options: Unpack[FollowerOptions]) -> Any:
+        """`on_completed` for each job of this type that becomes a dead letter; the model is `Dead`
+        of this type's model."""
+        return follow(self, "dead", handler, options)
 
     async def _store(self, jobs: Sequence[Job]) -> list[Enqueued]:
         for job in jobs:
@@ -142,9 +175,28 @@ class Queue:
     shards: int = 1
     encrypt: Encrypt = False
     overrides: Overrides = field(default_factory=Overrides)
+    per_key: KeyLimit | None = None
+    if_limited: IfLimited = "defer"
     types: dict[str, JobType[Any]] = field(default_factory=dict, compare=False)
     failure_hooks: Sequence[FailureHook] = field(default=(), compare=False)
     """Those of the queue's application."""
+
+    @property
+    def refused_rate(self) -> RateLimit | None:
+        """The rate of each key beyond which an enqueue is refused; None where none is."""
+        return self.per_key.rate if self.per_key and self.if_limited == "refuse" else None
+
+    @property
+    def may_take_ahead(self) -> bool:
+        """True if a turn may take the queue's tokens ahead of their time. A start that also takes a
+        token of its key takes it at its claim, so the job must not wait after that."""
+        limits_starts = self.per_key and self.per_key.rate and self.if_limited == "defer"
+        return self.limit is not None and not limits_starts
+
+    @property
+    def follows_deaths(self) -> bool:
+        """True if a job type has a handler `on_dead`."""
+        return any(job_type.followers.dead for job_type in self.types.values())
 
     @property
     def needs_threads(self) -> bool:
@@ -167,6 +219,8 @@ class Queue:
         require(ok, f"{what}: shards is 1 to {MOST_SHARDS}; for more, split it into several queues")
         require(1 <= self.max_jobs <= 100_000_000, f"{what}: max_jobs is 1 to 100000000")
         require(1 <= self.max_bytes <= 2**40, f"{what}: max_bytes is 1 byte to 1 TiB")
+        ok = self.if_limited == "defer" or (self.per_key is not None and bool(self.per_key.rate))
+        require(ok, f"{what}: if_limited='refuse' needs per_key=KeyLimit(rate=RateLimit(...))")
         check_timeout(self.timeout, what)
         fits = not self.encrypt or self.payload_limit <= MOST_ENCRYPTED
         require(fits, f"{what}: with encrypt the payload_limit is at most 3 MiB")
@@ -180,10 +234,12 @@ class Queue:
         retry: Retry | None = None,
         public_result: bool = False,
         isolate: bool | Isolation = False,
+        key: KeyFunction | None = None,
     ) -> Register:
         """Register the decorated handler for jobs of type `name`. `public_result`: over HTTP the
         role viewer sees what the handler returns, else only roles that see payloads. `isolate`: it
         runs in a child process, which can be killed; `Isolation(memory=…)` bounds its memory.
+        `key`: makes a job's key of its payload, for the queue's `per_key`.
 
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
@@ -197,8 +253,9 @@ class Queue:
         def register(handler: Handler) -> JobType[Any]:
             shape = shape_of(handler)
             job_type = JobType(
-                name, self, shape.model, handler, seconds, policy, shape, public_result, isolation
-            )
+                name, self, shape.model, handler, seconds, policy, shape,
+                public_result=public_result, key=key, isolate=isolation,
+            )  # fmt: skip
             self.types[name] = job_type
             return job_type
 

@@ -13,6 +13,8 @@ from .policy import LONGEST_TIMEOUT, MOST_ATTEMPTS
 
 MOST_JOBS_A_BODY = 1000
 LONGEST_TYPE = 64
+MOST_FOLLOW_UPS = 20
+"""Of one job and one end. A job that needs more enqueues another one that enqueues them."""
 LONGEST_WAITS = MOST_ATTEMPTS - 1
 _BY: dict[type, str] = {list: "as_list", dict: "as_object", str: "as_text"}
 
@@ -95,6 +97,15 @@ class EnqueueOptions(RequestModel):
     idempotency_key: str | None = Field(
         None, description="A repeat of this request has the same answer for 24 hours."
     )
+    then: list[FollowUpRequest] | None = Field(
+        None, max_length=MOST_FOLLOW_UPS, description="Jobs to enqueue when this one completes."
+    )
+    on_dead: list[FollowUpRequest] | None = Field(
+        None, max_length=MOST_FOLLOW_UPS, description="Jobs to enqueue when this one dies."
+    )
+    callback: str | None = Field(
+        None, max_length=2048, description="An https URL: a signed webhook tells of either end."
+    )
 
 
 class EnqueueOne(RequestModel):
@@ -103,6 +114,12 @@ class EnqueueOne(RequestModel):
     type: str = Field(min_length=1, max_length=LONGEST_TYPE)
     payload: Any = Field(description="What the job type's own model takes.")
     options: EnqueueOptions | None = None
+
+
+class FollowUpRequest(EnqueueOne):
+    """A job to enqueue when another one ends. Its delay counts from then."""
+
+    queue: str | None = Field(None, max_length=64, description="Absent: that of the other job.")
 
 
 class EnqueueMany(RequestModel):

@@ -74,7 +74,7 @@ class Admission:
         """None if the job may start now, with `left` seconds for handlers; else the outcome that
         postpones it: a release to the next window, or a park if no window is long enough. Its token
         is given back."""
-        if run.job_type is None:
+        if run.job_type is None or run.claim.crashed or run.end:
             return None
         estimate = self._estimate(run.body.type, run.timeout)
         if estimate <= left and not run.cuts.longest:

@@ -137,16 +137,16 @@ class Consumer:
             started = self._start(reply)
         finally:
             release_each(reserved - started)
+        await self._pool.endings.finish(self._pool.settle)
         return reply
 
     async def _turn(self, want: int, *, isolated: bool = False) -> TurnReply:
         pool = self._pool
-        exclusive = (
-            want > 0 and not pool and self._suspects.are_exclusive and pool.hold.try_acquire()
-        )
+        exclusive = want > 0 and self._suspects.try_exclusive()
         how = {"exclusive": exclusive, "isolated": isolated}
-        leases = pool.leases()
-        reply = await self._turns.send(want, pool.take_settles(), leases=leases, **how)
+        leases, settles = pool.leases(), pool.take_settles()
+        reply = await self._turns.send(want, settles, leases=leases, **how)
+        pool.endings.confirm(settles, reply.stale)
         self._suspects.learn(reply, **how)
         pool.cancel(reply.cancel)
         return reply
@@ -163,8 +163,7 @@ class Consumer:
             if refusal is not None or self._over:  # stopped while the claim was under way
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
             else:
-                self._pool.start(run)
-                holding[self._pool.slots_of(run)] += 1
+                holding[self._pool.start(run)] += 1
         return holding
 
     def _room(self) -> int:
@@ -229,7 +228,7 @@ class Consumer:
 
     async def _settle(self) -> None:
         while self._pool.has_settles:
-            await self._turn(0)
+            await self._claim(0)
 
     async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""

@@ -69,9 +69,8 @@ class Conversation:
         return Outcome(kind, delay, detail, started)
 
     def _take(self, message: Message) -> None:
-        if "progress" in message and self._run.context is not None:
-            progress = message["progress"]
-            self._run.context.progress(progress["progress"], progress.get("note", ""))
+        if "reported" in message and self._run.context is not None:
+            self._run.context.take_over(message["reported"])
         elif "log" in message:
             self._log(message["log"])
         elif "billed" in message:

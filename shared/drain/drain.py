@@ -27,8 +27,6 @@ from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
 from .report import Report, StopReason, sum_up
 from .resources import DrainResources, new_children
-from .threads import HandlerThreads
-from .timeouts import Timeouts
 
 log = logging.getLogger("tidegate.drain")
 
@@ -42,7 +40,6 @@ ROUNDING = 0.001
 SOON = 1000
 """Milliseconds by which a held queue is due early. A limited one may take its next token ahead, and
 else a token that comes just after each tick would wait for the next."""
-SYNC_THREADS = 32
 OPEN_CONSUMERS = 64
 """Most consumers open at a time. More would wait longer for connections than for the store."""
 CONSUMERS = 4
@@ -175,13 +172,12 @@ class Drain:
         if self._stopping:
             return
         resources = DrainResources(
+            store=self._store,
+            find_queue=self._registry.queue,
             lock=self._lock,
-            threads=HandlerThreads(SYNC_THREADS),
-            timeouts=Timeouts(),
             batch=self._batch,
             patience=self._patience,
             keeper=self._keeper,
-            keyring=self._store.keyring,
             new_children=partial(new_children, self._store, self._registry, self._budget),
             isolates_suspects=self._isolates,
         )

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from ..declare.queue import JobType
-from ..errors import InvalidPayload, Signal
+from ..errors import Crashed, InvalidPayload, Signal
 from ..jobs.context import JobContext
 from ..jobs.history import sanitize
 from ..jobs.outcome import Outcome
@@ -45,7 +45,10 @@ async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeout
     run.began, run.allowed = budget.clock.monotonic(), min(run.timeout, budget.handler_time())
     if job_type.shape.context is not None:
         run.context = JobContext(
-            run.claim, run.body.type, budget_left=_countdown(budget, run.allowed)
+            run.claim,
+            run.body.type,
+            budget_left=_countdown(budget, run.allowed),
+            now_ms=budget.clock.epoch_ms,
         )
     if run.task is None:
         run.task = asyncio.current_task()
@@ -70,6 +73,8 @@ def _payload(run: Run) -> Any:
     """The payload as its model reads it, or the outcome of a job that can't be started."""
     if isinstance(run.error, NotStarted):
         return run.error.outcome
+    if run.claim.crashed:
+        return _crashed(run)
     if run.error is not None:
         return _invalid(run, "InvalidRecord", str(run.error))
     if run.job_type is None:
@@ -84,6 +89,14 @@ def _payload(run: Run) -> Any:
         return misfit(run, message, summary if run.encrypted else message)
     except BaseException as error:  # noqa: BLE001 - a validator of the application may do anything
         return _outcome_of(run, error)._replace(started=False)
+
+
+def _crashed(run: Run) -> Outcome:
+    """The death of a job whose functions died, each time it ran by itself."""
+    message = f"the functions that ran it died {run.claim.crashes} times, with no other job in them"
+    run.error = Crashed(message)
+    error = {"type": "Crashed", "message": message}
+    return Outcome("dead", detail={"error": error}, started=False)
 
 
 def _done(result: Any) -> Outcome:

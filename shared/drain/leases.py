@@ -64,4 +64,4 @@ class HeldLeases:
 
 
 def _is_kept(settle: Settle) -> bool:
-    return settle.kind == "keep"
+    return settle.kind in ("keep", "decide")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Iterator
 
+from ..clock import Clock
 from ..declare.queue import Queue
 from ..encryption.keyring import Keyring
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind, Outcome
+from ..jobs.runs import JobRun, with_run
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
 from .budget import Budget
 from .encrypted import history_of
+from .endings import Endings
 from .exclusive import ExclusiveHold
 from .execute import outcome_of_cancelled
 from .failures import Failures, is_failure, log_bug
@@ -34,10 +37,10 @@ class Pool:
     def __init__(
         self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
     ) -> None:
+        self.endings = Endings(resources.store, resources.find_queue, budget.clock)
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold, self.exclusive = ExclusiveHold(resources.lock), False
         self._budget, self._resources, self._admission = budget, resources, admission
-        self.slots_of = resources.slots_of
         self._failures = Failures(queue, budget, resources.threads)
         self._runs: dict[str, Run] = {}
         self._settles: list[Settle] = []
@@ -57,25 +60,24 @@ class Pool:
         """True if nothing runs and no outcome waits to be settled."""
         return not self._runs and not self._settles
 
-    def must_become_idle(self) -> bool:
-        """True if nothing more is to be claimed until it is idle, so that a suspect can run."""
-        return not self.is_idle and self.hold.prepare()
-
-    def start(self, run: Run) -> None:
-        """Run it beside the others, at the time of its token; a suspect runs by itself."""
+    def start(self, run: Run) -> Slots | None:
+        """Run it beside the others, at the time of its token; a suspect runs by itself. One whose
+        end is decided is only finished. Returns the slots of which it holds one."""
+        if run.end and run.error is None:
+            self.endings.resume(run, run.end)
+            return None
         self._runs[run.claim.lease] = run
         self.paced += run.start_after > 0
         self.exclusive = run.claim.exclusive
         run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
+        return self._resources.slots_of(run)
 
     def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
         now_ms = self._budget.clock.epoch_ms()
         history = history_of(claim, outcome, now_ms, self._resources.keyring)
-        unstarted_ms = 0 if outcome.started else claim.at_ms
-        self._settles.append(
-            Settle(claim.lease, outcome.kind, outcome.delay_ms, history, unstarted_ms)
-        )
+        waited = 0 if outcome.started else claim.at_ms
+        self._settles.append(Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited))
         self.changed.set()
         if not self._runs:
             self.idle.set()
@@ -89,7 +91,8 @@ class Pool:
 
     def leases(self) -> list[str]:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
-        return [*self._runs, *(settle.lease for settle in self._settles)]
+        settled = (settle.lease for settle in self._settles)
+        return [*self._runs, *settled, *self.endings.leases()]
 
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
@@ -194,13 +197,12 @@ class Pool:
             self.hold.release()
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
-        last = run.context and run.context.last_progress
-        if last:  # it survives the end
-            outcome = outcome._replace(detail={**last, **outcome.detail})
         try:
-            self.settle(run.claim, _rested(run, outcome))
+            reported = _reported(run, _rested(run, outcome), self._budget.clock)
+            self.settle(run.claim, self.endings.propose(run, reported))
         except Exception as bug:  # noqa: BLE001 - what it holds can't be written
-            self.settle(run.claim, log_bug(run.claim, bug, encrypted=run.encrypted))
+            outcome = log_bug(run.claim, bug, encrypted=run.encrypted)
+            self.settle(run.claim, self.endings.propose(run, outcome))
 
     async def _wait_for_token(self, seconds: float) -> None:
         if seconds > 0:
@@ -225,6 +227,21 @@ def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcom
     return outcome._replace(started=run.allowed > 0)
 
 
+def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
+    """The outcome with what the handler reported, which survives the end. The job's history gets
+    when it began and ended, and how."""
+    reported = run.context and run.context.reported()
+    if reported:
+        outcome = outcome._replace(detail={**reported, **outcome.detail})
+    if not run.allowed:
+        return outcome
+    ended_ms = clock.epoch_ms()
+    began_ms = ended_ms - round((clock.monotonic() - run.began) * 1000)
+    noted = JobRun(run.claim.attempt, began_ms, ended_ms, outcome.kind)
+    run.claim = run.claim.with_history(with_run(run.claim.history, noted))
+    return outcome
+
+
 def _release_slot(run: Run, slots: Slots | None) -> None:
     if slots is not None and run.thread is not None and not run.thread.done():
         run.thread.add_done_callback(lambda _thread: slots.release())
@@ -233,5 +250,5 @@ def _release_slot(run: Run, slots: Slots | None) -> None:
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:
-    """The outcome, at the earliest when the thread that still runs has probably ended."""
+    """The outcome, in effect at the earliest when the thread that still runs has probably ended."""
     return outcome._replace(delay=max(outcome.delay, THREAD_REST)) if run.thread_runs else outcome

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..declare.app import Registry
@@ -23,24 +24,33 @@ from .timeouts import Timeouts
 if TYPE_CHECKING:
     from .isolated import Children
 
+SYNC_THREADS = 32
+
 
 @dataclass(slots=True)
 class DrainResources:
     """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
     `patience`: seconds an idle consumer waits for a token or a delayed job before it ends;
+    `find_queue`: the queue of a follow-up by its name, raises UnknownQueue;
     `isolates_suspects`: suspects run in child processes; `children`: those, once a job needs one.
     """
 
+    store: Store
+    find_queue: Callable[[str], Queue]
     lock: SharedExclusiveLock
-    threads: HandlerThreads
-    timeouts: Timeouts
     batch: int
     patience: float
     keeper: Keeper | None
-    keyring: Keyring
     new_children: Callable[[], Children]
     isolates_suspects: bool
+    threads: HandlerThreads = field(default_factory=partial(HandlerThreads, SYNC_THREADS))
+    timeouts: Timeouts = field(default_factory=Timeouts)
     children: Children | None = None
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys of encrypted jobs."""
+        return self.store.keyring
 
     def open_children(self) -> Children:
         """The child processes of this drain's isolated jobs."""

@@ -17,6 +17,8 @@ from ..errors import InvalidPayload
 from ..jobs.body import Body, decode_body, decode_foreign
 from ..jobs.claim import Claim
 from ..jobs.context import JobContext
+from ..jobs.ends import DecidedEnd, read_end
+from ..jobs.follow_ups import CALLBACK
 from ..jobs.history import read_history
 from ..jobs.outcome import Outcome
 
@@ -54,8 +56,7 @@ class Run:
     `job_type` is None if no handler is registered. `began`: its start (monotonic). `allowed`: the
     seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says
     why the task is being cancelled. `thread`: the call of a plain `def` handler, which goes on
-    after a cancellation. `error`: what made it fail, also where its record
-    can't be read.
+    after a cancellation. `error`: what made it fail, also where its record can't be read.
     """
 
     claim: Claim
@@ -84,15 +85,21 @@ class Run:
         return package_of(self.job_type.handler) if self.job_type else ""
 
     @property
+    def end(self) -> DecidedEnd | None:
+        """How it ends, if that was decided before this claim: only follow-ups may be missing."""
+        return read_end(self.claim.history) if self.claim.decided else None
+
+    @property
     def needs_thread(self) -> bool:
-        """True for a plain `def` handler."""
-        return self.job_type is not None and self.job_type.needs_thread
+        """True for a plain `def` handler that is to be called."""
+        return self.job_type is not None and self.job_type.needs_thread and self.end is None
 
     @property
     def is_isolated(self) -> bool:
         """True if its handler runs in a child process."""
-        job_type = self.job_type
-        return job_type is not None and (self.claim.isolated or job_type.isolate is not None)
+        if self.job_type is None or self.claim.crashed or self.end is not None:
+            return False
+        return self.claim.isolated or self.job_type.isolate is not None
 
     @property
     def thread_runs(self) -> bool:
@@ -113,6 +120,8 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     try:
         body = _read_foreign(queue, claim.body) if claim.foreign else decode_body(claim.body)
         job_type = queue.types.get(body.type)
+        if job_type is None and body.type == CALLBACK:
+            job_type = _callback_type(queue)
         policy = job_type or queue
         timeout, retry = policy.timeout, policy.retry
         if body.overrides:
@@ -128,6 +137,12 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
         windows, parks = _number(history, "cuts"), _number(history, "parks")
         run.cuts = Cuts(_number(history, "cut_after"), int(windows), int(parks))
     return run
+
+
+def _callback_type(queue: Queue) -> JobType[Any]:
+    from ..callbacks.job import callback_type  # noqa: PLC0415 - cold start: few jobs have one
+
+    return callback_type(queue)
 
 
 def _read_foreign(queue: Queue, record: str | bytes) -> Body:

@@ -34,7 +34,11 @@ class Suspects:
 
     def must_wait_idle(self) -> bool:
         """True if nothing more is to be claimed until the consumer is idle, so that one can run."""
-        return self.are_exclusive and self._pool.must_become_idle()
+        return self.are_exclusive and not self._pool.is_idle and self._pool.hold.prepare()
+
+    def try_exclusive(self) -> bool:
+        """Whether the next turn may claim a suspect that runs exclusively. It then has the hold."""
+        return self.are_exclusive and not self._pool and self._pool.hold.try_acquire()
 
     def reserve(self, room: int, reserved: Counter[Slots | None]) -> int:
         """How many suspects the next turn may claim for child processes, with the slots for them
@@ -55,7 +59,8 @@ class Suspects:
         """Take over what a turn of this kind has told. The exclusive hold is released if no suspect
         needs it."""
         self._may_wait = self._wait = reply.suspects > 0
-        self._fruitless = self._fruitless or (isolated and not reply.claims)
+        if isolated and not reply.claims and reply.reason == "more":
+            self._fruitless = True  # the first of them must run exclusively
         claimed = exclusive and any(claim.exclusive for claim in reply.claims)
         if not (self._pool.exclusive or claimed) and (exclusive or not reply.suspects):
             self._pool.hold.release()

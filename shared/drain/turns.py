@@ -53,7 +53,7 @@ class Turns:
         self._store, self._queue, self._budget = store, queue, budget
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
-        self.leases = HeldLeases(queue.limit, budget.clock)
+        self.leases = HeldLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
         self._bytes, self._expects_jobs = 0, True
 
     async def send(
@@ -69,7 +69,6 @@ class Turns:
         `isolated`: if suspects wait, only they are claimed. Raises StoreError."""
         now, ahead = self._budget.clock.monotonic(), self.leases.pace.ahead
         self._seq += 1
-        self._report.turns += 1
         request = TurnRequest(
             owner=self._owner,
             seq=self._seq,
@@ -84,6 +83,7 @@ class Turns:
             ahead_ms=round(min(ahead, self._admission.spare()) * 1000) if ahead else 0,
             prolong=leases if self.leases.are_due() else (),
             look=self._look(),
+            settles_deaths=self._queue.follows_deaths,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)
@@ -111,6 +111,7 @@ class Turns:
         return max(LAST_TURN_SECONDS, min(most, left))
 
     async def _send(self, request: TurnRequest) -> TurnReply:
+        self._report.turns += 1
         clock, within = self._budget.clock, request.repeat_ms / 1000
         self._resync, began = False, clock.monotonic()
         self.sent_at = time.monotonic()
@@ -129,7 +130,7 @@ class Turns:
                 self._report.stale += 1
                 job_id = public_id(Lease.parse(settle.lease).id, self._queue.name)
                 log.warning("stale_settle", extra={"queue": self._queue.name, "job_id": job_id})
-            elif settle.kind != "keep":
+            elif settle.kind in PAST:
                 self._report.outcomes[PAST[settle.kind]] += 1
 
 
@@ -138,5 +139,5 @@ def _closes(settles: Sequence[Settle], leases: Sequence[str]) -> bool:
     it still tells that no crash ended it."""
     if len(settles) < len(leases):
         return False
-    closed = [s.lease for s in settles if s.kind != "keep" and not Lease.parse(s.lease).exclusive]
+    closed = [s.lease for s in settles if s.kind in PAST and not Lease.parse(s.lease).exclusive]
     return len(closed) >= len(leases)

@@ -15,7 +15,7 @@ FIELD = "encrypted"
 """The field with the encrypted part: `label base64`."""
 READABLE = frozenset({
     *("cuts", "cut_after", "parks", "snoozed_since", "misfit_since"),
-    *("parked", "progress", "result_error"),
+    *("parked", "progress", "result_error", "runs", "end"),
 })  # fmt: skip
 """Fields whose texts are our own and quote nothing of a payload."""
 READABLE_OF_ERROR = ("at", "attempt", "type", "where", "stack")

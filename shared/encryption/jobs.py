@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..jobs.body import Body, decode_body, encode_first_line
+from ..jobs.body import Body, decode_body, encode_first_line, has_follow_ups, with_content
 from ..jobs.job import NO_FINGERPRINT, Job
 from .cipher import Place, decrypt, encrypt, keyed_hash
 from .keyring import Keyring
@@ -34,7 +34,8 @@ def decrypt_payload(keyring: Keyring, queue: str, job_id: str, stored: str) -> B
     line = stored[: stored.index("\n") + 1]
     key = keyring.find(body.encryption)
     payload = decrypt(key, Place("payload", queue, job_id), stored[len(line) :], context=line)
-    return body._replace(payload=payload)
+    body = body._replace(payload=payload)
+    return with_content(body, payload) if has_follow_ups(stored) else body
 
 
 def name_key(dedup: str) -> str | None:

@@ -50,7 +50,7 @@ async def download(
     try:
         async with (
             asyncio.timeout(timeout),
-            _client(transport) as http,
+            open_client(transport) as http,
             http.stream("GET", url, headers=headers) as response,
         ):
             _require_plain_file(response)
@@ -65,7 +65,8 @@ async def download(
         raise FetchFailed from None
 
 
-def _client(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def open_client(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    """A client for one request to a public server. `transport`: in place of the public one."""
     return httpx.AsyncClient(
         transport=transport or PublicTransport(),
         timeout=TIMEOUT,

@@ -1,5 +1,6 @@
 r"""A job's body: one line of JSON (type, overrides, the subject of the stored token that
 enqueued it, and when it was made where its id does not tell), `\n`, the payload as it was enqueued.
+If the first line says so, the last one has the job's follow-ups (jobs/follow_ups.py).
 
 Written once and never again, so a retry sees the original bytes. Scripts don't read it.
 """
@@ -19,19 +20,23 @@ _MADE = ',"made":'
 
 BY = "by"
 """The name in the first line that says which stored token enqueued it, by its subject."""
+FOLLOW_UPS = "follow_ups"
+"""The name in the first line that says that the last one has follow-ups."""
 
 
 class Body(NamedTuple):
     """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
     backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id tells.
     `encryption`: the label of the key with which the payload is encrypted, "" if it is plain.
-    `by`: the subject of the stored token that enqueued it, "" for any other way."""
+    `follow_ups`: their line, "" where it has none, or is encrypted with the payload. `by`: the
+    subject of the stored token that enqueued it, "" for any other way."""
 
     type: str
     overrides: Mapping[str, Any]
     payload: str | bytes
     made_ms: int | None = None
     encryption: str = ""
+    follow_ups: str = ""
     by: str = ""
 
 
@@ -52,12 +57,24 @@ def decode_body(body: str | bytes) -> Body:
     """The parts of a body. Raises ValueError."""
     if isinstance(body, bytes):
         raise ValueError("it is not UTF-8")  # noqa: TRY004 - bytes mean bad text, not a wrong type
-    line, newline, payload = body.partition("\n")
+    line, newline, rest = body.partition("\n")
     if not newline:
         raise ValueError("it has no payload")
     line, made_ms = _without_made(line)
-    name, overrides, encryption, by = _first_line(line)
-    return Body(name, overrides, payload, made_ms, encryption, by)
+    first = _first_line(line)
+    read = Body(first.type, first.overrides, rest, made_ms, first.encryption, by=first.by)
+    return with_content(read, rest) if first.has_follow_ups and not first.encryption else read
+
+
+def with_content(body: Body, content: str) -> Body:
+    """The body with the payload and the follow-ups of `content`, the last line."""
+    payload, newline, follow_ups = content.rpartition("\n")
+    return body._replace(payload=payload, follow_ups=follow_ups) if newline else body
+
+
+def has_follow_ups(body: str) -> bool:
+    """True if the first line of a body says that the last one has follow-ups."""
+    return _first_line(_without_made(body.partition("\n")[0])[0]).has_follow_ups
 
 
 def is_encrypted(body: str | bytes) -> bool:
@@ -66,7 +83,7 @@ def is_encrypted(body: str | bytes) -> bool:
         return False
     line, newline, _payload = body.partition("\n")
     try:
-        return bool(newline) and bool(_first_line(_without_made(line)[0])[2])
+        return bool(newline) and bool(_first_line(_without_made(line)[0]).encryption)
     except ValueError:
         return False
 
@@ -106,15 +123,24 @@ def _line_of_type(job_type: str) -> str:
     return _line({"type": job_type})
 
 
+class _FirstLine(NamedTuple):
+    """What the first line says, without the instant."""
+
+    type: str
+    overrides: dict[str, Any]
+    encryption: str
+    by: str
+    has_follow_ups: bool
+
+
 @lru_cache(maxsize=256)
-def _first_line(line: str) -> tuple[str, dict[str, Any], str, str]:
-    """Type, overrides, encryption, and who enqueued it. Jobs of one type share this line, so it is
-    parsed once."""
+def _first_line(line: str) -> _FirstLine:
+    """Jobs of one type share this line, so it is parsed once."""
     overrides = json.loads(line)
     if not isinstance(overrides, dict) or not isinstance(overrides.get("type"), str):
         raise ValueError("its first line names no type")  # noqa: TRY004 - the text is at fault
     encryption = overrides.pop("encryption", "")
     if not isinstance(encryption, str):
         raise ValueError("its encryption is no text")  # noqa: TRY004 - as above
-    by = str(overrides.pop(BY, ""))
-    return overrides.pop("type"), overrides, encryption, by
+    by, follow_ups = str(overrides.pop(BY, "")), bool(overrides.pop(FOLLOW_UPS, False))
+    return _FirstLine(overrides.pop("type"), overrides, encryption, by, follow_ups)

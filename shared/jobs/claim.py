@@ -16,8 +16,9 @@ class Lease(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Lease:
-        """`id fence owner seq exclusive`, as lua/lib/claim.lua writes it."""
-        job_id, fence, owner, seq, exclusive = text.split(" ")
+        """`id fence owner seq exclusive`, as lua/lib/batch.lua writes it; the key of the job stands
+        before `exclusive` where a limit of its queue counts the jobs of each key."""
+        job_id, fence, owner, seq, *_key, exclusive = text.split(" ")
         return cls(job_id, int(fence), owner, int(seq), exclusive == "1")
 
 
@@ -25,7 +26,9 @@ class Claim(NamedTuple):
     """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is a
     suspect and nothing may run beside it; `isolated`: it is a suspect that runs in a child process,
     beside others; `history` is its stored history; `at_ms` is the store's
-    time from which it may start: of its claim, or on a limited queue of its token."""
+    time from which it may start: of its claim, or on a limited queue of its token;
+    `crashed`: the functions that ran it died so often that it is to be settled dead, unstarted;
+    `decided`: its history tells how it ends."""
 
     lease: str
     id: str
@@ -39,7 +42,14 @@ class Claim(NamedTuple):
     foreign: bool = False
     key: str = "-"
     at_ms: int = 0
+    crashed: bool = False
+    decided: bool = False
     isolated: bool = False
+
+    def with_history(self, history: str) -> Claim:
+        """The claim with another history. Each job needs one, and `_replace` takes three times as
+        long."""
+        return Claim._make((*self[:_HISTORY], history, *self[_HISTORY + 1 :]))
 
     @property
     def attempt(self) -> int:
@@ -51,3 +61,6 @@ class Claim(NamedTuple):
         """True if the job was handed out before and the attempts do not show it: a crash, release,
         snooze, park, or a redrive."""
         return self.fence - 1 > self.attempts
+
+
+_HISTORY = Claim._fields.index("history")

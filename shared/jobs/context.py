@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from .claim import Claim
-from .history import sanitize
+from .history import read_history, sanitize
 from .ids import ChildId, child_id, public_id
+from .log import Log, read_log
+
+_PROGRESS = ("progress", "note")
 
 
 class JobLog(logging.LoggerAdapter[logging.Logger]):
@@ -21,17 +25,24 @@ class JobLog(logging.LoggerAdapter[logging.Logger]):
         return msg, kwargs
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 class JobContext:
     """The job that a handler runs: its numbers, its logger, its progress."""
 
     __slots__ = (
         "_budget_left",
+        "_history",
+        "_log",
+        "_news",
+        "_now_ms",
         "_progress",
         "attempt",
         "fence",
         "id",
         "key",
-        "last_progress",
         "logger",
         "queue",
         "redelivered",
@@ -44,6 +55,7 @@ class JobContext:
         job_type: str,
         *,
         budget_left: Callable[[], float],
+        now_ms: Callable[[], int] = _now_ms,
         logger: logging.Logger | logging.LoggerAdapter[logging.Logger] | None = None,
     ) -> None:
         self.id = public_id(claim.id, claim.queue)
@@ -58,9 +70,10 @@ class JobContext:
             {"queue": self.queue, "job_id": self.id, "type": self.type, "attempt": self.attempt},
         )
         self._budget_left = budget_left
+        self._history, self._now_ms = claim.history, now_ms
+        self._log: Log | None = None
+        self._news = False
         self._progress: dict[str, Any] | None = None
-        self.last_progress: dict[str, Any] | None = None
-        """The last report, which is kept with the job when it ends. For the drain."""
 
     def budget_left(self) -> float:
         """Seconds that this job may still use: what its timeout and the function leave."""
@@ -82,14 +95,40 @@ class JobContext:
         self._progress = {"progress": int(value) if value.is_integer() else value}
         if note:
             self._progress["note"] = sanitize(note)
-        self.last_progress = self._progress
+        self._news = True
+
+    def log(self, line: str) -> None:
+        """Keep a line with the job, where `status()`, the API and `tidegate jobs show` find it,
+        also after its end. It is stored with the drain's next turn. The last 50 lines are kept, of
+        all its attempts, at most 500 characters each and 8 KB together."""
+        if self._log is None:
+            self._log = Log(read_log(read_history(self._history)))
+        self._log.add(self._now_ms(), self.attempt, str(line))
+        self._news = True
+
+    @property
+    def last_progress(self) -> dict[str, Any] | None:
+        """The last progress that was reported."""
+        return self._progress
 
     @property
     def has_progress(self) -> bool:
-        """True if a report waits for the next turn. For the drain."""
-        return self._progress is not None
+        """True if progress or log lines wait for the next turn. For the drain."""
+        return self._news
 
     def take_progress(self) -> dict[str, Any] | None:
-        """The last report since the last call. For the drain."""
-        progress, self._progress = self._progress, None
-        return progress
+        """All that was reported, if there is something new since the last call. For the drain."""
+        if not self._news:
+            return None
+        self._news = False
+        return self.reported()
+
+    def take_over(self, reported: dict[str, Any]) -> None:
+        """Report what the job has reported in its child process. For the drain."""
+        self._progress = {name: reported[name] for name in _PROGRESS if name in reported}
+        self._log = Log(read_log(reported))
+        self._news = True
+
+    def reported(self) -> dict[str, Any]:
+        """All that was reported, as the detail of an outcome. For the drain."""
+        return {**(self._progress or {}), **(self._log.detail() if self._log else {})}

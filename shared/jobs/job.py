@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..errors import IdempotencyMismatch, QueueFull
+from ..errors import IdempotencyMismatch, KeyLimited, QueueFull
 from .body import BY, encode_body
 from .ids import new_id
 
@@ -28,8 +28,9 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job to enqueue. `payload` is JSON text; `queue` is the one it was made for ("": any).
-    Times are milliseconds; 0 means now."""
+    """One job to enqueue. `payload` is JSON text, with the line of its follow-ups behind it if it
+    has any; `follows_death`: some are enqueued when it dies. `queue` is the one that it was made
+    for ("": any). Times are milliseconds; 0 means now."""
 
     type: str
     payload: str = field(repr=False)
@@ -45,6 +46,7 @@ class Job:
     """The job's own numbers in place of its job type's: attempts, backoff, timeout."""
     made_ms: int = 0
     """When it was made, by this machine's clock, where the id does not tell. It is only shown."""
+    follows_death: bool = False
     by: str = ""
     """The subject of the stored token that enqueues it; "" for any other way."""
 
@@ -60,8 +62,9 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Enqueued:
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
-    it. `mismatch`, `full`: the job was not stored. `nudge`: its request put the first job in line,
-    so a drain is to be called; only the first answer says so."""
+    it. `mismatch`, `full`, `limited_for`: the job was not stored; its key has a token in so many
+    seconds. `nudge`: its request put the first job in line, so a drain is to be called; only the
+    first answer says so."""
 
     id: str
     state: str
@@ -69,20 +72,28 @@ class Enqueued:
     mismatch: bool = False
     full: bool = False
     nudge: bool = False
+    limited_for: float | None = None
+
+    @property
+    def stored(self) -> bool:
+        """False where the job was refused."""
+        return not (self.mismatch or self.full or self.limited_for is not None)
 
 
 def one_stored(answer: Enqueued) -> Enqueued:
-    """The answer. Raises IdempotencyMismatch and QueueFull."""
+    """The answer. Raises IdempotencyMismatch, QueueFull and KeyLimited."""
     if answer.mismatch:
         raise IdempotencyMismatch
     if answer.full:
         raise QueueFull
+    if answer.limited_for is not None:
+        raise KeyLimited(answer.limited_for)
     return answer
 
 
 def all_stored(answers: list[Enqueued]) -> list[Enqueued]:
-    """The answers. Raises QueueFull or IdempotencyMismatch, which carry them, where a job was not
-    stored: a caller that reads no answers would lose it without notice."""
+    """The answers. Raises QueueFull, IdempotencyMismatch or KeyLimited, which carry them, where a
+    job was not stored: a caller that reads no answers would lose it without notice."""
     full = sum(answer.full for answer in answers)
     if full:
         raise QueueFull(f"{full} of {len(answers)} jobs not stored: the queue is full", answers)
@@ -91,6 +102,13 @@ def all_stored(answers: list[Enqueued]) -> list[Enqueued]:
         raise IdempotencyMismatch(
             f"{mismatches} of {len(answers)} jobs not stored: their idempotency keys were used "
             "before, with other requests",
+            answers,
+        )
+    waits = [answer.limited_for for answer in answers if answer.limited_for is not None]
+    if waits:
+        raise KeyLimited(
+            min(waits),
+            f"{len(waits)} of {len(answers)} jobs not stored: their keys have used up their rate",
             answers,
         )
     return answers

@@ -8,8 +8,11 @@ from typing import Any, Literal, NamedTuple
 
 from ..errors import LONGEST_DELAY
 
-Kind = Literal["done", "retry", "dead", "release", "snooze", "park", "cancelled", "keep"]
-"""Outcomes. "keep" is none yet: the job still runs, and its lease is prolonged."""
+Kind = Literal[
+    "done", "retry", "dead", "release", "snooze", "park", "cancelled", "keep", "decide"
+]  # fmt: skip
+"""Outcomes. "keep" is none yet: the job still runs, and its lease is prolonged. "decide" writes
+down how the job ends, and prolongs its lease too: its follow-ups are stored before it ends."""
 
 PAST: Mapping[Kind, str] = {
     "done": "done",

@@ -14,16 +14,19 @@ from pydantic_core import from_json
 from ..declare.options import YEAR_10000
 from ..drain.durations import mean, quantile
 from ..store.codec import PRIORITIES_BY_CODE
-from ..store.views import JobRecord, JobView, ListedJob, QueueStats
+from ..store.key_views import KeyPage
+from ..store.queue_stats import QueueStats
+from ..store.views import JobRecord, JobView, ListedJob
 from .explain import Explanation, explain
 
 STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "dead")
 
 
 def describe_job(view: JobView) -> dict[str, Any]:
-    """One job: its state, its history and the explanation of why it does not run now."""
+    """One job: its state, its history, and the gates that keep it from running now. `explanation`
+    is the first of them."""
     state, errors = view.state, describe_errors(view)
-    explanation = explain(view)
+    gates = [describe_explanation(gate) for gate in explain(view)]
     return {
         "id": view.id,
         "queue": view.queue.name,
@@ -43,7 +46,10 @@ def describe_job(view: JobView) -> dict[str, Any]:
         "result_error": view.result_error,
         "error": errors[-1] if errors else None,
         "errors": errors,
-        "explanation": explanation and describe_explanation(explanation),
+        "runs": describe_runs(view),
+        "log": describe_log(view),
+        "explanation": gates[0] if gates else None,
+        "gates": gates,
         **_encryption(view),
     }
 
@@ -134,6 +140,50 @@ def describe_errors(record: JobRecord) -> list[dict[str, Any]]:
             "others": [_describe_error(other) for other in _objects(error.get("others"))],
         }
         for error in record.errors
+    ]
+
+
+def describe_keys(page: KeyPage) -> dict[str, Any]:
+    """The busiest keys of a queue, and their limits."""
+    limits = page.queue.per_key
+    rate = limits.rate if limits else None
+    return {
+        "queue": page.queue.name,
+        "known": page.known,
+        "rate": rate and {"rate": rate.rate, "per": rate.per, "burst": rate.burst},
+        "concurrency": limits.concurrency if limits else None,
+        "if_limited": page.queue.if_limited,
+        "keys": [
+            {
+                "key": key.key,
+                "active": key.active,
+                "backlog": key.backlog,
+                "tokens": key.tokens(rate) if rate else None,
+                "token_at": instant(key.token_at_ms(rate)) if rate else None,
+            }
+            for key in page.keys
+        ],
+    }
+
+
+def describe_runs(record: JobRecord) -> list[dict[str, Any]]:
+    """The runs of its handler that are kept, oldest first."""
+    return [
+        {
+            "attempt": run.attempt,
+            "began_at": instant(run.began_ms),
+            "ended_at": instant(run.ended_ms),
+            "outcome": run.outcome,
+        }
+        for run in record.runs
+    ]
+
+
+def describe_log(record: JobRecord) -> list[dict[str, Any]]:
+    """The lines of its log that are kept, oldest first."""
+    return [
+        {"at": instant(line.at_ms), "attempt": line.attempt, "text": line.text}
+        for line in record.log
     ]
 
 

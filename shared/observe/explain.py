@@ -1,9 +1,12 @@
-"""The explanation of a job that does not run, read from its record and its queue."""
+"""The explanation of a job that does not run: the gates before its start that are shut, read from
+its record, its key and its queue. A gate is one function; GATES has them in order."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from ..store.views import JobView
 
@@ -13,27 +16,46 @@ TICK_LATE = 150.0
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a job does not run now. `until_ms`: the instant at which that ends, where it is known."""
+    """One gate that keeps a job from running now. `until_ms`: the instant at which it opens, where
+    that is known."""
 
     code: str
     detail: str
     until_ms: int | None = None
 
 
-def explain(view: JobView) -> Explanation | None:
-    """The most specific explanation. None for a job that runs or has ended."""
-    match view.state:
-        case "delayed":
-            return _delayed(view)
-        case "parked":
-            detail = str(view.history.get("parked") or "it can't run now")
-            return Explanation("parked", detail, view.at_ms)
-        case "waiting":
-            return _waiting(view)
-    return None
+Gate: TypeAlias = Callable[[JobView], Explanation | None]
+"""A job that does not run → the gate, where it is shut for this job."""
 
 
-def _delayed(view: JobView) -> Explanation:
+def explain(view: JobView) -> list[Explanation]:
+    """The gates that are shut, the most specific one first; at least one. Empty for a job that runs
+    or has ended."""
+    if view.state not in ("waiting", "delayed", "parked"):
+        return []
+    gates = GATES_OF_END if view.history.get("end") else GATES
+    return [shut for gate in gates if (shut := gate(view))] or [_in_line(view)]
+
+
+def _parked(view: JobView) -> Explanation | None:
+    if view.state != "parked":
+        return None
+    return Explanation("parked", str(view.history.get("parked") or "it can't run now"), view.at_ms)
+
+
+def _follow_ups(view: JobView) -> Explanation | None:
+    end = view.history.get("end")
+    missing = end.get("missing") if isinstance(end, dict) else None
+    if missing is None:
+        return None
+    until_ms = view.at_ms if view.state == "delayed" else None
+    detail = f"it has ended, but its follow-ups can't be stored: {missing}"
+    return Explanation("follow_ups", detail, until_ms)
+
+
+def _delayed(view: JobView) -> Explanation | None:
+    if view.state != "delayed" or view.behind is not None:
+        return None
     if view.reason == "unfit":
         detail = "it did not fit the time that was left; it waits for another window"
         return Explanation("released", detail, view.at_ms)
@@ -45,22 +67,85 @@ def _delayed(view: JobView) -> Explanation:
     return Explanation("delayed", "it is not due yet", view.at_ms)
 
 
-def _waiting(view: JobView) -> Explanation:
+def _paused(view: JobView) -> Explanation | None:
+    return Explanation("paused", f"queue {view.queue.name!r} is paused") if view.paused else None
+
+
+def _suspect(view: JobView) -> Explanation | None:
+    if not view.suspect:
+        return None
+    return Explanation("suspect", "two functions that ran it died; it waits to run exclusively")
+
+
+def _full(view: JobView) -> Explanation | None:
     queue = view.queue
-    if view.paused:
-        return Explanation("paused", f"queue {queue.name!r} is paused")
-    if view.suspect:
-        return Explanation("suspect", "two functions that ran it died; it waits to run exclusively")
-    if queue.concurrency is not None and view.active >= queue.concurrency:
-        detail = f"all {queue.concurrency} slots of queue {queue.name!r} are taken"
-        return Explanation("full", detail)
-    if view.limited_ms > 0:
-        detail = f"the rate limit of queue {queue.name!r} allows no start before then"
-        return Explanation("limited", detail, view.now_ms + view.limited_ms)
+    if queue.concurrency is None or view.active < queue.concurrency:
+        return None
+    detail = f"all {queue.concurrency} slots of queue {queue.name!r} are taken"
+    return Explanation("full", detail)
+
+
+def _limited(view: JobView) -> Explanation | None:
+    if view.limited_ms <= 0:
+        return None
+    detail = f"the rate limit of queue {view.queue.name!r} allows no start before then"
+    return Explanation("limited", detail, view.now_ms + view.limited_ms)
+
+
+def _key_full(view: JobView) -> Explanation | None:
+    limits, key = view.queue.per_key, view.key_view
+    if limits is None or key is None or limits.concurrency is None:
+        return None
+    if key.active < limits.concurrency:
+        return None
+    detail = f"all {limits.concurrency} slots of key {key.key!r} are taken; {_place(view)}"
+    return Explanation("key_full", detail)
+
+
+def _key_limited(view: JobView) -> Explanation | None:
+    limits, key = view.queue.per_key, view.key_view
+    if limits is None or key is None or limits.rate is None or view.queue.refused_rate:
+        return None
+    until = key.token_at_ms(limits.rate, view.behind or 0)
+    if until <= view.now_ms:
+        return None
+    detail = f"the rate of key {key.key!r} allows no start before then; {_place(view)}"
+    return Explanation("key_limited", detail, until)
+
+
+def _no_tick(view: JobView) -> Explanation | None:
+    if view.state != "waiting":
+        return None
     seen = max(view.turn_ms, view.since_ms or 0)
-    if seen and view.now_ms - seen > TICK_LATE * 1000:
-        at = f"{datetime.fromtimestamp(seen / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
-        detail = f"no drain has come to queue {queue.name!r} since {at}: does the schedule run?"
-        return Explanation("no_tick", detail)
-    detail = f"it waits for its turn; {view.active} of queue {queue.name!r} run now"
+    if not seen or view.now_ms - seen <= TICK_LATE * 1000:
+        return None
+    at = f"{datetime.fromtimestamp(seen / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    detail = f"no drain has come to queue {view.queue.name!r} since {at}: does the schedule run?"
+    return Explanation("no_tick", detail)
+
+
+GATES: tuple[Gate, ...] = (
+    *(_parked, _delayed, _paused, _suspect),
+    *(_full, _limited, _key_full, _key_limited, _no_tick),
+)
+"""What concerns the job alone comes first, then what it shares with its queue and with its key."""
+GATES_OF_END: tuple[Gate, ...] = (
+    *(_parked, _follow_ups, _paused),
+    *(_full, _limited, _no_tick),
+)
+"""Those of a job whose end is decided: no handler runs again, so its key holds it no more."""
+
+
+def _in_line(view: JobView) -> Explanation:
+    """No gate is shut."""
+    if view.behind is not None:
+        detail = f"its key {view.key!r} has room again; {_place(view)}"
+        return Explanation("key_next", detail)
+    detail = f"it waits for its turn; {view.active} of queue {view.queue.name!r} run now"
     return Explanation("waiting", detail)
+
+
+def _place(view: JobView) -> str:
+    if view.behind is None:
+        return "it has not come to its turn yet"
+    return f"{view.behind} of that key start before it" if view.behind else "it is the key's next"

@@ -47,8 +47,9 @@ async def fire(
         jobs_of_queue = [job for job, _ in pairs]
         answers = await store.enqueue(queue, jobs_of_queue, nudge=False)  # this tick drains it
         for answer, (_, schedule) in zip(answers, pairs, strict=True):
-            if answer.full:
-                log.error("schedule_queue_full", extra={"schedule": schedule.key})
+            if answer.full or answer.limited_for is not None:
+                event = "schedule_queue_full" if answer.full else "schedule_key_limited"
+                log.error(event, extra={"schedule": schedule.key})
                 moves.pop(schedule.entry, None)
     await store.schedules.move(moves)
     return [queue for queue, pairs in jobs.items() if pairs]

@@ -24,6 +24,7 @@ KIND_CODES: Mapping[Kind, str] = {
     "park": "p",
     "cancelled": "c",
     "keep": "k",
+    "decide": "e",
 }
 STATES: Mapping[str, str] = {
     "w": "waiting",
@@ -98,6 +99,9 @@ def _text(part: bytes) -> str | bytes:
 
 
 _NO_GUARD = Guard("-")
+FOREIGN, ON_DEAD, DECIDED = "f", "o", "d"
+"""Flags of a record: a foreign producer wrote its body; its death has follow-ups; how it ends is
+decided."""
 
 
 def encode_options(job: Job) -> str:
@@ -107,7 +111,8 @@ def encode_options(job: Job) -> str:
     priority = PRIORITY_CODES.get(job.priority, "?")  # the script refuses an unknown one
     return (
         f"{job.id} {priority} {job.delay_ms} {job.run_at_ms} {job.key} "
-        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint}{since}"
+        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint} "
+        f"{ON_DEAD if job.follows_death else '-'}{since}"
     )
 
 
@@ -121,6 +126,9 @@ def decode_enqueued(
     if code in "MF":
         refused = {"mismatch": code == "M", "full": code == "F"}
         return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
+    if code == "L":
+        wait = int(next(others)) / 1000
+        return Enqueued(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
     holder, state = next(others), next(others)
     duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
     return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)

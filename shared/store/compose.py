@@ -2,13 +2,14 @@
 `--- @include "name"`.
 
 Lua has room for 200 local names at a time, GopherLua for a few less. So each included file is a
-block, and a name that no other file of the script uses is hidden in it.
+block, and a name that no other file of the script uses is hidden in it. A file that a single other
+one uses is in that one's block, so that its names are hidden too.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,8 @@ FOLDER = Path(__file__).parent / "lua"
 _INCLUDE = re.compile(r'^--- @include "(\w+)"\n', re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n|\s+-- .*$", re.MULTILINE)
 _SPACES = str.maketrans(dict.fromkeys("()[]{},;=<>~+-*/%^#.:'\"", " "))
+_VERB = ""
+"""The name of the verb's own file, beside those of `lua/lib/`."""
 _DEFINITION = re.compile(r"^local (function )?(\w+(?:,\s*\w+)*)(?=\(| = )", re.MULTILINE)
 
 
@@ -33,14 +36,35 @@ def compose(name: str) -> str:
     files: dict[str, _File] = {}
     _read(pieces[1::2], files)
     pieces[::2] = [_COMMENT.sub("", code) for code in pieces[::2]]
-    users = Counter(_words("".join(pieces[::2])))
-    for file in files.values():
-        users.update(_words(file.code))
-    placed: set[str] = set()
+    users = _users({_VERB: "".join(pieces[::2])} | {one: files[one].code for one in files})
+    homes = {one: _home(one, files, users) for one in files}
+    nested, placed = defaultdict[str, str](str), set[str]()
     for i in range(1, len(pieces), 2):
-        names = _in_order(pieces[i], files, placed)
-        pieces[i] = "".join(_block(files[name].code, users) for name in names)
+        for one in _in_order(pieces[i], files, placed):
+            nested[homes[one]] += _block(files[one].code, users, nested.pop(one, ""))
+        pieces[i] = nested.pop(_VERB, "")
     return "".join(pieces)
+
+
+def _users(codes: Mapping[str, str]) -> Mapping[str, set[str]]:
+    """Word -> the files that use it, of all files (name -> code)."""
+    users = defaultdict[str, set[str]](set)
+    for name, code in codes.items():
+        for word in _words(code):
+            users[word].add(name)
+    return users
+
+
+def _home(name: str, files: Mapping[str, _File], users: Mapping[str, set[str]]) -> str:
+    """The one file that uses names of this one, in whose block it belongs; else _VERB, whose blocks
+    stand side by side."""
+    others = set[str]()
+    for _, names in _DEFINITION.findall(files[name].code):
+        for one in names.replace(",", " ").split():
+            others |= users[one]
+    others -= {name}
+    home = others.pop() if len(others) == 1 else _VERB
+    return home if home != _VERB and name in files[home].includes else _VERB
 
 
 def _words(code: str) -> set[str]:
@@ -72,14 +96,13 @@ def _in_order(name: str, files: Mapping[str, _File], placed: set[str]) -> Iterat
         yield name
 
 
-def _block(code: str, users: Mapping[str, int]) -> str:
-    """The code of an included file with its own names hidden. `users`: word -> how many files of
-    the script use it."""
+def _block(code: str, users: Mapping[str, set[str]], nested: str) -> str:
+    """The code of an included file with its own names hidden, behind the blocks `nested` in it."""
     visible: list[str] = []
 
     def define(match: re.Match[str]) -> str:
         is_function, names = match[1], match[2].replace(",", " ").split()
-        used = [name for name in names if users[name] > 1]
+        used = [name for name in names if len(users[name]) > 1]
         visible.extend(used)
         if not used:
             return match[0]
@@ -88,4 +111,4 @@ def _block(code: str, users: Mapping[str, int]) -> str:
         return declared + (f"function {names[0]}" if is_function else ", ".join(names))
 
     body = _DEFINITION.sub(define, code)
-    return (f"local {', '.join(visible)}\n" if visible else "") + f"do\n{body}end\n"
+    return (f"local {', '.join(visible)}\n" if visible else "") + f"do\n{nested}{body}end\n"

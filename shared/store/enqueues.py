@@ -14,6 +14,7 @@ from ..jobs.job import Enqueued, Job
 from .batching import EnqueueBatcher, Item, split
 from .codec import asks_for_nudge, decode_enqueued, encode_options
 from .scripts import Calls
+from .turn import door_limit
 
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender
@@ -46,7 +47,7 @@ class Enqueues:
     async def _send(self, queue: Queue, batch: list[Item], within: float | None) -> list[Enqueued]:
         nudges = self._nudges()
         args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
-        args += [nudges.window_ms if nudges else 0]
+        args += [nudges.window_ms if nudges else 0, door_limit(queue)]
         for job, body in batch:
             args += [encode_options(job), body]
         reply = await self._calls.send("enqueue", queue, args, within=within)

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from ..declare.make_job import check_word
+from ..declare.key import check_word
 from ..declare.queue import Queue
 from ..errors import JobNotFound
 from ..jobs.erased import Erased

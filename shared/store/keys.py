@@ -23,6 +23,8 @@ PARTS = (
     "dead",  # ZSET      id -> instant of its end (ms); trimmed only with dead=Retention(...)
     "dedup",  # HASH     guard name -> "expires fingerprint id state"
     "inbox",  # LIST     raw records from foreign producers
+    "key_timers",  # ZSET  key of jobs -> instant (ms) at which a turn looks at it again
+    "backlogs",  # HASH  "key position" -> id of a job that waits until its key has room
 )
 
 NEVER = 2.0**53 - 1
@@ -30,16 +32,16 @@ NEVER = 2.0**53 - 1
 
 WORK: tuple[str, ...] = (
     *("high", "normal", "low", "suspects"),
-    *("delayed", "active", "parked", "inbox"),
+    *("delayed", "active", "parked", "inbox", "backlogs"),
 )
 """The parts that exist only while a queue has work."""
 CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
 """The parts of WORK whose jobs wait for no instant."""
 PLACES: tuple[str, ...] = (
     *("high", "normal", "low", "suspects"),
-    *("delayed", "parked", "completed", "cancelled", "dead"),
+    *("delayed", "parked", "completed", "cancelled", "dead", "backlogs"),
 )
-"""The lists and sorted sets whose members are job ids."""
+"""The lists, sorted sets and the hash that place jobs by their ids."""
 FOREIGN: tuple[str, ...] = ("inbox",)
 """The parts that foreign producers write, without an update of the agenda."""
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from ..declare.queue import Queue
 from . import keys
+from .queue_stats import QueueStats, read_stats
 from .scripts import Calls, script
-from .views import QueueStats, read_stats
 
 MOST_KEYS = 4000
 """Keys of one call. GopherLua, which Upstash runs, unpacks some 5,000 values."""

@@ -7,15 +7,18 @@ from typing import Literal
 
 from ..declare.queue import Queue
 from .client.rest import Rest
+from .key_views import KeyPage, read_busiest
 from .overview import read_overview
+from .queue_stats import QueueStats, read_stats
 from .scripts import Calls
 from .survey import SurveyPage, read_survey
-from .views import JobRecord, ListedJob, QueueStats, read_listed, read_row, read_stats
+from .views import JobRecord, ListedJob, read_listed, read_row
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
 
 Listed = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
+MOST_KEYS_READ = 1000
 IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
 """Pages of a survey: it has to read the bodies of records."""
 STATUS_SECONDS = 1.5
@@ -58,6 +61,13 @@ class Reads:
         """The same of several queues: a command each, and one for each part that holds jobs."""
         by_name = await read_overview(self._calls, queues, within=STATUS_SECONDS)
         return [by_name.get(queue.name) or await self.stats(queue) for queue in queues]
+
+    async def busiest_keys(self, queue: Queue, most: int) -> KeyPage:
+        """The keys of a queue with most jobs that run or wait for their key. Of more than
+        MOST_KEYS_READ keys with a state it reads those that a turn looks at next, and those that
+        run jobs."""
+        reply = await self._calls.run("busiest", queue, MOST_KEYS_READ)
+        return read_busiest(queue, reply, most)
 
     async def browse(
         self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50

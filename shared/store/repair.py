@@ -19,7 +19,7 @@ from .usage import Usage, UsageByShard
 
 BATCH = 20
 _HOMES = {"p": {"parked"}, "c": {"completed"}, "k": {"cancelled"}, "x": {"dead"}}
-_WAITING = {"high", "normal", "low", "suspects", "delayed"}
+_WAITING = {"high", "normal", "low", "suspects", "delayed", "backlogs"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind
-from .codec import KIND_CODES, read_record
+from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
 
 Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
@@ -24,7 +25,7 @@ MOST_HISTORY = 2 * 2**20
 
 
 class Settle(NamedTuple):
-    """One lease to close (or, kind "keep", to prolong). `history` replaces the job's
+    """One lease to close (or, kinds "keep" and "decide", to prolong). `history` replaces the job's
     history. `unstarted_ms`: `at_ms` of the claim (the store's time from which it might start) if
     its handler was not called, so that its token can be given back; else 0."""
 
@@ -56,7 +57,8 @@ class TurnRequest:
     `observed`: durations to add, as bucket -> count by job type. `ahead_ms`: how far ahead of their
     time tokens may be taken. `prolong`: leases whose jobs still run. `look`: how many waiting jobs'
     records the turn reads at once, at no command of their own; None: as many as it wants.
-    `repeat_ms`: how long the client may repeat this request.
+    `repeat_ms`: how long the client may repeat this request. `settles_deaths`: jobs that crashed to
+    death are handed out (as `crashed` claims), so that the caller settles them.
     """
 
     owner: str
@@ -73,6 +75,7 @@ class TurnRequest:
     prolong: Sequence[str] = ()
     look: int | None = None
     repeat_ms: int = REPEAT_MS
+    settles_deaths: bool = False
 
     def args(self, queue: Queue) -> list[str | int]:
         """ARGV of turn.lua behind the queue's name."""
@@ -97,6 +100,8 @@ class TurnRequest:
             self.want if self.look is None else self.look,
             self.repeat_ms,
             queue.max_bytes,
+            _key_limits(queue),
+            int(self.settles_deaths),
         ]
         for name in types:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
@@ -107,6 +112,27 @@ class TurnRequest:
                 settle.history,
             ]
         return [*args, *self.prolong]
+
+
+def _key_limits(queue: Queue) -> str:
+    """The limits of each key, as a turn decides them. Where an enqueue takes the tokens of a key, a
+    start takes none."""
+    limits = queue.per_key
+    if limits is None:
+        return ""
+    rate = limits.rate if queue.if_limited == "defer" else None
+    tokens = _bucket(rate) if rate else "0 1 1"
+    return f"{tokens} {limits.concurrency or 0}"
+
+
+def door_limit(queue: Queue) -> str:
+    """The rate of each key, where an enqueue beyond it is refused; else "" (lua/lib/door.lua)."""
+    rate = queue.refused_rate
+    return _bucket(rate) if rate else ""
+
+
+def _bucket(rate: RateLimit) -> str:
+    return f"{rate.rate} {rate.per_ms} {rate.burst}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +192,7 @@ def _marked(claim: Claim, request: TurnRequest) -> Claim:
 def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:
     """One claimed job from its lease and its record. A damaged record becomes a body that can't be
     decoded, so that it dies by itself and its neighbours run."""
-    job_id, fence, _owner, _seq, exclusive = lease.split(" ")  # Lease.parse, without its cost
+    job_id, fence, _owner, _seq, *_key, exclusive = lease.split(" ")  # as Lease.parse
     try:
         header, body, history = read_record(record)
     except ValueError:
@@ -182,7 +208,9 @@ def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> C
         exclusive == "1",
         body,
         history if isinstance(history, str) else "",
-        header.flags == "f",
+        FOREIGN in header.flags,
         header.key,
         at_ms,
+        header.reason == "crashed",
+        DECIDED in header.flags and isinstance(history, str),
     )

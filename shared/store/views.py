@@ -10,20 +10,12 @@ from ..encryption.record import Encryption, lock
 from ..jobs.body import Body, decode_body
 from ..jobs.ids import created_ms, public_id
 from .codec import PRIORITIES_BY_CODE, STATES, Header, read_header, read_record
-from .usage import UsageByShard, read_usage
-
-SIZES = (
-    *("high", "normal", "low", "suspects", "delayed", "active"),
-    *("parked", "completed", "cancelled", "dead", "inbox"),
-)
-TOTALS = (
-    *("claimed", "done", "retried", "dead", "released"),
-    *("snoozed", "parked", "cancelled", "crashed", "lost"),
-)
+from .from_history import FromHistory
+from .key_views import KeyView, read_key
 
 
 @dataclass(frozen=True, slots=True)
-class JobRecord:
+class JobRecord(FromHistory):
     """One stored job. `at_ms` is store time in milliseconds and belongs to the state: the instant
     at which it is due, at which its lease ends, or at which it ended. `since_ms`: when it began to
     wait or is due; None where the record does not tell. `created_ms`: when it was made, by its
@@ -53,35 +45,6 @@ class JobRecord:
     by: str = field(default="", kw_only=True)
     """The subject of the stored token that enqueued it, "" for any other way."""
 
-    @property
-    def errors(self) -> list[dict[str, Any]]:
-        """The failed attempts that are kept, oldest first."""
-        errors = self.history.get("errors")
-        return [one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
-
-    @property
-    def result(self) -> Any:
-        """What its handler returned, as JSON has it; None before its end."""
-        return self.history.get("result")
-
-    @property
-    def result_error(self) -> str | None:
-        """Why its result could not be kept."""
-        error = self.history.get("result_error")
-        return None if error is None else str(error)
-
-    @property
-    def progress(self) -> float | None:
-        """The last progress that its handler reported, 0 to 100."""
-        progress = self.history.get("progress")
-        return progress if isinstance(progress, int | float) else None
-
-    @property
-    def note(self) -> str | None:
-        """The note of that report."""
-        note = self.history.get("note")
-        return None if note is None else str(note)
-
 
 @dataclass(frozen=True, slots=True)
 class ListedJob:
@@ -102,7 +65,9 @@ class ListedJob:
 @dataclass(frozen=True, slots=True)
 class JobView(JobRecord):
     """One job and the state of its queue. `limited_ms`: milliseconds until the queue's bucket has a
-    token; `active`: jobs of the queue that run now; `turn_ms`: the queue's last turn, 0 without."""
+    token; `active`: jobs of the queue that run now; `turn_ms`: the queue's last turn, 0 without.
+    `key_view`: its key, of a job that waits and has one. `position`: its position in the backlog of
+    its key; None where it does not wait there."""
 
     now_ms: int
     turn_ms: int
@@ -110,6 +75,15 @@ class JobView(JobRecord):
     cancel_requested: bool
     limited_ms: int
     active: int
+    key_view: KeyView | None
+    position: int | None
+
+    @property
+    def behind(self) -> int | None:
+        """How many jobs stand before it in the backlog of its key."""
+        if self.position is None or self.key_view is None:
+            return None
+        return max(0, self.position - self.key_view.first)
 
     @property
     def suspect(self) -> bool:
@@ -117,54 +91,36 @@ class JobView(JobRecord):
         return self.reason == "exclusive" and self.state == "waiting"
 
 
-@dataclass(frozen=True, slots=True)
-class QueueStats:
-    """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
-    `oldest`: the public id of the job that waits longest, `oldest_ms`: since when. `turn_ms`: the
-    instant of the last turn, 0 without. `usage`: everything stored, by shard."""
-
-    queue: Queue
-    now_ms: int
-    sizes: dict[str, int]
-    oldest: str | None
-    oldest_ms: int | None
-    turn_ms: int
-    paused: bool
-    tokens: float | None
-    totals: dict[str, int]
-    usage: UsageByShard
-    histograms: dict[str, list[int]]
-
-    @property
-    def jobs(self) -> int:
-        """Everything stored, ended jobs included."""
-        return sum(one.jobs for one in self.usage)
-
-    @property
-    def bytes(self) -> int:
-        """The bytes of their ids and records."""
-        return sum(one.bytes for one in self.usage)
-
-    @property
-    def waiting(self) -> int:
-        return sum(self.sizes[part] for part in ("high", "normal", "low", "suspects", "inbox"))
-
-
 def read_view(queue: Queue, job_id: str, reply: list[Any]) -> JobView:
     """The answer of inspect.lua."""
     now, turned, paused, level, per, at, active, record, *rest = reply
-    position, instant, _lease, cancelling = rest
+    place, instant, _lease, cancelling, key_state, key_active = rest
     stored = _read(queue, job_id, instant, record)
     fields = {name: getattr(stored, name) for name in JobRecord.__slots__}
     return JobView(
-        **{**fields, "state": position if stored.state == "waiting" else stored.state},
+        **{**fields, "state": place if stored.state == "waiting" else stored.state},
         now_ms=int(now),
         turn_ms=int(turned),
         paused=bool(paused),
         cancel_requested=bool(cancelling),
         limited_ms=_token_wait(queue, int(now), int(level), int(per), int(at)),
         active=int(active),
+        key_view=_key_view(stored, place, key_state, int(key_active), int(now)),
+        position=_position(record) if place == "delayed" and not int(float(instant)) else None,
     )
+
+
+def _key_view(
+    stored: JobRecord, place: str, state: str, active: int, now_ms: int
+) -> KeyView | None:
+    if stored.key is None or place not in ("waiting", "delayed"):
+        return None
+    return read_key(stored.key, state, active, now_ms)
+
+
+def _position(record: str | bytes) -> int | None:
+    _, _, digits = read_record(record)[0].reason.partition(":")
+    return int(digits) if digits.isdecimal() else None
 
 
 def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
@@ -220,41 +176,6 @@ def _text(part: str | bytes) -> str:
     return part if isinstance(part, str) else part.decode("utf-8", "replace")
 
 
-def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
-    """The answer of stats.lua."""
-    now, *rest = reply
-    sizes = dict(zip(SIZES, rest[: len(SIZES)], strict=True))
-    heads, rest = rest[len(SIZES) : len(SIZES) + 8], rest[len(SIZES) + 8 :]
-    oldest, oldest_ms = _oldest(list(zip(heads[::2], heads[1::2], strict=True)))
-    turned, paused, level, per, _at, totals, usage, *histograms = rest
-    return QueueStats(
-        queue=queue,
-        now_ms=int(now),
-        sizes=sizes,
-        oldest=public_id(oldest, queue.name) if oldest else None,
-        oldest_ms=oldest_ms,
-        turn_ms=int(turned or 0),
-        paused=paused == "1",
-        tokens=int(level) / int(per) if queue.limit and per and int(per) else None,
-        totals=dict(zip(TOTALS, map(int, totals.split() or [0] * len(TOTALS)), strict=True)),
-        usage=read_usage(usage),
-        histograms={
-            name: [int(n) for n in histogram.split()]
-            for name, histogram in zip(types, histograms, strict=True)
-            if histogram
-        },
-    )
-
-
-def _oldest(heads: list[tuple[str, str]]) -> tuple[str, int | None]:
-    """The id that waits longest, and since when, of the first ids of the lists."""
-    known = [(int(since) if since else created_ms(job_id), job_id) for job_id, since in heads]
-    instant, job_id = min(
-        ((at, job_id) for at, job_id in known if at is not None), default=(None, "")
-    )
-    return job_id or next((job_id for _, job_id in known if job_id), ""), instant
-
-
 def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRecord:
     header, stored, history = read_record(record)
     body = _decode(stored)
@@ -271,7 +192,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         fence=header.fence,
         key=_optional(header.key),
         dedup=_optional(header.dedup.removeprefix("dedup:")),
-        reason=_optional(header.reason),
+        reason=_reason(header.reason),
         payload="" if encryption else body.payload,
         overrides=dict(body.overrides),
         history=readable,
@@ -297,6 +218,12 @@ def _token_wait(queue: Queue, now: int, level: int, per: int, at: int) -> int:
         return 0
     units = level + max(0, now - at) * queue.limit.rate
     return max(0, -((units - per) // queue.limit.rate))
+
+
+def _reason(field: str) -> str | None:
+    """Without the position in the backlog of its key."""
+    word = field.partition(":")[0]
+    return None if word == "key" else _optional(word)
 
 
 def _optional(field: str) -> str | None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..declare.idempotency import Key
-from ..declare.parse import parse_job
+from ..declare.parse import FindQueue, parse_job
 from ..declare.queue import Queue
-from ..errors import IdempotencyMismatch, QueueFull, StoreError, TidegateError
+from ..errors import IdempotencyMismatch, KeyLimited, QueueFull, StoreError, TidegateError
 from ..jobs.job import Enqueued, Job
 from ..store import Store
 from .problems import problem_of
@@ -24,8 +24,11 @@ Answer = Enqueued | dict[str, Any]
 class Bulk:
     """Jobs and answers of one request by position. `by`: what its jobs remember of its caller."""
 
-    def __init__(self, store: Store, queue: Queue, key: Key | None, *, by: str = "") -> None:
+    def __init__(
+        self, store: Store, queue: Queue, key: Key | None, find_queue: FindQueue, *, by: str = ""
+    ) -> None:
         self._store, self._queue, self._key, self._by = store, queue, key, by
+        self._find_queue = find_queue
         self._jobs: dict[int, Job] = {}
         self._answers: dict[int, Answer] = {}
 
@@ -36,7 +39,7 @@ class Bulk:
             # bodies under one key always collide there.
             guard = self._key.guard(position if self._jobs else 0) if self._key else None
             try:
-                job = parse_job(self._queue, value, guard)
+                job = parse_job(self._queue, value, guard, find_queue=self._find_queue)
                 self._jobs[position] = replace(job, by=self._by)
             except TidegateError as error:
                 self._answers[position] = problem_of(error)[0]
@@ -77,4 +80,7 @@ class Bulk:
 def _answer(enqueued: Enqueued) -> Answer:
     if enqueued.full:
         return problem_of(QueueFull())[0]
+    if enqueued.limited_for is not None:
+        document = problem_of(KeyLimited(enqueued.limited_for))[0]
+        return {**document, "retry_after": enqueued.limited_for}
     return problem_of(IdempotencyMismatch())[0] if enqueued.mismatch else enqueued

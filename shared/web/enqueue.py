@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from ..declare.parse import parse_job
+from ..declare.queue import Queue
 from ..declare.requests import MOST_JOBS_A_BODY
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, KeyLimited
 from ..jobs.job import Enqueued
 from .body import json_response, read_object
 from .bulk import Bulk
 from .call import Call
 from .idempotency import read_key
+from .problems import PROBLEM_TYPES, Problem, problem_of
+from .ratelimit import limit_headers
 from .responses import ProblemResponse, ResponseModel
 
 
@@ -43,23 +47,44 @@ async def enqueue(call: Call) -> Response:
     queue, store = call.queue(), call.deployment.store
     body = await read_object(call.request)
     key = read_key(call.request, body)
+    find_queue = call.queue_of  # its follow-ups reach no queue that its caller does not reach
     if "jobs" in body:
-        bulk = Bulk(store, queue, key, by=call.caller.subject)
-        return json_response({"jobs": await _enqueue_many(bulk, body)}, 202)
-    job = parse_job(queue, body, key.guard() if key else None)
+        values = _jobs_of(body)
+        bulk = Bulk(store, queue, key, find_queue, by=call.caller.subject)
+        return json_response({"jobs": await _enqueue_many(bulk, values)}, 202)
+    job = parse_job(queue, body, key.guard() if key else None, find_queue=find_queue)
     job = replace(job, by=call.caller.subject)
-    stored = await store.enqueue_one(queue, job)
+    try:
+        stored = await store.enqueue_one(queue, job)
+    except KeyLimited as error:
+        raise limited(queue, error) from None
     response = EnqueueResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
     mounted_at = call.request.scope.get("root_path", "")
     return json_response(response, 202, {"Location": f"{mounted_at}/api/v1/jobs/{stored.id}"})
 
 
-async def _enqueue_many(bulk: Bulk, body: dict[str, Any]) -> list[EnqueueResponse | dict[str, Any]]:
+def limited(queue: Queue, error: KeyLimited) -> Exception:
+    """The problem of an enqueue that its key's rate refuses, with the fields that tell the rate."""
+    rate = queue.refused_rate
+    if rate is None:  # a deployment with another declaration is at work too
+        return error
+    document, headers = problem_of(error)
+    fields = {**headers, **limit_headers(rate, error.retry_after)}
+    return Problem(PROBLEM_TYPES[KeyLimited], document["detail"], headers=fields)
+
+
+def _jobs_of(body: dict[str, Any]) -> list[Any]:
     values = body["jobs"]
     if len(body) > 1 or not isinstance(values, list) or len(values) > MOST_JOBS_A_BODY:
         raise InvalidRequest(
             f'Send {{"jobs": [...]}} and nothing else, {MOST_JOBS_A_BODY} at most.'
         )
+    return values
+
+
+async def _enqueue_many(
+    bulk: Bulk, values: Sequence[Any]
+) -> list[EnqueueResponse | dict[str, Any]]:
     bulk.parse(values)
     await bulk.store_jobs()
     return [

@@ -53,6 +53,23 @@ class JobPageResponse(ResponseModel):
     next: str | None
 
 
+class JobRunResponse(ResponseModel):
+    """One run of a job's handler. `outcome`: done, retry, dead, release, snooze or cancelled."""
+
+    attempt: int
+    began_at: datetime | None
+    ended_at: datetime | None
+    outcome: str
+
+
+class LogLineResponse(ResponseModel):
+    """One line that a job's handler wrote."""
+
+    at: datetime | None
+    attempt: int
+    text: str
+
+
 class JobResponse(ListedJobResponse):
     """One job as it stands."""
 
@@ -68,7 +85,12 @@ class JobResponse(ListedJobResponse):
     result_error: str | None
     error: JobErrorResponse | None = Field(description="The last one.")
     errors: list[JobErrorResponse]
-    explanation: ExplanationResponse | None
+    runs: list[JobRunResponse] = Field(description="The last 20 that ended, oldest first.")
+    log: list[LogLineResponse] = Field(description="The last lines, oldest first.")
+    explanation: ExplanationResponse | None = Field(description="The first of `gates`.")
+    gates: list[ExplanationResponse] = Field(
+        description="What keeps it from running now, the most specific first."
+    )
     encryption_key: str | None = Field(description="The name of the key of an encrypted job.")
     locked: str | None = Field(description=LOCKED)
 

@@ -21,6 +21,7 @@ from ..errors import (
     InvalidPayload,
     InvalidRequest,
     JobNotFound,
+    KeyLimited,
     MissingSecret,
     NameTaken,
     PayloadTooLarge,
@@ -72,6 +73,7 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     PayloadTooLarge: ProblemType("payload-too-large", 413, "Payload too large"),
     QueueFull: ProblemType("queue-full", 507, "The queue is full", QueueFull.__doc__, 60),
     NameTaken: ProblemType("name-taken", 409, "Deduplication name taken"),
+    KeyLimited: ProblemType("key-limited", 429, "The key of this job is limited"),
     IdempotencyMismatch: ProblemType("idempotency-mismatch", 422, "Idempotency key used before"),
     Unauthenticated: ProblemType("unauthenticated", 401, "Unauthenticated"),
     Forbidden: ProblemType("forbidden", 403, "Forbidden"),
@@ -132,7 +134,7 @@ def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
         log.error("request_failed", exc_info=error if problem_type is UNEXPECTED else None, extra={
             "problem": problem_type.slug, "error": str(error)[:LONGEST_DETAIL],
         })  # fmt: skip
-    requested = error.retry_after if isinstance(error, StoreError) else None
+    requested = error.retry_after if isinstance(error, StoreError | KeyLimited) else None
     wait = problem_type.retry_after if requested is None else requested
     headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
     if isinstance(error, Unauthenticated):

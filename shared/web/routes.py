@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
-from . import audit, cron, deadletters, enqueue, jobs, queues, schedules, tokens
+from . import audit, cron, deadletters, enqueue, jobs, keys, queues, schedules, tokens
 from .body import json_response, json_text
 from .call import Call
 from .operation import Operation
@@ -78,6 +78,8 @@ ROUTES: tuple[Operation, ...] = (
           filters=True),
     Operation("GET", "/api/v1/queues/{queue}", "read", queues.show,
           {200: (queues.QueueResponse,)}),
+    Operation("GET", "/api/v1/queues/{queue}/keys", "read", keys.index,
+          {200: (keys.KeysResponse,)}, query={"limit": "Keys, 1 to 200."}),
     Operation("POST", "/api/v1/queues/{queue}/pause", "operate", queues.pause,
           {200: (queues.PauseResponse,)}),
     Operation("POST", "/api/v1/queues/{queue}/resume", "operate", queues.resume,

@@ -19,7 +19,14 @@ from tests.cli.conftest import Cli
 KEEPS_NONE = {
     *("audit", "demo", "dev", "doctor", "drain", "enqueue", "new", "status", "store"),
     *("dead list", "dead show", "jobs list", "jobs show", "keys check", "keys generate"),
-    *("keys list", "schedules list", "schedules show", "tokens list", "tokens generate"),
+    *(
+        "keys list",
+        "queues keys",
+        "schedules list",
+        "schedules show",
+        "tokens list",
+        "tokens generate",
+    ),
 }
 """Commands that read, that do what functions do, or that touch no deployment."""
 ACTIONS = {

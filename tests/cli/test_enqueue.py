@@ -252,3 +252,35 @@ def test_ctrl_c_in_a_bulk_tells_how_many_jobs_are_stored(
     told = int(ran.err.split()[2].replace(",", ""))
     assert f"at least {told:,} of 50,000 jobs were enqueued" in ran.err
     assert told <= waiting(cli) < 50_000
+
+
+def test_follow_ups_are_given_as_json(cli: Cli) -> None:
+    note = '{"type": "note.keep", "payload": {"text": "%s"}}'
+    ran = cli(
+        *("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "mine"),
+        *("--then", note % "one", "--then", note % "two", "--on-dead", note % "three"),
+    )
+    cli("drain")
+
+    assert ran.code == Exit.OK
+    (row,) = cli("status", "work", "--json").json["queues"]
+    assert row["counts"]["completed"] == 3
+    shown = cli("jobs", "show", "mine.work", "--json").json
+    assert [run["outcome"] for run in shown["runs"]] == ["done"]
+    assert "outcome" in cli("jobs", "show", "mine.work").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--then", "{"), "--then: not JSON"),
+        (("--on-dead", '{"type": "none", "payload": {}}'), "on_dead.0: queue 'work' has no job"),
+        (("--callback", "http://example.com"), "callback: give an https:// address"),
+    ],
+)
+def test_a_wrong_follow_up_is_refused(cli: Cli, arguments: tuple[str, str], told: str) -> None:
+    ran = cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', *arguments)
+
+    assert ran.code == Exit.USAGE
+    assert told in " ".join(ran.err.split()).replace("│ ", "")
+    assert waiting(cli) == 0

@@ -25,6 +25,7 @@ COMMANDS = (
         "keys check",
         "queues pause",
         "queues resume",
+        "queues keys",
         "queues purge",
     ),
     *("schedules list", "schedules show", "schedules pause", "schedules resume", "schedules run"),

@@ -6,7 +6,7 @@ import itertools
 import threading
 
 from shared import JobContext, Retry
-from shared.drain.drain import SYNC_THREADS
+from shared.drain.resources import SYNC_THREADS
 from tests.faults.conftest import Play
 from tests.support.values import Number
 from tests.support.world import World

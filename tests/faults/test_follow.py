@@ -12,7 +12,8 @@ from shared import App, RateLimit
 from shared.declare.app import Registry
 from shared.declare.default_store import set_default_store
 from shared.drain.budget import Budget
-from shared.drain.drain import SYNC_THREADS, Drain
+from shared.drain.drain import Drain
+from shared.drain.resources import SYNC_THREADS
 from shared.store import Store
 from tests.faults.conftest import Play
 from tests.support.values import Number

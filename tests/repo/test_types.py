@@ -16,7 +16,7 @@ import functools
 from datetime import UTC, datetime
 from typing import Any
 from pydantic import BaseModel
-from shared import App, JobContext, JobHandle, Overrides, Retry
+from shared import App, Completed, Dead, JobContext, JobHandle, Overrides, Retry
 
 app = App("shop")
 orders = app.queue("orders", overrides=Overrides(attempts=9))
@@ -37,6 +37,14 @@ def print_order(payload: Receipt, *, job: JobContext | None = None) -> None: ...
 def notify(channel: str, payload: Order) -> None: ...
 
 partial = orders.job("order.notify")(functools.partial(notify, "email"))
+
+@ship.on_completed
+async def thank(end: Completed[Order], job: JobContext) -> None:
+    print(end.payload.number, end.result)
+
+@ship.on_dead(queue=orders, name="order.alarm", timeout=5)
+def alarm(end: Dead[Order]) -> None:
+    print(end.payload and end.payload.number, end.error.message)
 """
 RIGHT = """\
 async def right() -> None:
@@ -55,6 +63,14 @@ async def right() -> None:
     done: float | None = await orders.handle(handle.id).progress()
     print_order.enqueue_sync(Receipt(number=1)).wait_sync(timeout=1)
     await partial.enqueue(Order(number=1))
+    await ship.enqueue(
+        Order(number=1), then=[print_order.job(Receipt(number=1), delay=5)],
+        on_dead=[ship.job(Order(number=2))], callback="https://example.com/hook",
+    )
+    again: Completed[Order] = Completed(
+        id="x", queue="q", type="t", attempts=1, payload=Order(number=1)
+    )
+    await thank.enqueue(again)
     print(state, value, changed, done)
 """
 WRONG = """\
@@ -76,6 +92,18 @@ async def wrong() -> None:
     handle.delete()  # E: "JobHandle" has no attribute "delete"
     number: int = await handle.cancel()  # E: Incompatible types in assignment
     app.queue("x", overrides=5)  # E: Argument "overrides"
+    await ship.enqueue(Order(number=1), then=[Order(number=1)])  # E: List item 0 .* expected "Job"
+    await ship.enqueue(Order(number=1), callback=5)  # E: Argument "callback"
+    await thank.enqueue(Order(number=1))  # E: expected "Completed\\[Order\\]"
+
+    @ship.on_completed  # E: incompatible type
+    async def other(end: Completed[Receipt]) -> None: ...
+
+    @ship.on_dead(queue="orders")  # E: No overload variant
+    async def third(end: Dead[Order]) -> None: ...
+
+    @ship.on_dead()  # E: incompatible type
+    async def fourth(end: Completed[Order]) -> None: ...
 """
 
 

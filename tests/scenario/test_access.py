@@ -31,6 +31,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/stats"): "viewer",
     ("GET", "/api/v1/queues"): "viewer",
     ("GET", "/api/v1/queues/{queue}"): "viewer",
+    ("GET", "/api/v1/queues/{queue}/keys"): "viewer",
     ("POST", "/api/v1/queues/{queue}/pause"): "operator",
     ("POST", "/api/v1/queues/{queue}/resume"): "operator",
     ("POST", "/api/v1/queues/{queue}/purge"): "admin",

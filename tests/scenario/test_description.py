@@ -60,6 +60,6 @@ def test_the_enqueue_options_are_those_of_the_contract() -> None:
 
     assert set(options["properties"]) == {
         "delay", "run_at", "priority", "attempts", "backoff", "timeout", "dedup", "dedup_ttl",
-        "key", "job_id", "idempotency_key",
+        "key", "job_id", "idempotency_key", "then", "on_dead", "callback",
     }  # fmt: skip
     assert options["additionalProperties"] is False

@@ -145,6 +145,28 @@ class TestQueues:
         assert response.status_code == 403
         assert "slow" not in response.text
 
+    @pytest.mark.parametrize("end", ["then", "on_dead"])
+    @pytest.mark.parametrize("bulk", [False, True])
+    async def test_follow_ups_reach_no_other_queue(
+        self, limited: Client, store: Store, end: str, *, bulk: bool
+    ) -> None:
+        texts = set()
+        for queue in ("slow", "there-is-none"):
+            inner = {"type": "double", "payload": {"n": 1}, "queue": queue}
+            middle = {"type": "double", "payload": {"n": 1}, "options": {end: [inner]}}
+            for follow_up in (inner, middle):
+                job = {"type": "double", "payload": {"n": 1}, "options": {end: [follow_up]}}
+                body = {"jobs": [job]} if bulk else job
+                response = await limited.post("/api/v1/queues/work/jobs", json=body)
+                text = response.text.replace(f"{end}.0: {end}.0:", f"{end}.0:")
+                texts.add(text.replace(f"{end}.0.{end}.0", f"{end}.0"))
+                refused = response.json()["jobs"][0]["error"] if bulk else response.json()
+                assert refused["status"] == 422
+
+        assert len(texts) == 1
+        assert "limited to some queues" in texts.pop()
+        assert "enqueue" not in store.meter.by_verb
+
     async def test_a_tick_drains_its_own_queues_only(
         self, shop: TokenShop, api: Client, world: World
     ) -> None:

@@ -35,6 +35,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/stats"): "read",
     ("GET", "/api/v1/queues"): "read",
     ("GET", "/api/v1/queues/{queue}"): "read",
+    ("GET", "/api/v1/queues/{queue}/keys"): "read",
     ("POST", "/api/v1/queues/{queue}/pause"): "operate",
     ("POST", "/api/v1/queues/{queue}/resume"): "operate",
     ("POST", "/api/v1/queues/{queue}/purge"): "delete",

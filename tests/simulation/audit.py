@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shared.store.queue_stats import TOTALS
 from shared.store.turn import Settle
-from shared.store.views import TOTALS
 
 from .book import LINES, NEVER, SETS, Book, bytes_of
 from .census import Census

@@ -17,7 +17,7 @@ from shared.jobs.job import Job
 from shared.store import TurnRequest, keys
 from shared.store.codec import encode_options
 from shared.store.store import Store
-from shared.store.turn import MOST_BYTES, TurnReply, read_reply
+from shared.store.turn import MOST_BYTES, TurnReply, door_limit, read_reply
 
 from . import census as counting
 from . import turns, verbs
@@ -272,6 +272,7 @@ def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> C
 
 def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
     args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes, NUDGE_WINDOW]
+    args += [door_limit(queue)]
     for job in jobs:
         args += [encode_options(job), job.body()]
     return Call("enqueue", queue, tuple(args), list(jobs))

@@ -218,3 +218,32 @@ async def test_the_numbers_of_a_queue_at_work_cost_a_command_for_each_part_that_
 
     # EVAL, EXISTS, TIME, HMGET; waiting, the first of them and its record; delayed; active
     assert cost() == (9, 1)
+
+
+@pytest.mark.parametrize("batch", [1, 20, 100])
+async def test_follow_ups_cost_a_drain_seventeen_commands_for_any_number(
+    store: Store, cost: Cost, clock: FakeClock, batch: int
+) -> None:
+    """A turn that decides the ends, and one enqueue a queue of follow-ups."""
+    app = App("shop")
+    queue, mail = app.queue("parents"), app.queue("mail")
+
+    @queue.job("t")
+    async def handle(payload: Number) -> None:
+        return None
+
+    @mail.job("note")
+    async def note(payload: Number) -> None:
+        return None
+
+    prices = []
+    for then in (None, [note.job(Number())]):
+        await store.enqueue(queue, [handle.job(Number(), then=then) for _ in range(batch)])
+        cost()
+        drain = Drain(store, Registry([app]), Budget.of(60, clock=clock), patience=0)
+        await drain.run([queue])
+        prices.append(cost()[0])
+
+    assert (await store.stats(mail)).waiting == batch
+    print(f"{batch} jobs: {prices[0]} commands, with a follow-up each {prices[1]}")
+    assert prices[1] - prices[0] == 17

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared import Queue
+from shared import KeyLimit, Queue, RateLimit
 from shared.declare.policy import Retention
 from shared.errors import StoreError
 from shared.jobs.job import Guard
@@ -24,7 +24,7 @@ from tests.support.world import World
 
 MOST_WRITES = 16
 pytestmark = pytest.mark.each_write
-PLACES = ("suspects", "high", "normal", "low", "delayed", "active", "parked")
+PLACES = ("suspects", "high", "normal", "low", "delayed", "active", "parked", "backlogs")
 ENDED = ("completed", "cancelled", "dead")
 Prepare = Callable[[World, Queue, Owner], Awaitable[Sequence[Settle]]]
 
@@ -108,6 +108,37 @@ async def _aged(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
     return settles
 
 
+async def _keyed(world: World, queue: Queue, owner: Owner) -> list[Settle]:
+    """Two jobs of one key may start, three join its backlog; another key stands behind."""
+    await world.store.enqueue(queue, [*jobs("k1", "k2", "k3", "k4", "k5", key="k"), *jobs("o")])
+    return []
+
+
+async def _key_with_backlog(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
+    """Two of its jobs have ended, so two of its backlog may start. One of those was cancelled."""
+    await _keyed(world, queue, owner)
+    claims = await owner.claim(5, exclusive=False)
+    assert [claim.id for claim in claims] == ["k1", "k2", "o"]
+    await world.store.cancel(queue, "k3")
+    return [settle(claim) for claim in claims[:2]]
+
+
+async def _key_of_dead_function(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
+    await _keyed(world, queue, owner)
+    await Owner(world.store, queue, "killed", lease_ms=1).claim(5, exclusive=False)
+    world.clock.advance(1)
+    return []
+
+
+async def _key_to_forget(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
+    await world.store.enqueue(queue, jobs("k1", key="k"))
+    await owner.finish(*await owner.claim())
+    world.clock.advance(1200)
+    await world.store.enqueue(queue, jobs("o1", "o2", key="o"))
+    return []
+
+
+KEYED = {"per_key": KeyLimit(rate=RateLimit(4, per=60), concurrency=2)}
 KINDS: list[tuple[Kind, int]] = [
     ("done", 0),
     ("dead", 0),
@@ -133,6 +164,16 @@ TURNS = [
     ),
     Turn("mixed", _mixed, 3, {"completed": Retention(count=2)}),
     Turn("mixed want 0", _mixed, 0, {"completed": Retention(count=2)}),
+    *(
+        Turn(f"{name} want {want}", prepare, want, KEYED)
+        for want in (0, 5)
+        for name, prepare in (
+            ("key", _keyed),
+            ("key with backlog", _key_with_backlog),
+            ("key of dead function", _key_of_dead_function),
+            ("key to forget", _key_to_forget),
+        )
+    ),
     Turn("aged", _aged, 3, {"completed": Retention(count=2, age=60)}),
     Turn("aged want 0", _aged, 0, {"completed": Retention(count=1, age=1)}),
 ]
@@ -173,6 +214,8 @@ async def _drain(world: World, queue: Queue) -> Counter[str]:
 
 
 async def _check(world: World, queue: Queue, jobs_before: set[str]) -> None:
+    if queue.per_key:  # as the agenda asks for after a write that failed
+        await Owner(world.store, queue, "recounts").turn(0, resync=True)
     snapshot = await world.probe.snapshot(queue.name)
     assert not {part: snapshot[part] for part in PLACES if part in snapshot}
     places = [job_id for part in ENDED for job_id in snapshot.get(part, ())]

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.embedded.engine import Engine, EngineError
 from shared.store import keys
-from shared.store.views import TOTALS
+from shared.store.queue_stats import TOTALS
 from shared.testing import standing_still
 
 NEVER = "9007199254740991"
@@ -29,7 +29,7 @@ NOISE = (
 )
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""
 _LISTS = ("suspects", "high", "normal", "low", "inbox")
-_HASHES = ("records", "dedup")
+_HASHES = ("records", "dedup", "backlogs")
 
 
 class Probe:

@@ -26,6 +26,7 @@ from shared import (
     Cache,
     ConfigurationError,
     Isolation,
+    KeyLimit,
     Overrides,
     Queue,
     RateLimit,
@@ -89,6 +90,9 @@ KINDS = {
     "Retry | None": Kind((Retry.fixed(), None), (*NO_OBJECTS, Retry)),
     "RateLimit | None": Kind((RateLimit(5), None), (*NO_OBJECTS, RateLimit)),
     "bool | Isolation": Kind((True, False, Isolation()), (5, "yes", None, object(), Isolation)),
+    "KeyLimit | None": Kind((KeyLimit(concurrency=2), None), (*NO_OBJECTS, KeyLimit)),
+    "IfLimited": Kind(("defer", "refuse"), ("drop", 1, None, True)),
+    "KeyFunction | None": Kind((lambda _payload: "a", None), NO_OBJECTS),
     "Retention": Kind((Retention(),), (*NO_OBJECTS, None, Retention)),
     "Retention | None": Kind((Retention(), None), (*NO_OBJECTS, Retention)),
     "Overrides": Kind((Overrides(),), (*NO_OBJECTS, None, Overrides)),
@@ -154,6 +158,7 @@ DECLARATIONS = {
     "Retry.exponential": Declaration(lambda: Retry.exponential),
     "Retry.waits": Declaration(lambda: Retry.waits, {"waits": [1]}),
     "RateLimit": Declaration(lambda: RateLimit, {"rate": 5}),
+    "KeyLimit": Declaration(lambda: KeyLimit, {"concurrency": 2}),
     "Retention": Declaration(lambda: Retention),
     "Isolation": Declaration(lambda: Isolation),
     "Overrides": Declaration(lambda: Overrides),
@@ -173,6 +178,9 @@ EVERY_NUMBER = {  # what is computed, or has no bound; its types are checked as 
     *(("Limits", name) for name in inspect.signature(Limits).parameters),
 }
 OWN_RIGHT = {  # where a right value depends on another option
+    ("App.queue", "if_limited"): ("defer",),
+    ("Queue", "if_limited"): ("defer",),
+    ("KeyLimit", "concurrency"): (1, 2),
     ("App.schedule", "every"): (60, 1.5),
     ("App.schedule", "timezone"): ("UTC",),
     ("App.schedule", "cron"): (None,),
@@ -231,7 +239,7 @@ NO_DECLARATIONS = {
     "shared": {
         *("Cancel", "Discard", "RetryLater", "Snooze"),  # raised in handlers; see test_outcome
         *("ConfigurationError", "TidegateError"),
-        *("JobContext", "JobFailure", "JobHandle"),  # made by Tidegate
+        *("Completed", "Dead", "JobContext", "JobFailure", "JobHandle"),  # made by Tidegate
     },
     "shared.embedded": {"Embedded", "open_embedded"},
     "shared.testing": {"Fate", "VirtualLoop"},

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr
 
 from shared import App
 from shared.declare.parse import parse_job
-from shared.declare.queue import JobType
+from shared.declare.queue import JobType, Queue
+from shared.errors import UnknownQueue
 
 numbers = itertools.count()
 
@@ -71,9 +72,13 @@ def job_type(model: Any) -> JobType[Any]:
     return App("app").queue("q").job("t")(handle)
 
 
+def find_none(name: str) -> Queue:
+    raise UnknownQueue(name)
+
+
 def name_over_http(job_type: JobType[Any], payload: Any) -> str:
     request = {"type": "t", "payload": payload, "options": {"dedup": {}}}
-    dedup = parse_job(job_type.queue, request).dedup
+    dedup = parse_job(job_type.queue, request, find_queue=find_none).dedup
     assert dedup is not None
     return dedup.name
 

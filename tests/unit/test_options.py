@@ -45,7 +45,11 @@ def job_type() -> JobType[Number]:
 
 
 def of_http(queue: Queue, options: Any) -> Job:
-    return parse_job(queue, {"type": "t", "payload": {"n": 0}, "options": options})
+    return parse_job(
+        queue,
+        {"type": "t", "payload": {"n": 0}, "options": options},
+        find_queue=lambda _name: queue,
+    )
 
 
 NAMES = set(JobOptions.__annotations__)

@@ -1,18 +1,19 @@
 -- enqueue: store jobs, one or many. A job is its id: a repeat changes nothing. A guard (deduplication,
 -- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 window of nudges in ms (0:
---       none is sent); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms
---       idempotency its_ttl_ms fingerprint since" ("-" where there is none; since, in ms, is empty for
---       an id that tells when it was made), body
--- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again,
---       M mismatch, F the queue is full), whether a drain is to be called (lib/nudges.lua), then for
---       each D and I: the id of the job that stands for it and its state
+--       none is sent)  6 rate of each key beyond which its enqueues are refused ("rate per burst", or
+--       ""); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms idempotency
+--       its_ttl_ms fingerprint flags since" ("-" where there is none; since, in ms, is empty for an id
+--       that tells when it was made), body
+-- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
+--       F the queue is full, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
+--       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
 --- @include "codes"
 --- @include "fields"
 --- @include "items"
+--- @include "key_state"
 --- @include "keys"
 --- @include "nudges"
---- @include "priorities"
 --- @include "record"
 --- @include "single"
 --- @include "undo"
@@ -21,51 +22,48 @@ local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[
 local window = tonumber(ARGV[5])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
-local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", unpack(NUDGE_FIELDS) }
+local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", ":key_due",
+  unpack(NUDGE_FIELDS) }
 local OWN = #fields -- fields of the queue before those of jobs
 for i = 1, n do fields[OWN + i] = items[i].id end
+local limited = ARGV[6] ~= ""
+for i = 1, limited and n or 0 do fields[#fields + 1] = key_field(items[i].key) end
 local values = fetch(fields)
 load_usage(values[3], values[4])
-if n == 1 and not values[OWN + 1] and not guarded and not timed and items[1].priority == PRIORITY.normal then
-  local nudge, nudged = nudge_for(window, items[1].id, true, values, 7, 0)
+if n == 1 and not values[OWN + 1] and not (guarded or timed or limited) and items[1].priority == PRIORITY.normal then
+  local nudge, nudged = nudge_for(window, items[1].id, true, values, 8, 0)
   local code = enqueue_single(queue, items[1], max_jobs, max_bytes, nudged)
   if code then return { billed, code, nudge } end
 end
 
---- @include "agenda"
 --- @include "clock"
+--- @include "door"
 --- @include "existing"
 --- @include "guards"
---- @include "instants"
 --- @include "numbers"
+--- @include "placing"
 --- @include "room"
 --- @include "undo_enqueue"
 --- @include "unplaced"
 --- @include "writes"
-local now = (guarded or timed) and now_ms(tonumber(values[1] or 0)) or 0
+local now = (guarded or timed or limited) and now_ms(tonumber(values[1] or 0)) or 0
 load_kept(values[5], values[6])
 load_existing(items, values, OWN, guarded and now)
-
-local codes, due, mixed, new_ids, lengths = {}, NEVER, false, {}, {} -- lengths: list -> how many new ids
+open_door(ARGV[6], items, values, OWN + n)
+local codes = {}
 local function store_new(item, before)
   local at = item.run_at > 0 and item.run_at or now + item.delay
   local state = (timed and at > now) and STATE.delayed or STATE.live
   local dedup = item.dedup_ttl == 0 and item.dedup or NONE -- released when the job ends
-  local raw = new_record(item.priority, item.key, dedup, NONE, timed and " " .. whole(at) or item.since, item.body)
+  local raw = new_record(item.priority, item.key, dedup, item.flags, timed and " " .. whole(at) or item.since, item.body)
+  local wait = before and 0 or wait_at_door(item.key, now)
+  if wait > 0 then return answer_limited(wait) end
   if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
   set_guard(item.idem, now, item.idem_ttl, item.fingerprint, item.id, state)
-  new_ids[#new_ids + 1] = item.id
-  if state == STATE.delayed then
-    buffer_zadd(DELAYED, score_at(at, item.run_at > 0), item.id)
-    due = math.min(due, at)
-  else
-    local list = LIST[item.priority]
-    buffer_push(list, item.id)
-    lengths[list] = (lengths[list] or 0) + 1
-  end
-  mixed = mixed or item.priority ~= PRIORITY.normal
+  if not before then take_at_door(item.key, now) end
+  place_new(item, state, at)
   return answer_new(item.id, state)
 end
 
@@ -75,16 +73,18 @@ for i, item in ipairs(items) do
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
-local nudge, nudged = nudge_for(window, items[1].id, next(lengths) ~= nil, values, 7, now)
+local nudge, nudged = nudge_for(window, items[1].id, next(lengths) ~= nil, values, 8, now)
 if nudged then set_field(":nudged", nudged) end
-if next(lengths) then set_field(":waits", YES) end
-if mixed then set_field(":mixed", YES) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
-if due < tonumber(values[2] or NEVER) then set_field(":due", whole(due)) end
+set_placed(values[2])
 write_or(function()
-  if next(lengths) then mark_due(queue) elseif due < NEVER then lower_agenda(queue, due) end
+  enter_agenda(queue)
+  if limited then close_door(values[8]) end
   flush_records()
   flush()
   flush_guards()
-end, function() undo_enqueue(new_ids, lengths) end)
+end, function()
+  undo_enqueue(new_ids, lengths)
+  undo_door()
+end)
 return { billed, table.concat(codes), nudge, unpack(others) }

@@ -2,11 +2,13 @@
 -- ARGV  1 queue  2 id
 -- Returns  billed, "found", now, the instant of the last turn (0: none), paused (1, 0), level, per and at of the token bucket, active jobs of
 --       the queue, record, place (waiting delayed active parked, or "-": ended), its instant (ms; 0:
---       none), its lease (""), cancel_requested (1, 0)
+--       none), its lease (""), cancel_requested (1, 0), of a job that waits: the state of its key
+--       ("full_at first next look", or "") and the key's active jobs
 --       or  billed, "" where there is no such job, "damaged" where its record is, that record
 --- @include "clock"
 --- @include "codes"
 --- @include "fields"
+--- @include "key_state"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"
@@ -22,9 +24,12 @@ end
 local now = now_ms(tonumber(values[2] or 0))
 
 -- Its open lease and the end of it; nil where it has none.
+local key_state, key_active = "", 0
 local function find_lease()
   local found
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
+    local _, _, key = string.match(lease, KEY_OF_LEASE)
+    if key == job.key then key_active = key_active + 1 end
     if string.sub(lease, 1, #id + 1) == id .. " " then found = lease end
   end
   if found then return found, call("ZSCORE", ACTIVE, found) end
@@ -39,10 +44,11 @@ local function find_place()
   if due then return "delayed", due, "" end
   local lease, expiry = find_lease()
   if lease then return "active", expiry, lease end
-  return "waiting", 0, ""
+  if job.key ~= NONE then key_state = fetch({ key_field(job.key) })[1] or "" end
+  return position_of(job.reason) and "delayed" or "waiting", 0, ""
 end
 
 local place, instant, lease = find_place()
 return { billed, "found", whole(now), values[2] or "0", values[1] == YES and 1 or 0, values[3] or "0", values[4] or "0",
   values[5] or "0", values[6] or "0", job.raw, place, tostring(instant), lease,
-  has_word(values[7] or "", id) and 1 or 0 }
+  has_word(values[7] or "", id) and 1 or 0, key_state, key_active }

@@ -4,6 +4,7 @@
 --       its record ("" where it is lost), the first line of its body
 -- Waiting jobs come in the order in which they are claimed, ended ones the newest first, others by
 -- their instants.
+--- @include "backlog_list"
 --- @include "fields"
 --- @include "keys"
 local SETS = { delayed = DELAYED, active = ACTIVE, parked = PARKED, completed = COMPLETED,
@@ -35,9 +36,26 @@ local function read_set()
   end
 end
 
+-- Those in backlogs of keys come after those that are due at an instant.
+local function add_backlogs()
+  local before = call("ZCARD", DELAYED)
+  for i, id in ipairs(list_backlogs()) do
+    if before + i > first and #ids < most then ids[#ids + 1] = id end
+  end
+end
+
 if state == "waiting" then read_lists() else read_set() end
+local count = #ids
+if state == "delayed" and count < most then ids[count + 1] = ":backlog" end
+local raws = fetch(ids)
+if ids[count + 1] then
+  local backlog = tonumber(table.remove(raws) or 0)
+  ids[count + 1] = nil
+  if backlog > 0 then add_backlogs() end
+  for i, raw in ipairs(fetch({ unpack(ids, count + 1) })) do raws[count + i] = raw end
+end
 local reply = { 0 }
-for i, raw in ipairs(fetch(ids)) do
+for i, raw in ipairs(raws) do
   local header, line = string.match(raw or "", "^([^\n]*)\n([^\n]*)")
   reply[#reply + 1], reply[#reply + 2] = ids[i], instants[i] or ""
   reply[#reply + 1], reply[#reply + 2] = header or "", string.sub(line or "", 1, LONGEST_LINE)

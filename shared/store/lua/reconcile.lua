@@ -5,6 +5,7 @@
 -- Returns  billed, one code per id: sound, requeued (a live job without a place waits again), restored
 --       (an ended or parked job is in its set again), removed (an id where no such job belongs)
 --- @include "agenda"
+--- @include "backlogs"
 --- @include "clock"
 --- @include "codes"
 --- @include "fields"
@@ -37,6 +38,7 @@ for _, key in ipairs(SETS) do
   for i, score in ipairs(fetch_scores(key, { unpack(fields, 2) })) do standing[key][fields[i + 1]] = score end
 end
 
+local kept_back = find_in_backlogs(unleased)
 local function belongs(job, key)
   if job.state == STATE.parked then return key == PARKED end
   if job.state ~= STATE.live then return key == ENDED[job.state] end
@@ -46,6 +48,10 @@ end
 local removals = {} -- command, key, argument …
 local function place(id, job)
   if job.state == STATE.live then
+    if position_of(job.reason) then
+      job.reason = NONE
+      save_job(id, job)
+    end
     buffer_push(list_of(job), id)
     return REPAIR.requeued
   end
@@ -53,7 +59,7 @@ local function place(id, job)
   return REPAIR.restored
 end
 local function examine(id, job)
-  local verdict, placed = REPAIR.sound, job and job.state == STATE.live and not unleased[id]
+  local verdict, placed = REPAIR.sound, job and job.state == STATE.live and (not unleased[id] or kept_back[id])
   for _, keys in ipairs({ LISTS, SETS }) do
     for _, key in ipairs(keys) do
       if standing[key][id] and job and not placed and belongs(job, key) then
@@ -75,6 +81,7 @@ if repairs and string.find(table.concat(verdicts), "%a") then
   resync_next(ARGV[1]) -- the next turn recounts the queue's own numbers
   call("HSET", RECORDS, ":waits", YES) -- should a turn come before that knows of no recount
   flush()
+  flush_records()
   for _, removal in ipairs(removals) do call(unpack(removal)) end
 end
 return { billed, table.concat(verdicts) }

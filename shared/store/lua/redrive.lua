@@ -7,6 +7,7 @@
 --- @include "clock"
 --- @include "codes"
 --- @include "fields"
+--- @include "flags"
 --- @include "guards"
 --- @include "keys"
 --- @include "numbers"
@@ -47,6 +48,7 @@ for i = 5, #fields do
     table.insert(job.state == STATE.dead and dead or parked, id)
     before[#before + 1], before[#before + 2] = id, job.raw
     job.state, job.attempts, job.crashes, job.reason = STATE.live, 0, 0, NONE
+    drop_flag(job, DECIDED)
     if now == 0 then now = now_ms(tonumber(values[3] or 0)) end
     job.redrives, job.since = job.redrives + 1, " " .. whole(now)
     save_job(id, job)

@@ -10,7 +10,7 @@
 --- @include "numbers"
 --- @include "record"
 --- @include "usage"
-local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes" }
+local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes", ":backlog" }
 for i = 2, #ARGV do fields[#fields + 1] = ":durations:" .. ARGV[i] end
 local values = fetch(fields)
 local reply = { billed, whole(now_ms(tonumber(values[1] or 0))) }
@@ -18,6 +18,7 @@ for _, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do reply[#reply + 1] = cal
 for _, key in ipairs({ DELAYED, ACTIVE, PARKED, COMPLETED, CANCELLED, DEAD }) do
   reply[#reply + 1] = call("ZCARD", key)
 end
+reply[7] = reply[7] + tonumber(values[9] or 0) -- those in backlogs of keys are delayed too
 reply[#reply + 1] = call("LLEN", INBOX)
 local heads = {}
 for i, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do
@@ -31,6 +32,6 @@ end
 for i = 1, 6 do reply[#reply + 1] = values[i] or "" end
 load_usage(values[7], values[8])
 reply[#reply + 1] = usage_text(1)
-for i = 9, #values do reply[#reply + 1] = values[i] or "" end
+for i = 10, #values do reply[#reply + 1] = values[i] or "" end
 reply[1] = billed -- only now are all calls counted
 return reply

@@ -4,6 +4,7 @@
 --       5 if given: only records of jobs with this option `key`
 -- Returns  billed, next cursor (0: the end), stored jobs and their bytes by shard ("jobs bytes …"),
 --       then the ids; of records: id, state code ("": the record is damaged), bytes of id and record
+--- @include "backlog_entries"
 --- @include "fields"
 --- @include "keys"
 --- @include "numbers"
@@ -30,6 +31,12 @@ if hash then
         reply[#reply + 1] = #id + #raw
       end
     end
+  end
+elseif part == "backlogs" then
+  local page = call("HSCAN", BACKLOGS, cursor, "COUNT", most)
+  reply[2] = page[1]
+  for _, one in ipairs(read_entries(page[2])) do
+    if one.waits then reply[#reply + 1] = one.id end
   end
 else
   local first = tonumber(cursor)

@@ -1,90 +1,73 @@
--- claim: lease waiting jobs to one owner. No record is written: the lease itself, a member of the active
--- set ("id fence owner seq exclusive"), says who holds which fence of a job and since which turn.
+-- claim: lease waiting jobs to one owner. No record is written: the lease itself (lib/batch.lua) says who
+-- holds which fence of a job and since which turn.
+--- @include "batch"
 --- @include "bucket"
 --- @include "codes"
---- @include "deletes"
+--- @include "fill"
+--- @include "key_gate"
+--- @include "key_looks"
 --- @include "keys"
 --- @include "may_start"
---- @include "numbers"
 --- @include "peek"
 --- @include "pop"
---- @include "record"
 --- @include "staged"
---- @include "undo"
 --- @include "usage"
---- @include "writes"
 
--- One suspect, several that are isolated, or else the first `count`. Returns them, and if suspects.
-local function choose(q, count, request)
-  if not takes_suspect(q, request) then return line_of(q, count), false end
-  local line = { ids = {}, keys = {}, buffers = {} }
-  line_up(line, SUSPECTS, request.isolated and count or 1, true)
-  return line, true
+-- One suspect, or several that are isolated. Returns batch, line, and how many ids leave it; nil where
+-- the first one's key has no room.
+local function claim_suspects(q, request, limits, most)
+  local batch, line = new_batch(q, request, most, true), { ids = {}, keys = {}, buffers = {} }
+  line_up(line, SUSPECTS, request.isolated and most or 1, true)
+  local looked = lease_suspects(q, request, limits, batch, line.ids)
+  if looked == 0 and q.suspect_at then return nil end
+  q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or looked))
+  return batch, line, looked
 end
 
--- Buffers one lease per job, until the reply is full, or at a suspect that crashed in spite of its
--- isolation: it must run exclusively. Returns lease, record, …; how many leases; how many ids it saw.
-local function lease_all(q, ids, exclusive, request)
-  local raws, claims, bytes, count, looked = records_of(ids), {}, 0, 0, 0
-  local leased = {} -- set of ids: after a turn that stopped half way one may stand in line twice
-  local suffix = string.format(" %s %d %s", q.owner, q.seq, exclusive and YES or NO)
-  q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, #ids)
-  local expiry = q.now + q.lease_ms
-  for i, id in ipairs(ids) do
-    local raw = raws[i]
-    local fence = read_waiting(raw)
-    if fence and not leased[id] and count > 0 and bytes + #raw > request.max_bytes then break end
-    if fence and exclusive and request.isolated and has_crashed(raw) then break end
-    looked = i
-    if not fence then
-      q.count("lost", 1)
-      if raw == "" then delete_records({ id }, { raw }) end
-    elseif not leased[id] then
-      bytes, count, leased[id] = bytes + #raw, count + 1, true
-      local lease = id .. " " .. whole(fence + 1) .. suffix
-      buffer_zadd(ACTIVE, expiry, lease)
-      claims[#claims + 1], claims[#claims + 2] = lease, raw
-    end
-  end
-  if count > 0 then
-    q.active, q.expiry = q.active + count, math.min(q.expiry, expiry)
-    q.count("claimed", count)
-  end
-  return claims, count, looked
+-- The first jobs that wait, `asked` at most, and those of keys that have room again.
+local function claim_line(q, request, limits, most, asked)
+  local line = line_of(q, asked)
+  q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, math.min(most, #line.ids + q.backlog))
+  local batch = new_batch(q, request, most, false)
+  local looked = fill(q, limits, batch, line.ids)
+  q.waits = looked < #line.ids or #line.ids >= asked
+  return batch, line, looked
 end
 
-local function unlease(claims) -- for an undo
-  local leases = {}
-  for i = 1, #claims, 2 do leases[#leases + 1] = claims[i] end
-  try_chunked("ZREM", ACTIVE, leases)
+-- Why a claim got fewer jobs than wanted, and ms until there may be more. `asked`: ids asked for.
+local function explain_claim(q, request, batch, line, looked, asked, starts, reason)
+  local filled = batch.count == batch.most
+  -- What did not fit waits, and so may others behind jobs that were lost or put back.
+  if looked < #line.ids and not filled or batch.count == 0 and #line.ids >= asked then return "more", 0 end
+  if batch.exclusive == YES then return "suspect", 0 end
+  if #line.ids == 0 and batch.count == 0 and q.suspect_at then return "limited", q.suspect_at - q.now end
+  if #line.ids == 0 and q.suspects > 0 then return "suspect", 0 end -- for a function that runs nothing else
+  if #line.ids < asked and looked == #line.ids then return "empty", 0 end
+  if batch.most < starts then return "more", 0 end
+  return reason, reason == "limited" and token_wait(q.bucket, request.rate) or 0
 end
 
 -- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
 -- and the bucket's level before, for the instants at which the jobs may start.
 local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
-  local level, has_suspects = q.bucket.level, q.suspects > 0
-  if starts <= 0 then return { claims = {}, count = 0, reason = reason, wait = wait, level = level } end
+  local level, limits = q.bucket.level, limits_of_keys(q, request)
+  if limits then look_at_keys(q) end
+  if starts <= 0 then
+    if limits then close_gate(q, limits) end
+    return { claims = {}, count = 0, reason = reason, wait = wait, level = level }
+  end
   -- Records are read for as many as a reply has room for, of the average length.
   local most = math.min(starts, math.floor(request.max_bytes / average_bytes()) + 1)
-  local line, exclusive = choose(q, most, request)
-  local claims, count, looked = lease_all(q, line.ids, exclusive, request)
+  local asked = request.key_limits and math.max(most, CANDIDATES) or most
+  local batch, line, looked
+  if takes_suspect(q, request) then batch, line, looked = claim_suspects(q, request, limits, most) end
+  if not batch then batch, line, looked = claim_line(q, request, limits, most, asked) end
   take(line, looked)
-  if exclusive then q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or looked)) end
-  if not exclusive then q.waits = looked < #line.ids or #line.ids >= most end
+  count_batch(q, batch)
   flush_set(ACTIVE)
-  if exclusive then
-    reason = "suspect"
-  elseif #line.ids == 0 and has_suspects then
-    reason, wait = "suspect", 0 -- only a function that runs nothing else may claim them
-  elseif #line.ids < most then
-    reason, wait = "empty", 0
-  elseif most < starts then
-    reason, wait = "more", 0
-  end
-  -- What did not fit waits, and so may others behind lost jobs.
-  if looked < #line.ids or (count == 0 and #line.ids >= most) then reason, wait = "more", 0 end
-  if request.rate > 0 then q.bucket.level = q.bucket.level - count * q.bucket.per end
-  if reason == "limited" then wait = token_wait(q.bucket, request.rate) end
-  return { claims = claims, count = count, reason = reason, wait = wait, level = level }
+  if limits then close_gate(q, limits) end
+  if request.rate > 0 then q.bucket.level = q.bucket.level - batch.count * q.bucket.per end
+  reason, wait = explain_claim(q, request, batch, line, looked, asked, starts, reason)
+  return { claims = batch.claims, count = batch.count, reason = reason, wait = wait, level = level }
 end

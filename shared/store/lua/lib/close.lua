@@ -1,5 +1,6 @@
 -- close: what one settle does to its job: an end, a wait, a place in line, or a longer lease.
 --- @include "codes"
+--- @include "flags"
 --- @include "keys"
 --- @include "numbers"
 --- @include "places"
@@ -11,6 +12,7 @@ local END_STATE = { [KIND.done] = STATE.completed, [KIND.dead] = STATE.dead,
   [KIND.cancelled] = STATE.cancelled }
 
 local function keep_lease(q, item, job)
+  if item.kind == KIND.decide then add_flag(job, DECIDED) end
   local expiry = q.now + q.lease_ms
   save_job(item.id, job)
   buffer_zadd(ACTIVE, expiry, item.lease)
@@ -19,11 +21,13 @@ end
 
 local function close(q, item, job)
   local id, kind, due = item.id, item.kind, q.now + item.delay
-  if q.cancel[id] and not END_STATE[kind] then kind = KIND.cancelled end
+  -- One whose end is decided may have follow-ups already, so it can't be cancelled any more.
+  if q.cancel[id] and not END_STATE[kind] and not has_flag(job, DECIDED) then kind = KIND.cancelled end
   q.cancel[id] = nil
-  job.fence, job.reason = job.fence + 1, NONE
-  local end_state = END_STATE[kind]
-  if end_state or kind == KIND.retry then job.attempts = job.attempts + 1 end
+  job.fence = job.fence + 1
+  local end_state, crashed = END_STATE[kind], job.reason == "crashed" -- it waits for its death
+  if (end_state or kind == KIND.retry) and not crashed then job.attempts = job.attempts + 1 end
+  if not crashed or kind ~= KIND.dead and kind ~= KIND.release then job.reason = NONE end
   q.count(TOTAL[kind], 1)
   if item.unstarted > 0 then q.unspent[#q.unspent + 1] = q.now - item.unstarted end
   if end_state then
@@ -32,12 +36,12 @@ local function close(q, item, job)
     job.state = STATE.parked
     buffer_zadd(PARKED, due, id)
     q.recheck = math.min(q.recheck, due)
-  elseif kind == KIND.release and string.sub(item.lease, -1) == YES then
+  elseif kind == KIND.release and string.sub(item.lease, -1) == YES and not has_flag(job, DECIDED) then
     make_exclusive(q, id, job, buffer_push_front) -- it was to run exclusively and still has to
   elseif kind == KIND.release and item.delay == 0 then
     requeue(q, id, job, buffer_push_front)
   elseif item.delay > 0 then -- retry, snooze, or a release that waits for another window
-    if kind == KIND.release then job.reason = "unfit" end
+    if kind == KIND.release and not crashed then job.reason = "unfit" end
     job.since = " " .. whole(due)
     buffer_zadd(DELAYED, due, id)
     q.due = math.min(q.due, due)

@@ -7,12 +7,13 @@ local STATE = { live = "w", parked = "p", completed = "c", cancelled = "k", dead
 
 local PRIORITY = { high = "h", normal = "n", low = "l" }
 
--- How a settle closes a lease; `keep` prolongs it, because the job is still running.
+-- How a settle closes a lease. `keep` prolongs it, because the job is still running; so does `decide`,
+-- because the job has follow-ups to store before it ends.
 local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s", park = "p",
-  cancelled = "c", keep = "k" }
+  cancelled = "c", keep = "k", decide = "e" }
 
 -- What enqueue answers for a job that it did not store (for a new job it answers the state).
-local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F" }
+local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", limited = "L" }
 
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"
@@ -23,8 +24,9 @@ local SUSPECTS_BY = { exclusive = YES, isolated = "2" }
 
 -- An empty name in a record's header, a guard or a replay entry.
 local NONE = "-"
--- The record's flag for a body that a foreign producer wrote.
-local FOREIGN = "f"
+-- Flags of a record: its body was written by a foreign producer; it has follow-ups of its death; how
+-- it ends is decided (its history says how).
+local FOREIGN, ON_DEAD, DECIDED = "f", "o", "d"
 
 -- What reconcile answers for each id.
 local REPAIR = { sound = NONE, requeued = "q", restored = "s", removed = "r" }

@@ -2,6 +2,7 @@
 -- key, the same deduplication name or the same id.
 --- @include "codes"
 --- @include "guards"
+--- @include "numbers"
 --- @include "states"
 local others = {} -- id, state, … of the jobs answered instead of a new one
 
@@ -20,6 +21,11 @@ local function answer_with(code, id, state)
   others[#others + 1] = id
   others[#others + 1] = state
   return code
+end
+
+local function answer_limited(wait)
+  others[#others + 1] = whole(wait)
+  return ANSWER.limited
 end
 
 local function answer_duplicate(item, now, id)

@@ -1,21 +1,21 @@
 -- items: the jobs of an enqueue by name (enqueue.lua lists the arguments by number).
 --- @include "codes"
 --- @include "priorities"
-local ITEM = "^(%S+) (%a) (%d+) (%d+) (%S+) (%S+) (%d+) (%S+) (%d+) (%S+)( ?%d*)$"
+local ITEM = "^(%S+) (%a) (%d+) (%d+) (%S+) (%S+) (%d+) (%S+) (%d+) (%S+) (%S+)( ?%d*)$"
 
 -- nil where the argument is malformed.
 local function read_item(line, body)
-  local id, priority, delay, run_at, key, dedup, dedup_ttl, idem, idem_ttl, fingerprint, since =
+  local id, priority, delay, run_at, key, dedup, dedup_ttl, idem, idem_ttl, fingerprint, flags, since =
     string.match(line, ITEM)
   if not id or not LIST[priority] then return nil end
   return {
     id = id, priority = priority, delay = tonumber(delay), run_at = tonumber(run_at), key = key,
     dedup = dedup, dedup_ttl = tonumber(dedup_ttl), idem = idem, idem_ttl = tonumber(idem_ttl),
-    fingerprint = fingerprint, since = since, body = body,
+    fingerprint = fingerprint, flags = flags, since = since, body = body,
   }
 end
 
-local FIRST = 6 -- the argument with which the first item begins
+local FIRST = 7 -- the argument with which the first item begins
 
 -- Returns the items, whether one has a guard and whether one has a time; or nil and the position of
 -- the first malformed one.

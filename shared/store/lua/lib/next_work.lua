@@ -55,7 +55,7 @@ local function update_agenda(q, request, claimed)
   if zadds[CANCELLED] then q.cancelled = true end
   local keeps = q.completed > 0 or q.cancelled or q.names
   local trim = keeps and q.trim_at > 0 and q.trim_at or NEVER
-  local timer = math.min(q.due, q.recheck, lease_end)
+  local timer = math.min(q.due, q.recheck, q.key_due, lease_end)
   if claimed.count == 0 then look_at_inbox(q, claimed) end
   local reason = claimed.reason
   if reason == "empty" and timer < NEVER then claimed.wait = math.max(1, timer - q.now) end

@@ -1,8 +1,9 @@
 -- phantoms: leases that no function holds. A turn that stopped between its leases and its lists left
 -- them, and was never answered: the job still waits, or was claimed again under the same fence.
+--- @include "backlogs"
 --- @include "keys"
 --- @include "unplaced"
-local LEASE = "^(%S+) (%d+) %S+ %d+ (%d)$" -- id fence owner seq exclusive
+local LEASE = "^(%S+) (%d+) %S+ %d+ ?%S* (%d)$" -- id fence owner seq exclusive (lib/batch.lua)
 
 -- `held`: { lease, id, fence, job }; `open`: all leases that are not closed. Returns the set of those
 -- of the leases that are phantoms.
@@ -22,5 +23,8 @@ local function find_phantoms(held, open)
       if by_id[id] then phantoms[by_id[id].lease] = true end
     end
   end
+  local jobs = {}
+  for id, one in pairs(by_id) do jobs[id] = one.job end
+  for id in pairs(find_in_backlogs(jobs)) do phantoms[by_id[id].lease] = true end
   return phantoms
 end

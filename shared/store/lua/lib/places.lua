@@ -1,5 +1,6 @@
 -- places: where a job goes when it ends, waits again or must run exclusively. The caller saves the job.
 --- @include "codes"
+--- @include "flags"
 --- @include "keys"
 --- @include "priorities"
 --- @include "writes"
@@ -18,6 +19,17 @@ end
 local function requeue(q, id, job, buffer)
   buffer(LIST[job.priority], id)
   if job.priority ~= PRIORITY.normal then q.mixed = true end
+end
+
+-- A death by crashes. One that may have follow-ups is settled by the drain that claims the job next.
+local function die(q, id, job)
+  job.reason = "crashed"
+  if q.settles_deaths or has_flag(job, ON_DEAD) then
+    requeue(q, id, job, buffer_push_front)
+  else
+    end_job(id, job, STATE.dead, q.now)
+    q.count("dead", 1)
+  end
 end
 
 local function make_exclusive(q, id, job, buffer)

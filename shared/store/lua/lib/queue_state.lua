@@ -15,11 +15,11 @@ local NAMES = {
   -- active, completed, suspects: sizes; completed_bytes: of completed jobs; trim_at: when retention by
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
-  -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked
+  -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys
   numbers = { "active", "completed", "completed_bytes", "suspects", "trim_at", "turns", "agenda_at",
-    "moved" },
-  -- lower bounds of the next instants in delayed, active and parked; NEVER where there is none
-  timers = { "due", "expiry", "recheck" },
+    "moved", "backlog" },
+  -- lower bounds of the next instants in delayed, active, parked and key_timers; NEVER where there is none
+  timers = { "due", "expiry", "recheck", "key_due" },
   -- clock: newest store time seen (ms); level, at, per: the token bucket; cancel: active jobs with a
   -- cancel request; replay: per live owner, last turn and its reply; totals: outcomes ever counted, in
   -- the order of TOTALS; jobs, bytes: what the records hash holds, written by lib/usage
@@ -49,7 +49,7 @@ local function read_state(values, request)
   for at, name in ipairs(FIELDS) do raw[name] = values[at] or nil end
   local q = {
     stored = raw, name = request.queue, owner = request.owner, seq = request.seq,
-    lease_ms = request.lease_ms, now = now_ms(tonumber(raw.clock or 0)),
+    lease_ms = request.lease_ms, settles_deaths = request.settles_deaths, now = now_ms(tonumber(raw.clock or 0)),
     bucket = { level = tonumber(raw.level or 0), at = tonumber(raw.at or 0), per = tonumber(raw.per or 0) },
     closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "",
     totals = {},

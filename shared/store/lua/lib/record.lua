@@ -6,7 +6,7 @@
 -- to wait or is due, absent where its id tells. `job.since` begins with a space, or is empty.
 --- @include "codes"
 --- @include "numbers"
-local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ %S+ %S+ %S+ %S+ ?%d*\n"
+local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ (%S+) %S+ (%S+) (%S+) ?%d*\n"
 local HEADER_OF_NEW = STATE.live .. " 0 0 0 %s %d 0 %s %s %s " .. NONE .. "%s\n"
 
 -- The job as a table; nil where the record is missing or damaged.
@@ -24,11 +24,28 @@ local function decode(raw)
   }
 end
 
--- Fence and priority of a live job, without building a table: the claim needs no more. Returns nil
--- where the job is not live or its record is damaged.
+-- Fence, key and reason of a live job, without building a table: the claim needs no more. Returns nil
+-- where the job is not live or its record is damaged. Limits of keys are for handlers: a job that only
+-- has to end (that is decided, or its crashes were its death) has no key here.
 local function read_waiting(raw)
-  local fence, priority = string.match(raw or "", HEADER_OF_LIVE)
-  return fence and number_of(fence), priority
+  local fence, _, key, flags, reason = string.match(raw or "", HEADER_OF_LIVE)
+  if not fence then return nil end
+  local has_run = reason == "crashed" or string.find(flags, DECIDED, 1, true)
+  return number_of(fence), has_run and NONE or key, reason
+end
+
+-- Whether the job's function died at its last run: "suspect", or "suspect:17" (lib/backlogs.lua).
+local function is_suspect(reason) return string.sub(reason, 1, 7) == "suspect" end
+
+-- The position of a job in its key's backlog, as its reason has it; nil where it never was in one.
+local function position_of(reason)
+  local digits = string.match(reason or "", ":(%d+)$")
+  return digits and tonumber(digits)
+end
+
+-- The same reason of a job whose function turned out to live.
+local function without_suspicion(reason)
+  return reason == "suspect" and NONE or "key" .. string.sub(reason, 8)
 end
 
 -- True if crashes are counted against a live job.

@@ -5,12 +5,14 @@
 --- @include "codes"
 --- @include "due"
 --- @include "fields"
+--- @include "flags"
 --- @include "expired"
 --- @include "keys"
 --- @include "numbers"
 --- @include "phantoms"
 --- @include "places"
 --- @include "promote"
+--- @include "record"
 --- @include "staged"
 --- @include "unfinished"
 --- @include "writes"
@@ -20,16 +22,18 @@ local function recover_one(q, one)
   local id, job, exclusive = one.id, one.job, one.exclusive
   job.fence, job.since = job.fence + 1, " " .. whole(q.now)
   q.count("crashed", 1)
-  if q.cancel[id] then
+  if has_flag(job, DECIDED) then
+    -- Its handler had ended: it is not to blame, and waits in its list whatever it was before.
+    if job.reason ~= "crashed" then job.reason = NONE end
+    requeue(q, id, job, buffer_push_front)
+  elseif q.cancel[id] then
     q.cancel[id] = nil
     end_job(id, job, STATE.cancelled, q.now)
   else
     if exclusive then job.crashes = job.crashes + 1 end
     if job.crashes >= max_crashes then
-      job.reason = "crashed"
-      end_job(id, job, STATE.dead, q.now)
-      q.count("dead", 1)
-    elseif exclusive or job.reason == "suspect" then
+      die(q, id, job)
+    elseif exclusive or is_suspect(job.reason) then
       make_exclusive(q, id, job, buffer_push)
     else
       job.reason = "suspect"

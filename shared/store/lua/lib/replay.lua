@@ -49,7 +49,7 @@ local function claims_of_turn(q)
   local suffix, leases, ids, held, claims = string.format(" %s %d", q.owner, q.seq), {}, {}, {}, {}
   local open = call("ZRANGE", ACTIVE, 0, -1)
   for _, lease in ipairs(open) do
-    local id, owner_and_seq = string.match(lease, "^(%S+) %d+( %S+ %d+) %d$")
+    local id, owner_and_seq = string.match(lease, "^(%S+) %d+( %S+ %d+) ?%S* %d$")
     if owner_and_seq == suffix then leases[#leases + 1], ids[#ids + 1] = lease, id end
   end
   for i, raw in ipairs(fetch(ids)) do

@@ -2,6 +2,7 @@
 -- the record's; a stale one changes nothing and is answered NO.
 --- @include "close"
 --- @include "codes"
+--- @include "flags"
 --- @include "keys"
 --- @include "places"
 --- @include "record"
@@ -26,18 +27,23 @@ local function open_leases(q, items, last)
 end
 
 -- A stale outcome comes from a function that lives, so the crash that recovery saw was none: it does not
--- count, and a job that is dead for it waits again.
+-- count, and a job that is dead for it waits again, unless its death has had follow-ups.
 local function revoke_crash(q, item, job)
   local by_itself = string.sub(item.lease, -1) == YES
-  if by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "crashed" then
+  local blamed = by_itself and job.fence >= item.fence and job.crashes > 0
+  if has_flag(job, DECIDED) then
+    return
+  elseif blamed and job.reason == "crashed" and job.state == STATE.live then
+    job.crashes, job.reason = job.crashes - 1, "suspect" -- it waits in line for its death
+  elseif blamed and job.reason == "crashed" then
     job.crashes, job.state = job.crashes - 1, STATE.live
     job.dedup = NONE -- it let its name go when it died, and another job may hold that now
     make_exclusive(q, item.id, job, buffer_push)
     depart_from(DEAD, { item.id })
-  elseif by_itself and job.fence >= item.fence and job.crashes > 0 and job.reason == "exclusive" then
+  elseif blamed and job.reason == "exclusive" then
     job.crashes = job.crashes - 1
-  elseif not by_itself and job.fence == item.fence and job.reason == "suspect" then
-    job.reason = NONE
+  elseif not by_itself and job.fence == item.fence and is_suspect(job.reason) then
+    job.reason = without_suspicion(job.reason)
   else
     return
   end
@@ -53,7 +59,7 @@ local function settle(q, items, raws, last)
       and not q.is_closed[item.lease]
     if applies then
       job.history = item.history
-      if item.kind == KIND.keep then
+      if item.kind == KIND.keep or item.kind == KIND.decide then
         keep_lease(q, item, job)
       else
         close(q, item, job)

@@ -12,7 +12,7 @@
 -- Returns the code to answer; nil where there is no room, so that the general case may make some.
 -- `nudged`: the text of that field, if it changes.
 local function enqueue_single(queue, item, max_jobs, max_bytes, nudged)
-  local raw = new_record(item.priority, item.key, NONE, NONE, item.since, item.body)
+  local raw = new_record(item.priority, item.key, NONE, item.flags, item.since, item.body)
   if not has_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return nil end
   add_usage(item.id, 1, #item.id + #raw)
   local fields = changed_usage()

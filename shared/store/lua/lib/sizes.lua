@@ -11,7 +11,7 @@ local function sizes_of(v, count, any_inbox)
   local counts = {
     size("LLEN", "high", others_wait), size("LLEN", "normal", waits), size("LLEN", "low", others_wait),
     size("LLEN", "suspects", tonumber(v[":suspects"] or 0) > 0),
-    size("ZCARD", "delayed", tonumber(v[":due"] or NEVER) < NEVER),
+    size("ZCARD", "delayed", tonumber(v[":due"] or NEVER) < NEVER) + tonumber(v[":backlog"] or 0),
     size("ZCARD", "active", tonumber(v[":active"] or 0) > 0),
     size("ZCARD", "parked", tonumber(v[":recheck"] or NEVER) < NEVER), completed,
   }

@@ -13,6 +13,9 @@ local function find_states()
     if job and states[id] == STATE.live then live[id], ids[#ids + 1] = job, id end
   end
   if #ids == 0 then return end
+  for id, job in pairs(live) do
+    if position_of(job.reason) then states[id] = STATE.delayed end
+  end
   for i, score in ipairs(fetch_scores(DELAYED, ids)) do
     if score then states[ids[i]] = STATE.delayed end
   end

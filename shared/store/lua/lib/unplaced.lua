@@ -1,5 +1,6 @@
 -- unplaced: live jobs whose id stands in no list, set or open lease. A script that stops between a
 -- record and its list leaves such a job, and no turn would ever claim it.
+--- @include "backlogs"
 --- @include "codes"
 --- @include "keys"
 --- @include "priorities"
@@ -35,6 +36,10 @@ local function is_leased(id, job)
   return false
 end
 
+local function remove_kept_back(jobs)
+  for id in pairs(find_in_backlogs(jobs)) do jobs[id] = nil end
+end
+
 local function remove_leased(jobs)
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
     local id, fence = string.match(lease, "^(%S+) (%d+) ")
@@ -45,7 +50,7 @@ end
 -- Leaves in `jobs` (id -> live job) only those without a place. Beyond MAX_SEARCHES a job counts as
 -- placed: the reconciler finds it.
 local function keep_unplaced(jobs)
-  for _, remove in ipairs({ remove_listed, remove_delayed, remove_leased }) do
+  for _, remove in ipairs({ remove_kept_back, remove_listed, remove_delayed, remove_leased }) do
     if next(jobs) then remove(jobs) end
   end
   local searches = 0

@@ -1,0 +1,65 @@
+"""The key of a job: its user or tenant, each of which a queue may limit. An option of the enqueue,
+or declared by the job type as a function of the payload."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..errors import InvalidOption, InvalidPayload
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .queue import JobType
+
+KeyFunction: TypeAlias = Callable[[Any], str | int | None]
+"""Makes a job's key of its payload; None: this job has none."""
+KEY_LIMIT = 128
+NO_KEY = "-"
+
+
+def key_of(job_type: JobType[Any], payload: BaseModel, given: str | None = None) -> str:
+    """The key of a job with this payload; NO_KEY without one. `given`: the option of its enqueue.
+
+    Raises InvalidOption where the job type declares another key, and InvalidPayload where its
+    function makes none of this payload.
+    """
+    if job_type.key is None:
+        return NO_KEY if given is None else check_word(given, "key")
+    declared = _declared(job_type, job_type.key, payload)
+    if given not in (None, declared):
+        raise InvalidOption(
+            f"key: job type {job_type.name!r} declares the key of its jobs; leave it out", "key"
+        )
+    return declared
+
+
+def check_word(text: str, name: str) -> str:
+    """Text that can stand in a space-separated header; "-" there means none. Raises
+    InvalidOption."""
+    if not _is_word(text):
+        raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
+    return text
+
+
+def _declared(job_type: JobType[Any], function: KeyFunction, payload: BaseModel) -> str:
+    what = f"the key of a job of type {job_type.name!r}"
+    try:
+        value: object = function(payload)
+    except Exception as error:
+        raise InvalidPayload(f"{what} can't be made: {type(error).__name__}: {error}") from error
+    if value is None:
+        return NO_KEY
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not _is_word(text):
+        raise InvalidPayload(
+            f"{what}: its function answered {value!r:.80}; it must be a whole number, or 1 to "
+            f"{KEY_LIMIT} printable characters without spaces, or None for a job without a key"
+        )
+    return text
+
+
+def _is_word(text: str) -> bool:
+    ok = 1 <= len(text) <= KEY_LIMIT and text != NO_KEY and text.isprintable()
+    return ok and not any(c.isspace() for c in text)

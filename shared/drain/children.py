@@ -1,0 +1,119 @@
+"""The follow-ups of a job's end as jobs: those of its enqueue, of its type's handlers, and its
+callback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from ..jobs.ends import DecidedEnd, End
+from ..jobs.follow_ups import (
+    CALLBACK,
+    NO_FOLLOW_UPS,
+    Event,
+    FollowUp,
+    FollowUps,
+    follow_up_id,
+    read_follow_ups,
+)
+from ..jobs.history import read_history
+from ..jobs.ids import public_id
+from ..jobs.job import Job
+from ..jobs.outcome import Outcome
+from .run import Run
+
+EVENTS: Mapping[End, Event] = {"done": "completed", "dead": "dead"}
+
+
+class Child(NamedTuple):
+    """One follow-up of an end. `name` tells it from the end's others."""
+
+    name: str
+    queue: str
+    job: Job
+
+
+def end_with_children(run: Run, outcome: Outcome) -> End | None:
+    """The outcome's kind if it is an end of the job that has follow-ups, else None."""
+    kind = outcome.kind
+    if kind not in ("done", "dead"):
+        return None
+    event = EVENTS[kind]
+    if run.job_type is not None and run.job_type.followers.of(event):
+        return kind
+    follow_ups = _enqueued(run) if run.body.follow_ups else NO_FOLLOW_UPS
+    return kind if follow_ups.of(event) or follow_ups.callback is not None else None
+
+
+def children_of(run: Run, end: DecidedEnd, history: str) -> Iterator[Child]:
+    """The follow-ups of a decided end. `history` has the result or the error."""
+    event = EVENTS[end.kind]
+    parent, follow_ups = public_id(run.claim.id, run.claim.queue), _enqueued(run)
+    described = _describe(run, parent, event, history)
+
+    def child(name: str, follow_up: FollowUp) -> Child:
+        job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms)
+        return Child(name, follow_up.queue, job)
+
+    for n, follow_up in enumerate(follow_ups.of(event)):
+        yield child(f"{event} {n}", follow_up)
+    for job_type in run.job_type.followers.of(event) if run.job_type else ():
+        payload = _with_payload(described, run, event)
+        one = FollowUp(job_type.queue.name, job_type.name, payload, key=run.claim.key)
+        yield child(f"handler {job_type.queue.name}/{job_type.name}", one)
+    if follow_ups.callback is not None:
+        content = _webhook(event, described, end.at_ms)
+        payload = json.dumps({"url": follow_ups.callback, "content": content})
+        yield child("callback", FollowUp(run.claim.queue, CALLBACK, payload, key=run.claim.key))
+
+
+def _enqueued(run: Run) -> FollowUps:
+    """Those that the enqueue asked for. A damaged line counts as none: nobody could read it."""
+    try:
+        return read_follow_ups(run.body.follow_ups)
+    except (ValueError, TypeError, AttributeError):
+        return NO_FOLLOW_UPS
+
+
+def _describe(run: Run, parent: str, event: Event, history: str) -> dict[str, Any]:
+    """The job that has ended, without its payload."""
+    stored = read_history(history)
+    described: dict[str, Any] = {
+        "id": parent,
+        "queue": run.claim.queue,
+        "type": run.body.type,
+        "attempts": run.claim.attempts if run.claim.crashed else run.claim.attempt,
+    }
+    if event == "completed":
+        return described | {name: stored.get(name) for name in ("result", "result_error")}
+    errors = stored.get("errors") or [{}]
+    error = {name: errors[-1].get(name) for name in ("type", "message", "where", "stack")}
+    return described | {
+        "error": {name: value for name, value in error.items() if value is not None}
+    }
+
+
+def _with_payload(described: dict[str, Any], run: Run, event: Event) -> str:
+    """The text of `Completed` or `Dead`. The payload goes in as it was stored; where its model does
+    not take it, a dead job is told without it."""
+    payload = run.body.payload
+    if isinstance(payload, bytes) or (event == "dead" and not _fits(run)):
+        payload = "null"
+    text = json.dumps(described, ensure_ascii=False)
+    return f'{text[:-1]}, "payload": {payload}}}'
+
+
+def _fits(run: Run) -> bool:
+    try:
+        run.job_type.model.model_validate_json(run.body.payload)  # type: ignore[union-attr]  # only those with a job type have handlers
+    except Exception:  # noqa: BLE001 - a validator of the application may do anything
+        return False
+    return True
+
+
+def _webhook(event: Event, described: dict[str, Any], at_ms: int) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    body = {"type": f"job.{event}", "timestamp": at.replace("+00:00", "Z"), "data": described}
+    return json.dumps(body, ensure_ascii=False)

@@ -1,0 +1,150 @@
+"""Ends that have follow-ups. They are reached in three steps, and a function that dies between two
+of them leaves the rest to the next one that claims the job:
+
+1. a settle "decide" writes the outcome into the job's record, under a mark, while the lease is
+   open. From then on nothing changes how the job ends, and its handler does not run again.
+2. the follow-ups are enqueued. Their ids are made of the job's id and the mark, so a repeat stores
+   nothing twice.
+3. the settle of the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from ..clock import Clock
+from ..declare.queue import Queue
+from ..errors import (
+    QuotaExceeded,
+    Refused,
+    StoreError,
+    Throttled,
+    UnknownOutcome,
+    UnknownQueue,
+    Unreachable,
+)
+from ..jobs.claim import Claim
+from ..jobs.ends import DecidedEnd, without_end
+from ..jobs.history import add_to_history
+from ..jobs.ids import public_id
+from ..jobs.outcome import Outcome
+from ..store import Store
+from ..store.turn import Settle
+from .children import Child, children_of, end_with_children
+from .run import Run
+
+log = logging.getLogger("tidegate.drain")
+
+RETRY_AFTER = 60.0
+"""Seconds after which a job is claimed again whose follow-ups could not be stored."""
+_OF_THE_STORE = (Unreachable, UnknownOutcome, Throttled, QuotaExceeded, Refused)
+"""Errors that the job's own settle would meet as well."""
+
+
+@dataclass(slots=True)
+class _Ending:
+    """A job whose end is decided. `history` is that of the ended job."""
+
+    run: Run
+    end: DecidedEnd
+    history: str
+    started: bool
+
+    def outcome(self) -> Outcome:
+        """The end or, where follow-ups are missing, a wait until they are tried again."""
+        if self.end.missing is None:
+            return Outcome(self.end.kind, started=self.started)
+        claim = self.run.claim
+        job_id = public_id(claim.id, claim.queue)
+        facts = {"queue": claim.queue, "job_id": job_id, "reason": self.end.missing}
+        log.error("follow_ups_not_stored", extra=facts)
+        return Outcome("release", RETRY_AFTER, self.end.detail(), started=self.started)
+
+
+class Endings:
+    """The ends of one consumer's jobs that are decided and not settled yet."""
+
+    def __init__(self, store: Store, find_queue: Callable[[str], Queue], clock: Clock) -> None:
+        self._store, self._find_queue, self._clock = store, find_queue, clock
+        self._proposed: dict[str, _Ending] = {}
+        self._decided: list[_Ending] = []
+
+    def leases(self) -> list[str]:
+        """The open leases of those whose follow-ups are being stored."""
+        return [ending.run.claim.lease for ending in self._decided]
+
+    def propose(self, run: Run, outcome: Outcome) -> Outcome:
+        """The outcome to settle: that of the job itself or, if it is an end that has follow-ups,
+        the one that decides it."""
+        kind = end_with_children(run, outcome)
+        if kind is None:
+            return outcome
+        now = self._clock.epoch_ms()
+        end = DecidedEnd(kind, secrets.token_hex(6), now)
+        history = add_to_history(run.claim, outcome, now)
+        self._proposed[run.claim.lease] = _Ending(run, end, history, outcome.started)
+        return Outcome("decide", detail={**outcome.detail, **end.detail()})
+
+    def resume(self, run: Run, end: DecidedEnd) -> None:
+        """Finish the end of a claimed job that was decided before."""
+        again = end._replace(missing=None)
+        self._decided.append(_Ending(run, again, without_end(run.claim), started=False))
+
+    def confirm(self, settles: Sequence[Settle], stale: Collection[str]) -> None:
+        """Take notice of a turn. An end whose lease was lost is decided by another function."""
+        for settle in settles:
+            ending = self._proposed.pop(settle.lease, None) if settle.kind == "decide" else None
+            if ending is not None and settle.lease not in stale:
+                self._decided.append(ending)
+
+    async def finish(self, settle: Callable[[Claim, Outcome], None]) -> None:
+        """Enqueue the follow-ups of the decided ends, one request a queue, and have those ends
+        settled. Raises StoreError where the store fails altogether."""
+        wanted = defaultdict[str, list[tuple[_Ending, Child]]](list)
+        for ending in self._decided:
+            for child in children_of(ending.run, ending.end, ending.history):
+                if child.name not in ending.end.stored:
+                    wanted[child.queue].append((ending, child))
+        for name, pairs in wanted.items():
+            await self._store_on(name, pairs)
+        ended, self._decided = self._decided, []
+        for ending in ended:
+            settle(ending.run.claim.with_history(ending.history), ending.outcome())
+
+    async def _store_on(self, name: str, pairs: Sequence[tuple[_Ending, Child]]) -> None:
+        """The children of one queue. Where the store refuses the request, each by itself: one that
+        can't be stored holds back no others."""
+        try:
+            queue = self._find_queue(name)
+            answers = await self._store.enqueue(queue, [child.job for _, child in pairs])
+        except _OF_THE_STORE:
+            raise
+        except StoreError as error:
+            if len(pairs) > 1:
+                for pair in pairs:
+                    await self._store_on(name, [pair])
+            else:
+                _miss(pairs, str(error))
+        except UnknownQueue as error:
+            _miss(pairs, str(error))
+        else:
+            for answer, pair in zip(answers, pairs, strict=True):
+                if answer.full:
+                    _miss([pair], f"queue {name!r} is full")
+                elif answer.limited_for is not None:
+                    _miss([pair], f"queue {name!r} takes no more of key {pair[1].job.key!r} now")
+                else:
+                    _note(*pair)
+
+
+def _note(ending: _Ending, child: Child) -> None:
+    ending.end = ending.end._replace(stored=[*ending.end.stored, child.name])
+
+
+def _miss(pairs: Sequence[tuple[_Ending, Child]], why: str) -> None:
+    for ending, _child in pairs:
+        ending.end = ending.end._replace(missing=why)

@@ -1,0 +1,45 @@
+"""The end of a job that is decided while its follow-ups are being stored: a note in its history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from .claim import Claim
+from .history import add_to_history, read_history
+from .outcome import Outcome
+
+NAME = "end"
+"""The name of the note in the history."""
+End = Literal["done", "dead"]
+"""Outcomes that have follow-ups. A cancelled job has none."""
+
+
+class DecidedEnd(NamedTuple):
+    """How a job ends. `mark` tells this end from any other, `at_ms` is the instant of the decision;
+    `stored`: the names of the follow-ups that are stored; `missing`: why others are not."""
+
+    kind: End
+    mark: str
+    at_ms: int
+    stored: Sequence[str] = ()
+    missing: str | None = None
+
+    def detail(self) -> Mapping[str, Any]:
+        """The note, as the detail of an outcome."""
+        return {NAME: {name: value for name, value in self._asdict().items() if value}}
+
+
+def read_end(history: str) -> DecidedEnd | None:
+    """The decided end in a history; None where there is none, or it is damaged."""
+    note = read_history(history).get(NAME)
+    try:
+        end = DecidedEnd(**(note or {}))
+    except TypeError:
+        return None
+    return end if end.kind in ("done", "dead") and isinstance(end.at_ms, int) else None
+
+
+def without_end(claim: Claim) -> str:
+    """The claim's history without the note."""
+    return add_to_history(claim, Outcome("keep", detail={NAME: None}), 0)

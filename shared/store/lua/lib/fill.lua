@@ -1,0 +1,69 @@
+-- fill: which jobs a batch takes, and from where.
+--- @include "batch"
+--- @include "deletes"
+--- @include "key_gate"
+--- @include "key_starts"
+--- @include "peek"
+--- @include "record"
+local BLOCK = 100 -- records that are read at once where keys may have no room
+
+-- An id in a list without a live job.
+local function drop_lost(q, id, raw)
+  q.count("lost", 1)
+  if raw == "" then delete_records({ id }, { raw }) end
+end
+
+-- Leases jobs of the line until the batch is full. Returns how many ids leave their list.
+local function lease_line(q, limits, batch, ids)
+  local looked, block = 0, limits and BLOCK or math.max(1, #ids)
+  while looked < #ids and batch.count < batch.most do
+    local some = limits and { unpack(ids, looked + 1, math.min(#ids, looked + block)) } or ids
+    local raws = records_of(some)
+    if limits then load_keys_of(raws) end
+    for i, id in ipairs(some) do
+      local raw = raws[i]
+      local fence, key, reason = read_waiting(raw)
+      if fence and not batch.leased[id] and not fits(batch, raw) then return looked end
+      looked = looked + 1
+      if not fence then
+        drop_lost(q, id, raw)
+      elseif not batch.leased[id] and (not limits or may_pass(q, limits, id, raw, key, reason)) then
+        add_lease(batch, id, fence, key, raw)
+      end
+    end
+  end
+  return looked
+end
+
+-- Leases suspects until one that does not fit, whose key has no room, or that crashed in spite of its
+-- isolation: it must run exclusively. It stays first of the suspects. Returns how many ids leave their list.
+local function lease_suspects(q, request, limits, batch, ids)
+  local raws = records_of(ids)
+  if limits then load_keys_of(raws) end
+  for i, id in ipairs(ids) do
+    local raw = raws[i]
+    local fence, key = read_waiting(raw)
+    if not fence then
+      drop_lost(q, id, raw)
+    elseif not batch.leased[id] then
+      if not fits(batch, raw) or request.isolated and has_crashed(raw) then return i - 1 end
+      if limits and not suspect_may_start(q, limits, key) then return i - 1 end
+      add_lease(batch, id, fence, key, raw)
+    end
+  end
+  return #ids
+end
+
+-- Fills a batch: first from the backlogs of keys that have room again, which get at most half of it while
+-- others wait, then from the line. Returns how many ids leave their list.
+local function fill(q, limits, batch, ids)
+  if limits then
+    local half = math.floor((batch.most + (q.totals.claimed or 0) % 2) / 2)
+    start_backlogs(q, limits, #ids > 0 and half or batch.most, function(id, fence, key, raw)
+      local fitting = fits(batch, raw)
+      if fitting then add_lease(batch, id, fence, key, raw) end
+      return fitting
+    end)
+  end
+  return lease_line(q, limits, batch, ids)
+end

@@ -1,0 +1,31 @@
+-- key_timers: the states that a turn changed, and the instants at which turns look at their keys again.
+-- States are written together with the records and the claims that they belong to, in one HSET.
+--- @include "key_state"
+--- @include "key_states"
+--- @include "keys"
+--- @include "numbers"
+--- @include "staged"
+--- @include "writes"
+
+-- Buffers the states that changed, and writes their timers, which come first: one that is early only
+-- makes a turn look. A full bucket without a backlog goes. `looks`: key -> the new instant.
+local function save_key_states(q, looks)
+  local timers, gone, fields = {}, {}, {}
+  for key, look in pairs(looks) do
+    local state = key_states[key]
+    if not has_backlog(state) and state.full_at <= q.now then
+      gone[#gone + 1], fields[#fields + 1] = key, key_field(key)
+    else
+      q.key_due = math.min(q.key_due, look)
+      if look ~= state.look or not state.stored then
+        timers[#timers + 1], timers[#timers + 2] = whole(look), key
+        state.look = look
+      end
+    end
+    local text = key_state_text(state)
+    if text ~= state.stored then set_field(key_field(key), text) end
+  end
+  call_chunked("ZADD", KEY_TIMERS, timers)
+  if #gone > 0 then depart(function() call_chunked("HDEL", RECORDS, fields) end) end
+  depart_from(KEY_TIMERS, gone)
+end

@@ -1,0 +1,59 @@
+"""Follow-ups, runs and log lines over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.scenario.world import JOBS, Client
+
+GOOD: dict[str, Any] = {"type": "double", "payload": {"n": 1}}
+
+
+async def test_the_follow_ups_of_a_request_run_when_its_job_has_ended(api: Client) -> None:
+    then = [{"type": "double", "payload": {"n": 2}, "options": {"then": [GOOD]}}]
+    response = await api.post(JOBS, json={**GOOD, "options": {"then": then, "on_dead": [GOOD]}})
+
+    report = await api.tick()
+
+    assert response.status_code == 202
+    assert report["outcomes"] == {"done": 3}
+    job = await api.job(response.json()["id"])
+    assert [run["outcome"] for run in job["runs"]] == ["done"]
+    assert job["runs"][0]["ended_at"] is not None
+    assert job["log"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"then": [{**GOOD, "type": "nothing"}]}, "then.0: queue 'work' has no job type"),
+        ({"then": [GOOD, {**GOOD, "queue": "none"}]}, "then.1: no queue 'none'"),
+        ({"on_dead": [{**GOOD, "payload": {"n": "x"}}]}, "on_dead.0: the payload does not fit"),
+        ({"then": [{**GOOD, "options": {"job_id": "x"}}]}, "then.0: leave out job_id"),
+        ({"then": [{**GOOD, "options": {"dedup": "x"}}]}, "then.0: leave out dedup"),
+        ({"then": [{**GOOD, "options": {"idempotency_key": "x"}}]}, "leave out idempotency_key"),
+        ({"then": GOOD}, "then: Input should be a valid list"),
+        ({"then": [GOOD] * 21}, "then: List should have at most 20 items"),
+        ({"callback": "http://example.com"}, "callback: give an https:// address"),
+        ({"callback": 5}, "callback: Input should be a valid string"),
+    ],
+)
+async def test_a_wrong_follow_up_is_named_and_nothing_is_stored(
+    api: Client, options: dict[str, Any], told: str
+) -> None:
+    response = await api.post(JOBS, json={**GOOD, "options": options})
+
+    assert response.status_code in (400, 422)
+    assert told in response.text.replace("\\", "")
+    assert (await api.tick())["claimed"] == 0
+
+
+async def test_a_job_and_its_follow_ups_are_no_larger_than_a_payload_may_be(api: Client) -> None:
+    large = {**GOOD, "payload": {"n": 1, "note": "x" * 1500}}
+
+    response = await api.post(JOBS, json={**large, "options": {"then": [large]}})
+
+    assert response.status_code == 413
+    assert "takes 2048" in response.text
