@@ -6,7 +6,8 @@
 --- @include "undo"
 --- @include "writes"
 
--- `most`: how many jobs it takes; `leased`: set of their ids.
+-- `most`: how many jobs it takes; `leased`: set of their ids; `found`: ids of the list that it takes from;
+-- `looked`: how many of these have left it.
 local function new_batch(q, request, most, exclusive)
   local limits = request.key_limits
   return { claims = {}, count = 0, bytes = 0, most = most, max_bytes = request.max_bytes, leased = {},

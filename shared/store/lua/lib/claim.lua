@@ -13,38 +13,42 @@
 --- @include "staged"
 --- @include "usage"
 
--- One suspect, or several that are isolated. Returns batch, line, and how many ids leave it; nil where
--- the first one's key has no room.
+-- One suspect, or several that are isolated. nil where the key of the first has no room.
 local function claim_suspects(q, request, limits, most)
   local batch, line = new_batch(q, request, most, true), { ids = {}, keys = {}, buffers = {} }
   line_up(line, SUSPECTS, request.isolated and most or 1, true)
   local looked = lease_suspects(q, request, limits, batch, line.ids)
   if looked == 0 and q.suspect_at then return nil end
   q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or looked))
-  return batch, line, looked
+  take(line, looked)
+  batch.found, batch.looked = #line.ids, looked
+  return batch
 end
 
--- The first jobs that wait, `asked` at most, and those of keys that have room again.
+-- The first jobs that wait, `asked` ids at most, and those of keys that have room again.
 local function claim_line(q, request, limits, most, asked)
   local line = line_of(q, asked)
   q.lease_ms = request.lease_ms + ms_ahead(q.bucket, q.now, request.rate, math.min(most, #line.ids + q.backlog))
   local batch = new_batch(q, request, most, false)
   local looked = fill(q, limits, batch, line.ids)
   q.waits = looked < #line.ids or #line.ids >= asked
-  return batch, line, looked
+  take(line, looked)
+  batch.found, batch.looked = #line.ids, looked
+  return batch
 end
 
--- Why a claim got fewer jobs than wanted, and ms until there may be more. `asked`: ids asked for.
-local function explain_claim(q, request, batch, line, looked, asked, starts, reason)
-  local filled = batch.count == batch.most
+-- Why a claim got fewer jobs than wanted, and ms until there may be more. `asked`: ids asked for;
+-- `reason`, `wait`: why not all that are wanted may start.
+local function explain_claim(q, request, batch, asked, starts, reason, wait)
+  local left = batch.looked < batch.found
   -- What did not fit waits, and so may others behind jobs that were lost or put back.
-  if looked < #line.ids and not filled or batch.count == 0 and #line.ids >= asked then return "more", 0 end
-  if batch.exclusive == YES then return "suspect", 0 end
-  if #line.ids == 0 and batch.count == 0 and q.suspect_at then return "limited", q.suspect_at - q.now end
-  if #line.ids == 0 and q.suspects > 0 then return "suspect", 0 end -- for a function that runs nothing else
-  if #line.ids < asked and looked == #line.ids then return "empty", 0 end
+  if left and batch.count < batch.most or batch.count == 0 and batch.found >= asked then return "more", 0 end
+  if batch.exclusive == YES then return "suspect", wait end
+  if batch.found + batch.count == 0 and q.suspect_at then return "limited", q.suspect_at - q.now end
+  if batch.found == 0 and q.suspects > 0 then return "suspect", 0 end -- for a function that runs nothing else
+  if batch.found < asked and not left then return "empty", 0 end
   if batch.most < starts then return "more", 0 end
-  return reason, reason == "limited" and token_wait(q.bucket, request.rate) or 0
+  return reason, reason == "limited" and token_wait(q.bucket, request.rate) or wait
 end
 
 -- Returns { claims, count, reason, wait, level }: why not as many as wanted, how long until more (ms),
@@ -60,14 +64,12 @@ local function claim(q, request)
   -- Records are read for as many as a reply has room for, of the average length.
   local most = math.min(starts, math.floor(request.max_bytes / average_bytes()) + 1)
   local asked = request.key_limits and math.max(most, CANDIDATES) or most
-  local batch, line, looked
-  if takes_suspect(q, request) then batch, line, looked = claim_suspects(q, request, limits, most) end
-  if not batch then batch, line, looked = claim_line(q, request, limits, most, asked) end
-  take(line, looked)
+  local batch = takes_suspect(q, request) and claim_suspects(q, request, limits, most)
+    or claim_line(q, request, limits, most, asked)
   count_batch(q, batch)
   flush_set(ACTIVE)
   if limits then close_gate(q, limits) end
   if request.rate > 0 then q.bucket.level = q.bucket.level - batch.count * q.bucket.per end
-  reason, wait = explain_claim(q, request, batch, line, looked, asked, starts, reason)
+  reason, wait = explain_claim(q, request, batch, asked, starts, reason, wait)
   return { claims = batch.claims, count = batch.count, reason = reason, wait = wait, level = level }
 end
