@@ -136,7 +136,7 @@ class TestCost:
         for _ in range(20):
             assert await _status(client) == 503
         assert len(lossy[0].happened) == tried
-        clock.advance(1)
+        clock.advance(1.1)
         assert await _status(client) == 503
         assert len(lossy[0].happened) > tried
 
