@@ -50,7 +50,8 @@ class KnownTokens:
         them nothing is known of it."""
         copy = self._usable(self._copy, presented.id) or await self._read(presented.id)
         token = copy.tokens.get(presented.id)
-        same = hmac.compare_digest(presented.digest, token.digest if token else _NOBODY)
+        stored = token.digest if token else _NOBODY
+        same = hmac.compare_digest(presented.digest.encode(), stored.encode())
         return token if token and same and token.is_valid(self._clock.epoch_ms()) else None
 
     def _usable(self, copy: _Copy | None, token_id: str) -> _Copy | None:

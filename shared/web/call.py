@@ -18,7 +18,7 @@ from ..config.settings import Settings
 from ..declare.queue import Queue
 from ..declare.schedule import Schedule
 from ..deployment import Deployment
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, UnknownQueue
 from ..jobs.ids import split_id
 from ..store.store import job_not_found
 from ..store.views import JobView
@@ -56,7 +56,13 @@ class Call:
     def queue_of(self, name: str) -> Queue:
         """The queue of this name. Raises UnknownQueue, Forbidden."""
         self.caller.require_queue(name)
-        return self.deployment.registry.queue(name)
+        try:
+            return self.deployment.registry.queue(name)
+        except UnknownQueue:
+            if self.caller.queues is None:
+                raise
+            # The error names the queues that there are.
+            raise UnknownQueue(f"queue {name!r} is declared no more") from None
 
     def queues(self, name: str | None = None) -> list[Queue]:
         """The queue of this name, or without one all that the caller reaches. Raises UnknownQueue,
@@ -88,8 +94,10 @@ class Call:
     def locate(self, job_id: str) -> tuple[Queue, str]:
         """The queue of a public id and the id within it. Raises JobNotFound, UnknownQueue,
         Forbidden."""
-        parts = split_id(job_id)
-        self.caller.require_queue(parts[1] if parts else None)
+        if self.caller.queues is not None:
+            parts = split_id(job_id)
+            self.caller.require_queue(parts[1] if parts else None)
+            self.queue_of(parts[1] if parts else "")
         return self.deployment.locate(job_id)
 
     def require_reach(self) -> None:

@@ -67,6 +67,8 @@ async def drain(call: Call) -> Response:
     queues: list[Queue] = [call.queue_of(name) for name in names]
     if not names and call.caller.queues is not None:
         queues = call.queues()  # a tick drains whatever is due
+        if not queues:  # and without queues it would be a tick
+            call.caller.require_queue(None)
     origin = read_origin(call.request.headers.get(HEADER))
     report = await deployment.drain(deployment.budget(call.seconds_left()), queues, origin=origin)
     if report.error is not None:

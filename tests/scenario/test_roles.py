@@ -145,6 +145,20 @@ class TestQueues:
         assert response.status_code == 403
         assert "slow" not in response.text
 
+    async def test_a_queue_that_is_declared_no_more_tells_nothing_of_those_that_are(
+        self, shop: TokenShop
+    ) -> None:
+        async with await shop.client_of("admin", queues=["former"]) as client:
+            for (method, path), need in NEEDS.items():
+                if need == "public" or path in ("/api/v1/jobs", "/api/v1/dead-letters/redrive"):
+                    continue
+                filled = path.replace("{queue}", "former").replace("{id}", "a.former")
+                filled = filled.replace("{app}", "scenario").replace("{name}", "former")
+                response = await client.request(method, filled, json=BODIES.get((method, path)))
+                assert response.status_code in (200, 403, 404), filled
+                for other in ("work", "slow", "odd"):
+                    assert other not in response.text
+
     @pytest.mark.parametrize("end", ["then", "on_dead"])
     @pytest.mark.parametrize("bulk", [False, True])
     async def test_follow_ups_reach_no_other_queue(
@@ -177,6 +191,15 @@ class TestQueues:
         assert list(report["queues"]) == ["work"]
         assert world.ran == [ours]
         assert (await api.job(theirs))["state"] == "waiting"
+
+    async def test_without_a_queue_that_is_declared_it_drains_none(
+        self, shop: TokenShop, api: Client
+    ) -> None:
+        job_id = await api.enqueue()
+        async with await shop.client_of("cron", queues=["former"]) as client:
+            assert (await client.post("/api/cron/drain")).status_code == 403
+
+        assert (await api.job(job_id))["state"] == "waiting"
 
     async def test_it_reaches_its_own_queue(self, limited: Client) -> None:
         job_id = await limited.enqueue()
