@@ -65,10 +65,10 @@ def test_every_command_is_either_audited_or_changes_nothing_as_an_operator() -> 
     assert set(_commands(typer.main.get_command(app))) == KEEPS_NONE | ACTIONS.keys()
 
 
-def test_commands_and_operations_over_http_have_the_same_names() -> None:
+def test_a_command_has_the_name_of_its_operation_over_http() -> None:
     verbs = {verb for verb, _words in ACTIONS.values()} - ONLY_COMMANDS
 
-    assert verbs == {one.name for one in ROUTES if one.is_audited} - {"deadletters.redrive_many"}
+    assert verbs <= {one.name for one in ROUTES if one.is_audited}
 
 
 @pytest.mark.parametrize("command", ACTIONS)
