@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import documents, provisioning, trading_journal, weather
+from . import documents, provisioning, tasks, trading_journal, weather
 
-APPS = (trading_journal.app, weather.app, provisioning.app, documents.app)
+APPS = (trading_journal.app, weather.app, provisioning.app, tasks.app, documents.app)

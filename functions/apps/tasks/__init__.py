@@ -1,0 +1,48 @@
+"""Tasks, reminders and chat: members of a team write to a bot on Telegram, which keeps their tasks
+in OpenProject, reminds them, and tells them what became of it."""
+
+from __future__ import annotations
+
+from .handlers import (
+    create_task,
+    hear_event,
+    obey,
+    schedule_reminder,
+    send_message,
+    send_reminder,
+    sync_project,
+    sync_task,
+    update_task,
+)
+from .payloads import (
+    Message,
+    NewTask,
+    ProjectEvent,
+    ProjectSync,
+    Reminder,
+    TaskChange,
+    TaskSync,
+    Update,
+)
+from .queues import app
+
+__all__ = [
+    "Message",
+    "NewTask",
+    "ProjectEvent",
+    "ProjectSync",
+    "Reminder",
+    "TaskChange",
+    "TaskSync",
+    "Update",
+    "app",
+    "create_task",
+    "hear_event",
+    "obey",
+    "schedule_reminder",
+    "send_message",
+    "send_reminder",
+    "sync_project",
+    "sync_task",
+    "update_task",
+]

@@ -1,0 +1,90 @@
+"""What members of the team write to the bot, as what they ask for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Collection
+
+from pydantic import ValidationError
+
+from .payloads import Message, NewTask, Reminder, Request, TaskChange, Update
+from .texts import HELP, sorry
+
+_COMMAND = re.compile(r"/([a-z]+)(?:@\w+)?(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_AT = re.compile(r"(\d{4}-\d\d-\d\d)[T\s]+(\d\d?:\d\d)\s+(?:#(\d{1,9})\s+)?(.+)", re.DOTALL)
+
+
+class TaskList(Request):
+    """The user wants to see the open tasks."""
+
+
+class _NotUnderstood(Exception):
+    """A command that can't be obeyed, and why."""
+
+
+def read_command(
+    update: Update, members: Collection[int], zone: dt.tzinfo
+) -> Request | Message | None:
+    """What an update asks for, or the answer to one that can't be read. None for what is no text of
+    a member: then nobody gets an answer. `zone`: the time zone of the times in it."""
+    message, user = update.message, update.user
+    if message is None or not message.text or user is None or user not in members:
+        return None
+    command = _COMMAND.fullmatch(message.text.strip())
+    if command is None:
+        # In a group people talk to each other.
+        return Message(chat_id=message.chat.id, text=HELP) if message.chat.id == user else None
+    read = _READERS.get(command[1].lower())
+    if read is None:
+        return Message(chat_id=message.chat.id, text=HELP)
+    who: dict[str, int] = {"user_id": user, "chat_id": message.chat.id}
+    now = dt.datetime.fromtimestamp(message.date, zone)
+    try:
+        return read(command[2] or "", who, now)
+    except _NotUnderstood as error:
+        reason = str(error)
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{first['loc'][-1]}: {first['msg']}" if first["loc"] else first["msg"]
+    return Message(chat_id=message.chat.id, text=sorry(reason))
+
+
+def _task(text: str, who: dict[str, int], _now: dt.datetime) -> NewTask:
+    title, _, description = text.partition("\n")
+    before, by, day = title.rpartition(" by ")
+    values = {**who, "title": title, "description": description.strip()}
+    if by and _DAY.fullmatch(day.strip()):
+        values |= {"title": before, "due_date": day.strip()}
+    return NewTask.model_validate(values)
+
+
+def _tasks(_text: str, who: dict[str, int], _now: dt.datetime) -> TaskList:
+    return TaskList.model_validate(who)
+
+
+def _done(text: str, who: dict[str, int], _now: dt.datetime) -> TaskChange:
+    return TaskChange.model_validate({**who, "task": text.strip().removeprefix("#"), "done": True})
+
+
+def _remind(text: str, who: dict[str, int], now: dt.datetime) -> Reminder:
+    parts = _AT.fullmatch(text.strip())
+    if parts is None:
+        raise _NotUnderstood("write a day, a time and a text")
+    day, time, task, what = parts.groups()
+    try:
+        at = dt.datetime.fromisoformat(f"{day}T{time:0>5}").replace(tzinfo=now.tzinfo)
+    except ValueError:
+        raise _NotUnderstood(f"there is no {day} {time}") from None
+    if at <= now:
+        raise _NotUnderstood(f"{day} {time} is over")
+    return Reminder.model_validate({**who, "text": " ".join(what.split()), "at": at, "task": task})
+
+
+_READERS: dict[str, Callable[[str, dict[str, int], dt.datetime], Request]] = {
+    "task": _task,
+    "tasks": _tasks,
+    "done": _done,
+    "remind": _remind,
+}

@@ -1,0 +1,165 @@
+"""The work of tasks, reminders and chat. It imports its tools when a job first runs."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from shared import Discard, JobContext
+
+from .payloads import (
+    Message,
+    NewTask,
+    ProjectEvent,
+    ProjectSync,
+    Reminder,
+    TaskChange,
+    TaskSync,
+    Update,
+)
+from .queues import (
+    HOUR,
+    openproject_sync,
+    openproject_webhook,
+    reminder_schedule,
+    reminder_send,
+    task_create,
+    task_sync,
+    task_update,
+    telegram_command,
+    telegram_outbound,
+)
+from .settings import data_folder
+
+if TYPE_CHECKING:
+    from functions.providers.openproject import OpenProject
+
+    from .tables import Tables
+
+FARTHEST = dt.timedelta(days=365)
+"""Of a reminder."""
+MOST_LISTED = 50
+
+
+@task_create.job("task.create")
+async def create_task(payload: NewTask, job: JobContext) -> dict[str, object]:
+    """Create a task in OpenProject. Any number of runs create one."""
+    from .work import create  # noqa: PLC0415 - cold start
+
+    return await create(payload, job, await _tables(), _projects())
+
+
+@task_update.job("task.update")
+async def update_task(payload: TaskChange) -> dict[str, object]:
+    """Change one of the user's tasks in OpenProject."""
+    from .work import change  # noqa: PLC0415 - cold start
+
+    return await change(payload, await _tables(), _projects())
+
+
+@task_sync.job("task.sync")
+async def sync_task(payload: TaskSync) -> dict[str, object]:
+    """Keep the state that a task has in OpenProject."""
+    from .work import sync  # noqa: PLC0415 - cold start
+
+    return await sync(payload.task, await _tables(), _projects())
+
+
+@openproject_webhook.job("openproject.event")
+async def hear_event(payload: ProjectEvent) -> dict[str, object]:
+    """Have a task that changed in OpenProject read. The event itself may come late, or from
+    anybody: only the number in it counts."""
+    changed = payload.work_package
+    if changed is None or not payload.action.startswith("work_package:"):
+        return {"ignored": True}
+    if await asyncio.to_thread((await _tables()).task, changed.id) is None:
+        return {"ignored": True}
+    version = f"{changed.id}-{changed.version}"  # of which OpenProject may tell several times
+    handle = await sync_task.enqueue(TaskSync(task=changed.id), dedup=version, dedup_ttl=HOUR)
+    return {"job": handle.id}
+
+
+@openproject_sync.job("openproject.sync")
+async def sync_project(payload: ProjectSync, job: JobContext) -> dict[str, object]:
+    """Have the open tasks read that are others in OpenProject than here: whatever the webhook did
+    not tell is found by this."""
+    from .syncing import compare  # noqa: PLC0415 - cold start
+
+    compared = await compare(payload.after, job, await _tables(), _projects())
+    jobs = [
+        sync_task.job(TaskSync(task=task), job_id=job.child_id(f"task {task}"))
+        for task in compared.different
+    ]
+    await sync_task.enqueue_many(jobs)
+    if compared.more:
+        rest = ProjectSync(after=compared.last)
+        await sync_project.enqueue(rest, job_id=job.child_id("rest"))
+    return {"different": len(jobs), "more": compared.more}
+
+
+@reminder_schedule.job("reminder.schedule")
+async def schedule_reminder(payload: Reminder, job: JobContext) -> dict[str, object]:
+    """Have a reminder sent at its instant."""
+    if payload.at - dt.datetime.now(dt.UTC) > FARTHEST:
+        raise Discard(f"a reminder is at most {FARTHEST.days} days ahead")
+    await send_reminder.enqueue(payload, run_at=payload.at, job_id=job.child_id("send"))
+    return {"at": payload.at.isoformat()}
+
+
+@reminder_send.job("reminder.send")
+async def send_reminder(payload: Reminder, job: JobContext) -> dict[str, object]:
+    """Send a reminder, unless it is about a task that is closed."""
+    if payload.task is not None:
+        task = await asyncio.to_thread((await _tables()).task, payload.task)
+        if task is not None and task.closed:
+            return {"sent": False}
+    message = Message(chat_id=payload.chat, text=f"Reminder: {payload.text}")
+    await send_message.enqueue(message, job_id=job.child_id("message"))
+    return {"sent": True}
+
+
+@telegram_outbound.job("telegram.send")
+async def send_message(payload: Message, job: JobContext) -> dict[str, object]:
+    """Send a message of the bot."""
+    from .sending import send  # noqa: PLC0415 - cold start
+
+    return await send(payload.chat_id, payload.text, job, await _tables())
+
+
+@telegram_command.job("telegram.command")
+async def obey(payload: Update, job: JobContext) -> dict[str, object]:
+    """Do what a member of the team wrote to the bot. What anybody else writes is ignored."""
+    from .commands import TaskList, read_command  # noqa: PLC0415 - cold start
+    from .settings import members, timezone  # noqa: PLC0415
+    from .texts import task_list  # noqa: PLC0415
+
+    asked = read_command(payload, members(), timezone())
+    if asked is None:
+        return {"ignored": True}
+    if isinstance(asked, TaskList):
+        tables = await _tables()
+        tasks = await asyncio.to_thread(tables.open_tasks_of, asked.user_id, MOST_LISTED)
+        asked = Message(chat_id=asked.chat, text=task_list(tasks))
+    job_type: Any = _JOBS[type(asked)]
+    return {"job": (await job_type.enqueue(asked, job_id=job.child_id("asked"))).id}
+
+
+_JOBS: dict[type, Any] = {
+    NewTask: create_task,
+    TaskChange: update_task,
+    Reminder: schedule_reminder,
+    Message: send_message,
+}
+
+
+async def _tables() -> Tables:
+    from .tables import tables_in  # noqa: PLC0415 - cold start
+
+    return await asyncio.to_thread(tables_in, data_folder())
+
+
+def _projects() -> OpenProject:
+    from functions.providers.openproject import openproject  # noqa: PLC0415 - cold start
+
+    return openproject()

@@ -1,0 +1,147 @@
+"""The payloads of tasks, reminders and chat."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+UserId = Annotated[int, Field(gt=0, lt=2**52)]
+"""A user of Telegram. Its private chat with the bot has the same id."""
+ChatId = Annotated[int, Field(gt=-(2**52), lt=2**52)]
+TaskNumber = Annotated[int, Field(gt=0, lt=2**31)]
+"""The number of a work package in OpenProject."""
+Title = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$"
+    ),
+]
+Text = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Request(_Payload):
+    """What a user asks for. `chat_id`: where the user is told what became of it; absent: in
+    private."""
+
+    user_id: UserId
+    chat_id: ChatId | None = None
+
+    @property
+    def chat(self) -> int:
+        """The chat in which the user is told."""
+        return self.user_id if self.chat_id is None else self.chat_id
+
+
+class NewTask(Request):
+    """A task to create."""
+
+    title: Title
+    description: Text = ""
+    due_date: dt.date | None = None
+
+
+class TaskChange(Request):
+    """A change of one of the user's tasks. What is absent stays."""
+
+    task: TaskNumber
+    title: Title | None = None
+    description: Text | None = None
+    due_date: dt.date | None = None
+    done: bool = False
+
+    @model_validator(mode="after")
+    def _something(self) -> TaskChange:
+        if (self.title, self.description, self.due_date, self.done) == (None, None, None, False):
+            raise ValueError("give what to change: title, description, due_date or done")
+        return self
+
+
+class Reminder(Request):
+    """A text to send at an instant; one about a task is sent only if that is open then."""
+
+    text: Title
+    at: AwareDatetime
+    task: TaskNumber | None = None
+
+
+class Message(_Payload):
+    """A message of the bot."""
+
+    chat_id: ChatId
+    text: Annotated[str, Field(min_length=1, max_length=8192)]
+
+
+class TaskSync(_Payload):
+    """A task whose state is to be read from OpenProject."""
+
+    task: TaskNumber
+
+
+class ProjectSync(_Payload):
+    """A comparison of the open tasks with OpenProject. `after`: those of higher numbers only."""
+
+    after: int = Field(0, ge=0)
+
+
+class _Foreign(BaseModel):
+    """What another service writes: more fields than are read here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class _Sender(_Foreign):
+    id: UserId
+    is_bot: bool = False
+
+
+class _Chat(_Foreign):
+    id: ChatId
+
+
+class _ChatMessage(_Foreign):
+    date: int = Field(ge=0, lt=2**40)
+    chat: _Chat
+    sender: _Sender | None = Field(None, alias="from")
+    text: Text | None = None
+
+
+class Update(_Foreign):
+    """An update as Telegram sends it to a bot: https://core.telegram.org/bots/api#update. `message`
+    is absent in those of other kinds."""
+
+    update_id: int
+    message: _ChatMessage | None = None
+
+    @property
+    def user(self) -> int | None:
+        """The user that wrote it; None where that is another bot, or nobody."""
+        sender = self.message and self.message.sender
+        return sender.id if sender and not sender.is_bot else None
+
+
+class _Changed(_Foreign):
+    id: TaskNumber
+    version: int = Field(alias="lockVersion")
+
+
+class ProjectEvent(_Foreign):
+    """What OpenProject's webhook tells. `work_package` is absent where another thing changed.
+
+    https://www.openproject.org/docs/system-admin-guide/api-and-webhooks/
+    """
+
+    action: str = Field(max_length=64)
+    work_package: _Changed | None = None

@@ -1,0 +1,25 @@
+"""A message of the bot to a chat.
+
+Telegram knows no idempotency keys, so a job whose function dies between its request and the note of
+it sends its message a second time: rather twice than never.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+from functions.providers.telegram import telegram
+from shared import JobContext
+
+from .tables import Tables
+
+
+async def send(chat: int, text: str, job: JobContext, tables: Tables) -> dict[str, object]:
+    """Send the text, unless an earlier run of this job did."""
+    message = await asyncio.to_thread(tables.message_of, job.id)
+    if message is None:
+        message = await telegram().send(chat, text)
+        today = dt.datetime.now(dt.UTC).date()
+        await asyncio.to_thread(tables.mark_sent, job.id, message, today)
+    return {"message": message}

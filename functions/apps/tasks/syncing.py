@@ -1,0 +1,40 @@
+"""The comparison of our open tasks with OpenProject, a page a request."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import NamedTuple
+
+from functions.providers.openproject import PAGE, OpenProject
+from shared import JobContext
+
+from .tables import Tables
+
+SECONDS_A_PAGE = 16.0
+"""The longest that a request may take."""
+KEPT = dt.timedelta(days=14)
+"""For which it is remembered which messages are sent: longer than a job of theirs is kept."""
+
+
+class Compared(NamedTuple):
+    """The tasks that changed or are gone, up to task `last`; `more`: open ones come after that."""
+
+    different: list[int]
+    last: int
+    more: bool
+
+
+async def compare(after: int, job: JobContext, tables: Tables, projects: OpenProject) -> Compared:
+    """Compare the open tasks of higher numbers than `after`, as far as the job's time goes."""
+    await asyncio.to_thread(tables.forget_messages, dt.datetime.now(dt.UTC).date() - KEPT)
+    different: list[int] = []
+    last, more = after, True
+    while more and job.budget_left() > SECONDS_A_PAGE:
+        known = await asyncio.to_thread(tables.open_tasks, last, PAGE)
+        if known:
+            versions = await projects.versions([task.task for task in known])
+            different += [task.task for task in known if versions.get(task.task) != task.version]
+            last = known[-1].task
+        more = len(known) == PAGE
+    return Compared(different, last, more)

@@ -1,0 +1,105 @@
+"""The tables of the application: which job created which task, and which message is sent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import NamedTuple
+
+from functions.providers.database import Database, database
+from functions.providers.openproject import WorkPackage
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS tasks_tasks (
+    task INTEGER PRIMARY KEY, job TEXT NOT NULL UNIQUE, user_id INTEGER NOT NULL,
+    subject TEXT NOT NULL, due TEXT, closed INTEGER NOT NULL, version INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS tasks_messages (
+    job TEXT PRIMARY KEY, message INTEGER NOT NULL, day TEXT NOT NULL
+);
+"""
+_ADD = "INSERT INTO tasks_tasks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_UPDATE = """
+UPDATE tasks_tasks SET subject = ?, due = ?, closed = ?, version = ?
+WHERE task = ? AND version <= ?
+"""
+_OPEN = "SELECT * FROM tasks_tasks WHERE closed = 0 AND task > ? ORDER BY task LIMIT ?"
+_OPEN_OF = "SELECT * FROM tasks_tasks WHERE closed = 0 AND user_id = ? ORDER BY task LIMIT ?"
+_SENT = "INSERT INTO tasks_messages VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+
+
+class Task(NamedTuple):
+    """A task as it was last seen in OpenProject. `job`: the one that created it; `due`: ISO 8601;
+    `closed`: 0 or 1."""
+
+    task: int
+    job: str
+    user_id: int
+    subject: str
+    due: str | None
+    closed: int
+    version: int
+
+
+class Tables:
+    """The application's rows. Any number of equal calls leave the same rows."""
+
+    def __init__(self, tables: Database) -> None:
+        self._db = tables
+
+    def add(self, job: str, user: int, package: WorkPackage) -> None:
+        """Remember that this job created this task, for this user."""
+        due, closed = _due(package), int(package.is_closed)
+        row = (package.id, job, user, package.subject, due, closed, package.version)
+        self._db.change(_ADD, row)
+
+    def update(self, package: WorkPackage) -> bool:
+        """Keep a task's new state, unless a later one is kept; False for one that we don't have."""
+        state = (package.subject, _due(package), int(package.is_closed), package.version)
+        return self._db.change(_UPDATE, (*state, package.id, package.version)) == 1
+
+    def close(self, task: int) -> None:
+        """Keep that a task is no more."""
+        self._db.change("UPDATE tasks_tasks SET closed = 1 WHERE task = ?", (task,))
+
+    def created_by(self, job: str) -> Task | None:
+        """The task that this job created."""
+        return self._one("SELECT * FROM tasks_tasks WHERE job = ?", job)
+
+    def task(self, number: int) -> Task | None:
+        """The task of this number."""
+        return self._one("SELECT * FROM tasks_tasks WHERE task = ?", number)
+
+    def open_tasks(self, after: int, most: int) -> list[Task]:
+        """Open tasks with numbers after this one, in order."""
+        return [Task(*row) for row in self._db.select(_OPEN, (after, most))]
+
+    def open_tasks_of(self, user: int, most: int) -> list[Task]:
+        """A user's open tasks, oldest first."""
+        return [Task(*row) for row in self._db.select(_OPEN_OF, (user, most))]
+
+    def mark_sent(self, job: str, message: int, day: dt.date) -> None:
+        """Remember that this job's message is sent."""
+        self._db.change(_SENT, (job, message, day.isoformat()))
+
+    def message_of(self, job: str) -> int | None:
+        """The message that this job sent."""
+        rows = self._db.select("SELECT message FROM tasks_messages WHERE job = ?", (job,))
+        return int(rows[0][0]) if rows else None
+
+    def forget_messages(self, before: dt.date) -> None:
+        """Forget the messages of the days before: their jobs run no more."""
+        self._db.change("DELETE FROM tasks_messages WHERE day < ?", (before.isoformat(),))
+
+    def _one(self, query: str, value: object) -> Task | None:
+        rows = self._db.select(query, (value,))
+        return Task(*rows[0]) if rows else None
+
+
+def tables_in(folder: Path) -> Tables:
+    """The application's tables; in this folder where no database is configured."""
+    return Tables(database(folder / "tasks.sqlite3", _SCHEMA))
+
+
+def _due(package: WorkPackage) -> str | None:
+    return None if package.due is None else package.due.isoformat()

@@ -1,0 +1,63 @@
+"""What the jobs do with tasks in OpenProject, once for any number of runs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+from functions.providers.openproject import OpenProject
+from shared import Discard, JobContext
+
+from .payloads import NewTask, TaskChange
+from .tables import Tables
+
+
+async def create(
+    new: NewTask, job: JobContext, tables: Tables, projects: OpenProject
+) -> dict[str, object]:
+    """Create the task, unless an earlier run of this job did.
+
+    OpenProject has no idempotency keys. So a run that ended between the creation and its row here
+    is known by the reference that it left in the work package.
+    """
+    made = await asyncio.to_thread(tables.created_by, job.id)
+    if made is not None:
+        return {"task": made.task, "subject": made.subject}
+    reference = hashlib.sha256(job.id.encode()).hexdigest()[:32]
+    package = None
+    if job.attempt > 1 or job.redelivered:
+        package = await projects.find(reference)
+    if package is None:
+        package = await projects.create(new.title, new.description, new.due_date, reference)
+    await asyncio.to_thread(tables.add, job.id, new.user_id, package)
+    return {"task": package.id, "subject": package.subject}
+
+
+async def change(wanted: TaskChange, tables: Tables, projects: OpenProject) -> dict[str, object]:
+    """Change one of the user's own tasks. Raises Discard for one of others, or one that is gone."""
+    known = await asyncio.to_thread(tables.task, wanted.task)
+    if known is None or known.user_id != wanted.user_id:
+        raise Discard(f"you have no task #{wanted.task}")
+    package = await projects.get(wanted.task)
+    if package is None:
+        await asyncio.to_thread(tables.close, wanted.task)
+        raise Discard(f"task #{wanted.task} is no more")
+    changed = await projects.change(
+        package,
+        subject=wanted.title,
+        description=wanted.description,
+        due=wanted.due_date,
+        closed=wanted.done,
+    )
+    await asyncio.to_thread(tables.update, changed)
+    return {"task": changed.id, "subject": changed.subject, "closed": changed.is_closed}
+
+
+async def sync(number: int, tables: Tables, projects: OpenProject) -> dict[str, object]:
+    """Keep the state that a task has in OpenProject."""
+    package = await projects.get(number)
+    if package is None:
+        await asyncio.to_thread(tables.close, number)
+        return {"exists": False}
+    kept = await asyncio.to_thread(tables.update, package)
+    return {"exists": True, "version": package.version, "kept": kept}
