@@ -1,0 +1,174 @@
+"""What changes in OpenProject is known here: from its webhook, and from comparisons."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from functions.apps.tasks import (
+    NewTask,
+    ProjectEvent,
+    ProjectSync,
+    TaskSync,
+    create_task,
+    hear_event,
+    sync_project,
+    sync_task,
+)
+from functions.apps.tasks.tables import Tables
+from shared.testing import FakeClock, embedded_store
+
+from ..conftest import MakeContext
+from .conftest import ADA, Projects, drain
+
+
+@pytest.fixture(autouse=True)
+def _tables(tables: Tables) -> None:
+    """Every test has tables, in a file and in Postgres."""
+
+
+async def created(context: MakeContext, *titles: str) -> None:
+    for title in titles:
+        await create_task(NewTask(user_id=ADA, title=title), context(title.replace(" ", "-")))
+
+
+def event(number: int, version: int, action: str = "work_package:updated") -> ProjectEvent:
+    """What OpenProject 15 posts, in part."""
+    return ProjectEvent.model_validate(
+        {
+            "action": action,
+            "work_package": {
+                "_type": "WorkPackage",
+                "id": number,
+                "lockVersion": version,
+                "subject": "Buy milk",
+                "description": {"format": "markdown", "raw": "", "html": ""},
+                "dueDate": None,
+                "createdAt": "2024-12-31T13:09:24.901Z",
+                "updatedAt": "2024-12-31T18:10:05.102Z",
+                "_embedded": {"status": {"_type": "Status", "id": 1, "isClosed": False}},
+                "_links": {"self": {"href": f"/api/v3/work_packages/{number}"}},
+            },
+        }
+    )
+
+
+async def test_a_change_that_the_webhook_tells_is_read(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await created(context, "Buy milk")
+    projects.edit(37, subject="Buy oat milk", dueDate="2027-01-05", closed=True)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        first = await hear_event(event(37, 1))
+        again = await hear_event(event(37, 1))
+        await drain(store, clock)
+        read = sum(request.method == "GET" for request in projects.requests)
+
+    task = tables.task(37)
+    assert task is not None
+    assert (task.subject, task.due, task.closed, task.version) == (
+        "Buy oat milk",
+        "2027-01-05",
+        1,
+        1,
+    )
+    assert (first, read) == (again, 1)
+
+
+async def test_a_change_while_one_is_read_is_read_too(
+    projects: Projects, context: MakeContext
+) -> None:
+    await created(context, "Buy milk")
+
+    async with embedded_store():
+        jobs = [(await hear_event(event(37, version)))["job"] for version in (1, 2, 2, 3)]
+
+    assert len(set(map(str, jobs))) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event(99, 1),
+        event(37, 1, "work_package_comment:comment"),
+        ProjectEvent.model_validate({"action": "project:updated", "project": {"id": 1}}),
+        ProjectEvent.model_validate({"action": "work_package:deleted"}),
+    ],
+)
+async def test_what_concerns_no_task_of_ours_is_ignored(
+    other: ProjectEvent, projects: Projects, context: MakeContext
+) -> None:
+    await created(context, "Buy milk")
+
+    assert await hear_event(other) == {"ignored": True}
+
+
+async def test_what_is_older_replaces_nothing(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await created(context, "Buy milk")
+    old = dict(projects.packages[37])
+    projects.edit(37, subject="Buy oat milk")
+    await sync_task(TaskSync(task=37))
+    projects.packages[37] = old  # as an answer that was under way for long
+
+    result = await sync_task(TaskSync(task=37))
+
+    task = tables.task(37)
+    assert task is not None
+    assert (task.subject, result["kept"]) == ("Buy oat milk", False)
+
+
+async def test_a_comparison_finds_what_the_webhook_did_not_tell(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await created(context, "one", "two", "three", "four")
+    projects.edit(37, subject="one!")
+    projects.edit(38, closed=True)
+    del projects.packages[39]
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        result = await sync_project(ProjectSync(), context("sync", queue="flrts.openproject.sync"))
+        await drain(store, clock)
+
+    assert result == {"different": 3, "more": False}
+    assert [(task.task, task.subject) for task in tables.open_tasks(0, 10)] == [
+        (37, "one!"),
+        (40, "four"),
+    ]
+
+
+async def test_a_comparison_short_of_time_is_finished_by_a_further_job(
+    projects: Projects, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("functions.apps.tasks.syncing.PAGE", 2)
+    await created(context, "one", "two", "three")
+    for number in (37, 39):
+        projects.edit(number, subject="changed")
+    left = iter([20.0, 10.0])
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        job = context("sync", queue="flrts.openproject.sync", left=lambda: next(left))
+        begun = await sync_project(ProjectSync(), job)
+        await drain(store, clock)
+
+    assert begun == {"different": 1, "more": True}
+    assert projects.requests[-1].url.path == "/api/v3/work_packages/39"
+
+
+async def test_messages_are_remembered_for_two_weeks(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    tables.mark_sent("old", 1, today - dt.timedelta(days=15))
+    tables.mark_sent("new", 2, today - dt.timedelta(days=13))
+
+    async with embedded_store():
+        await sync_project(ProjectSync(), context())
+
+    assert (tables.message_of("old"), tables.message_of("new")) == (None, 2)
