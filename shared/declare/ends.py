@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 P = TypeVar("P", bound=BaseModel)
 
@@ -22,6 +22,8 @@ class Completed(BaseModel, Generic[P]):
     """A job that has completed. `result`: what its handler returned, as JSON has it; where it could
     not be kept, `result_error` says why."""
 
+    model_config = ConfigDict(defer_build=True)  # cold start: one of these for each handler
+
     id: str
     queue: str
     type: str
@@ -33,6 +35,8 @@ class Completed(BaseModel, Generic[P]):
 
 class Dead(BaseModel, Generic[P]):
     """A job that is a dead letter now. `payload` is None where it did not fit its model."""
+
+    model_config = ConfigDict(defer_build=True)  # as above
 
     id: str
     queue: str

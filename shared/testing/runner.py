@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, Unpack
+from collections.abc import Iterable
+from typing import Any, TypeVar, Unpack
 
 from pydantic import BaseModel
 
-from ..declare.app import Registry
+from ..declare.app import App, Registry
 from ..declare.options import JobOptions
 from ..declare.queue import JobType
 from ..drain.budget import Budget
@@ -27,17 +28,29 @@ async def run_job(
     payload: P,
     *,
     clock: FakeClock,
+    apps: Iterable[App] = (),
     **options: Unpack[JobOptions],
 ) -> JobView:
     """Enqueue one job and drain its queue, through retries and waits, until the job has ended or is
-    parked, or its queue is paused. `view.history` has its result and its errors."""
-    queue = job_type.queue
+    parked, or its queue is paused. `view.history` has its result and its errors. `apps`: the
+    applications of this deployment, where its follow-ups go to them (`then=`, `on_dead=`); without
+    any it has the queues of the job type and of the handlers of its ends."""
+    queue, registry = job_type.queue, Registry([*apps] or [_app_of(job_type)])
     answer = await store.enqueue_one(queue, job_type.job(payload, **options))
     job_id = local_id(answer.id)
     for _ in range(MAX_DRAINS):
-        await Drain(store, Registry([]), Budget.of(WINDOW, clock=clock)).run([queue])
+        await Drain(store, registry, Budget.of(WINDOW, clock=clock)).run([queue])
         view = await store.inspect(queue, job_id, decrypt=True)
         if view.state not in ("waiting", "delayed") or view.paused:
             break
         clock.advance(max(1, view.at_ms - view.now_ms) / 1000)
     return view
+
+
+def _app_of(job_type: JobType[Any]) -> App:
+    """The queues of the job type, of the handlers of its ends, and of those of theirs."""
+    app, found = App(job_type.queue.app), [job_type]
+    for known in found:
+        app.queues[known.queue.name] = known.queue
+        found += [*known.followers.completed, *known.followers.dead]
+    return app

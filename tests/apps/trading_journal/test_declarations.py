@@ -74,4 +74,4 @@ print(*sorted(set(sys.modules) - before))
     loaded = {name for name in done.stdout.split() if not name.startswith("pydantic")}
     rooms = {name.rpartition(".")[2] for name in loaded if ".trading_journal." in name}
     assert rooms == own
-    assert all(name.startswith("functions") for name in loaded), loaded
+    assert all(name.startswith(("functions", "shared")) for name in loaded), loaded
