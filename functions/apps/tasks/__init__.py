@@ -14,6 +14,15 @@ from .handlers import (
     sync_task,
     update_task,
 )
+from .notices import (
+    tell_changed,
+    tell_created,
+    tell_not_changed,
+    tell_not_created,
+    tell_not_obeyed,
+    tell_reminder_not_set,
+    tell_reminder_set,
+)
 from .payloads import (
     Message,
     NewTask,
@@ -44,5 +53,12 @@ __all__ = [
     "send_reminder",
     "sync_project",
     "sync_task",
+    "tell_changed",
+    "tell_created",
+    "tell_not_changed",
+    "tell_not_created",
+    "tell_not_obeyed",
+    "tell_reminder_not_set",
+    "tell_reminder_set",
     "update_task",
 ]

@@ -14,6 +14,7 @@ from .payloads import (
     ProjectEvent,
     ProjectSync,
     Reminder,
+    Request,
     TaskChange,
     TaskSync,
     Update,
@@ -42,7 +43,12 @@ FARTHEST = dt.timedelta(days=365)
 MOST_LISTED = 50
 
 
-@task_create.job("task.create")
+def user_of(request: Request) -> int:
+    """The key of what a user asks for."""
+    return request.user_id
+
+
+@task_create.job("task.create", key=user_of)
 async def create_task(payload: NewTask, job: JobContext) -> dict[str, object]:
     """Create a task in OpenProject. Any number of runs create one."""
     from .work import create  # noqa: PLC0415 - cold start
@@ -50,7 +56,7 @@ async def create_task(payload: NewTask, job: JobContext) -> dict[str, object]:
     return await create(payload, job, await _tables(), _projects())
 
 
-@task_update.job("task.update")
+@task_update.job("task.update", key=user_of)
 async def update_task(payload: TaskChange) -> dict[str, object]:
     """Change one of the user's tasks in OpenProject."""
     from .work import change  # noqa: PLC0415 - cold start
@@ -98,7 +104,7 @@ async def sync_project(payload: ProjectSync, job: JobContext) -> dict[str, objec
     return {"different": len(jobs), "more": compared.more}
 
 
-@reminder_schedule.job("reminder.schedule")
+@reminder_schedule.job("reminder.schedule", key=user_of)
 async def schedule_reminder(payload: Reminder, job: JobContext) -> dict[str, object]:
     """Have a reminder sent at its instant."""
     if payload.at - dt.datetime.now(dt.UTC) > FARTHEST:
@@ -107,7 +113,7 @@ async def schedule_reminder(payload: Reminder, job: JobContext) -> dict[str, obj
     return {"at": payload.at.isoformat()}
 
 
-@reminder_send.job("reminder.send")
+@reminder_send.job("reminder.send", key=user_of)
 async def send_reminder(payload: Reminder, job: JobContext) -> dict[str, object]:
     """Send a reminder, unless it is about a task that is closed."""
     if payload.task is not None:
@@ -119,7 +125,7 @@ async def send_reminder(payload: Reminder, job: JobContext) -> dict[str, object]
     return {"sent": True}
 
 
-@telegram_outbound.job("telegram.send")
+@telegram_outbound.job("telegram.send", key=lambda message: message.chat_id)
 async def send_message(payload: Message, job: JobContext) -> dict[str, object]:
     """Send a message of the bot."""
     from .sending import send  # noqa: PLC0415 - cold start
@@ -127,7 +133,7 @@ async def send_message(payload: Message, job: JobContext) -> dict[str, object]:
     return await send(payload.chat_id, payload.text, job, await _tables())
 
 
-@telegram_command.job("telegram.command")
+@telegram_command.job("telegram.command", key=lambda update: update.user)
 async def obey(payload: Update, job: JobContext) -> dict[str, object]:
     """Do what a member of the team wrote to the bot. What anybody else writes is ignored."""
     from .commands import TaskList, read_command  # noqa: PLC0415 - cold start

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from shared import ConfigurationError
 
@@ -32,6 +31,8 @@ def timezone() -> dt.tzinfo:
     name = os.environ.get("TASKS_TIMEZONE") or "UTC"
     if name == "UTC":
         return dt.UTC
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - cold start
+
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):

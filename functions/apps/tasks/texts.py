@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from .tables import Task
+from .payloads import Reminder
+
+if TYPE_CHECKING:
+    from .tables import Task
 
 HELP = """\
 /task Buy milk - a new task
@@ -13,6 +18,8 @@ HELP = """\
 /done 37 - task #37 is done
 /remind 2027-01-05 09:00 Call Ada - a reminder
 /remind 2027-01-05 09:00 #37 Milk! - one about task #37, unless that is done by then"""
+LONGEST = 300
+"""Characters of what is quoted."""
 
 
 def sorry(reason: str) -> str:
@@ -24,3 +31,25 @@ def task_list(tasks: Sequence[Task]) -> str:
     """The user's open tasks, one a line."""
     lines = [f"#{t.task} {t.subject}" + (f" (by {t.due})" if t.due else "") for t in tasks]
     return "\n".join(lines) or "You have no open tasks."
+
+
+def created(result: Mapping[str, Any]) -> str:
+    """That a task is created. `result`: of its job."""
+    return f"Task created: {result['subject']} (#{result['task']})"
+
+
+def changed(result: Mapping[str, Any]) -> str:
+    """That a task is changed, or done. `result`: of its job."""
+    what = "done" if result["closed"] else "changed"
+    return f"Task {what}: {result['subject']} (#{result['task']})"
+
+
+def reminder_set(reminder: Reminder, zone: dt.tzinfo) -> str:
+    """That a reminder will come."""
+    return f"I will remind you on {reminder.at.astimezone(zone):%Y-%m-%d at %H:%M}: {reminder.text}"
+
+
+def failed(verb: str, what: str, reason: str | None) -> str:
+    """That something failed for good."""
+    why = reason or "It does not work now; try it again later."
+    return f"Failed to {verb}: {what[:LONGEST]}\n{why[:LONGEST]}"

@@ -6,6 +6,7 @@ import pytest
 
 from functions.apps import APPS
 from functions.apps.tasks import app
+from shared import KeyLimit, RateLimit
 
 from ..declared import Required
 
@@ -47,3 +48,11 @@ def test_the_application_is_served() -> None:
 @pytest.mark.parametrize("name", sorted(QUEUES))
 def test_what_people_write_is_encrypted(name: str) -> None:
     assert app.queues[name.replace(":", ".")].encrypt is True
+
+
+def test_each_user_may_do_ten_things_of_a_kind_a_minute() -> None:
+    of_users = {"tasks.create", "tasks.update", "reminders.schedule", "telegram.command"}
+    ten_a_minute = KeyLimit(rate=RateLimit(10, per=60))
+    for name, queue in app.queues.items():
+        asked_by_a_user = name.removeprefix("flrts.") in of_users
+        assert queue.per_key == (ten_a_minute if asked_by_a_user else None)

@@ -1,0 +1,71 @@
+"""What users are told when something that they asked for has ended: once, whatever crashes. Each
+notice is a job of its own beside the bot's other messages, so a failed one fails nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared import Completed, Dead, JobContext
+
+from .handlers import create_task, obey, schedule_reminder, send_message, update_task
+from .payloads import Message, NewTask, Reminder, TaskChange, Update
+from .queues import telegram_outbound
+from .settings import timezone
+from .texts import changed, created, failed, reminder_set
+
+
+@create_task.on_completed(queue=telegram_outbound)
+async def tell_created(end: Completed[NewTask], job: JobContext) -> None:
+    """Tell the number of the new task."""
+    await _tell(end.payload.chat, created(end.result), job)
+
+
+@update_task.on_completed(queue=telegram_outbound)
+async def tell_changed(end: Completed[TaskChange], job: JobContext) -> None:
+    """Tell that the task is changed, or done."""
+    await _tell(end.payload.chat, changed(end.result), job)
+
+
+@schedule_reminder.on_completed(queue=telegram_outbound)
+async def tell_reminder_set(end: Completed[Reminder], job: JobContext) -> None:
+    """Tell when the reminder comes."""
+    await _tell(end.payload.chat, reminder_set(end.payload, timezone()), job)
+
+
+@create_task.on_dead(queue=telegram_outbound)
+async def tell_not_created(end: Dead[NewTask], job: JobContext) -> None:
+    """Tell that the task could not be created, and why."""
+    if (task := end.payload) is not None:
+        await _tell(task.chat, failed("create task", task.title, _reason(end)), job)
+
+
+@update_task.on_dead(queue=telegram_outbound)
+async def tell_not_changed(end: Dead[TaskChange], job: JobContext) -> None:
+    """Tell that the task could not be changed, and why."""
+    if (change := end.payload) is not None:
+        await _tell(change.chat, failed("change task", f"#{change.task}", _reason(end)), job)
+
+
+@schedule_reminder.on_dead(queue=telegram_outbound)
+async def tell_reminder_not_set(end: Dead[Reminder], job: JobContext) -> None:
+    """Tell that no reminder will come, and why."""
+    if (reminder := end.payload) is not None:
+        await _tell(reminder.chat, failed("set reminder", reminder.text, _reason(end)), job)
+
+
+@obey.on_dead(queue=telegram_outbound)
+async def tell_not_obeyed(end: Dead[Update], job: JobContext) -> None:
+    """Tell that a command was not obeyed."""
+    message = end.payload and end.payload.message
+    if message:
+        await _tell(message.chat.id, failed("obey", message.text or "", _reason(end)), job)
+
+
+def _reason(end: Dead[Any]) -> str | None:
+    """Why it failed, for users: only a refusal has words for them. Errors of machines name
+    addresses and the like."""
+    return end.error.message if end.error.type == "Discard" else None
+
+
+async def _tell(chat: int, text: str, job: JobContext) -> None:
+    await send_message(Message(chat_id=chat, text=text), job)
