@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared import JobContext
+from shared import Completed, JobContext
 
 from .payloads import AccessGrant
 from .queues import provisioning
@@ -10,23 +10,21 @@ from .queues import provisioning
 
 @provisioning.job("access.grant")
 async def grant_access(payload: AccessGrant, job: JobContext) -> dict[str, object]:
-    """Put the user on the access list of each strategy, then have the user told. Any number of runs
-    leave the same lists, and one email."""
+    """Put the user on the access list of each strategy. Any number of runs leave the same lists."""
     from functions.providers.tradingview import tradingview  # noqa: PLC0415 - cold start
 
     lists, new = tradingview(), 0
     for done, strategy in enumerate(payload.strategies, start=1):
         new += await lists.grant(payload.username, strategy, payload.until)
         job.progress(100 * done / len(payload.strategies))
-    await send_granted.enqueue(payload, job_id=job.child_id("email"))
     return {"strategies": len(payload.strategies), "new": new}
 
 
-@provisioning.job("access.email")
-async def send_granted(payload: AccessGrant, job: JobContext) -> dict[str, str]:
+@grant_access.on_completed
+async def send_granted(end: Completed[AccessGrant], job: JobContext) -> dict[str, str]:
     """Tell the user that the access is ready. Any number of runs send one email."""
     from functions.providers.mail import mail_provider  # noqa: PLC0415 - cold start
 
     from .templates import granted  # noqa: PLC0415
 
-    return await mail_provider().send(granted(payload), job.id)
+    return await mail_provider().send(granted(end.payload), job.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ import httpx
 import pytest
 import respx
 
-from functions.apps.provisioning import AccessGrant, grant_access, send_granted
+from functions.apps.provisioning import AccessGrant, grant_access
 from functions.providers.http import UnreadableAnswer
 from functions.providers.tradingview import SITE
 from shared import ConfigurationError, Discard
@@ -26,12 +26,11 @@ ADD, MODIFY = f"{SITE}/pine_perm/add/", f"{SITE}/pine_perm/modify_user_expiratio
 
 
 @pytest.fixture
-async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[respx.MockRouter]:
-    """The site, and a store for the email's job."""
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[respx.MockRouter]:
+    """The site, and an account there."""
     monkeypatch.setenv("TRADINGVIEW_SESSION", "s3ss10n")
     with respx.mock(assert_all_called=False) as router:
-        async with embedded_store():
-            yield router
+        yield router
 
 
 def forms(route: respx.Route) -> list[dict[str, str]]:
@@ -117,22 +116,25 @@ async def test_no_session_is_one_clear_sentence(
         await grant_access(GRANT, context())
 
 
-@respx.mock
-async def test_the_user_is_told_once_however_often_the_grant_runs(
-    tmp_path: Path, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("status", "state", "told"), [(200, "completed", 1), (404, "dead", 0)])
+async def test_the_user_is_told_once_and_only_of_access_that_is_granted(
+    status: int,
+    state: str,
+    told: int,
+    site: respx.MockRouter,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("TRADINGVIEW_SESSION", "s3ss10n")
     monkeypatch.setenv("MAIL_FOLDER", str(tmp_path / "mail"))
-    respx.post(ADD).respond(200, json={"status": "ok"})
+    answer = httpx.Response(status, json={"status": "ok"})
+    site.post(ADD).mock(side_effect=[answer, httpx.Response(503), answer, answer, answer])
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        for _ in range(2):
-            await grant_access(GRANT, context("grant", queue="provisioning"))
-        await run_job(store, send_granted, GRANT, clock=clock, job_id="other")
+        view = await run_job(store, grant_access, GRANT, clock=clock)
 
-    emails = sorted(path.name for path in (tmp_path / "mail").iterdir())
-    assert len(emails) == 2  # that of the grant, and the other one
-    text = (tmp_path / "mail" / emails[0]).read_text(encoding="utf-8")
-    assert "To: ada@example.com" in text
-    assert "2 of our strategies for good" in text
+    emails = [path.read_text(encoding="utf-8") for path in (tmp_path / "mail").glob("*.eml")]
+    assert (view.state, len(emails)) == (state, told)
+    for text in emails:
+        assert "To: ada@example.com" in text
+        assert "2 of our strategies for good" in text
