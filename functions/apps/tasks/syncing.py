@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from typing import NamedTuple
 
 from functions.providers.openproject import PAGE, OpenProject
@@ -13,8 +12,6 @@ from .tables import Tables
 
 SECONDS_A_PAGE = 16.0
 """The longest that a request may take."""
-KEPT = dt.timedelta(days=14)
-"""For which it is remembered which messages are sent: longer than a job of theirs is kept."""
 
 
 class Compared(NamedTuple):
@@ -27,7 +24,6 @@ class Compared(NamedTuple):
 
 async def compare(after: int, job: JobContext, tables: Tables, projects: OpenProject) -> Compared:
     """Compare the open tasks of higher numbers than `after`, as far as the job's time goes."""
-    await asyncio.to_thread(tables.forget_messages, dt.datetime.now(dt.UTC).date() - KEPT)
     different: list[int] = []
     last, more = after, True
     while more and job.budget_left() > SECONDS_A_PAGE:

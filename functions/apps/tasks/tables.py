@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS tasks_tasks (
 CREATE TABLE IF NOT EXISTS tasks_messages (
     job TEXT PRIMARY KEY, message INTEGER NOT NULL, day TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS tasks_messages_day ON tasks_messages (day);
 """
 _ADD = "INSERT INTO tasks_tasks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UPDATE = """
@@ -26,6 +27,8 @@ WHERE task = ? AND version <= ?
 _OPEN = "SELECT * FROM tasks_tasks WHERE closed = 0 AND task > ? ORDER BY task LIMIT ?"
 _OPEN_OF = "SELECT * FROM tasks_tasks WHERE closed = 0 AND user_id = ? ORDER BY task LIMIT ?"
 _SENT = "INSERT INTO tasks_messages VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+KEPT = dt.timedelta(days=14)
+"""For which it is remembered which messages are sent: longer than a job of theirs is kept."""
 
 
 class Task(NamedTuple):
@@ -78,18 +81,16 @@ class Tables:
         """A user's open tasks, oldest first."""
         return [Task(*row) for row in self._db.select(_OPEN_OF, (user, most))]
 
-    def mark_sent(self, job: str, message: int, day: dt.date) -> None:
-        """Remember that this job's message is sent."""
-        self._db.change(_SENT, (job, message, day.isoformat()))
+    def mark_sent(self, job: str, message: int, today: dt.date) -> None:
+        """Remember that this job's message is sent, and forget those of long ago."""
+        self._db.change(_SENT, (job, message, today.isoformat()))
+        before = (today - KEPT).isoformat()
+        self._db.change("DELETE FROM tasks_messages WHERE day < ?", (before,))
 
     def message_of(self, job: str) -> int | None:
         """The message that this job sent."""
         rows = self._db.select("SELECT message FROM tasks_messages WHERE job = ?", (job,))
         return int(rows[0][0]) if rows else None
-
-    def forget_messages(self, before: dt.date) -> None:
-        """Forget the messages of the days before: their jobs run no more."""
-        self._db.change("DELETE FROM tasks_messages WHERE day < ?", (before.isoformat(),))
 
     def _one(self, query: str, value: object) -> Task | None:
         rows = self._db.select(query, (value,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import httpx
 import pytest
 
@@ -118,6 +120,18 @@ async def test_a_message_is_sent_once_however_often_its_job_runs(
 
     assert results == [{"message": 1}, {"message": 1}]
     assert chat.sent == [(ADA, "hello")] * 2
+
+
+async def test_messages_are_remembered_for_two_weeks(
+    chat: Chat, tables: Tables, context: MakeContext
+) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    tables.mark_sent("new", 1, today - dt.timedelta(days=13))
+    tables.mark_sent("old", 2, today - dt.timedelta(days=15))
+
+    await send_message(HELLO, context("a"))
+
+    assert (tables.message_of("new"), tables.message_of("old")) == (1, None)
 
 
 async def test_a_flood_that_telegram_limits_costs_no_attempts(chat: Chat) -> None:

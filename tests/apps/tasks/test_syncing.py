@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pytest
 
 from functions.apps.tasks import (
@@ -159,16 +157,3 @@ async def test_a_comparison_short_of_time_is_finished_by_a_further_job(
 
     assert begun == {"different": 1, "more": True}
     assert projects.requests[-1].url.path == "/api/v3/work_packages/39"
-
-
-async def test_messages_are_remembered_for_two_weeks(
-    projects: Projects, context: MakeContext, tables: Tables
-) -> None:
-    today = dt.datetime.now(dt.UTC).date()
-    tables.mark_sent("old", 1, today - dt.timedelta(days=15))
-    tables.mark_sent("new", 2, today - dt.timedelta(days=13))
-
-    async with embedded_store():
-        await sync_project(ProjectSync(), context())
-
-    assert (tables.message_of("old"), tables.message_of("new")) == (None, 2)
