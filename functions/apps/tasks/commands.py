@@ -21,7 +21,7 @@ class TaskList(Request):
 
 
 class _NotUnderstood(Exception):
-    """A command that can't be obeyed, and why."""
+    """A command that can't be read, and why."""
 
 
 def read_command(

@@ -73,7 +73,7 @@ async def sync_task(payload: TaskSync) -> dict[str, object]:
 
 
 @openproject_webhook.job("openproject.event")
-async def hear_event(payload: ProjectEvent) -> dict[str, object]:
+async def receive_event(payload: ProjectEvent) -> dict[str, object]:
     """Have a task that changed in OpenProject read. The event itself may come late, or from
     anybody: only the number in it counts."""
     changed = payload.work_package
@@ -134,7 +134,7 @@ async def send_message(payload: Message, job: JobContext) -> dict[str, object]:
 
 
 @telegram_command.job("telegram.command", key=lambda update: update.user)
-async def obey(payload: Update, job: JobContext) -> dict[str, object]:
+async def run_command(payload: Update, job: JobContext) -> dict[str, object]:
     """Do what a member of the team wrote to the bot. What anybody else writes is ignored."""
     from .commands import TaskList, read_command  # noqa: PLC0415 - cold start
     from .settings import members, timezone  # noqa: PLC0415

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared import Completed, Dead, JobContext
 
-from .handlers import create_task, obey, schedule_reminder, send_message, update_task
+from .handlers import create_task, run_command, schedule_reminder, send_message, update_task
 from .payloads import Message, NewTask, Reminder, TaskChange, Update
 from .queues import telegram_outbound
 from .settings import timezone
@@ -53,12 +53,12 @@ async def tell_reminder_not_set(end: Dead[Reminder], job: JobContext) -> None:
         await _tell(reminder.chat, failed("set reminder", reminder.text, _reason(end)), job)
 
 
-@obey.on_dead(queue=telegram_outbound)
-async def tell_not_obeyed(end: Dead[Update], job: JobContext) -> None:
-    """Tell that a command was not obeyed."""
+@run_command.on_dead(queue=telegram_outbound)
+async def tell_command_failed(end: Dead[Update], job: JobContext) -> None:
+    """Tell that a command failed."""
     message = end.payload and end.payload.message
     if message:
-        await _tell(message.chat.id, failed("obey", message.text or "", _reason(end)), job)
+        await _tell(message.chat.id, failed("run", message.text or "", _reason(end)), job)
 
 
 def _reason(end: Dead[Any]) -> str | None:

@@ -15,7 +15,7 @@ def data_folder() -> Path:
 
 
 def members() -> frozenset[int]:
-    """The ids of the users that the bot obeys: anybody can find a bot, and write to it. Raises
+    """The ids of the users whose commands the bot runs: anybody can find a bot, and write to it. Raises
     ConfigurationError."""
     text = os.environ.get("TELEGRAM_USERS") or ""
     ids = [part.strip() for part in text.split(",") if part.strip()]

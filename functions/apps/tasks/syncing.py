@@ -23,10 +23,11 @@ class Compared(NamedTuple):
 
 
 async def compare(after: int, job: JobContext, tables: Tables, projects: OpenProject) -> Compared:
-    """Compare the open tasks of higher numbers than `after`, as far as the job's time goes."""
+    """Compare the open tasks of higher numbers than `after`: one page, and more as far as the job's
+    time goes."""
     different: list[int] = []
     last, more = after, True
-    while more and job.budget_left() > SECONDS_A_PAGE:
+    while more and (last == after or job.budget_left() > SECONDS_A_PAGE):
         known = await asyncio.to_thread(tables.open_tasks, last, PAGE)
         if known:
             versions = await projects.versions([task.task for task in known])

@@ -7,7 +7,7 @@ import datetime as dt
 import httpx
 import pytest
 
-from functions.apps.tasks import Message, NewTask, create_task, obey, send_message
+from functions.apps.tasks import Message, NewTask, create_task, run_command, send_message
 from functions.apps.tasks.tables import Tables
 from functions.apps.tasks.texts import HELP
 from shared import ConfigurationError
@@ -28,23 +28,23 @@ async def test_a_command_creates_a_task(projects: Projects, chat: Chat, tables: 
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        await obey.enqueue(update("/task Buy milk by 2027-01-05"))
+        await run_command.enqueue(update("/task Buy milk by 2027-01-05"))
         await drain(store, clock)
 
     assert [package["subject"] for package in projects.packages.values()] == ["Buy milk"]
     assert [(task.user_id, task.due) for task in tables.open_tasks(0, 10)] == [(ADA, "2027-01-05")]
 
 
-async def test_an_update_that_telegram_sends_twice_is_obeyed_once(
+async def test_an_update_that_telegram_sends_twice_is_one_command(
     projects: Projects, chat: Chat
 ) -> None:
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        first = await obey.enqueue(update("/task Buy milk"), job_id="update-10001")
-        again = await obey.enqueue(update("/task Buy milk"), job_id="update-10001")
+        first = await run_command.enqueue(update("/task Buy milk"), job_id="update-10001")
+        again = await run_command.enqueue(update("/task Buy milk"), job_id="update-10001")
         await drain(store, clock)
-        late = await obey.enqueue(update("/task Buy milk"), job_id="update-10001")
+        late = await run_command.enqueue(update("/task Buy milk"), job_id="update-10001")
         await drain(store, clock)
 
     assert [first.duplicate, again.duplicate, late.duplicate] == [False, True, True]
@@ -57,7 +57,9 @@ async def test_runs_of_one_command_ask_once(
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        jobs = [(await obey(update("/task Buy milk"), context("a")))["job"] for _ in range(2)]
+        jobs = [
+            (await run_command(update("/task Buy milk"), context("a")))["job"] for _ in range(2)
+        ]
         await drain(store, clock)
 
     assert jobs[0] == jobs[1]
@@ -72,9 +74,9 @@ async def test_a_task_is_done_and_its_user_sees_the_others(
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        await obey.enqueue(update("/done #37"))
+        await run_command.enqueue(update("/done #37"))
         await drain(store, clock)
-        await obey.enqueue(update("/tasks"))
+        await run_command.enqueue(update("/tasks"))
         await drain(store, clock)
 
     assert projects.packages[37]["_embedded"]["status"]["isClosed"]
@@ -85,7 +87,7 @@ async def test_who_has_no_task_is_told_so(chat: Chat) -> None:
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        await obey.enqueue(update("/tasks"))
+        await run_command.enqueue(update("/tasks"))
         await drain(store, clock)
 
     assert chat.sent == [(ADA, "You have no open tasks.")]
@@ -95,7 +97,7 @@ async def test_help_is_one_message(chat: Chat) -> None:
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        await obey.enqueue(update("/help"))
+        await run_command.enqueue(update("/help"))
         await drain(store, clock)
 
     assert chat.sent == [(ADA, HELP)]
@@ -105,7 +107,7 @@ async def test_a_stranger_gets_no_task_and_no_answer(projects: Projects, chat: C
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        view = await run_job(store, obey, update("/task x", user=STRANGER), clock=clock)
+        view = await run_job(store, run_command, update("/task x", user=STRANGER), clock=clock)
         await drain(store, clock)
 
     assert view.history["result"] == {"ignored": True}
@@ -176,7 +178,7 @@ async def test_no_error_shows_the_bot_s_token(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "ada", "1,ada"])
-async def test_a_bot_without_a_team_obeys_nobody(
+async def test_a_bot_without_a_team_runs_no_command(
     text: str | None, context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if text is None:
@@ -185,7 +187,7 @@ async def test_a_bot_without_a_team_obeys_nobody(
         monkeypatch.setenv("TELEGRAM_USERS", text)
 
     with pytest.raises(ConfigurationError, match="TELEGRAM_USERS"):
-        await obey(update("/help"), context())
+        await run_command(update("/help"), context())
 
 
 async def test_a_zone_that_does_not_exist_is_one_clear_sentence(
@@ -194,4 +196,4 @@ async def test_a_zone_that_does_not_exist_is_one_clear_sentence(
     monkeypatch.setenv("TASKS_TIMEZONE", "Mars/Olympus")
 
     with pytest.raises(ConfigurationError, match="TASKS_TIMEZONE='Mars/Olympus'"):
-        await obey(update("/help"), context())
+        await run_command(update("/help"), context())

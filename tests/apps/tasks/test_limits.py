@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from functions.apps.tasks import NewTask, Update, create_task, obey
+from functions.apps.tasks import NewTask, Update, create_task, run_command
 from functions.apps.tasks.queues import app
 from functions.apps.tasks.tables import Tables
 from shared import JobHandle
@@ -25,7 +25,7 @@ def _tables(tables: Tables) -> None:
 async def send(command: Update) -> bool:
     """False where the store refuses it, and says for how long."""
     try:
-        await obey.enqueue(command)
+        await run_command.enqueue(command)
     except KeyLimited as error:
         return not 0 < error.retry_after <= 6
     return True

@@ -16,7 +16,7 @@ from functions.apps.tasks import (
     TaskChange,
     app,
     create_task,
-    obey,
+    run_command,
     schedule_reminder,
     update_task,
 )
@@ -42,11 +42,11 @@ async def test_a_user_is_told_what_became_of_a_command(projects: Projects, chat:
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        await obey.enqueue(update("/task Buy milk", chat=GROUP))
+        await run_command.enqueue(update("/task Buy milk", chat=GROUP))
         await drain(store, clock)
-        await obey.enqueue(update("/done 37"))
-        await obey.enqueue(update("/done 37", user=BO))
-        await obey.enqueue(update("/remind 2030-01-05 09:00 Call Bo"))
+        await run_command.enqueue(update("/done 37"))
+        await run_command.enqueue(update("/done 37", user=BO))
+        await run_command.enqueue(update("/remind 2030-01-05 09:00 Call Bo"))
         await drain(store, clock)
 
     assert chat.sent[0] == (GROUP, "Task created: Buy milk (#37)")
@@ -103,18 +103,16 @@ async def test_a_refusal_is_told_with_its_reason(projects: Projects, chat: Chat)
     assert chat.sent == [(ADA, f"Failed to create task: Buy milk\n{reason}")]
 
 
-async def test_a_command_that_is_not_obeyed_is_told(
-    chat: Chat, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_command_that_fails_is_told(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASKS_TIMEZONE", "Mars/Olympus")
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        await obey.enqueue(update("/tasks"))
+        await run_command.enqueue(update("/tasks"))
         for _ in range(4):
             await drain(store, clock, seconds=60)
 
-    assert chat.sent == [(ADA, "Failed to obey: /tasks\nIt does not work now; try it again later.")]
+    assert chat.sent == [(ADA, "Failed to run: /tasks\nIt does not work now; try it again later.")]
 
 
 async def test_a_notice_that_fails_fails_nothing_else(projects: Projects, chat: Chat) -> None:
