@@ -15,8 +15,8 @@ def data_folder() -> Path:
 
 
 def members() -> frozenset[int]:
-    """The ids of the users whose commands the bot runs: anybody can find a bot, and write to it. Raises
-    ConfigurationError."""
+    """The ids of the users whose commands the bot runs: anybody can find a bot, and write to it.
+    Raises ConfigurationError."""
     text = os.environ.get("TELEGRAM_USERS") or ""
     ids = [part.strip() for part in text.split(",") if part.strip()]
     if not ids or not all(name.isdecimal() for name in ids):
