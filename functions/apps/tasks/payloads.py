@@ -112,7 +112,7 @@ class _Chat(_Foreign):
 
 
 class _ChatMessage(_Foreign):
-    date: int = Field(ge=0, lt=2**40)
+    date: int = Field(ge=0, lt=2**37)  # until the year 6325
     chat: _Chat
     sender: _Sender | None = Field(None, alias="from")
     text: Text | None = None

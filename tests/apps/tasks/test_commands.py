@@ -139,6 +139,18 @@ def test_updates_of_other_kinds_are_ignored(kind: str) -> None:
     assert read_command(other, TEAM, dt.UTC) is None
 
 
+@pytest.mark.parametrize(
+    ("date", "zone"), [(0, "America/New_York"), (2**37 - 1, "Pacific/Kiritimati")]
+)
+def test_a_message_has_a_date_in_every_zone(date: int, zone: str) -> None:
+    sent = update("/remind 9999-12-31 23:59 Call Ada").model_dump(by_alias=True)
+    sent["message"]["date"] = date
+
+    asked = read_command(Update.model_validate(sent), TEAM, ZoneInfo(zone))
+
+    assert isinstance(asked, Reminder)
+
+
 def test_an_update_is_stored_as_it_is_read() -> None:
     written = update("/task Buy milk").model_dump_json(by_alias=True)
 
