@@ -6,6 +6,8 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
 from .config.settings import Settings
@@ -20,7 +22,7 @@ from .drain.exclusive import process_lock
 from .drain.keeper import Keeper
 from .drain.report import Report, StopReason
 from .drain.shutdown import RunningDrains
-from .errors import JobNotFound
+from .errors import JobNotFound, MissingSecret
 from .jobs.ids import split_id
 from .jobs.redact import keep_secret
 from .nudge.hops import Origin
@@ -28,6 +30,10 @@ from .nudge.nudge import Nudge
 from .observe.log import emit_report
 from .store import Store
 from .store.loops import PerLoop
+
+if TYPE_CHECKING:
+    from .archive.archive import Archive
+    from .archive.maintain import MaintainReport, Maintenance
 
 MOST_QUEUES = 3
 """Queues that the answer to an id without one names."""
@@ -49,6 +55,7 @@ class Deployment:
         self.settings, self.registry = settings, registry
         self.clock = clock or SystemClock()
         self._drains = RunningDrains()
+        self._maintenance: Maintenance | None = None
         keep_secret(
             [settings.redis_token, settings.cache_token, settings.cron_secret, *settings.api_tokens]
         )
@@ -102,12 +109,34 @@ class Deployment:
                     nudged = origin is not None and origin.nudged
                     report = await (drain.nudged(queues) if nudged else drain.run(queues))
                 seconds = budget.handler_time()
-                if drain.swept and report.error is None and seconds > 0:
+                keeps_in_redis = settings.archive_url is None
+                if keeps_in_redis and drain.swept and report.error is None and seconds > 0:
                     await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
         finally:
             keeper.stop()
         emit_report(report, settings)
         return report
+
+    async def maintain(self, budget: Budget) -> MaintainReport:
+        """Move dead letters into the archive and delete its old rows, inside the budget. Without an
+        archive it does nothing."""
+        if self._maintenance is None:
+            from .archive.maintain import Maintenance  # noqa: PLC0415 - no drain needs it
+
+            self._maintenance = Maintenance(self.settings.archive_url, self.settings.archive_days)
+        return await self._maintenance.run(self.store, self.registry.queues(), budget)
+
+    def open_archive(self) -> AbstractAsyncContextManager[Archive]:
+        """The archive, over a connection for the block. Raises MissingSecret where there is none,
+        ArchiveError and MissingExtra."""
+        from .archive.archive import open_archive  # noqa: PLC0415 - no drain needs it
+
+        settings = self.settings
+        if settings.archive_url is None:
+            raise MissingSecret("there is no archive: set DATABASE_URL to a Postgres")
+        return open_archive(
+            settings.archive_url, settings.prefix, self.clock, settings.archive_days
+        )
 
     def _open_keeper_store(self) -> Store:
         """A store for the keeper's own event loop."""

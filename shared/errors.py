@@ -23,6 +23,7 @@
     ├── Forbidden               the token lacks the right, or does not reach the queue
     ├── ChildDied               the child process of an isolated job ended before its handler
     ├── IsolatedError           a handler in a child process failed; for failure hooks
+    ├── ArchiveError            the archive's Postgres did not perform the request
     └── StoreError              the store did not perform the request
         ├── Unreachable         the request was not sent; nothing happened
         ├── UnknownOutcome      the request was sent; it may or may not have run
@@ -183,6 +184,10 @@ class IsolatedError(TidegateError):
         self.type = type
         if trace:
             self.add_note(trace)
+
+
+class ArchiveError(TidegateError):
+    """The archive's database did not perform the request."""
 
 
 class StoreError(TidegateError):

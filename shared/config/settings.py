@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..encryption.keyring import EncryptionKey
 from ..encryption.setting import VARIABLE, parse_keys
@@ -40,6 +41,9 @@ class Settings:
     """Token → role."""
     cron_secret: str | None = field(default=None, repr=False)
     encryption_keys: tuple[EncryptionKey, ...] = field(default=(), repr=False)
+    archive_url: str | None = field(default=None, repr=False)
+    """The Postgres of the archive, DATABASE_URL. None: dead letters stay in Redis."""
+    archive_days: float = 30.0
     apps: tuple[str, ...] = ()
     """The applications as `module:attribute`; without any, those of `functions.apps:APPS`."""
     data_dir: Path = Path(".tidegate")
@@ -76,6 +80,8 @@ class Settings:
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
             encryption_keys=_encryption_keys(env),
+            archive_url=_archive_url(env),
+            archive_days=_number(env, "TIDEGATE_ARCHIVE_DAYS", 30.0, 1, 3650),
             apps=_parts(env.get("TIDEGATE_APPS", "")),
             data_dir=Path(env.get("TIDEGATE_DATA") or ".tidegate"),
             volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
@@ -191,6 +197,16 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
             f"{name} has fewer than {MIN_SECRET_LENGTH} characters; use 32 random ones"
         )
     return value
+
+
+def _archive_url(env: Mapping[str, str]) -> str | None:
+    """DATABASE_URL where it names a Postgres. Another database is some application's own business;
+    `tidegate doctor` says that there is no archive then."""
+    url = env.get("DATABASE_URL", "").strip()
+    if not url.startswith(("postgres://", "postgresql://")):
+        return None
+    keep_secret([url, urlsplit(url).password])
+    return url
 
 
 def _encryption_keys(env: Mapping[str, str]) -> tuple[EncryptionKey, ...]:

@@ -22,6 +22,7 @@ from . import keys
 from .access import AccessEntries
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES
+from .deaths import Deaths
 from .decrypt import decrypted
 from .enqueues import Enqueues
 from .meter import Meter
@@ -60,6 +61,7 @@ class Store(Reads):
         self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)
         self.access = AccessEntries(rest, prefix)
+        self.deaths = Deaths(self._calls)
         # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
         self.swept_at: float | None = None
         self.suspects: set[str] = set()

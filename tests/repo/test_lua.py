@@ -10,8 +10,8 @@ import pytest
 from shared.store import keys
 
 FOLDER = Path("shared/store/lua")
-SEVERAL_QUEUES = ("find.lua", "overview.lua")
-"""The one script that reads some keys of several queues: it has no vector and counts by itself."""
+SEVERAL_QUEUES = ("find.lua", "oldest_deaths.lua", "overview.lua")
+"""The scripts that read some keys of several queues: they have no vector and count by themselves."""
 FILE_LINES = 90
 FUNCTION_LINES = 35
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"')
