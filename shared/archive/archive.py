@@ -28,9 +28,10 @@ _WRITTEN = (
     "archived_at",
 )
 _INSERT = (
-    f"INSERT INTO job_failures ({', '.join(_WRITTEN)}) VALUES ({', '.join(['%s'] * len(_WRITTEN))})"
-    " ON CONFLICT ON CONSTRAINT job_failures_one_row_a_death DO NOTHING"
+    f"INSERT INTO job_failures ({', '.join(_WRITTEN)}) VALUES {{}} "
+    "ON CONFLICT ON CONSTRAINT job_failures_one_row_a_death DO NOTHING"
 )
+_ROW = f"({', '.join(['%s'] * len(_WRITTEN))})"
 _READ = "id, job_id, failed_at, record, archived_at, redriven_at, queue_name"
 
 
@@ -117,10 +118,11 @@ class Archive:
     async def _insert(self, queue: Queue, deaths: Sequence[Death], *, as_text: bool) -> int:
         now = self._now()
         rows = [row_values(self._prefix, queue, one, now, as_text=as_text) for one in deaths]
-        async with self._db.transaction(), self._db.cursor() as cursor:
-            await cursor.executemany(_INSERT, rows)
-            new = cursor.rowcount
-        return max(0, new)
+        statement = _INSERT.format(", ".join([_ROW] * len(rows)))  # one, so it commits by itself
+        cursor = await self._db.execute(
+            statement.encode(), [value for row in rows for value in row]
+        )
+        return cursor.rowcount
 
     async def _insert_alone(self, queue: Queue, death: Death) -> int | None:
         """How many rows are new; None where Postgres refuses this one in any form."""

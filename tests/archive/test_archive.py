@@ -1,4 +1,4 @@
-"""Dead letters move from Redis into Postgres: each is one row, and leaves Redis after the commit."""
+"""Dead letters move from Redis into Postgres: each is one row, and leaves Redis after that."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from shared.store import keys
 
 FOLDER = Path("shared/store/lua")
 SEVERAL_QUEUES = ("find.lua", "oldest_deaths.lua", "overview.lua")
-"""The scripts that read some keys of several queues: they have no vector and count by themselves."""
+"""Scripts that read some keys of several queues: they have no vector and count by themselves."""
 FILE_LINES = 90
 FUNCTION_LINES = 35
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"')
