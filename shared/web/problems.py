@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ..errors import (
+    ArchiveError,
     ConfigurationError,
     Forbidden,
     IdempotencyMismatch,
@@ -90,6 +91,9 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
         "The store's reply was lost; the request may have run. Repeat it: with the same "
         "Idempotency-Key or job_id it happens once.",
         1,
+    ),
+    ArchiveError: ProblemType(
+        "archive-unreachable", 503, "The archive did not answer", ArchiveError.__doc__, 5
     ),
     TooLarge: ProblemType("payload-too-large", 413, "Too large for the store", TooLarge.__doc__),
 }

@@ -28,11 +28,13 @@ COMMANDS = (
         "queues keys",
         "queues purge",
     ),
+    *("maintain", "archive list", "archive show", "archive redrive"),
     *("schedules list", "schedules show", "schedules pause", "schedules resume", "schedules run"),
 )
 HEAVY = {
     *("rich", "httpx", "upstash_redis", "starlette", "uvicorn", "uvloop", "hiredis", "asyncio"),
     *("fakeredis", "shared.store", "shared.embedded", "shared.web", "shared.drain", "functions"),
+    "psycopg",
 }
 PROBE = """
 import json, sys

@@ -40,6 +40,10 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/dead-letters/{id}"): "viewer",
     ("DELETE", "/api/v1/dead-letters/{id}"): "admin",
     ("POST", "/api/v1/dead-letters/{id}/redrive"): "operator",
+    ("GET", "/api/v1/archive"): "viewer",
+    ("POST", "/api/v1/archive/redrive"): "operator",
+    ("GET", "/api/v1/archive/{row}"): "viewer",
+    ("POST", "/api/v1/archive/{row}/redrive"): "operator",
     ("GET", "/api/v1/schedules"): "viewer",
     ("GET", "/api/v1/schedules/{app}/{name}"): "viewer",
     ("POST", "/api/v1/schedules/{app}/{name}/pause"): "operator",
@@ -48,6 +52,8 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/health"): "viewer",
     ("GET", "/api/cron/drain"): "operator",
     ("POST", "/api/cron/drain"): "operator",
+    ("GET", "/api/cron/maintain"): "operator",
+    ("POST", "/api/cron/maintain"): "operator",
     ("GET", "/api/v1/tokens"): "admin",
     ("POST", "/api/v1/tokens"): "admin",
     ("DELETE", "/api/v1/tokens/{token}"): "admin",
@@ -64,7 +70,7 @@ OPEN = [route for route, need in NEEDS.items() if need == "public"]
 
 def path_of(template: str) -> str:
     path = template.replace("{queue}", "work").replace("{id}", "none.work")
-    path = path.replace("{token}", "0123456789ab")
+    path = path.replace("{token}", "0123456789ab").replace("{row}", "1")
     return path.replace("{app}", "scenario").replace("{name}", "none")
 
 
@@ -147,11 +153,11 @@ async def test_an_unknown_path_sends_nothing_to_the_store(
     assert watched() == 0
 
 
-async def test_the_cron_secret_opens_the_cron_route_and_no_other(app: Starlette) -> None:
+async def test_the_cron_secret_opens_the_cron_routes_and_no_other(app: Starlette) -> None:
     async with Client(app, CRON_SECRET) as client:
         for method, path in GUARDED:
             response = await client.request(method, path_of(path))
-            assert response.status_code == (200 if path == "/api/cron/drain" else 401), path
+            assert response.status_code == (200 if path.startswith("/api/cron/") else 401), path
 
 
 @pytest.mark.parametrize("platform", ["vercel", "lambda"])

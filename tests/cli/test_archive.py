@@ -1,0 +1,90 @@
+"""`tidegate maintain` and `tidegate archive`: dead letters in Postgres, from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from shared.cli.exit_codes import Exit
+from tests.cli.conftest import Cli
+
+
+@pytest.fixture
+def archived(cli: Cli, empty_postgres: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Three archived dead letters, `letter-N.work`: id -> row."""
+    monkeypatch.setenv("DATABASE_URL", empty_postgres)
+    monkeypatch.setattr("shared.archive.move.KEEP_SECONDS", 0)
+    lines = "\n".join(json.dumps({"path": f"/nowhere/file-{n}"}) for n in (1, 2, 3))
+    cli("enqueue", "work", "file.read", "-p", "-", "--job-id", "letter", stdin=lines)
+    cli("drain", "work")
+    ran = cli("maintain")
+    assert ran.out.startswith("3 archived, 3 removed from Redis, 0 refused")
+    return {row["id"]: row["row"] for row in cli("archive", "list", "--json").json["rows"]}
+
+
+def test_an_archived_letter_is_listed_and_shown(cli: Cli, archived: dict[str, int]) -> None:
+    assert set(archived) == {f"letter-{n}.work" for n in (1, 2, 3)}
+    assert cli("dead", "list").out == "no dead letters\n"
+    assert "there is no file-1" in cli("archive", "list").out
+    shown = cli("archive", "show", str(archived["letter-2.work"]), "--json").json
+    assert shown["payload"] == {"path": "/nowhere/file-2"}
+    assert "/nowhere/file-2" in cli("archive", "show", str(archived["letter-2.work"])).out
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        (("--payload", '{"path": "/nowhere/file-3"}'), {3}),
+        (("--error", "NO FILE-2"), {2}),
+        (("--type", "nap"), set()),
+        (("--since", "2999-01-01T00:00:00Z"), set()),
+        (("--until", "2999-01-01T00:00:00Z", "work"), {1, 2, 3}),
+        (("slow",), set()),
+    ],
+)
+def test_the_list_can_be_narrowed(
+    cli: Cli, archived: dict[str, int], options: tuple[str, ...], ids: set[int]
+) -> None:
+    rows = cli("archive", "list", *options, "--json").json["rows"]
+
+    assert {row["id"] for row in rows} == {f"letter-{n}.work" for n in ids}
+
+
+def test_a_row_is_redriven_once(cli: Cli, archived: dict[str, int]) -> None:
+    row = str(archived["letter-1.work"])
+    assert cli("archive", "redrive", row).out == "1 redriven\n"
+    assert cli("jobs", "show", "letter-1.work", "--json").json["state"] == "waiting"
+    again = cli("archive", "redrive", row)
+    assert (again.code, again.out) == (Exit.FAILED, "0 redriven\n")
+    assert "was redriven from this row before" in again.err
+
+    assert cli("archive", "redrive", "--queue", "work").code is Exit.USAGE  # no terminal to ask at
+    rest = cli("archive", "redrive", "--queue", "work", "--yes", "--json").json
+    assert (rest["redriven"], len(rest["rows"])) == (2, 2)
+
+
+def test_wrong_input_is_told(cli: Cli, archived: dict[str, int]) -> None:
+    assert cli("archive", "show", "999999").code is Exit.NOT_FOUND
+    assert cli("archive", "redrive").code is Exit.USAGE
+    assert cli("archive", "redrive", "1", "--type", "x").code is Exit.USAGE
+    for option in ("--payload", "--since", "--until", "--cursor"):
+        ran = cli("archive", "list", option, "nonsense")
+        assert (ran.code, option.strip("-") in ran.err) == (Exit.USAGE, True)
+
+
+def test_without_a_database_they_say_what_to_set(cli: Cli) -> None:
+    for command in (["maintain"], ["archive", "list"]):
+        ran = cli(*command)
+        assert (ran.code, "DATABASE_URL" in ran.err) == (Exit.CONFIGURATION, True)
+
+
+def test_an_unreachable_database_is_a_failure_that_may_pass(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:the-password@127.0.0.1:9/none")
+    listed, maintained = cli("archive", "list"), cli("maintain")
+
+    assert (listed.code, maintained.code) == (Exit.STORE, Exit.FAILED)
+    assert "refused" in listed.err
+    assert "the-password" not in listed.err + maintained.err
