@@ -57,6 +57,7 @@ async def test_the_oldest_death_of_each_queue_is_one_command_while_there_is_none
     assert store.meter.since(before).commands == 6
 
 
+@pytest.mark.one_shard
 @pytest.mark.parametrize(("n", "reading"), [(1, 4), (16, 4), (80, 5), (200, 6)])
 async def test_pages_cost_a_few_commands(
     store: Store, declare: Declare, n: int, reading: int
