@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("functions", "shared")
 LOCK = ROOT / "requirements" / "runtime.txt"
-SUFFIXES = frozenset({".py", ".lua"})
+SUFFIXES = frozenset({".py", ".lua", ".sql"})
 """The files that are shipped. Others are data, which must be declared: a folder that is deployed
 also holds what nobody means to deploy, such as credentials and a customer's files."""
 DATA = frozenset({"functions/apps/trading_journal/data/stocks.csv"})
@@ -26,9 +26,11 @@ class PackagingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One deployed function. It ships all that is locked and all sources, but for what it omits."""
+    """One deployed function. It ships all that is locked and all sources, but for what it omits.
+    `needs`: the locks beside runtime.txt."""
 
     name: str
+    needs: frozenset[str] = frozenset()
     omits: frozenset[str] = frozenset()
     """Locked distributions that nothing in it imports."""
     excluded: tuple[str, ...] = ()
@@ -40,12 +42,24 @@ class Function:
         return f"functions.{self.name}"
 
 
+ARCHIVE = frozenset({"postgres"})
+"""What the archive needs: psycopg, which is loaded when it is opened."""
 FUNCTIONS = {
-    "api": Function("api", excluded=(*DEVELOPERS_ONLY, "functions/drain.py")),
+    "api": Function(
+        "api",
+        ARCHIVE,
+        excluded=(*DEVELOPERS_ONLY, "functions/drain.py", "functions/maintain.py"),
+    ),
     "drain": Function(
         "drain",
         omits=frozenset({"mangum", "starlette"}),
-        excluded=(*DEVELOPERS_ONLY, "functions/api.py", "shared/web"),
+        excluded=(*DEVELOPERS_ONLY, "functions/api.py", "functions/maintain.py", "shared/web"),
+    ),
+    "maintain": Function(
+        "maintain",
+        ARCHIVE,
+        omits=frozenset({"mangum", "starlette"}),
+        excluded=(*DEVELOPERS_ONLY, "functions/api.py", "functions/drain.py", "shared/web"),
     ),
 }
 
@@ -74,21 +88,35 @@ def left_out(root: Path = ROOT) -> list[Path]:
 
 
 def locked(function: Function, lock: Path = LOCK) -> dict[Requirement, str]:
-    """The lock's distributions that this function ships, each with its line and so its hashes.
+    """The distributions that this function ships, each with its line of the locks and so its
+    hashes.
 
-    Raises PackagingError if the lock has not what the function omits.
+    Raises PackagingError if the engine's lock has not what the function omits.
     """
-    entries: dict[Requirement, str] = {}
-    for entry in lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
-        if entry.strip() and not entry.lstrip().startswith("#"):
-            entries[Requirement(entry.partition(" --hash")[0])] = entry
+    entries = _entries(lock)
     stale = function.omits - {canonicalize_name(requirement.name) for requirement in entries}
     if stale:
         raise PackagingError(f"{function.name} omits what {lock.name} has not: {sorted(stale)}")
+    for need in sorted(function.needs):
+        entries |= _entries(lock_of(need))
     return {
         requirement: entry
         for requirement, entry in entries.items()
         if canonicalize_name(requirement.name) not in function.omits
+    }
+
+
+def lock_of(need: str) -> Path:
+    """The lock of what a function may need beside the engine."""
+    return LOCK.with_name(f"{need}.txt")
+
+
+def _entries(lock: Path) -> dict[Requirement, str]:
+    lines = lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    return {
+        Requirement(line.partition(" --hash")[0]): line
+        for line in lines
+        if line.strip() and not line.lstrip().startswith("#")
     }
 
 

@@ -65,18 +65,15 @@ class Settings:
         env = _with_secrets(os.environ if env is None else env)
         url, token = _database(env, *_QUEUES)
         cache_url, cache_token = _database(env, *_CACHE)
-        prefix = env.get("TIDEGATE_PREFIX", "tidegate")
         platform = detect_platform(env)
         if url is None and platform != LOCAL:
             raise ConfigurationError(_NO_STORE)
-        if not is_name(prefix):
-            raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
         return cls(
             redis_url=url,
             redis_token=token,
             cache_url=cache_url,
             cache_token=cache_token,
-            prefix=prefix,
+            prefix=_prefix(env),
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
             encryption_keys=_encryption_keys(env),
@@ -128,6 +125,13 @@ def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str 
             f"{name} must be https://host, without a user name (plain http only for localhost)"
         )
     return url, token
+
+
+def _prefix(env: Mapping[str, str]) -> str:
+    prefix = env.get("TIDEGATE_PREFIX", "tidegate")
+    if not is_name(prefix):
+        raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
+    return prefix
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import psycopg
 import pytest
 
 from shared.cli.exit_codes import Exit
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, Spawn, end, eventually
 
 
 @pytest.fixture
@@ -88,3 +89,73 @@ def test_an_unreachable_database_is_a_failure_that_may_pass(
     assert (listed.code, maintained.code) == (Exit.STORE, Exit.FAILED)
     assert "refused" in listed.err
     assert "the-password" not in listed.err + maintained.err
+
+
+def finding(cli: Cli) -> tuple[str, str, str]:
+    """What doctor says of dead letters."""
+    (found,) = (f for f in cli("doctor", "--json").json["findings"] if f["check"] == "dead")
+    return found["verdict"], found["detail"], found["advice"]
+
+
+def test_doctor_says_that_the_archive_answers_or_is_behind(
+    cli: Cli, archived: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verdict, detail, _ = finding(cli)
+    assert (verdict, "keeps 30 days; 0 wait" in detail) == ("OK", True)
+
+    cli("enqueue", "work", "file.read", "-p", '{"path": "/nowhere/at-all"}')
+    cli("drain", "work")
+    assert "1 wait" in finding(cli)[1]
+    monkeypatch.setattr("shared.cli.archive_checks.BEHIND_SECONDS", -1)
+    verdict, detail, advice = finding(cli)
+    assert (verdict, detail) == ("WARN", "the archive is behind: work (0 min)")
+    assert "schedule" in advice
+
+
+@pytest.mark.parametrize(
+    ("url", "verdict", "said"),
+    [
+        ("", "OK", "no DATABASE_URL, so there is no archive"),
+        ("mysql://somewhere/db", "WARN", "DATABASE_URL names no Postgres"),
+        ("postgresql://u:the-password@127.0.0.1:9/x", "FAIL", "does not answer"),
+    ],
+)
+def test_doctor_says_that_there_is_no_archive(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, url: str, verdict: str, said: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    found, detail, _ = finding(cli)
+
+    assert (found, said in detail) == (verdict, True)
+    assert "the-password" not in detail
+
+
+def test_doctor_says_it_loudly_where_letters_are_deleted_or_a_database_is_used(
+    cli: Cli, upstash: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in upstash.items():
+        monkeypatch.setenv(name, value)
+    verdict, detail, advice = finding(cli)
+    assert (verdict, "stay in Redis" in detail) == ("WARN", True)
+    assert "set DATABASE_URL" in advice
+
+    monkeypatch.setenv("TIDEGATE_APPS", "functions.apps.weather:app")
+    verdict, detail, advice = finding(cli)
+    assert (verdict, "are deleted for good: " in detail) == ("WARN", True)
+    assert "leave out dead=Retention" in advice
+
+
+def test_dev_archives_every_five_minutes(
+    spawn: Spawn, cli: Cli, empty_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_postgres)
+    served = spawn("dev", "--port", "0", "--store-port", "0")
+    assert served.stderr is not None
+    assert any("Dead letters go to the archive" in line for line in served.stderr)
+
+    def migrated() -> bool:
+        with psycopg.connect(empty_postgres) as db:
+            return db.execute("SELECT to_regclass('job_failures')").fetchone() != (None,)
+
+    eventually(migrated, "the first run makes the table")
+    assert end(served).code is Exit.OK

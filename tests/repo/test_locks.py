@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ("runtime", "dev")
+LOCKS = ("runtime", "dev", "postgres")
 
 
 def _pins(root: Path, lock: str) -> dict[str, Requirement]:
@@ -24,6 +24,8 @@ def _pins(root: Path, lock: str) -> dict[str, Requirement]:
 def _declared(root: Path, lock: str) -> list[Requirement]:
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     declared = list(pyproject["project"]["dependencies"])
+    if lock == "postgres":
+        declared += pyproject["project"]["optional-dependencies"]["postgres"]
     if lock == "dev":
         for extra in pyproject["project"]["optional-dependencies"].values():
             declared += extra
@@ -60,10 +62,11 @@ def test_the_lock_satisfies_every_declared_dependency(root: Path, lock: str) -> 
     )
 
 
-def test_functions_run_on_the_versions_that_the_tests_ran_on(root: Path) -> None:
-    runtime, dev = _pins(root, "runtime"), _pins(root, "dev")
+@pytest.mark.parametrize("lock", ["runtime", "postgres"])
+def test_functions_run_on_the_versions_that_the_tests_ran_on(root: Path, lock: str) -> None:
+    pins, dev = _pins(root, lock), _pins(root, "dev")
 
-    different = {name for name, pin in runtime.items() if pin.specifier != dev[name].specifier}
+    different = {name for name, pin in pins.items() if pin.specifier != dev[name].specifier}
 
     assert not different, f"the two locks disagree; run `make lock`: {sorted(different)}"
 
