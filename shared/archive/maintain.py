@@ -65,8 +65,8 @@ class Maintenance:
         try:
             async with asyncio.timeout(budget.handler_time()):
                 await self._run(store, queues, budget, moved, deleted)
-        except TimeoutError:
-            moved.unfinished = True
+        except TimeoutError:  # `move` begins nothing that it does not expect to fit
+            error = "TimeoutError: Redis or Postgres did not answer within the function's time"
         except (ArchiveError, StoreError) as failure:
             error = f"{type(failure).__name__}: {failure}"
         stop = "budget" if moved.unfinished else "done" if self._url else "off"

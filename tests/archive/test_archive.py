@@ -153,3 +153,26 @@ async def test_the_lag_is_the_age_of_the_oldest_letter_in_redis(dying: World) ->
     dying.clock.advance(1)
 
     assert await archive_lag(dying.store, queues) == {"q": 101.0, "other": 1.0}
+
+
+async def test_a_postgres_that_hangs_takes_no_more_than_the_functions_time(
+    dying: World,
+) -> None:
+    """It takes the connection and never answers."""
+    hanging = asyncio.Event()
+
+    async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await hanging.wait()
+        writer.close()
+
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    await dying.die("a")
+    dying.clock.advance(KEEP_SECONDS)
+    function = dying.deployment_at(f"postgresql://u@127.0.0.1:{port}/x")
+    report = await function.maintain(function.budget(1))
+    hanging.set()
+    server.close()
+
+    assert (report.stop, await dying.dead()) == ("error", ["a"])
+    assert "did not answer" in str(report.error)
