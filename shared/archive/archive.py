@@ -104,6 +104,16 @@ class Archive:
             (self._now(), list(rows)),
         )
 
+    async def erase(self, key: str, *, dry_run: bool = False) -> int:
+        """Delete all rows whose jobs had this option `key`; how many, or how many would go."""
+        condition, values = "prefix = %s AND job_key = %s", (self._prefix, key)
+        if dry_run:
+            query = f"SELECT count(*) FROM job_failures WHERE {condition}"
+            row = await (await self._db.execute(query.encode(), values)).fetchone()
+            return int(row[0]) if row else 0
+        statement = f"DELETE FROM job_failures WHERE {condition}"
+        return (await self._db.execute(statement.encode(), values)).rowcount
+
     async def delete_old(self, most: int) -> int:
         """Delete up to `most` of the rows that have been here for longer than they are kept; how
         many went."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..declare.queue import Queue
@@ -14,7 +14,7 @@ from ..drain.budget import Budget
 from ..errors import ArchiveError, StoreError
 from ..store import Store
 from .archive import Archive, open_archive
-from .move import Moved, due_queues, move
+from .move import Tally, due_queues, move
 
 log = logging.getLogger("tidegate.archive")
 
@@ -27,23 +27,21 @@ OLD_ROWS = 1_000
 @dataclass(frozen=True, slots=True)
 class MaintainReport:
     """What a run did. `stop`: "done", "budget" (there is more), "off" (no DATABASE_URL) or "error".
-    `moved` counts dead letters, `deleted` old rows; `commands` are billed ones of the store."""
+    `commands` are billed ones of the store."""
 
     stop: str
-    moved: Moved
-    deleted: int
+    tally: Tally
     commands: int
     seconds: float
     error: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
+        counts = asdict(self.tally)
+        del counts["unfinished"]  # `stop` tells it
         return {
             "stop": self.stop,
-            "archived": self.moved.archived,
-            "removed": self.moved.removed,
-            "refused": self.moved.refused,
-            "deleted": self.deleted,
+            **counts,
             "billed_commands": self.commands,
             "seconds": round(self.seconds, 3),
             **({"error": self.error} if self.error else {}),
@@ -60,48 +58,39 @@ class Maintenance:
     async def run(self, store: Store, queues: Sequence[Queue], budget: Budget) -> MaintainReport:
         """One run inside the budget. A failure of the store or of Postgres is reported, not raised:
         the next run goes on. Raises MissingExtra without psycopg."""
-        moved, deleted, error = Moved(), [0], None
-        before = store.meter.snapshot()
+        tally, error, before = Tally(), None, store.meter.snapshot()
         try:
-            async with asyncio.timeout(budget.handler_time()):
-                await self._run(store, queues, budget, moved, deleted)
-        except TimeoutError:  # `move` begins nothing that it does not expect to fit
+            if self._url is not None:
+                async with asyncio.timeout(budget.handler_time()):
+                    await self._run(self._url, store, queues, budget, tally)
+        except TimeoutError:  # nothing begins that is not expected to fit
             error = "TimeoutError: Redis or Postgres did not answer within the function's time"
         except (ArchiveError, StoreError) as failure:
             error = f"{type(failure).__name__}: {failure}"
-        stop = "budget" if moved.unfinished else "done" if self._url else "off"
+        done = "budget" if tally.unfinished else "done" if self._url else "off"
         commands = store.meter.since(before).commands
-        report = MaintainReport(
-            *("error" if error else stop, moved, deleted[0], commands, budget.used(), error)
-        )
+        report = MaintainReport("error" if error else done, tally, commands, budget.used(), error)
         log.log(logging.ERROR if error else logging.INFO, "maintained", extra=report.as_dict())
         return report
 
     async def _run(
-        self,
-        store: Store,
-        queues: Sequence[Queue],
-        budget: Budget,
-        moved: Moved,
-        deleted: list[int],
+        self, url: str, store: Store, queues: Sequence[Queue], budget: Budget, tally: Tally
     ) -> None:
-        if self._url is None:
-            return
         due = due_queues(queues, await store.deaths.oldest(queues))
         looks = store.clock.monotonic() - self._looked_at >= LOOK_EVERY
         if not due and not looks:
             return
-        async with open_archive(self._url, store.prefix, store.clock, self._days) as archive:
-            await move(store, archive, due, budget, moved)
-            if looks and await _delete_old(archive, budget, deleted):
+        async with open_archive(url, store.prefix, store.clock, self._days) as archive:
+            await move(store, archive, due, budget, tally)
+            if looks and await _delete_old(archive, budget, tally):
                 self._looked_at = store.clock.monotonic()
 
 
-async def _delete_old(archive: Archive, budget: Budget, deleted: list[int]) -> bool:
+async def _delete_old(archive: Archive, budget: Budget, tally: Tally) -> bool:
     """Delete old rows in batches; False where the time was up first."""
     while budget.handler_time():
         count = await archive.delete_old(OLD_ROWS)
-        deleted[0] += count
+        tally.deleted += count
         if count < OLD_ROWS:
             return True
     return False

@@ -24,13 +24,15 @@ PAGE = 200
 
 
 @dataclass(slots=True)
-class Moved:
-    """What a move did. `archived`: new rows; `removed`: letters that left Redis; `refused`: letters
-    that Postgres does not take, which stay; `unfinished`: its time was up."""
+class Tally:
+    """What a run has done so far. `archived`: new rows; `removed`: letters that left Redis;
+    `refused`: letters that Postgres does not take, which stay; `deleted`: old rows; `unfinished`:
+    its time was up."""
 
     archived: int = 0
     removed: int = 0
     refused: int = 0
+    deleted: int = 0
     unfinished: bool = False
 
 
@@ -42,15 +44,14 @@ def due_queues(queues: Sequence[Queue], oldest: OldestDeaths) -> list[Queue]:
 
 
 async def move(
-    store: Store, archive: Archive, queues: Sequence[Queue], budget: Budget, moved: Moved
+    store: Store, archive: Archive, queues: Sequence[Queue], budget: Budget, tally: Tally
 ) -> None:
-    """Move what is due, a page a queue in turns, and count it in `moved`. No page begins that would
-    take as long as two of the slowest so far and does not fit the budget. Raises StoreError and
-    ArchiveError."""
+    """Move what is due, a page a queue in turns, and count it in `tally`. A page begins only while
+    twice the time of the slowest one so far is left. Raises StoreError and ArchiveError."""
     lines, longest = deque((queue, 0) for queue in queues), 0.0
     while lines:
         if not budget.allows(2 * longest) or not budget.handler_time():
-            moved.unfinished = True
+            tally.unfinished = True
             return
         queue, skip = lines.popleft()
         began = budget.used()
@@ -58,23 +59,23 @@ async def move(
             queue, dead_for_ms=round(KEEP_SECONDS * 1000), skip=skip, most=PAGE
         )
         if deaths:
-            removed = await _move_page(store, archive, queue, deaths, moved)
+            removed = await _move_page(store, archive, queue, deaths, tally)
             lines.append((queue, skip + len(deaths) - removed))  # others may have removed some
         longest = max(longest, budget.used() - began)
 
 
 async def _move_page(
-    store: Store, archive: Archive, queue: Queue, deaths: Sequence[Death], moved: Moved
+    store: Store, archive: Archive, queue: Queue, deaths: Sequence[Death], tally: Tally
 ) -> int:
     """How many letters of this page left Redis."""
     lost = [one for one in deaths if not one.record]  # nothing but an id is left of them
     letters = [one for one in deaths if one.record]
     kept, new = await archive.keep(queue, letters) if letters else ([], 0)
-    moved.archived += new
+    tally.archived += new
     if len(kept) < len(letters):
         ids = [one.id for one in letters if one not in kept]
-        moved.refused += len(ids)
+        tally.refused += len(ids)
         log.error("archive_refused", extra={"queue": queue.name, "ids": ids})
     removed = await store.deaths.remove(queue, [*kept, *lost])
-    moved.removed += removed
+    tally.removed += removed
     return removed

@@ -33,14 +33,14 @@ async def maintain(budget: Seconds = 60.0, json: Json = False) -> Exit:
     if json:
         as_json(report.as_dict())
     else:
-        moved = report.moved
+        tally = report.tally
         print(
-            f"{moved.archived:,} archived, {moved.removed:,} removed from Redis, "
-            f"{moved.refused:,} refused by Postgres, {report.deleted:,} old rows deleted"
+            f"{tally.archived:,} archived, {tally.removed:,} removed from Redis, "
+            f"{tally.refused:,} refused by Postgres, {report.tally.deleted:,} old rows deleted"
         )
     if report.error:
         note(f"tidegate: {report.error}")
         return Exit.FAILED
     if report.stop == "budget":
         note("there is more: run it again, or with a larger --budget")
-    return Exit.FAILED if report.moved.refused else Exit.OK
+    return Exit.FAILED if report.tally.refused else Exit.OK

@@ -116,8 +116,8 @@ async def _maintain(deployment: Deployment) -> None:
     report = await deployment.maintain(deployment.budget(deployment.settings.max_duration))
     if report.error:
         note(f"the archive: {report.error}")
-    elif report.moved.archived:
-        note(f"{report.moved.archived:,} dead letters archived")
+    elif report.tally.archived:
+        note(f"{report.tally.archived:,} dead letters archived")
 
 
 def _line(report: Report) -> str:

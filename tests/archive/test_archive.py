@@ -24,7 +24,7 @@ async def test_a_dead_letter_becomes_a_row_and_leaves_redis(dying: World) -> Non
     await dying.die("b", queue=dying.other)
     report = await dying.maintain()
 
-    assert (report.stop, report.moved.archived, report.moved.removed) == ("done", 2, 2)
+    assert (report.stop, report.tally.archived, report.tally.removed) == ("done", 2, 2)
     assert await dying.dead() == await dying.dead(dying.other) == []
     row, other = dying.rows()
     assert (row["queue_name"], row["job_id"], row["fence"]) == ("q", "a.q", 1)
@@ -62,7 +62,7 @@ async def test_several_queues_go_in_turns_and_the_next_run_goes_on(dying: World)
         report = await dying.maintain(46, age=False)
 
     assert (report.stop, pages) == ("budget", ["q", "other", "q"])
-    assert (report.moved.removed, len(await dying.dead())) == (401, 500)
+    assert (report.tally.removed, len(await dying.dead())) == (401, 500)
     report = await dying.maintain(age=False)
     assert (report.stop, await dying.dead(), len(dying.rows())) == ("done", [], 901)
 
@@ -75,7 +75,7 @@ async def test_two_archivers_at_once_write_one_row_a_death(dying: World) -> None
     await dying.maintain()
 
     assert [one.error for one in reports] == [None] * 3
-    assert sum(one.moved.archived for one in reports) == 500
+    assert sum(one.tally.archived for one in reports) == 500
     assert (len(dying.rows()), await dying.dead()) == (500, [])
 
 
@@ -103,7 +103,7 @@ async def test_a_batch_of_200_letters_costs_twelve_commands(
 
     report = await dying.maintain()
 
-    assert (report.moved.removed, report.commands) == (n, commands)
+    assert (report.tally.removed, report.commands) == (n, commands)
 
 
 async def test_without_database_url_a_run_does_nothing(dying: World) -> None:
@@ -137,10 +137,10 @@ async def test_rows_go_thirty_days_after_they_came(dying: World) -> None:
 
     dying.clock.advance(29 * DAY)
     await dying.die("young")
-    assert (await dying.maintain()).deleted == 0
+    assert (await dying.maintain()).tally.deleted == 0
     dying.clock.advance(2 * DAY)
     report = await dying.maintain()
-    assert (report.deleted, [row["job_id"] for row in dying.rows()]) == (2_300, ["young.q"])
+    assert (report.tally.deleted, [row["job_id"] for row in dying.rows()]) == (2_300, ["young.q"])
 
 
 async def test_the_lag_is_the_age_of_the_oldest_letter_in_redis(dying: World) -> None:

@@ -104,7 +104,7 @@ async def test_postgres_away_and_the_archiver_killed_twenty_times(dying: World, 
         dying.clock.advance(60)
         report = await away.maintain(away.budget(60))
         assert report.stop in ("done", "error")  # nothing is old enough at first
-        assert report.moved.removed == 0
+        assert report.tally.removed == 0
     dying.clock.advance(KEEP_SECONDS)
     assert (await away.maintain(away.budget(60))).stop == "error"
     assert await dying.dead() == sorted(names)

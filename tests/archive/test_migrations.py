@@ -73,7 +73,7 @@ async def test_a_newer_version_is_left_as_it_is(
     await dying.die("b")
     report = await dying.maintain()
 
-    assert report.moved.archived == 1
+    assert report.tally.archived == 1
 
 
 async def test_a_table_of_that_name_by_another_maker_is_an_error_that_says_so(
@@ -98,7 +98,7 @@ async def test_tables_that_were_dropped_are_made_again(dying: World, empty_postg
     await dying.die("a")
 
     assert (await dying.maintain()).stop == "error"
-    assert (await dying.maintain()).moved.archived == 1
+    assert (await dying.maintain()).tally.archived == 1
 
 
 async def test_errors_of_postgres_have_one_type_and_no_password(clock: FakeClock) -> None:

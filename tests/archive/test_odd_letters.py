@@ -38,7 +38,7 @@ async def test_any_payload_becomes_a_row_that_keeps_its_bytes(dying: World, name
     await dying.die("other")
     report = await dying.maintain()
 
-    assert (report.moved.archived, report.moved.removed, report.moved.refused) == (2, 2, 0)
+    assert (report.tally.archived, report.tally.removed, report.tally.refused) == (2, 2, 0)
     by_id = {row["job_id"]: row for row in dying.rows()}
     assert job.body().encode() in by_id[f"{name}.q"]["record"]
     data = by_id[f"{name}.q"]["job_data"]
@@ -55,7 +55,7 @@ async def test_damaged_and_foreign_records_become_rows_too(dying: World, probe: 
     await probe.remove("q", "lost")
     report = await dying.maintain()
 
-    assert (report.moved.archived, report.moved.removed) == (3, 4)
+    assert (report.tally.archived, report.tally.removed) == (3, 4)
     assert await dying.dead() == []
     found = {row["job_id"]: row for row in dying.rows()}
     assert found["damaged.q"]["record"] == b"no record \xff\x00\n"
@@ -70,7 +70,7 @@ async def test_errors_with_any_text_become_rows(dying: World, probe: Probe) -> N
     await probe.run("HSET", probe.key("q", "records"), "a", raw + history)
     report = await dying.maintain()
 
-    assert (report.moved.archived, report.moved.refused) == (1, 0)
+    assert (report.tally.archived, report.tally.refused) == (1, 0)
     (row,) = dying.rows()
     assert (row["error_type"], row["error_message"]) == ("E�", "? no�")
 
@@ -90,14 +90,14 @@ async def test_what_postgres_refuses_stays_in_redis_and_stops_no_other(
     with caplog.at_level(logging.ERROR):
         report = await dying.maintain()
 
-    assert (report.moved.archived, report.moved.refused) == (1, 250)
+    assert (report.tally.archived, report.tally.refused) == (1, 250)
     assert [row["job_id"] for row in dying.rows()] == ["good.q"]
     assert await dying.dead() == bad
     refused = [vars(one)["ids"] for one in caplog.records if one.msg == "archive_refused"]
     assert sorted(name for names in refused for name in names) == bad
 
     monkeypatch.undo()
-    assert (await dying.maintain()).moved.archived == 250
+    assert (await dying.maintain()).tally.archived == 250
     assert await dying.dead() == []
 
 
@@ -106,7 +106,7 @@ async def test_a_record_that_no_clock_knows_the_time_of(dying: World, probe: Pro
     await probe.run("ZADD", probe.key("q", "dead"), -5, "a")
     report = await dying.maintain()
 
-    assert (report.moved.archived, await dying.dead()) == (2, [])
+    assert (report.tally.archived, await dying.dead()) == (2, [])
 
 
 async def test_equal_names_die_again_and_again(dying: World, clock: FakeClock) -> None:

@@ -159,3 +159,17 @@ def test_dev_archives_every_five_minutes(
 
     eventually(migrated, "the first run makes the table")
     assert end(served).code is Exit.OK
+
+
+def test_erase_deletes_the_rows_of_a_person_too(
+    cli: Cli, archived: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("enqueue", "work", "file.read", "-p", '{"path": "/nowhere/mine"}', "--key", "me")
+    cli("drain", "work")
+    cli("maintain")
+    dry = cli("jobs", "erase", "--key", "me", "--dry-run", "--json").json
+    assert (dry["deleted"], dry["rows"]) == (0, 1)
+    assert "1 rows of the archive deleted" in cli("jobs", "erase", "--key", "me", "--yes").out
+
+    left = {row["id"] for row in cli("archive", "list", "--json").json["rows"]}
+    assert left == set(archived)

@@ -188,3 +188,19 @@ async def test_a_restored_name_is_taken_again(store: Store, declare: Declare) ->
 
     (answer,) = await store.enqueue(queue, jobs("b", dedup=Guard("dedup:one")))
     assert (answer.duplicate, answer.id) == (True, "a.q")
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize("n", [1, 100])
+async def test_a_restore_costs_the_same_for_any_number(
+    store: Store, declare: Declare, n: int
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, numbered(n))
+    await end(store, queue)
+    letters = await archived(store, queue)
+    await store.deaths.restore(queue, [], names_ms=1)  # the store learns the script
+    before = store.meter.snapshot()
+    await store.deaths.restore(queue, letters, names_ms=NAMES_MS)
+
+    assert store.meter.since(before).commands == 9
