@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .audited import audited
 from .command import command
 from .confirm import Yes, confirmed
 from .context import open_deployment
@@ -115,8 +117,20 @@ async def redrive(
         action = f"make {len(letters):,} jobs again from rows of the archive"
         if not confirmed(action, deployment.settings, yes=yes or len(letters) < 2):
             return Exit.FAILED
-        verdicts = await redrive_rows(deployment.store, archive, letters)
+        async with _audited(deployment, letters):
+            verdicts = await redrive_rows(deployment.store, archive, letters)
     return _print_verdicts(verdicts, json=json)
+
+
+def _audited(
+    deployment: Deployment, letters: list[ArchivedLetter]
+) -> AbstractAsyncContextManager[None]:
+    """The audit's rows of a redrive; they name one row, or how many of which queues."""
+    if len(letters) == 1:
+        return audited(deployment, "archive.redrive", str(letters[0].row))
+    names = sorted({letter.record.queue.name for letter in letters})
+    about = f"{len(letters):,} rows of queues {', '.join(names)}"
+    return audited(deployment, "archive.redrive_many", about)
 
 
 async def _choose(

@@ -90,8 +90,8 @@ async def index(call: Call) -> Response:
     from ..observe.describe_archive import describe_letter
 
     given = call.query("queue", "type", "error", "since", "until", "payload", "cursor", "limit")
-    if "payload" in given and not call.may_read_payloads():
-        raise Forbidden("a search by payload needs a token of role operator")
+    if "payload" in given:
+        _require_payloads(call)
     criteria = Criteria(
         type=given.get("type"),
         error=given.get("error"),
@@ -137,6 +137,8 @@ async def redrive_many(call: Call) -> Response:
     from ..archive.redrive import redrive as redrive_rows
 
     request = _parsed(await read_object(call.request))
+    if request.filter is not None and request.filter.payload is not None:
+        _require_payloads(call)
     async with call.deployment.open_archive() as archive:
         if request.filter is None:
             letters, following = await archive.find(call.queues(None), request.rows or []), None
@@ -178,6 +180,12 @@ def _parsed(value: dict[str, Any]) -> RedriveArchived:
     if (request.rows is None) == (not has_filter):
         raise InvalidRequest("Say which: `rows`, or a `filter` that names something.")
     return request
+
+
+def _require_payloads(call: Call) -> None:
+    """A search by payload tells what payloads hold. Raises Forbidden."""
+    if not call.may_read_payloads():
+        raise Forbidden("a search by payload needs the right to read payloads")
 
 
 def _keyring(call: Call) -> Keyring | None:

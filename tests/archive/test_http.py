@@ -226,3 +226,18 @@ async def test_without_a_database_requests_say_so(
         tick = await api.post("/api/cron/maintain")
         assert tick.status_code == (200 if url is None else 503)
         assert "the-password" not in tick.text
+
+
+async def test_an_operator_who_may_not_read_payloads_redrives_none_by_them(
+    dying: World, as_role: As
+) -> None:
+    """The roles of the environment's tokens have both rights; a stored token may lack one."""
+    await die(dying, a='{"user":7}')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shared.web.call.Call.may_read_payloads", lambda _call: False)
+        operator = as_role("operator")
+        by: dict[str, Any] = {"filter": {"payload": {"user": 7}}}
+        assert (await operator.post(f"{ARCHIVE}/redrive", json=by)).status_code == 403
+        assert (await operator.get(ARCHIVE, params={"payload": '{"user":7}'})).status_code == 403
+        by = {"filter": {"queue": "q"}}
+        assert (await operator.post(f"{ARCHIVE}/redrive", json=by)).json()["redriven"] == 1

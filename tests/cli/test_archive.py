@@ -173,3 +173,16 @@ def test_erase_deletes_the_rows_of_a_person_too(
 
     left = {row["id"] for row in cli("archive", "list", "--json").json["rows"]}
     assert left == set(archived)
+
+
+def test_redrives_are_rows_of_the_audit(cli: Cli, archived: dict[str, int]) -> None:
+    row = str(archived["letter-1.work"])
+    cli("archive", "redrive", row)
+    cli("archive", "redrive", "--queue", "work", "--yes")
+
+    rows = cli("audit", "--json").json["rows"]
+    told = [(one["verb"], one["object"]) for one in rows]
+    assert (
+        told
+        == [("archive.redrive_many", "2 rows of queues work")] * 2 + [("archive.redrive", row)] * 2
+    )
