@@ -13,6 +13,7 @@ from shared.jobs.job import Job
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.archive.world import World
+from tests.scenario.tokens import TokenShop
 from tests.scenario.world import TOKENS, Client, application
 
 ARCHIVE = "/api/v1/archive"
@@ -241,3 +242,29 @@ async def test_an_operator_who_may_not_read_payloads_redrives_none_by_them(
         assert (await operator.get(ARCHIVE, params={"payload": '{"user":7}'})).status_code == 403
         by = {"filter": {"queue": "q"}}
         assert (await operator.post(f"{ARCHIVE}/redrive", json=by)).json()["redriven"] == 1
+
+
+async def test_a_token_that_is_limited_to_a_queue_reaches_no_row_of_another(
+    dying: World, store: Store, clock: FakeClock
+) -> None:
+    await dying.die("mine", queue=dying.other)
+    await die(dying, theirs="{}")
+    app = application(dying, store, clock, archive_url=dying.url, prefix="test")
+    (row,) = (one["id"] for one in dying.rows() if one["job_id"] == "theirs.q")
+    shop = TokenShop(app, store, clock, "test")
+    async with await shop.client_of("admin", queues=["other"]) as limited:
+        assert await ids(limited) == ["mine"]
+        for number in (row, 999_999):  # a row of another queue reads as one that does not exist
+            unknown = f"no row {number} in the archive; rows go after 30 days"
+            shown = await limited.get(f"{ARCHIVE}/{number}")
+            redriven = await limited.post(f"{ARCHIVE}/{number}/redrive")
+            many = await limited.post(f"{ARCHIVE}/redrive", json={"rows": [number]})
+            for response in (shown, redriven, many):
+                assert (response.status_code, response.json()["detail"]) == (404, unknown)
+        named = await limited.post(f"{ARCHIVE}/redrive", json={"filter": {"queue": "q"}})
+        assert named.status_code == 403
+        assert (await limited.get(ARCHIVE, params={"queue": "q"})).status_code == 403
+        by = {"filter": {"error": ""}}
+        assert (await limited.post(f"{ARCHIVE}/redrive", json=by)).json()["redriven"] == 1
+        assert (await limited.post("/api/cron/maintain")).status_code == 403
+    assert (await store.stats(dying.queue)).waiting == 0

@@ -18,8 +18,11 @@ from tests.scenario.world import Client, Numbers, World, application
 
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/dead-letters/redrive"): {"ids": ["none.work"]},
+    ("POST", "/api/v1/archive/redrive"): {"rows": [1]},
     ("POST", "/api/v1/queues/{queue}/jobs"): {"type": "double", "payload": {"n": 1}},
 }
+ARCHIVE = "/api/v1/archive"
+"""Its routes answer 503 here, where there is no archive; tests/archive asks them with one."""
 
 
 @pytest.fixture
@@ -116,7 +119,8 @@ class TestQueues:
         response = await limited.request(method, path + query, json=BODIES.get((method, path)))
 
         operation = next(one for one in ROUTES if (one.method, one.path) == (method, path))
-        assert response.status_code == (200 if operation.filters else 403)
+        opened = 503 if path.startswith(ARCHIVE) else 200
+        assert response.status_code == (opened if operation.filters else 403)
         assert "slow" not in response.text
         assert "odd" not in response.text
         if path in ("/api/v1/queues", "/api/v1/stats", "/api/v1/health", "/api/v1/jobs"):
@@ -155,7 +159,7 @@ class TestQueues:
                 filled = path.replace("{queue}", "former").replace("{id}", "a.former")
                 filled = filled.replace("{app}", "scenario").replace("{name}", "former")
                 response = await client.request(method, filled, json=BODIES.get((method, path)))
-                assert response.status_code in (200, 403, 404), filled
+                assert response.status_code in (200, 403, 404) or path.startswith(ARCHIVE), filled
                 for other in ("work", "slow", "odd"):
                     assert other not in response.text
 

@@ -44,6 +44,10 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/dead-letters/{id}"): "read",
     ("DELETE", "/api/v1/dead-letters/{id}"): "delete",
     ("POST", "/api/v1/dead-letters/{id}/redrive"): "operate",
+    ("GET", "/api/v1/archive"): "read",
+    ("POST", "/api/v1/archive/redrive"): "operate",
+    ("GET", "/api/v1/archive/{row}"): "read",
+    ("POST", "/api/v1/archive/{row}/redrive"): "operate",
     ("GET", "/api/v1/schedules"): "read",
     ("GET", "/api/v1/schedules/{app}/{name}"): "read",
     ("POST", "/api/v1/schedules/{app}/{name}/pause"): "operate",
@@ -57,6 +61,8 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/audit"): "manage",
     ("GET", "/api/cron/drain"): "drain",
     ("POST", "/api/cron/drain"): "drain",
+    ("GET", "/api/cron/maintain"): "drain",
+    ("POST", "/api/cron/maintain"): "drain",
     ("GET", "/healthz"): "public",
     ("GET", "/openapi.json"): "public",
 }
@@ -67,9 +73,11 @@ OWN = {("GET", "/api/v1/jobs/{id}")}
 class TokenShop:
     """Makes stored tokens behind the API's back, and clients with them."""
 
-    def __init__(self, app: Starlette, store: Store, clock: FakeClock) -> None:
+    def __init__(
+        self, app: Starlette, store: Store, clock: FakeClock, prefix: str = PREFIX
+    ) -> None:
         self._app = app
-        self.tokens = Tokens(store.access, PREFIX, clock)
+        self.tokens = Tokens(store.access, prefix, clock)
 
     async def make(
         self, *roles: str, queues: Iterable[str] | None = None, **options: Any
