@@ -22,7 +22,7 @@ from .drain.exclusive import process_lock
 from .drain.keeper import Keeper
 from .drain.report import Report, StopReason
 from .drain.shutdown import RunningDrains
-from .errors import JobNotFound, MissingSecret
+from .errors import JobNotFound, NoArchive
 from .jobs.ids import split_id
 from .jobs.redact import keep_secret
 from .nudge.hops import Origin
@@ -127,13 +127,13 @@ class Deployment:
         return await self._maintenance.run(self.store, self.registry.queues(), budget)
 
     def open_archive(self) -> AbstractAsyncContextManager[Archive]:
-        """The archive, over a connection for the block. Raises MissingSecret where there is none,
+        """The archive, over a connection for the block. Raises NoArchive where there is none,
         ArchiveError and MissingExtra."""
         from .archive.archive import open_archive  # noqa: PLC0415 - no drain needs it
 
         settings = self.settings
         if settings.archive_url is None:
-            raise MissingSecret("there is no archive: set DATABASE_URL to a Postgres")
+            raise NoArchive
         return open_archive(
             settings.archive_url, settings.prefix, self.clock, settings.archive_days
         )

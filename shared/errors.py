@@ -2,7 +2,8 @@
 
     TidegateError
     ├── ConfigurationError      a declaration or a setting that can't work
-    │   └── MissingSecret       a secret that an operation needs is not set
+    │   ├── MissingSecret       a secret that an operation needs is not set
+    │   └── NoArchive           DATABASE_URL names no Postgres
     ├── UnknownQueue            no application declares that queue
     ├── UnknownSchedule         no application declares that schedule
     ├── UnknownType             the queue has no handler for that job type
@@ -63,6 +64,10 @@ class ConfigurationError(TidegateError):
 
 class MissingSecret(ConfigurationError):
     """A secret that this operation needs is not configured."""
+
+
+class NoArchive(ConfigurationError):
+    """There is no archive: set DATABASE_URL to a Postgres."""
 
 
 class UnknownQueue(TidegateError):

@@ -24,11 +24,11 @@ async def maintain(budget: Seconds = 60.0, json: Json = False) -> Exit:
     Dead letters stay in Redis for 15 minutes. Ends with exit code 1 if something failed; what was
     not archived stays in Redis.
     """
-    from ..errors import MissingSecret
+    from ..errors import NoArchive
 
     async with open_deployment() as deployment:
         if deployment.settings.archive_url is None:
-            raise MissingSecret("there is no archive: set DATABASE_URL to a Postgres")
+            raise NoArchive
         report = await deployment.maintain(deployment.budget(budget))
     if json:
         as_json(report.as_dict())

@@ -213,16 +213,19 @@ async def test_the_cron_route_maintains(dying: World, api: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "problem"),
-    [(None, "misconfigured"), ("postgresql://u:the-password@127.0.0.1:9/x", "archive-unreachable")],
+    ("url", "status", "problem"),
+    [
+        (None, 404, "no-archive"),
+        ("postgresql://u:the-password@127.0.0.1:9/x", 503, "archive-unreachable"),
+    ],
 )
 async def test_without_a_database_requests_say_so(
-    dying: World, store: Store, clock: FakeClock, url: str | None, problem: str
+    dying: World, store: Store, clock: FakeClock, url: str | None, status: int, problem: str
 ) -> None:
     app = application(dying, store, clock, archive_url=url, prefix="test")
     async with Client(app, TOKENS["admin"]) as api:
         response = await api.get(ARCHIVE)
-        assert (response.status_code, response.json()["type"]) == (503, f"/problems/{problem}")
+        assert (response.status_code, response.json()["type"]) == (status, f"/problems/{problem}")
         assert "the-password" not in response.text
         tick = await api.post("/api/cron/maintain")
         assert tick.status_code == (200 if url is None else 503)
