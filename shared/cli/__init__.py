@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from . import (
+    alerts,
     audit,
     dead,
     demo,
@@ -76,6 +77,7 @@ app.add_typer(dead.app, name="dead")
 app.add_typer(queues.app, name="queues")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(keys.app, name="keys")
+app.command("alerts")(alerts.alerts)
 app.command("repair")(repair.repair)
 app.add_typer(tokens.app, name="tokens")
 app.command("audit")(audit.audit)

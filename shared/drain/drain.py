@@ -23,6 +23,7 @@ from ..store.schedules import is_schedule
 from .budget import Budget
 from .chain import Chain
 from .consumer import BATCH, Consumer
+from .counts import count_drain
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
 from .report import Report, StopReason, sum_up
@@ -224,6 +225,7 @@ class Drain:
             continued=continued,
             error=error,
         )
+        count_drain(self._store, report)
         log.info("drained", extra={"report": report.as_dict()})
         return report
 

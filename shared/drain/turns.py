@@ -19,6 +19,7 @@ from ..store import Store, TurnReply, TurnRequest
 from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
+from .counts import count_turn, take_counts
 from .leases import HeldLeases
 from .report import ConsumerReport
 
@@ -69,6 +70,7 @@ class Turns:
         `isolated`: if suspects wait, only they are claimed. Raises StoreError."""
         now, ahead = self._budget.clock.monotonic(), self.leases.pace.ahead
         self._seq += 1
+        observed = self._admission.take_observed()
         request = TurnRequest(
             owner=self._owner,
             seq=self._seq,
@@ -79,7 +81,8 @@ class Turns:
             isolated=isolated,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
-            observed=self._admission.take_observed(),
+            observed=observed,
+            counters=take_counts(self._store, self._queue.name, observed),
             ahead_ms=round(min(ahead, self._admission.spare()) * 1000) if ahead else 0,
             prolong=leases if self.leases.are_due() else (),
             look=self._look(),
@@ -89,6 +92,7 @@ class Turns:
         reply = await self._send(request)
         self._admission.learn(reply.histograms)
         self.leases.note(request, reply, now, leases)
+        count_turn(self._store, self._queue.name, reply)
         self._count(settles, reply)
         return reply
 
