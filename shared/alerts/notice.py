@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from .rules import Verdict
 
 SENTENCES = {
-    "backlog": "{0:.0f} jobs wait",
+    "backlog": "{0:.0f} waiting jobs",
     "failure_rate": "{0:.1%} of the attempts failed",
     "latency": "jobs take {0:.1f} times as long as usual",
-    "crash_loop": "{0:.0f} leases ended because their function died",
+    "crash_loop": "{0:.0f} leases whose function died",
     "queue_full": "{0:.0%} of its bounds are used",
     "store_bytes": "{0:.0%} of the store's plan is used",
     "missed_ticks": "work has been due for {0:.0f} s and no drain came",
