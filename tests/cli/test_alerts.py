@@ -36,5 +36,5 @@ def test_a_threshold_that_cannot_be_read_is_one_sentence(
 
     ran = cli("alerts")
 
-    assert ran.code is Exit.MISCONFIGURED
+    assert ran.code is Exit.CONFIGURATION
     assert ran.err.startswith("tidegate: TIDEGATE_ALERTS: write rule=number")
