@@ -37,8 +37,9 @@ def count_turn(store: Store, queue: str, reply: TurnReply) -> None:
             counted[HELD + reply.reason] += 1
 
 
-def count_drain(store: Store, report: Report) -> None:
+def count_drain(store: Store, report: Report) -> Report:
     """Count a drain that has ended: its commands, and why its part of each queue ended."""
     store.uncounted[ANY][COMMANDS] += report.commands
     for queue, stop in report.stops().items():
         store.uncounted[queue][STOP + stop] += 1
+    return report

@@ -225,9 +225,8 @@ class Drain:
             continued=continued,
             error=error,
         )
-        count_drain(self._store, report)
         log.info("drained", extra={"report": report.as_dict()})
-        return report
+        return count_drain(self._store, report)
 
 
 def _begin_sweep(store: Store, clock: Clock, every: float) -> bool:

@@ -220,9 +220,7 @@ def describe_queue(stats: QueueStats) -> dict[str, Any]:
         "last_turn_at": instant(stats.turn_ms),
         "oldest_waiting": stats.oldest,
         "oldest_age": None if since is None else max(0.0, (stats.now_ms - since) / 1000),
-        "durations": describe_durations(
-            [sum(counts) for counts in zip(*stats.histograms.values(), strict=True)]
-        ),
+        "durations": describe_durations(_of_all_types(stats)),
         "types": {name: _describe_type(stats, name) for name in sorted(queue.types)},
     }
 
@@ -234,6 +232,10 @@ def describe_durations(histogram: Sequence[int]) -> dict[str, Any]:
         "average": mean(histogram),
         "p95": quantile(histogram, 0.95),
     }
+
+
+def _of_all_types(stats: QueueStats) -> list[int]:
+    return [sum(counts) for counts in zip(*stats.histograms.values(), strict=True)]
 
 
 def _describe_type(stats: QueueStats, name: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from shared.alerts.rules import READINGS, SAMPLES
 from shared.config.alerts import THRESHOLDS
