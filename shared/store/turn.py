@@ -115,8 +115,7 @@ class TurnRequest:
                 f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms} {settle.unstarted_ms}",
                 settle.history,
             ]
-        counted = (write_counters(self.counters),) if self.counters else ()
-        return [*args, *self.prolong, *counted]
+        return [*args, *self.prolong, write_counters(self.counters)]
 
 
 def _key_limits(queue: Queue) -> str:
