@@ -28,11 +28,11 @@ def take_counts(store: Store, queue: str, observed: Mapping[str, Mapping[int, in
 
 def count_turn(store: Store, queue: str, reply: TurnReply) -> None:
     """Count the answer to a turn: how long its jobs have waited, and what holds others back."""
-    waits = [claim.at_ms - claim.since_ms for claim in reply.claims if claim.since_ms]
+    waits = Counter(claim.at_ms - claim.since_ms for claim in reply.claims if claim.since_ms)
     if waits or reply.reason in HOLDING:
         counted = store.uncounted[queue]
-        for wait in waits:
-            counted[f"{WAIT}{bucket_of(wait / 1000)}"] += 1
+        for wait, count in waits.items():
+            counted[f"{WAIT}{bucket_of(wait / 1000)}"] += count
         if reply.reason in HOLDING:
             counted[HELD + reply.reason] += 1
 

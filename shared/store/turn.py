@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
-from ..jobs.ids import created_ms
+from ..jobs.ids import made_ms
 from ..jobs.outcome import Kind
 from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
 from .counters import Counters, write_counters
@@ -217,5 +217,5 @@ def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> C
         at_ms,
         header.reason == "crashed",
         DECIDED in header.flags and isinstance(history, str),
-        since_ms=int(header.since) if header.since else created_ms(job_id) or 0,
+        since_ms=int(header.since) if header.since else made_ms(job_id) or 0,
     )

@@ -53,7 +53,7 @@ local function read_request()
     at = at + 2
   end
   for i = 1, n(ARGV[18]) do request.prolong[i] = ARGV[at + i - 1] end
-  request.counters, request.counters_at = ARGV[at + n(ARGV[18])] or "", 0 -- an earlier version sent none
+  request.counters, request.counters_at = ARGV[at + n(ARGV[18])], 0
   if request.counters ~= "" then
     request.counters_at = #request.fields + 1
     request.fields[request.counters_at] = ":counters"
