@@ -32,8 +32,8 @@ class AlertsResponse(ResponseModel):
 
 
 async def index(call: Call) -> Response:
-    """The alerts that fire now, as the last evaluation left them: those of the caller's queues, and to
-    a caller of all queues those of the deployment."""
+    """The alerts that fire now, as the last evaluation left them: those of the caller's queues,
+    and to a caller of all queues those of the deployment."""
     from ..alerts.describe import describe_alerts  # noqa: PLC0415 - cold start: rarely asked for
     from ..alerts.state_json import read_state  # noqa: PLC0415 - as above
 
