@@ -17,7 +17,7 @@ from shared.web.routes import ROUTES
 from tests.cli.conftest import Cli
 
 KEEPS_NONE = {
-    *("audit", "demo", "dev", "doctor", "drain", "enqueue", "new", "status", "store"),
+    *("alerts", "audit", "demo", "dev", "doctor", "drain", "enqueue", "new", "status", "store"),
     *("dead list", "dead show", "jobs list", "jobs show", "keys check", "keys generate"),
     *(
         "keys list",
