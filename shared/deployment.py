@@ -3,10 +3,12 @@ command line) is given one and asks it for drains, queues and jobs."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
@@ -22,7 +24,7 @@ from .drain.exclusive import process_lock
 from .drain.keeper import Keeper
 from .drain.report import Report, StopReason
 from .drain.shutdown import RunningDrains
-from .errors import JobNotFound, NoArchive
+from .errors import ConfigurationError, JobNotFound, NoArchive, StoreError
 from .jobs.ids import split_id
 from .jobs.redact import keep_secret
 from .nudge.hops import Origin
@@ -34,6 +36,8 @@ from .store.loops import PerLoop
 if TYPE_CHECKING:
     from .archive.archive import Archive
     from .archive.maintain import MaintainReport, Maintenance
+
+log = logging.getLogger("tidegate.alerts")
 
 MOST_QUEUES = 3
 """Queues that the answer to an id without one names."""
@@ -118,13 +122,30 @@ class Deployment:
         return report
 
     async def maintain(self, budget: Budget) -> MaintainReport:
-        """Move dead letters into the archive and delete its old rows, inside the budget. Without an
-        archive it does nothing."""
+        """Move dead letters into the archive, delete its old rows, and evaluate the alerts, inside
+        the budget."""
         if self._maintenance is None:
             from .archive.maintain import Maintenance  # noqa: PLC0415 - no drain needs it
 
             self._maintenance = Maintenance(self.settings.archive_url, self.settings.archive_days)
-        return await self._maintenance.run(self.store, self.registry.queues(), budget)
+        report = await self._maintenance.run(self.store, self.registry.queues(), budget)
+        with suppress(TimeoutError):  # the next run evaluates them
+            async with asyncio.timeout(budget.handler_time()):
+                await self._evaluate_alerts()
+        return report
+
+    async def _evaluate_alerts(self) -> None:
+        from .alerts.evaluate import evaluate  # noqa: PLC0415 - no drain needs it
+        from .archive.lag import archive_lag  # noqa: PLC0415 - as above
+        from .config.alerts import AlertSettings  # noqa: PLC0415 - as above
+
+        queues, lag = self.registry.queues(), None
+        try:
+            if self.settings.archive_url is not None:
+                lag = max((await archive_lag(self.store, queues)).values(), default=0.0)
+            await evaluate(self.store, queues, AlertSettings.from_env(), archive_lag=lag)
+        except (StoreError, ConfigurationError) as error:
+            log.warning("alerts_not_evaluated", extra={"error": str(error)})
 
     def open_archive(self) -> AbstractAsyncContextManager[Archive]:
         """The archive, over a connection for the block. Raises NoArchive where there is none,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from . import (
+    alerts,
     archive,
     audit,
     dead,
@@ -80,6 +81,7 @@ app.command("maintain")(maintain.maintain)
 app.add_typer(queues.app, name="queues")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(keys.app, name="keys")
+app.command("alerts")(alerts.alerts)
 app.command("repair")(repair.repair)
 app.add_typer(tokens.app, name="tokens")
 app.command("audit")(audit.audit)

@@ -5,15 +5,28 @@ not in it does not exist."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 
 from pydantic_core import to_json
 from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
-from . import archive, audit, cron, deadletters, enqueue, jobs, keys, queues, schedules, tokens
+from . import (
+    alerts,
+    archive,
+    audit,
+    cron,
+    deadletters,
+    enqueue,
+    jobs,
+    keys,
+    metrics,
+    queues,
+    schedules,
+    tokens,
+)
 from .body import json_response, json_text
 from .call import Call
+from .documented import DOCUMENTED
 from .operation import Operation
 from .responses import ResponseModel
 
@@ -139,17 +152,11 @@ ROUTES: tuple[Operation, ...] = (
           {201: (tokens.NewTokenResponse,)}, (tokens.RotateToken,)),
     Operation("GET", "/api/v1/audit", "manage", audit.index, {200: (audit.AuditResponse,)},
           query=_PAGE),
+    Operation("GET", "/api/v1/alerts", "read", alerts.index, {200: (alerts.AlertsResponse,)},
+          filters=True),
+    Operation("GET", "/metrics", "metrics", metrics.show, {}, text=metrics.MEDIA_TYPE,
+          filters=True),
     Operation("GET", "/healthz", "public", healthz, {200: (LivenessResponse,)}),
     Operation("GET", "/openapi.json", "public", openapi, {200: (OpenApiResponse,)}),
+    *DOCUMENTED,
 )  # fmt: skip
-
-ALIASES: Mapping[str, str] = {
-    "/api/jobs/stats": "/api/v1/stats",
-    "/api/jobs/{id}": "/api/v1/jobs/{id}",
-    "/api/v1/admin/failed-jobs": _DEAD,
-    "/api/v1/admin/failed-jobs/{id}": f"{_DEAD}/{{id}}",
-    "/api/v1/admin/failed-jobs/{id}/retry": f"{_DEAD}/{{id}}/redrive",
-    "/api/v1/health/queues": "/api/v1/health",
-}
-"""Alias -> path of the route that answers there, for all its methods. The requirements name the
-aliases."""

@@ -17,8 +17,8 @@ from shared.web.routes import ROUTES
 from tests.cli.conftest import Cli
 
 KEEPS_NONE = {
-    *("audit", "demo", "dev", "doctor", "drain", "enqueue", "new", "status", "store"),
-    *("archive list", "archive show", "maintain"),
+    *("alerts", "archive list", "archive show", "audit", "demo", "dev", "doctor", "drain"),
+    *("enqueue", "maintain", "new", "status", "store"),
     *("dead list", "dead show", "jobs list", "jobs show", "keys check", "keys generate"),
     *(
         "keys list",

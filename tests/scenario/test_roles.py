@@ -33,7 +33,7 @@ def shop(app: Starlette, store: Store, clock: FakeClock) -> TokenShop:
 def test_the_tables_of_this_test_have_every_route() -> None:
     assert {(one.method, one.path): one.access for one in ROUTES} == NEEDS
     assert {(one.method, one.path) for one in ROUTES if one.own} == OWN
-    assert OPENED_BY.keys() | {"payloads", "metrics"} == {*RIGHTS, "public"}
+    assert OPENED_BY.keys() | {"payloads"} == {*RIGHTS, "public"}
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -20,6 +20,7 @@ ROOT = Caller("test", frozenset(RIGHTS))
 OPENED_BY: Mapping[str, set[str]] = {
     "enqueue": {"producer", "operator", "admin"},
     "read": {"viewer", "payload-reader", "operator", "admin"},
+    "metrics": {"viewer", "operator", "admin", "metrics"},
     "operate": {"operator", "admin"},
     "delete": {"admin"},
     "drain": {"cron", "operator", "admin"},
@@ -63,10 +64,19 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/cron/drain"): "drain",
     ("GET", "/api/cron/maintain"): "drain",
     ("POST", "/api/cron/maintain"): "drain",
+    ("GET", "/api/v1/alerts"): "read",
+    ("GET", "/metrics"): "metrics",
+    ("GET", "/api/queue/dashboard"): "read",
+    ("GET", "/api/v1/health/queues"): "read",
+    ("GET", "/api/v1/admin/failed-jobs"): "read",
+    ("GET", "/api/v1/admin/failed-jobs/{id}"): "read",
+    ("POST", "/api/v1/admin/failed-jobs/{id}/retry"): "operate",
+    ("GET", "/api/jobs/stats"): "read",
+    ("GET", "/api/jobs/{id}"): "read",
     ("GET", "/healthz"): "public",
     ("GET", "/openapi.json"): "public",
 }
-OWN = {("GET", "/api/v1/jobs/{id}")}
+OWN = {("GET", "/api/v1/jobs/{id}"), ("GET", "/api/jobs/{id}")}
 """Routes that also open to a token that enqueues, for the jobs that it has enqueued."""
 
 
