@@ -16,9 +16,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from ..clock import Clock
 from ..declare.queue import Queue
 from ..errors import (
+    ConfigurationError,
     QuotaExceeded,
     Refused,
     StoreError,
@@ -34,6 +34,7 @@ from ..jobs.ids import public_id
 from ..jobs.outcome import Outcome
 from ..store import Store
 from ..store.turn import Settle
+from .budget import Budget
 from .children import Child, children_of, end_with_children
 from .run import Run
 
@@ -41,6 +42,8 @@ log = logging.getLogger("tidegate.drain")
 
 RETRY_AFTER = 60.0
 """Seconds after which a job is claimed again whose follow-ups could not be stored."""
+LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0
+"""Bounds of the time for which one request for follow-ups is repeated."""
 _OF_THE_STORE = (Unreachable, UnknownOutcome, Throttled, QuotaExceeded, Refused)
 """Errors that the job's own settle would meet as well."""
 
@@ -68,8 +71,8 @@ class _Ending:
 class Endings:
     """The ends of one consumer's jobs that are decided and not settled yet."""
 
-    def __init__(self, store: Store, find_queue: Callable[[str], Queue], clock: Clock) -> None:
-        self._store, self._find_queue, self._clock = store, find_queue, clock
+    def __init__(self, store: Store, find_queue: Callable[[str], Queue], budget: Budget) -> None:
+        self._store, self._find_queue, self._budget = store, find_queue, budget
         self._proposed: dict[str, _Ending] = {}
         self._decided: list[_Ending] = []
 
@@ -83,7 +86,7 @@ class Endings:
         kind = end_with_children(run, outcome)
         if kind is None:
             return outcome
-        now = self._clock.epoch_ms()
+        now = self._budget.clock.epoch_ms()
         end = DecidedEnd(kind, secrets.token_hex(6), now)
         history = add_to_history(run.claim, outcome, now)
         self._proposed[run.claim.lease] = _Ending(run, end, history, outcome.started)
@@ -115,12 +118,17 @@ class Endings:
         for ending in ended:
             settle(ending.run.claim.with_history(ending.history), ending.outcome())
 
+    def _within(self) -> float:
+        """Seconds for which a request is repeated: the drain must settle the ends in its time."""
+        return max(LEAST_SECONDS, min(MOST_SECONDS, self._budget.left() / 2))
+
     async def _store_on(self, name: str, pairs: Sequence[tuple[_Ending, Child]]) -> None:
         """The children of one queue. Where the store refuses the request, each by itself: one that
         can't be stored holds back no others."""
         try:
             queue = self._find_queue(name)
-            answers = await self._store.enqueue(queue, [child.job for _, child in pairs])
+            follow_ups = [child.job for _, child in pairs]
+            answers = await self._store.enqueue_follow_ups(queue, follow_ups, within=self._within())
         except _OF_THE_STORE:
             raise
         except StoreError as error:
@@ -129,7 +137,7 @@ class Endings:
                     await self._store_on(name, [pair])
             else:
                 _miss(pairs, str(error))
-        except UnknownQueue as error:
+        except (UnknownQueue, ConfigurationError) as error:
             _miss(pairs, str(error))
         else:
             for answer, pair in zip(answers, pairs, strict=True):

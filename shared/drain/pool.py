@@ -37,7 +37,7 @@ class Pool:
     def __init__(
         self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
     ) -> None:
-        self.endings = Endings(resources.store, resources.find_queue, budget.clock)
+        self.endings = Endings(resources.store, resources.find_queue, budget)
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold, self.exclusive = ExclusiveHold(resources.lock), False
         self._budget, self._resources, self._admission = budget, resources, admission
@@ -63,7 +63,7 @@ class Pool:
     def start(self, run: Run) -> Slots | None:
         """Run it beside the others, at the time of its token; a suspect runs by itself. One whose
         end is decided is only finished. Returns the slots of which it holds one."""
-        if run.end and run.error is None:
+        if run.end and run.is_known:
             self.endings.resume(run, run.end)
             return None
         self._runs[run.claim.lease] = run

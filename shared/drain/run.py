@@ -90,6 +90,12 @@ class Run:
         return read_end(self.claim.history) if self.claim.decided else None
 
     @property
+    def is_known(self) -> bool:
+        """True if its record can be read here, and its type has a handler: also what follows its
+        end is known."""
+        return self.error is None and self.job_type is not None
+
+    @property
     def needs_thread(self) -> bool:
         """True for a plain `def` handler that is to be called."""
         return self.job_type is not None and self.job_type.needs_thread and self.end is None

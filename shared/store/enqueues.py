@@ -19,6 +19,10 @@ from .turn import door_limit
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender
 
+ROOM_OF_FOLLOW_UPS = 1.5
+"""How far follow-ups may go beyond the bounds of a queue. A job holds its own place until they are
+stored, so in a queue that is full of such jobs none could end."""
+
 
 class Enqueues:
     """Stores jobs over one client. `nudges` answers what calls a drain; None: nothing does."""
@@ -44,9 +48,22 @@ class Enqueues:
             answers += stored
         return answers
 
-    async def _send(self, queue: Queue, batch: list[Item], within: float | None) -> list[Enqueued]:
+    async def follow(self, queue: Queue, jobs: Sequence[Job], within: float) -> list[Enqueued]:
+        """Store follow-ups, each request repeated for at most `within` seconds. They may take
+        ROOM_OF_FOLLOW_UPS of the queue's bounds: their jobs hold their own places until then."""
+        answers = []
+        for batch in split(_item(self._keyring, queue, job) for job in jobs):
+            stored = await self._send(queue, batch, within, room=ROOM_OF_FOLLOW_UPS)
+            await self._call_drain(queue, stored, wanted=True)
+            answers += stored
+        return answers
+
+    async def _send(
+        self, queue: Queue, batch: list[Item], within: float | None, *, room: float = 1.0
+    ) -> list[Enqueued]:
         nudges = self._nudges()
-        args: list[str | int] = [len(batch), queue.max_jobs, queue.max_bytes]
+        args: list[str | int] = [len(batch)]
+        args += [int(queue.max_jobs * room), int(queue.max_bytes * room)]
         args += [nudges.window_ms if nudges else 0, door_limit(queue)]
         for job, body in batch:
             args += [encode_options(job), body]

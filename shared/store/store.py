@@ -90,6 +90,14 @@ class Store(Reads):
         MissingSecret and MissingExtra where the queue is encrypted and this process can't do it."""
         return await self._enqueues.store(queue, jobs, nudge=nudge)
 
+    async def enqueue_follow_ups(
+        self, queue: Queue, jobs: Sequence[Job], *, within: float
+    ) -> list[Enqueued]:
+        """Store jobs that follow others which have ended, each request repeated for at most
+        `within` seconds. They may go half beyond the queue's bounds. Answers and raises as
+        `enqueue`."""
+        return await self._enqueues.follow(queue, jobs, within)
+
     async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
         """Store one job. Raises IdempotencyMismatch where its key came before with another body,
         and QueueFull."""

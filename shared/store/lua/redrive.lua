@@ -47,8 +47,8 @@ for i = 5, #fields do
   if job and (job.state == STATE.dead or job.state == STATE.parked) and takes_name(id, job) then
     table.insert(job.state == STATE.dead and dead or parked, id)
     before[#before + 1], before[#before + 2] = id, job.raw
+    if job.state == STATE.dead then drop_flag(job, DECIDED) end -- a parked one may still have an end to finish
     job.state, job.attempts, job.crashes, job.reason = STATE.live, 0, 0, NONE
-    drop_flag(job, DECIDED)
     if now == 0 then now = now_ms(tonumber(values[3] or 0)) end
     job.redrives, job.since = job.redrives + 1, " " .. whole(now)
     save_job(id, job)

@@ -44,7 +44,9 @@ local function explain_claim(q, request, batch, asked, starts, reason, wait)
   -- What did not fit waits, and so may others behind jobs that were lost or put back.
   if left and batch.count < batch.most or batch.count == 0 and batch.found >= asked then return "more", 0 end
   if batch.exclusive == YES then return "suspect", wait end
-  if batch.found + batch.count == 0 and q.suspect_at then return "limited", q.suspect_at - q.now end
+  if batch.found + batch.count == 0 and q.suspect_at then
+    return "limited", math.max(1, math.min(q.suspect_at, q.key_due) - q.now)
+  end
   if batch.found == 0 and q.suspects > 0 then return "suspect", 0 end -- for a function that runs nothing else
   if batch.found < asked and not left then return "empty", 0 end
   if batch.most < starts then return "more", 0 end

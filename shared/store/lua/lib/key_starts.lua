@@ -9,7 +9,7 @@
 --- @include "keys"
 --- @include "peek"
 --- @include "record"
-local HOLES = 20 -- entries read of a backlog beyond those that may start: some jobs were cancelled
+local HOLES = 1000 -- entries read of all backlogs beyond those that may start: some jobs were cancelled
 
 -- Key -> how many of its backlog may start: `most` in all, or a few more.
 local function count_startable(q, limits, most)
@@ -24,9 +24,10 @@ end
 
 -- The ids of their backlogs with the records of those that may start.
 local function read_backlogs(counts)
-  local entries, wanted, lengths = {}, {}, {}
+  local entries, wanted, lengths, keys = {}, {}, {}, 0
+  for _ in pairs(counts) do keys = keys + 1 end
   for key, count in pairs(counts) do
-    lengths[key] = math.min(key_states[key].next - key_states[key].first, count + HOLES)
+    lengths[key] = math.min(key_states[key].next - key_states[key].first, count + math.ceil(HOLES / keys))
   end
   local ids = first_of_backlogs(lengths)
   for key, count in pairs(counts) do
@@ -62,6 +63,7 @@ local function start_backlogs(q, limits, most, start)
   if found == 0 and call("HLEN", BACKLOGS) == 0 then -- purged
     for key in pairs(counts) do key_states[key].first = key_states[key].next end
     q.backlog = 0
+    return
   end
   for _, key in ipairs(looked_at) do
     if counts[key] and not start_backlog(q, limits, key_states[key], ids[key], raws, counts[key], start) then

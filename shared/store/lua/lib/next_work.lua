@@ -70,8 +70,8 @@ local function update_agenda(q, request, claimed)
     set_agenda(q, math.min(lease_end, trim), true)
   elseif request.want == 0 then -- this turn did not look for jobs
     if anything_left(q) or q.foreign then mark_due(q.name) else set_agenda(q, math.min(timer, trim)) end
-  elseif reason == "limited" then
-    set_agenda(q, math.min(timer, trim, q.now + claimed.wait), true)
+  elseif reason == "limited" then -- no key's job can start before then
+    set_agenda(q, math.min(q.due, q.recheck, lease_end, trim, q.now + claimed.wait), true)
   elseif more_waits then
     mark_due(q.name)
   else
