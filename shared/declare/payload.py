@@ -31,7 +31,7 @@ def text_of(job_type: JobType[Any], payload: BaseModel) -> str:
         )
     text, read = _round_trip(job_type, payload)
     if read != payload:
-        field = _difference(payload, read, "payload")
+        field = difference(payload, read, "payload")
         if field is not None:
             raise _invalid(job_type, [{"field": field, "message": _CHANGED}])
     check_size(job_type.queue, text)
@@ -50,10 +50,11 @@ def text_of_value(job_type: JobType[Any], value: Any) -> tuple[str, BaseModel]:
         payload = job_type.model.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(job_type, field_errors(error, "payload")) from None
-    except Exception as bug:
-        if not job_type.queue.encrypt:
+    except (Exception, SystemExit) as bug:
+        if not (job_type.queue.encrypt or isinstance(bug, SystemExit)):
             raise
-        # Its text may quote the payload, and whoever meets an error like this logs it.
+        # Its text may quote the payload, and whoever meets an error like this logs it; an exit
+        # would be the server's.
         name = type(bug).__name__
         raise RuntimeError(f"the model of job type {job_type.name!r} failed: {name}") from None
     return text, payload
@@ -69,7 +70,7 @@ def content_of(job_type: JobType[Any], text: str) -> Any:
         read, again = read_json(text), read_json(text)
         (written, back), (other, _) = _round_trip(job_type, read), _round_trip(job_type, again)
         keeps = bool(back == read) and written == other
-    except Exception:  # noqa: BLE001 - a model may read, write and compare in any way
+    except (Exception, SystemExit):  # noqa: BLE001 - a model may read, write and compare in any way
         keeps = False
     return from_json(written if keeps else text)
 
@@ -100,7 +101,7 @@ def _round_trip(job_type: JobType[Any], payload: BaseModel) -> tuple[str, BaseMo
     raise _invalid(job_type, unreadable)
 
 
-def _difference(given: object, read: object, path: str) -> str | None:
+def difference(given: object, read: object, path: str) -> str | None:
     """The path of a value that reads back as another one; None where all are the same. Private
     attributes and cached properties are no part of a payload."""
     if _equal(given, read):
@@ -111,7 +112,7 @@ def _difference(given: object, read: object, path: str) -> str | None:
     if pairs is None:
         return path
     for name, one, other in pairs:
-        field = _difference(one, other, f"{path}.{name}")
+        field = difference(one, other, f"{path}.{name}")
         if field is not None:
             return field
     return None

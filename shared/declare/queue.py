@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, 
 
 from pydantic import BaseModel
 
-from ..checks import check_fields, checked, require
+from ..checks import check_fields, check_function, checked, require
 from ..errors import InvalidRequest, JobNotFound
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
@@ -210,7 +210,7 @@ class Queue:
 
     def __post_init__(self) -> None:
         what = f"queue {self.name!r:.80}"
-        check_fields(self, what)
+        check_fields(self, Queue, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         ok = self.concurrency is None or 1 <= self.concurrency <= 10_000
         require(ok, f"{what}: concurrency is 1 to 10000, or None")
@@ -244,7 +244,7 @@ class Queue:
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
-        self._check_type(name, public_result=public_result)
+        self._check_type(name, key, public_result=public_result)
         seconds = self.timeout if timeout is None else timeout
         check_timeout(seconds, f"job type {name!r}")
         policy = self.retry if retry is None else retry
@@ -261,7 +261,7 @@ class Queue:
 
         return register
 
-    def _check_type(self, name: str, *, public_result: bool) -> None:
+    def _check_type(self, name: str, key: KeyFunction | None, *, public_result: bool) -> None:
         what = f"job type {name!r}"
         ok = 1 <= len(name) <= 64 and name.isprintable() and name == name.strip()
         require(ok, f"job type {name!r:.80}: 1 to 64 printable characters, no space at either end")
@@ -272,6 +272,8 @@ class Queue:
             f"{what}: public_result shows what queue {self.name!r} encrypts; leave it out, or "
             "declare the type on another queue",
         )
+        if key is not None:
+            check_function(key, "the payload", f"{what}: key")
 
     def handle(self, job_id: str) -> JobHandle:
         """The handle of a job of this queue, by the id that its enqueue answered or by the caller's

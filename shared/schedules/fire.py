@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from ..declare.queue import Queue
 from ..declare.schedule import Schedule
-from ..jobs.job import Job
+from ..errors import ConfigurationError
+from ..jobs.job import Enqueued, Job
 from ..store import Store
 from .jobs import job_of
 from .occurrences import due
@@ -33,19 +34,17 @@ async def fire(
         planned = agenda.get(schedule.entry)
         if planned is None or planned > now or schedule.pause in agenda:
             continue
-        try:
-            instants, following = due(schedule, int(planned), now)
-            pairs = [(job_of(schedule, instant, now), schedule) for instant in instants]
-        except Exception as error:
-            facts = {"schedule": schedule.key, "error": type(error).__name__}
-            plain = not schedule.job_type.queue.encrypt  # else its text may quote the payload
-            log.exception("schedule_error", exc_info=plain, extra=facts)
-            continue
-        jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
-        moves[schedule.entry] = following
+        made = _due_jobs(schedule, int(planned), now)
+        if made is not None:
+            pairs = [(job, schedule) for job in made[0]]
+            jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
+            moves[schedule.entry] = made[1]
     for queue, pairs in jobs.items():
-        jobs_of_queue = [job for job, _ in pairs]
-        answers = await store.enqueue(queue, jobs_of_queue, nudge=False)  # this tick drains it
+        answers = await _enqueue(store, queue, pairs)
+        if answers is None:
+            for _, schedule in pairs:
+                moves.pop(schedule.entry, None)
+            continue
         for answer, (_, schedule) in zip(answers, pairs, strict=True):
             if answer.full or answer.limited_for is not None:
                 event = "schedule_queue_full" if answer.full else "schedule_key_limited"
@@ -53,3 +52,32 @@ async def fire(
                 moves.pop(schedule.entry, None)
     await store.schedules.move(moves)
     return [queue for queue, pairs in jobs.items() if pairs]
+
+
+async def _enqueue(
+    store: Store, queue: Queue, pairs: Sequence[tuple[Job, Schedule]]
+) -> list[Enqueued] | None:
+    """The answers; None where this function can't enqueue on the queue: its secret is missing."""
+    try:
+        # This tick drains it.
+        return await store.enqueue(queue, [job for job, _ in pairs], nudge=False)
+    except ConfigurationError as error:
+        for key in {schedule.key for _, schedule in pairs}:
+            facts = {"schedule": key, "error": f"{type(error).__name__}: {error}"}
+            log.error("schedule_error", extra=facts)  # noqa: TRY400 - the sentence says it all
+        return None
+
+
+def _due_jobs(schedule: Schedule, planned: int, now: int) -> tuple[list[Job], int] | None:
+    """The jobs of the occurrences that are due, and the instant of the entry after them; None where
+    a payload can't be made."""
+    try:
+        instants, following = due(schedule, planned, now)
+        return [job_of(schedule, instant, now) for instant in instants], following
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        facts = {"schedule": schedule.key, "error": type(error).__name__}
+        plain = not schedule.job_type.queue.encrypt  # else its text may quote the payload
+        log.exception("schedule_error", exc_info=plain, extra=facts)
+        return None
