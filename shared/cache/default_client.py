@@ -38,11 +38,12 @@ def set_default_client(provider: Callable[[], CacheClient] | None) -> None:
 def default_client() -> CacheClient:
     """The client of the running event loop. Raises ConfigurationError."""
     if _Default.provider is None:
-        _Default.provider = _environment_provider()
+        _Default.provider = environment_provider()
     return _Default.provider()
 
 
-def _environment_provider() -> Callable[[], CacheClient]:
+def environment_provider() -> Callable[[], CacheClient]:
+    """Provides the clients that the environment describes. Raises ConfigurationError."""
     # Declaring a cache needs no client.
     from ..config.settings import Settings  # noqa: PLC0415
     from ..connect import connect_cache  # noqa: PLC0415

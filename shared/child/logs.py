@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
+from ..drain.describe import message_of, type_name
 from ..isolate.channel import Channel
 
 LONGEST_TEXT = 8_000
-"""Characters of a message, of a traceback and of each field."""
+"""Characters of a message, of an exception's text and traceback, and of each field."""
 _PLACE = ("name", "levelno", "levelname", "created", "msecs", "lineno", "pathname", "filename",
           "module", "funcName")  # fmt: skip
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
@@ -30,7 +32,7 @@ class _Forwarder(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._channel.send({"log": _fields(record)})
+            self._channel.send({"log": _fields(record), "raised": _raised(record)})
         except Exception:  # noqa: BLE001 - as every handler: logging must not fail
             self.handleError(record)
 
@@ -38,12 +40,24 @@ class _Forwarder(logging.Handler):
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields = {name: getattr(record, name) for name in _PLACE}
     fields["msg"] = record.getMessage()[:LONGEST_TEXT]
-    if record.exc_info and not record.exc_text:
-        record.exc_text = logging.Formatter().formatException(record.exc_info)
-    if record.exc_text:
-        fields["exc_text"] = record.exc_text[-LONGEST_TEXT:]
-    for name, value in vars(record).items():
-        if name not in _STANDARD:
-            plain = value is None or isinstance(value, bool | int | float)
-            fields[name] = value if plain else str(value)[:LONGEST_TEXT]
-    return fields
+    own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    return fields | {name: _plain(value) for name, value in own.items()}
+
+
+def _raised(record: logging.LogRecord) -> list[str] | None:
+    """Class, text and traceback of the record's exception."""
+    if not record.exc_info or record.exc_info[1] is None:
+        return None
+    error, trace = record.exc_info[1], logging.Formatter().formatException(record.exc_info)
+    return [type_name(error), message_of(error)[:LONGEST_TEXT], trace[-LONGEST_TEXT:]]
+
+
+def _plain(value: object) -> Any:
+    """A field as JSON values; as text where it has none."""
+    try:
+        text = json.dumps(value, default=str)
+        if len(text) <= LONGEST_TEXT:
+            return json.loads(text)
+    except (TypeError, ValueError, RecursionError):  # its names are no texts, or it holds itself
+        pass
+    return str(value)[:LONGEST_TEXT]

@@ -7,14 +7,13 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from ..clock import SystemClock
-from ..declare.default_store import set_default_store
 from ..declare.sync import serve_threads
 from ..drain.budget import Budget
 from ..drain.describe import is_a, leaves, traceback_of
 from ..drain.execute import execute
+from ..drain.failures import log_bug
 from ..drain.run import Run, decode_claim
 from ..drain.threads import HandlerThreads
 from ..drain.timeouts import Timeouts
@@ -26,11 +25,12 @@ from ..jobs.redact import keep_secret
 from ..jobs.stack import without_ours
 from .apps import QueueFinder
 from .logs import forward_logs
+from .memory import MemoryBound
+from .parent import Parent
 
 PROGRESS_SECONDS = 0.5
 """Between looks for a report of progress."""
 LONGEST_TRACE = 16_000
-MIB = 2**20
 
 
 def main(descriptor: int) -> None:
@@ -41,16 +41,18 @@ def main(descriptor: int) -> None:
     start = channel.receive()
     keep_secret(start["secrets"])
     forward_logs(channel, start["levels"])
+    parent = Parent(channel, start)
+    parent.serve_caches()
     try:
         finder = QueueFinder(start["apps"], start["module"])
     except BaseException as error:  # noqa: BLE001 - an application may do anything when it is imported
         channel.send({"failed": f"its application can't be imported: {_line(error)}"})
         return
-    asyncio.run(_serve(channel, finder, start))
+    parent.serve_jobs()
+    asyncio.run(_serve(_Jobs(channel, finder, parent, start["memory"]), channel))
 
 
-async def _serve(channel: Channel, finder: QueueFinder, start: Message) -> None:
-    jobs = _Jobs(channel, finder, start)
+async def _serve(jobs: _Jobs, channel: Channel) -> None:
     loop = asyncio.get_running_loop()
     channel.listen(lambda message: loop.call_soon_threadsafe(jobs.take, message))
     channel.send({"ready": True})
@@ -60,13 +62,14 @@ async def _serve(channel: Channel, finder: QueueFinder, start: Message) -> None:
 class _Jobs:
     """Runs the jobs that the parent sends, one at a time."""
 
-    def __init__(self, channel: Channel, finder: QueueFinder, start: Message) -> None:
-        self._channel, self._finder, self._start = channel, finder, start
+    def __init__(
+        self, channel: Channel, finder: QueueFinder, parent: Parent, memory: int | None
+    ) -> None:
+        self._channel, self._finder, self._parent = channel, finder, parent
+        self._memory = MemoryBound(memory)
         self._threads, self._timeouts = HandlerThreads(1), Timeouts()
         self._run: Run | None = None
         self._task: asyncio.Task[None] | None = None
-        self._store: Any = None
-        set_default_store(self._open_store)
 
     def take(self, message: Message) -> None:
         """Do what a message asks for."""
@@ -76,33 +79,41 @@ class _Jobs:
             self._channel.send({"pong": True})
         elif "cancel" in message and self._run is not None:
             self._run.cancel(message["cancel"])
-        elif "answer" in message and self._store is not None:
-            self._store.rest.deliver(message)
+        elif "answer" in message:
+            self._parent.deliver(message)
 
     async def _work(self, request: Message) -> None:
-        claim = Claim(*request["claim"])
+        """Run a job and tell its end. Whatever fails on the way is told too, or the parent would
+        wait for the end until the job's timeout."""
         try:
-            queue = self._finder.queue(claim.queue)
-        except Exception as error:  # noqa: BLE001 - told to the parent
+            self._channel.send({"ended": await self._ended(request)})
+        except BaseException as error:  # noqa: BLE001 - code of the application runs here, too
             self._channel.send({"failed": _line(error)})
-            return
+
+    async def _ended(self, request: Message) -> Message:
+        claim = Claim(*request["claim"])
+        queue = self._finder.queue(claim.queue)
         serve_threads()
         run = self._run = decode_claim(claim, queue)
-        outcome = await self._execute(run, request)
+        run.body = run.body._replace(encryption=request["encryption"])
+        outcome = await self._outcome(run, request)
         self._report(run)
-        sys.stdout.flush()
-        self._report_costs()
-        self._channel.send({"ended": _ended(run, outcome, request["memory"])})
+        _flush()
+        self._parent.report_costs()
+        return _ended(run, outcome, self._memory)
 
-    async def _execute(self, run: Run, request: Message) -> Outcome:
+    async def _outcome(self, run: Run, request: Message) -> Outcome:
         clock = SystemClock()
         budget = Budget(clock.monotonic() + request["left"], 0.0, request["window"], clock)
         reporter = asyncio.create_task(self._report_progress(run))
-        limit_memory(request["memory"])
+        self._memory.set()
         try:
             return await execute(run, budget, self._threads, self._timeouts)
+        except BaseException as bug:  # noqa: BLE001 - ours, or of its retry policy
+            run.error = bug
+            return log_bug(run.claim, bug, encrypted=run.encrypted)
         finally:
-            limit_memory(None)
+            self._memory.lift()
             reporter.cancel()
 
     async def _report_progress(self, run: Run) -> None:
@@ -115,20 +126,6 @@ class _Jobs:
         if reported:
             self._channel.send({"reported": reported})
 
-    def _report_costs(self) -> None:
-        """Tell what scripts have cost; the parent counts the commands themselves."""
-        if self._store is not None and self._store.meter.by_verb:
-            self._channel.send({"billed": self._store.meter.by_verb})
-            self._store.meter.by_verb = {}
-
-    def _open_store(self) -> Any:
-        """The store of `job_type.enqueue(…)`: its commands go through the drain's client."""
-        if self._store is None:
-            from .store import open_store  # noqa: PLC0415 - most handlers enqueue nothing
-
-            self._store = open_store(self._channel, self._start)
-        return self._store
-
 
 def end_before_parent() -> None:
     """Have Linux end this process, not the function, when the machine's memory is used up."""
@@ -136,28 +133,23 @@ def end_before_parent() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def limit_memory(memory: int | None) -> None:
-    """Let this process take at most so many bytes of memory of its own; None: any."""
-    if sys.platform == "linux":
-        import resource  # noqa: PLC0415 - not on Windows
-
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        soft = hard if memory is None else memory
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-def _ended(run: Run, outcome: Outcome, memory: int | None) -> Message:
+def _ended(run: Run, outcome: Outcome, memory: MemoryBound) -> Message:
     exhausted = run.error is not None and any(is_a(e, MemoryError) for e in leaves(run.error))
     detail = dict(outcome.detail)
-    if exhausted and memory is not None and "error" in detail:
-        text = f"exceeded its memory bound of {memory / MIB:g} MiB"
-        detail["error"] = {**detail["error"], "message": text}
+    if exhausted and memory.bound is not None and "error" in detail:
+        detail["error"] = {**detail["error"], "message": memory.text}
     error = None
     if run.error is not None and "error" in detail:
         described = detail["error"]
         error = [described["type"], described["message"], _trace(run.error)]
     values = [outcome.kind, outcome.delay, detail, outcome.started]
-    return {"outcome": values, "error": error, "retire": exhausted}
+    return {"outcome": values, "error": error, "retire": exhausted or memory.is_outgrown}
+
+
+def _flush() -> None:
+    """Write out what the handler has printed, into whatever it has put in place of stdout."""
+    with suppress(BaseException):
+        sys.stdout.flush()
 
 
 def _trace(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from ..deployment import Deployment
 from ..drain.report import Report, StopReason
 from ..drain.waiting import race
 from ..errors import ConfigurationError
+from ..isolate import idle
 from ..nudge.in_process import InProcessNudge
 from .output import note
 from .reload import UserModules
@@ -95,6 +96,7 @@ class LocalCron:
             note(f"tidegate: {error}\nThe application is served as it was.")
             return
         await self._close()
+        await idle.end_idle()  # they have imported the files as they were
         self._deployment = deployment
         await self._on_reload()
         note("reloaded: files have changed")

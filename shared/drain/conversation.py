@@ -34,11 +34,10 @@ class Conversation:
 
     async def hold(self, left: float, window: float) -> Message:
         """Have the job run, and do what the child asks for meanwhile. Raises ChildDied."""
-        run, job_type = self._run, self._run.job_type
-        isolation = job_type.isolate if job_type else None
+        run = self._run
         self._child.output.attach(self._write)
-        request = {"claim": list(_plain_claim(run)), "left": left, "window": window,
-                   "memory": isolation.memory if isolation else None}  # fmt: skip
+        request = {"claim": list(_plain_claim(run)), "encryption": run.body.encryption,
+                   "left": left, "window": window}  # fmt: skip
         await self._send({"run": request})
         while True:
             message = await self._child.receive()
@@ -72,11 +71,11 @@ class Conversation:
         if "reported" in message and self._run.context is not None:
             self._run.context.take_over(message["reported"])
         elif "log" in message:
-            self._log(message["log"])
+            self._log(message["log"], message["raised"])
         elif "billed" in message:
             for verb, commands in message["billed"].items():
                 self._store.meter.add(verb, commands)
-        elif "command" in message:
+        elif "id" in message:
             request = asyncio.create_task(self._answer(message))
             self._requests.add(request)
             request.add_done_callback(self._requests.discard)
@@ -84,8 +83,12 @@ class Conversation:
             raise ChildDied(message["failed"])
 
     async def _answer(self, message: Message) -> None:
-        """One command of the child's store client, through the drain's."""
+        """One command of the child's store client, through the drain's; or one of its nudges."""
         answer: Message = {"answer": message["id"]}
+        if "nudge" in message:
+            nudges = self._store.nudges
+            await self._send(answer | {"sent": nudges and await nudges.send(message["nudge"])})
+            return
         try:
             reply = await self._store.rest.send(
                 message["command"], message["verb"], within=message["within"]
@@ -99,8 +102,10 @@ class Conversation:
         async with self._sending:
             await self._child.send(message)
 
-    def _log(self, fields: dict[str, Any]) -> None:
+    def _log(self, fields: dict[str, Any], raised: list[str] | None) -> None:
         record = logging.makeLogRecord(fields)
+        if raised:
+            record.exc_info = (IsolatedError, IsolatedError(*raised), None)
         logger = logging.getLogger(record.name)
         if self._has_room(record.msg) and logger.isEnabledFor(record.levelno):
             logger.handle(record)
@@ -121,7 +126,7 @@ class Conversation:
 
 def _plain_claim(run: Run) -> Claim:
     """The claim as the child reads it: it has no keys, so it gets the payload as it was decrypted
-    here. Its outcome is encrypted by this process."""
+    here, and is told that it was encrypted. Its outcome is encrypted by this process."""
     if not run.encrypted:
         return run.claim
     body = run.body

@@ -63,13 +63,14 @@ def traceback_of(error: BaseException) -> TracebackType | None:
 
 
 def _describe(error: BaseException, own: str, longest: int | None = None) -> dict[str, Any]:
-    described: dict[str, Any] = {"type": type_name(error), "message": _message(error)[:longest]}
+    described: dict[str, Any] = {"type": type_name(error), "message": message_of(error)[:longest]}
     where, stack = _frames(error, own)
     parts = {"where": where, "stack": stack, "notes": _notes(error)}
     return described | {name: part for name, part in parts.items() if part}
 
 
-def _message(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """An error's text, whatever its class has made of that."""
     try:
         return sanitize(str.__str__(str(error)))
     except BaseException as failure:  # noqa: BLE001 - a broken __str__ is the handler's own fault
@@ -90,7 +91,7 @@ def _notes(error: BaseException) -> list[str]:
     try:
         notes = list(error.__notes__)[:MOST_NOTES]
         return [sanitize(str.__str__(str(note)))[:LONGEST_NOTE] for note in notes]
-    except BaseException:  # noqa: BLE001 - mostly there are none; else as in _message
+    except BaseException:  # noqa: BLE001 - mostly there are none; else as in message_of
         return []
 
 

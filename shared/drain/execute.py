@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import json
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
@@ -28,7 +30,7 @@ from .timeouts import Timeouts
 
 LARGEST_RESULT = 64 * 1024
 """Bytes of JSON that are kept of a result."""
-_UNREADABLE = "it holds NaN or infinity, or is nested too deep"
+_UNREADABLE = "it holds NaN, infinity or a number of thousands of digits, or is nested too deep"
 _DONE = Outcome("done")
 
 
@@ -174,6 +176,8 @@ def _result(result: Any) -> dict[str, Any]:
         value = from_json(text, allow_inf_nan=False)
         if to_json(value) != text:
             return {"result_error": "the result is not JSON: two of its names become one"}
+        if len(text) > sys.get_int_max_str_digits() > 0:
+            json.dumps(value)  # as the history is written: Python writes no longer number
     except BaseException as error:  # noqa: BLE001 - any serializer may fail in any way
         why = _UNREADABLE if type(error) is ValueError else type_name(error)
         return {"result_error": f"the result is not JSON: {why}"}

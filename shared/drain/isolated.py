@@ -18,7 +18,7 @@ from ..isolate import idle
 from ..isolate.frames import Message
 from ..isolate.process import EXIT_SECONDS, ChildProcess
 from ..jobs.context import JobContext
-from ..jobs.outcome import Outcome
+from ..jobs.outcome import Kind, Outcome
 from ..jobs.redact import secrets
 from ..jobs.stack import OURS
 from ..store import Store
@@ -78,18 +78,29 @@ class Children(Slots):
     async def _execute(self, run: Run) -> Outcome:
         if run.task is None:
             run.task = asyncio.current_task()
+        began, left = self._budget.clock.monotonic(), self._budget.handler_time()
         try:
             start = self._start_message(run)
             child = await self._reuse(start) or await self._spawn(start)
         except asyncio.CancelledError:
-            return Outcome("cancelled" if run.cancel_reason == "operator" else "release",
-                           started=False)  # fmt: skip
+            return self._without_child(run, began, left)
         except Exception as error:  # noqa: BLE001 - the application's import may fail in any way
             if run.claim.isolated:
                 return self._not_isolated(error)._replace(started=False)
             return self._failed(run, error)
         _warn_of_bound(run)
         return await self._run(run, child, start)
+
+    def _without_child(self, run: Run, began: float, left: float) -> Outcome:
+        """The outcome of a job that was cancelled before its child was ready. Where the function's
+        end cut off the application's import it is bounded, as where that cuts off a handler."""
+        if run.cancel_reason != "deadline":
+            kind: Kind = "cancelled" if run.cancel_reason == "operator" else "release"
+            return Outcome(kind, started=False)
+        run.began, run.allowed = began, left
+        seconds = round(self._budget.clock.monotonic() - began, 1)
+        log.warning("child_late", extra={"type": run.body.type, "seconds": seconds})
+        return self._bound(run, Outcome("release"))._replace(started=False)
 
     def _not_isolated(self, error: Exception) -> Outcome:
         """No child can be had for a suspect: it waits to run exclusively."""
@@ -199,11 +210,14 @@ class Children(Slots):
     def _start_message(self, run: Run) -> Message:
         """What a child must know before its first job. Equal for all that it can serve."""
         assert run.job_type is not None  # noqa: S101 - only such jobs are isolated
+        isolation, nudges = run.job_type.isolate, self._store.nudges
         root, ours = logging.getLogger(), logging.getLogger("tidegate")
         return {
             "apps": None if self._apps is None else list(self._apps),
             "module": None if self._apps is not None else _importable(run.job_type.handler),
+            "memory": isolation.memory if isolation else None,
             "prefix": self._store.prefix,
+            "nudge_window": nudges.window if nudges else None,
             "key_locking": self._store.key_locking,
             "levels": {"root": root.level, ours.name: ours.level},
             "secrets": sorted(secrets()),

@@ -33,8 +33,10 @@ class ChildProcess:
         ours, theirs = socket.socketpair()
         output, write_end = os.pipe()
         # The host may have extended the path at run time (Vercel does), so the child gets ours.
+        entries: list[object] = [*sys.path]  # a Path among them finds nothing
+        path = [str.__str__(entry) for entry in entries if isinstance(entry, str)]
         start = f"from {module} import main; main({theirs.fileno()})"
-        code = f"import sys; sys.path[:] = {sys.path!r}; {start}"
+        code = f"import sys; sys.path[:] = {path!r}; {start}"
         command = [sys.executable, "-u", "-X", "faulthandler", "-c", code]
         try:
             self._process = subprocess.Popen(
