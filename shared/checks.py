@@ -38,28 +38,59 @@ def checked(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        given = _signature(function).bind(*args, **kwargs).arguments
+        bound = _signature(function).bind(*args, **kwargs)
+        given = bound.arguments
         for option, hint in _hints(function).items():
             if option in given:
                 check_type(given[option], hint, f"{name}: {option}")
-        return function(*args, **kwargs)
+                given[option] = plain(given[option])
+        return function(*bound.args, **bound.kwargs)
 
     return call
 
 
-def check_fields(record: Any, what: str) -> None:
-    """Compare each field of a dataclass with its annotation. Raises ConfigurationError."""
-    kind: Any = type(record)
+def check_fields(record: Any, kind: type, what: str) -> None:
+    """Compare each field of the dataclass `kind` with its annotation. A subclass of the user's may
+    have fields and annotations of its own. Raises ConfigurationError."""
     for field, hint in _hints(kind).items():
         value = getattr(record, field)
         if not _test(hint)(value):
             check_type(value, hint, f"{what}: {field}")
+        if plain(value) is not value:
+            object.__setattr__(record, field, plain(value))
 
 
 def check_type(value: object, hint: Any, what: str) -> None:
     """Raise ConfigurationError unless the value is of the type."""
     if not _test(hint)(value):
         raise ConfigurationError(f"{what} is {_expected(hint)}, not {value!r:.80}")
+
+
+def check_function(
+    function: Callable[..., object], argument: str, what: str, *, may_yield: bool = False
+) -> None:
+    """Raise ConfigurationError unless it can be called with one argument and answers at once."""
+    call = getattr(function, "__call__", None)  # noqa: B004 - an object's own, which may be async
+    sentence = f"{what} is a plain function of one argument, {argument}"
+    for one in (function, call):
+        is_async = inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one)
+        require(not is_async, f"{sentence}, and no async one: nothing awaits it")
+        ok = may_yield or not inspect.isgeneratorfunction(one)
+        require(ok, f"{sentence}, and no generator: return a value, don't yield")
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise ConfigurationError(f"{sentence}: {error}") from None
+    except ValueError:  # written in C: nobody can tell
+        return
+
+
+def plain(value: T) -> T:
+    """The value; a text of a class of its own, as an enum's member is, as plain text: formatted it
+    would be the member's name."""
+    if isinstance(value, str) and type(value) is not str:
+        return str.__str__(value)  # type: ignore[return-value]  # a text is one of T
+    return value
 
 
 def require(condition: bool, sentence: str) -> None:  # noqa: FBT001 - an assertion with a sentence

@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
-from ..checks import check_type, checked, require
+from ..checks import check_function, check_type, checked, plain, require
 from ..errors import ConfigurationError, StoreError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..store import keys
@@ -71,6 +71,8 @@ class Cache(Generic[T]):
         self.name = name
         self.ttl = _checked_ttl(ttl)
         self._adapter = _adapter_of(model, name)
+        if tags is not None:
+            check_function(tags, "the key", f"cache {name!r}: tags", may_yield=True)
         self._tags, self._client = tags, client or default_client
         self._flights: Flights[T] = Flights()
         self._rests_until = 0.0
@@ -223,7 +225,7 @@ def _checked_ttl(ttl: float) -> float:
 def _checked_key(key: str) -> str:
     if not 0 < len(key.encode()) <= MOST_KEY_BYTES:
         raise ValueError(f"a cache key or tag has 1 to {MOST_KEY_BYTES} bytes: {key[:40]!r}")
-    return key
+    return plain(key)
 
 
 def _ms(seconds: float) -> int:

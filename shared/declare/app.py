@@ -86,8 +86,8 @@ class App:
             overrides=Overrides() if overrides is None else overrides,
             failure_hooks=self._failure_hooks,
         )  # fmt: skip
-        require(name not in self.queues, f"queue {name!r} is declared twice; rename one")
-        self.queues[name] = queue
+        require(name not in self.queues, f"queue {queue.name!r} is declared twice; rename one")
+        self.queues[queue.name] = queue
         return queue
 
     def schedule(  # noqa: PLR0913 - one keyword a rule, all optional
@@ -119,8 +119,9 @@ class App:
             name, self.name, job_type, payload, cron, every, timezone,
             missed, within, overlap, jitter,
         )  # fmt: skip
-        require(name not in self.schedules, f"schedule {name!r} is declared twice; rename one")
-        self.schedules[name] = schedule
+        new = name not in self.schedules
+        require(new, f"schedule {schedule.name!r} is declared twice; rename one")
+        self.schedules[schedule.name] = schedule
         return schedule
 
     async def erase(self, key: str, *, dry_run: bool = False) -> Erased:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..checks import plain
 from ..errors import InvalidOption, InvalidPayload
 
 if TYPE_CHECKING:
@@ -40,18 +41,24 @@ def check_word(text: str, name: str) -> str:
     InvalidOption."""
     if not _is_word(text):
         raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
-    return text
+    return plain(text)
 
 
 def _declared(job_type: JobType[Any], function: KeyFunction, payload: BaseModel) -> str:
     what = f"the key of a job of type {job_type.name!r}"
     try:
         value: object = function(payload)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise InvalidPayload(f"{what} can't be made: {type(error).__name__}: {error}") from error
     if value is None:
         return NO_KEY
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    text = ""
+    if isinstance(value, str):
+        text = plain(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        text = int.__repr__(value)  # an enum's member would show its name
     if not _is_word(text):
         raise InvalidPayload(
             f"{what}: its function answered {value!r:.80}; it must be a whole number, or 1 to "

@@ -50,10 +50,11 @@ def text_of_value(job_type: JobType[Any], value: Any) -> tuple[str, BaseModel]:
         payload = job_type.model.model_validate_json(text)
     except ValidationError as error:
         raise _invalid(job_type, field_errors(error, "payload")) from None
-    except Exception as bug:
-        if not job_type.queue.encrypt:
+    except (Exception, SystemExit) as bug:
+        if not (job_type.queue.encrypt or isinstance(bug, SystemExit)):
             raise
-        # Its text may quote the payload, and whoever meets an error like this logs it.
+        # Its text may quote the payload, and whoever meets an error like this logs it; an exit
+        # would be the server's.
         name = type(bug).__name__
         raise RuntimeError(f"the model of job type {job_type.name!r} failed: {name}") from None
     return text, payload
@@ -69,7 +70,7 @@ def content_of(job_type: JobType[Any], text: str) -> Any:
         read, again = read_json(text), read_json(text)
         (written, back), (other, _) = _round_trip(job_type, read), _round_trip(job_type, again)
         keeps = bool(back == read) and written == other
-    except Exception:  # noqa: BLE001 - a model may read, write and compare in any way
+    except (Exception, SystemExit):  # noqa: BLE001 - a model may read, write and compare in any way
         keeps = False
     return from_json(written if keeps else text)
 

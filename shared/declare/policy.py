@@ -45,7 +45,7 @@ class Retry:
     steps: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        check_fields(self, "Retry")
+        check_fields(self, Retry, "Retry")
         ok = 1 <= self.attempts <= MOST_ATTEMPTS
         require(ok, f"Retry: attempts={self.attempts}: choose 1 to {MOST_ATTEMPTS}")
         require(
@@ -165,7 +165,7 @@ class RateLimit:
     burst: int = 0
 
     def __post_init__(self) -> None:
-        check_fields(self, "RateLimit")
+        check_fields(self, RateLimit, "RateLimit")
         if self.burst == 0:
             object.__setattr__(self, "burst", self.rate)
         require(
@@ -207,7 +207,7 @@ class KeyLimit:
     concurrency: int | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self, "KeyLimit")
+        check_fields(self, KeyLimit, "KeyLimit")
         rate, concurrency = self.rate, self.concurrency
         require(
             rate is not None or concurrency is not None,
@@ -231,7 +231,7 @@ class Retention:
     age: float = 7 * 86_400.0
 
     def __post_init__(self) -> None:
-        check_fields(self, "Retention")
+        check_fields(self, Retention, "Retention")
         require(0 <= self.count <= 1_000_000, f"Retention: count={self.count}: choose 0 to 1000000")
         ok = 0 < self.age <= 10 * LONGEST_DELAY
         require(ok, f"Retention: age={self.age}: choose seconds above 0")
@@ -251,7 +251,7 @@ class Overrides:
     backoff: float | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self, "Overrides")
+        check_fields(self, Overrides, "Overrides")
         attempts, backoff = self.attempts, self.backoff
         require(
             attempts is None or 1 <= attempts <= MOST_ATTEMPTS,
@@ -274,7 +274,7 @@ class Isolation:
     memory: int | None = None
 
     def __post_init__(self) -> None:
-        check_fields(self, "Isolation")
+        check_fields(self, Isolation, "Isolation")
         ok = self.memory is None or LEAST_MEMORY <= self.memory <= 2**40
         require(ok, f"Isolation: memory={self.memory} bytes; choose {LEAST_MEMORY} to 2**40")
 

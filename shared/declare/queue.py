@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, 
 
 from pydantic import BaseModel
 
-from ..checks import check_fields, checked, require
+from ..checks import check_fields, check_function, checked, require
 from ..errors import InvalidRequest, JobNotFound
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
@@ -210,7 +210,7 @@ class Queue:
 
     def __post_init__(self) -> None:
         what = f"queue {self.name!r:.80}"
-        check_fields(self, what)
+        check_fields(self, Queue, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         ok = self.concurrency is None or 1 <= self.concurrency <= 10_000
         require(ok, f"{what}: concurrency is 1 to 10000, or None")
@@ -245,6 +245,8 @@ class Queue:
         is annotated so, receives the `JobContext`.
         """
         self._check_type(name, public_result=public_result)
+        if key is not None:
+            check_function(key, "the payload", f"job type {name!r}: key")
         seconds = self.timeout if timeout is None else timeout
         check_timeout(seconds, f"job type {name!r}")
         policy = self.retry if retry is None else retry

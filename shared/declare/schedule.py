@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from ..checks import check_fields, require
+from ..checks import check_fields, check_function, require
+from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from .cron import ALIASES, cron_fault, is_zone, shortest_distance
 from .queue import JobType
@@ -44,16 +45,14 @@ class Schedule:
 
     def __post_init__(self) -> None:
         what = f"schedule {self.name!r:.80}"
-        check_fields(self, what)
+        check_fields(self, Schedule, what)
         require(is_name(self.name), f"{what}: {NAME_GRAMMAR}")
         require(
             self.job_type.queue.app == self.app,
             f"{what}: job type {self.job_type.name!r} belongs to application "
             f"{self.job_type.queue.app!r}; declare the schedule there",
         )
-        model = self.job_type.model
-        ok = callable(self.payload) or isinstance(self.payload, model)
-        require(ok, f"{what}: the payload is a {model.__name__}, or a function that makes one")
+        self._check_payload(what)
         ok = (self.cron is None) != (self.every is None)
         require(ok, f"{what}: give cron or every, and not both")
         ok = self.within is None or 0 < self.within <= LONGEST_EVERY
@@ -74,6 +73,15 @@ class Schedule:
                 f"{what}: with overlap='skip' jitter is at most {longest:g} seconds here: a job "
                 "that waits out its jitter has not ended, and the next one would be left out",
             )
+
+    def _check_payload(self, what: str) -> None:
+        model, payload = self.job_type.model, self.payload
+        if isinstance(payload, model):
+            return
+        if not callable(payload):
+            text = f"the payload is a {model.__name__}, or a function that makes one"
+            raise ConfigurationError(f"{what}: {text}")
+        check_function(payload, "the planned instant", f"{what}: the payload's function")
 
     def _check_cron(self, what: str) -> None:
         zone = is_zone(self.timezone)

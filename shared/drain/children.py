@@ -108,7 +108,7 @@ def _with_payload(described: dict[str, Any], run: Run, event: Event) -> str:
 def _fits(run: Run) -> bool:
     try:
         run.job_type.model.model_validate_json(run.body.payload)  # type: ignore[union-attr]  # only those with a job type have handlers
-    except Exception:  # noqa: BLE001 - a validator of the application may do anything
+    except BaseException:  # noqa: BLE001 - a validator of the application may do anything
         return False
     return True
 

@@ -221,7 +221,10 @@ def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:
 
 
 def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcome:
-    outcome = bound(outcome_of_cancelled(run), run, budget.window, budget.clock.epoch_ms())
+    try:
+        outcome = bound(outcome_of_cancelled(run), run, budget.window, budget.clock.epoch_ms())
+    except BaseException as bug:  # noqa: BLE001 - as in _run
+        run.error, outcome = bug, log_bug(run.claim, bug, encrypted=run.encrypted)
     if is_failure(outcome):
         failures.log(run, outcome)
     return outcome._replace(started=run.allowed > 0)

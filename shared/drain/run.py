@@ -127,7 +127,7 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
         if body.overrides:
             timeout = float(body.overrides.get("timeout", timeout))
             retry = retry.with_overrides(body.overrides)
-    except Exception as error:  # noqa: BLE001 - a producer may have written anything
+    except BaseException as error:  # noqa: BLE001 - a producer may have written anything, a policy may exit
         message = f"the record can't be read: {error}"
         nothing = Body("", {}, "")
         return Run(claim, nothing, None, queue.timeout, queue.retry, error=InvalidPayload(message))

@@ -29,7 +29,7 @@ class Limits:
     member_bytes: int = 32 * 2**10
 
     def __post_init__(self) -> None:
-        check_fields(self, "Limits")
+        check_fields(self, Limits, "Limits")
         ok = min(self.request_bytes, self.entry_bytes, self.key_bytes, self.member_bytes) >= 1
         require(ok, f"Limits: choose bytes above 0: {self}")
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ..checks import plain
 from ..errors import InvalidOption
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -146,7 +147,7 @@ class ChildId(str):
 
 def child_id(parent: str, name: str) -> ChildId:
     """The id of the child `name` of a job: equal for equal arguments, and for no others."""
-    digest = hashlib.sha256(f"{parent}\n{name}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{parent}\n{plain(name)}".encode()).hexdigest()
     return ChildId(f"~{digest[:40]}")
 
 

@@ -36,7 +36,9 @@ async def fire(
         try:
             instants, following = due(schedule, int(planned), now)
             pairs = [(job_of(schedule, instant, now), schedule) for instant in instants]
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             facts = {"schedule": schedule.key, "error": type(error).__name__}
             plain = not schedule.job_type.queue.encrypt  # else its text may quote the payload
             log.exception("schedule_error", exc_info=plain, extra=facts)

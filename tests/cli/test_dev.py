@@ -232,6 +232,10 @@ class Letter(BaseModel):
 @letters.job("letter.send")
 async def send(payload: Letter) -> str:
     return {answer!r}
+
+@letters.job("letter.print", isolate=True)
+async def print_(payload: Letter) -> str:
+    return {answer!r}
 """
 
 
@@ -248,12 +252,15 @@ def result(http: httpx.Client, job_id: str) -> Any:
     return http.get(f"/api/v1/jobs/{job_id}").json()["result"]
 
 
-def send(http: httpx.Client) -> str:
-    job = {"type": "letter.send", "payload": {"to": "Ann"}}
+def send(http: httpx.Client, job_type: str) -> str:
+    job = {"type": job_type, "payload": {"to": "Ann"}}
     return str(http.post("/api/v1/queues/letters/jobs", json=job).json()["id"])
 
 
-def test_a_job_starts_at_once_and_changed_files_are_reloaded(spawn: Spawn, project: Path) -> None:
+@pytest.mark.parametrize("job_type", ["letter.send", "letter.print"])
+def test_a_job_starts_at_once_and_changed_files_are_reloaded(
+    job_type: str, spawn: Spawn, project: Path
+) -> None:
     process = spawn(
         *("dev", *FREE, "--every", "3600", "--json"),
         PYTHONPATH=f"{project.parent}:{ROOT}",
@@ -261,18 +268,18 @@ def test_a_job_starts_at_once_and_changed_files_are_reloaded(spawn: Spawn, proje
         TIDEGATE_APPS="letterbox:app",
     )
     with client(printed_json(process)) as http:
-        first = send(http)
+        first = send(http, job_type)
         eventually(lambda: bool(result(http, first) == "first"), "the job starts without a tick")
 
         project.write_text("raise ValueError('half written')", encoding="utf-8")
         time.sleep(1)
-        still = send(http)
+        still = send(http, job_type)
         eventually(lambda: bool(result(http, still) == "first"), "the old application goes on")
 
         project.write_text(JOBS.format(answer="second, longer"), encoding="utf-8")
 
         def renewed() -> bool:
-            job_id = send(http)
+            job_id = send(http, job_type)
             eventually(lambda: result(http, job_id) is not None, "the job ends")
             return bool(result(http, job_id) == "second, longer")
 
@@ -296,5 +303,5 @@ def test_it_says_what_it_serves_and_when(spawn: Spawn, project: Path) -> None:
 
     err = end(process).err
 
-    assert "Serves mine: letters (letter.send)" in err
+    assert "Serves mine: letters (letter.send, letter.print)" in err
     assert "A tick every 30 s, and at once when a job is due." in err

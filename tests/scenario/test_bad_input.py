@@ -344,3 +344,11 @@ async def test_the_description_is_made_once(api: Client, monkeypatch: pytest.Mon
     monkeypatch.setattr(openapi, "document", None)
 
     assert (await api.get("/openapi.json")).content == first.content
+
+
+async def test_a_payload_model_that_exits_ends_no_server(api: Client) -> None:
+    response = await api.post(
+        "/api/v1/queues/odd/jobs", json={"type": "broken-model", "payload": {"n": -1}}
+    )
+
+    assert response.status_code == 500

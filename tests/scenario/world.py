@@ -39,6 +39,8 @@ class Broken(BaseModel):
     @field_validator("n")
     @classmethod
     def check(cls, value: int) -> int:
+        if value < 0:
+            raise SystemExit(value)
         raise RuntimeError("secret-of-the-traceback")
 
 

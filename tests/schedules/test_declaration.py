@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +19,21 @@ from tests.support.values import Number
 
 
 async def handle(_payload: Number) -> None: ...
+
+
+async def make_later(_at: datetime) -> Number:
+    return Number()
+
+
+def make_some(_at: datetime) -> Iterator[Number]:
+    yield Number()
+
+
+class Maker:
+    """An object that is called."""
+
+    async def __call__(self, _at: datetime) -> Number:
+        return Number()
 
 
 class Other(BaseModel):
@@ -53,6 +71,16 @@ def job_type() -> JobType[Number]:
         ({"every": 60, "jitter": -1}, "jitter is 0 to"),
         ({"every": 60, "name": "Daily"}, "use a-z, 0-9"),
         ({"every": 60, "payload": Other()}, "the payload is a Number, or a function"),
+        ({"every": 60, "payload": Number}, "a plain function of one argument"),
+        (
+            {"every": 60, "payload": lambda: Number(n=1)},
+            "one argument, the planned instant: too many",
+        ),
+        ({"every": 60, "payload": lambda _at, _n: Number()}, "missing a required argument"),
+        ({"every": 60, "payload": make_later}, "no async one: nothing awaits it"),
+        ({"every": 60, "payload": partial(make_later)}, "no async one"),
+        ({"every": 60, "payload": Maker()}, "no async one"),
+        ({"every": 60, "payload": make_some}, "no generator"),
         ({"every": 60, "payload": {"n": 1}}, "payload is a BaseModel or a function, not {'n': 1}"),
     ],
 )
@@ -177,3 +205,14 @@ def test_a_schedule_is_named_with_its_application_where_the_name_alone_is_not_en
     for name in ("s", "three/s", "x" * 500):
         with pytest.raises(UnknownSchedule, match="known: one/only-one, one/s"):
             registry.schedule(name)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda _at: Number(), lambda _at, n=1: Number(n=n), partial(lambda n, _at: Number(n=n), 1),
+     lambda *_args: Number(), Number.model_validate],
+)  # fmt: skip
+def test_a_function_of_the_instant_is_accepted(
+    job_type: JobType[Number], function: Callable[..., Number]
+) -> None:
+    App("app").schedule("s", job_type, function, every=60)

@@ -164,12 +164,17 @@ async def test_a_payload_can_be_made_of_the_planned_instant(world: World) -> Non
     assert seen == [START // 1000 + 60, START // 1000 + 120]
 
 
-async def test_a_payload_that_can_not_be_made_stays_due_and_hurts_no_other(world: World) -> None:
+@pytest.mark.parametrize(
+    "error", [LookupError("no rate yet"), SystemExit(2), GeneratorExit(), asyncio.CancelledError()]
+)
+async def test_a_payload_that_can_not_be_made_stays_due_and_hurts_no_other(
+    world: World, error: BaseException
+) -> None:
     broken = True
 
     def of(_at: datetime) -> Number:
         if broken:
-            raise LookupError("no rate yet")
+            raise error
         return Number()
 
     scheduled(world)

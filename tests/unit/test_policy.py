@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NewType
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 
 from shared import ConfigurationError, RateLimit, Retention, Retry
 from shared.errors import LONGEST_DELAY
+
+if TYPE_CHECKING:
+    from decimal import Decimal as OnlyForTypes
 
 SECONDS = st.floats(0, 1e6, allow_nan=False)
 
@@ -175,3 +179,26 @@ def test_a_job_s_own_attempts_may_leave_waits_of_its_queue_unused(attempts: int)
         attempts,
         [1.0, 5.0, 25.0, 25.0, 25.0, 25.0, 25.0, 25.0][: attempts - 1],
     )
+
+
+Seconds = NewType("Seconds", float)
+
+
+@dataclass(frozen=True)
+class Patient(Retry):
+    """A policy of the application's, with annotations that nobody can evaluate at run time."""
+
+    longest: ClassVar[float] = 5.0
+    pause: Seconds = Seconds(1.0)
+    amount: OnlyForTypes | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+
+
+def test_a_subclass_has_fields_of_its_own_and_the_checks_of_the_policy() -> None:
+    assert Patient(attempts=5).attempts == 5
+    with pytest.raises(ConfigurationError, match="Retry: attempts is a whole number, not '5'"):
+        Patient(attempts="5")  # type: ignore[arg-type]
+    retry = Patient(attempts=5).with_overrides({"attempts": 2})
+    assert isinstance(retry, Patient)
