@@ -244,9 +244,7 @@ class Queue:
         The annotation of its first parameter is the payload model. A second parameter, or one that
         is annotated so, receives the `JobContext`.
         """
-        self._check_type(name, public_result=public_result)
-        if key is not None:
-            check_function(key, "the payload", f"job type {name!r}: key")
+        self._check_type(name, key, public_result=public_result)
         seconds = self.timeout if timeout is None else timeout
         check_timeout(seconds, f"job type {name!r}")
         policy = self.retry if retry is None else retry
@@ -263,7 +261,7 @@ class Queue:
 
         return register
 
-    def _check_type(self, name: str, *, public_result: bool) -> None:
+    def _check_type(self, name: str, key: KeyFunction | None, *, public_result: bool) -> None:
         what = f"job type {name!r}"
         ok = 1 <= len(name) <= 64 and name.isprintable() and name == name.strip()
         require(ok, f"job type {name!r:.80}: 1 to 64 printable characters, no space at either end")
@@ -274,6 +272,8 @@ class Queue:
             f"{what}: public_result shows what queue {self.name!r} encrypts; leave it out, or "
             "declare the type on another queue",
         )
+        if key is not None:
+            check_function(key, "the payload", f"{what}: key")
 
     def handle(self, job_id: str) -> JobHandle:
         """The handle of a job of this queue, by the id that its enqueue answered or by the caller's

@@ -33,18 +33,11 @@ async def fire(
         planned = agenda.get(schedule.entry)
         if planned is None or planned > now or schedule.pause in agenda:
             continue
-        try:
-            instants, following = due(schedule, int(planned), now)
-            pairs = [(job_of(schedule, instant, now), schedule) for instant in instants]
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            facts = {"schedule": schedule.key, "error": type(error).__name__}
-            plain = not schedule.job_type.queue.encrypt  # else its text may quote the payload
-            log.exception("schedule_error", exc_info=plain, extra=facts)
-            continue
-        jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
-        moves[schedule.entry] = following
+        made = _due_jobs(schedule, int(planned), now)
+        if made is not None:
+            pairs = [(job, schedule) for job in made[0]]
+            jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
+            moves[schedule.entry] = made[1]
     for queue, pairs in jobs.items():
         jobs_of_queue = [job for job, _ in pairs]
         answers = await store.enqueue(queue, jobs_of_queue, nudge=False)  # this tick drains it
@@ -55,3 +48,18 @@ async def fire(
                 moves.pop(schedule.entry, None)
     await store.schedules.move(moves)
     return [queue for queue, pairs in jobs.items() if pairs]
+
+
+def _due_jobs(schedule: Schedule, planned: int, now: int) -> tuple[list[Job], int] | None:
+    """The jobs of the occurrences that are due, and the instant of the entry after them; None where
+    a payload can't be made."""
+    try:
+        instants, following = due(schedule, planned, now)
+        return [job_of(schedule, instant, now) for instant in instants], following
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        facts = {"schedule": schedule.key, "error": type(error).__name__}
+        plain = not schedule.job_type.queue.encrypt  # else its text may quote the payload
+        log.exception("schedule_error", exc_info=plain, extra=facts)
+        return None
