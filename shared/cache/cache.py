@@ -1,8 +1,9 @@
 """A cache: typed values with a lifetime, tags that invalidate many at once, and a load for misses.
 
 An entry holds the versions that its tags had before its value was loaded. A read fetches the entry
-and the present versions in one command. If one differs, the entry is a miss. So a value that was
-loaded before an invalidation and written after it is never read.
+and the present versions in one command. If one differs or is not there any more, the entry is a
+miss. So a value that was loaded before an invalidation and written after it is never read, whatever
+the database has evicted.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import logging
 import random
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from ..checks import check_function, check_type, checked, plain, require
+from ..declare.payload import difference
 from ..errors import ConfigurationError, StoreError
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..store import keys
@@ -27,7 +29,9 @@ log = logging.getLogger("tidegate.cache")
 T = TypeVar("T")
 DEFAULT_TTL = 60.0
 LONGEST_TTL = 3600.0
-"""Seconds. The version of an invalidated tag is kept for so long: older entries have expired."""
+VERSION_TTL = 6 * LONGEST_TTL
+"""Seconds after which a tag's version ends, and with it all entries that hold it: so rarely that
+few entries end before their time."""
 JITTER = 0.1
 """Share of a lifetime that is cut off at random: entries of one moment expire at different ones."""
 WITHIN = 0.3
@@ -37,14 +41,14 @@ REST_SECONDS = 5.0
 LARGEST_VALUE = 2**20
 """Bytes of JSON. A larger value is not cached."""
 MOST_KEY_BYTES = 512
-NO_VERSION = "-"
 
 
 class _Read(NamedTuple):
-    """What a read found. `versions`: of the key's tags now, None if the store did not answer."""
+    """What a read found. `versions`: of the key's tags now, by the names of their keys; None if the
+    store did not answer."""
 
     value: object
-    versions: str | None
+    versions: Mapping[str, object] | None
 
 
 class Cache(Generic[T]):
@@ -88,7 +92,8 @@ class Cache(Generic[T]):
 
     async def set(self, key: str, value: T, *, ttl: float | None = None) -> bool:
         """Store a value for `ttl` seconds; False if it can't be. One command, two with tags."""
-        versions = await self._versions(key)
+        tagged = self._tags is not None
+        versions = await self._versions((await self._read(key)).versions if tagged else {})
         return versions is not None and await self._write(key, value, versions, ttl)
 
     async def delete(self, *cache_keys: str) -> int:
@@ -104,8 +109,8 @@ class Cache(Generic[T]):
     async def invalidate(self, tag: str) -> None:
         """Make each entry of this tag a miss, also one that is being loaded now. One command.
         Raises StoreError: they may still be read."""
-        client, version = self._client(), secrets.token_hex(8)
-        await self._run(client, ["SET", self._tag(client, tag), version, "PX", _ms(LONGEST_TTL)])
+        client = self._client()
+        await self._run(client, _set_version(self._tag(client, tag), _new_version()))
 
     async def get_or_load(
         self, key: str, load: Callable[[], Awaitable[T]], *, ttl: float | None = None
@@ -119,29 +124,46 @@ class Cache(Generic[T]):
             return read.value  # type: ignore[return-value]  # as in get
 
         async def load_and_store() -> T:
+            versions = await self._versions(read.versions)  # those before the load
             value = await load()
-            if value is not None and read.versions is not None:
-                await self._write(key, value, read.versions, ttl)
+            if value is not None and versions is not None:
+                await self._write(key, value, versions, ttl)
             return value
 
         return await self._flights.run(key, load_and_store)
 
     async def _read(self, key: str) -> _Read:
         client = self._client()
-        names = [self._entry(client, key), *(self._tag(client, tag) for tag in self._tags_of(key))]
+        entry, tags = self._entry(client, key), [self._tag(client, t) for t in self._tags_of(key)]
         if client.monotonic() < self._rests_until:
             return _Read(None, None)
         try:
-            raw, *current = await self._run(client, ["MGET", *names])
+            raw, *current = await self._run(client, ["MGET", entry, *tags])
         except StoreError as error:
-            self._rests_until = client.monotonic() + REST_SECONDS
-            log.warning("cache_unavailable", extra={"cache": self.name, "error": str(error)})
+            self._rest(client, error)
             return _Read(None, None)
-        versions = " ".join(str(version or NO_VERSION) for version in current)
+        versions = dict(zip(tags, current, strict=True))
         return _Read(self._decode(raw, versions), versions)
 
-    async def _versions(self, key: str) -> str | None:
-        return (await self._read(key)).versions if self._tags_of(key) else ""
+    async def _versions(self, found: Mapping[str, object] | None) -> str | None:
+        """The versions of tags as an entry holds them; a tag that has none gets one. None: the
+        store did not answer."""
+        if found is None:
+            return None
+        client, versions = self._client(), dict(found)
+        try:
+            for tag in [tag for tag, version in found.items() if version is None]:
+                versions[tag] = version = _new_version()
+                if not await self._run(client, [*_set_version(tag, version), "NX"]):
+                    versions[tag] = await self._run(client, ["GET", tag])  # another caller's
+        except StoreError as error:
+            self._rest(client, error)
+            return None
+        return _text(versions)
+
+    def _rest(self, client: CacheClient, error: StoreError) -> None:
+        self._rests_until = client.monotonic() + REST_SECONDS
+        log.warning("cache_unavailable", extra={"cache": self.name, "error": str(error)})
 
     async def _write(self, key: str, value: T, versions: str, ttl: float | None) -> bool:
         if value is None:
@@ -166,7 +188,7 @@ class Cache(Generic[T]):
         return await client.rest.execute(command, "cache", within=WITHIN)
 
     def _encode(self, value: T) -> str:
-        text = self._adapter.dump_json(value, by_alias=True, round_trip=True)
+        text = self._adapter.dump_json(value, by_alias=True, round_trip=True, warnings=False)
         if not self._reads_back(text, value):
             raise ValueError(
                 f"cache {self.name!r}: a {type(value).__name__} is not read back as it was written"
@@ -175,17 +197,15 @@ class Cache(Generic[T]):
 
     def _reads_back(self, text: bytes, value: T) -> bool:
         try:
-            back = self._adapter.validate_json(text)
+            return difference(value, self._adapter.validate_json(text), "") is None
         except ValidationError:
             return False
-        dump = self._adapter.dump_python
-        return bool(dump(back) == dump(value))
 
-    def _decode(self, raw: object, versions: str) -> T | None:
-        if not isinstance(raw, str):
+    def _decode(self, raw: object, versions: Mapping[str, object]) -> T | None:
+        if not isinstance(raw, str) or None in versions.values():
             return None
         stored, _, text = raw.partition("\n")
-        if stored != versions:
+        if stored != _text(versions):
             return None
         try:
             return self._adapter.validate_json(text)
@@ -199,7 +219,13 @@ class Cache(Generic[T]):
         return keys.cache_tag(client.prefix, self.name, _checked_key(tag))
 
     def _tags_of(self, key: str) -> Sequence[str]:
-        return [*self._tags(key)] if self._tags else ()
+        given: object = self._tags(key) if self._tags else ()
+        if isinstance(given, Iterable) and not isinstance(given, str):
+            tags = [*given]
+            if all(isinstance(tag, str) for tag in tags):
+                return tags
+        wrong = f"cache {self.name!r}: tags answered {given!r:.80} for a key"
+        raise TypeError(f"{wrong}; it must be a list of texts, such as ['user-42']")
 
 
 def _adapter_of(model: type[T], name: str) -> TypeAdapter[T]:
@@ -213,6 +239,18 @@ def _adapter_of(model: type[T], name: str) -> TypeAdapter[T]:
         raise ConfigurationError(
             f"cache {name!r}: model is a type that JSON keeps: {why}"
         ) from None
+
+
+def _new_version() -> str:
+    return secrets.token_hex(8)
+
+
+def _set_version(tag: str, version: str) -> list[str | int]:
+    return ["SET", tag, version, "PX", _ms(VERSION_TTL)]
+
+
+def _text(versions: Mapping[str, object]) -> str:
+    return " ".join(str(version) for version in versions.values())
 
 
 def _checked_ttl(ttl: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,10 +15,12 @@ T = TypeVar("T")
 
 @dataclass(eq=False, slots=True)
 class Flight(Generic[T]):
-    """One load. `needs`: the loads that it waits for."""
+    """One load. `followers`: the callers that wait for it beside the one that runs it. `needs`: the
+    loads that it waits for."""
 
     key: str
     value: asyncio.Future[T]
+    followers: int = 0
     needs: list[Flight[Any]] = field(default_factory=list)
 
     def waits_for(self, other: Flight[Any]) -> bool:
@@ -38,21 +41,24 @@ class Flights(Generic[T]):
     async def run(self, key: str, load: Callable[[], Awaitable[T]]) -> T:
         """The value of `load`, called once for all callers that wait for `key`.
 
-        An error of `load` reaches each of them. If the caller that runs it is cancelled, another
-        one runs its own. Raises RuntimeError where a load would wait for itself.
+        Each caller gets a value of its own, which it may change. An error of `load` reaches each
+        of them. If the caller that runs it is cancelled, another one runs its own. Raises
+        RuntimeError where a load would wait for itself.
         """
         place = asyncio.get_running_loop(), key
         while flight := self._flights.get(place):
+            flight.followers += 1
             try:
                 with _needed(flight):
-                    return await asyncio.shield(flight.value)
+                    return _copy(await asyncio.shield(flight.value))
             except asyncio.CancelledError:
                 if not flight.value.cancelled() or _is_cancelled():
                     raise
         flight = self._flights[place] = Flight(key, place[0].create_future())
         try:
             with _needed(flight):
-                flight.value.set_result(await _run(flight, load))
+                value = await _run(flight, load)
+                flight.value.set_result(_copy(value) if flight.followers else value)
         except asyncio.CancelledError:
             flight.value.cancel()
             raise
@@ -62,7 +68,16 @@ class Flights(Generic[T]):
             raise
         finally:
             del self._flights[place]
-        return flight.value.result()
+        return value
+
+
+def _copy(value: T) -> T:
+    """Another one, so that a change of one is none of the other; the same where a class can't be
+    copied."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - a class may do anything when it is copied
+        return value
 
 
 async def _run(flight: Flight[T], load: Callable[[], Awaitable[T]]) -> T:

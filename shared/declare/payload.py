@@ -31,7 +31,7 @@ def text_of(job_type: JobType[Any], payload: BaseModel) -> str:
         )
     text, read = _round_trip(job_type, payload)
     if read != payload:
-        field = _difference(payload, read, "payload")
+        field = difference(payload, read, "payload")
         if field is not None:
             raise _invalid(job_type, [{"field": field, "message": _CHANGED}])
     check_size(job_type.queue, text)
@@ -101,7 +101,7 @@ def _round_trip(job_type: JobType[Any], payload: BaseModel) -> tuple[str, BaseMo
     raise _invalid(job_type, unreadable)
 
 
-def _difference(given: object, read: object, path: str) -> str | None:
+def difference(given: object, read: object, path: str) -> str | None:
     """The path of a value that reads back as another one; None where all are the same. Private
     attributes and cached properties are no part of a payload."""
     if _equal(given, read):
@@ -112,7 +112,7 @@ def _difference(given: object, read: object, path: str) -> str | None:
     if pairs is None:
         return path
     for name, one, other in pairs:
-        field = _difference(one, other, f"{path}.{name}")
+        field = difference(one, other, f"{path}.{name}")
         if field is not None:
             return field
     return None

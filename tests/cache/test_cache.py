@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_serializer
 
 from shared import Cache, ConfigurationError
 from shared.cache import CacheClient
@@ -33,6 +34,38 @@ class Secret(BaseModel):
     """A value that JSON masks."""
 
     code: SecretStr = SecretStr("shh")
+
+
+class Excluded(BaseModel):
+    """A value with a field that is not written."""
+
+    token: str = Field(default="none", exclude=True)
+
+
+class Rounded(BaseModel):
+    """A value that is not written in full."""
+
+    price: float
+
+    @field_serializer("price")
+    def round(self, price: float) -> float:
+        return round(price, 2)
+
+
+class Base(BaseModel):
+    """A value that a subclass may stand for."""
+
+    a: int
+
+
+class Derived(Base):
+    b: int = 0
+
+
+class Same(BaseModel):
+    """Written as Base is."""
+
+    a: int
 
 
 Make = Callable[..., Cache[Any]]
@@ -81,6 +114,10 @@ async def test_a_value_comes_back_until_it_is_deleted(make: Make) -> None:
         (bool, False),
         (Look, Look(userId="u")),
         (str, "\n \n"),
+        (datetime, datetime(2026, 1, 1, tzinfo=UTC)),
+        (set[int], {1, 2}),
+        (tuple[int, str], (1, "a")),
+        (Base | None, Base(a=1)),
     ],
 )
 async def test_a_value_is_read_as_it_was_written(make: Make, model: Any, value: Any) -> None:
@@ -97,7 +134,24 @@ async def test_a_value_is_read_as_it_was_written(make: Make, model: Any, value: 
     assert loads == 1
 
 
-@pytest.mark.parametrize(("model", "value"), [(Secret, Secret()), (float, float("nan"))])
+LOST = [
+    (Secret, Secret()),
+    (float, float("nan")),
+    (Excluded, Excluded(token="t")),
+    (Rounded, Rounded(price=1.23456)),
+    (list[Rounded], [Rounded(price=1.23456)]),
+    (Base, Derived(a=1, b=2)),
+    (list[Base], [Derived(a=1, b=2)]),
+    (Base | Same, Same(a=1)),
+    (Base, {"a": 1}),
+    (Any, Base(a=1)),
+    (dict[str, Any], {"at": datetime(2026, 1, 1, tzinfo=UTC)}),
+    (Any, (1, 2)),
+    (object, {"a": {1, 2}}),
+]
+
+
+@pytest.mark.parametrize(("model", "value"), LOST)
 async def test_a_value_that_would_not_be_read_as_it_was_written_is_refused(
     make: Make, model: Any, value: Any
 ) -> None:
@@ -173,7 +227,7 @@ async def test_what_was_loaded_before_an_invalidation_is_not_read_after_it(make:
     assert await cache.get("ann:berlin") is None
 
 
-@given(steps=st.lists(st.sampled_from(["set a", "set b", "drop x", "drop y", "lose tags"])))
+@given(steps=st.lists(st.sampled_from(["set a", "set b", "drop x", "drop y", "lose x", "lose y"])))
 def test_a_read_never_answers_an_entry_older_than_its_tags_last_invalidation(
     steps: list[str],
 ) -> None:
@@ -190,18 +244,104 @@ def test_a_read_never_answers_an_entry_older_than_its_tags_last_invalidation(
                     await cache.invalidate(name)
                     for key in ("a", "b") if name == "x" else ("b",):
                         fresh.pop(key, None)
-                else:  # the versions expire, as do all entries that are older
-                    await store.rest.execute(
-                        ["DEL", "test:cache:c:tag:x", "test:cache:c:tag:y"], "test"
-                    )
-                    fresh.clear()
-                    await cache.delete("a", "b")
+                else:  # the version expires or is evicted, and its entries are not
+                    await store.rest.execute(["DEL", f"test:cache:c:tag:{name}"], "test")
+                    for key in ("a", "b") if name == "x" else ("b",):
+                        fresh.pop(key, None)
                 for key in ("a", "b"):
                     assert await cache.get(key) in (fresh.get(key), None)
                     if key in fresh:
                         assert await cache.get(key) == fresh[key]
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    "meanwhile", [["drop"], ["drop", "lose"], ["lose", "drop"], ["drop", "lose", "set other"]]
+)
+async def test_what_is_lost_during_a_load_revives_nothing(
+    make: Make, world: World, known: bool, meanwhile: list[str]
+) -> None:
+    cache = make(tags=by_user)
+    if known:
+        await cache.invalidate("ann")
+
+    async def load() -> str:
+        for step in meanwhile:
+            if step == "drop":
+                await cache.invalidate("ann")
+            elif step == "lose":
+                await world.store.rest.execute(["DEL", "test:cache:looks:tag:ann"], "test")
+            else:
+                await cache.set("ann:oslo", "new")
+        return "old"
+
+    assert await cache.get_or_load("ann:berlin", load) == "old"
+    assert await cache.get("ann:berlin") is None
+
+
+async def test_keys_that_are_loaded_together_share_the_first_version_of_their_tag(
+    make: Make,
+) -> None:
+    cache = make(tags=by_user)
+
+    async def load() -> str:
+        return "x"
+
+    places = [f"ann:{n}" for n in range(10)]
+    await asyncio.gather(*(cache.get_or_load(place, load) for place in places))
+
+    assert [await cache.get(place) for place in places] == ["x"] * 10
+
+
+TAGS: list[Any] = ["ann", b"ann", None, 5, [5], ["ann", None]]
+
+
+@pytest.mark.parametrize("tags", TAGS)
+async def test_tags_that_are_no_texts_are_refused(make: Make, tags: Any) -> None:
+    cache = make(tags=lambda _key: tags)
+    for call in (cache.get("k"), cache.set("k", "x")):
+        with pytest.raises(TypeError, match="it must be a list of texts"):
+            await call
+
+
+async def later(_key: str) -> list[str]:
+    return ["ann"]
+
+
+@pytest.mark.parametrize("tags", [later, lambda: ["ann"], lambda _a, _b: ["ann"]])
+def test_a_tags_function_that_can_not_work_is_refused(make: Make, tags: Any) -> None:
+    with pytest.raises(ConfigurationError, match="tags is a plain function of one argument"):
+        make(tags=tags)
+
+
+@pytest.mark.parametrize(
+    "tags", [lambda key: {key}, lambda key: (key,), lambda key: iter([key]), by_user]
+)
+async def test_tags_may_be_any_iterable_of_texts(make: Make, tags: Any) -> None:
+    cache = make(tags=tags)
+    await cache.set("ann", "x")
+    assert await cache.get("ann") == "x"
+    await cache.invalidate("ann")
+    assert await cache.get("ann") is None
+
+
+async def test_callers_of_one_load_do_not_share_its_value(make: Make) -> None:
+    cache = make(model=list[int])
+
+    async def load() -> list[int]:
+        await asyncio.sleep(0)
+        return [1]
+
+    async def change(number: int) -> list[int]:
+        value: list[int] = await cache.get_or_load("k", load)
+        value.append(number)
+        return value
+
+    answers = await asyncio.gather(*(change(n) for n in range(3)))
+
+    assert answers == [[1, 0], [1, 1], [1, 2]]
 
 
 async def test_costs_in_commands(make: Make, world: World) -> None:
@@ -217,7 +357,10 @@ async def test_costs_in_commands(make: Make, world: World) -> None:
     assert await commands(world, plain.get_or_load("k", load)) == 2
     assert await commands(world, plain.get_or_load("k", load)) == 1
     assert await commands(world, tagged.get("ann:b")) == 1
+    assert await commands(world, tagged.set("ann:b", "x")) == 3  # its tag had no version
     assert await commands(world, tagged.set("ann:b", "x")) == 2
+    assert await commands(world, tagged.get_or_load("ann:c", load)) == 2
+    assert await commands(world, tagged.get_or_load("bob:c", load)) == 3
     assert await commands(world, tagged.invalidate("ann")) == 1
 
 

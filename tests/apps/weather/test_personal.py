@@ -24,7 +24,7 @@ async def test_advice_is_kept_for_a_minute(tables: Tables) -> None:
         first = await advice_for("ada", BERLIN)
         tables.set_weather("berlin", 2, measured(2, 30.0))
         second = await advice_for("ada", BERLIN)
-        (entry,) = await store.rest.execute(["KEYS", "*advice*ada*"], "test")
+        (entry,) = await store.rest.execute(["KEYS", "*advice:entry:ada*"], "test")
         left = int(await store.rest.execute(["PTTL", entry], "test"))
         await store.rest.execute(["DEL", entry], "test")
         third = await advice_for("ada", BERLIN)
