@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from base64 import b64decode
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -11,8 +12,7 @@ from typing import Any
 import httpx
 
 from .. import errors
-from ..config.settings import Settings
-from ..encryption.keyring import Keyring
+from ..encryption.keyring import EncryptionKey, Keyring
 from ..errors import StoreError
 from ..isolate.channel import Channel
 from ..isolate.frames import Message
@@ -73,14 +73,14 @@ class ParentNudge:
 
 
 def open_store(channel: Channel, start: Message) -> Store:
-    """The store that the parent drains. The keys of encryption are those of the environment."""
-    keyring = Keyring(Settings.from_env().encryption_keys)
+    """The store that the parent drains, with its keys of encryption."""
+    keys = [EncryptionKey(name, b64decode(secret)) for name, secret in start["encryption_keys"]]
     rest, window = ParentRest(channel), start["nudge_window"]
     return Store(
         rest,
         start["prefix"],
         key_locking=start["key_locking"],
-        keyring=keyring,
+        keyring=Keyring(keys),
         nudges=None if window is None else NudgeSender(ParentNudge(rest), window),
     )
 

@@ -178,7 +178,9 @@ def _idempotency(
         raise InvalidOption(
             f"idempotency_key: 1 to {LONGEST_KEY} visible ASCII characters", "idempotency_key"
         )
-    others = options.model_dump(exclude={"idempotency_key", "then", "on_dead"}, exclude_none=True)
+    left_out = {"idempotency_key", "then", "on_dead"}
+    # Without a warning: pydantic tries the first of a field's alternatives, and it is another one.
+    others = options.model_dump(exclude=left_out, exclude_none=True, warnings=False)
     if line := follow_ups.line():
         others["follow_ups"] = line
     request = {"type": job_type.name, "payload": from_json(payload)}

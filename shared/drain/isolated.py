@@ -10,6 +10,7 @@ import asyncio
 import logging
 import signal
 import sys
+from base64 import b64encode
 from contextlib import suppress
 
 from ..declare.handler import Handler, module_of
@@ -217,6 +218,9 @@ class Children(Slots):
             "module": None if self._apps is not None else _importable(run.job_type.handler),
             "memory": isolation.memory if isolation else None,
             "prefix": self._store.prefix,
+            "encryption_keys": [
+                [key.name, b64encode(key.secret).decode()] for key in self._store.keyring.keys
+            ],
             "nudge_window": nudges.window if nudges else None,
             "key_locking": self._store.key_locking,
             "levels": {"root": root.level, ours.name: ours.level},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 from collections.abc import Callable
 
@@ -16,7 +17,8 @@ class Output:
 
     def __init__(self, descriptor: int) -> None:
         os.set_blocking(descriptor, False)
-        self._descriptor, self._rest = descriptor, b""
+        self._descriptor, self._rest = descriptor, ""
+        self._decoder = _decoder()
         self._write: Callable[[str], object] = str
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -32,8 +34,8 @@ class Output:
             for _ in range(_PIPE // _CHUNK):
                 self._read()
             self._stop()
-            self._emit(self._rest)
-            self._rest = b""
+            self._emit(self._rest + self._decoder.decode(b"", final=True))
+            self._rest, self._decoder = "", _decoder()
 
     def close(self) -> None:
         """Close the pipe."""
@@ -53,13 +55,18 @@ class Output:
             return
         if not data and self._loop is not None:
             self._loop.remove_reader(self._descriptor)
-        lines, newline, rest = (self._rest + data).rpartition(b"\n")
+        text = self._decoder.decode(data)  # a character may have arrived in part
+        lines, newline, rest = (self._rest + text).rpartition("\n")
         if not newline and len(rest) >= _CHUNK:
-            lines, rest = rest, b""
+            lines, rest = rest, ""
         self._emit(lines)
         self._rest = rest
 
-    def _emit(self, lines: bytes) -> None:
-        text = lines.decode("utf-8", "replace").strip("\n")
+    def _emit(self, lines: str) -> None:
+        text = lines.strip("\n")
         if text:
             self._write(text)
+
+
+def _decoder() -> codecs.IncrementalDecoder:
+    return codecs.getincrementaldecoder("utf-8")("replace")

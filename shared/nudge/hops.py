@@ -3,6 +3,7 @@ platform cuts it."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,7 +16,9 @@ MOST_HOPS = 10
 """Lambda stops a chain of functions that invoke each other at about 16 invocations, the one that
 enqueued included (docs/decisions/0022)."""
 
-_next_hops: ContextVar[int] = ContextVar("tidegate_next_hops", default=0)
+_next_hops: ContextVar[int | None] = ContextVar("tidegate_next_hops", default=None)
+_running: list[int] = []
+"""What the drains of this process would set."""
 
 
 class Origin(NamedTuple):
@@ -42,6 +45,9 @@ def read_origin(hops: Any) -> Origin:
 def next_hops() -> int | None:
     """The hops of a drain that this code calls: 0 outside of a drain. None where the chain ends."""
     hops = _next_hops.get()
+    if hops is None:  # a thread that a handler has started has no context: it may be any drain's
+        in_main = threading.current_thread() is threading.main_thread()
+        hops = 0 if in_main else max(_running, default=0)
     return hops if hops <= MOST_HOPS else None
 
 
@@ -49,8 +55,11 @@ def next_hops() -> int | None:
 def drain_of(origin: Origin | None) -> Generator[None, None, None]:
     """A drain that a platform (None: a person) has started: what is called inside the block is one
     hop further."""
-    token = _next_hops.set((origin or TICK).hops + 1)
+    hops = (origin or TICK).hops + 1
+    token = _next_hops.set(hops)
+    _running.append(hops)
     try:
         yield
     finally:
+        _running.remove(hops)
         _next_hops.reset(token)

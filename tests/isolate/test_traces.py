@@ -34,10 +34,12 @@ from tests.support.isolated_traces import (
     count,
     count_isolated,
     enqueue,
+    enqueue_encrypted,
     enqueue_isolated,
     fail_with_bug,
     fail_with_exit,
     keep,
+    print_wide,
     queue,
     spoil_streams,
     take_bounded,
@@ -197,6 +199,28 @@ async def test_its_enqueue_calls_a_drain(job_type: JobType[Any], store: Store) -
     )
 
     assert seen.calls == [(["others"], 4)]
+
+
+async def test_it_enqueues_encrypted_jobs_with_the_keys_of_the_function(
+    run_one: RunOne, store: Store
+) -> None:
+    view = await run_one(enqueue_encrypted, Work())
+
+    assert view.state == "completed"
+    assert "of a child" not in await stored(store)
+    child = await store.inspect(cards, view.result.partition(".")[0], decrypt=True)
+    assert "of a child" in str(child.payload)
+
+
+@pytest.mark.parametrize("do", ["whole", "halves"])
+async def test_output_without_lines_is_cut_between_characters(
+    do: str, run_one: RunOne, log: list[str]
+) -> None:
+    await run_one(print_wide, Work(do=do))
+
+    texts = [json.loads(line)["text"] for line in log if "job_output" in line]
+    expected = "\u00e4" * 20 if do == "halves" else "x\u00e4\u20ac\U0001f600" * 10_000
+    assert "".join(texts) == expected
 
 
 @pytest.mark.parametrize("job_type", [use_cache, use_cache_in_thread])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from shared.errors import InvalidRequest
-from shared.nudge.hops import MOST_HOPS, Origin, drain_of, read_origin
+from shared.nudge.hops import MOST_HOPS, Origin, drain_of, next_hops, read_origin
 from shared.nudge.nudge import NudgeRefused
 from shared.nudge.sender import MOST_SECONDS, NudgeSender
 from shared.nudge.url import UrlNudge
@@ -147,6 +148,20 @@ async def test_the_hops_of_nested_drains_are_counted_and_bounded(route: DrainRou
     assert sent == [True, True, False, False, True]
     told = [line for one in route.requests for line in one.lower().splitlines() if "hops" in line]
     assert told == ["tidegate-hops: 1", f"tidegate-hops: {MOST_HOPS}", "tidegate-hops: 0"]
+
+
+@pytest.mark.parametrize("hops", [0, MOST_HOPS])
+async def test_a_thread_that_a_handler_starts_is_a_part_of_its_drain(hops: int) -> None:
+    def in_pool() -> int | None:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(next_hops).result()
+
+    with drain_of(Origin(hops, nudged=True)), drain_of(None):
+        assert next_hops() == 1
+        found = await asyncio.to_thread(in_pool)
+
+    assert found == (hops + 1 if hops < MOST_HOPS else None)
+    assert (in_pool(), next_hops()) == (0, 0)
 
 
 @pytest.mark.parametrize("text", ["0", "7", "999", 3])

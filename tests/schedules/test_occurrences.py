@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -183,3 +183,22 @@ def test_a_second_of_a_month_of_missed_ticks_is_not_counted_through() -> None:
     instants, following = due(schedule(every=1), 1000, month + 500)
 
     assert (instants, following) == ([month], month + 1000)
+
+
+@pytest.mark.parametrize(
+    ("cron", "days"),
+    [
+        ("0 0 1 * 1", [1, 4, 11, 18, 25]),  # each 1st and each Monday
+        ("0 0 1-3 * 1", [1, 2, 3, 4, 11, 18, 25]),
+        ("0 0 */2 * 1", [11, 25]),  # Mondays on odd days
+        ("0 0 13 * */2", []),  # the 13th of January 2027 is a Wednesday
+        ("0 0 * * 1", [4, 11, 18, 25]),
+    ],
+)
+def test_day_and_weekday_follow_crons_rule(cron: str, days: list[int]) -> None:
+    begin = ms(datetime(2026, 12, 31, 12, tzinfo=UTC))
+    instants = (datetime.fromtimestamp(at / 1000, UTC) for at in after(schedule(cron=cron), begin))
+
+    january = takewhile(lambda at: (at.year, at.month) == (2027, 1), instants)
+
+    assert [at.day for at in january] == days

@@ -149,6 +149,18 @@ async def enqueue_isolated(payload: Work) -> None:
     await other.enqueue(Work())
 
 
+@queue.job("enqueue.encrypted", isolate=True)
+async def enqueue_encrypted(payload: Work) -> str:
+    return (await charge.enqueue(Card(number="of a child"))).id
+
+
+@queue.job("print", isolate=True)
+async def print_wide(payload: Work) -> None:
+    for _ in range(20):
+        os.write(1, b"\xc3" if payload.do == "halves" else "x\u00e4\u20ac\U0001f600".encode() * 500)
+        os.write(1, b"\xa4" if payload.do == "halves" else b"")
+
+
 @plain.job("enqueue")
 async def enqueue(payload: Work) -> None:
     await other.enqueue(Work())

@@ -188,6 +188,10 @@ SAME: list[dict[str, Any]] = [
     {"dedup": {}},
     {"idempotency_key": "k"},
     {"idempotency_key": "k", "delay": 5},
+    {"idempotency_key": "k", "dedup": {"id": "daily", "ttl": 60}},
+    {"idempotency_key": "k", "dedup": {}},
+    {"idempotency_key": "k", "backoff": {"type": "fixed", "delay": 2}},
+    {"idempotency_key": "k", "backoff": [2, 5]},
     NOTHING,
 ]
 

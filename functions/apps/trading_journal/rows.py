@@ -40,7 +40,8 @@ def _day(value: object) -> object:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, str) and "," in value:
+    # pydantic would read 1_0.1 as 10.1, and digits of other scripts
+    if isinstance(value, str) and ("," in value or "_" in value or not value.isascii()):
         raise PydanticCustomError("plain", "write numbers with a point and without separators")
     return value
 
