@@ -30,7 +30,7 @@ from .timeouts import Timeouts
 
 LARGEST_RESULT = 64 * 1024
 """Bytes of JSON that are kept of a result."""
-_UNREADABLE = "it holds NaN, infinity or a number of thousands of digits, or is nested too deep"
+_UNREADABLE = "it holds NaN or infinity or a number of thousands of digits, or is nested too deep"
 _DONE = Outcome("done")
 
 

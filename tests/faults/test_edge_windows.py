@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
 
 import pytest
 
@@ -300,5 +302,39 @@ def test_a_job_that_snoozes_for_ever_is_dead_after_a_week(play: Play[None]) -> N
 
         assert (view.state, len(world.ran)) == ("dead", 16)
         assert view.history["errors"][-1]["type"] == "SnoozedTooLong"
+
+    play(story)
+
+
+@dataclass(frozen=True)
+class Raising(Retry):
+    """A policy with a bug."""
+
+    def delay_after(self, attempt: int, rng: object = None) -> float:
+        raise SystemExit(f"attempt {attempt}")
+
+
+def test_a_policy_that_exits_for_a_job_that_does_not_end_costs_its_neighbours_nothing(
+    play: Play[None],
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q", timeout=10, retry=Raising(attempts=5))
+
+        @queue.job("t")
+        async def handle(payload: Number, job: JobContext) -> None:
+            world.began(job)
+            for _ in range(payload.n):
+                with suppress(asyncio.CancelledError):
+                    await world.clock.sleep(10_000)
+
+        stubborn = await handle.enqueue(Number(n=2))
+        others = [await handle.enqueue(Number(n=0)) for _ in range(3)]
+
+        (report,) = await ticks(world, 1, 30)
+
+        assert [(await other.status()).state for other in others] == ["completed"] * 3
+        view = await stubborn.status()
+        assert (report.queues[0].error, report.outcomes) == (None, {"done": 3, "retried": 1})
+        assert (view.state, view.errors[0]["type"]) == ("delayed", "SystemExit")
 
     play(story)
