@@ -59,9 +59,9 @@ def test_many_removed_jobs_of_a_backlog_are_passed_in_a_few_turns(
             await world.store.cancel(queue, name)
         world.clock.advance(11)
 
-        reply = await owner.turn(10, [settle(first)])
+        replies = [await owner.turn(10, [settle(first)]), await owner.turn(10)]
 
-        assert ids(reply.claims) == ["last"]
+        assert [ids(reply.claims) for reply in replies if reply.claims] == [["last"]]
 
     play(story)
 
@@ -78,7 +78,7 @@ def test_a_queue_with_a_limit_of_its_own_waits_for_its_token(play: Play[None]) -
 
         assert [one.stop for one in reports] == [StopReason.LIMITED] * 4
         assert [dict(one.outcomes) for one in reports] == [{"done": 1}] * 4
-        assert {one.requests for one in reports[1:]} == {4}  # agenda, claim, settle, agenda
+        assert {one.requests for one in reports[1:]} == {3}  # agenda, claim, settle
 
     play(story)
 
