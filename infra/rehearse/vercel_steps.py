@@ -184,7 +184,6 @@ def deployed(
 @cache
 def built() -> Path:
     """`vercel build` on a copy of the deployed files, with bait beside them; its output folder."""
-    version, python = interpreter()
     shutil.rmtree(BUILD, ignore_errors=True)
     for name in SOURCES:
         shutil.copytree(sources() / name, BUILD / name)
@@ -194,14 +193,20 @@ def built() -> Path:
     for name in BAIT:
         (BUILD / name).parent.mkdir(exist_ok=True)
         (BUILD / name).write_text(f"TOKEN = '{SECRET}'\n", "utf-8")
-    (BUILD / ".python-version").write_text(f"{version}\n", "utf-8")
-    (BUILD / ".vercel").mkdir()
+    return run_build(BUILD)
+
+
+def run_build(folder: Path) -> Path:
+    """`vercel build` in a folder, offline and on this machine's Python; its output folder."""
+    version, python = interpreter()
+    (folder / ".python-version").write_text(f"{version}\n", "utf-8")
+    (folder / ".vercel").mkdir()
     project = json.dumps({**PROJECT, "settings": SETTINGS})
-    (BUILD / ".vercel" / "project.json").write_text(project, "utf-8")
+    (folder / ".vercel" / "project.json").write_text(project, "utf-8")
     env = tool_environment(VERCEL_TELEMETRY_DISABLED="1", VERCEL_PYTHON_COMPILEALL="1")
     env["PATH"] = os.pathsep.join([str(python.parent), str(uv().parent), env["PATH"]])
-    run_tool([str(node_modules() / ".bin" / "vercel"), "build", "--yes"], cwd=BUILD, env=env)
-    return BUILD / ".vercel" / "output"
+    run_tool([str(node_modules() / ".bin" / "vercel"), "build", "--yes"], cwd=folder, env=env)
+    return folder / ".vercel" / "output"
 
 
 def interpreter() -> tuple[str, Path]:
