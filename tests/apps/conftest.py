@@ -43,6 +43,7 @@ def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "OPENWEATHER_API_KEY",
         "OPENWEATHER_URL",
         "WEATHER_DATA_DIR",
+        "WEATHER_FILES",
         "MAIL_FROM",
         "MAIL_FOLDER",
         "DATABASE_URL",
