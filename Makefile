@@ -18,7 +18,7 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv from the hashed lock; instant when nothing changed
 
-demo: $(READY) ## run the trading journal's workload on the embedded store and print a summary
+demo: $(READY) ## run all applications side by side on a store of their own; ARGS="--app weather" runs one
 	$(BIN)/tidegate demo $(ARGS)
 
 dev: $(READY) ## serve API and cron ticks on port 8787 until stopped

@@ -26,7 +26,7 @@ class StandIns:
 
     alpaca: Alpaca = field(default_factory=lambda: Alpaca(Faults(every=2)))
     expo: Expo = field(default_factory=lambda: Expo(Faults(every=3)))
-    openai: OpenAI = field(default_factory=lambda: OpenAI(Faults(every=4, takes=0.1)))
+    openai: OpenAI = field(default_factory=lambda: OpenAI(Faults(every=4, takes=1.5)))
     openweather: OpenWeather = field(default_factory=lambda: OpenWeather(Faults(every=4)))
     tradingview: TradingView = field(default_factory=lambda: TradingView(Faults(every=10)))
     url: str = ""
