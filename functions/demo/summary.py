@@ -44,11 +44,16 @@ def summarize(
             "billed_commands_per_job": round(evidence.client.commands / max(1, jobs), 2),
         },
         "drain": {"ticks": len(used), "budget": BUDGET, "longest": max(used), "used": sum(used)},
-        "claims": [
-            {"of": name, "claim": one.sentence, "holds": one.holds, "numbers": one.numbers}
-            for name, some in claims.items()
-            for one in some
-        ],
+        "claims": [_claim(name, one) for name, some in claims.items() for one in some],
+    }
+
+
+def _claim(name: str, claim: Claim) -> dict[str, Any]:
+    return {
+        "of": name,
+        "claim": claim.sentence,
+        "holds": claim.holds,
+        "numbers": claim.numbers,
     }
 
 
