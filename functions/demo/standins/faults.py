@@ -30,10 +30,15 @@ class Faults:
     """Seconds that the service needs for an answer."""
     met: Counter[str] = field(default_factory=Counter)
     """Faults by kind."""
-    requests: int = 0
+    starts: list[float] = field(default_factory=list)
+    """When each request came, by the event loop's clock (seconds)."""
     most_at_once: int = 0
     _at_once: int = 0
     _subjects: set[str] = field(default_factory=set)
+
+    @property
+    def requests(self) -> int:
+        return len(self.starts)
 
     async def answer(self, subject: str, serve: Callable[[], Response]) -> Response:
         """What `serve` answers, unless this request meets a fault."""
@@ -66,7 +71,7 @@ class Faults:
 
     @contextmanager
     def _counted(self) -> Generator[None, None, None]:
-        self.requests += 1
+        self.starts.append(asyncio.get_running_loop().time())
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
