@@ -7,12 +7,11 @@ list to keep in step.
 from __future__ import annotations
 
 import importlib
-import pkgutil
+from pathlib import Path
 
 from shared import App
 
 APPS: tuple[App, ...] = tuple(
-    importlib.import_module(f"{__name__}.{package.name}").app
-    for package in pkgutil.iter_modules(__path__)
-    if package.ispkg
+    importlib.import_module(f"{__name__}.{package.parent.name}").app
+    for package in sorted(Path(__file__).parent.glob("*/__init__.py"))
 )
