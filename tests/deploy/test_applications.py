@@ -120,6 +120,13 @@ def test_a_file_without_a_suffix_does_not_go_to_vercel(tmp_path: Path) -> None:
     ]
 
 
+def test_hobby_s_upload_has_its_own_crons(tmp_path: Path) -> None:
+    upload.prepare(tmp_path / "made", "documents", hobby=True)
+
+    made = (tmp_path / "made" / "vercel.json").read_bytes()
+    assert made == (ROOT / "infra" / "vercel" / "hobby.json").read_bytes()
+
+
 def test_a_source_that_git_does_not_track_stops_the_upload(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
