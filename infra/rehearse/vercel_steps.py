@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -93,14 +94,15 @@ def vercel_build() -> str:
 
 
 def _check_versions(files: list[str]) -> None:
-    """The distributions of the build are those of the lock, in the same versions."""
+    """The distributions of the build are those of the engine's lock, in the same versions. It is a
+    push of the repository, which carries no needs of applications."""
     vendored = {
         name.split("/")[1].removesuffix(".dist-info").partition("-")[::2]
         for name in files
         if name.startswith("_vendor/") and name.split("/")[1].endswith(".dist-info")
     }
     bundled = {(canonicalize_name(name), version) for name, version in vendored}
-    for requirement in locked(FUNCTIONS["api"]):
+    for requirement in locked(replace(FUNCTIONS["api"], needs=frozenset())):
         version = str(requirement.specifier).removeprefix("==")
         pinned = canonicalize_name(requirement.name), version
         check(pinned in bundled, f"{requirement} is locked; the build has {sorted(bundled)}")
