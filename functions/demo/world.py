@@ -33,7 +33,7 @@ UNFINISHED = ("waiting", "delayed", "active", "parked")
 FOREIGN = (
     *("TIDEGATE_", "UPSTASH_", "KV_REST_", "CRON_", "AWS_", "VERCEL", "DATABASE_"),
     *("JOURNAL_", "DOCUMENTS_", "WEATHER_", "MAIL_", "RESEND_", "OPENAI_", "ALPACA_", "EXPO_"),
-    *("OPENWEATHER_", "TRADINGVIEW_"),
+    *("OPENWEATHER_", "TRADINGVIEW_", "TASKS_", "TELEGRAM_", "OPENPROJECT_"),
 )
 """Prefixes of variables that may lead to real databases, hosts or mail providers: unset here."""
 

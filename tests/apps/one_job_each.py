@@ -18,9 +18,9 @@ from shared.testing import FakeClock, embedded_store, run_job
 JOBS: dict[str, Any] = {
     "documents": ("generate_docs", {"title": "x", "pages": ["file:none.md"]}, "dead"),
     "provisioning": (
-        "send_granted",
+        "grant_access",
         {"username": "ada", "strategies": ["PUB;aaaaaaaa"], "email": "ada@example.com"},
-        "completed",
+        "dead",
     ),
     "trading_journal": (
         "send_email",

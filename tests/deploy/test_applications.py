@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -60,6 +61,17 @@ def test_an_application_names_what_its_code_imports_and_nothing_else(app: str) -
 
     assert imported <= shipped(app, "api"), f"functions/apps/{app}/needs.toml lacks a need"
     assert bool(extra) == bool(imported), f"functions/apps/{app}/needs.toml names too much"
+
+
+def test_an_application_with_an_encrypted_queue_carries_the_cipher() -> None:
+    encrypted = {
+        app
+        for app in APPLICATIONS
+        for queue in importlib.import_module(f"functions.apps.{app}").app.queues.values()
+        if queue.encrypt
+    }
+
+    assert encrypted == {app for app in APPLICATIONS if "cryptography" in shipped(app)}
 
 
 def test_pillow_is_carried_with_weather_only() -> None:
