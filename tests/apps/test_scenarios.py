@@ -37,6 +37,9 @@ from functions.providers.alpaca import Fill
 from shared import Queue
 from shared.declare.app import Registry
 from shared.declare.queue import JobType
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
+from shared.store import Store
 from shared.testing import FakeClock, run_job
 from tests.faults.test_many_functions import within_limit
 from tests.scenario.world import TOKENS, Client, application
@@ -116,11 +119,16 @@ async def counts(client: Client, queue: str) -> dict[str, int]:
     return found
 
 
+def function(world: World, store: Store) -> Drain:
+    """One invocation of a function that serves all applications."""
+    return Drain(store, Registry(APPS), Budget.of(WINDOW, clock=world.clock))
+
+
 async def drain(world: World, client: Client, queue: Queue, functions: int = FUNCTIONS) -> None:
     """Ticks of several functions at once, until each job of the queue has ended."""
     stores = [world.client() for _function in range(functions)]
     while True:
-        await asyncio.gather(*(world.drain(one, budget=WINDOW).run([queue]) for one in stores))
+        await asyncio.gather(*(function(world, one).run([queue]) for one in stores))
         found = await counts(client, queue.name)
         if not any(found[state] for state in UNFINISHED):
             return
@@ -292,7 +300,7 @@ def test_a_shutdown_lets_jobs_end_or_gives_them_back_and_loses_none(
         async with api(world) as client:
             users = [f"trader-{n}" for n in range(30)]
             ids = await enqueue(client, "provisioning", "access.grant", *map(grant, users))
-            first = world.drain(world.client())
+            first = function(world, world.client())
             draining = asyncio.create_task(first.run([grant_access.queue]))
             await world.clock.sleep(0.8)
             first.stop()
@@ -324,7 +332,7 @@ def test_documents_show_their_progress_and_go_on_after_a_restart(
         async with api(world) as client:
             queue = generate_docs.queue
             ids = await enqueue(client, queue.name, "generate-docs", *requests)
-            first = world.drain(world.client())
+            first = function(world, world.client())
             draining = asyncio.create_task(first.run([queue]))
             await world.clock.sleep(5.5)
             assert (await counts(client, queue.name))["active"] == 5
