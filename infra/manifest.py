@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("functions", "shared")
 LOCK = ROOT / "requirements" / "runtime.txt"
-SUFFIXES = frozenset({".py", ".lua"})
+SUFFIXES = frozenset({".py", ".lua", ".sql"})
 """The files that are shipped. Others are data, which must be declared: a folder that is deployed
 also holds what nobody means to deploy, such as credentials and a customer's files."""
 DATA = frozenset({"functions/apps/trading_journal/data/stocks.csv"})
@@ -47,6 +47,10 @@ class Function:
         return f"functions.{self.name}"
 
 
+ARCHIVE = frozenset({"postgres"})
+"""What the archive needs: psycopg, which is loaded when it is opened."""
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """One package of functions/apps, and what it needs beside the engine."""
@@ -72,17 +76,23 @@ def functions(app: str | None = None) -> dict[str, Function]:
     if app is not None and app not in known:
         raise PackagingError(f"there is no application {app}; there are {', '.join(known)}")
     served = [known[app]] if app else list(known.values())
-    others = tuple(one.folder for one in known.values() if one not in served)
+    excluded = (*DEVELOPERS_ONLY, *(one.folder for one in known.values() if one not in served))
     needs = frozenset[str]().union(*(one.needs for one in served))
+    web = frozenset({"mangum", "starlette"})
     return {
-        "api": Function("api", needs, excluded=(*DEVELOPERS_ONLY, *others, "functions/drain.py")),
+        "api": Function("api", needs | ARCHIVE, excluded=(*excluded, *_doors("api"))),
         "drain": Function(
-            "drain",
-            needs,
-            omits=frozenset({"mangum", "starlette"}),
-            excluded=(*DEVELOPERS_ONLY, *others, "functions/api.py", "shared/web"),
+            "drain", needs, omits=web, excluded=(*excluded, *_doors("drain"), "shared/web")
+        ),
+        "maintain": Function(  # it runs no handlers
+            "maintain", ARCHIVE, omits=web, excluded=(*excluded, *_doors("maintain"), "shared/web")
         ),
     }
+
+
+def _doors(name: str) -> list[str]:
+    """The modules of the other functions."""
+    return [f"functions/{other}.py" for other in ("api", "drain", "maintain") if other != name]
 
 
 def _needs(folder: Path) -> frozenset[str]:
@@ -95,7 +105,7 @@ def _needs(folder: Path) -> frozenset[str]:
 
 
 def lock_of(need: str) -> Path:
-    """The lock of what an application may need beside the engine."""
+    """The lock of what a function may need beside the engine."""
     return LOCK.with_name(f"{need}.txt")
 
 

@@ -3,9 +3,13 @@ command line) is given one and asks it for drains, queues and jobs."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
 from .config.settings import Settings
@@ -20,7 +24,7 @@ from .drain.exclusive import process_lock
 from .drain.keeper import Keeper
 from .drain.report import Report, StopReason
 from .drain.shutdown import RunningDrains
-from .errors import JobNotFound
+from .errors import ConfigurationError, JobNotFound, NoArchive, StoreError
 from .jobs.ids import split_id
 from .jobs.redact import keep_secret
 from .nudge.hops import Origin
@@ -28,6 +32,12 @@ from .nudge.nudge import Nudge
 from .observe.log import emit_report
 from .store import Store
 from .store.loops import PerLoop
+
+if TYPE_CHECKING:
+    from .archive.archive import Archive
+    from .archive.maintain import MaintainReport, Maintenance
+
+log = logging.getLogger("tidegate.alerts")
 
 MOST_QUEUES = 3
 """Queues that the answer to an id without one names."""
@@ -49,6 +59,7 @@ class Deployment:
         self.settings, self.registry = settings, registry
         self.clock = clock or SystemClock()
         self._drains = RunningDrains()
+        self._maintenance: Maintenance | None = None
         keep_secret(
             [settings.redis_token, settings.cache_token, settings.cron_secret, *settings.api_tokens]
         )
@@ -102,12 +113,51 @@ class Deployment:
                     nudged = origin is not None and origin.nudged
                     report = await (drain.nudged(queues) if nudged else drain.run(queues))
                 seconds = budget.handler_time()
-                if drain.swept and report.error is None and seconds > 0:
+                keeps_in_redis = settings.archive_url is None
+                if keeps_in_redis and drain.swept and report.error is None and seconds > 0:
                     await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
         finally:
             keeper.stop()
         emit_report(report, settings)
         return report
+
+    async def maintain(self, budget: Budget) -> MaintainReport:
+        """Move dead letters into the archive, delete its old rows, and evaluate the alerts, inside
+        the budget."""
+        if self._maintenance is None:
+            from .archive.maintain import Maintenance  # noqa: PLC0415 - no drain needs it
+
+            self._maintenance = Maintenance(self.settings.archive_url, self.settings.archive_days)
+        report = await self._maintenance.run(self.store, self.registry.queues(), budget)
+        with suppress(TimeoutError):  # the next run evaluates them
+            async with asyncio.timeout(budget.handler_time()):
+                await self._evaluate_alerts()
+        return report
+
+    async def _evaluate_alerts(self) -> None:
+        from .alerts.evaluate import evaluate  # noqa: PLC0415 - no drain needs it
+        from .archive.lag import archive_lag  # noqa: PLC0415 - as above
+        from .config.alerts import AlertSettings  # noqa: PLC0415 - as above
+
+        queues, lag = self.registry.queues(), None
+        try:
+            if self.settings.archive_url is not None:
+                lag = max((await archive_lag(self.store, queues)).values(), default=0.0)
+            await evaluate(self.store, queues, AlertSettings.from_env(), archive_lag=lag)
+        except (StoreError, ConfigurationError) as error:
+            log.warning("alerts_not_evaluated", extra={"error": str(error)})
+
+    def open_archive(self) -> AbstractAsyncContextManager[Archive]:
+        """The archive, over a connection for the block. Raises NoArchive where there is none,
+        ArchiveError and MissingExtra."""
+        from .archive.archive import open_archive  # noqa: PLC0415 - no drain needs it
+
+        settings = self.settings
+        if settings.archive_url is None:
+            raise NoArchive
+        return open_archive(
+            settings.archive_url, settings.prefix, self.clock, settings.archive_days
+        )
 
     def _open_keeper_store(self) -> Store:
         """A store for the keeper's own event loop."""

@@ -2,7 +2,8 @@
 
     TidegateError
     ├── ConfigurationError      a declaration or a setting that can't work
-    │   └── MissingSecret       a secret that an operation needs is not set
+    │   ├── MissingSecret       a secret that an operation needs is not set
+    │   └── NoArchive           DATABASE_URL names no Postgres
     ├── UnknownQueue            no application declares that queue
     ├── UnknownSchedule         no application declares that schedule
     ├── UnknownType             the queue has no handler for that job type
@@ -23,6 +24,7 @@
     ├── Forbidden               the token lacks the right, or does not reach the queue
     ├── ChildDied               the child process of an isolated job ended before its handler
     ├── IsolatedError           a handler in a child process failed; for failure hooks
+    ├── ArchiveError            the archive's Postgres did not perform the request
     └── StoreError              the store did not perform the request
         ├── Unreachable         the request was not sent; nothing happened
         ├── UnknownOutcome      the request was sent; it may or may not have run
@@ -62,6 +64,10 @@ class ConfigurationError(TidegateError):
 
 class MissingSecret(ConfigurationError):
     """A secret that this operation needs is not configured."""
+
+
+class NoArchive(ConfigurationError):
+    """There is no archive: set DATABASE_URL to a Postgres."""
 
 
 class UnknownQueue(TidegateError):
@@ -183,6 +189,10 @@ class IsolatedError(TidegateError):
         self.type = type
         if trace:
             self.add_note(trace)
+
+
+class ArchiveError(TidegateError):
+    """The archive's database did not perform the request."""
 
 
 class StoreError(TidegateError):

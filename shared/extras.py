@@ -12,6 +12,7 @@ PACKAGES = {
     "cli": frozenset({"typer", "click", "rich"}),
     "embedded": frozenset({"fakeredis", "hiredis", "httptools", "redis", "uvicorn"}),
     "encryption": frozenset({"cryptography"}),
+    "postgres": frozenset({"psycopg"}),
 }
 """Extra -> the top-level modules that its code imports."""
 

@@ -76,7 +76,7 @@ def sls_deploy() -> str:
 
 
 def _inspect(endpoint: str) -> str:
-    """Check the emulator's resources: both functions with our zips, their callers and limits.
+    """Check the emulator's resources: the functions with our zips, their callers and limits.
     Returns a summary."""
     functions = _client("lambda", endpoint)
     for name in FUNCTIONS:
@@ -95,7 +95,8 @@ def _inspect(endpoint: str) -> str:
     check(callers == ["events.amazonaws.com"], f"the drain may be called by {callers}")
 
     events = _client("events", endpoint)
-    (rule,) = events.list_rules()["Rules"]
+    rule, upkeep = sorted(events.list_rules()["Rules"], key=lambda one: one["ScheduleExpression"])
+    check(upkeep["State"] == "DISABLED", f"the archive's schedule is {upkeep}, without an archive")
     check(rule["ScheduleExpression"] == "rate(1 minute)", f"the schedule is {rule}")
     (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
     check(target["Arn"].endswith(f":function:{drain}"), f"the schedule calls {target}")
@@ -107,7 +108,8 @@ def _inspect(endpoint: str) -> str:
     check(len(topics) == 1, f"topics: {topics}")
     roles = _client("iam", endpoint).list_roles()["Roles"]
     check(len(roles) == len(FUNCTIONS), f"roles: {[role['RoleName'] for role in roles]}")
-    return f"2 functions hold our zips, each its role; {rule['ScheduleExpression']} calls {drain}"
+    rate = rule["ScheduleExpression"]
+    return f"{len(FUNCTIONS)} functions hold our zips, each its role; {rate} calls {drain}"
 
 
 def _check_logs(endpoint: str) -> None:

@@ -15,7 +15,7 @@ from .tools import CACHE, bare_environment, run_tool
 
 
 def packages() -> str:
-    """Build both functions for both of Lambda's architectures, and for x86_64 a second time."""
+    """Build all functions for both of Lambda's architectures, and for x86_64 a second time."""
     again = CACHE / "again"
     for arch in PLATFORMS:
         for artefact in artefacts(Target(RUNTIME, arch)).values():

@@ -31,6 +31,13 @@ RESOURCES = {
     "HttpApiLogGroup": "AWS::Logs::LogGroup",
     "HttpApiRouteDefault": "AWS::ApiGatewayV2::Route",
     "HttpApiStage": "AWS::ApiGatewayV2::Stage",
+    "MaintainErrorsAlarm": "AWS::CloudWatch::Alarm",
+    "MaintainEventsRuleSchedule1": "AWS::Events::Rule",
+    "MaintainLambdaEvConf": "AWS::Lambda::EventInvokeConfig",
+    "MaintainLambdaFunction": "AWS::Lambda::Function",
+    "MaintainLambdaPermissionEventsRuleSchedule1": "AWS::Lambda::Permission",
+    "MaintainLogGroup": "AWS::Logs::LogGroup",
+    "MaintainRole": "AWS::IAM::Role",
     "MissedTicksAlarm": "AWS::CloudWatch::Alarm",
     "ServerlessDeploymentBucket": "AWS::S3::Bucket",
     "ServerlessDeploymentBucketPolicy": "AWS::S3::BucketPolicy",
@@ -42,6 +49,7 @@ _STORE = (
 _DOORS = f"TIDEGATE_API_TOKENS=ssm:{_SSM}/api-tokens,CRON_SECRET=ssm:{_SSM}/cron-secret"
 _PARAMETER = f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter{_SSM}"
 _STORE_PARAMETERS = [f"{_PARAMETER}/redis-url", f"{_PARAMETER}/redis-token"]
+_DATABASE = f"{_PARAMETER}/database-url"
 _DOOR_PARAMETERS = [f"{_PARAMETER}/api-tokens", f"{_PARAMETER}/cron-secret"]
 _DRAIN = (
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}"
@@ -51,15 +59,20 @@ ROLES: Mapping[str, dict[str, list[Any]]] = {
     "ApiRole": {
         "logs:CreateLogStream": [["ApiLogGroup", "Arn"]],
         "logs:PutLogEvents": [["ApiLogGroup", "Arn"]],
-        "ssm:GetParameters": [*_STORE_PARAMETERS, *_DOOR_PARAMETERS],
+        "ssm:GetParameters": [*_STORE_PARAMETERS, *_DOOR_PARAMETERS, _DATABASE],
         "lambda:InvokeFunction": [_DRAIN],
     },
     "DrainRole": {
         "logs:CreateLogStream": [["DrainLogGroup", "Arn"]],
         "logs:PutLogEvents": [["DrainLogGroup", "Arn"]],
-        "ssm:GetParameters": _STORE_PARAMETERS,
+        "ssm:GetParameters": [*_STORE_PARAMETERS, _DATABASE],
         "sqs:SendMessage": [["DrainFailures", "Arn"]],
         "lambda:InvokeFunction": [_DRAIN],
+    },
+    "MaintainRole": {
+        "logs:CreateLogStream": [["MaintainLogGroup", "Arn"]],
+        "logs:PutLogEvents": [["MaintainLogGroup", "Arn"]],
+        "ssm:GetParameters": [*_STORE_PARAMETERS, _DATABASE],
     },
 }
 """Role -> action -> the resources it is allowed on."""
@@ -77,13 +90,24 @@ FUNCTIONS: Mapping[str, dict[str, Any]] = {
         "Timeout": 300,
         "ReservedConcurrentExecutions": 10,
     },
+    "MaintainLambdaFunction": {
+        "Handler": "functions.maintain.handler",
+        "Role": {"Fn::GetAtt": ["MaintainRole", "Arn"]},
+        "FunctionName": f"tidegate-{STAGE}-maintain",
+        "Timeout": 240,
+    },
 }
-VARIABLES = {"ApiLambdaFunction": f"{_STORE},{_DOORS}", "DrainLambdaFunction": _STORE}
+VARIABLES = {
+    "ApiLambdaFunction": f"{_STORE},{_DOORS}",
+    "DrainLambdaFunction": _STORE,
+    "MaintainLambdaFunction": _STORE,
+}
 ALARMS = {
     "ApiErrorsAlarm": ("AWS/Lambda", "Errors", "notBreaching"),
     "DrainErrorsAlarm": ("AWS/Lambda", "Errors", "notBreaching"),
     "DrainFailuresAlarm": ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "notBreaching"),
     "DrainThrottlesAlarm": ("AWS/Lambda", "Throttles", "notBreaching"),
+    "MaintainErrorsAlarm": ("AWS/Lambda", "Errors", "notBreaching"),
     "MissedTicksAlarm": ("AWS/Lambda", "Invocations", "breaching"),
 }
 
@@ -120,7 +144,7 @@ def _check_functions(resources: Mapping[str, Any]) -> None:
             == expected.get("ReservedConcurrentExecutions"),
             f"{name} reserves {function.get('ReservedConcurrentExecutions')}",
         )
-    for log in ("ApiLogGroup", "DrainLogGroup", "HttpApiLogGroup"):
+    for log in ("ApiLogGroup", "DrainLogGroup", "HttpApiLogGroup", "MaintainLogGroup"):
         _same(log, resources[log], {"RetentionInDays": 14})
 
 
@@ -142,6 +166,10 @@ def _check_schedule(resources: Mapping[str, Any]) -> None:
     _same("the rule", rule, {"ScheduleExpression": "rate(1 minute)", "State": "ENABLED"})
     targets = [target["Arn"]["Fn::GetAtt"] for target in rule["Targets"]]
     check(targets == [["DrainLambdaFunction", "Arn"]], f"the rule calls {targets}")
+    upkeep = resources["MaintainEventsRuleSchedule1"]
+    _same(
+        "the archive's rule", upkeep, {"ScheduleExpression": "rate(5 minutes)", "State": "DISABLED"}
+    )
     permission = resources["DrainLambdaPermissionEventsRuleSchedule1"]
     source = {"Fn::GetAtt": ["DrainEventsRuleSchedule1", "Arn"]}
     _same("the rule's permission", permission, {"SourceArn": source})

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from . import (
+    alerts,
+    archive,
     audit,
     dead,
     demo,
@@ -18,6 +20,7 @@ from . import (
     enqueue,
     jobs,
     keys,
+    maintain,
     new,
     queues,
     repair,
@@ -73,9 +76,12 @@ app.command("drain")(drain.drain)
 app.command("status")(status.status)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(dead.app, name="dead")
+app.add_typer(archive.app, name="archive")
+app.command("maintain")(maintain.maintain)
 app.add_typer(queues.app, name="queues")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(keys.app, name="keys")
+app.command("alerts")(alerts.alerts)
 app.command("repair")(repair.repair)
 app.add_typer(tokens.app, name="tokens")
 app.command("audit")(audit.audit)

@@ -59,9 +59,10 @@ async def dev(
     stop = asyncio.Event()
     with stop_signals(stop.set):
         async with _servers(settings, secrets, folder, volatile, port, store_port) as servers:
-            _print_served(registry, None if no_ticks else every, servers, json=json)
+            ticks, archives = None if no_ticks else every, settings.archive_url is not None
+            _print_served(registry, ticks, servers, archives=archives, json=json)
             _print_addresses(servers.variables, json=json)
-            await _tick(servers, stop, every=None if no_ticks else every)
+            await _tick(servers, stop, every=ticks)
             note("stopping: running jobs are released")
     return Exit.OK
 
@@ -133,7 +134,9 @@ async def _tick(servers: Servers, stop: asyncio.Event, *, every: float | None) -
     await cron.run(stop)
 
 
-def _print_served(registry: Registry, every: float | None, servers: Servers, *, json: bool) -> None:
+def _print_served(
+    registry: Registry, every: float | None, servers: Servers, *, archives: bool, json: bool
+) -> None:
     """Print the applications with their queues and job types, and when drains start."""
     if json:
         return
@@ -147,6 +150,8 @@ def _print_served(registry: Registry, every: float | None, servers: Servers, *, 
         note("No queue is declared: name your applications in TIDEGATE_APPS.")
     at_once = "when a job is due" if servers.local else "after an enqueue of this API"
     note("No ticks." if every is None else f"A tick every {every:g} s, and at once {at_once}.")
+    if every is not None and archives:
+        note("Dead letters go to the archive (DATABASE_URL) every five minutes, 15 minutes old.")
 
 
 def _own_tokens(settings: Settings, secrets: DevSecrets) -> dict[str, str]:

@@ -21,6 +21,7 @@ from ..store.keys import agenda, part
 from ..store.queue_stats import QueueStats
 from ..store.repair import repair
 from ..store.usage import fullness
+from .archive_checks import check_dead_letters
 from .finding import Finding
 from .key_checks import check_keys
 from .settings_checks import contradictions
@@ -53,11 +54,13 @@ async def examine(env: Mapping[str, str], *, wait: float = 5.0) -> AsyncIterator
     for finding in contradictions(settings, registry, env):
         yield finding
     yield check_keys(settings, registry)
-    async for finding in _store(Deployment(settings, registry), wait):
+    async for finding in _store(Deployment(settings, registry), wait, env):
         yield finding
 
 
-async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
+async def _store(
+    deployment: Deployment, wait: float, env: Mapping[str, str]
+) -> AsyncIterator[Finding]:
     settings = deployment.settings
     try:
         yield await _kind(settings)
@@ -75,7 +78,7 @@ async def _store(deployment: Deployment, wait: float) -> AsyncIterator[Finding]:
         yield await _eviction(store)
         yield _clock(store)
         if deployment.registry.queues():
-            async for finding in _queues(deployment):
+            async for finding in _queues(deployment, env):
                 yield finding
     except StoreError as error:
         yield Finding("reach", "FAIL", str(error), "check the URL, the token and the network")
@@ -172,30 +175,14 @@ async def _eviction(store: Store) -> Finding:
     return Finding("eviction", "FAIL", f"eviction is on ({policy})", advice)
 
 
-async def _queues(deployment: Deployment) -> AsyncIterator[Finding]:
+async def _queues(deployment: Deployment, env: Mapping[str, str]) -> AsyncIterator[Finding]:
     stats = [await deployment.store.stats(queue) for queue in deployment.queues()]
     late = [one.queue.name for one in stats if _is_late(one)]
     if late:
         detail = f"jobs wait and no drain comes: {', '.join(late)}"
         yield Finding("ticks", "WARN", detail, "is the schedule on, and does it send CRON_SECRET?")
-    yield _dead_letters(stats)
+    yield await check_dead_letters(deployment, stats, env)
     yield await _jobs(deployment.store, stats)
-
-
-def _dead_letters(queues: list[QueueStats]) -> Finding:
-    """What becomes of dead letters: there is no archive yet."""
-    deleting = [
-        f"{queue.name} (beyond {queue.dead.count:,} or {queue.dead.age / 86_400:g} days)"
-        for queue in (stats.queue for stats in queues)
-        if queue.dead is not None
-    ]
-    if deleting:
-        advice = "leave out dead=Retention(...) to keep them all"
-        return Finding(
-            "dead", "WARN", f"dead letters are deleted for good: {', '.join(deleting)}", advice
-        )
-    count = sum(stats.sizes["dead"] for stats in queues)
-    return Finding("dead", "OK", f"{count:,} dead letters; none is deleted without an operator")
 
 
 def _is_late(stats: QueueStats) -> bool:

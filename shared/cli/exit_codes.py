@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ..errors import (
+    ArchiveError,
     ConfigurationError,
     InvalidOption,
     InvalidPayload,
@@ -49,7 +50,7 @@ _CODES: tuple[tuple[tuple[type[TidegateError], ...], Exit], ...] = (
     ((InvalidOption, InvalidPayload, InvalidRequest, PayloadTooLarge), Exit.USAGE),
     ((JobNotFound, UnknownQueue, UnknownSchedule, UnknownToken, UnknownType), Exit.NOT_FOUND),
     ((ConfigurationError, Refused), Exit.CONFIGURATION),
-    ((Unreachable, UnknownOutcome, Throttled, QuotaExceeded), Exit.STORE),
+    ((ArchiveError, Unreachable, UnknownOutcome, Throttled, QuotaExceeded), Exit.STORE),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,10 @@ from .context import open_deployment
 from .exit_codes import Exit
 from .options import Cursor, Decrypt, DryRun, Json, Most, Queues
 from .output import as_json, fields, printable, table
+
+if TYPE_CHECKING:
+    from ..deployment import Deployment
+    from ..jobs.erased import Erased
 
 app = typer.Typer(
     no_args_is_help=True, help="List jobs by state, show or cancel one, erase those of a key."
@@ -114,7 +118,7 @@ async def cancel(job_id: JobId, json: Json = False) -> Exit:
 @command
 async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json = False) -> Exit:
     """Delete all jobs that were enqueued with this option key, on all queues and in every state,
-    after a question.
+    and their rows of the archive, after a question.
 
     A running one is cancelled and reported; repeat this when it has ended. Reads every record, 200
     a request. Ends with exit code 1 while jobs are left.
@@ -133,13 +137,30 @@ async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json 
         async with nullcontext() if dry_run else audited(deployment, "jobs.erase", about):
             for queue in queues:
                 erased += await deployment.store.erase(queue, key, dry_run=dry_run)
-    if json:
-        as_json({"deleted": erased.deleted, "running": erased.running, "dry_run": dry_run})
-    else:
-        print(f"{erased.deleted:,} jobs {'would be ' if dry_run else ''}deleted")
-        for job_id in erased.running:
-            print(f"{job_id} is running; its cancellation is requested")
+            rows = await _erase_rows(deployment, key, dry_run=dry_run)
+    _print_erased(erased, rows, dry_run=dry_run, json=json)
     return Exit.FAILED if erased.running else Exit.OK
+
+
+def _print_erased(erased: Erased, rows: int | None, *, dry_run: bool, json: bool) -> None:
+    if json:
+        counts = {"deleted": erased.deleted, "rows": rows, "running": erased.running}
+        as_json({**counts, "dry_run": dry_run})
+        return
+    done = f"{'would be ' if dry_run else ''}deleted"
+    print(f"{erased.deleted:,} jobs {done}")
+    if rows is not None:
+        print(f"{rows:,} rows of the archive {done}")
+    for job_id in erased.running:
+        print(f"{job_id} is running; its cancellation is requested")
+
+
+async def _erase_rows(deployment: Deployment, key: str, *, dry_run: bool) -> int | None:
+    """How many rows of the archive were deleted; None where there is no archive."""
+    if deployment.settings.archive_url is None:
+        return None
+    async with deployment.open_archive() as archive:
+        return await archive.erase(key, dry_run=dry_run)
 
 
 def show_record(record: dict[str, Any]) -> None:

@@ -35,16 +35,15 @@ async def status(queues: Queues = None, json: Json = False) -> Exit:
 
 def _line(stats: QueueStats) -> list[object]:
     """A row of the table. Durations are those of all job types of the queue together."""
-    from ..drain.durations import mean, quantile
+    from ..observe.describe import describe_queue
 
-    limit = stats.queue.limit
-    histogram = [sum(counts) for counts in zip(*stats.histograms.values(), strict=False)]
+    limit, durations = stats.queue.limit, describe_queue(stats)["durations"]
     return [
         stats.queue.name,
         stats.waiting,
         *(stats.sizes[name] for name in ("delayed", "active", "parked", "dead")),
         *(stats.totals[name] for name in ("done", "retried")),
-        *(mean(histogram), quantile(histogram, 0.95)),
+        *(durations["average"], durations["p95"]),
         f"{limit.rate} per {limit.per:g} s" if limit else "none",
         stats.paused,
     ]

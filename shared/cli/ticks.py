@@ -1,5 +1,6 @@
 """A local cron: starts drains at an interval, as a platform's schedule does, and at once when the
-API has put a first job in line; on the embedded store also when any other process has."""
+API has put a first job in line; on the embedded store also when any other process has. Every five
+minutes it starts a run of maintain."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from ..nudge.in_process import InProcessNudge
 from .output import note
 from .reload import UserModules
 
+MAINTAIN_EVERY = 300.0
+"""Seconds between two runs of maintain, as serverless.yml has them."""
 LOOK_EVERY = 0.25
 """Seconds between looks for due queues and changed files."""
 Due = Callable[[], Awaitable[Sequence[str]]]
@@ -39,13 +42,13 @@ class LocalCron:
         self._every, self._due, self._nudge, self._on_reload = every, due, nudge, on_reload
         self._deployment = Deployment.from_env()
         self._modules = UserModules()
-        self._drains: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._draining: set[str] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick at once and every `every` seconds (None: never) until `stop` is set; then stop the
         drains in order. As with a real cron, a tick does not wait for the one before it."""
-        next_tick = time.monotonic()
+        next_tick = next_maintain = time.monotonic()
         while not stop.is_set():
             if await asyncio.to_thread(self._modules.changed):
                 await self._reload()
@@ -55,6 +58,9 @@ class LocalCron:
                 next_tick = now + self._every
             elif self._every is not None:
                 await self._start_due()
+            if self._every is not None and now >= next_maintain:
+                self._start_maintain()
+                next_maintain = now + MAINTAIN_EVERY
             await race(self._nudge.wait(), stop, min(LOOK_EVERY, self._every or LOOK_EVERY))
         await self._close()
 
@@ -70,9 +76,16 @@ class LocalCron:
         """Drain these queues or, without names, those that are due."""
         self._draining.update(names)
         task = asyncio.create_task(_drain(self._deployment, names))
-        self._drains.add(task)
-        task.add_done_callback(self._drains.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _task: self._draining.difference_update(names))
+
+    def _start_maintain(self) -> None:
+        """Move dead letters into the archive, if there is one."""
+        if self._deployment.settings.archive_url is not None:
+            task = asyncio.create_task(_maintain(self._deployment))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _reload(self) -> None:
         self._modules.forget()
@@ -88,7 +101,7 @@ class LocalCron:
 
     async def _close(self) -> None:
         self._deployment.stop()
-        await asyncio.gather(*self._drains)
+        await asyncio.gather(*self._tasks)
         await self._deployment.close()
 
 
@@ -97,6 +110,14 @@ async def _drain(deployment: Deployment, names: Sequence[str]) -> None:
     report = await deployment.drain(budget, deployment.queues(names) if names else ())
     if report.stop is not StopReason.IDLE:
         note(_line(report))
+
+
+async def _maintain(deployment: Deployment) -> None:
+    report = await deployment.maintain(deployment.budget(deployment.settings.max_duration))
+    if report.error:
+        note(f"the archive: {report.error}")
+    elif report.tally.archived:
+        note(f"{report.tally.archived:,} dead letters archived")
 
 
 def _line(report: Report) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..encryption.keyring import EncryptionKey
 from ..encryption.setting import VARIABLE, parse_keys
@@ -40,6 +41,9 @@ class Settings:
     """Token → role."""
     cron_secret: str | None = field(default=None, repr=False)
     encryption_keys: tuple[EncryptionKey, ...] = field(default=(), repr=False)
+    archive_url: str | None = field(default=None, repr=False)
+    """The Postgres of the archive, DATABASE_URL. None: dead letters stay in Redis."""
+    archive_days: float = 30.0
     apps: tuple[str, ...] = ()
     """The applications as `module:attribute`; without any, those of `functions.apps:APPS`."""
     data_dir: Path = Path(".tidegate")
@@ -61,21 +65,20 @@ class Settings:
         env = _with_secrets(os.environ if env is None else env)
         url, token = _database(env, *_QUEUES)
         cache_url, cache_token = _database(env, *_CACHE)
-        prefix = env.get("TIDEGATE_PREFIX", "tidegate")
         platform = detect_platform(env)
         if url is None and platform != LOCAL:
             raise ConfigurationError(_NO_STORE)
-        if not is_name(prefix):
-            raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
         return cls(
             redis_url=url,
             redis_token=token,
             cache_url=cache_url,
             cache_token=cache_token,
-            prefix=prefix,
+            prefix=_prefix(env),
             api_tokens=_tokens(env.get("TIDEGATE_API_TOKENS", "")),
             cron_secret=_secret(env, "CRON_SECRET"),
             encryption_keys=_encryption_keys(env),
+            archive_url=_archive_url(env),
+            archive_days=_number(env, "TIDEGATE_ARCHIVE_DAYS", 30.0, 1, 3650),
             apps=_parts(env.get("TIDEGATE_APPS", "")),
             data_dir=Path(env.get("TIDEGATE_DATA") or ".tidegate"),
             volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
@@ -122,6 +125,13 @@ def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str 
             f"{name} must be https://host, without a user name (plain http only for localhost)"
         )
     return url, token
+
+
+def _prefix(env: Mapping[str, str]) -> str:
+    prefix = env.get("TIDEGATE_PREFIX", "tidegate")
+    if not is_name(prefix):
+        raise ConfigurationError(f"TIDEGATE_PREFIX={prefix!r}: {NAME_GRAMMAR}")
+    return prefix
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -191,6 +201,16 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
             f"{name} has fewer than {MIN_SECRET_LENGTH} characters; use 32 random ones"
         )
     return value
+
+
+def _archive_url(env: Mapping[str, str]) -> str | None:
+    """DATABASE_URL where it names a Postgres. Another database is some application's own business;
+    `tidegate doctor` says that there is no archive then."""
+    url = env.get("DATABASE_URL", "").strip()
+    if not url.startswith(("postgres://", "postgresql://")):
+        return None
+    keep_secret([url, urlsplit(url).password])
+    return url
 
 
 def _encryption_keys(env: Mapping[str, str]) -> tuple[EncryptionKey, ...]:

@@ -23,6 +23,7 @@ from ..store.schedules import is_schedule
 from .budget import Budget
 from .chain import Chain
 from .consumer import BATCH, Consumer
+from .counts import count_drain
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
 from .report import Report, StopReason, sum_up
@@ -225,7 +226,7 @@ class Drain:
             error=error,
         )
         log.info("drained", extra={"report": report.as_dict()})
-        return report
+        return count_drain(self._store, report)
 
 
 def _begin_sweep(store: Store, clock: Clock, every: float) -> bool:

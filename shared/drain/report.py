@@ -92,6 +92,10 @@ class Report:
             **({"error": self.error} if self.error else {}),
         }
 
+    def stops(self) -> dict[str, str]:
+        """Queue -> why its part of the drain ended."""
+        return {queue: entry["stop"] for queue, entry in self._by_queue().items()}
+
     def _by_queue(self) -> dict[str, dict[str, Any]]:
         """One entry a queue; several consumers of a queue are added up."""
         merged: dict[str, dict[str, Any]] = {}

@@ -10,6 +10,7 @@ import math
 import secrets
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from ..declare.queue import Queue
 from ..jobs.claim import Lease
@@ -19,6 +20,7 @@ from ..store import Store, TurnReply, TurnRequest
 from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
+from .counts import count_turn, take_counts
 from .leases import HeldLeases
 from .report import ConsumerReport
 
@@ -79,7 +81,7 @@ class Turns:
             isolated=isolated,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
-            observed=self._admission.take_observed(),
+            **self._observations(),
             ahead_ms=round(min(ahead, self._admission.spare()) * 1000) if ahead else 0,
             prolong=leases if self.leases.are_due() else (),
             look=self._look(),
@@ -91,6 +93,12 @@ class Turns:
         self.leases.note(request, reply, now, leases)
         self._count(settles, reply)
         return reply
+
+    def _observations(self) -> dict[str, Any]:
+        """What came up since the last turn: durations, and counts for metrics."""
+        observed = self._admission.take_observed()
+        counters = take_counts(self._store, self._queue.name, observed)
+        return {"observed": observed, "counters": counters}
 
     def _look(self) -> int:
         """How many records the store may read before it has seen the queue's numbers: as many as a
@@ -123,6 +131,7 @@ class Turns:
         return reply
 
     def _count(self, settles: Sequence[Settle], reply: TurnReply) -> None:
+        count_turn(self._store, self._queue.name, reply)
         self._report.claimed += len(reply.claims)
         self._bytes += sum(len(claim.body) + len(claim.history) + 1 for claim in reply.claims)
         for settle in settles:

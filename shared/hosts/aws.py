@@ -1,4 +1,5 @@
-"""AWS Lambda: handlers for the drain's schedule and for the HTTP API. Imports no web code.
+"""AWS Lambda: handlers for the schedules of drain and maintain, and for the HTTP API. Imports no
+web code.
 
 # functions/drain.py
 from tidegate.hosts.aws import drain_handler
@@ -11,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..deployment import Deployment
 from ..drain.budget import Budget
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("tidegate.hosts")
 
+T = TypeVar("T")
 TEXT = ["text/", "application/json", "application/problem+json"]
 
 
@@ -36,8 +38,9 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-class DrainFunction:
-    """A warm drain function: its event loop and its store live from invocation to invocation.
+class ScheduledFunction:
+    """A warm function that a schedule calls: its event loop and its store live from invocation to
+    invocation.
 
     Making it checks the configuration and starts nothing.
     """
@@ -48,26 +51,20 @@ class DrainFunction:
         self._loop: asyncio.AbstractEventLoop | None = None
         deployment.make_default()
 
-    def __call__(
-        self, event: Mapping[str, Any] | None = None, context: Context | None = None
-    ) -> dict[str, Any]:
-        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`. A nudge
-        has `"hops"` too.
+    def close(self) -> None:
+        """Close the store and the loop. Lambda never does; tests do."""
+        if self._loop is not None:
+            self._loop.run_until_complete(self._deployment.close())
+            self._loop.close()
+            self._loop = None
 
-        Without a context (a call by hand) the budget is `TIDEGATE_MAX_DURATION`.
-
-        A store failure is reported (`"stop": "store"`) and not raised: Lambda would only retry,
-        and the next tick comes anyway.
-        """
-        queues = [self._deployment.registry.queue(name) for name in _queue_names(event)]
+    def _run(self, work: Callable[[Budget], Coroutine[Any, Any, T]], context: Context | None) -> T:
+        """Do this invocation's work inside its time. Without a context (a call by hand) that is
+        `TIDEGATE_MAX_DURATION`."""
         if self._logger is not None and context is not None:
             self._logger.append_keys(request_id=context.aws_request_id)
         self._loop = self._loop or asyncio.new_event_loop()
-        origin = read_origin((event or {}).get("hops"))
-        report = self._loop.run_until_complete(
-            self._deployment.drain(self._budget(context), queues, origin=origin)
-        )
-        return report.as_dict()
+        return self._loop.run_until_complete(work(self._budget(context)))
 
     def _budget(self, context: Context | None) -> Budget:
         if context is not None:
@@ -76,12 +73,39 @@ class DrainFunction:
         logger.warning("no_context", extra={"seconds": seconds})
         return self._deployment.budget(seconds)
 
-    def close(self) -> None:
-        """Close the store and the loop. Lambda never does; tests do."""
-        if self._loop is not None:
-            self._loop.run_until_complete(self._deployment.close())
-            self._loop.close()
-            self._loop = None
+
+class DrainFunction(ScheduledFunction):
+    """The function of the tick."""
+
+    def __call__(
+        self, event: Mapping[str, Any] | None = None, context: Context | None = None
+    ) -> dict[str, Any]:
+        """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`. A nudge
+        has `"hops"` too.
+
+        A store failure is reported (`"stop": "store"`) and not raised: Lambda would only retry,
+        and the next tick comes anyway.
+        """
+        queues = [self._deployment.registry.queue(name) for name in _queue_names(event)]
+        origin = read_origin((event or {}).get("hops"))
+        report = self._run(
+            lambda budget: self._deployment.drain(budget, queues, origin=origin), context
+        )
+        return report.as_dict()
+
+
+class MaintainFunction(ScheduledFunction):
+    """The function of the archive."""
+
+    def __call__(
+        self, _event: Mapping[str, Any] | None = None, context: Context | None = None
+    ) -> dict[str, Any]:
+        """Move dead letters into the archive, and answer the report.
+
+        A failure of the store or of Postgres is reported (`"stop": "error"`) and not raised: the
+        next run comes anyway. Raises MissingExtra where psycopg was not packaged.
+        """
+        return self._run(self._deployment.maintain, context).as_dict()
 
 
 def drain_handler() -> DrainFunction:
@@ -90,6 +114,12 @@ def drain_handler() -> DrainFunction:
     Raises ConfigurationError, so that a configuration that can't work is a start that fails.
     """
     return DrainFunction(Deployment.from_env())
+
+
+def maintain_handler() -> MaintainFunction:
+    """The handler of a scheduled maintain run, as the environment describes it. Raises
+    ConfigurationError, as `drain_handler` does."""
+    return MaintainFunction(Deployment.from_env())
 
 
 class ApiFunction:

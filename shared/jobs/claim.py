@@ -45,6 +45,8 @@ class Claim(NamedTuple):
     crashed: bool = False
     decided: bool = False
     isolated: bool = False
+    since_ms: int = 0
+    """When it began to wait or was due, by the store's time or that of its maker; 0: unknown."""
 
     def with_history(self, history: str) -> Claim:
         """The claim with another history. Each job needs one, and `_replace` takes three times as

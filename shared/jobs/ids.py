@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -12,6 +13,9 @@ from collections.abc import Callable
 from ..errors import InvalidOption
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+LENGTH = 22
+"""Letters of an id that we make, in two halves. The first _OF_MS of them tell the millisecond."""
+_OF_MS = 9
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _OWN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}(~[0-9]{1,2})?\Z")
@@ -91,12 +95,28 @@ def created_ms(short: str) -> int | None:
     if taken_in:
         return int(taken_in[1])
     short = short.partition("~")[0]
-    if len(short) != 22 or not (short.isascii() and short.isalnum()):
+    if len(short) != LENGTH or not (short.isascii() and short.isalnum()):
         return None
     high = 0
     for letter in short[:11]:
         high = high * 62 + _ALPHABET.index(letter)
     return high >> 16 if (high >> 12) & 0xF == 7 else None
+
+
+def made_ms(short: str) -> int | None:
+    """The same for the id of a stored job whose record names no other instant: a millisecond less
+    exact and, for the many jobs of a batch, much faster."""
+    if len(short) == LENGTH or short[LENGTH : LENGTH + 1] == "~":
+        return _ms_of(short[:_OF_MS])
+    return created_ms(short)
+
+
+@functools.lru_cache(maxsize=1024)
+def _ms_of(first: str) -> int:
+    number = 0
+    for letter in first:
+        number = number * 62 + _ALPHABET.find(letter)
+    return number * 62 * 62 >> 16  # two letters more are the first half of the id
 
 
 def public_id(short: str, queue: str) -> str:

@@ -19,7 +19,7 @@ HIDDEN = "?…"
 LOGGERS = (
     *("tidegate.drain", "tidegate.job", "tidegate.web", "tidegate.hosts"),
     *("tidegate.schedules", "tidegate.cache", "tidegate.embedded", "tidegate.nudge"),
-    "tidegate.access",
+    *("tidegate.access", "tidegate.alerts", "tidegate.archive"),
 )
 """All loggers of this package: a filter of a logger does not see what its children log."""
 

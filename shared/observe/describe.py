@@ -6,6 +6,7 @@ ISO 8601.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -219,8 +220,22 @@ def describe_queue(stats: QueueStats) -> dict[str, Any]:
         "last_turn_at": instant(stats.turn_ms),
         "oldest_waiting": stats.oldest,
         "oldest_age": None if since is None else max(0.0, (stats.now_ms - since) / 1000),
+        "durations": describe_durations(_of_all_types(stats)),
         "types": {name: _describe_type(stats, name) for name in sorted(queue.types)},
     }
+
+
+def describe_durations(histogram: Sequence[int]) -> dict[str, Any]:
+    """Seconds that jobs ran, of the observations that are kept."""
+    return {
+        "observed": sum(histogram),
+        "average": mean(histogram),
+        "p95": quantile(histogram, 0.95),
+    }
+
+
+def _of_all_types(stats: QueueStats) -> list[int]:
+    return [sum(counts) for counts in zip(*stats.histograms.values(), strict=True)]
 
 
 def _describe_type(stats: QueueStats, name: str) -> dict[str, Any]:
@@ -228,9 +243,7 @@ def _describe_type(stats: QueueStats, name: str) -> dict[str, Any]:
     return {
         "timeout": job_type.timeout,
         "attempts": job_type.retry.attempts,
-        "observed": sum(histogram),
-        "average": mean(histogram),
-        "p95": quantile(histogram, 0.95),
+        **describe_durations(histogram),
     }
 
 

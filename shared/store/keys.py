@@ -62,6 +62,11 @@ def cache_tag(prefix: str, cache: str, tag: str) -> str:
     return f"{prefix}:cache:{cache}:tag:{tag}"
 
 
+def alerts(prefix: str) -> str:
+    """STRING  The state of the alerts as JSON (alerts/state_json.py); it expires."""
+    return f"{prefix}:alerts"
+
+
 def manual_runs(prefix: str, schedule: str) -> str:
     """LIST  The last jobs of a schedule that operators ran, newest first, as "instant id" (ms); it
     expires."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..declare.queue import Queue
 from ..jobs.ids import created_ms, public_id
+from .counters import read_counters
 from .usage import UsageByShard, read_usage
 
 SIZES = (
@@ -23,7 +24,8 @@ TOTALS = (
 class QueueStats:
     """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
     `oldest`: the public id of the job that waits longest, `oldest_ms`: since when. `turn_ms`: the
-    instant of the last turn, 0 without. `usage`: everything stored, by shard."""
+    instant of the last turn, 0 without. `usage`: everything stored, by shard. `counters`: see
+    store/counters.py."""
 
     queue: Queue
     now_ms: int
@@ -36,6 +38,7 @@ class QueueStats:
     totals: dict[str, int]
     usage: UsageByShard
     histograms: dict[str, list[int]]
+    counters: dict[str, int] = field(default_factory=dict)
 
     @property
     def jobs(self) -> int:
@@ -58,7 +61,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
     sizes = dict(zip(SIZES, rest[: len(SIZES)], strict=True))
     heads, rest = rest[len(SIZES) : len(SIZES) + 8], rest[len(SIZES) + 8 :]
     oldest, oldest_ms = _oldest(list(zip(heads[::2], heads[1::2], strict=True)))
-    turned, paused, level, per, _at, totals, usage, *histograms = rest
+    turned, paused, level, per, _at, totals, usage, *histograms, counters = rest
     return QueueStats(
         queue=queue,
         now_ms=int(now),
@@ -75,6 +78,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
             for name, histogram in zip(types, histograms, strict=True)
             if histogram
         },
+        counters=read_counters(counters),
     )
 
 

@@ -8,6 +8,7 @@ may be this request's own work, and is answered as such. Raises StoreError.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from typing import TYPE_CHECKING, Literal
@@ -20,8 +21,10 @@ from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
 from .access import AccessEntries
+from .alert_state import AlertState
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES
+from .deaths import Deaths
 from .decrypt import decrypted
 from .enqueues import Enqueues
 from .meter import Meter
@@ -60,9 +63,13 @@ class Store(Reads):
         self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)
         self.access = AccessEntries(rest, prefix)
-        # Of this process's drains: their last sweep (monotonic), the queues that have suspects.
+        self.deaths = Deaths(self._calls)
+        self.alerts = AlertState(rest, prefix, key_locking=key_locking)
+        # Of this process's drains: their last sweep (monotonic), the queues that have suspects,
+        # and by queue what no turn has counted yet.
         self.swept_at: float | None = None
         self.suspects: set[str] = set()
+        self.uncounted = defaultdict[str, Counter[str]](Counter)  # see drain/counts.py
 
     @property
     def key_locking(self) -> bool:

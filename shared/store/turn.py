@@ -9,8 +9,10 @@ from typing import Any, Literal, NamedTuple
 from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
+from ..jobs.ids import made_ms
 from ..jobs.outcome import Kind
 from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
+from .counters import Counters, write_counters
 
 Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
@@ -58,7 +60,8 @@ class TurnRequest:
     time tokens may be taken. `prolong`: leases whose jobs still run. `look`: how many waiting jobs'
     records the turn reads at once, at no command of their own; None: as many as it wants.
     `repeat_ms`: how long the client may repeat this request. `settles_deaths`: jobs that crashed to
-    death are handed out (as `crashed` claims), so that the caller settles them.
+    death are handed out (as `crashed` claims), so that the caller settles them. `counters`: what
+    the drain counted.
     """
 
     owner: str
@@ -76,6 +79,7 @@ class TurnRequest:
     look: int | None = None
     repeat_ms: int = REPEAT_MS
     settles_deaths: bool = False
+    counters: Counters = field(default_factory=dict)
 
     def args(self, queue: Queue) -> list[str | int]:
         """ARGV of turn.lua behind the queue's name."""
@@ -111,7 +115,7 @@ class TurnRequest:
                 f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms} {settle.unstarted_ms}",
                 settle.history,
             ]
-        return [*args, *self.prolong]
+        return [*args, *self.prolong, write_counters(self.counters)]
 
 
 def _key_limits(queue: Queue) -> str:
@@ -213,4 +217,5 @@ def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> C
         at_ms,
         header.reason == "crashed",
         DECIDED in header.flags and isinstance(history, str),
+        since_ms=int(header.since) if header.since else made_ms(job_id) or 0,
     )

@@ -26,7 +26,7 @@ from .audited import perform
 from .call import Call, Deadline
 from .operation import Operation
 from .problems import PROBLEM_TYPES, problem_response
-from .routes import ALIASES, ROUTES
+from .routes import ROUTES
 
 CLIENT_CLOSED = 499
 """The status in a server's access log of a request whose client hung up while sending it."""
@@ -140,11 +140,10 @@ def _max_duration(_request: Request, settings: Settings) -> float:
 
 
 def _paths() -> dict[str, dict[str, Operation]]:
-    """Path -> method -> operation, with the aliases, fixed parts before `{...}` ones."""
+    """Path -> method -> operation, fixed parts before `{...}` ones."""
     table: dict[str, dict[str, Operation]] = {}
     for operation in ROUTES:
         table.setdefault(operation.path, {})[operation.method] = operation
-    table |= {alias: table[path] for alias, path in ALIASES.items()}
     return dict(sorted(table.items(), key=lambda item: item[0].replace("{", "~")))
 
 

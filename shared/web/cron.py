@@ -1,7 +1,7 @@
-"""GET and POST /api/cron/drain: the tick where the scheduler speaks HTTP (Vercel Cron).
+"""GET and POST /api/cron/drain and /api/cron/maintain, where the scheduler speaks HTTP (Vercel).
 
-Vercel may call it twice, or before the last call has ended: claims are atomic, so two ticks share
-the work.
+Vercel may call them twice, or before the last call has ended: claims are atomic, so two ticks share
+the work, and two runs of maintain write one row for each death.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .problems import Problem, ProblemType
 from .responses import ResponseModel
 
 STORE_FAILED = ProblemType("store-unreachable", 503, "The drain lost its store")
+MAINTAIN_FAILED = ProblemType("maintain-failed", 503, "The archive was not maintained")
 MOST_QUEUES = 100
 
 
@@ -58,6 +59,31 @@ class ReportResponse(ResponseModel):
     continued: list[str] = Field(
         [], description="The queues for whose jobs it has called another drain; left out if none."
     )
+
+
+class MaintainReportResponse(ResponseModel):
+    """The report of a maintain run. `stop`: "done", "budget" (there is more) or "off" (no
+    archive)."""
+
+    stop: str
+    archived: int = Field(description="New rows of the archive.")
+    removed: int = Field(description="Dead letters that left Redis.")
+    refused: int = Field(description="Dead letters that Postgres does not take; they stay.")
+    deleted: int = Field(description="Rows that were older than they are kept.")
+    billed_commands: int
+    seconds: float
+
+
+async def maintain(call: Call) -> Response:
+    """Move dead letters into the archive and delete its old rows; answers the report."""
+    call.query()
+    deployment = call.deployment
+    report = await deployment.maintain(deployment.budget(call.seconds_left()))
+    members = {name: value for name, value in report.as_dict().items() if name != "error"}
+    if report.error is not None:
+        detail = "The archive or the store failed; what was not archived stays in Redis."
+        raise Problem(MAINTAIN_FAILED, detail, headers={"Retry-After": "5"}, report=members)
+    return json_response(MaintainReportResponse(**members))
 
 
 async def drain(call: Call) -> Response:

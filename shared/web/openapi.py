@@ -20,7 +20,7 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """The whole document. Aliases are left out: they answer like the paths they stand for."""
+    """The whole document."""
     names, schemas = _schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -74,10 +74,7 @@ def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> di
         "description": f"{summary} Needs: {_need(operation)}.",
         "parameters": _parameters(operation),
         "responses": {
-            **{
-                str(status): _content("application/json", models, names)
-                for status, models in operation.responses.items()
-            },
+            **_answers(operation, names),
             **{str(status): _problem(status, names) for status in _problem_statuses(operation)},
         },
         "security": [] if operation.access == "public" else [{"token": [operation.access]}],
@@ -94,6 +91,17 @@ def _need(operation: Operation) -> str:
         return "nothing"
     own = ", or enqueue for the jobs that the same token has enqueued" if operation.own else ""
     return f"the right {operation.access}{own}"
+
+
+def _answers(operation: Operation, names: Mapping[type[BaseModel], str]) -> dict[str, Any]:
+    answers = {
+        str(status): _content("application/json", models, names)
+        for status, models in operation.responses.items()
+    }
+    if operation.text:
+        answer = answers.setdefault("200", {"description": "A text.", "content": {}})
+        answer["content"][operation.text] = {"schema": {"type": "string"}}
+    return answers
 
 
 def _problem_statuses(operation: Operation) -> list[int]:

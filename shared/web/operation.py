@@ -18,8 +18,9 @@ AUDITED: frozenset[Access] = frozenset({"operate", "delete", "manage"})
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of the API. Where several models are listed, one of them applies. `problems`:
-    statuses of its own beside those that follow from the other fields. `head`: a HEAD request is
-    answered as this GET, without the body; False where a GET has effects.
+    statuses of its own beside those that follow from the other fields. `text`: the media type of a
+    200 that is no JSON. `head`: a HEAD request is answered as this GET, without the body; False
+    where a GET has effects.
 
     `access`: the right that it needs. `own`: its handler also answers callers who see only the jobs
     that they have enqueued. `filters`: its handler keeps to the queues of its caller, though its
@@ -34,6 +35,7 @@ class Operation:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
+    text: str | None = None
     head: bool = True
     own: bool = False
     filters: bool = False

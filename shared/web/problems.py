@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ..errors import (
+    ArchiveError,
     ConfigurationError,
     Forbidden,
     IdempotencyMismatch,
@@ -24,6 +25,7 @@ from ..errors import (
     KeyLimited,
     MissingSecret,
     NameTaken,
+    NoArchive,
     PayloadTooLarge,
     QueueFull,
     QuotaExceeded,
@@ -77,6 +79,7 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     IdempotencyMismatch: ProblemType("idempotency-mismatch", 422, "Idempotency key used before"),
     Unauthenticated: ProblemType("unauthenticated", 401, "Unauthenticated"),
     Forbidden: ProblemType("forbidden", 403, "Forbidden"),
+    NoArchive: ProblemType("no-archive", 404, "No archive"),
     MissingSecret: ProblemType("misconfigured", 503, "Misconfigured"),
     ConfigurationError: ProblemType("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
     Refused: ProblemType("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
@@ -90,6 +93,9 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
         "The store's reply was lost; the request may have run. Repeat it: with the same "
         "Idempotency-Key or job_id it happens once.",
         1,
+    ),
+    ArchiveError: ProblemType(
+        "archive-unreachable", 503, "The archive did not answer", ArchiveError.__doc__, 5
     ),
     TooLarge: ProblemType("payload-too-large", 413, "Too large for the store", TooLarge.__doc__),
 }

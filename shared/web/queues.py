@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import Field
 from starlette.responses import Response
 
 from ..observe.describe import STATES, describe_queue
+from ..store.queue_stats import QueueStats
 from .body import json_response
 from .call import Call
 from .responses import ResponseModel
@@ -20,14 +22,19 @@ PURGE_SECONDS = 20.0
 """Seconds after which a purge answers, so that no function's window ends before."""
 
 
-class TypeResponse(ResponseModel):
-    """A job type: its numbers, and the durations of its jobs in seconds."""
+class DurationsResponse(ResponseModel):
+    """Seconds that jobs ran, over the last thousand or so of each job type."""
 
-    timeout: float
-    attempts: int
     observed: int
     average: float | None
     p95: float | None = Field(description="null while too few are observed")
+
+
+class TypeResponse(DurationsResponse):
+    """A job type: its numbers, and the durations of its jobs."""
+
+    timeout: float
+    attempts: int
 
 
 class LimitResponse(ResponseModel):
@@ -75,6 +82,7 @@ class QueueResponse(ResponseModel):
     last_turn_at: datetime | None = Field(description="When a drain last looked at the queue.")
     oldest_waiting: str | None
     oldest_age: float | None = Field(description="Seconds since it began to wait.")
+    durations: DurationsResponse
     types: dict[str, TypeResponse]
 
 
@@ -150,11 +158,10 @@ async def stats(call: Call) -> Response:
 
 async def health(call: Call) -> Response:
     """The health of each queue. A store that can't be reached is a 503, as everywhere."""
-    by_name = {queue.name: _health(queue) for queue in await _all(call)}
-    worst = next(
-        (s for s in ("behind", "paused") if any(q.status == s for q in by_name.values())), "ok"
-    )
-    return json_response(HealthResponse(status=worst, queues=by_name))
+    stats = await call.deployment.store.overview(call.queues())
+    by_name = {one.queue.name: _health(one) for one in stats}
+    status = worst([one.status for one in by_name.values()])
+    return json_response(HealthResponse(status=status, queues=by_name))
 
 
 async def pause(call: Call) -> Response:
@@ -193,11 +200,23 @@ async def _all(call: Call) -> list[QueueResponse]:
     return [QueueResponse(**describe_queue(one)) for one in stats]
 
 
-def _health(queue: QueueResponse) -> QueueHealthResponse:
-    behind = queue.oldest_age is not None and queue.oldest_age > BEHIND_SECONDS
+def health_of(stats: QueueStats) -> str:
+    """`ok`, `behind` or `paused`."""
+    if stats.paused:
+        return "paused"
+    age = describe_queue(stats)["oldest_age"]
+    return "behind" if age is not None and age > BEHIND_SECONDS else "ok"
+
+
+def worst(statuses: Sequence[str]) -> str:
+    """The health of several queues together."""
+    return next((status for status in ("behind", "paused") if status in statuses), "ok")
+
+
+def _health(stats: QueueStats) -> QueueHealthResponse:
     return QueueHealthResponse(
-        status="paused" if queue.paused else "behind" if behind else "ok",
-        waiting=queue.counts["waiting"],
-        dead=queue.counts["dead"],
-        oldest_age=queue.oldest_age,
+        status=health_of(stats),
+        waiting=stats.waiting,
+        dead=stats.sizes["dead"],
+        oldest_age=describe_queue(stats)["oldest_age"],
     )

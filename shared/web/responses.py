@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 LOCKED = "Why the payload, the result and the texts of errors of an encrypted job are not shown."
 
@@ -17,6 +18,14 @@ class ResponseModel(BaseModel):
     """Built when first used: a function that starts cold pays only for what it answers."""
 
     model_config = ConfigDict(defer_build=True, frozen=True)
+
+
+class CamelCaseResponse(ResponseModel):
+    """Names its fields as JavaScript does."""
+
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, alias_generator=to_camel, validate_by_name=True
+    )
 
 
 class FieldErrorResponse(ResponseModel):

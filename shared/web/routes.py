@@ -5,15 +5,28 @@ not in it does not exist."""
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 
 from pydantic_core import to_json
 from starlette.responses import Response
 
 from ..declare.requests import EnqueueMany, EnqueueOne, RedriveMany
-from . import audit, cron, deadletters, enqueue, jobs, keys, queues, schedules, tokens
+from . import (
+    alerts,
+    archive,
+    audit,
+    cron,
+    deadletters,
+    enqueue,
+    jobs,
+    keys,
+    metrics,
+    queues,
+    schedules,
+    tokens,
+)
 from .body import json_response, json_text
 from .call import Call
+from .documented import DOCUMENTED
 from .operation import Operation
 from .responses import ResponseModel
 
@@ -50,6 +63,7 @@ def _document() -> bytes:
 
 _JOBS = "/api/v1/queues/{queue}/jobs"
 _DEAD = "/api/v1/dead-letters"
+_ARCHIVE = "/api/v1/archive"
 _SCHEDULE = "/api/v1/schedules/{app}/{name}"
 _ONE_TOKEN = "/api/v1/tokens/{token}"  # noqa: S105 - a path
 _KEY = {"Idempotency-Key": "The same key and body have the same answer for 24 hours."}
@@ -60,6 +74,12 @@ _FILTER = {
     "type": "Only of this job type.",
     "error": "Only with this text in the last error.",
     **_PAGE,
+}
+_SEARCH = {
+    **_FILTER,
+    "since": "Died at this instant or later: ISO 8601 with an offset.",
+    "until": "Died before this instant.",
+    "payload": "A JSON object: only payloads that have its fields. For operators.",
 }
 _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or not."}
 
@@ -96,6 +116,14 @@ ROUTES: tuple[Operation, ...] = (
           {200: (deadletters.DeleteResponse,)}),
     Operation("POST", f"{_DEAD}/{{id}}/redrive", "operate", deadletters.redrive,
           {200: (deadletters.RedriveResponse,)}, problems=(409,)),
+    Operation("GET", _ARCHIVE, "read", archive.index,
+          {200: (archive.ArchivePageResponse,)}, query=_SEARCH, filters=True),
+    Operation("POST", f"{_ARCHIVE}/redrive", "operate", archive.redrive_many,
+          {200: (archive.ArchiveRedriveResponse,)}, (archive.RedriveArchived,), filters=True),
+    Operation("GET", f"{_ARCHIVE}/{{row}}", "read", archive.show,
+          {200: (archive.ArchivedDetailResponse,)}, filters=True),
+    Operation("POST", f"{_ARCHIVE}/{{row}}/redrive", "operate", archive.redrive,
+          {200: (archive.ArchiveVerdictResponse,)}, filters=True),
     Operation("GET", "/api/v1/schedules", "read", schedules.index,
           {200: (schedules.SchedulesResponse,)}, filters=True),
     Operation("GET", _SCHEDULE, "read", schedules.show,
@@ -112,6 +140,10 @@ ROUTES: tuple[Operation, ...] = (
           {200: (cron.ReportResponse,)}, query=_ONLY, head=False, filters=True),
     Operation("POST", "/api/cron/drain", "drain", cron.drain,
           {200: (cron.ReportResponse,)}, query=_ONLY, filters=True),
+    Operation("GET", "/api/cron/maintain", "drain", cron.maintain,
+          {200: (cron.MaintainReportResponse,)}, head=False),
+    Operation("POST", "/api/cron/maintain", "drain", cron.maintain,
+          {200: (cron.MaintainReportResponse,)}),
     Operation("GET", "/api/v1/tokens", "manage", tokens.index, {200: (tokens.TokensResponse,)}),
     Operation("POST", "/api/v1/tokens", "manage", tokens.create,
           {201: (tokens.NewTokenResponse,)}, (tokens.CreateToken,)),
@@ -120,17 +152,11 @@ ROUTES: tuple[Operation, ...] = (
           {201: (tokens.NewTokenResponse,)}, (tokens.RotateToken,)),
     Operation("GET", "/api/v1/audit", "manage", audit.index, {200: (audit.AuditResponse,)},
           query=_PAGE),
+    Operation("GET", "/api/v1/alerts", "read", alerts.index, {200: (alerts.AlertsResponse,)},
+          filters=True),
+    Operation("GET", "/metrics", "metrics", metrics.show, {}, text=metrics.MEDIA_TYPE,
+          filters=True),
     Operation("GET", "/healthz", "public", healthz, {200: (LivenessResponse,)}),
     Operation("GET", "/openapi.json", "public", openapi, {200: (OpenApiResponse,)}),
+    *DOCUMENTED,
 )  # fmt: skip
-
-ALIASES: Mapping[str, str] = {
-    "/api/jobs/stats": "/api/v1/stats",
-    "/api/jobs/{id}": "/api/v1/jobs/{id}",
-    "/api/v1/admin/failed-jobs": _DEAD,
-    "/api/v1/admin/failed-jobs/{id}": f"{_DEAD}/{{id}}",
-    "/api/v1/admin/failed-jobs/{id}/retry": f"{_DEAD}/{{id}}/redrive",
-    "/api/v1/health/queues": "/api/v1/health",
-}
-"""Alias -> path of the route that answers there, for all its methods. The requirements name the
-aliases."""

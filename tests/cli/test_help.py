@@ -15,6 +15,7 @@ from tests.cli.conftest import ROOT, Cli
 
 COMMANDS = (
     *("new", "demo", "dev", "store", "enqueue", "drain", "status", "audit", "doctor", "repair"),
+    "alerts",
     *("tokens create", "tokens list", "tokens revoke", "tokens rotate", "tokens generate"),
     *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead delete"),
     *(
@@ -28,11 +29,13 @@ COMMANDS = (
         "queues keys",
         "queues purge",
     ),
+    *("maintain", "archive list", "archive show", "archive redrive"),
     *("schedules list", "schedules show", "schedules pause", "schedules resume", "schedules run"),
 )
 HEAVY = {
     *("rich", "httpx", "upstash_redis", "starlette", "uvicorn", "uvloop", "hiredis", "asyncio"),
     *("fakeredis", "shared.store", "shared.embedded", "shared.web", "shared.drain", "functions"),
+    "psycopg",
 }
 PROBE = """
 import json, sys

@@ -154,6 +154,6 @@ def test_erase_asks_and_reports(cli: Cli) -> None:
     assert cli("jobs", "show", ann).code is Exit.OK
     erased = cli("jobs", "erase", "--key", "ann", "--yes", "--json")
 
-    assert erased.json == {"deleted": 1, "running": [], "dry_run": False}
+    assert erased.json == {"deleted": 1, "rows": None, "running": [], "dry_run": False}
     assert cli("jobs", "show", ann).code is Exit.NOT_FOUND
     assert cli("jobs", "show", bob).code is Exit.OK

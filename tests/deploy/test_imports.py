@@ -28,7 +28,7 @@ BOTH = {
     "typing_inspection",
     "upstash_redis",
 }
-ALLOWED = {"drain": BOTH, "api": BOTH | {"mangum", "starlette"}}
+ALLOWED = {"drain": BOTH, "api": BOTH | {"mangum", "starlette"}, "maintain": BOTH}
 # Named, not needed: what an interpreter brings along before any of our code runs.
 AMBIENT = {"__main__", "__mp_main__", "_distutils_hack", "_virtualenv", "sitecustomize"}
 _ON_LAMBDA = {

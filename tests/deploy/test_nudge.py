@@ -27,4 +27,5 @@ def test_each_role_may_invoke_exactly_the_function_that_is_called(service: str, 
     }
 
     assert f"lambda:{DRAIN}" in called
-    assert allowed == {"ApiRole": [FUNCTION], "DrainRole": [FUNCTION]}
+    allowed_any = {role: functions for role, functions in allowed.items() if functions}
+    assert allowed_any == {"ApiRole": [FUNCTION], "DrainRole": [FUNCTION]}

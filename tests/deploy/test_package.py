@@ -99,6 +99,19 @@ def test_the_api_carries_web_code_and_no_tools(artefacts: dict[str, Artefact]) -
     assert not rooms & DEVELOPERS_ONLY
 
 
+def test_the_archives_function_carries_psycopg_migrations_and_no_web_code(
+    artefacts: dict[str, Artefact],
+) -> None:
+    names = _names(artefacts["maintain"])
+    rooms = {"/".join(name.split("/")[:2]) for name in names}
+
+    assert {"functions/maintain.py", "psycopg/__init__.py"} <= {*names}
+    assert any(name.startswith("shared/archive/migrations/0001") for name in names)
+    assert any(name.startswith("psycopg_binary.libs/") for name in names)
+    assert not rooms & {*DEVELOPERS_ONLY, "shared/web", "functions/drain.py", "functions/api.py"}
+    assert "psycopg/__init__.py" not in _names(artefacts["drain"])
+
+
 def test_scripts_and_data_ride_along(artefacts: dict[str, Artefact]) -> None:
     for artefact in artefacts.values():
         names = _names(artefact)
@@ -148,10 +161,10 @@ def _shipped(name: str, lock: Path = LOCK) -> set[str]:
 
 
 def test_every_locked_distribution_is_shipped_but_for_what_a_function_omits() -> None:
-    pinned = _pinned(*FUNCTIONS["api"].needs)
-
-    assert _shipped("api") == pinned
-    assert _shipped("drain") == pinned - {"mangum", "starlette"}
+    for name in ("api", "drain"):
+        omitted = {"mangum", "starlette"} if name == "drain" else set()
+        assert _shipped(name) == _pinned(*FUNCTIONS[name].needs) - omitted
+    assert _shipped("maintain") == _pinned("postgres") - {"mangum", "starlette"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -97,6 +97,20 @@ def test_a_failed_tick_is_not_repeated_and_an_old_one_not_made_up_for(aws: dict[
     assert drain["timeout"] < 900
 
 
+def test_the_archive_is_maintained_on_a_schedule_of_its_own_where_there_is_one(
+    aws: dict[str, Any],
+) -> None:
+    maintain = aws["functions"]["maintain"]
+    (event,) = maintain["events"]
+
+    assert (maintain["maximumRetryAttempts"], maintain["maximumEventAge"]) == (0, 300)
+    assert event["schedule"]["rate"] == "rate(5 minutes)"
+    assert event["schedule"]["enabled"] == "${self:custom.maintains.${param:archive}}"
+    assert aws["custom"]["maintains"] == {"yes": True, "no": False}
+    assert aws["params"]["default"]["archive"] == "no"
+    assert maintain["timeout"] < 300
+
+
 def test_the_api_gives_up_before_its_gateway_does(
     aws: dict[str, Any], environment: Callable[..., None]
 ) -> None:
@@ -107,22 +121,30 @@ def test_the_api_gives_up_before_its_gateway_does(
     assert aws["functions"]["api"]["events"] == [{"httpApi": "*"}]
 
 
+def secrets_of(aws: dict[str, Any], name: str, archive: str) -> str:
+    """The variable TIDEGATE_SECRETS of a function, deployed with this `--param archive`."""
+    text = aws["functions"][name]["environment"]["TIDEGATE_SECRETS"]
+    text = text.replace(
+        "${self:custom.archive.${param:archive}}", aws["custom"]["archive"][archive]
+    )
+    return re.sub(r"\$\{self:custom\.(\w+)\}", lambda found: aws["custom"][found[1]], text)
+
+
+@pytest.mark.parametrize("archive", ["yes", "no"])
 @pytest.mark.parametrize(
     ("name", "secrets"),
     [
         ("drain", STORE),
         ("api", {*STORE, "TIDEGATE_API_TOKENS", "CRON_SECRET"}),
+        ("maintain", STORE),
     ],
 )
 def test_each_aws_function_is_given_the_names_of_its_secrets_and_of_no_other(
-    aws: dict[str, Any], name: str, secrets: set[str]
+    aws: dict[str, Any], name: str, secrets: set[str], archive: str
 ) -> None:
     given = {**aws["provider"]["environment"], **aws["functions"][name]["environment"]}
-    named = re.sub(
-        r"\$\{self:custom\.(\w+)\}",
-        lambda found: aws["custom"][found[1]],
-        given["TIDEGATE_SECRETS"],
-    )
+    secrets = {*secrets, "DATABASE_URL"} if archive == "yes" else secrets
+    named = secrets_of(aws, name, archive)
     pairs = dict(pair.split("=", 1) for pair in named.split(","))
 
     assert aws["custom"]["application"] == "", "an example's secret would be missing at the start"
@@ -138,11 +160,7 @@ def test_each_aws_function_may_read_its_own_secrets_and_no_other(
     """The parameters that it names are exactly those of its role."""
     roles = (ROOT / "infra" / "aws" / "roles.yml").read_text(encoding="utf-8")
     role = roles.split(f"  {aws['functions'][name]['role']}:\n", 1)[1].split("\n\n", 1)[0]
-    named = re.sub(
-        r"\$\{self:custom\.(\w+)\}",
-        lambda found: aws["custom"][found[1]],
-        aws["functions"][name]["environment"]["TIDEGATE_SECRETS"],
-    )
+    named = secrets_of(aws, name, "yes")
 
     assert sorted(re.findall(r":parameter(/\S+)", role)) == sorted(
         re.findall(r"=ssm:([^,]+)", named)
@@ -194,13 +212,14 @@ def test_vercel_jsons_crons_are_valid_and_their_paths_answer_get(vercel: dict[st
 
 def test_hobbys_variant_differs_by_a_cron_that_hobby_accepts(vercel: dict[str, Any]) -> None:
     hobby = json.loads((ROOT / "infra" / "vercel" / "hobby.json").read_text(encoding="utf-8"))
-    (cron,) = hobby["crons"]
-    minute, hour, *rest = cron["schedule"].split(" ")
 
     assert {**hobby, "crons": vercel["crons"]} == vercel
-    assert cron["path"] == vercel["crons"][0]["path"]
-    assert is_cron(cron["schedule"])
-    assert (minute.isdigit(), hour.isdigit(), rest) == (True, True, ["*", "*", "*"]), "once a day"
+    assert [cron["path"] for cron in hobby["crons"]] == [cron["path"] for cron in vercel["crons"]]
+    for cron in hobby["crons"]:
+        minute, hour, *rest = cron["schedule"].split(" ")
+        assert is_cron(cron["schedule"])
+        daily = minute.isdigit(), hour.isdigit(), rest
+        assert daily == (True, True, ["*", "*", "*"]), "once a day"
 
 
 def test_vercel_uploads_what_is_shipped_and_none_of_what_lies_beside_it(tmp_path: Path) -> None:

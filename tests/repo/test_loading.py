@@ -13,6 +13,8 @@ import pytest
 # name botocore, which powertools only asks for its presence; its session is what costs.
 NEVER = {
     "cryptography",
+    "psycopg",
+    "shared.archive",
     "boto3",
     "botocore.session",
     "typer",
@@ -23,6 +25,7 @@ NEVER = {
 }
 FORBIDDEN = {
     "functions.drain": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded"},
+    "functions.maintain": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded"},
     "functions.api": NEVER | {"shared.cli", "shared.embedded"},
     "shared": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded", "shared.store"},
 }

@@ -20,6 +20,7 @@ from tests.support.probe import Probe
 
 BODIES: dict[str, Any] = {
     "deadletters.redrive_many": {"filter": {"queue": "work", "error": "no file"}},
+    "archive.redrive_many": {"filter": {"queue": "work"}},
     "tokens.create": {"name": "ci", "roles": ["viewer"]},
     "tokens.rotate": {"overlap": 60},
 }

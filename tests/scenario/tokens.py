@@ -20,6 +20,7 @@ ROOT = Caller("test", frozenset(RIGHTS))
 OPENED_BY: Mapping[str, set[str]] = {
     "enqueue": {"producer", "operator", "admin"},
     "read": {"viewer", "payload-reader", "operator", "admin"},
+    "metrics": {"viewer", "operator", "admin", "metrics"},
     "operate": {"operator", "admin"},
     "delete": {"admin"},
     "drain": {"cron", "operator", "admin"},
@@ -44,6 +45,10 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/dead-letters/{id}"): "read",
     ("DELETE", "/api/v1/dead-letters/{id}"): "delete",
     ("POST", "/api/v1/dead-letters/{id}/redrive"): "operate",
+    ("GET", "/api/v1/archive"): "read",
+    ("POST", "/api/v1/archive/redrive"): "operate",
+    ("GET", "/api/v1/archive/{row}"): "read",
+    ("POST", "/api/v1/archive/{row}/redrive"): "operate",
     ("GET", "/api/v1/schedules"): "read",
     ("GET", "/api/v1/schedules/{app}/{name}"): "read",
     ("POST", "/api/v1/schedules/{app}/{name}/pause"): "operate",
@@ -57,19 +62,32 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/audit"): "manage",
     ("GET", "/api/cron/drain"): "drain",
     ("POST", "/api/cron/drain"): "drain",
+    ("GET", "/api/cron/maintain"): "drain",
+    ("POST", "/api/cron/maintain"): "drain",
+    ("GET", "/api/v1/alerts"): "read",
+    ("GET", "/metrics"): "metrics",
+    ("GET", "/api/queue/dashboard"): "read",
+    ("GET", "/api/v1/health/queues"): "read",
+    ("GET", "/api/v1/admin/failed-jobs"): "read",
+    ("GET", "/api/v1/admin/failed-jobs/{id}"): "read",
+    ("POST", "/api/v1/admin/failed-jobs/{id}/retry"): "operate",
+    ("GET", "/api/jobs/stats"): "read",
+    ("GET", "/api/jobs/{id}"): "read",
     ("GET", "/healthz"): "public",
     ("GET", "/openapi.json"): "public",
 }
-OWN = {("GET", "/api/v1/jobs/{id}")}
+OWN = {("GET", "/api/v1/jobs/{id}"), ("GET", "/api/jobs/{id}")}
 """Routes that also open to a token that enqueues, for the jobs that it has enqueued."""
 
 
 class TokenShop:
     """Makes stored tokens behind the API's back, and clients with them."""
 
-    def __init__(self, app: Starlette, store: Store, clock: FakeClock) -> None:
+    def __init__(
+        self, app: Starlette, store: Store, clock: FakeClock, prefix: str = PREFIX
+    ) -> None:
         self._app = app
-        self.tokens = Tokens(store.access, PREFIX, clock)
+        self.tokens = Tokens(store.access, prefix, clock)
 
     async def make(
         self, *roles: str, queues: Iterable[str] | None = None, **options: Any

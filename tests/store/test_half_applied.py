@@ -13,9 +13,11 @@ from shared import Queue
 from shared.errors import JobNotFound, StoreError
 from shared.jobs.job import Guard, Job
 from shared.store import Store
+from shared.store.deaths import Restoring
 from shared.store.repair import repair
 from shared.store.scripts import script
 from tests.support.failing import failing, failing_lua
+from tests.support.records import record
 from tests.support.turns import Owner, ids, jobs, settle
 from tests.support.world import World
 
@@ -65,6 +67,17 @@ def _cancel(job_id: str) -> Verb:
     return Verb("cancel", lambda store, queue: store.cancel(queue, job_id), frozenset({job_id}))
 
 
+async def _remove_deaths(store: Store, queue: Queue) -> None:
+    deaths = await store.deaths.read(queue, dead_for_ms=0, skip=0, most=10)
+    await store.deaths.remove(queue, deaths)
+
+
+async def _restore(store: Store, queue: Queue) -> None:
+    archived = record("x", fence=1, attempts=1)
+    letters = [Restoring(one, f"{one}-1-1", archived) for one in ("archived", "archived2")]
+    await store.deaths.restore(queue, letters, names_ms=10**9)
+
+
 VERBS = [
     *_enqueues(),
     *(_cancel(job_id) for job_id in ("waiting", "urgent", "delayed", "parked", "suspect")),
@@ -79,6 +92,8 @@ VERBS = [
         lambda store, queue: store.purge(queue),
         frozenset({"waiting", "urgent", "delayed", "suspect"}),
     ),
+    Verb("remove_deaths", _remove_deaths),
+    Verb("restore", _restore, new=frozenset({"archived", "archived2"})),
     Verb("pause", lambda store, queue: store.pause(queue, paused=False)),
 ]
 ACKNOWLEDGED = {"waiting", "urgent", "delayed", "parked", "suspect"}

@@ -276,6 +276,24 @@ def test_a_variable_that_nothing_reads_is_told_with_the_nearest_name(
     assert unknown_variables(env) == found
 
 
+@pytest.mark.parametrize(
+    ("url", "archive"),
+    [
+        ("postgres://u:p@host/db", True),
+        (" postgresql://u:p@host/db?sslmode=require\n", True),
+        ("postgresql+asyncpg://u:p@host/db", False),
+        ("mysql://host/db", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_a_postgres_in_database_url_is_the_archive(url: str | None, *, archive: bool) -> None:
+    settings = Settings.from_env({} if url is None else {"DATABASE_URL": url})
+
+    assert settings.archive_url == (url.strip() if url and archive else None)
+    assert "u:p" not in repr(settings)
+
+
 def test_every_variable_that_is_described_is_known() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 

@@ -42,7 +42,7 @@ def test_it_holds_every_file_of_the_folder_and_no_other(names: set[str]) -> None
 
     assert {name for name in names if name.startswith("tidegate/")} == ours
     assert {"tidegate/py.typed", "tidegate/store/lua/lib/claim.lua"} <= ours
-    assert kinds == {"py", "lua", "typed", "template"}
+    assert kinds == {"py", "lua", "sql", "typed", "template"}
 
 
 def test_no_module_of_it_knows_the_name_of_the_folder(wheel: Path) -> None:

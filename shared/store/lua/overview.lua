@@ -24,7 +24,8 @@ local function read_queues()
     local q = { first = first, shards = tonumber(ARGV[at]), types = {} }
     for i = 1, tonumber(ARGV[at + 1]) do q.types[i] = ":durations:" .. ARGV[at + 1 + i] end
     queues[#queues + 1], inboxes[#inboxes + 1] = q, KEYS[first + PART.inbox]
-    at, first = at + 2 + #q.types, first + parts + q.shards - 1
+    q.types[#q.types + 1] = ":counters" -- answered behind the histograms
+    at, first = at + 1 + #q.types, first + parts + q.shards - 1
   end
 end
 read_queues()

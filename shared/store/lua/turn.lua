@@ -11,7 +11,7 @@
 --       handed out, so that its death has follow-ups); then per type: name, wanted (1: reply with its
 --       histogram), observed ("bucket:count …"); then per settle: "lease kind delay_ms unstarted_ms"
 --       (if the handler was not called: the time from which it might have started, of its claim or
---       on a limited queue of its token; else 0), history; then the leases to prolong
+--       on a limited queue of its token; else 0), history; then the leases to prolong; then what the drain counted
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms until there
 --       can be more (0: unknown or none), suspects that wait to run exclusively, verdicts (one character per
 --       settle: 1 applied, 0 stale), ids with a cancel request, histograms, instant of the claim and level of
@@ -72,7 +72,7 @@ end
 local verdicts = settle(q, request.settles, raws, last)
 flush_set(ACTIVE) -- before recovery reads the leases: one that was just prolonged has not expired
 prolong_leases(q, request.prolong)
-update_histograms(request.types, histograms)
+add_observations(request, histograms, values[#FIELDS + request.counters_at])
 flush_set(COMPLETED)
 if request.resync then resync(q, request.key_limits or q.backlog > 0 or q.key_due < NEVER) end
 if q.foreign then accept_inbox(q) end

@@ -12,8 +12,8 @@ local PRIORITY = { high = "h", normal = "n", low = "l" }
 local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s", park = "p",
   cancelled = "c", keep = "k", decide = "e" }
 
--- What enqueue answers for a job that it did not store (for a new job it answers the state).
-local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", limited = "L" }
+-- What enqueue and restore answer for a job that they did not store (for a new job they answer the state).
+local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", limited = "L", taken = "N" }
 
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"

@@ -1,5 +1,6 @@
 -- histogram: how long jobs of a type take, as counts in buckets that grow by half (1 ms, 1.5 ms, …).
 -- Old observations fade: once they exceed 1,000, all counts are halved.
+--- @include "counters"
 --- @include "numbers"
 --- @include "writes"
 -- `histogram`: "count count …" or nothing; `observed`: "bucket:count …".
@@ -19,10 +20,12 @@ local function merge(histogram, observed)
   return table.concat(counts, " ")
 end
 
-local function update_histograms(types, histograms)
-  for i, job_type in ipairs(types) do
+-- What a turn observed: durations by job type, and counts of the queue. `counters`: the stored ones.
+local function add_observations(request, histograms, counters)
+  for i, job_type in ipairs(request.types) do
     if job_type.observed ~= "" then
       set_field(job_type.field, merge(histograms[i], job_type.observed))
     end
   end
+  if request.counters ~= "" then add_counters(counters, request.counters) end
 end

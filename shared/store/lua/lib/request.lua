@@ -53,5 +53,10 @@ local function read_request()
     at = at + 2
   end
   for i = 1, n(ARGV[18]) do request.prolong[i] = ARGV[at + i - 1] end
+  request.counters, request.counters_at = ARGV[at + n(ARGV[18])], 0
+  if request.counters ~= "" then
+    request.counters_at = #request.fields + 1
+    request.fields[request.counters_at] = ":counters"
+  end
   return request
 end

@@ -1,0 +1,100 @@
+"""One evaluation of the alerts: read, judge, keep, tell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..config.alerts import AlertSettings
+from ..declare.queue import Queue
+from ..store import Store
+from ..store.queue_stats import QueueStats
+from ..store.schedules import is_schedule
+from .notice import Notice
+from .rules import Snapshot
+from .sinks import LogSink, Sink, WebhookSink
+from .state import State, advance, delivered
+from .state_json import read_state, write_state
+
+INSTANTS = 2.0
+"""Agenda scores below this say only that a queue is due, not since when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation leaves. `kept`: False where another one came in between: that one tells
+    what has changed."""
+
+    state: State
+    notices: Sequence[Notice]
+    kept: bool
+
+
+async def evaluate(
+    store: Store,
+    queues: Sequence[Queue],
+    settings: AlertSettings,
+    *,
+    archive_lag: float | None = None,
+    sinks: Sequence[Sink] | None = None,
+) -> Evaluation:
+    """Evaluate every rule once and tell what has begun or ended. `archive_lag`: seconds for which
+    the oldest dead letter waits for the archive; None: there is no archive. `sinks`: None for the
+    log and, if it is set, the webhook. Any number may run at a time. Raises StoreError."""
+    told_by = sinks_of(settings) if sinks is None else sinks
+    stats = await store.overview(queues)
+    now_ms = max((one.now_ms for one in stats), default=store.clock.epoch_ms())
+    late = seconds_late(stats, await store.agenda(), now_ms)
+    before = await store.alerts.read()
+    state = advance(
+        read_state(before),
+        Snapshot(now_ms, stats, late, archive_lag),
+        settings,
+        tuple(sink.name for sink in told_by),
+    )
+    text = write_state(state)
+    if not await store.alerts.replace(before, text):
+        return Evaluation(read_state(before), (), kept=False)
+    notices = state.outbox
+    told = await _tell(notices, told_by)
+    if told:
+        state = delivered(state, told)
+        await store.alerts.replace(text, write_state(state))
+    return Evaluation(state, notices, kept=True)
+
+
+def sinks_of(settings: AlertSettings) -> list[Sink]:
+    """The log, and the webhook if one is set."""
+    sinks: list[Sink] = [LogSink()]
+    if settings.webhook is not None:
+        sinks.append(WebhookSink(settings.webhook, settings.secrets))
+    return sinks
+
+
+def seconds_late(stats: Sequence[QueueStats], agenda: Mapping[str, float], now_ms: int) -> float:
+    """For how long the work that is due longest has waited for a tick, in seconds. The agenda knows
+    what may run: an entry of the past that no tick has moved on."""
+    by_name = {one.queue.name: one for one in stats}
+    since = [now_ms]
+    for member, instant in agenda.items():
+        queue = by_name.get(member)
+        if is_schedule(member):
+            since += [int(instant)] if "#" in member else []
+        elif queue is not None and instant >= INSTANTS:
+            since.append(max(int(instant), queue.turn_ms))
+        elif queue is not None and queue.oldest_ms is not None:
+            since.append(max(queue.oldest_ms, queue.turn_ms))
+    return max(0, now_ms - min(since)) / 1000
+
+
+async def _tell(notices: Sequence[Notice], sinks: Sequence[Sink]) -> dict[str, list[str]]:
+    """The names of the sinks that have told each notice now, by its id."""
+    told = defaultdict[str, list[str]](list)
+    for sink in sinks:
+        for notice in notices:
+            if sink.name in notice.pending:
+                if not await sink.tell(notice):
+                    break  # it is down: the others wait with this one
+                told[notice.id].append(sink.name)
+    return dict(told)

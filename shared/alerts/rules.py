@@ -1,0 +1,108 @@
+"""The rules: which values of two readings are beyond their thresholds. Pure; docs/operations.md has
+a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..config.alerts import AlertSettings
+from ..store.queue_stats import QueueStats
+from ..store.usage import fullness
+from .baseline import Baseline
+from .reading import Reading
+
+SAMPLES = 20
+"""Attempts, or observed jobs, below which a rate or an average says nothing."""
+WINDOW_MS = 3_600_000
+"""A reading is compared for at most so long: then what was counted since is all there is."""
+READINGS = 2
+"""Evaluations in a row that must find a backlog: a burst that the next drain takes is none."""
+LATENCY_FLOOR = 1.0
+"""Seconds of latency below which twice as much as usual disturbs nobody."""
+
+Finding = Literal["beyond", "within", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one rule finds of one queue; `queue` "" is the whole deployment. Unknown: not enough was
+    observed, and what was found before stands. `least`: findings in a row before it fires."""
+
+    rule: str
+    queue: str
+    finding: Finding
+    value: float
+    threshold: float
+    least: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one evaluation reads. `late`: seconds for which a tick is awaited. `archive_lag`:
+    seconds for which the oldest dead letter waits for the archive; None: there is no archive."""
+
+    now_ms: int
+    queues: Sequence[QueueStats]
+    late: float
+    archive_lag: float | None = None
+
+
+def judge_queue(
+    stats: QueueStats, change: Reading | None, baseline: Baseline, settings: AlertSettings
+) -> Iterator[Verdict]:
+    """The verdicts on one queue. `change`: what it has counted since the reading with which this
+    one is compared; None: there is none."""
+    queue = stats.queue
+    full = fullness(stats.usage, queue.max_jobs, queue.max_bytes)
+    values: dict[str, float | None] = {"backlog": stats.waiting, "queue_full": full}
+    if change is not None:
+        values["crash_loop"] = _crashes(change, settings.threshold("crash_loop", queue.name))
+        values["failure_rate"] = _failure_rate(change)
+        values["latency"] = _latency(change, baseline)
+    for rule, value in values.items():
+        yield _verdict(rule, queue.name, value, settings)
+
+
+def judge_deployment(snapshot: Snapshot, settings: AlertSettings) -> Iterator[Verdict]:
+    """The verdicts on the whole deployment."""
+    yield _verdict("missed_ticks", "", snapshot.late, settings)
+    if settings.store_bytes is not None:
+        stored = sum(one.bytes for one in snapshot.queues)
+        yield _verdict("store_bytes", "", stored / settings.store_bytes, settings)
+    if snapshot.archive_lag is not None:
+        yield _verdict("archive_behind", "", snapshot.archive_lag, settings)
+
+
+def is_spent(change: Reading) -> bool:
+    """True if enough was observed, or the window is over: the next change begins here."""
+    return change.attempts >= SAMPLES or change.at_ms >= WINDOW_MS
+
+
+def _crashes(change: Reading, threshold: float) -> float | None:
+    """Known as soon as they are too many, and else once the change is spent."""
+    return change.crashed if change.crashed > threshold or is_spent(change) else None
+
+
+def _failure_rate(change: Reading) -> float | None:
+    if change.attempts >= SAMPLES:
+        return change.failed / change.attempts
+    return 0.0 if is_spent(change) else None
+
+
+def _latency(change: Reading, baseline: Baseline) -> float | None:
+    """How many times the usual one; 0 below the floor."""
+    latency = change.latency
+    if latency is not None and min(change.waits, change.runs, baseline.jobs) >= SAMPLES:
+        return latency / baseline.seconds if latency >= LATENCY_FLOOR else 0.0
+    return 0.0 if is_spent(change) and latency is None else None
+
+
+def _verdict(rule: str, queue: str, value: float | None, settings: AlertSettings) -> Verdict:
+    threshold = settings.threshold(rule, queue)
+    least = READINGS if rule == "backlog" else 1
+    if value is None:
+        return Verdict(rule, queue, "unknown", 0.0, threshold, least)
+    finding: Finding = "beyond" if value > threshold else "within"
+    return Verdict(rule, queue, finding, value, threshold, least)

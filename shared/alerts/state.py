@@ -1,0 +1,107 @@
+"""The state of the alerts, and the step from one evaluation to the next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ..config.alerts import OFF, AlertSettings
+from .baseline import Baseline
+from .notice import Notice, notice_of
+from .reading import Reading
+from .rules import Snapshot, Verdict, is_spent, judge_deployment, judge_queue
+
+MOST_NOTICES = 100
+"""Notices that wait for a sink: while a webhook is down, the oldest go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What has been found of one rule and queue: how often in a row it was beyond its threshold,
+    the last value, and since when it fires (ms); None: it does not."""
+
+    times: int
+    value: float
+    since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What one evaluation leaves for the next. `readings`: those with which the next ones are
+    compared. `standings`: by (rule, queue), only those that were found beyond a threshold."""
+
+    at_ms: int = 0
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    standings: Mapping[tuple[str, str], Standing] = field(default_factory=dict)
+    outbox: Sequence[Notice] = ()
+
+    @property
+    def firing(self) -> dict[tuple[str, str], Standing]:
+        """The alerts that fire now."""
+        return {key: one for key, one in self.standings.items() if one.since_ms is not None}
+
+
+def advance(
+    state: State, snapshot: Snapshot, settings: AlertSettings, sinks: tuple[str, ...]
+) -> State:
+    """The state after this evaluation. Its outbox has a notice more for each alert that has begun
+    or ended, for these sinks."""
+    verdicts = list(judge_deployment(snapshot, settings))
+    readings, baselines = dict[str, Reading](), dict[str, Baseline]()
+    for stats in snapshot.queues:
+        name, now = stats.queue.name, Reading.of(stats)
+        before = state.readings.get(name)
+        change = before and now.since(before)
+        baseline = state.baselines.get(name, Baseline())
+        verdicts += judge_queue(stats, change, baseline, settings)
+        spent = change is not None and is_spent(change)
+        readings[name] = before if before and change and not spent else now
+        baselines[name] = baseline.learn(change) if change and spent else baseline
+    verdicts += _dropped(state, verdicts, {one.queue.name for one in snapshot.queues})
+    standings, notices = _stand(state.standings, verdicts, snapshot.now_ms, sinks)
+    outbox = [*state.outbox, *notices][-MOST_NOTICES:]
+    return State(snapshot.now_ms, readings, baselines, standings, outbox)
+
+
+def delivered(state: State, told: Mapping[str, Iterable[str]]) -> State:
+    """The state without what was told: the sinks by the id of the notice."""
+    left = [
+        replace(one, pending=tuple(s for s in one.pending if s not in told.get(one.id, ())))
+        for one in state.outbox
+    ]
+    return replace(state, outbox=[one for one in left if one.pending])
+
+
+def _stand(
+    before: Mapping[tuple[str, str], Standing],
+    verdicts: Iterable[Verdict],
+    now_ms: int,
+    sinks: tuple[str, ...],
+) -> tuple[dict[tuple[str, str], Standing], list[Notice]]:
+    standings, notices = dict(before), list[Notice]()
+    for verdict in verdicts:
+        key = (verdict.rule, verdict.queue)
+        standing = standings.get(key, Standing(0, 0.0))
+        if verdict.finding == "beyond":
+            times = standing.times + 1
+            fires = standing.since_ms is None and times >= verdict.least
+            since = now_ms if fires else standing.since_ms
+            standings[key] = Standing(times, verdict.value, since)
+            if fires:
+                notices.append(notice_of(verdict, now_ms, sinks))
+        elif verdict.finding == "within":
+            standings.pop(key, None)
+            if standing.since_ms is not None:
+                notices.append(notice_of(verdict, now_ms, sinks))
+    return standings, notices
+
+
+def _dropped(state: State, verdicts: Sequence[Verdict], queues: set[str]) -> list[Verdict]:
+    """A verdict for what is not judged any more: the queue is gone, or the rule has no setting."""
+    judged = {(one.rule, one.queue) for one in verdicts}
+    return [
+        Verdict(rule, queue, "within", 0.0, OFF)
+        for rule, queue in state.standings
+        if (rule, queue) not in judged and queue not in queues
+    ]

@@ -1,0 +1,201 @@
+"""`tidegate archive`: search, show and redrive the rows of dead letters in Postgres."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .audited import audited
+from .command import command
+from .confirm import Yes, confirmed
+from .context import open_deployment
+from .exit_codes import Exit
+from .jobs import show_record
+from .options import Cursor, Decrypt, Json, Most, Queues
+from .output import as_json, note, table
+
+if TYPE_CHECKING:
+    from ..archive.archive import Archive, ArchivePage
+    from ..archive.criteria import Criteria
+    from ..archive.redrive import Verdict
+    from ..archive.rows import ArchivedLetter
+    from ..declare.queue import Queue
+    from ..deployment import Deployment
+
+PAGE = 200
+COLUMNS = ("row", "id", "type", "died", "attempts", "redriven", "error", "message")
+LONGEST_MESSAGE, MOST_REASONS = 160, 20
+app = typer.Typer(no_args_is_help=True, help="The archive of dead letters: list, show, redrive.")
+Rows = Annotated[list[int] | None, typer.Argument(metavar="[ROW]…", min=1, help="Numbers of rows.")]
+JobType = Annotated[str | None, typer.Option("--type", help="Only this job type.")]
+Error = Annotated[str | None, typer.Option("--error", help="Only with this text in the error.")]
+Since = Annotated[str | None, typer.Option("--since", help="Died at this instant (ISO) or later.")]
+Until = Annotated[str | None, typer.Option("--until", help="Died before this instant (ISO).")]
+Payload = Annotated[
+    str | None, typer.Option("--payload", help="JSON object: fields that the payload has too.")
+]
+Queue_ = Annotated[list[str] | None, typer.Option("--queue", help="Only of this queue.")]
+
+
+@app.command("list")
+@command
+async def list_(
+    queues: Queues = None,
+    *,
+    job_type: JobType = None,
+    error: Error = None,
+    since: Since = None,
+    until: Until = None,
+    payload: Payload = None,
+    most: Most = 50,
+    cursor: Cursor = None,
+    json: Json = False,
+) -> Exit:
+    """List the rows that fit, the newest death first."""
+    from ..archive.criteria import Criteria
+    from ..observe.describe_archive import describe_letter
+
+    criteria = Criteria(job_type, error, since, until, payload)
+    async with open_deployment() as deployment, deployment.open_archive() as archive:
+        chosen = deployment.queues(queues or ())
+        result = await _read(archive, chosen, criteria, most=most, cursor=cursor)
+    rows = [describe_letter(row, None) for row in result.rows]
+    if json:
+        as_json({"rows": rows, "next": result.next})
+    elif rows:
+        table(COLUMNS, [_line(row) for row in rows])
+    else:
+        print("no rows")
+    return Exit.OK
+
+
+@app.command()
+@command
+async def show(
+    row: Annotated[int, typer.Argument(metavar="ROW", min=1, help="Number of a row.")],
+    decrypt: Decrypt = False,
+    json: Json = False,
+) -> Exit:
+    """Show one row: the job's payload, and the errors that led there."""
+    from ..observe.describe_archive import describe_letter, describe_letter_payload
+
+    async with open_deployment() as deployment, deployment.open_archive() as archive:
+        (letter,) = await archive.find(deployment.queues(), [row])
+        keyring = deployment.store.keyring if decrypt else None
+    shown = {**describe_letter(letter, keyring), **describe_letter_payload(letter, keyring)}
+    if json:
+        as_json(shown)
+    else:
+        show_record(shown)
+    return Exit.OK
+
+
+@app.command()
+@command
+async def redrive(
+    rows: Rows = None,
+    *,
+    queues: Queue_ = None,
+    job_type: JobType = None,
+    error: Error = None,
+    since: Since = None,
+    until: Until = None,
+    payload: Payload = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> Exit:
+    """Make the jobs of rows again, once for each row: by number, or all that fit and were not
+    redriven yet. More than one only after a question."""
+    from ..archive.criteria import Criteria
+    from ..archive.redrive import redrive as redrive_rows
+
+    criteria = Criteria(job_type, error, since, until, payload, redriven=False)
+    async with open_deployment() as deployment, deployment.open_archive() as archive:
+        letters = await _choose(deployment, archive, rows, queues, criteria)
+        action = f"make {len(letters):,} jobs again from rows of the archive"
+        if not confirmed(action, deployment.settings, yes=yes or len(letters) < 2):
+            return Exit.FAILED
+        async with _audited(deployment, letters):
+            verdicts = await redrive_rows(deployment.store, archive, letters)
+    return _print_verdicts(verdicts, json=json)
+
+
+def _audited(
+    deployment: Deployment, letters: list[ArchivedLetter]
+) -> AbstractAsyncContextManager[None]:
+    """The audit's rows of a redrive; they name one row, or how many of which queues."""
+    if len(letters) == 1:
+        return audited(deployment, "archive.redrive", str(letters[0].row))
+    names = sorted({letter.record.queue.name for letter in letters})
+    about = f"{len(letters):,} rows of queues {', '.join(names)}"
+    return audited(deployment, "archive.redrive_many", about)
+
+
+async def _choose(
+    deployment: Deployment,
+    archive: Archive,
+    rows: list[int] | None,
+    queues: list[str] | None,
+    criteria: Criteria,
+) -> list[ArchivedLetter]:
+    """The rows that are meant. Raises InvalidOption unless either numbers or a filter are given."""
+    from ..archive.criteria import Criteria
+    from ..errors import InvalidOption
+
+    has_filter = bool(queues) or criteria != Criteria(redriven=False)
+    if bool(rows) == has_filter:
+        raise InvalidOption("name rows by their numbers, or all that fit a filter", "row")
+    if rows:
+        return await archive.find(deployment.queues(), rows)
+    result = await _read(archive, deployment.queues(queues or ()), criteria)
+    return result.rows
+
+
+async def _read(
+    archive: Archive,
+    queues: list[Queue],
+    criteria: Criteria,
+    *,
+    most: int | None = None,
+    cursor: str | None = None,
+) -> ArchivePage:
+    """Up to `most` rows (None: all), newest first, read page by page."""
+    from ..archive.archive import ArchivePage
+
+    result = ArchivePage(next=cursor)
+    while most is None or len(result.rows) < most:
+        size = PAGE if most is None else min(PAGE, most - len(result.rows))
+        part = await archive.page(queues, criteria, cursor=result.next, most=size)
+        result.rows += part.rows
+        result.next = part.next
+        if result.next is None:
+            break
+    return result
+
+
+def _print_verdicts(verdicts: list[Verdict], *, json: bool) -> Exit:
+    from ..observe.describe_archive import describe_verdict
+
+    left = [verdict for verdict in verdicts if verdict.left is not None]
+    count = len(verdicts) - len(left)
+    for verdict in left[:MOST_REASONS]:
+        row, job_id = verdict.letter.row, verdict.letter.record.id
+        note(f"tidegate: row {row}, job {job_id}: {verdict.reason}")
+    if len(left) > MOST_REASONS:
+        note(f"… and {len(left) - MOST_REASONS:,} more were left as they are")
+    if json:
+        rows = [describe_verdict(verdict) for verdict in verdicts]
+        as_json({"rows": rows, "redriven": count, "next": None})
+    else:
+        print(f"{count:,} redriven")
+    return Exit.FAILED if left else Exit.OK
+
+
+def _line(row: dict[str, Any]) -> list[object]:
+    error = row["error"] or {"type": row["reason"], "message": ""}
+    return [
+        *(row["row"], row["id"], row["type"], row["died_at"], row["attempts"]),
+        *(row["redriven_at"], error["type"], error["message"][:LONGEST_MESSAGE]),
+    ]
