@@ -57,9 +57,9 @@ def reached(app: str) -> set[str]:
 def test_an_application_names_what_its_code_imports_and_nothing_else(app: str) -> None:
     distributions = packages_distributions()
     imported = {canonicalize_name(distributions[name][0]) for name in reached(app)}
-    extra = shipped(app, "api") - shipped("documents", "api")
+    extra = shipped(app, "drain") - shipped("documents", "drain")
 
-    assert imported <= shipped(app, "api"), f"functions/apps/{app}/needs.toml lacks a need"
+    assert imported <= shipped(app, "drain"), f"functions/apps/{app}/needs.toml lacks a need"
     assert bool(extra) == bool(imported), f"functions/apps/{app}/needs.toml names too much"
 
 
