@@ -18,7 +18,7 @@ help: ## list the targets
 
 setup: $(READY) ## make .venv from the hashed lock; instant when nothing changed
 
-demo: $(READY) ## run the trading journal's workload on the embedded store and print a summary
+demo: $(READY) ## run all applications side by side on a store of their own; ARGS="--app weather" runs one
 	$(BIN)/tidegate demo $(ARGS)
 
 dev: $(READY) ## serve API and cron ticks on port 8787 until stopped
@@ -80,7 +80,9 @@ lock: ## resolve requirements/*.txt anew; ARGS=--upgrade takes the newest versio
 	test -x $(UV) || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip $(INSTALL) uv; }
 	$(COMPILE) $(ARGS) --extra embedded --extra cli --extra postgres --group dev --output-file requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt
+	$(COMPILE) --constraint requirements/dev.txt --extra encryption --output-file requirements/encryption.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra postgres --output-file requirements/postgres.txt
+	$(COMPILE) --constraint requirements/dev.txt --group pictures --output-file requirements/pictures.txt
 
 clean: ## remove what make and the tools built; the data in .tidegate stays
 	rm -rf $(VENV) .cache mutants build dist htmlcov .coverage .coverage.* .hypothesis

@@ -1,8 +1,10 @@
-"""The contents of each function's artefact: what requirements/runtime.txt locks, and of this
-repository the kinds of files that are listed here. Nothing else is shipped, whatever lies there."""
+"""The contents of each function's artefact: what requirements/runtime.txt locks, what the locks of
+its applications' needs add, and of this repository the kinds of files that are listed here. Nothing
+else is shipped, whatever lies there."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ SUFFIXES = frozenset({".py", ".lua", ".sql"})
 """The files that are shipped. Others are data, which must be declared: a folder that is deployed
 also holds what nobody means to deploy, such as credentials and a customer's files."""
 DATA = frozenset({"functions/apps/trading_journal/data/stocks.csv"})
+APPS = Path("functions/apps")
+NEEDS = "needs.toml"
+"""A file of an application's package: `needs = ["postgres"]` names requirements/postgres.txt."""
 DEVELOPERS_ONLY = ("functions/demo", "shared/cli", "shared/embedded", "shared/testing")
 
 
@@ -44,24 +49,64 @@ class Function:
 
 ARCHIVE = frozenset({"postgres"})
 """What the archive needs: psycopg, which is loaded when it is opened."""
-FUNCTIONS = {
-    "api": Function(
-        "api",
-        ARCHIVE,
-        excluded=(*DEVELOPERS_ONLY, "functions/drain.py", "functions/maintain.py"),
-    ),
-    "drain": Function(
-        "drain",
-        omits=frozenset({"mangum", "starlette"}),
-        excluded=(*DEVELOPERS_ONLY, "functions/api.py", "functions/maintain.py", "shared/web"),
-    ),
-    "maintain": Function(
-        "maintain",
-        ARCHIVE,
-        omits=frozenset({"mangum", "starlette"}),
-        excluded=(*DEVELOPERS_ONLY, "functions/api.py", "functions/drain.py", "shared/web"),
-    ),
-}
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One package of functions/apps, and what it needs beside the engine."""
+
+    name: str
+    needs: frozenset[str]
+
+    @property
+    def folder(self) -> str:
+        return f"{APPS.as_posix()}/{self.name}"
+
+
+def applications() -> dict[str, Application]:
+    """All by name. Raises PackagingError for a need without a lock."""
+    packages = sorted(path.parent for path in (ROOT / APPS).glob("*/__init__.py"))
+    return {folder.name: Application(folder.name, _needs(folder)) for folder in packages}
+
+
+def functions(app: str | None = None) -> dict[str, Function]:
+    """The functions of a deployment that serves this application, or all. Raises PackagingError
+    for an unknown one."""
+    known = applications()
+    if app is not None and app not in known:
+        raise PackagingError(f"there is no application {app}; there are {', '.join(known)}")
+    served = [known[app]] if app else list(known.values())
+    excluded = (*DEVELOPERS_ONLY, *(one.folder for one in known.values() if one not in served))
+    needs = frozenset[str]().union(*(one.needs for one in served))
+    web = frozenset({"mangum", "starlette"})
+    return {
+        "api": Function("api", needs | ARCHIVE, excluded=(*excluded, *_doors("api"))),
+        "drain": Function(
+            "drain", needs, omits=web, excluded=(*excluded, *_doors("drain"), "shared/web")
+        ),
+        "maintain": Function(  # it runs no handlers
+            "maintain", ARCHIVE, omits=web, excluded=(*excluded, *_doors("maintain"), "shared/web")
+        ),
+    }
+
+
+def _doors(name: str) -> list[str]:
+    """The modules of the other functions."""
+    return [f"functions/{other}.py" for other in ("api", "drain", "maintain") if other != name]
+
+
+def _needs(folder: Path) -> frozenset[str]:
+    file = folder / NEEDS
+    needs = tomllib.loads(file.read_text("utf-8"))["needs"] if file.exists() else []
+    for need in needs:
+        if not lock_of(need).exists():
+            raise PackagingError(f"{folder.name} needs {need!r}: requirements/ has no such lock")
+    return frozenset(needs)
+
+
+def lock_of(need: str) -> Path:
+    """The lock of what a function may need beside the engine."""
+    return LOCK.with_name(f"{need}.txt")
 
 
 def own_files(function: Function, root: Path = ROOT) -> Iterator[Path]:
@@ -84,7 +129,7 @@ def source_files(root: Path = ROOT) -> Iterator[Path]:
 
 def left_out(root: Path = ROOT) -> list[Path]:
     """The files in `SOURCES` of another kind, which no function ships."""
-    return [path for path in _files(root) if not _is_allowed(path)]
+    return [path for path in _files(root) if not _is_allowed(path) and path.name != NEEDS]
 
 
 def locked(function: Function, lock: Path = LOCK) -> dict[Requirement, str]:
@@ -104,11 +149,6 @@ def locked(function: Function, lock: Path = LOCK) -> dict[Requirement, str]:
         for requirement, entry in entries.items()
         if canonicalize_name(requirement.name) not in function.omits
     }
-
-
-def lock_of(need: str) -> Path:
-    """The lock of what a function may need beside the engine."""
-    return LOCK.with_name(f"{need}.txt")
 
 
 def _entries(lock: Path) -> dict[Requirement, str]:
@@ -132,3 +172,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 def _is_allowed(path: Path) -> bool:
     return path.suffix in SUFFIXES or path.as_posix() in DATA
+
+
+FUNCTIONS = functions()
+"""Those of a deployment that serves every application."""

@@ -1,7 +1,8 @@
 """The packaging of functions as deterministic zips:
-`python -m infra.package [--arch arm64] [api] [drain]`.
+`python -m infra.package [--app weather] [--arch arm64] [api] [drain]`.
 
-The dependencies of requirements/runtime.txt are installed for the target platform, on any machine.
+The dependencies of requirements/runtime.txt, and what the applications need beside, are installed
+for the target platform, on any machine.
 The build fails if a locked distribution is missing from it, or if a source file is not in git.
 Byte code is included if this machine has the target's interpreter; it halves a cold start. Times,
 order and modes are fixed, so that equal sources give equal bytes.
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -32,6 +34,7 @@ from .manifest import (
     SOURCES,
     Function,
     PackagingError,
+    functions,
     left_out,
     locked,
     own_files,
@@ -47,6 +50,11 @@ TASK_ROOT = "/var/task"
 """The folder into which Lambda unzips; tracebacks have its paths."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 LARGEST_DRAIN = 12 * 2**20
+"""Bytes of a drain whose applications need nothing beside the engine: a cold start loads them."""
+LARGEST_ZIP = 50 * 2**20
+"""Bytes that Lambda takes for a zip."""
+ALL = "all"
+"""The folder of a deployment that serves every application."""
 _INSTALLERS_NOTES = ("RECORD", "INSTALLER", "REQUESTED", "uv_cache.json", "direct_url.json")
 
 
@@ -239,6 +247,7 @@ def main(arguments: list[str] | None = None) -> int:
     is too large."""
     parser = argparse.ArgumentParser(prog="python -m infra.package", description=__doc__)
     parser.add_argument("functions", nargs="*", metavar="api|drain", help="default: both")
+    parser.add_argument("--app", help="the one application that is served, default: all of them")
     parser.add_argument("--arch", choices=sorted(PLATFORMS), default="x86_64")
     parser.add_argument("--runtime", default=RUNTIME, help=f"Python version, default {RUNTIME}")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "lambda")
@@ -250,22 +259,28 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"left out: {path} (neither Python, Lua nor declared data: infra/manifest.py)")
     try:
         check_committed()
-        return _build_all(options)
+        return _build_all(options, functions(options.app))
     except PackagingError as error:
         print(f"infra.package: {error}", file=sys.stderr)
         return 1
 
 
-def _build_all(options: argparse.Namespace) -> int:
+def _build_all(options: argparse.Namespace, available: Mapping[str, Function]) -> int:
     status = 0
-    for name in options.functions or FUNCTIONS:
-        target = Target(options.runtime, options.arch)
-        artefact = build(FUNCTIONS[name], target, options.out / options.arch)
+    folder = options.out / (options.app or ALL) / options.arch
+    for name in options.functions or available:
+        artefact = build(available[name], Target(options.runtime, options.arch), folder)
         print(artefact)
-        if name == "drain" and artefact.zipped > LARGEST_DRAIN:
-            print(f"drain.zip is larger than {LARGEST_DRAIN // 2**20} MB", file=sys.stderr)
+        if artefact.zipped > largest(artefact.function):
+            most = largest(artefact.function) // 2**20
+            print(f"{name}.zip is larger than {most} MB", file=sys.stderr)
             status = 1
     return status
+
+
+def largest(function: Function) -> int:
+    """Bytes that its zip may have."""
+    return LARGEST_ZIP if function.needs or function.name != "drain" else LARGEST_DRAIN
 
 
 if __name__ == "__main__":

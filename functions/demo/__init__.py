@@ -1,4 +1,4 @@
-"""The demonstration: the trading journal's workload on a store of its own, and a checked summary.
+"""The demonstration: the applications side by side on a store of its own, and a checked summary.
 
 `tidegate demo` and `make demo` run it.
 """

@@ -3,58 +3,72 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.cli.output import fields, table
 
-from .checks import Bill, Claim, Evidence
+from .claims import Bill, Claim, Evidence
 from .world import BUDGET, World
 
-PAUSE = 0.3
-"""Seconds without an email that end the first burst."""
-COLUMNS = ("queue", "jobs", "done", "retries", "dead", "redriven", "at a time", "limit")
+COLUMNS = ("queue", "application", "jobs", "done", "retries", "dead", "at a time", "limit")
 
 
 def summarize(
-    world: World, evidence: Evidence, claims: Sequence[Claim], seconds: float
+    world: World,
+    evidence: Evidence,
+    claims: Mapping[str, Sequence[Claim]],
+    figures: Mapping[str, str],
+    seconds: float,
 ) -> dict[str, Any]:
-    """The document of `--json`. `seconds`: from the first enqueue to the last job's end."""
+    """The document of `--json`. `claims`: by application; `figures`: further lines by name;
+    `seconds`: from the first enqueue to the last job's end."""
     queues = {
-        name: _queue(evidence.outcomes.get(name, Counter()), queue)
+        name: _queue(evidence.outcomes_of(name), queue)
         for name, queue in evidence.stats["queues"].items()
     }
     jobs = sum(queue["done"] for queue in queues.values())
     used = [report["seconds"]["used"] for report in world.reports]
     return {
-        "ok": all(claim.holds for claim in claims),
+        "ok": all(claim.holds for some in claims.values() for claim in some),
         "engine": world.local.embedded.engine_name,
         "seconds": round(seconds, 2),
         "jobs": jobs,
         "jobs_per_second": round(jobs / seconds, 1),
-        "records_per_second": round(_rows_per_second(world.row_counts), 1),
         "queues": queues,
-        "rate_limit": _burst(evidence.sent),
+        "figures": dict(figures),
+        "providers": _providers(world),
         "store": {
             "client": _bill(evidence.client),
             "server": _bill(evidence.server),
             "billed_commands_per_job": round(evidence.client.commands / max(1, jobs), 2),
         },
-        "drain": {
-            "ticks": len(used),
-            "budget": BUDGET,
-            "longest": max(used),
-            "used": round(sum(used), 2),
-        },
-        "claims": [
-            {"claim": one.sentence, "holds": one.holds, "numbers": one.numbers} for one in claims
-        ],
+        "drain": {"ticks": len(used), "budget": BUDGET, "longest": max(used), "used": sum(used)},
+        "claims": [_claim(name, one) for name, some in claims.items() for one in some],
+    }
+
+
+def _claim(name: str, claim: Claim) -> dict[str, Any]:
+    return {
+        "of": name,
+        "claim": claim.sentence,
+        "holds": claim.holds,
+        "numbers": claim.numbers,
+    }
+
+
+def _providers(world: World) -> dict[str, Any]:
+    """What each stand-in that was asked has met."""
+    return {
+        name: {"requests": faults.requests, "faults": dict(faults.met)}
+        for name, faults in world.standins.faults.items()
+        if faults.requests
     }
 
 
 def show(summary: dict[str, Any]) -> None:
     """Print the document for people."""
-    drain, limit = summary["drain"], summary["rate_limit"]
+    drain = summary["drain"]
     print()
     table(COLUMNS, [_row(name, queue) for name, queue in summary["queues"].items()])
     print()
@@ -62,18 +76,24 @@ def show(summary: dict[str, Any]) -> None:
         {
             "jobs": f"{summary['jobs']:,} in {summary['seconds']:.1f} s, waits for retries and "
             f"limits included: {summary['jobs_per_second']:,.0f} jobs/s",
-            "throughput": f"{summary['records_per_second']:,.0f} trade.record jobs/s while they "
-            "ran, 5 at a time as declared, each a row committed to SQLite",
-            "rate limit": f"{limit['at_once']} emails sent at once, {limit['held_back']} over the "
-            f"next {limit['seconds']:.1f} s as the limit allowed",
+            **summary["figures"],
             "store": _store_sentence(summary["store"]),
             "time budget": f"{drain['ticks']} ticks of at most {drain['budget']:.0f} s; "
             f"the longest used {drain['longest']:.1f} s, all together {drain['used']:.1f} s",
+            **{
+                name: f"{one['requests']:,} requests, {_faults(one['faults'])}"
+                for name, one in summary["providers"].items()
+            },
         }
     )
     print()
     for claim in summary["claims"]:
-        print(f"{'ok  ' if claim['holds'] else 'FAIL'}  {claim['claim']} ({claim['numbers']})")
+        verdict = "ok  " if claim["holds"] else "FAIL"
+        print(f"{verdict}  {claim['of']}: {claim['claim']} ({claim['numbers']})")
+
+
+def _faults(faults: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} x {kind}" for kind, count in faults.items()) or "no fault"
 
 
 def _store_sentence(store: dict[str, Any]) -> str:
@@ -91,45 +111,30 @@ def _bill(bill: Bill) -> dict[str, int]:
     return {"requests": bill.requests, "billed_commands": bill.commands}
 
 
-def _rows_per_second(row_counts: Sequence[tuple[float, int]]) -> float:
-    """From the first count with a row to the first count with all rows."""
-    counts = [(at, rows) for at, rows in row_counts if rows]
-    if not counts:
-        return 0.0
-    began, first = counts[0]
-    ended, last = next(count for count in counts if count[1] == counts[-1][1])
-    return (last - first) / (ended - began) if ended > began else 0.0
-
-
-def _burst(sent: Sequence[float]) -> dict[str, Any]:
-    """The emails up to the first pause, those after it, and the seconds these took."""
-    pauses = (n for n in range(1, len(sent)) if sent[n] - sent[n - 1] > PAUSE)
-    first = next(pauses, len(sent))
-    seconds = sent[-1] - sent[first - 1] if sent else 0.0
-    return {"at_once": first, "held_back": len(sent) - first, "seconds": round(seconds, 2)}
-
-
 def _queue(outcomes: Counter[str], queue: dict[str, Any]) -> dict[str, Any]:
     """One queue. A redriven job counts as one job, once dead and once done."""
-    done, dead = outcomes["done"], outcomes["dead"]
-    remaining = queue["counts"]["dead"]
+    done, remaining = outcomes["done"], queue["counts"]["dead"]
     return {
+        "application": queue["app"],
         "jobs": done + remaining,
         "done": done,
         "retries": outcomes["retried"],
-        "dead": dead,
-        "redriven": dead - remaining,
+        "dead": outcomes["dead"],
+        "redriven": outcomes["dead"] - remaining,
         "concurrency": queue["concurrency"],
         "limit": queue["limit"],
     }
 
 
 def _row(name: str, queue: dict[str, Any]) -> list[object]:
-    limit = queue["limit"]
-    counts = [queue[kind] for kind in ("jobs", "done", "retries", "dead", "redriven")]
+    limit, dead = queue["limit"], f"{queue['dead']}"
+    if queue["redriven"]:
+        dead += f" ({queue['redriven']} redriven)"
     return [
         name,
-        *counts,
+        queue["application"],
+        *(queue[kind] for kind in ("jobs", "done", "retries")),
+        dead,
         queue["concurrency"],
         f"{limit['rate']} per {limit['per']:g} s" if limit else "none",
     ]

@@ -1,16 +1,15 @@
-"""The demonstration's deployment: store, API and cron of its own, in a temporary folder."""
+"""The demonstration's deployment: store, API, cron and the providers' stand-ins, in a temporary
+folder."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,21 @@ from shared.cli.dev_secrets import DevSecrets
 from shared.cli.servers import LocalStore, api, environment, local_store
 from shared.errors import TidegateError
 
-APP = "functions.apps.trading_journal"
-PRICES = "stocks.csv"
+from .standins import StandIns, serve_standins
+
 BUDGET = 20.0
 """Seconds of one tick, as a function host would be configured."""
 PATIENCE = 0.7
 """Seconds a tick waits for a retry or a limit before it leaves that to the next tick."""
-TICK_SECONDS, COUNT_SECONDS, POLL_SECONDS = 1.0, 0.05, 0.25
+TICK_SECONDS, POLL_SECONDS, STATS_SECONDS = 1.0, 0.25, 1.0
 STALLED = 30.0
 LONGEST_CALL = 60.0
+ENDED = ("dead", "completed", "cancelled")
+UNFINISHED = ("waiting", "delayed", "active", "parked")
 FOREIGN = (
     *("TIDEGATE_", "UPSTASH_", "KV_REST_", "CRON_", "AWS_", "VERCEL", "DATABASE_"),
     *("JOURNAL_", "DOCUMENTS_", "WEATHER_", "MAIL_", "RESEND_", "OPENAI_", "ALPACA_", "EXPO_"),
-    *("OPENWEATHER_", "TRADINGVIEW_"),
+    *("OPENWEATHER_", "TRADINGVIEW_", "TASKS_", "TELEGRAM_", "OPENPROJECT_"),
 )
 """Prefixes of variables that may lead to real databases, hosts or mail providers: unset here."""
 
@@ -47,14 +48,17 @@ class World:
 
     http: httpx.AsyncClient
     local: LocalStore
+    standins: StandIns
     cron_secret: str
     folder: Path
     say: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
     reports: list[dict[str, Any]] = field(default_factory=list)
     """The report of every tick."""
-    row_counts: list[tuple[float, int]] = field(default_factory=list)
-    """(seconds, rows of the large import in the journal), counted every COUNT_SECONDS."""
+    stats: dict[str, Any] = field(default_factory=dict)
+    """The API's answer about all queues, asked for every STATS_SECONDS."""
+    stats_at: float = 0.0
+    """When that was asked for, in seconds since the beginning."""
 
     @property
     def mail(self) -> Path:
@@ -113,35 +117,56 @@ class World:
                 raise DemoFailed(f"no progress for {STALLED:.0f} s; this was expected: {what}")
             await asyncio.sleep(POLL_SECONDS)
 
-    def recorded(self) -> dict[str, int]:
-        """Rows by account, read from the journal's own database file."""
-        file = self.inbound / "trading-journal.sqlite3"
-        if not file.exists():
-            return {}
-        query = "SELECT account, count(*) FROM journal_records GROUP BY account"
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
-            try:
-                return dict(journal.execute(query).fetchall())
-            except sqlite3.OperationalError:  # the table does not exist yet
-                return {}
+    async def end_of(self, job_id: str) -> dict[str, Any]:
+        """The job after it has ended."""
+        job: dict[str, Any] = {}
 
-    def sent(self) -> list[float]:
-        """The instants at which emails reached the mail folder, in order."""
+        async def has_ended() -> bool:
+            job.update(await self.job(job_id))
+            return job["state"] in ENDED
+
+        await self.until(has_ended, f"job {job_id} ends")
+        return job
+
+    async def finish(self, *queues: str) -> None:
+        """Wait until none of these queues has a job that has not ended. They are asked after the
+        last enqueue, and a handler's enqueues come before its own end."""
+        began = self.elapsed()
+
+        async def are_empty() -> bool:
+            return self.stats_at > began and not any(
+                self.stats["queues"][name]["counts"][state]
+                for name in queues
+                for state in UNFINISHED
+            )
+
+        await self.until(are_empty, f"{', '.join(queues)} finish", progress=self.done)
+        self.log(f"{', '.join(queues)}: every job has ended")
+
+    def done(self) -> int:
+        """Jobs that have been run to an outcome, of all queues."""
+        totals: Mapping[str, int] = self.stats.get("totals", {})
+        return sum(totals.get(name, 0) for name in ("done", "retried", "dead"))
+
+    def sent(self, queue: str) -> list[float]:
+        """The instants at which a queue's emails reached the mail folder, in order."""
         if not self.mail.is_dir():
             return []
-        return sorted(file.stat().st_mtime for file in self.mail.glob("*.eml"))
+        return sorted(file.stat().st_mtime for file in self.mail.glob(f"*.{queue}.eml"))
 
 
 @asynccontextmanager
-async def open_world(say: Callable[[str], None]) -> AsyncIterator[World]:
-    """Store and API on free ports during the block; the folder is deleted afterwards."""
+async def open_world(say: Callable[[str], None], apps: Sequence[str]) -> AsyncIterator[World]:
+    """Store, stand-ins and API on free ports during the block, which serves these applications; the
+    folder is deleted afterwards."""
     secrets = DevSecrets.random()
     with tempfile.TemporaryDirectory(prefix="tidegate-demo-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
         store = local_store(data_dir=folder, volatile=True, port=0, token=secrets.store_token)
-        async with store as local:
-            with environment(_variables(local, secrets, folder)):
+        async with store as local, serve_standins() as standins:
+            variables = _variables(local, secrets, folder, apps) | standins.environment
+            with environment(variables):
                 headers = {"Authorization": f"Bearer {secrets.api_token}"}
                 async with (
                     api(port=0) as url,
@@ -149,28 +174,22 @@ async def open_world(say: Callable[[str], None]) -> AsyncIterator[World]:
                         base_url=url, headers=headers, timeout=LONGEST_CALL, trust_env=False
                     ) as http,
                 ):
-                    yield World(http, local, secrets.cron_secret, folder, say)
+                    yield World(http, local, standins, secrets.cron_secret, folder, say)
 
 
 @asynccontextmanager
 async def background(world: World) -> AsyncIterator[None]:
-    """Tick and count rows during the block; the last tick has ended when the block ends."""
+    """Tick and ask for stats during the block; the last tick has ended when the block ends."""
     finished = asyncio.Event()
     cron = asyncio.create_task(_tick_until(world, finished))
-    counter = asyncio.create_task(_count_rows(world))
+    stats = asyncio.create_task(_ask_for_stats(world, finished))
     try:
         yield
         finished.set()
-        await cron
+        await asyncio.gather(cron, stats)
     finally:
         cron.cancel()
-        counter.cancel()
-
-
-def price_lines() -> list[str]:
-    """The lines of the journal's packaged price file, the header first."""
-    text = files(APP).joinpath("data", PRICES).read_text(encoding="utf-8")
-    return text.splitlines(keepends=True)
+        stats.cancel()
 
 
 async def _tick_until(world: World, finished: asyncio.Event) -> None:
@@ -181,24 +200,31 @@ async def _tick_until(world: World, finished: asyncio.Event) -> None:
         await asyncio.sleep(max(0.0, due - world.elapsed()))
 
 
-async def _count_rows(world: World) -> None:
-    while True:
-        rows = await asyncio.to_thread(world.recorded)
-        world.row_counts.append((world.elapsed(), rows.get("main", 0)))
-        await asyncio.sleep(COUNT_SECONDS)
+async def _ask_for_stats(world: World, finished: asyncio.Event) -> None:
+    # To its end, not cancelled: the server bills a request whose answer nobody reads.
+    while not finished.is_set():
+        at = world.elapsed()
+        world.stats = await world.request("GET", "/api/v1/stats")
+        world.stats_at = at
+        await asyncio.sleep(STATS_SECONDS)
 
 
-def _variables(local: LocalStore, secrets: DevSecrets, folder: Path) -> dict[str, str | None]:
+def _variables(
+    local: LocalStore, secrets: DevSecrets, folder: Path, apps: Sequence[str]
+) -> dict[str, str | None]:
     foreign = [name for name in os.environ if name.startswith(FOREIGN)]
     return {
         **dict.fromkeys(foreign),
         **local.environment,
-        "TIDEGATE_APPS": f"{APP}:app",
+        "TIDEGATE_APPS": ",".join(f"functions.apps.{app}:app" for app in apps),
         "TIDEGATE_API_TOKENS": f"admin:{secrets.api_token}",
         "CRON_SECRET": secrets.cron_secret,
         "TIDEGATE_MAX_DURATION": f"{BUDGET:g}",
         "TIDEGATE_PATIENCE": f"{PATIENCE:g}",
         "TIDEGATE_LOG_LEVEL": "CRITICAL",  # the demonstration prints its own account
         "JOURNAL_DATA_DIR": str(folder / "data"),
+        "WEATHER_DATA_DIR": str(folder / "data"),
+        "WEATHER_FILES": str(folder),
+        "DOCUMENTS_FILES": str(folder / "documents"),
         "MAIL_FOLDER": str(folder / "mail"),
     }

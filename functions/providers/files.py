@@ -12,7 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from shared import ConfigurationError
+from shared import ConfigurationError, Discard
+
+OWN = "file:"
+"""What the address of an application's own file begins with, in a payload; its name follows."""
 
 
 class Files(Protocol):
@@ -38,6 +41,19 @@ def files_at(location: str) -> Files:
             f"{location!r} is a folder, and a function's disk is deleted: name s3://bucket/prefix"
         )
     return Folder(Path(location))
+
+
+def own_file(files: Files, folder: str, address: str) -> bytes:
+    """The application's own file `file:name`, from this folder of its files. Raises Discard where
+    there is none: no retry helps."""
+    name = address.removeprefix(OWN)
+    try:
+        content = files.read(f"{folder}/{_checked(name)}")
+    except ValueError:
+        content = None
+    if content is None:
+        raise Discard(f"there is no file {name[:80]!r} in {folder}")
+    return content
 
 
 class Bucket:

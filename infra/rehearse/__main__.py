@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .application_steps import lambda_apps, vercel_apps
 from .aws_steps import sls_deploy, sls_package
 from .checks import Failed, Skipped
 from .coldstart import cold_starts
@@ -20,6 +21,7 @@ from .vercel_steps import vercel_build, vercel_run, vercel_sigterm
 
 STEPS: dict[str, Callable[[], str]] = {
     "package": packages,
+    "lambda-apps": lambda_apps,
     "lambda-journey": lambda_journey,
     "lambda-kill": lambda_kill,
     "lambda-sigterm": lambda_sigterm,
@@ -29,6 +31,7 @@ STEPS: dict[str, Callable[[], str]] = {
     "sls-offline": sls_offline,
     "new-project": new_project,
     "vercel-build": vercel_build,
+    "vercel-apps": vercel_apps,
     "vercel-run": vercel_run,
     "vercel-sigterm": vercel_sigterm,
     "cold-start": cold_starts,

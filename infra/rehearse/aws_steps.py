@@ -18,7 +18,7 @@ import boto3
 from botocore.config import Config
 
 from ..manifest import FUNCTIONS, ROOT
-from ..package import Target
+from ..package import ALL, Target
 from .builds import artefacts
 from .checks import Failed, check, wait_for
 from .lambda_steps import LOGS
@@ -47,7 +47,18 @@ def sls_package() -> str:
     unreserved = SERVICE / "unreserved" / path.name
     drain = json.loads(unreserved.read_text("utf-8"))["Resources"]["DrainLambdaFunction"]
     check("ReservedConcurrentExecutions" not in drain["Properties"], "reserve=no still reserves")
+    _check_app_stage("trading-journal", "trading_journal")
+    _check_app_stage("weather-staging", "weather", "--param", "app=weather")
     return f"{len(template['Resources'])} resources as declared, cfn-lint content"
+
+
+def _check_app_stage(stage: str, app: str, *params: str) -> None:
+    """A stage of one application serves it, by the artefact that carries it."""
+    config = json.loads(osls("print", "--format", "json", "--stage", stage, *params))
+    served = config["provider"]["environment"]["TIDEGATE_APPS"]
+    check(served == f"functions.apps.{app}:app", f"--stage {stage} serves {served}")
+    artefact = config["functions"]["drain"]["package"]["artifact"]
+    check(artefact == f"build/lambda/{app}/x86_64/drain.zip", f"--stage {stage}: {artefact}")
 
 
 def sls_deploy() -> str:
@@ -134,7 +145,7 @@ def service() -> Path:
     SERVICE.mkdir(parents=True)
     shutil.copyfile(ROOT / "serverless.yml", SERVICE / "serverless.yml")
     shutil.copytree(ROOT / "infra" / "aws", SERVICE / "infra" / "aws")
-    folder = SERVICE / "build" / "lambda" / "x86_64"
+    folder = SERVICE / "build" / "lambda" / ALL / "x86_64"
     folder.mkdir(parents=True)
     for artefact in artefacts(Target()).values():
         shutil.copyfile(artefact.path, folder / artefact.path.name)

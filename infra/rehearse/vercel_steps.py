@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -93,14 +94,15 @@ def vercel_build() -> str:
 
 
 def _check_versions(files: list[str]) -> None:
-    """The distributions of the build are those of the lock, in the same versions."""
+    """The distributions of the build are those of the engine's lock, in the same versions. It is a
+    push of the repository, which carries no needs of applications."""
     vendored = {
         name.split("/")[1].removesuffix(".dist-info").partition("-")[::2]
         for name in files
         if name.startswith("_vendor/") and name.split("/")[1].endswith(".dist-info")
     }
     bundled = {(canonicalize_name(name), version) for name, version in vendored}
-    for requirement in locked(FUNCTIONS["api"]):
+    for requirement in locked(replace(FUNCTIONS["api"], needs=frozenset())):
         version = str(requirement.specifier).removeprefix("==")
         pinned = canonicalize_name(requirement.name), version
         check(pinned in bundled, f"{requirement} is locked; the build has {sorted(bundled)}")
@@ -184,7 +186,6 @@ def deployed(
 @cache
 def built() -> Path:
     """`vercel build` on a copy of the deployed files, with bait beside them; its output folder."""
-    version, python = interpreter()
     shutil.rmtree(BUILD, ignore_errors=True)
     for name in SOURCES:
         shutil.copytree(sources() / name, BUILD / name)
@@ -194,14 +195,20 @@ def built() -> Path:
     for name in BAIT:
         (BUILD / name).parent.mkdir(exist_ok=True)
         (BUILD / name).write_text(f"TOKEN = '{SECRET}'\n", "utf-8")
-    (BUILD / ".python-version").write_text(f"{version}\n", "utf-8")
-    (BUILD / ".vercel").mkdir()
+    return run_build(BUILD)
+
+
+def run_build(folder: Path) -> Path:
+    """`vercel build` in a folder, offline and on this machine's Python; its output folder."""
+    version, python = interpreter()
+    (folder / ".python-version").write_text(f"{version}\n", "utf-8")
+    (folder / ".vercel").mkdir()
     project = json.dumps({**PROJECT, "settings": SETTINGS})
-    (BUILD / ".vercel" / "project.json").write_text(project, "utf-8")
+    (folder / ".vercel" / "project.json").write_text(project, "utf-8")
     env = tool_environment(VERCEL_TELEMETRY_DISABLED="1", VERCEL_PYTHON_COMPILEALL="1")
     env["PATH"] = os.pathsep.join([str(python.parent), str(uv().parent), env["PATH"]])
-    run_tool([str(node_modules() / ".bin" / "vercel"), "build", "--yes"], cwd=BUILD, env=env)
-    return BUILD / ".vercel" / "output"
+    run_tool([str(node_modules() / ".bin" / "vercel"), "build", "--yes"], cwd=folder, env=env)
+    return folder / ".vercel" / "output"
 
 
 def interpreter() -> tuple[str, Path]:

@@ -1,20 +1,40 @@
-"""What the tests of applications share: a job's context without a drain around it."""
+"""What the tests of applications share: a job's context without a drain around it, and a store in
+virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 import pytest
 
 from shared import JobContext
 from shared.jobs.claim import Claim
+from shared.testing import FakeClock, run_virtually
+from tests.support.servers import Servers, empty_engine
+from tests.support.world import World
+
+Play = Callable[[Callable[[World], Coroutine[Any, Any, None]]], None]
 
 
 class MakeContext(Protocol):
     def __call__(
         self, job_id: str = ..., *, queue: str = ..., left: Callable[[], float] = ...
     ) -> JobContext: ...
+
+
+@pytest.fixture
+def play(engine_kind: str, servers: Servers, clock: FakeClock) -> Play:
+    """Runs a story, a coroutine of one `World`, in virtual time."""
+
+    def play(story: Callable[[World], Coroutine[Any, Any, None]]) -> None:
+        async def main() -> None:
+            async with empty_engine(engine_kind, servers) as engine, World(engine, clock) as world:
+                await story(world)
+
+        run_virtually(main(), clock)
+
+    return play
 
 
 @pytest.fixture
@@ -43,6 +63,7 @@ def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "OPENWEATHER_API_KEY",
         "OPENWEATHER_URL",
         "WEATHER_DATA_DIR",
+        "WEATHER_FILES",
         "MAIL_FROM",
         "MAIL_FOLDER",
         "DATABASE_URL",

@@ -21,7 +21,9 @@ from infra.manifest import (
     ROOT,
     Function,
     PackagingError,
+    functions,
     left_out,
+    lock_of,
     locked,
     own_files,
 )
@@ -34,6 +36,7 @@ from infra.package import (
     check_committed,
     check_complete,
     install,
+    largest,
     main,
     write_zip,
 )
@@ -47,8 +50,9 @@ def _names(artefact: Artefact) -> list[str]:
         return archive.namelist()
 
 
-def _pinned() -> set[str]:
-    return set(re.findall(r"^([a-z0-9.-]+)==", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
+def _pinned(*needs: str) -> set[str]:
+    texts = [lock.read_text(encoding="utf-8") for lock in (LOCK, *map(lock_of, needs))]
+    return set(re.findall(r"^([a-z0-9.-]+)==", "".join(texts), re.MULTILINE))
 
 
 def test_two_builds_are_the_same_bytes(
@@ -76,7 +80,16 @@ def test_the_drain_carries_no_web_code_and_no_tools(artefacts: dict[str, Artefac
     assert not tops & {"starlette", "mangum", "boto3", "botocore", "uvicorn", "fakeredis", "bin"}
     assert not rooms & {*DEVELOPERS_ONLY, "shared/web"}
     assert {"functions/drain.py", "functions/apps", "shared/store"} <= rooms
-    assert artefacts["drain"].zipped < LARGEST_DRAIN
+    assert artefacts["drain"].zipped < largest(FUNCTIONS["drain"])
+
+
+def test_a_drain_without_needs_of_applications_is_small(
+    here: Target, sources: Path, tmp_path: Path
+) -> None:
+    drain = functions("documents")["drain"]
+
+    assert not drain.needs
+    assert build(drain, here, tmp_path, root=sources).zipped < LARGEST_DRAIN == largest(drain)
 
 
 def test_the_api_carries_web_code_and_no_tools(artefacts: dict[str, Artefact]) -> None:
@@ -96,7 +109,6 @@ def test_the_archives_function_carries_psycopg_migrations_and_no_web_code(
     assert any(name.startswith("shared/archive/migrations/0001") for name in names)
     assert any(name.startswith("psycopg_binary.libs/") for name in names)
     assert not rooms & {*DEVELOPERS_ONLY, "shared/web", "functions/drain.py", "functions/api.py"}
-    assert "psycopg/__init__.py" not in _names(artefacts["drain"])
 
 
 def test_scripts_and_data_ride_along(artefacts: dict[str, Artefact]) -> None:
@@ -148,11 +160,10 @@ def _shipped(name: str, lock: Path = LOCK) -> set[str]:
 
 
 def test_every_locked_distribution_is_shipped_but_for_what_a_function_omits() -> None:
-    archive = {"psycopg", "psycopg-binary"}
-    assert _shipped("drain") == _pinned() - {"mangum", "starlette"}
-    assert {one for one in _shipped("api") - _pinned() if one in archive} == archive
-    assert _pinned() <= _shipped("api")
-    assert _shipped("maintain") == _shipped("api") - {"mangum", "starlette"}
+    for name in ("api", "drain"):
+        omitted = {"mangum", "starlette"} if name == "drain" else set()
+        assert _shipped(name) == _pinned(*FUNCTIONS[name].needs) - omitted
+    assert _shipped("maintain") == _pinned("postgres") - {"mangum", "starlette"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

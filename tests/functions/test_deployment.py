@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from infra.manifest import FUNCTIONS, own_files, source_files
-from infra.package import RUNTIME
+from infra.manifest import FUNCTIONS, applications, own_files, source_files
+from infra.package import ALL, RUNTIME
 from shared.config.settings import Settings
 from shared.hosts.asgi import GATEWAY_SECONDS
 from shared.web.routes import ROUTES
@@ -80,7 +80,8 @@ def test_every_handler_of_serverless_yml_is_there_and_packaged(
     assert module == FUNCTIONS[name].module
     assert callable(getattr(importlib.import_module(module), attribute))
     assert aws["provider"]["architecture"] == "${param:architecture}"
-    assert function["package"]["artifact"] == f"build/lambda/${{param:architecture}}/{name}.zip"
+    folder = "build/lambda/${param:app}/${param:architecture}"
+    assert function["package"]["artifact"] == f"{folder}/{name}.zip"
     assert aws["provider"]["runtime"] == f"python{RUNTIME}"
 
 
@@ -169,10 +170,22 @@ def test_each_aws_function_may_read_its_own_secrets_and_no_other(
 
 def test_applications_and_their_secrets_reach_every_aws_function(aws: dict[str, Any]) -> None:
     assert aws["provider"]["environment"]["TIDEGATE_APPS"] == (
-        "${env:TIDEGATE_APPS, 'functions.apps:APPS'}"
+        "${env:TIDEGATE_APPS, self:custom.served.${param:app}, 'functions.apps.${param:app}:app'}"
     )
     for function in aws["functions"].values():
         assert function["environment"]["TIDEGATE_SECRETS"].endswith("${self:custom.application}")
+
+
+def test_each_application_has_a_stage_that_serves_it_alone(aws: dict[str, Any]) -> None:
+    stages = {
+        name: values["app"]
+        for name, values in aws["params"].items()
+        if name != "default" and "app" in values
+    }
+
+    assert stages == {app.replace("_", "-"): app for app in applications()}
+    assert aws["params"]["default"]["app"] == ALL
+    assert aws["custom"]["served"] == {ALL: "functions.apps:APPS"}
 
 
 def test_vercel_json_names_the_entrypoint_and_times_that_settings_agree_with(

@@ -9,8 +9,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from functions.providers.files import Files, files_at
-from shared import ConfigurationError
+from functions.providers.files import Files, files_at, own_file
+from shared import ConfigurationError, Discard
 
 
 @pytest.fixture(params=["folder", "s3://papers", "s3://papers/below/here"])
@@ -45,6 +45,16 @@ def test_no_name_leads_out_of_the_place(files: Files, name: str) -> None:
     for attempt in (lambda: files.read(name), lambda: files.write(name, b"", "text/plain")):
         with pytest.raises(ValueError, match="no name of a file"):
             attempt()
+
+
+def test_an_address_of_an_own_file_names_it_in_its_folder(files: Files) -> None:
+    files.write("pages/a/b.md", b"text", "text/markdown")
+    files.write("parts/secret.md", b"another's", "text/markdown")
+
+    assert own_file(files, "pages", "file:a/b.md") == b"text"
+    for address in ("file:c.md", "file:../parts/secret.md", "file:/etc/passwd", "file:", "file:."):
+        with pytest.raises(Discard, match="there is no file"):
+            own_file(files, "pages", address)
 
 
 @pytest.mark.parametrize("host", ["AWS_LAMBDA_FUNCTION_NAME", "VERCEL"])

@@ -128,7 +128,7 @@ def test_examples_import_the_package_by_the_name_that_users_install() -> None:
         f"{block.page}:{block.line}"
         for page, examples in EXAMPLES.items()
         for block in examples
-        if page.name != "architecture.md"
+        if page.name not in ("architecture.md", "your-first-queue.md")
         and re.search(r"^\s*(from|import) shared\b", block.text, re.MULTILINE)
     ]
 

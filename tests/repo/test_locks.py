@@ -10,7 +10,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ("runtime", "dev", "postgres")
+NEEDS = ("encryption", "postgres", "pictures")
+"""What an application may need beside the engine: an extra, or a group where only an application of
+this repository uses it."""
+LOCKS = ("runtime", "dev", *NEEDS)
 
 
 def _pins(root: Path, lock: str) -> dict[str, Requirement]:
@@ -24,13 +27,10 @@ def _pins(root: Path, lock: str) -> dict[str, Requirement]:
 def _declared(root: Path, lock: str) -> list[Requirement]:
     pyproject = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     declared = list(pyproject["project"]["dependencies"])
-    if lock == "postgres":
-        declared += pyproject["project"]["optional-dependencies"]["postgres"]
+    groups = {**pyproject["project"]["optional-dependencies"], **pyproject["dependency-groups"]}
     if lock == "dev":
-        for extra in pyproject["project"]["optional-dependencies"].values():
-            declared += extra
-        declared += pyproject["dependency-groups"]["dev"]
-    return [Requirement(line) for line in declared]
+        declared += [line for lines in groups.values() for line in lines if isinstance(line, str)]
+    return [Requirement(line) for line in (*declared, *groups.get(lock, []) * (lock in NEEDS))]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -62,7 +62,7 @@ def test_the_lock_satisfies_every_declared_dependency(root: Path, lock: str) -> 
     )
 
 
-@pytest.mark.parametrize("lock", ["runtime", "postgres"])
+@pytest.mark.parametrize("lock", ["runtime", *NEEDS])
 def test_functions_run_on_the_versions_that_the_tests_ran_on(root: Path, lock: str) -> None:
     pins, dev = _pins(root, lock), _pins(root, "dev")
 
@@ -79,6 +79,15 @@ def test_vercels_builder_takes_the_versions_of_the_lock(root: Path) -> None:
     assert sorted(constraints) == sorted(f"{pin.name}{pin.specifier}" for pin in pins), (
         "Copy the versions of requirements/runtime.txt to tool.uv in pyproject.toml."
     )
+
+
+def test_the_locks_of_needs_begin_with_the_engines_own_lines(root: Path) -> None:
+    runtime = _pins(root, "runtime")
+
+    for need in NEEDS:
+        pins = _pins(root, need)
+        assert {name: pins[name] for name in runtime} == runtime, f"run `make lock`: {need}.txt"
+        assert len(pins) > len(runtime)
 
 
 def test_a_function_does_not_carry_what_only_developers_need(root: Path) -> None:

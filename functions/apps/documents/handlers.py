@@ -19,5 +19,6 @@ async def generate_docs(payload: DocumentRequest, job: JobContext) -> dict[str, 
     from .settings import location  # noqa: PLC0415
     from .writing import Writer  # noqa: PLC0415
 
-    writer = Writer(payload, job, language_model(), files_at(location()))
-    return await writer.write(lambda: read_pages(payload.pages))
+    files = files_at(location())
+    writer = Writer(payload, job, language_model(), files)
+    return await writer.write(lambda: read_pages(payload.pages, files))

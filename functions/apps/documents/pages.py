@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import tempfile
 from collections.abc import Sequence
 
+from functions.providers.files import OWN, Files, own_file
 from shared import Discard
 from shared.fetch import download
 
@@ -21,17 +23,20 @@ _TAG = re.compile(
 )
 
 
-async def read_pages(urls: Sequence[str]) -> str:
+async def read_pages(urls: Sequence[str], files: Files) -> str:
     """The pages' text, an equal share of each. Raises Discard where none of them has any, or an
     address can't be fetched by anyone; FetchFailed where a server does not answer now."""
     share = LONGEST_TEXT // len(urls)
-    texts = [(url, await _text(url)) for url in urls]
+    texts = [(url, await _text(url, files)) for url in urls]
     if not any(text for _url, text in texts):
         raise Discard("the pages hold no text")
     return "\n\n".join(f"{url}\n{text[:share]}" for url, text in texts if text)
 
 
-async def _text(url: str) -> str:
+async def _text(url: str, files: Files) -> str:
+    if url.startswith(OWN):
+        content = await asyncio.to_thread(own_file, files, "pages", url)
+        return text_of(content.decode("utf-8", errors="replace"))
     with tempfile.TemporaryFile() as stream:
         await download(url, stream, max_bytes=MAX_BYTES, accept="text/html, text/plain, text/*")
         stream.seek(0)

@@ -54,9 +54,10 @@ async def analysis(
 
 
 async def embed(job: JobContext, trades: Trades, model: LanguageModel) -> dict[str, object]:
-    """Vectors of the trades that have none, a batch a request, each kept before the next one."""
+    """Vectors of the trades that have none, a batch a request, each kept before the next one. One
+    batch at least: where a function is short, each of its runs gets further."""
     count, more = 0, True
-    while more and job.budget_left() > SECONDS_A_BATCH:
+    while more and (count == 0 or job.budget_left() > SECONDS_A_BATCH):
         batch = await asyncio.to_thread(trades.without_vector, BATCH)
         if batch:
             vectors = await model.embed([str(trade) for trade in batch])

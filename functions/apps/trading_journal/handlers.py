@@ -87,14 +87,17 @@ async def analyse_trades(payload: AnalysisRequest) -> dict[str, object]:
 
 @ai.job("ai.embeddings")
 async def embed_trades(payload: TradeEmbeddings, job: JobContext) -> dict[str, object]:
-    """Compute a vector for each trade that has none. A further run goes on after the last one."""
+    """Compute a vector for each trade that has none. Another job goes on where time is short."""
     from functions.providers.openai import language_model  # noqa: PLC0415 - cold start
 
     from .coach import embed  # noqa: PLC0415
     from .settings import data_folder  # noqa: PLC0415
     from .trades import trades_in  # noqa: PLC0415
 
-    return await embed(job, trades_in(data_folder(), payload.account), language_model())
+    embedded = await embed(job, trades_in(data_folder(), payload.account), language_model())
+    if embedded["more"]:
+        await embed_trades.enqueue(payload, job_id=job.child_id("rest"))
+    return embedded
 
 
 class _Queues:

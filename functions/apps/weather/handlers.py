@@ -42,7 +42,9 @@ async def fan_out_alert(payload: WeatherAlert, job: JobContext) -> dict[str, obj
     from .tables import tables_in  # noqa: PLC0415
 
     tables = await asyncio.to_thread(tables_in, data_folder())
-    await asyncio.to_thread(tables.forget_sent, payload.day - KEPT)
+    # By our own clock: a place whose day is wrong must not make others forget.
+    today = dt.datetime.now(dt.UTC).date()
+    await asyncio.to_thread(tables.forget_sent, today - KEPT)
     phones, after = 0, ""
     while tokens := await asyncio.to_thread(
         tables.subscribers, payload.place, after, MOST_MESSAGES

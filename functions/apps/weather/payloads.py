@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https://", max_length=2048)]
+Picture = Annotated[str, StringConstraints(pattern=r"^(https://|file:.{1,200}$)", max_length=2048)]
+"""An address, or `file:` and a name in the folder `pictures` of the app's own files."""
 Kind = Literal["storm", "heat", "frost", "rain", "snow", "wind"]
 
 
@@ -50,7 +52,7 @@ class Garment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     garment: Name
-    image: Url
+    image: Picture
     colors: int = Field(default=5, ge=1, le=16)
 
 

@@ -8,6 +8,7 @@ it sends its warnings a second time: rather twice than never.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 
 from functions.providers.expo import expo
 
@@ -21,7 +22,8 @@ async def send(batch: AlertBatch, tables: Tables, job_id: str) -> dict[str, obje
     """Send the warning to those phones of the batch that this job has to warn."""
     alert = batch.alert
     name = f"{alert.place}-{alert.kind}-{alert.day}"
-    tokens = await asyncio.to_thread(tables.take, name, alert.day, batch.tokens, job_id)
+    today = dt.datetime.now(dt.UTC).date()
+    tokens = await asyncio.to_thread(tables.take, name, today, batch.tokens, job_id)
     if not tokens:
         return {"sent": 0, "gone": 0, "failed": []}
     tickets = await expo().push(tokens, TITLE, alert.text)

@@ -75,14 +75,14 @@ class Tables:
         """Phones at a place, in order, after one of them ("" for the first ones)."""
         return [row[0] for row in self._db.select(_SUBSCRIBERS, (place, after, most))]
 
-    def take(self, alert: str, day: dt.date, tokens: Sequence[str], job: str) -> list[str]:
+    def take(self, alert: str, today: dt.date, tokens: Sequence[str], job: str) -> list[str]:
         """Those of the phones that this job has to warn: no other job took them, and no run of this
         one has warned them."""
-        self._db.change_many(_TAKE, [(alert, token, job, day.isoformat()) for token in tokens])
+        self._db.change_many(_TAKE, [(alert, token, job, today.isoformat()) for token in tokens])
         return [row[0] for row in self._db.select(_TAKEN, (alert, job))]
 
     def forget_sent(self, before: dt.date) -> None:
-        """Forget who was warned on the days before: no job of theirs runs any more."""
+        """Forget who was taken on the days before: no job of theirs runs any more."""
         self._db.change("DELETE FROM weather_sent WHERE day < ?", (before.isoformat(),))
 
     def mark_sent(self, alert: str, job: str) -> None:

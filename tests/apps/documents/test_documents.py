@@ -110,6 +110,21 @@ async def test_another_request_under_the_same_id_uses_no_old_section(
 
 
 @respx.mock
+async def test_a_page_of_the_application_s_own_files_is_read_there(
+    folder: Path, context: MakeContext
+) -> None:
+    (folder / "pages").mkdir()
+    (folder / "pages" / "kettle.html").write_text(PAGE, encoding="utf-8")
+    chat = respx.post(CHAT).mock(side_effect=answer)
+
+    own = DocumentRequest(title="Kettle", pages=("file:kettle.html",), sections=("Use",))
+    await generate_docs(own, context())
+
+    asked = json.loads(chat.calls[0].request.content)["messages"][1]["content"]
+    assert "Kettle It boils & stops." in asked
+
+
+@respx.mock
 async def test_pages_without_text_are_refused(folder: Path, context: MakeContext) -> None:
     respx.get(host="93.184.215.14").respond(200, text="<script>var a = 1</script>")
 

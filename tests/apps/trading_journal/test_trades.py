@@ -30,6 +30,9 @@ from functions.apps.trading_journal.trades import Trade, Trades, trades_in
 from functions.providers import alpaca, openai
 from functions.providers.http import UnreadableAnswer
 from shared import ConfigurationError, Discard
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.testing import FakeClock, embedded_store, run_job
 
 from ..conftest import MakeContext
@@ -226,6 +229,27 @@ async def test_each_trade_gets_one_vector_over_failures(
 
     assert result == {"embedded": 5, "more": False}
     assert counts == [BATCH, 5, 5]
+
+
+@respx.mock
+async def test_embedding_in_a_short_function_goes_on_in_another_job(trades: Trades) -> None:
+    trades.add([alpaca.Fill.model_validate(fill(number)) for number in range(2 * BATCH + 5)])
+
+    def vectors(request: httpx.Request) -> httpx.Response:
+        texts = json.loads(request.content)["input"]
+        data = [{"index": index, "embedding": [0.5]} for index in range(len(texts))]
+        return httpx.Response(200, json={"data": data})
+
+    asked = respx.post(f"{openai.API}/embeddings").mock(side_effect=vectors)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        await embed_trades.enqueue(TradeEmbeddings())
+        for _tick in range(3):
+            await Drain(store, Registry([]), Budget.of(20, clock=clock)).run([embed_trades.queue])
+
+    assert asked.call_count == 3
+    assert trades.without_vector(1) == []
     assert trades.without_vector(1) == []
 
 

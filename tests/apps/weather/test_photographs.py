@@ -6,6 +6,7 @@ import io
 import json
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 import respx
@@ -17,6 +18,7 @@ from functions.apps.weather import Garment, Upload, extract_colors, review_uploa
 from functions.apps.weather.palette import palette
 from functions.apps.weather.tables import Tables
 from functions.providers import openai
+from functions.providers.files import files_at
 from shared import Discard
 
 SHIRT = Garment(garment="shirt-1", image="https://pictures.example/shirt.png", colors=3)
@@ -151,6 +153,17 @@ def test_a_photograph_is_fetched_and_its_colors_are_kept(
         "#c81e28",
         "#1428b4",
     ]
+
+
+def test_a_photograph_of_the_app_s_own_files_is_read_there(
+    tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEATHER_FILES", str(tmp_path / "files"))
+    files_at(str(tmp_path / "files")).write("pictures/a/b.png", picture("RGB", "PNG"), "image/png")
+
+    result = extract_colors(SHIRT.model_copy(update={"image": "file:a/b.png"}))
+
+    assert result["colors"] == json.loads(tables.palette("shirt-1") or "")
 
 
 @respx.mock

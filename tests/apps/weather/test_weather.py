@@ -16,6 +16,7 @@ from functions.apps.weather import (
     Place,
     WeatherAlert,
     fan_out_alert,
+    handlers,
     ingest_weather,
     send_alert,
 )
@@ -160,17 +161,19 @@ async def test_a_batch_whose_request_failed_is_sent_again(
 
 @respx.mock
 async def test_who_was_warned_is_forgotten_after_two_weeks(
-    tables: Tables, context: MakeContext
+    tables: Tables, context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     respx.post(PUSH).mock(side_effect=accept)
     batch = AlertBatch(alert=STORM, tokens=("a",))
-    await send_alert(batch, context("first"))
+    assert dt.timedelta(days=14) == handlers.KEPT
 
-    for later, sent in ((14, 0), (15, 1)):
+    await send_alert(batch, context("first"))
+    # Kept for two weeks, of which 14 days are over, and 15: the same as for 0 days and for -1.
+    for kept, sent in ((0, 0), (-1, 1)):
+        monkeypatch.setattr(handlers, "KEPT", dt.timedelta(days=kept))
         async with embedded_store():
-            day = STORM.day + dt.timedelta(days=later)
-            await fan_out_alert(STORM.model_copy(update={"day": day}), context("fan"))
-        assert (await send_alert(batch, context(f"after {later}")))["sent"] == sent
+            await fan_out_alert(STORM, context("fan"))
+        assert (await send_alert(batch, context(f"after {kept}")))["sent"] == sent
 
 
 @respx.mock
@@ -256,3 +259,22 @@ def test_which_weather_deserves_a_warning(values: dict[str, Any], kinds: list[st
 
     assert [alert.kind for alert in found] == kinds
     assert {alert.day.isoformat() for alert in found} <= {"2026-03-02"}
+
+
+@respx.mock
+async def test_a_warning_of_another_year_makes_nobody_forget_who_was_warned(
+    tables: Tables,
+) -> None:
+    tables.subscribe("berlin", ["ExponentPushToken[1]"])
+    push = respx.post(PUSH).mock(side_effect=accept)
+    days = [dt.date(2012, 1, 2), dt.date(2100, 1, 1), dt.date(2026, 3, 2)]
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        for _run in range(2):
+            for day in days:
+                alert = WeatherAlert(place="berlin", kind="snow", day=day, text="Snow.")
+                await fan_out_alert.enqueue(alert)
+            await drain_alerts(store, clock)
+
+    assert push.call_count == len(days)

@@ -1,0 +1,48 @@
+"""The claims about the journal: its rows and its emails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...claims import Claim, equal
+
+BURST, RATE = 100, 100 / 60
+"""The limit of emails: 100 per 60 s."""
+LAG = 3.0
+"""Seconds that may lie between an email's start, which the limit counts, and its file."""
+
+
+def row_claims(
+    imports: Mapping[str, Mapping[str, Any]], lines: Mapping[str, int], rows: Mapping[str, int]
+) -> Iterator[Claim]:
+    """By account: the import job after its end, the lines of its file below the header, the rows in
+    the journal."""
+    for account, job in imports.items():
+        result = job["result"] or {"accepted": -1, "rows": -1}
+        sentence = f"account {account}: every accepted row is in the journal"
+        yield equal(sentence, rows.get(account, 0), result["accepted"])
+        sentence = f"account {account}: every line of the file was accepted or rejected"
+        yield equal(sentence, result["rows"], lines[account])
+
+
+def email_claims(sent: Sequence[float], emails: int, early: int, retried: int) -> Iterator[Claim]:
+    """`sent`: when each email reached the mail folder; `early`: emails that had to fail once."""
+    yield equal("each email is in the mail folder once", len(sent), emails)
+    excess = _excess(sent)
+    numbers = f"the fullest window has {abs(excess):.1f} emails {'more' if excess > 0 else 'less'}"
+    yield Claim("no window has more emails than the limit allows", excess <= 1, numbers)
+    sentence = "each early email failed, was retried and sent"
+    yield Claim(sentence, retried >= early, f"{retried} retries")
+
+
+def _excess(sent: Sequence[float]) -> float:
+    """E-mails of the fullest window above burst + rate x window (negative: below)."""
+    return max(
+        (
+            last - first + 1 - BURST - RATE * (sent[last] - sent[first] + LAG)
+            for first in range(len(sent))
+            for last in range(first, len(sent))
+        ),
+        default=0.0,
+    )
