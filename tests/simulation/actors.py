@@ -1,26 +1,30 @@
-"""Who calls the store: lanes of drains, producers, operators. Step machines without a clock or a
-network of their own; what they want to say they hand to `send`."""
+"""Who calls the store: lanes of drains, and those with one request. Step machines without a clock
+or a network of their own; what they want to say they hand to `send`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 
 from shared import Queue
 from shared.jobs.claim import Claim
-from shared.jobs.job import Guard, Job
+from shared.jobs.ends import DecidedEnd, read_end
+from shared.jobs.job import Job
 from shared.jobs.outcome import Kind
 from shared.store import TurnRequest
 from shared.store.turn import MOST_BYTES, Settle
 
 from .audit import require
-from .server import Reply, ReplyError, Word
+from .ledger import children
+from .server import Reply, ReplyError
 from .world import Call, answered, enqueue_call, start_times, turn_call
 
 LEASES = (8_000, 45_000)
 AHEADS = (0, 0, 5_000, 20_000)
-CHARACTERS = ("harmless", "poison")
+STORED = "wdDI"
+"""Answers to the enqueue of a follow-up that say that it is stored."""
 OUTCOMES: dict[Kind, int] = {
     "done": 60, "retry": 14, "dead": 5, "release": 6, "snooze": 5, "park": 4, "cancelled": 2,
     "keep": 4,
@@ -49,6 +53,12 @@ class Consumer:
     finished: list[Settle] = field(default_factory=list)
     closed: list[Settle] = field(default_factory=list)
     mailbox: list[Reply] = field(default_factory=list)
+    queues: Mapping[str, Queue] = field(default_factory=dict)
+    isolates: bool = False
+    settles_deaths: bool = False
+    ending: dict[str, tuple[Claim, DecidedEnd]] = field(default_factory=dict)
+    """Ends by their leases, from their decision to their settle."""
+    outbox: list[Storing] = field(default_factory=list)
 
     @property
     def ready(self) -> bool:
@@ -59,12 +69,13 @@ class Consumer:
         """kill -9, or the end of its patience with the store: its leases bring the jobs back."""
         self.alive = False
         self.running.clear()
+        self.ending.clear()
 
     def move(self, rng: Random, now: int, send: Callable[[Call], None]) -> str:
         """What happens next in this function; tells it in a word."""
         if self.mailbox:
             return self.hear(self.mailbox.pop(), rng)
-        if self._crashes():
+        if self._crashes(rng):
             self.die()
             return "crashed by a poison job"
         self.closing = self.closing or now >= self.deadline or rng.random() < 0.03
@@ -73,7 +84,7 @@ class Consumer:
             if self.closing or self.healthy or (rng.random() < 0.6 and not paced):
                 self._finish(lease, rng, now)
         want = self._want(rng)
-        if self.closing and not self.finished:
+        if self.closing and not (self.finished or self.ending):
             self.die()
             return "ended"
         self._ask(want, rng, send)
@@ -89,19 +100,66 @@ class Consumer:
         starts = start_times(self.queue, told.level, told.claimed_ms, len(told.claims))
         for claim, start in zip(told.claims, starts, strict=True):
             at_ms = max(claim.at_ms, start - 1) if start > claim.at_ms else start
-            self.running[claim.lease] = claim._replace(at_ms=at_ms)
+            self._take(claim._replace(at_ms=at_ms))
         for claim in list(self.running.values()):
             if claim.id in told.cancel:
                 self.running.pop(claim.lease)
                 self.finished.append(Settle(claim.lease, "cancelled", 0, claim.history))
-        if not self.running and not self.finished and told.reason not in ("more", "suspect"):
+        for settle in asked.settles:
+            if settle.kind == "decide":
+                self._decided(settle.lease, known=settle.lease not in told.stale)
+        if asked.isolated and not told.claims and told.reason == "more":
+            self.isolates = False  # the first suspect must run exclusively
+        busy = self.running or self.finished or self.ending
+        if not busy and told.reason not in ("more", "suspect"):
             self.closing = self.closing or self.healthy or rng.random() < 0.7
         return f"got {[claim.lease for claim in told.claims]} {told.reason}"
 
-    def _crashes(self) -> bool:
-        """True if a job kills its process; an exclusive suspect has no neighbour to blame."""
+    def _take(self, claim: Claim) -> None:
+        """A job begins to run here, unless its end is decided."""
+        others = [*self.running.values()]
+        alone = not (claim.exclusive and others) and not any(other.exclusive for other in others)
+        require(alone, "I10 beside a suspect", claim.lease, list(self.running))
+        end = read_end(claim.history) if claim.decided else None
+        if end is None:
+            self.running[claim.lease] = claim
+        else:
+            self.ending[claim.lease] = claim, end
+            self._decided(claim.lease, known=True)
+
+    def _decided(self, lease: str, *, known: bool) -> None:
+        """Store the follow-ups of an end, if the store knows of it."""
+        claim, end = self.ending[lease] if known and lease in self.ending else (None, None)
+        if claim is None or end is None:
+            self.ending.pop(lease, None)
+            return
+        found = children(self.queue.name, claim.id, str(claim.body), end)
+        for queue, child in found:
+            call = enqueue_call(self.queues[queue], [child])
+            self.outbox.append(Storing(call, consumer=self, lease=lease))
+
+    def child_stored(self, lease: str, *, stored: bool) -> None:
+        """One follow-up was answered. Where all are stored, the job ends; else it waits."""
+        if lease not in self.ending or not self.alive:
+            return
+        claim, end = self.ending[lease]
+        left = [one for one in self.outbox if one.lease == lease and not one.done]
+        if stored and left:
+            return
+        del self.ending[lease]
+        kind: Kind = end.kind if stored else "release"
+        history = f'{{"{kind}":{claim.fence}}}' if stored else json.dumps(end.detail())
+        self.finished.append(Settle(lease, kind, 0 if stored else 60_000, history))
+
+    def _crashes(self, rng: Random) -> bool:
+        """True if a job kills its process; an exclusive suspect has no neighbour to blame, and an
+        isolated one seldom gets through its own process."""
         exclusive = [claim for claim in self.running.values() if claim.exclusive]
-        return any('"poison"' in str(claim.body) for claim in exclusive or self.running.values())
+        return any(
+            '"poison"' in str(claim.body) and not claim.crashed
+            and (not claim.isolated or (rng.random() < 0.2 and not self.healthy))
+            for claim in exclusive or self.running.values()
+        )  # fmt: skip
 
     def _want(self, rng: Random) -> int:
         if self.closing or any(claim.exclusive for claim in self.running.values()):
@@ -111,12 +169,8 @@ class Consumer:
 
     def _finish(self, lease: str, rng: Random, now: int) -> None:
         claim = self.running[lease]
-        kind: Kind = "done"
         early = claim.at_ms > now and not self.healthy
-        if now >= self.deadline or early:
-            kind = "release"
-        elif not self.healthy:
-            kind = rng.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+        kind = self._outcome(claim, rng, early=early or now >= self.deadline)
         if kind == "keep" and any(settle.lease == lease for settle in self.finished):
             return
         delays = kind in ("retry", "snooze", "park", "release")
@@ -124,25 +178,42 @@ class Consumer:
         may_be = kind in ("park", "release") and rng.random() < 0.5
         unstarted = claim.at_ms if early or may_be else 0
         history = claim.history if kind == "release" else f'{{"{kind}":{claim.fence}}}'
+        if kind in ("done", "dead"):
+            end = DecidedEnd(kind, f"{self.owner}x{self.seq}x{claim.fence}", now)
+            if children(self.queue.name, claim.id, str(claim.body), end):
+                self.ending[lease] = claim, end
+                kind, history = "decide", json.dumps(end.detail())
         self.finished.append(Settle(lease, kind, delay, history, unstarted))
         if kind != "keep":
             del self.running[lease]
 
+    def _outcome(self, claim: Claim, rng: Random, *, early: bool) -> Kind:
+        """`early`: its handler was not called."""
+        if claim.crashed or (claim.isolated and '"poison"' in str(claim.body)):
+            return "dead"
+        if early:
+            return "release"
+        if self.healthy:
+            return "done"
+        return rng.choices(list(OUTCOMES), list(OUTCOMES.values()))[0]
+
     def _ask(self, want: int, rng: Random, send: Callable[[Call], None]) -> None:
         self.seq += 1
         settles, self.finished = self.finished, []
-        leases = [*self.running, *(settle.lease for settle in settles)]
+        leases = [*self.running, *self.ending, *(settle.lease for settle in settles)]
         if self.closed and rng.random() < 0.05:
             settles = [*settles, rng.choice(self.closed)]  # settled before: stale
         if settles and rng.random() < 0.05:
             settles = [*settles, rng.choice(settles)]  # twice in one turn: stale, unless kept
-        self.closed = [settle for settle in settles if settle.kind != "keep"]
+        self.closed = [settle for settle in settles if settle.kind not in ("keep", "decide")]
         observed = {"t": {rng.randrange(1, 37): 1}} if settles and rng.random() < 0.2 else {}
+        isolated = self.isolates and (self.healthy or rng.random() < 0.6)
         self.asked = TurnRequest(
             self.owner, self.seq, want, self.lease_ms, settles,
-            exclusive=not self.running, resync=self.resync, observed=observed,
+            exclusive=not (self.running or self.ending or isolated), isolated=isolated,
+            resync=self.resync, observed=observed, settles_deaths=self.settles_deaths,
             want_histograms=("t",) if self.seq == 1 else (),
-            ahead_ms=self.ahead_ms if self.queue.limit else 0,
+            ahead_ms=self.ahead_ms if self.queue.may_take_ahead else 0,
             prolong=leases if rng.random() < 0.3 else (),
         )  # fmt: skip
         self.resync = False
@@ -162,67 +233,21 @@ class Producer:
         return found
 
 
-def produce(rng: Random, queue: Queue, name: str, now: int) -> Call:
-    """Single, bulk, delayed, by priority, under a guard, and now and then an id once more."""
-    count = 1 if rng.random() < 0.6 else rng.randrange(2, 7)
-    return enqueue_call(queue, [_job(rng, f"{name}x{n}", now) for n in range(count)])
+@dataclass(slots=True, eq=False)
+class Storing(Producer):
+    """The enqueue of one follow-up by the consumer that has decided an end."""
 
+    consumer: Consumer = field(kw_only=True)
+    lease: str = field(kw_only=True)
+    sent: bool = False
+    done: bool = False
 
-def _job(rng: Random, name: str, now: int) -> Job:
-    simple = rng.random() < 0.4
-    dedup = idempotency = None
-    if not simple and rng.random() < 0.3:
-        dedup = Guard(f"dedup:{rng.randrange(6)}", rng.choice((0, 0, 5_000, 60_000)))
-    if not simple and rng.random() < 0.3:
-        ttl = rng.choice((10_000, 120_000))
-        idempotency = Guard(f"idem:{rng.randrange(6)}", ttl, f"f{rng.randrange(2)}")
-    character = "poison" if rng.random() < 0.02 else "t"
-    return Job(
-        character,
-        '"' + "é" * rng.randrange(5) + '"',
-        id=f"same{rng.randrange(5)}" if rng.random() < 0.06 else name,
-        priority=rng.choice(("high", "normal", "low")) if not simple else "normal",
-        delay_ms=0 if simple else rng.choice((0, 0, 0, 1, 900, 30_000)),
-        run_at_ms=0 if simple or rng.random() < 0.9 else now + rng.randrange(-5_000, 20_000),
-        key=rng.choice(("-", "-", "user-1")),
-        dedup=dedup,
-        idempotency=idempotency,
-    )
+    def heard(self, code: str) -> None:
+        """The store answered."""
+        self.done = True
+        self.consumer.child_stored(self.lease, stored=code in STORED)
 
-
-def operate(
-    rng: Random, queue: Queue, known: list[str], ended: list[str], active: list[str]
-) -> Call:
-    """Cancel, pause, resume, redrive, delete, purge, or only look."""
-    if active and rng.random() < 0.4:
-        known = active
-    some = rng.sample(known, min(len(known), rng.randrange(1, 4))) or ["nobody"]
-    dead = rng.sample(ended, min(len(ended), rng.randrange(1, 5))) or some
-    verb = rng.choices(
-        ("cancel", "pause", "redrive", "delete", "purge", "inspect", "stats", "browse"),
-        (30, 20, 20, 15, 5, 4, 4, 4),
-    )[0]
-    name = queue.name
-    args: tuple[Word, ...]
-    told: object = None
-    match verb:
-        case "cancel":
-            args, told = (name, some[0], queue.completed.age_ms), some[0]
-        case "inspect":
-            args, told = (name, some[0]), some[0]
-        case "pause":
-            told = rng.random() < 0.35
-            args = (name, int(told))
-        case "redrive":
-            args, told = (name, *dead), dead
-        case "delete":
-            state = rng.choice(("-", "x", "c"))
-            args, told = (name, state, *dead), (state, dead)
-        case "purge":
-            told = rng.randrange(1, 8)
-            args = (name, told, f"p{rng.getrandbits(48):x}")
-        case "stats":
-            args = (name, "t")
-        case _:
-            args = (name, rng.choice(("dead", "completed")), "+inf", 0, 10)
-    return Call(verb, queue, args, told)
+    def give_up(self) -> None:
+        """The store could not be reached: its function ends."""
+        self.alive = False
+        self.consumer.die()

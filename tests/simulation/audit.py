@@ -38,6 +38,8 @@ class Auditor:
     """When each claimed job may start (ms), and `owner seq` of its claim."""
     fences: dict[str, int] = field(default_factory=dict)
     passed_over: int = 0
+    key_starts: dict[str, list[int]] = field(default_factory=dict)
+    """When jobs of each key took their tokens (ms)."""
 
     def check(self, book: Book, census: Census, wall: int) -> None:
         """Everything that one census can tell."""
@@ -48,6 +50,23 @@ class Auditor:
         agenda(book, census, wall)
         limit = book.queue.concurrency
         require(limit is None or len(census.sets["active"]) <= limit, "I9 concurrency", census.sets)
+        backlogs(book, census)
+
+    def took_tokens(self, book: Book, keys: list[str], now: int) -> None:
+        """Jobs of these keys took a token each: a key never gets more than its burst and its rate
+        allow, in whatever window."""
+        rate = book.keys.rate
+        for key in keys:
+            assert rate is not None
+            instants = sorted([*self.key_starts.get(key, []), now])[-REMEMBERED:]
+            self.key_starts[key] = instants
+            for i, since in enumerate(instants):
+                allowed = (
+                    rate.burst + rate.rate * (instants[-1] - since + ROUNDING_MS) / rate.per_ms
+                )
+                require(
+                    len(instants) - i <= allowed, "I9 rate of a key", key, instants[i:], allowed
+                )
 
     def started(self, book: Book, leases: list[str], starts: list[int]) -> None:
         """Jobs were claimed: fences rise, and the rate of the starts is kept in every window."""
@@ -82,12 +101,14 @@ class Auditor:
     def claimed_from(self, book: Book, claims: int, *, passed: bool) -> None:
         """The first low job is passed over by at most STARVED claiming turns (I16)."""
         self.passed_over = self.passed_over + (claims > 0) if passed else 0
-        require(self.passed_over <= STARVED, "I16 a low job starves", book.lines["low"])
+        most = STARVED * (2 if book.queue.per_key else 1)  # half of the claims are from backlogs
+        require(self.passed_over <= most, "I16 a low job starves", book.lines["low"])
 
     def forget(self) -> None:
         """A new epoch of the store: what it lost it can't know."""
         self.starts.clear()
         self.fences.clear()
+        self.key_starts.clear()
         self.passed_over = 0
 
 
@@ -107,6 +128,8 @@ def conservation(census: Census) -> None:
                          ("cancelled", "k"), ("dead", "x")):  # fmt: skip
         total += len(census.sets[name])
         homes.update(dict.fromkeys(census.sets[name], letter))
+    total += len(census.backlogs)
+    homes.update(dict.fromkeys(census.backlogs.values(), "w"))
     active = [lease.split(" ", 1)[0] for lease in census.sets["active"]]
     total += len(active)
     homes.update(dict.fromkeys(active, "w"))
@@ -142,6 +165,32 @@ def as_booked(book: Book, census: Census) -> None:
         )  # fmt: skip
     if book.guards or census.dedup:
         _guards(book, census)
+
+
+def backlogs(book: Book, census: Census) -> None:
+    """Who waits for a key stands where its record says, in the order of the book; a turn comes for
+    a key in time; and each key that is remembered is on a timer, which forgets it."""
+    ids = book.keys.ids()
+    require(sorted(census.backlogs.values()) == sorted(ids), "book: backlogs", census.backlogs, ids)
+    require(census.number("backlog") == len(ids), "numbers: backlog", census.number("backlog"))
+    entry_of = {job: entry for entry, job in census.backlogs.items()}
+    for key, waiting in book.keys.backlogs.items():
+        live = [job for job in waiting if job in book.entries]
+        said = [f"{key} {book.entries[job].reason.rpartition(':')[2]}" for job in live]
+        require(said == [entry_of[job] for job in live], "book: places in a backlog", key, said)
+        positions = [int(entry.split(" ")[1]) for entry in said]
+        require(positions == sorted({*positions}), "I17 out of order", key, positions)
+        instant = book.key_instant(key, book.mark) if live else NEVER
+        timer = census.key_timers.get(key, NEVER)
+        require(timer <= max(instant, book.mark), "numbers: a key is looked at late", key, timer)
+    first = min(census.key_timers.values(), default=NEVER)
+    require(census.number("key_due", NEVER) <= first, "numbers: hint too late", "key_due", first)
+    states = {name.removeprefix(":key:") for name in census.scalars if name.startswith(":key:")}
+    require(states == census.key_timers.keys(), "numbers: keys that none forgets", states)
+    limit = (book.queue.per_key.concurrency if book.queue.per_key else None) or NEVER
+    for lease in census.sets["active"]:
+        key = lease.split(" ")[4] if lease.count(" ") > 4 else "-"
+        require(key == "-" or book.running(key) <= limit, "I9 concurrency of a key", key)
 
 
 def _guards(book: Book, census: Census) -> None:

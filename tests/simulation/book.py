@@ -10,11 +10,15 @@ from dataclasses import dataclass, field, replace
 
 from shared import Queue
 
+from .keys import Keys
+
 HOUR = 3_600_000
 NEVER = 9_007_199_254_740_991
 BANDS = {"h": "high", "n": "normal", "l": "low"}
 SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead")
 LINES = ("suspects", "high", "normal", "low", "inbox")
+DECIDED, ON_DEAD = "d", "o"
+"""Flags of a record: how the job ends is decided; its death has follow-ups."""
 
 
 @dataclass(slots=True)
@@ -35,6 +39,20 @@ class Entry:
     history: str
     since: str = ""
     """When it began to wait or is due, behind a space; empty where its id tells."""
+
+    @property
+    def decided(self) -> bool:
+        return DECIDED in self.flags
+
+    @property
+    def limiting_key(self) -> str:
+        """The key whose limits it has to keep; "-" where it only has to end."""
+        return "-" if self.decided or self.reason == "crashed" else self.key
+
+    @property
+    def suspected(self) -> bool:
+        """A function died at its last run."""
+        return self.reason.startswith("suspect")
 
     def raw(self) -> str:
         length = len(self.body.encode("utf-8", "surrogateescape"))
@@ -101,8 +119,12 @@ class Book:
     evicted: tuple[int, int] = (0, 0)
     """Records that the store evicted, and their bytes: the queue's usage still counts them."""
     returned: list[tuple[str, str]] = field(default_factory=list)
+    keys: Keys = field(init=False)
     inbox_ending: str = ""
     """How the ids that the next turn gives to jobs of the inbox end."""
+
+    def __post_init__(self) -> None:
+        self.keys = Keys(self.queue)
 
     def copy(self) -> Book:
         """As it stands, for a store that will lose its last writes."""
@@ -110,6 +132,7 @@ class Book:
         twin.entries = {name: replace(entry) for name, entry in self.entries.items()}
         twin.lines = {name: list(line) for name, line in self.lines.items()}
         twin.sets = {name: dict(members) for name, members in self.sets.items()}
+        twin.keys = self.keys.copy()
         twin.memos = {name: replace(memo) for name, memo in self.memos.items()}
         for name in ("raws", "guards", "cancel", "totals", "ended", "exclusive", "stood"):
             setattr(twin, name, copy.copy(getattr(self, name)))
@@ -162,7 +185,7 @@ class Book:
         entry = self.entries.get(job)
         if entry is None:
             return "x"
-        if job in self.sets["delayed"]:
+        if job in self.sets["delayed"] or self.keys.waits_for(job):
             return "d"
         leases = [lease.split(" ") for lease in self.sets["active"]]
         active = any(lease[0] == job and int(lease[1]) == entry.fence + 1 for lease in leases)
@@ -186,8 +209,49 @@ class Book:
     def first_expiry(self) -> int:
         return int(min(self.sets["active"].values(), default=NEVER))
 
+    def in_line(self) -> int:
+        """Jobs in the lists by priority."""
+        return sum(len(self.lines[name]) for name in ("high", "normal", "low"))
+
     def waiting(self) -> int:
-        return sum(len(self.lines[name]) for name in ("high", "normal", "low", "suspects"))
+        """Jobs that wait for no instant: in line, suspects, and those that wait for their keys."""
+        return self.in_line() + len(self.lines["suspects"]) + self.keys.count()
+
+    def running(self, key: str) -> int:
+        """Open leases of jobs of a key."""
+        return sum(
+            lease.split(" ")[4] == key for lease in self.sets["active"] if lease.count(" ") > 4
+        )
+
+    def key_room(self, key: str, now: int) -> int:
+        """How many jobs of a key its limits let start."""
+        room, limits = NEVER, self.queue.per_key
+        if key == "-" or limits is None:
+            return room
+        if limits.concurrency is not None:
+            room = max(0, limits.concurrency - self.running(key))
+        return min(room, self.keys.tokens(key, now)) if self.keys.rate_of_starts else room
+
+    def key_instant(self, key: str, now: int) -> int:
+        """When a job of a key may start; NEVER where only the end of another one lets it."""
+        if self.key_room(key, now) > 0:
+            return now
+        limits = self.queue.per_key
+        if limits and limits.concurrency is not None and self.running(key) >= limits.concurrency:
+            return NEVER
+        return now + self.keys.ms_to_token(key, now)
+
+    def first_of_keys(self, now: int) -> int:
+        """When the first job that waits for its key may start."""
+        held = [
+            key for key, ids in self.keys.backlogs.items() if any(self.live(job) for job in ids)
+        ]
+        return min((self.key_instant(key, now) for key in held), default=NEVER)
+
+    def live(self, job: str) -> Entry | None:
+        """The entry of a job that can be claimed, if its record is there."""
+        entry = self.entries.get(job)
+        return entry if entry and entry.state == "w" else None
 
     def tokens(self, now: int, ahead: int = 0) -> int:
         """Whole tokens within `ahead` ms of `now`; many where nothing limits."""
@@ -232,7 +296,12 @@ class Book:
         recovery = self.first_expiry()
         if self.paused or self.room() == 0:
             return recovery
-        instant = min(recovery, self.first_due())
-        if self.waiting():
-            instant = min(instant, now if self.tokens(now) else now + self.token_wait(now))
-        return instant
+        token = now if self.tokens(now) else now + self.token_wait(now)
+        start = self.first_of_keys(now)
+        if self.in_line():
+            start = now
+        for job in self.lines["suspects"][:1]:
+            entry = self.live(job)
+            start = min(start, self.key_instant(entry.limiting_key, now) if entry else now)
+        start = NEVER if start == NEVER else max(start, token)
+        return min(recovery, self.first_due(), start)

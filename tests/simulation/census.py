@@ -9,11 +9,11 @@ from shared.store import keys
 
 from .server import Server, packed
 
-HASHES = ("records", "dedup")
+HASHES = ("records", "dedup", "backlogs")
 LISTS = ("suspects", "high", "normal", "low", "inbox")
-SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead")
+SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead", "key_timers")
 ORDER = (*HASHES, *LISTS, *SETS)
-_CONTENT = ("records", "scalars", "dedup", "lists", "sets", "agenda")
+_CONTENT = ("records", "scalars", "dedup", "backlogs", "lists", "sets", "key_timers", "agenda")
 
 
 def commands(prefix: str, queue: str, shards: int) -> tuple[bytes, int]:
@@ -40,8 +40,10 @@ class Census:
     records: dict[str, str]
     scalars: dict[str, str]
     dedup: dict[str, str]
+    backlogs: dict[str, str]
     lists: dict[str, list[str]]
     sets: dict[str, dict[str, float]]
+    key_timers: dict[str, float]
     agenda: float | None
     shards: list[dict[str, str]]
     raw: list[Any]
@@ -66,23 +68,24 @@ class Census:
 
 def read(answers: list[Any]) -> Census:
     """The answers to `commands` as values."""
-    hashes = {name: _pairs(answers[i]) for i, name in enumerate(HASHES)}
-    lists = dict(zip(LISTS, answers[2:7], strict=True))
-    sets = {
-        name: {member: float(score) for member, score in _pairs(flat).items()}
-        for name, flat in zip(SETS, answers[7:13], strict=True)
-    }
+    rest = iter(answers)
+    hashes = {name: _pairs(next(rest)) for name in HASHES}
+    lists = {name: next(rest) for name in LISTS}
+    sets = {name: _scores(next(rest)) for name in SETS}
+    agenda = next(rest)
     records, scalars = {}, {}
     for name, value in hashes["records"].items():
         if name[0] == ":":
             scalars[name] = value
         else:
             records[name] = value
-    agenda = None if answers[13] is None else float(answers[13])
-    shards = [dict(records), *(_pairs(flat) for flat in answers[14:])]
+    shards = [dict(records), *map(_pairs, rest)]
     for shard in shards[1:]:
         records |= shard
-    return Census(records, scalars, hashes["dedup"], lists, sets, agenda, shards, answers)
+    return Census(
+        records, scalars, hashes["dedup"], hashes["backlogs"], lists, sets, sets.pop("key_timers"),
+        None if agenda is None else float(agenda), shards, answers,
+    )  # fmt: skip
 
 
 def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
@@ -100,11 +103,15 @@ def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
             server.run("ZADD", key[name], *(word for pair in pairs for word in pair))
         else:
             server.run("HSET" if name in HASHES else "RPUSH", key[name], *flat)
-    for name, flat in zip(further, census.raw[14:], strict=True):
+    for name, flat in zip(further, census.raw[len(ORDER) + 1 :], strict=True):
         if flat:
             server.run("HSET", name, *flat)
     if census.agenda is not None:
         server.run("ZADD", keys.agenda(prefix), repr(census.agenda), queue)
+
+
+def _scores(flat: list[str]) -> dict[str, float]:
+    return {member: float(score) for member, score in _pairs(flat).items()}
 
 
 def _pairs(flat: list[str]) -> dict[str, str]:

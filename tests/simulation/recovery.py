@@ -74,8 +74,10 @@ def _drain(simulation: Simulation, queue: Queue, rng: Random, round_: int, *, re
     """One healthy function: every handler succeeds, but a poison job still kills it."""
     world = simulation.world
     lane = Consumer(
-        f"peace{round_}", queue, world.wall + WINDOW_MS, resync=resync, capacity=10, healthy=True
-    )
+        f"peace{round_}", queue, world.wall + WINDOW_MS, resync=resync, capacity=10, healthy=True,
+        queues={queue.name: queue for queue in world.queues}, isolates=rng.random() < 0.5,
+        settles_deaths=rng.random() < 0.5,
+    )  # fmt: skip
     calls: list[Call] = []
     for _ in range(MOST_TURNS):
         if not lane.alive:
@@ -83,4 +85,7 @@ def _drain(simulation: Simulation, queue: Queue, rng: Random, round_: int, *, re
         simulation.say(lane.owner, lane.move(rng, world.wall, calls.append))
         if calls:
             lane.mailbox = [world.execute(calls.pop())]
+        for storing in list(lane.outbox):
+            lane.outbox.remove(storing)
+            storing.heard(str(world.execute(storing.call)[1]))
     require(False, "I8 a drain goes on without end", queue.name)

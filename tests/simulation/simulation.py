@@ -11,8 +11,9 @@ from random import Random
 from shared import Queue
 
 from . import recovery
-from .actors import AHEADS, LEASES, Consumer, Producer, operate, produce
+from .actors import AHEADS, LEASES, Consumer, Producer, Storing
 from .audit import ViolationError, require
+from .requests import operate, produce
 from .server import Reply
 from .world import AuditedStore, Call, Snapshot
 
@@ -95,7 +96,16 @@ class Simulation:
                 self.say("time passes")
             case _:
                 self._harm(rng)
+        for lane in self.lanes:
+            self._send_children(lane)
         self.lanes = [lane for lane in self.lanes if lane.alive]
+
+    def _send_children(self, lane: Consumer) -> None:
+        lane.outbox = [storing for storing in lane.outbox if not storing.done]
+        for storing in lane.outbox:
+            if not storing.sent and lane.alive:
+                storing.sent = True
+                self.send(storing.call, storing)
 
     def _call(self, action: str, queue: Queue, rng: Random) -> None:
         book = self.world.books[queue.name]
@@ -104,7 +114,8 @@ class Simulation:
             active = [lease.split(" ")[0] for lease in book.sets["active"]]
             self.enter(operate(rng, queue, [*book.raws], ended, active))
         elif len(book.raws) < MOST_JOBS and self.step % QUIET_EVERY < BUSY:
-            self.enter(produce(rng, queue, f"j{self.step}", self.world.wall))
+            names = [other.name for other in self.world.queues]
+            self.enter(produce(rng, queue, f"j{self.step}", self.world.wall, names))
 
     def send(self, call: Call, client: Consumer | Producer) -> None:
         self.flying.append(Message(call, client))
@@ -120,6 +131,8 @@ class Simulation:
             self.world.wall + rng.choice((500, 10_000, 60_000)), resync=rng.random() < 0.2,
             capacity=rng.choice((1, 2, 3, 8)), most_bytes=rng.choice((4 << 20, 4 << 20, 150)),
             lease_ms=rng.choice(LEASES), ahead_ms=rng.choice(AHEADS),
+            queues={queue.name: queue for queue in self.world.queues},
+            isolates=rng.random() < 0.5, settles_deaths=rng.random() < 0.3,
         )  # fmt: skip
         self.lanes.append(lane)
         self.say(lane.owner, "begins on", lane.queue.name, "until", lane.deadline % 10_000_000)
@@ -167,6 +180,8 @@ class Simulation:
             self.flying.append(message)
         elif isinstance(client, Consumer):
             client.die()
+        elif isinstance(client, Storing):
+            client.give_up()
         else:
             client.alive = False
 
@@ -178,6 +193,10 @@ class Simulation:
                 self.acked[client.call.queue.name, job.id] = self.world.writes
             elif code in "DI":
                 next(others), next(others)
+            elif code == "L":
+                next(others)
+        if isinstance(client, Storing):
+            client.heard(codes)
 
     def _harm(self, rng: Random) -> None:
         harm = rng.choices(list(HARMS), list(HARMS.values()))[0]

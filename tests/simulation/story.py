@@ -26,6 +26,7 @@ class Tally:
     calls: Counter[str] = field(default_factory=Counter)
     fates: Counter[str] = field(default_factory=Counter)
     harms: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
 
     @property
     def faulted(self) -> float:
@@ -38,7 +39,8 @@ class Tally:
         return (
             f"{self.steps:,} steps in {self.seconds:,.0f} s ({rate:,.0f}/s), "
             f"{sum(self.calls.values()):,} script calls, {sum(self.fates.values()):,} requests, "
-            f"{self.faulted:.1%} of them faulted; harms {dict(self.harms.most_common())}"
+            f"{self.faulted:.1%} of them faulted; harms {dict(self.harms.most_common())}; "
+            f"{dict(self.seen.most_common())}"
         )
 
 
@@ -108,6 +110,7 @@ def _tell(
         tally.calls += world.calls
         tally.fates += story.fates
         tally.harms += story.harms
+        tally.seen += world.seen
     return failure
 
 

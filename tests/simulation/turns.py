@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from shared.store.codec import KIND_CODES
 from shared.store.turn import MOST_BYTES, TurnRequest
 
-from .book import BANDS, NEVER, Book, Entry, Memo, fresh
+from .book import BANDS, DECIDED, NEVER, ON_DEAD, Book, Entry, Memo, fresh
+from .claims import Claimant, Told, answers
 
 PAGE = 100
 _SUSPECTED = ("exclusive", "crashed")
@@ -18,29 +19,21 @@ COUNTED = {"d": "done", "r": "retried", "x": "dead", "l": "released", "s": "snoo
            "c": "cancelled"}  # fmt: skip
 
 
-@dataclass(slots=True)
-class Told:
-    """What the turn must be told; None stands for an answer that this turn was overtaken."""
-
-    reason: str
-    wait: int
-    verdicts: str
-    claims: list[object]
-    claimed: int = 0
-    replayed: bool = False
-    level: int = 0
-    ahead: int | None = None
-    at: int = 0
-
-
-def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Told | None:
+def turn(
+    book: Book,
+    wall: int,
+    ask: TurnRequest,
+    most_bytes: int = MOST_BYTES,
+    started: Sequence[str] = (),
+) -> Told | None:
+    """`started`: the ids that the scripts claimed, to know whose backlogs they took first."""
     now = book.now(wall)
     last = book.memos.get(ask.owner)
     if last and ask.seq < last.seq:
         return None
     if last and ask.seq == last.seq:
         held = [lease for lease in _in_order(book.sets["active"]) if lease in last.claimed]
-        told = Told("more", 0, last.verdicts, _answers(book, held), replayed=True)
+        told = Told("more", 0, last.verdicts, answers(book, held), replayed=True)
         told.level, told.at = last.level, last.at
         return told
     book.mark = now
@@ -58,9 +51,9 @@ def turn(book: Book, wall: int, ask: TurnRequest, most_bytes: int = MOST_BYTES) 
     looks = book.inbox and not book.foreign
     if book.foreign:
         _take_in(book, now, ask)
-    _recover(book, now)
+    _recover(book, now, ask)
     _promote(book, now)
-    told = _claim(book, now, ask, most, most_bytes)
+    told = Claimant(book, now, ask, started).claim(most, most_bytes)
     told.verdicts = verdicts
     if looks and told.claimed == 0 and book.lines["inbox"]:
         book.foreign = True
@@ -88,30 +81,43 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
             _revoke_crash(book, job, entry, int(fence), exclusive=settle.lease[-1] == "1")
         return "0"
     kind = KIND_CODES[settle.kind]
-    if job in book.cancel and kind in "rlsp":
+    if job in book.cancel and kind in "rlsp" and not entry.decided:
         kind = "c"
     entry.history = settle.history
-    if kind == "k":
+    if kind in "ke":
+        if kind == "e" and not entry.decided:
+            entry.flags = DECIDED if entry.flags == "-" else entry.flags + DECIDED
         active[settle.lease] = now + ask.lease_ms + book.ms_ahead(now, 0)
     else:
         del active[settle.lease]
         book.cancel.discard(job)
-        entry.fence, entry.reason = entry.fence + 1, "-"
-        entry.attempts += kind in "drxc"
+        entry.fence += 1
+        crashed = entry.reason == "crashed"  # it is only to be settled dead
+        entry.attempts += kind in "drxc" and not crashed
+        entry.reason = entry.reason if crashed and kind in "xl" else "-"
         book.totals[COUNTED[kind]] += 1
         if settle.unstarted_ms:
             book.unspent.append(now - settle.unstarted_ms)
-        _to_its_place(
-            book, now, job, entry, kind, settle.delay_ms, exclusive=settle.lease[-1] == "1"
-        )
+        exclusive = settle.lease[-1] == "1" and not entry.decided
+        _to_its_place(book, now, job, entry, kind, settle.delay_ms, exclusive=exclusive)
     book.save(job, entry)
     return "1"
 
 
 def _revoke_crash(book: Book, job: str, entry: Entry, fence: int, *, exclusive: bool) -> None:
-    """A function that lives was taken for dead: no crash."""
-    if not exclusive and entry.fence == fence and entry.reason == "suspect":
-        entry.reason = "-"
+    """A function that lives was taken for dead: no crash, unless its death has had follow-ups."""
+    if entry.decided:
+        return
+    if not exclusive and entry.fence == fence and entry.suspected:
+        entry.reason = "-" if entry.reason == "suspect" else "key" + entry.reason[7:]
+    elif (
+        exclusive
+        and entry.fence >= fence
+        and entry.crashes
+        and entry.reason == "crashed"
+        and (entry.state == "w")
+    ):
+        entry.crashes, entry.reason = entry.crashes - 1, "suspect"  # it waits for its death
     elif exclusive and entry.fence >= fence and entry.crashes and entry.reason in _SUSPECTED:
         entry.crashes -= 1
         if entry.reason == "crashed":
@@ -137,12 +143,11 @@ def _to_its_place(
         entry.reason = "exclusive"
         book.returned.append(("suspects", job))
     elif kind == "l" and delay == 0:
-        book.returned.append((BANDS[entry.priority], job))
-        book.mixed = book.mixed or entry.priority != "n"
+        _first_in_line(book, job, entry)
     elif delay > 0:
         book.sets["delayed"][job] = now + delay
         entry.since = f" {now + delay}"
-        if kind == "l":
+        if kind == "l" and entry.reason != "crashed":
             entry.reason = "unfit"
     else:
         entry.since = f" {now}"
@@ -165,36 +170,51 @@ def _due(scored: dict[str, float], now: int) -> list[str]:
     return [name for name in _in_order(scored) if int(scored[name]) <= now][:PAGE]
 
 
-def _recover(book: Book, now: int) -> None:
+def _recover(book: Book, now: int, ask: TurnRequest) -> None:
     for lease in _due(book.sets["active"], now):
         del book.sets["active"][lease]
-        job, fence, _owner, _seq, exclusive = lease.split(" ")
+        job, fence, _owner, _seq, *_key, exclusive = lease.split(" ")
         entry = book.entries.get(job)
         if entry is None:
             book.totals["lost"] += 1
+            book.cancel.discard(job)
             continue
         if entry.state != "w" or entry.fence != int(fence) - 1:
             continue
         entry.fence, entry.since = entry.fence + 1, f" {now}"
         book.totals["crashed"] += 1
-        if job in book.cancel:
+        if entry.decided:  # its handler had ended, so it is not to blame
+            entry.reason = entry.reason if entry.reason == "crashed" else "-"
+            _first_in_line(book, job, entry)
+        elif job in book.cancel:
             book.cancel.discard(job)
             book.end(job, entry, "k", "cancelled", now)
         else:
-            entry.crashes += exclusive == "1"
-            book.exclusive[job] += exclusive == "1"
-            if entry.crashes >= MOST_CRASHES:
-                entry.reason = "crashed"
-                book.end(job, entry, "x", "dead", now)
-                book.totals["dead"] += 1
-            elif exclusive == "1" or entry.reason == "suspect":
-                entry.reason = "exclusive"
-                book.lines["suspects"].append(job)
-            else:  # the first crash in a row: again with the others, first in line
-                entry.reason = "suspect"
-                book.returned.append((BANDS[entry.priority], job))
-                book.mixed = book.mixed or entry.priority != "n"
+            _blame(book, now, job, entry, exclusive == "1", ask)
         book.save(job, entry)
+
+
+def _blame(book: Book, now: int, job: str, entry: Entry, exclusive: bool, ask: TurnRequest) -> None:
+    entry.crashes += exclusive
+    book.exclusive[job] += exclusive
+    if entry.crashes >= MOST_CRASHES:
+        entry.reason = "crashed"
+        if ask.settles_deaths or ON_DEAD in entry.flags:  # a drain settles its death
+            _first_in_line(book, job, entry)
+        else:
+            book.end(job, entry, "x", "dead", now)
+            book.totals["dead"] += 1
+    elif exclusive or entry.suspected:
+        entry.reason = "exclusive"
+        book.lines["suspects"].append(job)
+    else:  # the first crash in a row: again with the others, first in line
+        entry.reason = "suspect"
+        _first_in_line(book, job, entry)
+
+
+def _first_in_line(book: Book, job: str, entry: Entry) -> None:
+    book.returned.append((BANDS[entry.priority], job))
+    book.mixed = book.mixed or entry.priority != "n"
 
 
 def _promote(book: Book, now: int) -> None:
@@ -211,131 +231,11 @@ def _promote(book: Book, now: int) -> None:
             if unfit or entry.state == "p":
                 entry.state, entry.reason = "w", "-"
             if unfit:
-                book.returned.append((BANDS[entry.priority], job))
-                book.mixed = book.mixed or entry.priority != "n"
+                _first_in_line(book, job, entry)
             else:
                 book.line_up(job, entry)
             book.save(job, entry)
     book.put_back()
-
-
-def _claim(book: Book, now: int, ask: TurnRequest, most: int, most_bytes: int) -> Told:
-    """At most `most` jobs, whose records are expected to fill the reply."""
-    told, starts = _starts(book, now, ask)
-    told.level, told.at = book.level, now
-    if starts <= 0:
-        return told
-    exclusive, most = bool(book.lines["suspects"]) and ask.exclusive, min(starts, most)
-    if exclusive:
-        jobs = [book.lines["suspects"].pop(0)]
-        told.reason = "suspect"
-    else:
-        jobs = _pop(book, most)
-        if len(jobs) < most:
-            told.reason, told.wait = "empty", 0
-        elif most < starts:
-            told.reason, told.wait = "more", 0
-        if not jobs and book.lines["suspects"]:
-            told.reason = "suspect"
-    _lease(book, now, ask, jobs, told, exclusive=exclusive, most_bytes=most_bytes)
-    if told.claimed == 0 and len(jobs) >= most:
-        told.reason, told.wait = "more", 0
-    if book.queue.limit:
-        book.level -= told.claimed * book.queue.limit.per_ms
-    if told.reason == "limited":
-        told.wait = book.token_wait(now)
-    return told
-
-
-def _starts(book: Book, now: int, ask: TurnRequest) -> tuple[Told, int]:
-    """How many may start, and what holds the others back."""
-    limit = book.queue.limit
-    if limit:
-        full = limit.burst * limit.per_ms
-        level = book.filled(now)
-        for age in sorted(book.unspent):
-            gained = max(0, age * limit.rate + max(0, -level))
-            level = min(full, level + max(0, limit.per_ms - gained))
-        book.level, book.level_at, book.per = (
-            min(limit.burst * limit.per_ms, level),
-            now,
-            limit.per_ms,
-        )
-    book.unspent.clear()
-    if book.paused:
-        return Told("paused", 0, "", []), 0
-    told, starts = Told("more", 0, "", []), ask.want
-    if book.room() <= 0 or starts > book.room():
-        told.reason, starts = "full", book.room()
-    exclusive = bool(book.lines["suspects"]) and ask.exclusive
-    tokens = book.tokens(now, 0 if exclusive else ask.ahead_ms)
-    if limit and starts > tokens:
-        told.reason, told.wait, starts = "limited", book.token_wait(now), tokens
-    if told.reason == "limited" and starts <= 0 and not book.waiting():
-        told.reason, told.wait = "empty", 0
-    return told, starts
-
-
-def _pop(book: Book, want: int) -> list[str]:
-    order = ["normal"]
-    if book.mixed:
-        order = ["high", "normal", "low"]
-        if book.turns % 8 == 7:
-            order = ["low", "normal", "high"]
-        elif book.turns % 4 == 3:
-            order = ["normal", "high", "low"]
-        book.turns += 1
-    jobs: list[str] = []
-    for name in order:
-        take = want - len(jobs)
-        jobs += book.lines[name][:take]
-        book.stood.update(dict.fromkeys(book.lines[name][:take], name))
-        del book.lines[name][:take]
-    if book.mixed and len(jobs) < want:
-        book.mixed = bool(jobs)
-    return jobs
-
-
-def _lease(
-    book: Book,
-    now: int,
-    ask: TurnRequest,
-    jobs: list[str],
-    told: Told,
-    *,
-    exclusive: bool,
-    most_bytes: int,
-) -> None:
-    size, back = 0, list[str]()
-    told.ahead = book.ms_ahead(now, len(jobs))
-    for at, job in enumerate(jobs):
-        entry = book.entries.get(job)
-        if entry is None or entry.state != "w":
-            book.totals["lost"] += 1
-            continue
-        length = len(book.raws[job].encode("utf-8", "surrogateescape"))
-        if told.claimed and size + length > most_bytes:
-            back = jobs[at:]
-            break
-        size += length
-        told.claimed += 1
-        lease = f"{job} {entry.fence + 1} {ask.owner} {ask.seq} {int(exclusive)}"
-        book.sets["active"][lease] = now + ask.lease_ms + told.ahead
-        told.claims += _answers(book, [lease])
-    for job in reversed(back):
-        book.lines[book.stood[job]].insert(0, job)
-    if back:
-        told.reason, told.wait = "more", 0
-    book.totals["claimed"] += told.claimed
-
-
-def _answers(book: Book, leases: list[str]) -> list[object]:
-    found: list[object] = []
-    for lease in leases:
-        raw = book.raws.get(lease.split(" ")[0])
-        if raw is not None:
-            found += [lease, raw]
-    return found
 
 
 def _trim(book: Book, now: int, settled: int) -> None:

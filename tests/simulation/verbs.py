@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.jobs.job import Guard, Job
 
-from .book import BANDS, Book, Entry, fresh
+from .audit import require
+from .book import BANDS, DECIDED, ON_DEAD, Book, Entry, fresh
 
 PAGE = 500
 STEPS, LOOKS = 2048, 8
@@ -26,15 +28,28 @@ def enqueue(book: Book, wall: int, jobs: Sequence[Job]) -> list[object]:
     return [codes, *others]
 
 
-def nudge(book: Book, jobs: Sequence[Job], answer: str, waited: int, window: int) -> str:
-    """What the caller of an enqueue may be told: to call a drain, only where no job waited in line
-    before and none was called within the window. `waited`: how many did. Whether it must be told
-    hangs on a hint of the script's own, that no list holds jobs."""
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an enqueue met. `waited`: jobs in line; `hint`: the scripts' own note that there may be
+    some, which may be late to be taken back."""
+
+    waited: int
+    hint: bool
+
+
+def nudge(book: Book, jobs: Sequence[Job], codes: str, before: Before, window: int) -> str:
+    """What the caller of an enqueue must be told: "1" to call a drain, where it put the first job
+    in line and none was called within the window; "2" where this request was told so before."""
     at, by = book.nudged
-    if answer == "1" and not (book.paused or waited) and abs(book.horizon - at) >= window:
-        book.nudged = book.horizon, jobs[0].id
-        return "1"
-    return "2" if answer == "2" and by == jobs[0].id else "0"
+    if not window or book.paused:
+        return "0"
+    if before.hint:
+        return "2" if by == jobs[0].id else "0"
+    require(not before.waited, "numbers: waits", before)
+    if "w" not in codes or abs(book.horizon - at) < window:
+        return "0"
+    book.nudged = book.horizon, jobs[0].id
+    return "1"
 
 
 def _enqueue_one(
@@ -55,9 +70,16 @@ def _enqueue_one(
     until_ended = job.dedup.name if job.dedup and job.dedup.ttl_ms == 0 else "-"
     made = f" {job.made_ms}" if job.made_ms else ""
     since = f" {due}" if timed else made
-    entry = fresh(job.priority[0], job.key, until_ended, "-", job.body(), since)
+    if book.queue.refused_rate and job.key != "-":
+        wait = book.keys.ms_to_token(job.key, now)
+        if wait:
+            return "L", [str(wait)]
+        book.keys.take(job.key, now)
+    flags = ON_DEAD if job.follows_death else "-"
+    entry = fresh(job.priority[0], job.key, until_ended, flags, job.body(), since)
     book.save(job.id, entry)
     book.ended.pop(job.id, None)
+    book.keys.put_off.pop(job.id, None)
     for guard in (job.dedup, job.idempotency):
         if guard:
             _hold(book, now, guard, job.id, state)
@@ -124,6 +146,8 @@ def cancel(book: Book, wall: int, job: str) -> list[object]:
         return [""]
     if entry.state not in "wp":
         return [entry.state]
+    if entry.decided:
+        return ["cancel_requested"]
     if not _take_away(book, job, entry):
         book.cancel.add(job)
         return ["cancel_requested"]
@@ -142,7 +166,7 @@ def _take_away(book: Book, job: str, entry: Entry) -> bool:
         if job in book.lines[name]:
             book.lines[name].remove(job)
             return True
-    return False
+    return book.keys.remove(job)
 
 
 def pause(book: Book, *, paused: bool) -> list[object]:
@@ -163,6 +187,10 @@ def purge(book: Book, most: int, request: str) -> list[object]:
     for job, _due in delayed[: most - len(gone)]:
         del book.sets["delayed"][job]
         gone.append(job)
+    backlog = book.keys.ids()  # in no order, so the page has room for all of them
+    require(len(gone) + len(backlog) <= most or not backlog, "a page of a purge is too small")
+    book.keys.backlogs.clear()
+    gone += backlog
     for job in gone:
         entry = book.entries.get(job)
         if entry and entry.dedup != "-":
@@ -214,6 +242,7 @@ def redrive(book: Book, wall: int, jobs: Sequence[str]) -> list[object]:
         book.sets["dead" if entry.state == "x" else "parked"].pop(job, None)
         entry.state, entry.attempts, entry.crashes, entry.reason = "w", 0, 0, "-"
         entry.redrives, entry.since = entry.redrives + 1, f" {now}"
+        entry.flags = entry.flags.replace(DECIDED, "") or "-"
         book.save(job, entry)
         book.ended.pop(job, None)
         book.line_up(job, entry)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from shared import App, Queue, RateLimit, Retention
+from shared import App, KeyLimit, Queue, RateLimit, Retention
 from shared.jobs.job import Job
 from shared.store import TurnRequest, keys
 from shared.store.codec import encode_options
@@ -24,12 +24,13 @@ from . import turns, verbs
 from .audit import Auditor, require
 from .book import Book
 from .census import Census
+from .ledger import Ledger
 from .server import Reply, ReplyError, Scripts, Server, Word
 
 PREFIX = "sim"
 NUDGE_WINDOW = 1000
 EPOCH = 1_800_000_000_000
-MOST_BYTES_AT = 12
+MOST_BYTES_AT, WINDOW_AT = 12, 4
 HALF = 0.5
 
 
@@ -49,12 +50,21 @@ class Snapshot:
 
     censuses: dict[str, Census]
     books: dict[str, Book]
+    ledger: Ledger
     writes: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """What a turn met: the first job of the low list, and the bodies of the jobs it settles."""
+
+    low: list[str]
+    bodies: Mapping[str, str]
+
+
 def queues(flavour: int) -> list[Queue]:
-    """The queues of a world: a busy one, a limited one, and one of few at a time. The busy one of
-    every second world has its records in three entries."""
+    """The queues of a world: a busy one, a limited one, one of few at a time, and one that limits
+    its keys. The busy one of every second world has its records in three entries."""
     app = App("sim")
     kept = Retention(count=3 + flavour % 4, age=600.0)
     return [
@@ -63,7 +73,25 @@ def queues(flavour: int) -> list[Queue]:
                   completed=Retention(count=1000, age=120.0)),
         app.queue("few", concurrency=1 + flavour % 3, completed=kept,
                   limit=RateLimit(5, per=1.0, burst=3) if flavour % 2 else None),
+        _keyed(app, flavour, kept),
     ]  # fmt: skip
+
+
+def _keyed(app: App, flavour: int, kept: Retention) -> Queue:
+    """By a rate, by a concurrency, by both, or at the door; some have limits of their own, too."""
+    rate = RateLimit(1 + flavour % 3, per=(7.0, 0.9)[flavour // 2 % 2], burst=1 + flavour // 3 % 3)
+    concurrency = 1 + flavour // 5 % 2
+    limits = (
+        KeyLimit(rate=rate), KeyLimit(concurrency=concurrency), KeyLimit(rate, concurrency),
+        KeyLimit(rate, concurrency if flavour % 2 else None),
+    )[flavour % 4]  # fmt: skip
+    return app.queue(
+        "keyed", completed=kept, per_key=limits,
+        if_limited="refuse" if flavour % 4 == 3 else "defer",
+        shards=1 + flavour // 4 % 2,
+        limit=RateLimit(3, per=2.0, burst=2) if flavour // 7 % 3 == 0 else None,
+        concurrency=4 if flavour // 11 % 3 == 0 else None,
+    )  # fmt: skip
 
 
 class AuditedStore:
@@ -80,10 +108,13 @@ class AuditedStore:
         self.books = {queue.name: Book(queue) for queue in self.queues}
         self.auditors = {queue.name: Auditor() for queue in self.queues}
         self.calls: Counter[str] = Counter()
+        self.seen: Counter[str] = Counter()
+        """How often each mechanism did something."""
         self.writes = 0
         self._ask = {q.name: counting.commands(PREFIX, q.name, q.shards) for q in self.queues}
         self._keys = {q.name: keys.vector(PREFIX, q.name, q.shards) for q in self.queues}
         self.last: dict[str, Census] = {}
+        self.ledger = Ledger()
         self.starts: dict[tuple[str, int], list[int]] = {}
         """When the jobs of each claim (owner, seq) may start, in order (ms)."""
         for queue in self.queues:
@@ -122,10 +153,7 @@ class AuditedStore:
         expected: list[object]
         match call.verb:
             case "enqueue":
-                waited = book.waiting()
-                codes, *others = verbs.enqueue(book, self.wall, told)
-                nudge = verbs.nudge(book, told, str(answer[2]), waited, NUDGE_WINDOW)
-                expected = [codes, nudge, *others]
+                expected = self._enqueued(call, book, auditor, before)
             case "cancel":
                 expected = verbs.cancel(book, self.wall, told)
             case "pause":
@@ -143,13 +171,34 @@ class AuditedStore:
         require(not isinstance(answer, ReplyError), "refused", call, answer)
         require(list(answer[1:]) == expected, "answer of", call.verb, answer[1:], expected, call)
 
+    def _enqueued(self, call: Call, book: Book, auditor: Auditor, before: Census) -> list[object]:
+        jobs: list[Job] = call.told
+        met = verbs.Before(book.in_line(), hint=before.number("waits") == 1)
+        codes, *others = verbs.enqueue(book, self.wall, jobs)
+        stored = [job for job, code in zip(jobs, str(codes), strict=True) if code in "wd"]
+        self.ledger.stored(call.queue, stored, book.horizon)
+        if call.queue.refused_rate:
+            keys = [job.key for job in stored if job.key != "-"]
+            auditor.took_tokens(book, keys, book.horizon)
+        nudged = verbs.nudge(book, jobs, str(codes), met, int(call.args[WINDOW_AT]))
+        self.seen["refused at the door"] += str(codes).count("L")
+        self.seen["nudges"] += nudged == "1"
+        self.seen["follow-ups"] += sum(job.id.startswith("~f") for job in stored)
+        return [codes, nudged, *others]
+
     def _compare_turn(
         self, call: Call, book: Book, auditor: Auditor, before: Census, after: Census, answer: Reply
     ) -> None:
         ask: TurnRequest = call.told
-        first = book.lines["low"][:1]
         book.inbox_ending = before.inbox_ending()
-        told = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]))
+        book.keys.see(before)
+        refused = isinstance(answer, ReplyError)
+        claimed = [] if refused else [lease.split(" ")[0] for lease in answer[-1][::2]]
+        settled = {settle.lease.split(" ")[0] for settle in ask.settles}
+        bodies = {job: book.entries[job].body for job in settled if job in book.entries}
+        met = _Met(book.lines["low"][:1], bodies)
+        told = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]), claimed)
+        self._adopt(book, after)
         if told is None or told.replayed:
             require(before.same(after), "I5 a repeated turn changed something", call)
         if told is None:
@@ -169,25 +218,63 @@ class AuditedStore:
         require(suspects == len(book.lines["suspects"]), "suspects", suspects, call)
         self._wait(book, why, int(wait), told, now)
         if not told.replayed:
-            leases = [str(lease) for lease in told.claims[::2]]
-            applied = zip(ask.settles, told.verdicts, strict=True)
-            auditor.not_started([s for s, ok in applied if ok == "1" and s.unstarted_ms])
-            starts = start_times(call.queue, told.level, now, len(leases))
-            self.starts[ask.owner, ask.seq] = starts
-            auditor.started(book, leases, starts)
-            if why != "suspect":
-                passed = bool(first) and book.lines["low"][:1] == first
-                auditor.claimed_from(book, told.claimed, passed=passed)
-            if why == "empty" and told.claimed == 0 and ask.want:
-                self._idle(book, after)
-            if why in ("paused", "limited", "full") and told.claimed == 0 and ask.want:
-                require(_held(after.agenda), "held, yet a sweep looks", why, after.agenda)
+            self._take_in(call, auditor, told, met, now)
+            self._agenda(book, ask, told, after, now + int(wait))
+
+    def _take_in(self, call: Call, auditor: Auditor, told: turns.Told, met: _Met, now: int) -> None:
+        """What the auditor must know of a new turn."""
+        ask: TurnRequest = call.told
+        book = self.books[call.queue.name]
+        leases = [str(lease) for lease in told.claims[::2]]
+        self.seen["started from backlogs"] += told.from_backlogs
+        self.seen["isolated"] += ask.isolated and sum(lease[-1] == "1" for lease in leases)
+        self.seen["decided"] += sum(settle.kind == "decide" for settle in ask.settles)
+        applied = zip(ask.settles, told.verdicts, strict=True)
+        auditor.not_started([s for s, ok in applied if ok == "1" and s.unstarted_ms])
+        starts = start_times(call.queue, told.level, now, len(leases))
+        self.starts[ask.owner, ask.seq] = starts
+        auditor.started(book, leases, starts)
+        if book.keys.rate_of_starts:
+            ids = [lease.split(" ")[0] for lease in leases]
+            keys = [book.entries[job].limiting_key for job in ids]
+            auditor.took_tokens(book, [key for key in keys if key != "-"], now)
+        self.ledger.settled(call.queue, ask.settles, told.verdicts, met.bodies)
+        if told.reason != "suspect":
+            passed = bool(met.low) and book.lines["low"][:1] == met.low
+            auditor.claimed_from(book, told.claimed, passed=passed)
+
+    def _agenda(
+        self, book: Book, ask: TurnRequest, told: turns.Told, after: Census, token: int
+    ) -> None:
+        """Where nothing was claimed, no turn comes in vain. `token`: ms at which a limited queue
+        may have one."""
+        if told.claimed or not ask.want:
+            return
+        if told.reason == "empty":
+            self._idle(book, after)
+        if told.reason in ("paused", "limited", "full"):
+            require(_held(after.agenda), "held, yet a sweep looks", told.reason, after.agenda)
+        if told.reason == "limited":
+            self._limited(book, after, token)
+
+    def _adopt(self, book: Book, after: Census) -> None:
+        """The places in backlogs that the scripts chose in this turn."""
+        lost = {job for job in book.keys.ids() if job not in book.entries}
+        for job, position in book.keys.adopt(after, lost).items():
+            self.seen["put off"] += 1
+            entry = book.entries[job]
+            require(bool(position), "I1 a job that was put off is nowhere", job)
+            entry.reason += position
+            book.save(job, entry)
 
     def _wait(self, book: Book, reason: str, wait: int, told: turns.Told, now: int) -> None:
+        if told.blocked:
+            require(0 < wait <= told.wait, "wait for a key", wait, told.wait)
+            return
         if reason != "empty":
             require(wait == told.wait, "wait", reason, wait, told.wait)
             return
-        first = min(book.first_due(), book.first_expiry())
+        first = min(book.first_due(), book.first_expiry(), book.first_of_keys(now))
         true = 0 if first == turns.NEVER else max(1, first - now)
         require(wait == true or 0 < wait <= true or true == 0, "wait", wait, true)
 
@@ -196,12 +283,21 @@ class AuditedStore:
         command)."""
         if book.lines["suspects"] or book.foreign:
             return
-        names = ("due", "recheck", "expiry") if book.sets["active"] else ("due", "recheck")
+        names = ("due", "recheck", "key_due", *(("expiry",) if book.sets["active"] else ()))
+        require(after.number("waits", 1) == 0, "idle, yet no enqueue calls a drain")
         first = min(after.number(name, turns.NEVER) for name in names)
         if book.sets["completed"] or after.number("cancelled") or after.number("names"):
             first = min(first, book.trimmed)
         entry = None if first == turns.NEVER else first
         require(after.agenda == entry, "idle, yet called", after.agenda, "next", entry)
+
+    def _limited(self, book: Book, after: Census, token: int) -> None:
+        """Nothing can start before a token: no turn comes earlier for a job that waits."""
+        names = ("due", "recheck", *(("expiry",) if book.sets["active"] else ()))
+        first = min(token, *(after.number(name, turns.NEVER) for name in names))
+        if book.sets["completed"] or after.number("cancelled") or after.number("names"):
+            first = min(first, book.trimmed)
+        require((after.agenda or 0) >= first, "limited, yet called", after.agenda, "next", first)
 
     def push(self, queue: Queue, raws: Sequence[str]) -> None:
         """A foreign producer writes to the inbox. It knows no scripts; the sweep finds it."""
@@ -216,6 +312,7 @@ class AuditedStore:
         queue = rng.choice(self.queues)
         book = self.books[queue.name]
         lines = [job for line in ("high", "normal", "low") for job in book.lines[line]]
+        lines += book.keys.ids()
         waiting = [job for job in lines if not job.startswith("same") and job not in spared]
         if not waiting:
             return
@@ -237,8 +334,9 @@ class AuditedStore:
     def snapshot(self) -> Snapshot:
         """What a replica has that is about to be promoted."""
         return Snapshot(
-            dict(self.last), {name: book.copy() for name, book in self.books.items()}, self.writes
-        )
+            dict(self.last), {name: book.copy() for name, book in self.books.items()},
+            self.ledger.copy(), self.writes,
+        )  # fmt: skip
 
     def fall_back(self, to: Snapshot) -> None:
         """A failover: every write since then is lost, and the scripts with them."""
@@ -248,6 +346,7 @@ class AuditedStore:
             require(self.count(name).records == census.records, "the simulator can't restore", name)
             self.auditors[name].forget()
         self.books = {name: book.copy() for name, book in to.books.items()}
+        self.ledger.fall_back(to.ledger)
 
 
 def start_times(queue: Queue, level: int, now: int, claimed: int) -> list[int]:
@@ -270,8 +369,9 @@ def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> C
     return Call("turn", queue, tuple(args), ask)
 
 
-def enqueue_call(queue: Queue, jobs: Sequence[Job]) -> Call:
-    args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes, NUDGE_WINDOW]
+def enqueue_call(queue: Queue, jobs: Sequence[Job], window: int = NUDGE_WINDOW) -> Call:
+    """`window`: of nudges, in ms; 0: none is asked for."""
+    args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes, window]
     args += [door_limit(queue)]
     for job in jobs:
         args += [encode_options(job), job.body()]

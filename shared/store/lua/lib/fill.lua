@@ -54,11 +54,18 @@ local function lease_suspects(q, request, limits, batch, ids)
   return #ids
 end
 
+-- Which side gets the odd one of a batch. It changes from turn to turn, and from one turn that begins with
+-- the lowest priority (lib/pop.lua) to the next.
+local function odd_one(q)
+  local n = q.mixed and q.turns + math.floor(q.turns / 8) or q.totals.claimed or 0
+  return n % 2
+end
+
 -- Fills a batch: first from the backlogs of keys that have room again, which get at most half of it while
 -- others wait, then from the line. Returns how many ids leave their list.
 local function fill(q, limits, batch, ids)
   if limits then
-    local half = math.floor((batch.most + (q.totals.claimed or 0) % 2) / 2)
+    local half = math.floor((batch.most + odd_one(q)) / 2)
     start_backlogs(q, limits, #ids > 0 and half or batch.most, function(id, fence, key, raw)
       local fitting = fits(batch, raw)
       if fitting then add_lease(batch, id, fence, key, raw) end

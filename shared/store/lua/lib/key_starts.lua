@@ -11,12 +11,12 @@
 --- @include "record"
 local HOLES = 1000 -- entries read of all backlogs beyond those that may start: some jobs were cancelled
 
--- Key -> how many of its backlog may start: `most` in all, or a few more.
+-- Key -> how many of its backlog may start: `most` in all.
 local function count_startable(q, limits, most)
   local counts, total = {}, 0
   for _, key in ipairs(looked_at) do
     local state = key_states[key]
-    local room = total < most and has_backlog(state) and room_of(q, limits, state, most) or 0
+    local room = total < most and has_backlog(state) and room_of(q, limits, state, most - total) or 0
     if room > 0 then counts[key], total = room, total + room end
   end
   return counts, total

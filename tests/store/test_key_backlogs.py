@@ -1,0 +1,109 @@
+"""Backlogs of keys beside what else moves or holds jobs: a purge, the queue's rate, the line."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared import KeyLimit, RateLimit
+from shared.store import Store
+from shared.testing import FakeClock
+from tests.support.nudges import SeenNudges
+from tests.support.probe import Probe
+from tests.support.turns import Owner, ids, jobs, numbered, settle
+from tests.support.values import Declare
+
+
+@pytest.mark.parametrize("count", [1, 2, 25])
+async def test_jobs_start_that_were_put_off_after_a_purge_of_their_key(
+    store: Store, declare: Declare, clock: FakeClock, count: int
+) -> None:
+    queue = declare(per_key=KeyLimit(concurrency=1))
+    owner = Owner(store, queue)
+    await store.enqueue(queue, numbered(count + 1, "old", key="k"))
+    held = await owner.claim()
+    await store.purge(queue)
+    await owner.finish(*held)
+    await owner.claim()  # the turn that finds the backlog empty
+    await store.enqueue(queue, numbered(3, "new", key="k"))
+
+    started = list[str]()
+    for _ in range(6):
+        claims = (await owner.turn(10)).claims
+        started += ids(claims)
+        await owner.turn(0, [settle(claim) for claim in claims])
+
+    assert started == ["new000", "new001", "new002"]
+
+
+async def test_a_queue_without_a_token_calls_nobody_for_jobs_whose_keys_have_room(
+    store: Store, declare: Declare, clock: FakeClock, probe: Probe
+) -> None:
+    queue = declare(per_key=KeyLimit(concurrency=1), limit=RateLimit(2, per=60, burst=2))
+    await store.enqueue(queue, jobs("a", "b", key="k"))
+    await store.enqueue(queue, jobs("c"))
+    owner = Owner(store, queue)
+    claims = await owner.claim()
+    assert ids(claims) == ["a", "c"]
+
+    reply = await owner.turn(10, [settle(claim) for claim in claims])
+
+    assert (reply.claims, reply.reason, reply.wait_ms) == ([], "limited", 30_000)
+    assert await probe.read("q", "agenda") == {"q": clock.epoch_ms() + 30_000}
+    clock.advance(30)
+    assert ids(await owner.claim()) == ["b"]
+
+
+async def test_an_enqueue_calls_a_drain_after_a_turn_that_found_neither_token_nor_job(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    seen = SeenNudges()
+    seen.on(store, 1.0)
+    queue = declare(limit=RateLimit(1, per=60))
+    await store.enqueue(queue, jobs("a"))
+    owner = Owner(store, queue)
+    assert (await owner.turn(10, [settle(c) for c in await owner.claim()])).reason == "empty"
+    clock.advance(2)  # the window of nudges ends
+
+    await store.enqueue(queue, jobs("b"))
+
+    assert len(seen.calls) == 2
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5, 9, 10])
+async def test_keys_that_have_room_again_leave_the_line_half_of_a_claim(
+    store: Store, declare: Declare, clock: FakeClock, most: int
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=RateLimit(4, per=1)))
+    put_off = [job for n in range(5) for job in numbered(8, f"k{n}x", key=f"k{n}")]
+    await store.enqueue(queue, put_off)
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim(100))
+    await store.enqueue(queue, numbered(20, "line"))
+    clock.advance(1)
+
+    claims = ids(await owner.claim(most))
+
+    from_line = sum(name.startswith("line") for name in claims)
+    assert len(claims) == most
+    assert from_line in (most // 2, (most + 1) // 2)
+
+
+async def test_the_lowest_priority_does_not_starve_beside_backlogs(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=RateLimit(100, per=1)))
+    await store.enqueue(queue, numbered(300, "busy", key="k"))
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim(200))
+    await store.enqueue(
+        queue, [*numbered(60, "high", priority="high"), *jobs("low", priority="low")]
+    )
+    clock.advance(1)
+
+    claimed = list[str]()
+    for _ in range(34):
+        claims = await owner.claim(1)
+        claimed += ids(claims)
+        await owner.finish(*claims)
+
+    assert "low" in claimed
