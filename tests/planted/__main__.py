@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
         alive = _command_faults(hunter, planted) + _drain_bugs()
         share = 1.0
         if "--mutants" in arguments:
-            share = _mutants(hunter, {fault.script for fault in planted})
+            files = [name for name in arguments if name.endswith(".lua")]
+            share = _mutants(hunter, {fault.script for fault in planted}, files)
     finally:
         hunter.close()
     print(f"{len(planted) + len(PLANTS)} planted, {alive} alive")
@@ -61,12 +62,15 @@ def _drain_bugs() -> int:
     return alive
 
 
-def _mutants(hunter: Hunter, verbs: Collection[str]) -> float:
-    """The share that was killed: by the simulator first, else by the tests of the scripts."""
+def _mutants(hunter: Hunter, verbs: Collection[str], files: Collection[str]) -> float:
+    """The share that was killed: by the simulator first, else by the tests of the scripts. `files`:
+    the only ones to mutate, if any are named."""
     simulated = tested = total = 0
     began = time.monotonic()
     suite = Suite()
     for mutant in mutants(verbs):
+        if files and mutant.file.rpartition("/")[2] not in files:
+            continue
         total += 1
         if hunter.hunt(composed(mutant.file, mutant.text)).reason:
             simulated += 1

@@ -13,9 +13,11 @@ from typing import Any, TypeAlias
 
 from shared import Queue, Retention
 from shared.declare.schedule import Schedule
-from shared.drain import leases
+from shared.drain import endings, leases
 from shared.drain.budget import Budget
+from shared.drain.endings import Endings
 from shared.drain.exclusive import SharedExclusiveLock
+from shared.jobs.ends import DecidedEnd
 from shared.jobs.ids import new_id
 from shared.schedules import fire
 from shared.schedules.jobs import job_of
@@ -34,6 +36,11 @@ ARGUMENTS = (TurnRequest, "args")
 OCCURRENCE = (fire, "job_of")
 DUE = (fire, "due")
 SKEW = (Rest, "skew_ms")
+CHILDREN = (endings, "children_of")
+WITH_CHILDREN = (endings, "end_with_children")
+CONFIRM = (Endings, "confirm")
+RESUME = (Endings, "resume")
+STORE_ON = (Endings, "_store_on")
 EXCLUSIVE = "exclusive"
 """The field of `TurnRequest` by which a turn asks for a suspect."""
 
@@ -157,6 +164,70 @@ def clocks_are_taken_for_right(patch: Patch) -> None:
     patch(*SKEW, lambda _rest: 0.0)
 
 
+def ends_are_not_decided_first(patch: Patch) -> None:
+    patch(*WITH_CHILDREN, lambda _run, _outcome: None)
+
+
+def the_last_follow_up_is_left_out(patch: Patch) -> None:
+    children_of = endings.children_of
+    patch(*CHILDREN, lambda *of: list(children_of(*of))[:-1])
+
+
+def a_follow_up_has_another_id_each_time(patch: Patch) -> None:
+    children_of = endings.children_of
+
+    def renamed(*of: Any) -> list[Any]:
+        found = children_of(*of)
+        return [child._replace(job=replace(child.job, id=f"~f{new_id()}")) for child in found]
+
+    patch(*CHILDREN, renamed)
+
+
+def follow_ups_are_those_of_the_other_end(patch: Patch) -> None:
+    children_of = endings.children_of
+
+    def swapped(run: Any, end: DecidedEnd, history: str) -> Any:
+        other = end._replace(kind="dead" if end.kind == "done" else "done")
+        return children_of(run, other, history)
+
+    patch(*CHILDREN, swapped)
+
+
+def follow_ups_are_stored_for_ends_whose_lease_was_lost(patch: Patch) -> None:
+    confirm = Endings.confirm
+    patch(*CONFIRM, lambda ends, settles, _stale: confirm(ends, settles, ()))
+
+
+def a_decided_end_is_decided_again(patch: Patch) -> None:
+    def anew(ends: Endings, run: Any, end: DecidedEnd) -> None:
+        resume(ends, run, end._replace(mark=new_id()))
+
+    resume = Endings.resume
+    patch(*RESUME, anew)
+
+
+def a_decided_end_is_resumed_without_its_follow_ups(patch: Patch) -> None:
+    resume = Endings.resume
+    names = [f"{event} {n}" for event in ("completed", "dead") for n in range(9)]
+
+    def bare(ends: Endings, run: Any, end: DecidedEnd) -> None:
+        resume(ends, run, end._replace(stored=names))
+
+    patch(*RESUME, bare)
+
+
+def follow_ups_that_were_refused_count_as_stored(patch: Patch) -> None:
+    async def nothing(_ends: Endings, _name: str, _pairs: object) -> None:
+        """As if the store had answered."""
+
+    patch(*STORE_ON, nothing)
+
+
+def every_outcome_is_decided_as_done(patch: Patch) -> None:
+    _settle(patch, lambda ask: [s._replace(kind="done") if s.kind == "dead" else s
+                                for s in ask.settles])  # fmt: skip
+
+
 PLANTS: tuple[Plant, ...] = (
     leases_end_before_their_jobs,
     leases_are_never_prolonged,
@@ -178,6 +249,15 @@ PLANTS: tuple[Plant, ...] = (
     the_first_of_several_occurrences_is_left_out,
     a_schedule_moves_on_by_two_occurrences,
     clocks_are_taken_for_right,
+    ends_are_not_decided_first,
+    the_last_follow_up_is_left_out,
+    a_follow_up_has_another_id_each_time,
+    follow_ups_are_those_of_the_other_end,
+    follow_ups_are_stored_for_ends_whose_lease_was_lost,
+    a_decided_end_is_decided_again,
+    a_decided_end_is_resumed_without_its_follow_ups,
+    follow_ups_that_were_refused_count_as_stored,
+    every_outcome_is_decided_as_done,
 )
 
 

@@ -12,8 +12,9 @@ from .book import LINES, NEVER, SETS, Book, bytes_of
 from .census import Census
 
 WAITING = ("suspects", "high", "normal", "low")
-SLACK_MS = 1_000
-"""A turn that claimed pays for a command on the agenda only where that was this much too late."""
+SLACK_MS = 1_000.5
+"""A turn that claimed pays for a command on the agenda only where that was this much too late (half a
+millisecond says that the entry is held)."""
 REMEMBERED = 64
 ROUNDING_MS = 1
 STARVED = 16

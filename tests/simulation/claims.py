@@ -161,9 +161,10 @@ class Claimant:
         keys = self.book.keys
         if key == "-":
             return False
-        if keys.backlogs.get(key) or self.book.key_room(key, self.now) <= 0:
+        ids = keys.backlogs.get(key, [])
+        if self.book.key_room(key, self.now) <= 0 or any(map(self.book.live, ids)):
             return True
-        return key in keys.vacant and job not in self.started
+        return (key in keys.vacant or bool(ids)) and job not in self.started
 
     def _backlogs(self, batch: Batch, *, others: bool) -> None:
         """The first jobs of keys that have room: half of the batch where others wait. Of an odd

@@ -22,16 +22,20 @@ from shared.declare.app import Registry
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
 from shared.errors import RetryLater, Snooze
+from shared.jobs.body import FOLLOW_UPS
+from shared.jobs.follow_ups import FollowUp, FollowUps
 from shared.jobs.job import Job
 from shared.store import TurnRequest
 from shared.store.client.rest import Rest
 from shared.store.codec import KIND_CODES
 from shared.store.compose import verbs
 from shared.store.scripts import script
-from shared.store.turn import Settle
+from shared.store.turn import ISOLATED, Settle
 from shared.testing import FakeClock
 
 from .audit import ViolationError, require
+from .ledger import FOLLOW_UP
+from .requests import KEYS
 from .schedules import OFFSETS, Occurrences, ToldStore, WrongClock, declare
 from .server import Reply, ReplyError
 from .world import EPOCH, PREFIX, AuditedStore, Call, enqueue_call
@@ -111,7 +115,8 @@ class Town:
         if verb == "enqueue":
             jobs = self.occurrences.jobs_of(args)
             reply = self.world.execute(Call(verb, queue, tuple(args), jobs))
-            self.occurrences.note_stored(jobs, reply[1], self.world.wall, late=late)
+            if not jobs[0].id.startswith(FOLLOW_UP):
+                self.occurrences.note_stored(jobs, reply[1], self.world.wall, late=late)
             return reply
         ask = read_ask(args) if verb == "turn" else None
         if ask is not None:
@@ -128,7 +133,7 @@ class Town:
             return
         for book in self.world.books.values():
             for lease in book.sets["active"]:
-                job, _fence, owner, _seq, exclusive = lease.split(" ")
+                job, _fence, owner, _seq, *_key, exclusive = lease.split(" ")
                 innocent = exclusive == "1" and owner in function.owners and job != poison
                 require(not innocent, "I10 an innocent suspect will be blamed", lease, poison)
 
@@ -203,7 +208,7 @@ def read_ask(args: list[Any]) -> TurnRequest:
         at += 2
     return TurnRequest(
         args[1], int(args[2]), int(args[3]), int(args[4]), settles,
-        exclusive=int(args[5]) == 1, resync=int(args[13]) == 1,
+        exclusive=int(args[5]) == 1, isolated=int(args[5]) == ISOLATED, resync=int(args[13]) == 1,
         want_histograms=[name for name, ask in types if int(ask)],
         ahead_ms=int(args[16]), prolong=args[at : at + int(args[17])],
         look=int(args[18]), repeat_ms=int(args[19]), settles_deaths=args[22] == "1",
@@ -231,6 +236,8 @@ def serve(town: Town) -> None:
             require((short, job.fence) not in town.began, "I3 a fence began twice", job)
             early = town.not_before.pop(short, 0.0) - town.clock.monotonic()
             require(early <= 0.0, "I6 a delay was cut short", short, early)
+            decided = (job.queue, short) in town.world.ledger.open
+            require(not decided or function.dead, "I18 runs although its end is decided", short)
             _runs_beside_no_suspect(function, lease)
             _waits_for_its_token(town, lease)
         except ViolationError as violation:
@@ -427,14 +434,28 @@ def _enqueue(town: Town, made: int) -> None:
     town.world.wall = max(EPOCH, town.clock.epoch_ms())
     queue = town.rng.choice(town.world.queues)
     deeds = [town.rng.choice(DEEDS) for _ in range(town.rng.randrange(1, 6))]
-    jobs = [
-        Job(
-            "long" if deed == "long" else "t" if town.rng.random() < 0.97 else "unknown",
-            Deed(do=deed).model_dump_json(),
-            id=f"j{made}x{n}",
-            priority=town.rng.choice(("high", "normal", "low")),
-            delay_ms=town.rng.choice((0, 0, 1_500)),
-        )
-        for n, deed in enumerate(deeds)
-    ]
+    jobs = [_job(town, f"j{made}x{n}", deed) for n, deed in enumerate(deeds)]
     town.world.execute(enqueue_call(queue, jobs))
+
+
+def _job(town: Town, job_id: str, deed: str) -> Job:
+    follow_ups = FollowUps(_followers(town), _followers(town))
+    line = follow_ups.line() if town.rng.random() < 0.3 else ""
+    payload = Deed(do=deed).model_dump_json()
+    return Job(
+        "long" if deed == "long" else "t" if town.rng.random() < 0.97 else "unknown",
+        f"{payload}\n{line}" if line else payload,
+        id=job_id,
+        priority=town.rng.choice(("high", "normal", "low")),
+        delay_ms=town.rng.choice((0, 0, 1_500)),
+        key=town.rng.choice(KEYS),
+        overrides={FOLLOW_UPS: True} if line else {},
+        follows_death=bool(line and follow_ups.on_dead),
+    )
+
+
+def _followers(town: Town) -> list[FollowUp]:
+    """Jobs for one end of another one."""
+    some = town.rng.sample(town.world.queues, town.rng.randrange(3))
+    key = town.rng.choice(KEYS)
+    return [FollowUp(queue.name, "t", Deed().model_dump_json(), {}, key=key) for queue in some]

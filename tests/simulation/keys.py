@@ -91,9 +91,8 @@ class Keys:
     def see(self, before: Census) -> None:
         """What a turn meets."""
         states = {n: text.split(" ") for n, text in before.scalars.items() if n[:5] == ":key:"}
-        self.vacant = {
-            name[5:] for name, (_at, first, after, _look) in states.items() if first != after
-        }
+        places = {n[5:]: int(after) - int(first) for n, (_, first, after, _) in states.items()}
+        self.vacant = {key for key, n in places.items() if n > len(self.backlogs.get(key, ()))}
 
     def adopt(self, census: Census, lost: set[str]) -> Mapping[str, str]:
         """Where the scripts put the jobs of this turn: id -> position. Entries of `lost` jobs,

@@ -27,4 +27,6 @@ def test_real_drains_keep_the_invariants_in_a_hostile_town(
     run_virtually(live(town, SECONDS), clock)
 
     assert sum(town.world.calls.values()) > 100
+    assert town.world.ledger.ended > 0
+    assert town.world.seen["follow-ups"] > 0
     assert town.fates["delivered"] < 0.9 * sum(town.fates.values())
