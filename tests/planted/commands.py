@@ -16,7 +16,7 @@ from tests.simulation.server import Server, production
 from tests.simulation.story import STORY_STEPS, simulate
 from tests.simulation.world import World
 
-from .named import STORIES
+from .named import FLAVOUR, STORIES
 
 OBSERVED = "observed"
 """The set that the observing Lua fills, in the simulator's server. A new world deletes it."""
@@ -122,7 +122,7 @@ def faults(server: Server, seeds: Iterable[int], steps: int = STORY_STEPS) -> li
             raise AssertionError(f"an observer must change nothing: {failure.reason}")
         writes.update(server.run("SMEMBERS", OBSERVED))
     for story in STORIES:
-        story(World(server, 0, observers))
+        story(World(server, FLAVOUR, observers))
         writes.update(server.run("SMEMBERS", OBSERVED))
     return sorted(fault for fault in map(_fault, writes) if _writes(server, fault.command))
 

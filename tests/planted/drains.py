@@ -15,6 +15,7 @@ from shared import Queue, Retention
 from shared.declare.schedule import Schedule
 from shared.drain import endings, leases
 from shared.drain.budget import Budget
+from shared.drain.children import children_of
 from shared.drain.endings import Endings
 from shared.drain.exclusive import SharedExclusiveLock
 from shared.jobs.ends import DecidedEnd
@@ -38,7 +39,6 @@ DUE = (fire, "due")
 SKEW = (Rest, "skew_ms")
 CHILDREN = (endings, "children_of")
 WITH_CHILDREN = (endings, "end_with_children")
-CONFIRM = (Endings, "confirm")
 RESUME = (Endings, "resume")
 STORE_ON = (Endings, "_store_on")
 EXCLUSIVE = "exclusive"
@@ -169,12 +169,10 @@ def ends_are_not_decided_first(patch: Patch) -> None:
 
 
 def the_last_follow_up_is_left_out(patch: Patch) -> None:
-    children_of = endings.children_of
     patch(*CHILDREN, lambda *of: list(children_of(*of))[:-1])
 
 
 def a_follow_up_has_another_id_each_time(patch: Patch) -> None:
-    children_of = endings.children_of
 
     def renamed(*of: Any) -> list[Any]:
         found = children_of(*of)
@@ -184,18 +182,12 @@ def a_follow_up_has_another_id_each_time(patch: Patch) -> None:
 
 
 def follow_ups_are_those_of_the_other_end(patch: Patch) -> None:
-    children_of = endings.children_of
 
     def swapped(run: Any, end: DecidedEnd, history: str) -> Any:
         other = end._replace(kind="dead" if end.kind == "done" else "done")
         return children_of(run, other, history)
 
     patch(*CHILDREN, swapped)
-
-
-def follow_ups_are_stored_for_ends_whose_lease_was_lost(patch: Patch) -> None:
-    confirm = Endings.confirm
-    patch(*CONFIRM, lambda ends, settles, _stale: confirm(ends, settles, ()))
 
 
 def a_decided_end_is_decided_again(patch: Patch) -> None:
@@ -253,7 +245,6 @@ PLANTS: tuple[Plant, ...] = (
     the_last_follow_up_is_left_out,
     a_follow_up_has_another_id_each_time,
     follow_ups_are_those_of_the_other_end,
-    follow_ups_are_stored_for_ends_whose_lease_was_lost,
     a_decided_end_is_decided_again,
     a_decided_end_is_resumed_without_its_follow_ups,
     follow_ups_that_were_refused_count_as_stored,

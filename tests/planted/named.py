@@ -9,8 +9,10 @@ from shared.jobs.job import Guard, Job
 from shared.store import TurnRequest
 from shared.store.turn import Settle
 from tests.simulation.server import Server
-from tests.simulation.world import Call, World, answered, enqueue_call, turn_call
+from tests.simulation.world import NUDGE_WINDOW, Call, World, answered, enqueue_call, turn_call
 
+FLAVOUR = 1
+"""Of the worlds of these stories (`queues` in tests/simulation/world.py)."""
 Story = Callable[[World], None]
 
 
@@ -203,6 +205,56 @@ def the_store_learns_how_long_jobs_take(world: World) -> None:
     assert reply.histograms["t"][:4] == [0, 0, 1, 0], "an observed duration is lost"
 
 
+def a_suspect_whose_key_is_busy_holds_nobody_up(world: World) -> None:
+    queue = _keyed(world)
+    put(world, queue, "a", "b", key="k")
+    turn(world, queue, TurnRequest("o1", 1, 5, 10_000))
+    world.wall += 11_000
+    turn(world, queue, TurnRequest("o2", 1, 5, 10_000))
+    world.wall += 11_000
+    turn(world, queue, TurnRequest("o3", 1, 0, 10_000))
+    put(world, queue, "c", key="k")
+    turn(world, queue, TurnRequest("o4", 1, 5, 60_000))
+    put(world, queue, "d")
+
+    turn(world, queue, TurnRequest("o5", 1, 5, 60_000, exclusive=True))
+    turn(world, queue, TurnRequest("o6", 1, 5, 60_000, exclusive=True))
+    turn(world, queue, TurnRequest("o7", 1, 5, 60_000, isolated=True))
+
+
+def a_window_of_nudges_ends_with_its_last_millisecond(world: World) -> None:
+    queue = world.queues[0]
+    for n in range(4):
+        put(world, queue, f"j{n}")
+        world.wall += (NUDGE_WINDOW, NUDGE_WINDOW - 1, 1, 0)[n]
+        leases = turn(world, queue, TurnRequest(f"o{n}", 1, 5, 60_000))
+        closing = [Settle(lease, "done") for lease in leases]
+        turn(world, queue, TurnRequest(f"o{n}", 2, 5, 60_000, closing))
+
+
+def jobs_of_a_key_start_behind_many_cancelled_ones(world: World) -> None:
+    queue = _keyed(world)
+    put(world, queue, *(f"j{n:02}" for n in range(40)), key="k")
+    (running,) = turn(world, queue, TurnRequest("o", 1, 5, 60_000))
+    for n in range(1, 37):
+        world.execute(Call("cancel", queue, (queue.name, f"j{n:02}", 1), f"j{n:02}"))
+    turn(world, queue, TurnRequest("o", 2, 5, 60_000, [Settle(running, "done")]))
+    claimed = [
+        turn(world, queue, TurnRequest("p", seq, 5, 60_000)) for seq in range(1, 4)
+    ]  # fmt: skip
+
+    assert any(claimed), "the rest of the backlog is stuck"
+
+
+def _keyed(world: World) -> Queue:
+    """The queue of a world that runs one job of each key at once."""
+    queue = world.queues[3]
+    limits = queue.per_key
+    assert limits is not None
+    assert (limits.concurrency, limits.rate) == (1, None)
+    return queue
+
+
 STORIES: tuple[Story, ...] = (
     a_lease_that_ended_does_not_settle_a_new_life_of_its_job,
     a_redrive_in_an_idle_queue_is_on_the_agenda,
@@ -222,6 +274,9 @@ STORIES: tuple[Story, ...] = (
     expired_names_are_deleted,
     more_foreign_jobs_than_a_page_come_with_the_next_turn,
     the_store_learns_how_long_jobs_take,
+    a_suspect_whose_key_is_busy_holds_nobody_up,
+    a_window_of_nudges_ends_with_its_last_millisecond,
+    jobs_of_a_key_start_behind_many_cancelled_ones,
 )
 
 
@@ -229,14 +284,17 @@ def failing_story(server: Server, bodies: dict[str, str]) -> str:
     """The first story that fails with these scripts; "" when all of them hold."""
     for story in STORIES:
         try:
-            story(World(server, 0, bodies))
+            story(World(server, FLAVOUR, bodies))
         except AssertionError:
             return story.__name__.replace("_", " ")
     return ""
 
 
-def put(world: World, queue: Queue, *names: str, dedup: Guard | None = None) -> None:
-    world.execute(enqueue_call(queue, [Job("t", "{}", id=name, dedup=dedup) for name in names]))
+def put(
+    world: World, queue: Queue, *names: str, dedup: Guard | None = None, key: str = "-"
+) -> None:
+    jobs = [Job("t", "{}", id=name, dedup=dedup, key=key) for name in names]
+    world.execute(enqueue_call(queue, jobs))
 
 
 def turn(world: World, queue: Queue, ask: TurnRequest) -> list[str]:

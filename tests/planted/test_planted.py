@@ -10,7 +10,7 @@ from tests.planted.commands import Fault, faults
 from tests.planted.drains import PLANTS, Plant
 from tests.planted.harmless import HARMLESS
 from tests.planted.mutator import mutants
-from tests.planted.named import STORIES, Story
+from tests.planted.named import FLAVOUR, STORIES, Story
 from tests.planted.plant import LUA, Hunter
 from tests.planted.town import hunt
 from tests.simulation.world import World
@@ -55,7 +55,7 @@ def test_scripts_without_a_fault_are_not_accused(hunter: Hunter) -> None:
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_a_directed_story_holds_on_the_scripts_as_they_are(hunter: Hunter, story: Story) -> None:
-    hunter.use(lambda server: story(World(server)))
+    hunter.use(lambda server: story(World(server, FLAVOUR)))
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)

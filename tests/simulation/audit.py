@@ -13,8 +13,8 @@ from .census import Census
 
 WAITING = ("suspects", "high", "normal", "low")
 SLACK_MS = 1_000.5
-"""A turn that claimed pays for a command on the agenda only where that was this much too late (half a
-millisecond says that the entry is held)."""
+"""A turn that claimed pays for a command on the agenda only where that was this much too late. Half
+a millisecond says that an entry is held."""
 REMEMBERED = 64
 ROUNDING_MS = 1
 STARVED = 16

@@ -284,6 +284,9 @@ class AuditedStore:
         if book.lines["suspects"] or book.foreign:
             return
         names = ("due", "recheck", "key_due", *(("expiry",) if book.sets["active"] else ()))
+        in_vain = not book.keys.vacant and book.first_of_keys(book.mark) > book.mark
+        due = after.number("key_due", turns.NEVER)
+        require(due > book.mark or not in_vain, "keys are looked at in vain", due)
         require(after.number("waits", 1) == 0, "idle, yet no enqueue calls a drain")
         first = min(after.number(name, turns.NEVER) for name in names)
         if book.sets["completed"] or after.number("cancelled") or after.number("names"):

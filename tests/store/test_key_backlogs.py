@@ -17,22 +17,43 @@ from tests.support.values import Declare
 async def test_jobs_start_that_were_put_off_after_a_purge_of_their_key(
     store: Store, declare: Declare, clock: FakeClock, count: int
 ) -> None:
-    queue = declare(per_key=KeyLimit(concurrency=1))
+    queue = declare(per_key=KeyLimit(rate=RateLimit(1, per=10, burst=2)))
     owner = Owner(store, queue)
-    await store.enqueue(queue, numbered(count + 1, "old", key="k"))
-    held = await owner.claim()
+    await store.enqueue(queue, numbered(count + 2, "old", key="k"))
+    await owner.finish(*await owner.claim())
     await store.purge(queue)
-    await owner.finish(*held)
-    await owner.claim()  # the turn that finds the backlog empty
+    clock.advance(10)
+    assert await owner.claim() == []  # the turn that finds the backlog empty
     await store.enqueue(queue, numbered(3, "new", key="k"))
 
     started = list[str]()
     for _ in range(6):
-        claims = (await owner.turn(10)).claims
+        claims = await owner.claim()
         started += ids(claims)
-        await owner.turn(0, [settle(claim) for claim in claims])
+        await owner.finish(*claims)
+        clock.advance(10)
 
     assert started == ["new000", "new001", "new002"]
+
+
+async def test_jobs_start_that_stand_behind_many_cancelled_ones(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=RateLimit(1, per=10)))
+    owner = Owner(store, queue)
+    await store.enqueue(queue, numbered(40, key="k"))
+    await owner.finish(*await owner.claim())
+    for n in range(1, 37):
+        await store.cancel(queue, f"j{n:03}")
+
+    started = list[str]()
+    for _ in range(6):
+        clock.advance(10)
+        claims = await owner.claim()
+        started += ids(claims)
+        await owner.finish(*claims)
+
+    assert started == ["j037", "j038", "j039"]
 
 
 async def test_a_queue_without_a_token_calls_nobody_for_jobs_whose_keys_have_room(
