@@ -37,6 +37,8 @@ class Turn:
     prepare: Prepare
     want: int = 5
     options: dict[str, Any] = field(default_factory=dict)
+    ask: dict[str, Any] = field(default_factory=dict)
+    """What the turn asks for besides."""
 
 
 async def _waiting(world: World, queue: Queue, owner: Owner) -> list[Settle]:
@@ -138,6 +140,28 @@ async def _key_to_forget(world: World, queue: Queue, owner: Owner) -> Sequence[S
     return []
 
 
+async def _key_of_suspects(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
+    """Two suspects of one key, of which one may run; another job of it waits for both."""
+    await world.store.enqueue(queue, jobs("k1", "k2", key="k"))
+    for name in ("killed", "killed2", "killed3", "killed4"):
+        await Owner(world.store, queue, name, lease_ms=1).claim(exclusive=False)
+        world.clock.advance(1)
+    await owner.turn(0)
+    await world.store.enqueue(queue, jobs("k3", key="k"))
+    return []
+
+
+async def _decided(world: World, queue: Queue, owner: Owner) -> Sequence[Settle]:
+    """Ends of two jobs are decided, and their function died before it settled them."""
+    await world.store.enqueue(queue, jobs("a", "b", key="k"))
+    dead = Owner(world.store, queue, "killed", lease_ms=1000)
+    await dead.turn(0, [settle(claim, "decide") for claim in await dead.claim()])
+    await world.store.enqueue(queue, jobs("c", key="k"))
+    world.clock.advance(1)
+    return []
+
+
+ONE_OF_A_KEY = {"per_key": KeyLimit(concurrency=1)}
 KEYED = {"per_key": KeyLimit(rate=RateLimit(4, per=60), concurrency=2)}
 KINDS: list[tuple[Kind, int]] = [
     ("done", 0),
@@ -149,7 +173,9 @@ KINDS: list[tuple[Kind, int]] = [
     ("park", 60_000),
     ("cancelled", 0),
     ("keep", 0),
+    ("decide", 0),
 ]
+ISOLATED = {"exclusive": False, "isolated": True}
 TURNS = [
     Turn("claim", _waiting),
     *(
@@ -174,6 +200,13 @@ TURNS = [
             ("key to forget", _key_to_forget),
         )
     ),
+    Turn("isolated suspects", _crashed_twice, ask=ISOLATED),
+    Turn("isolated suspects of a key", _key_of_suspects, options=ONE_OF_A_KEY, ask=ISOLATED),
+    *(
+        Turn(f"decided, of a dead function, want {want}", _decided, want, options)
+        for want in (0, 5)
+        for options in ({}, KEYED)
+    ),
     Turn("aged", _aged, 3, {"completed": Retention(count=2, age=60)}),
     Turn("aged want 0", _aged, 0, {"completed": Retention(count=1, age=1)}),
 ]
@@ -195,7 +228,7 @@ async def _strike(
         lua = lua.replace(f'server.call("SET", "{MARK}", name)', _FIRST)
         world.protocol.preface_next(script("turn").sha, lua)
     try:
-        await owner.turn(turn.want, settles)
+        await owner.turn(turn.want, settles, **turn.ask)
     except StoreError:
         return await fault.command()
     assert not await fault.command()

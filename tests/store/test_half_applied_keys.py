@@ -1,0 +1,87 @@
+"""An enqueue that may be refused at the door, or that calls a drain, may stop at any write: no
+token is lost or gained, and at most one drain is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared import KeyLimit, RateLimit
+from shared.errors import StoreError
+from shared.store.scripts import script
+from tests.support.failing import failing, failing_lua
+from tests.support.nudges import SeenNudges
+from tests.support.turns import Owner, ids, jobs
+from tests.support.world import World
+
+pytestmark = pytest.mark.each_write
+MOST_WRITES = 12
+every_write = pytest.mark.parametrize("n", range(1, MOST_WRITES))
+
+
+@every_write
+@pytest.mark.parametrize("known", [0, 1], ids=["new keys", "known keys"])
+async def test_tokens_of_an_enqueue_that_failed_at_a_write_go_back(
+    world: World, n: int, known: int
+) -> None:
+    queue = world.app.queue(
+        "q", per_key=KeyLimit(rate=RateLimit(3, per=3600, burst=3)), if_limited="refuse"
+    )
+    for key in ("k", "l")[: 2 * known]:
+        await world.store.enqueue(queue, jobs(f"before-{key}", key=key))
+    batch = [*jobs("a", "b", key="k"), *jobs("c", key="l")]
+    fault = await failing(world, "enqueue", n)
+    try:
+        await world.store.enqueue(queue, batch)
+    except StoreError:
+        assert await fault.command()
+        await world.store.enqueue(queue, batch)
+
+    rest = await world.store.enqueue(
+        queue, [*jobs("d", "e", key="k"), *jobs("f", "g", "h", key="l")]
+    )
+
+    stored = 2 * known + 3 + sum(answer.stored for answer in rest)
+    assert stored == 6  # three of each key, whatever failed
+    assert len(await Owner(world.store, queue).claim(20)) == 6
+
+
+@every_write
+async def test_an_enqueue_that_is_killed_at_a_write_spends_its_tokens_once_at_most(
+    world: World, n: int
+) -> None:
+    queue = world.app.queue(
+        "q", per_key=KeyLimit(rate=RateLimit(3, per=3600, burst=3)), if_limited="refuse"
+    )
+    killed = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
+    world.protocol.preface_next(script("enqueue").sha, killed)
+    batch = jobs("a", "b", key="k")
+    try:
+        await world.store.enqueue(queue, batch)
+    except StoreError:
+        await world.store.enqueue(queue, batch)
+
+    rest = await world.store.enqueue(queue, jobs("c", "d", key="k"))
+
+    claimed = ids(await Owner(world.store, queue).claim(20))
+    assert sorted(claimed) == ["a", "b", *(j for j, r in zip("cd", rest, strict=True) if r.stored)]
+    assert not rest[1].stored
+
+
+@every_write
+@pytest.mark.parametrize("lone", [True, False], ids=["one job", "several"])
+async def test_an_enqueue_that_failed_at_a_write_and_its_repeat_call_one_drain_at_most(
+    world: World, n: int, *, lone: bool
+) -> None:
+    seen = SeenNudges()
+    seen.on(world.store, 1.0)
+    queue = world.app.queue("q")
+    batch = jobs("a") if lone else [*jobs("a", "b"), *jobs("c", priority="high")]
+    await failing(world, "enqueue", n)
+    try:
+        await world.store.enqueue(queue, batch)
+    except StoreError:
+        assert seen.calls == []
+        await world.store.enqueue(queue, batch)
+
+    assert len(seen.calls) <= 1  # the note of a nudge may stay, then a tick comes instead
+    assert sorted(ids(await Owner(world.store, queue).claim())) == sorted(j.id for j in batch)
