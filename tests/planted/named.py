@@ -207,19 +207,19 @@ def the_store_learns_how_long_jobs_take(world: World) -> None:
 
 def a_suspect_whose_key_is_busy_holds_nobody_up(world: World) -> None:
     queue = _keyed(world)
-    put(world, queue, "a", "b", key="k")
-    turn(world, queue, TurnRequest("o1", 1, 5, 10_000))
-    world.wall += 11_000
-    turn(world, queue, TurnRequest("o2", 1, 5, 10_000))
-    world.wall += 11_000
-    turn(world, queue, TurnRequest("o3", 1, 0, 10_000))
-    put(world, queue, "c", key="k")
-    turn(world, queue, TurnRequest("o4", 1, 5, 60_000))
-    put(world, queue, "d")
+    for job in ("a", "b"):
+        put(world, queue, job, key="k")
+        for death in ("first", "second"):
+            turn(world, queue, TurnRequest(f"{job}-{death}", 1, 1, 10_000))
+            world.wall += 11_000
+        turn(world, queue, TurnRequest(f"{job}-recovers", 1, 0, 10_000))
+    turn(world, queue, TurnRequest("o", 1, 5, 60_000, exclusive=True))
+    turn(world, queue, TurnRequest("p", 1, 5, 60_000, exclusive=True))
+    put(world, queue, "c")
 
-    turn(world, queue, TurnRequest("o5", 1, 5, 60_000, exclusive=True))
-    turn(world, queue, TurnRequest("o6", 1, 5, 60_000, exclusive=True))
-    turn(world, queue, TurnRequest("o7", 1, 5, 60_000, isolated=True))
+    (other,) = turn(world, queue, TurnRequest("q", 1, 5, 60_000, exclusive=True))
+    turn(world, queue, TurnRequest("r", 1, 5, 60_000, isolated=True))
+    assert other.startswith("c "), "a suspect holds others up"
 
 
 def a_window_of_nudges_ends_with_its_last_millisecond(world: World) -> None:

@@ -79,6 +79,7 @@ class Ledger:
             self.excused |= {job, self.due[job]}
         self.excused |= {job for job in self.counts if not to.counts[job]}
         self.open, self.due, self.counts = {**to.open}, {**to.due}, to.counts.copy()
+        self.instants = {**to.instants}
 
     def stored(self, queue: Queue, jobs: Sequence[Job], now: int) -> None:
         """An enqueue stored these jobs. A follow-up whose record was deleted is remembered for an
