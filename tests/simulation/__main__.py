@@ -8,7 +8,7 @@ import sys
 from .server import BEST, Server
 from .story import STORY_STEPS, Tally, simulate
 
-REPORT_EVERY = 50
+REPORT_EVERY = 10
 
 
 def main(seed: int, steps: int, engine: str = BEST) -> int:

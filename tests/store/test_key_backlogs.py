@@ -6,6 +6,7 @@ import pytest
 
 from shared import KeyLimit, RateLimit
 from shared.store import Store
+from shared.store.repair import repair
 from shared.testing import FakeClock
 from tests.support.nudges import SeenNudges
 from tests.support.probe import Probe
@@ -128,3 +129,22 @@ async def test_the_lowest_priority_does_not_starve_beside_backlogs(
         await owner.finish(*claims)
 
     assert "low" in claimed
+
+
+async def test_a_repair_leaves_jobs_alone_that_wait_for_their_keys(
+    store: Store, declare: Declare
+) -> None:
+    queue = declare(per_key=KeyLimit(concurrency=1))
+    await store.enqueue(queue, [*jobs("a", "b", "c", key="k"), *jobs("d", "e", key="l")])
+    owner = Owner(store, queue)
+    held = await owner.claim()
+
+    repairs = await repair(store, queue)
+    started = ids(held)
+    while held:
+        await owner.finish(*held)
+        held = await owner.claim()
+        started += ids(held)
+
+    assert repairs.is_sound
+    assert sorted(started) == ["a", "b", "c", "d", "e"]
