@@ -240,9 +240,10 @@ def redrive(book: Book, wall: int, jobs: Sequence[str]) -> list[object]:
         if entry is None or not again:
             continue
         book.sets["dead" if entry.state == "x" else "parked"].pop(job, None)
+        if entry.state == "x":  # a parked one may still have an end to finish
+            entry.flags = entry.flags.replace(DECIDED, "") or "-"
         entry.state, entry.attempts, entry.crashes, entry.reason = "w", 0, 0, "-"
         entry.redrives, entry.since = entry.redrives + 1, f" {now}"
-        entry.flags = entry.flags.replace(DECIDED, "") or "-"
         book.save(job, entry)
         book.ended.pop(job, None)
         book.line_up(job, entry)
