@@ -131,3 +131,9 @@ class ToldStore(Store):
     ) -> list[Enqueued]:
         self.occurrences.remember(jobs)
         return await super().enqueue(queue, jobs, nudge=nudge)
+
+    async def enqueue_follow_ups(
+        self, queue: Queue, jobs: Sequence[Job], *, within: float
+    ) -> list[Enqueued]:
+        self.occurrences.remember(jobs)
+        return await super().enqueue_follow_ups(queue, jobs, within=within)
