@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ..declare.queue import Queue
+from ..encryption.keyring import Keyring
+from ..errors import JobNotFound
+from ..jobs.ids import public_id
 from .client.rest import Rest
+from .decrypt import decrypted
 from .key_views import KeyPage, read_busiest
 from .overview import read_overview
 from .queue_stats import QueueStats, read_stats
 from .scripts import Calls
 from .survey import SurveyPage, read_survey
-from .views import JobRecord, ListedJob, read_listed, read_row
+from .views import JobRecord, JobView, ListedJob, read_listed, read_row, read_view
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
 
@@ -30,7 +34,17 @@ class Reads:
 
     rest: Rest
     prefix: str
+    keyring: Keyring
     _calls: Calls
+
+    async def inspect(self, queue: Queue, job_id: str, *, decrypt: bool = False) -> JobView:
+        """One job as it stands. `decrypt`: with the payload, the result and the texts of errors of
+        an encrypted one, for readers who may see them. Raises JobNotFound."""
+        reply = await self._calls.run("inspect", queue, job_id)
+        if not reply or reply[0] != "found":
+            raise job_not_found(public_id(job_id, queue.name))
+        view = read_view(queue, job_id, reply[1:])
+        return decrypted(view, self.keyring) if decrypt else view
 
     async def list_jobs(
         self, queue: Queue, state: State, *, first: int = 0, most: int = 50
@@ -77,3 +91,8 @@ class Reads:
         encrypted jobs are left out (`decrypted` in store/decrypt.py)."""
         reply = await self._calls.run("browse", queue, state, newest, skip, most)
         return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
+
+
+def job_not_found(job_id: str) -> JobNotFound:
+    """The error of a public id without a job."""
+    return JobNotFound(f"no job {job_id}: it never existed, or its retention has ended")

@@ -25,17 +25,15 @@ from .alert_state import AlertState
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES
 from .deaths import Deaths
-from .decrypt import decrypted
 from .enqueues import Enqueues
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
-from .reads import Reads
+from .reads import Reads, job_not_found
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
 from .survey import REPAIRS
 from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
-from .views import JobView, read_view
 
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender
@@ -136,15 +134,6 @@ class Store(Reads):
         (answers,) = await find.run(self.rest, flat, counts)
         return [queue for queue, answer in zip(parts, answers, strict=True) if answer == "1"]
 
-    async def inspect(self, queue: Queue, job_id: str, *, decrypt: bool = False) -> JobView:
-        """One job as it stands. `decrypt`: with the payload, the result and the texts of errors of
-        an encrypted one, for readers who may see them. Raises JobNotFound."""
-        reply = await self._calls.run("inspect", queue, job_id)
-        if not reply or reply[0] != "found":
-            raise _not_found(queue, job_id)
-        view = read_view(queue, job_id, reply[1:])
-        return decrypted(view, self.keyring) if decrypt else view
-
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""
         (answer,) = await self._calls.run("cancel", queue, job_id, queue.completed.age_ms)
@@ -235,8 +224,3 @@ class Store(Reads):
 
 def _not_found(queue: Queue, job_id: str) -> JobNotFound:
     return job_not_found(public_id(job_id, queue.name))
-
-
-def job_not_found(job_id: str) -> JobNotFound:
-    """The error of a public id without a job."""
-    return JobNotFound(f"no job {job_id}: it never existed, or its retention has ended")

@@ -20,7 +20,7 @@ from ..declare.schedule import Schedule
 from ..deployment import Deployment
 from ..errors import InvalidRequest, UnknownQueue
 from ..jobs.ids import split_id
-from ..store.store import job_not_found
+from ..store.reads import job_not_found
 from ..store.views import JobView
 
 _WHOLE = re.compile(r"[1-9][0-9]{0,8}")
