@@ -197,6 +197,16 @@ class TestQueues:
         assert world.ran == [ours]
         assert (await api.job(theirs))["state"] == "waiting"
 
+    @pytest.mark.parametrize("queues", [["work"], ["odd", "work"], ["odd", "slow", "work"]])
+    async def test_an_idle_tick_asks_each_of_its_queues(
+        self, shop: TokenShop, store: Store, queues: list[str]
+    ) -> None:
+        async with await shop.client_of("cron", queues=queues) as client:
+            await client.tick()
+            report = await client.tick()
+
+        assert report["store"]["billed_commands"] == 16 * len(queues)
+
     async def test_without_a_queue_that_is_declared_it_drains_none(
         self, shop: TokenShop, api: Client
     ) -> None:
