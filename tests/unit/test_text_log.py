@@ -64,4 +64,5 @@ def test_no_control_character_of_unicode_is_written() -> None:
 
     written = line(object=every)
 
-    assert {unicodedata.category(one) for one in written if one != "\t"}.isdisjoint({"Cc", "Cf", "Zl", "Zp"})
+    kinds = {unicodedata.category(one) for one in written if one != "\t"}
+    assert kinds.isdisjoint({"Cc", "Cf", "Zl", "Zp"})
