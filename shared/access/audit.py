@@ -26,8 +26,8 @@ _ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}\Z")
 @dataclass(frozen=True, slots=True)
 class AuditRow:
     """One row. `action` is the same for both rows of an action. `verb`: such as "queues.pause".
-    `result`: "began", "done", or "failed: " and the class of the error. `at_ms`: store time; 0
-    before it is stored."""
+    `result`: "began", "done", "done: " and how many it changed, or "failed: " and the class of the
+    error. `at_ms`: store time; 0 before it is stored."""
 
     action: str
     who: str
@@ -45,6 +45,13 @@ class AuditPage:
     next: str | None
 
 
+@dataclass(slots=True)
+class Action:
+    """An action under way. `count`: how many it has changed; None where that is no number."""
+
+    count: int | None = None
+
+
 class Audit:
     """The audit of one deployment. Raises StoreError."""
 
@@ -52,19 +59,21 @@ class Audit:
         self._entries = entries
 
     @asynccontextmanager
-    async def action(self, who: str, verb: str, object: str) -> AsyncIterator[None]:
+    async def action(self, who: str, verb: str, object: str) -> AsyncIterator[Action]:
         """Write the rows of the action that the block is. Raises StoreError where the first can't
         be written: nothing was done; and UnknownOutcome where the second can't."""
         row = AuditRow(token_hex(8), who, verb, redact(object)[:LONGEST_OBJECT], "began")
         await self._append(row)
+        action = Action()
         try:
-            yield
+            yield action
         except BaseException as error:
             with contextlib.suppress(StoreError):  # the error is told, whatever the audit knows
                 await self._append(replace(row, result=f"failed: {type(error).__name__}"))
             raise
         try:
-            await self._append(replace(row, result="done"))
+            count = "" if action.count is None else f": {action.count}"
+            await self._append(replace(row, result=f"done{count}"))
         except StoreError as error:
             raise UnknownOutcome(
                 f"{verb} was done, but the audit could not be told ({error}); its row says that it "

@@ -124,7 +124,7 @@ async def redrive(
 
 def _audited(
     deployment: Deployment, letters: list[ArchivedLetter]
-) -> AbstractAsyncContextManager[None]:
+) -> AbstractAsyncContextManager[object]:
     """The audit's rows of a redrive; they name one row, or how many of which queues."""
     if len(letters) == 1:
         return audited(deployment, "archive.redrive", str(letters[0].row))

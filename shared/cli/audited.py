@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..deployment import Deployment
 
 
-def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncContextManager[None]:
+def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncContextManager[object]:
     """Write the rows of the action that the block is. `verb`: that of the same operation over HTTP,
     such as "queues.pause". Raises StoreError where the first row can't be written."""
     from ..access.audit import Audit

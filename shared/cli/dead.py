@@ -133,7 +133,7 @@ def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
 
 def _audited(
     deployment: Deployment, verb: str, chosen: list[tuple[Queue, str]]
-) -> AbstractAsyncContextManager[None]:
+) -> AbstractAsyncContextManager[object]:
     """The audit's rows of this action; they name one job, or how many of which queues."""
     from ..jobs.ids import public_id
 

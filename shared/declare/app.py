@@ -129,7 +129,8 @@ class App:
         queues and in every state, with their results and errors. For those that run, their
         cancellation is requested, and a repeat deletes them. `dry_run`: only count them.
 
-        It reads every record of the queues, 200 a request. Raises InvalidOption and StoreError.
+        It reads every record of the queues, 200 a request. A job that was enqueued without this key
+        is left, also where its follow-ups have it. Raises InvalidOption and StoreError.
         """
         return await run_in_drain(lambda: self._erase(key, dry_run=dry_run))
 

@@ -53,8 +53,8 @@ def children_of(run: Run, end: DecidedEnd, history: str) -> Iterator[Child]:
     parent, follow_ups = public_id(run.claim.id, run.claim.queue), _enqueued(run)
     described = _describe(run, parent, event, history)
 
-    def child(name: str, follow_up: FollowUp) -> Child:
-        job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms)
+    def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
+        job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms, by)
         return Child(name, follow_up.queue, job)
 
     for n, follow_up in enumerate(follow_ups.of(event)):
@@ -62,7 +62,8 @@ def children_of(run: Run, end: DecidedEnd, history: str) -> Iterator[Child]:
     for job_type in run.job_type.followers.of(event) if run.job_type else ():
         payload = _with_payload(described, run, event)
         one = FollowUp(job_type.queue.name, job_type.name, payload, key=run.claim.key)
-        yield child(f"handler {job_type.queue.name}/{job_type.name}", one)
+        # The application's own: the parent's producer has not asked for it.
+        yield child(f"handler {job_type.queue.name}/{job_type.name}", one, by="")
     if follow_ups.callback is not None:
         content = _webhook(event, described, end.at_ms)
         payload = json.dumps({"url": follow_ups.callback, "content": content})

@@ -19,8 +19,29 @@ class TextFormatter(RedactedFormatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         fields = {name: value for name, value in vars(record).items() if name not in STANDARD}
-        parts = [f"{name}={value}" for name, value in fields.items() if value is not None]
+        parts = [
+            f"{name}={_one_line(value)}" for name, value in fields.items() if value is not None
+        ]
         return " ".join([clock, record.levelname, record.getMessage(), *parts])
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _printable(super().format(record))
+
+
+def _one_line(value: object) -> str:
+    """The value on one line: a stranger's line end must not begin an event that never was."""
+    return str(value).replace("\n", "\\n")
+
+
+def _printable(text: str) -> str:
+    """The text with each character escaped that would command a terminal, but line ends and
+    tabs."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 class TextHandler(logging.Handler):

@@ -1,7 +1,8 @@
 """The erasure of the jobs with one option `key`: those of a user or a tenant, in every state.
 
 The records are read page by page, filtered in the store. A job that a producer stores meanwhile may
-be left: erase once nothing is enqueued for that key any more.
+be left: erase once nothing is enqueued for that key any more. So is a job of another key, or none,
+whose follow-ups have this one: scripts don't read what bodies carry (docs/guides/encryption.md).
 """
 
 from __future__ import annotations

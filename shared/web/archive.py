@@ -151,14 +151,15 @@ async def redrive_many(call: Call) -> Response:
             )
             letters, following = page.rows, page.next
         verdicts = await redrive_rows(call.deployment.store, archive, letters)
-    return _verdicts(verdicts, following)
+    return _verdicts(call, verdicts, following)
 
 
-def _verdicts(verdicts: list[Verdict], following: str | None) -> Response:
+def _verdicts(call: Call, verdicts: list[Verdict], following: str | None) -> Response:
     from ..observe.describe_archive import describe_verdict
 
     rows = [ArchiveVerdictResponse(**describe_verdict(verdict)) for verdict in verdicts]
     redriven = sum(row.redriven for row in rows)
+    call.tell_changed(redriven)
     return json_response(ArchiveRedriveResponse(rows=rows, redriven=redriven, next=following))
 
 

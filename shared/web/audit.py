@@ -21,8 +21,12 @@ class AuditRowResponse(ResponseModel):
     at: datetime | None
     who: str = Field(description="environment:<role>, token:<id>, or cli:<user>@<machine>.")
     verb: str
-    object: str = Field(description="The parameters of the path and the body, cut off at 300.")
-    result: str = Field(description="began, done, or failed: and the class of the error.")
+    object: str = Field(
+        description="The parameters of the path and the body, each value and the whole cut off."
+    )
+    result: str = Field(
+        description="began; done, or done: and how many; or failed: and the class of the error."
+    )
 
 
 class AuditResponse(ResponseModel):

@@ -45,6 +45,15 @@ class Call:
         """Seconds until the platform ends the request."""
         return self.deadline(self.request, self.deployment.settings)
 
+    @property
+    def changed(self) -> int | None:
+        """How many the handler has changed, if it told. For the audit."""
+        return getattr(self.request.state, "changed", None)
+
+    def tell_changed(self, count: int) -> None:
+        """Tell the audit how many this request has changed."""
+        self.request.state.changed = count
+
     def param(self, name: str) -> str:
         """A part of the path."""
         return str(self.request.path_params[name])

@@ -143,4 +143,5 @@ async def _redrive_all(call: Call, job_ids: list[str], following: str | None) ->
     verdicts = await verdicts_by_id(jobs, call.deployment.store.redrive)
     rows = [RedriveResponse(id=job_id, redriven=done) for job_id, done in verdicts.items()]
     redriven = sum(verdicts.values())
+    call.tell_changed(redriven)
     return json_response(RedriveManyResponse(jobs=rows, redriven=redriven, next=following))

@@ -183,6 +183,7 @@ async def purge(call: Call) -> Response:
     while more and deployment.clock.monotonic() < until:
         count, more = await deployment.store.purge_page(queue)
         purged += count
+    call.tell_changed(purged)
     path = f"/api/v1/queues/{queue.name}/purge"
     return json_response(
         PurgeResponse(queue=queue.name, purged=purged, next=path if more else None)

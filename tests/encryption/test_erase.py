@@ -116,3 +116,20 @@ async def test_a_handler_without_an_event_loop_erases_too(vault: Vault) -> None:
     await vault.drained(queue)
 
     assert erased == [Erased(1)]
+
+
+async def test_a_job_whose_follow_ups_alone_have_the_key_is_left_until_it_ends(
+    vault: Vault,
+) -> None:
+    charge = vault.cards.types["charge"]
+    parent = charge.job(Card(), job_id="parent", then=[charge.job(Card(), key=ANN)])
+    await vault.store.enqueue(vault.cards, [parent])
+
+    assert await vault.app.erase(ANN) == Erased(0)
+    assert await stored(vault) == {"parent"}
+    await vault.drained(vault.cards)
+
+    assert await vault.app.erase(ANN) == Erased(1)
+    assert await stored(vault) == {"parent"}
+    assert await vault.store.delete(vault.cards, ["parent"]) == [True]
+    assert ANN not in await vault.dump()

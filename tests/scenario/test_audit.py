@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
+from shared.jobs.redact import keep_secret
 from shared.store import Store
 from shared.store.access import MOST_ROWS
 from shared.testing import FakeClock, Fate, LossyTransport, store_on
@@ -82,6 +83,79 @@ async def test_no_payload_of_a_body_is_in_the_audit(api: Client) -> None:
     assert failed["result"] == "failed: InvalidRequest"
     assert "a.work" in began["object"]
     assert "planted" not in str((failed, began))
+
+
+LONG = "~" * 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shown"),
+    [
+        (
+            "dead-letters/redrive",
+            {"cursor": LONG, "most": 1, "filter": {"error": LONG, "type": "x", "queue": "work"}},
+            ['"queue":"work"', '"type":"x"', '"most":1'],
+        ),
+        (
+            "dead-letters/redrive",
+            {LONG: LONG, "x": [LONG] * 100, "filter": {"queue": "work"}},
+            ['"filter":{"queue":"work"}'],
+        ),
+        ("dead-letters/redrive", {"ids": ["a.work"] * 999 + ["b.work"]}, ["a.work", "b.work"]),
+        ("dead-letters/redrive", {"ids": [f"{n:04}.work" for n in range(999)]}, ["999 in all"]),
+        ("dead-letters/redrive", {"ids": [LONG, "b.work"]}, ["b.work"]),
+        ("archive/redrive", {"cursor": LONG, "filter": {"queue": "work"}}, ['"queue":"work"']),
+        (
+            "tokens",
+            {"name": LONG, "rights": ["enqueue"] * 19 + ["manage"], "queues": [LONG] * 99},
+            ['"enqueue","manage"'],
+        ),
+    ],
+)
+async def test_a_caller_s_long_values_hide_none_of_the_others(
+    api: Client, path: str, body: dict[str, Any], shown: list[str]
+) -> None:
+    await api.post(f"/api/v1/{path}", json=body)
+
+    for row in await _rows(api):
+        assert [one for one in shown if one not in row["object"]] == []
+        assert len(row["object"]) <= 300
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"payload": "planted"},
+        {"ids": [{"payload": "planted"}]},
+        {"ids": [[[{"x": {"payload": ["planted"]}}]]]},
+        {"ids": ["." * 77 + "planted-secret"]},
+        {"planted-secret": 1},
+    ],
+)
+async def test_neither_a_payload_nor_a_part_of_a_secret_is_in_the_audit(
+    api: Client, hidden: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.jobs.redact._secrets", set[str]())
+    keep_secret(["planted-secret"])
+    await api.post("/api/v1/dead-letters/redrive", json=hidden)
+
+    rows = await _rows(api)
+    assert len(rows) == 2
+    assert not re.search("pla", str(rows))
+
+
+async def test_the_end_of_an_action_on_several_jobs_says_how_many(api: Client) -> None:
+    for _ in range(3):
+        await api.enqueue("fail", attempts=1)
+    await api.tick()
+    await api.enqueue()
+    dead = "/api/v1/dead-letters/redrive"
+    await api.post(dead, json={"filter": {"queue": "work"}, "most": 2})
+    await api.post("/api/v1/queues/work/purge")
+    await api.post(dead, json={"ids": ["none.work"]})
+
+    results = [row["result"] for row in await _rows(api)]
+    assert results == ["done: 0", "began", "done: 3", "began", "done: 2", "began"]
 
 
 async def test_a_stored_token_is_named_by_its_id(

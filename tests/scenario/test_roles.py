@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 
+from shared import Completed, JobContext
 from shared.access.rights import RIGHTS, ROLES
 from shared.store import Store
 from shared.testing import FakeClock
@@ -196,6 +197,16 @@ class TestQueues:
         assert world.ran == [ours]
         assert (await api.job(theirs))["state"] == "waiting"
 
+    @pytest.mark.parametrize("queues", [["work"], ["odd", "work"], ["odd", "slow", "work"]])
+    async def test_an_idle_tick_asks_each_of_its_queues(
+        self, shop: TokenShop, store: Store, queues: list[str]
+    ) -> None:
+        async with await shop.client_of("cron", queues=queues) as client:
+            await client.tick()
+            report = await client.tick()
+
+        assert report["store"]["billed_commands"] == 16 * len(queues)
+
     async def test_without_a_queue_that_is_declared_it_drains_none(
         self, shop: TokenShop, api: Client
     ) -> None:
@@ -271,3 +282,44 @@ class TestOwnJobs:
 
         assert (await producer.job(job_id))["state"] == "completed"
         assert (await producer.job(job_id))["result"] is None
+
+    async def test_the_follow_ups_that_it_asked_for_are_its_own(
+        self, shop: TokenShop, api: Client
+    ) -> None:
+        token = await shop.make("producer")
+        producer, other = shop.client(token), await shop.client_of("producer")
+        work = {"type": "double", "payload": {"n": 1}}
+        first = {**work, "options": {"then": [{**work, "options": {"then": [work]}}]}}
+        dies = {"type": "fail", "payload": {"n": 1}}
+        second = {**dies, "options": {"attempts": 1, "on_dead": [work]}}
+        body = {"jobs": [first, second]}
+        await producer.post("/api/v1/queues/work/jobs", json=body)
+        for _tick in range(3):
+            await api.tick()
+
+        ended = [await api.get(f"/api/v1/jobs?queue=work&state={s}") for s in ("completed", "dead")]
+        jobs = [job["id"] for page in ended for job in page.json()["jobs"]]
+        assert len(jobs) == 5
+        for job_id in jobs:
+            assert (await producer.job(job_id))["state"] in ("completed", "dead")
+            assert (await api.job(job_id))["enqueued_by"] == token.token.subject
+            assert (await other.get(f"/api/v1/jobs/{job_id}")).status_code == 404
+
+    async def test_the_jobs_of_a_type_s_own_handlers_are_nobody_s(
+        self, shop: TokenShop, api: Client, world: World
+    ) -> None:
+        double = world.work.types["double"]
+
+        @double.on_completed
+        async def tell(end: Completed[Numbers], job: JobContext) -> None:
+            told.append(job.id)
+
+        told: list[str] = []
+        producer = await shop.client_of("producer")
+        await producer.enqueue()
+        for _tick in range(2):
+            await api.tick()
+
+        (job_id,) = told
+        assert (await api.job(job_id))["enqueued_by"] is None
+        assert (await producer.get(f"/api/v1/jobs/{job_id}")).status_code == 404

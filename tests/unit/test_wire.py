@@ -178,6 +178,10 @@ async def test_a_connection_is_reused_if_its_reply_has_an_end_and_no_close_heade
             r"that is no HTTP reply: b'HTTP/1.1 200 OK\r\nno colon\r\ncontent-length: 0\r\n\r\n'",
         ),
         (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "content-length is b'-1'"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 4301 + b"\r\n\r\n",
+            f"content-length is b'{'9' * 40}'",
+        ),
         (CHUNKED + b"not a size\r\n", "the reply's body is not chunked as its head says"),
         (
             CHUNKED + b"1\r\nabc\r\n0\r\n\r\n",
@@ -190,7 +194,8 @@ async def test_a_connection_is_reused_if_its_reply_has_an_end_and_no_close_heade
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2**20, "the reply's head is over 1048576 bytes"),
     ],
     ids=[
-        *("hung-up", "garbage", "bad-field", "bad-length", "bad-chunk", "long-chunk"),
+        *("hung-up", "garbage", "bad-field", "bad-length", "long-length"),
+        *("bad-chunk", "long-chunk"),
         *("half-a-head", "long-head"),
     ],
 )
@@ -321,6 +326,17 @@ async def test_a_connection_goes_to_its_url_or_the_error_says_why_not(
     async with wired(1) as transport:
         with pytest.raises(httpx.ConnectError, match=sentence):
             await post(transport, url)
+
+
+@pytest.mark.parametrize("start", [b"", b" ", b"x"])
+@pytest.mark.parametrize("unit", [b" ", b"\t", b"x "])
+async def test_a_field_of_the_longest_head_is_read(start: bytes, unit: bytes) -> None:
+    """Where the steps grow with the square of a head, they take hours: the timeout ends them."""
+    value = start + unit * (2**19 // len(unit)) + b"y"
+    reply = OK.replace(b"\r\n", b"\r\nX-Long: " + value + b"\r\n", 1)
+    async with server(reply) as (url, _seen), wired(1) as transport:
+        response, _body = await post(transport, url)
+    assert response.headers["x-long"].encode() == value.strip()
 
 
 async def test_a_connection_that_closed_while_it_was_idle_is_not_used(

@@ -10,17 +10,19 @@ from collections.abc import Sequence
 
 from functions.providers.files import OWN, Files, own_file
 from shared import Discard
-from shared.fetch import download
+from shared.fetch import bare_urls, download
 
 MAX_BYTES = 2 * 2**20
 LONGEST_TEXT = 24_000
 """Characters of all pages together: what fits beside the question in a small model's context."""
 _SILENT = frozenset({"script", "style", "noscript", "template", "svg", "title", "nav", "footer"})
 _TAG = re.compile(
-    # A tag ends before the next "<": so no text is read twice.
-    r"<!--.*?(?:-->|\Z)|<[!?][^<>]*>|<(?P<end>/?)(?P<name>[A-Za-z][^\s<>/]*)[^<>]*>",
+    # A tag ends before the next "<", and "+" keeps what it took: so no text is read twice.
+    r"<!--.*?(?:-->|\Z)|<[!?][^<>]*+>|<(?P<end>/?)(?P<name>[A-Za-z][^\s<>/]*+)[^<>]*+>",
     re.DOTALL,
 )
+_NO_CHARACTER = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
+"""A reference by a number beyond every character's. Python refuses to read one of 4,301 digits."""
 
 
 async def read_pages(urls: Sequence[str], files: Files) -> str:
@@ -30,7 +32,8 @@ async def read_pages(urls: Sequence[str], files: Files) -> str:
     texts = [(url, await _text(url, files)) for url in urls]
     if not any(text for _url, text in texts):
         raise Discard("the pages hold no text")
-    return "\n\n".join(f"{url}\n{text[:share]}" for url, text in texts if text)
+    # A stranger reads the prompt: the secrets in an address are not for it.
+    return "\n\n".join(f"{bare_urls(url)}\n{text[:share]}" for url, text in texts if text)
 
 
 async def _text(url: str, files: Files) -> str:
@@ -60,4 +63,5 @@ def text_of(source: str) -> str:
             silent = name
     if not silent:
         seen.append(source[at:])
-    return " ".join(html.unescape(" ".join(seen)).split())
+    text = _NO_CHARACTER.sub("\ufffd", " ".join(seen))
+    return " ".join(html.unescape(text).split())

@@ -20,7 +20,6 @@ from .payloads import (
     Update,
 )
 from .queues import (
-    HOUR,
     openproject_sync,
     openproject_webhook,
     reminder_schedule,
@@ -73,7 +72,7 @@ async def sync_task(payload: TaskSync) -> dict[str, object]:
 
 
 @openproject_webhook.job("openproject.event")
-async def receive_event(payload: ProjectEvent) -> dict[str, object]:
+async def receive_event(payload: ProjectEvent, job: JobContext) -> dict[str, object]:
     """Have a task that changed in OpenProject read. The event itself may come late, or from
     anybody: only the number in it counts."""
     changed = payload.work_package
@@ -81,8 +80,9 @@ async def receive_event(payload: ProjectEvent) -> dict[str, object]:
         return {"ignored": True}
     if await asyncio.to_thread((await _tables()).task, changed.id) is None:
         return {"ignored": True}
-    version = f"{changed.id}-{changed.version}"  # of which OpenProject may tell several times
-    handle = await sync_task.enqueue(TaskSync(task=changed.id), dedup=version, dedup_ttl=HOUR)
+    # OpenProject may tell several times of a version; no caller can take its id before it does.
+    version = job.child_id(f"{changed.id} {changed.version}", root="openproject")
+    handle = await sync_task.enqueue(TaskSync(task=changed.id), job_id=version)
     return {"job": handle.id}
 
 

@@ -44,6 +44,10 @@ class CsvImport(BaseModel):
     resume: Resume | None = None
 
 
+Restated = Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 42, max_digits=67, decimal_places=24)]
+"""A price in the terms of another day: at most the highest price twice, by the lowest one."""
+
+
 class TradeRecord(BaseModel):
     """One row for the journal. `previous_close` is restated in the row's terms, without splits."""
 
@@ -51,7 +55,7 @@ class TradeRecord(BaseModel):
 
     account: Account
     row: PriceRow
-    previous_close: Annotated[Decimal, Field(gt=0)] | None = None
+    previous_close: Restated | None = None
 
 
 class EmailMessage(BaseModel):

@@ -16,7 +16,7 @@ KEPT = dt.timedelta(days=14)
 
 
 @weather.job("weather.ingest")
-async def ingest_weather(payload: Place) -> dict[str, object]:
+async def ingest_weather(payload: Place, job: JobContext) -> dict[str, object]:
     """Store the weather of a place, and warn of it: once a day and kind."""
     from functions.providers.openweather import openweather  # noqa: PLC0415 - cold start
 
@@ -29,8 +29,9 @@ async def ingest_weather(payload: Place) -> dict[str, object]:
     await asyncio.to_thread(tables.set_weather, payload.name, current.dt, text)
     due = warnings(payload, current)
     for alert in due:
-        day = f"{alert.place}-{alert.kind}-{alert.day}"
-        await fan_out_alert.enqueue(alert, dedup={"id": day, "ttl": 86_400.0})
+        # One id for all measurements of a day, that no caller can take before the first of them.
+        name = f"{alert.place} {alert.kind} {alert.day}"
+        await fan_out_alert.enqueue(alert, job_id=job.child_id(name, root="weather"))
     return {"measured": current.dt, "warnings": [alert.kind for alert in due]}
 
 

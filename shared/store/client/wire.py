@@ -31,7 +31,7 @@ MAX_IDLE = 55.0
 """Seconds. Connections that were idle for longer are closed: load balancers close them after 60."""
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n]*)?\Z")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*\Z")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\r\n\0]*+)\Z")  # its spaces stay
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n\Z")
 
 
@@ -277,11 +277,11 @@ def _parse_head(raw: bytes) -> _Head:
     status, fields = _STATUS.match(line), [_FIELD.match(one) for one in rest]
     if status is None or None in fields:
         raise httpx.RemoteProtocolError(f"that is no HTTP reply: {raw[:80]!r}")
-    pairs = [(one.group(1), one.group(2)) for one in fields if one]
+    pairs = [(one.group(1), one.group(2).strip(b" \t")) for one in fields if one]
     headers: dict[bytes, bytes] = {name.lower(): value for name, value in pairs}
     chunked = b"chunked" in headers.get(b"transfer-encoding", b"").lower()
     declared = headers.get(b"content-length", b"")
-    if declared and not declared.isdigit():
+    if declared and not (declared.isdigit() and len(declared) < 19):
         raise httpx.RemoteProtocolError(f"content-length is {declared[:40]!r}")
     empty = status.group(2) in (b"204", b"304")
     length = 0 if empty else int(declared) if declared and not chunked else None

@@ -12,7 +12,7 @@ import pytest
 import respx
 
 from functions.apps.documents import DocumentRequest, app, generate_docs
-from functions.apps.documents.pages import text_of
+from functions.apps.documents.pages import MAX_BYTES, text_of
 from functions.providers.openai import API
 from shared import Discard
 from shared.fetch import FetchFailed
@@ -125,6 +125,23 @@ async def test_a_page_of_the_application_s_own_files_is_read_there(
 
 
 @respx.mock
+@pytest.mark.parametrize(
+    "url", ["https://kettle.example/p?sig=SECRET", "https://kettle.example/p#SECRET"]
+)
+async def test_the_model_never_reads_the_secrets_in_an_address(
+    folder: Path, context: MakeContext, url: str
+) -> None:
+    respx.get(host="93.184.215.14").respond(200, text=PAGE)
+    chat = respx.post(CHAT).mock(side_effect=answer)
+
+    await generate_docs(REQUEST.model_copy(update={"pages": (url,)}), context())
+
+    asked = json.loads(chat.calls[0].request.content)["messages"][1]["content"]
+    assert "https://kettle.example/p?…" in asked
+    assert "SECRET" not in asked
+
+
+@respx.mock
 async def test_pages_without_text_are_refused(folder: Path, context: MakeContext) -> None:
     respx.get(host="93.184.215.14").respond(200, text="<script>var a = 1</script>")
 
@@ -142,9 +159,37 @@ async def test_a_server_that_fails_now_is_asked_again_later(
         await generate_docs(REQUEST, context())
 
 
-@pytest.mark.parametrize("unit", ["<!--", '<a x="', "<a ", "<", "<![", "</nav", "&"])
-def test_a_page_that_never_ends_a_tag_is_read_at_once(unit: str) -> None:
-    assert isinstance(text_of("<p>" + unit * (2**21 // len(unit))), str)
+@pytest.mark.parametrize("end", ["", ">", ";", "<"])
+@pytest.mark.parametrize(
+    ("start", "unit"),
+    [
+        *(("", unit) for unit in ("<!--", '<a x="', "<a ", "<", "<![", "</nav", "&", "<a/")),
+        *(("<", unit) for unit in ("a", "A-", "a ", "a/", "a=")),
+        *(("</", unit) for unit in ("a", "a ")),
+        *(("<!", unit) for unit in ("a", "-", " ")),
+        *(("<?", unit) for unit in ("a", "?")),
+        *(("<!--", unit) for unit in ("-", "->", "--")),
+        *(("<a", unit) for unit in (" ", "/", "'", '"', "\x00")),
+        *(("&", unit) for unit in ("a", "#", "amp", "#9", "#x")),
+        *(("&#", unit) for unit in ("9", "0")),
+        *(("&#x", unit) for unit in ("f", "0")),
+    ],
+)
+def test_a_hostile_page_of_the_most_bytes_is_read(start: str, unit: str, end: str) -> None:
+    """Where the steps grow with the square of the page, they take hours: the timeout ends them."""
+    assert isinstance(text_of("<p>" + start + unit * (MAX_BYTES // len(unit)) + end), str)
+
+
+@pytest.mark.parametrize("form", ["&#{}", "&#x{}", "&#X{}"])
+@pytest.mark.parametrize("digits", [7, 8, 9, 4300, 4301])
+@pytest.mark.parametrize("digit", "019")
+@pytest.mark.parametrize("end", ["", ";"])
+def test_a_reference_to_no_character_ends_no_attempt(
+    form: str, digits: int, digit: str, end: str
+) -> None:
+    seen = text_of(f"<p>a{form.format(digit * digits)}{end} b").split()
+
+    assert (seen[0][0], seen[-1], len(seen)) == ("a", "b", 2)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +202,8 @@ def test_a_page_that_never_ends_a_tag_is_read_at_once(unit: str) -> None:
         ("<style>p{}</style><p>木&nbsp;&#x1F30A;", "木 🌊"),
         ("<p>open <b>never <i>closed", "open never closed"),
         ("</nav></nav>kept", "kept"),
+        ("<b>&#65;&#x41;&#0000065;&#1114112;", "AAA\ufffd"),
+        ("<b>&#99999999999;&#xfffffffff;c", "\ufffd\ufffdc"),
         ("<html><head><meta charset=utf-8><title>x</title><body><h1>Acme</h1><p>One", "Acme One"),
         ("<p>a<!-- b > c -->d<!-- open", "a d"),
         ("<p>" + "<![" * 5000 + "kept", "<![" * 5000 + "kept"),

@@ -15,6 +15,7 @@ from functions.apps.tasks import (
     sync_task,
 )
 from functions.apps.tasks.tables import Tables
+from shared.declare.options import DedupOption
 from shared.testing import FakeClock, embedded_store
 
 from ..conftest import MakeContext
@@ -60,8 +61,8 @@ async def test_a_change_that_the_webhook_tells_is_read(
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        first = await receive_event(event(37, 1))
-        again = await receive_event(event(37, 1))
+        first = await receive_event(event(37, 1), context())
+        again = await receive_event(event(37, 1), context())
         await drain(store, clock)
         read = sum(request.method == "GET" for request in projects.requests)
 
@@ -76,13 +77,33 @@ async def test_a_change_that_the_webhook_tells_is_read(
     assert (first, read) == (again, 1)
 
 
+@pytest.mark.parametrize("dedup", [{"id": "37-1", "ttl": 31_622_400.0}, {"ttl": 31_622_400.0}])
+async def test_no_caller_can_take_the_place_of_a_change_that_is_read(
+    projects: Projects, context: MakeContext, tables: Tables, dedup: DedupOption
+) -> None:
+    await created(context, "Buy milk")
+    projects.edit(37, subject="Buy oat milk")
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        await sync_task.enqueue(TaskSync(task=37), dedup=dedup, delay=31_622_400.0)
+        await receive_event(event(37, 1), context())
+        await drain(store, clock)
+
+    task = tables.task(37)
+    assert task is not None
+    assert task.subject == "Buy oat milk"
+
+
 async def test_a_change_while_one_is_read_is_read_too(
     projects: Projects, context: MakeContext
 ) -> None:
     await created(context, "Buy milk")
 
     async with embedded_store():
-        jobs = [(await receive_event(event(37, version)))["job"] for version in (1, 2, 2, 3)]
+        jobs = [
+            (await receive_event(event(37, version), context()))["job"] for version in (1, 2, 2, 3)
+        ]
 
     assert len(set(map(str, jobs))) == 3
 
@@ -101,7 +122,7 @@ async def test_what_concerns_no_task_of_ours_is_ignored(
 ) -> None:
     await created(context, "Buy milk")
 
-    assert await receive_event(other) == {"ignored": True}
+    assert await receive_event(other, context()) == {"ignored": True}
 
 
 async def test_what_is_older_replaces_nothing(

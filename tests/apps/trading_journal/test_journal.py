@@ -10,9 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from functions.apps.trading_journal import TradeRecord, record_trade
 from functions.apps.trading_journal.journal import journal_in, tables_in
+from functions.apps.trading_journal.price_math import restated
+from functions.apps.trading_journal.rows import PriceRow
 from functions.providers.database import close_databases
 
 from ..conftest import MakeContext
@@ -38,6 +41,40 @@ def record(*, account: str = "main", previous: str | None = "130.31", **row: obj
 def rows(folder: Path) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(folder / "trading-journal.sqlite3")) as db:
         return db.execute("SELECT * FROM journal_records ORDER BY account, symbol, day").fetchall()
+
+
+@pytest.mark.parametrize(
+    "previous",
+    [
+        *("0", "-1", "NaN", "Infinity", "1e-25", "1e-999999", "0.1" + "0" * 24 + "1"),
+        *("1000000000000000000000000000000000000000001", "1E+43", "1E+999999", "1E+999999999"),
+        "9" * 5000,
+    ],
+)
+def test_a_previous_close_that_no_price_restates_to_is_refused(previous: str) -> None:
+    with pytest.raises(ValidationError, match="previous_close"):
+        record(previous=previous)
+
+
+@pytest.mark.parametrize("previous", ["1e-24", "0.000001", "1e42", "1" + "0" * 42 + ".000000"])
+@pytest.mark.parametrize("price", ["1e-24", "1000000000"])
+def test_the_widest_prices_are_recorded(
+    folder: Path, context: MakeContext, previous: str, price: str
+) -> None:
+    widest = record(previous=previous, **dict.fromkeys(("open", "high", "low", "close"), price))
+
+    assert record_trade(widest, context())["recorded"] is True
+
+
+def test_the_largest_restated_close_is_one_of_a_record() -> None:
+    most, least = "1000000000", "1e-24"
+    same = dict.fromkeys(("open", "high", "low", "close"), most)
+    last = PriceRow.model_validate({**ROW, **same, "adj_close": most})
+    row = PriceRow.model_validate({**ROW, **same, "adj_close": least})
+
+    stated = restated(last, row)
+
+    assert TradeRecord(account="main", row=row, previous_close=stated).previous_close == stated
 
 
 def test_a_day_is_recorded_with_what_follows_from_it(folder: Path, context: MakeContext) -> None:

@@ -26,6 +26,7 @@ from functions.providers import expo, openweather
 from functions.providers.http import UnreadableAnswer
 from shared import ConfigurationError, Discard
 from shared.declare.app import Registry
+from shared.declare.options import DedupOption
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
 from shared.store import Store
@@ -79,11 +80,11 @@ async def drain_alerts(store: Store, clock: FakeClock) -> None:
 
 
 @respx.mock
-async def test_the_weather_of_a_place_is_stored(tables: Tables) -> None:
+async def test_the_weather_of_a_place_is_stored(tables: Tables, context: MakeContext) -> None:
     route = respx.get(CURRENT).respond(200, json=answer())
 
     async with embedded_store():
-        result = await ingest_weather(BERLIN)
+        result = await ingest_weather(BERLIN, context())
 
     assert result == {"measured": 1_772_442_000, "warnings": []}
     stored = json.loads(tables.weather("berlin") or "")
@@ -93,12 +94,14 @@ async def test_the_weather_of_a_place_is_stored(tables: Tables) -> None:
 
 
 @respx.mock
-async def test_an_older_measurement_replaces_no_later_one(tables: Tables) -> None:
+async def test_an_older_measurement_replaces_no_later_one(
+    tables: Tables, context: MakeContext
+) -> None:
     respx.get(CURRENT).respond(200, json=answer(temp=20.0))
     async with embedded_store():
-        await ingest_weather(BERLIN)
+        await ingest_weather(BERLIN, context())
         respx.get(CURRENT).respond(200, json={**answer(temp=5.0), "dt": 1_772_441_000})
-        await ingest_weather(BERLIN)
+        await ingest_weather(BERLIN, context())
 
     assert json.loads(tables.weather("berlin") or "")["main"]["temp"] == 20.0
 
@@ -118,6 +121,28 @@ async def test_everybody_at_the_place_is_warned_once_a_day(tables: Tables) -> No
 
     assert push.call_count == 3  # batches of 100, 100 and 50
     assert sorted(phones(push.calls)) == [f"ExponentPushToken[{n:04}]" for n in range(250)]
+
+
+YEAR = 31_622_400.0
+
+
+@respx.mock
+@pytest.mark.parametrize("dedup", [{"id": "berlin-storm-2026-03-02", "ttl": YEAR}, {"ttl": YEAR}])
+async def test_no_caller_can_take_the_place_of_a_warning(
+    tables: Tables, dedup: DedupOption
+) -> None:
+    tables.subscribe("berlin", ["ExponentPushToken[1]"])
+    respx.get(CURRENT).respond(200, json=answer(condition=211))
+    push = respx.post(PUSH).mock(side_effect=accept)
+    clock = FakeClock()
+    warning = warnings(BERLIN, openweather.Weather.model_validate(answer(condition=211)))[0]
+
+    async with embedded_store(clock=clock) as store:
+        await fan_out_alert.enqueue(warning, dedup=dedup, delay=YEAR)
+        await run_job(store, ingest_weather, BERLIN, clock=clock)
+        await drain_alerts(store, clock)
+
+    assert phones(push.calls) == ["ExponentPushToken[1]"]
 
 
 STORM = WeatherAlert.model_validate(
@@ -202,12 +227,12 @@ async def test_a_phone_that_is_gone_is_forgotten(tables: Tables, context: MakeCo
     ],
 )
 async def test_faults_of_the_weather_service(
-    response: httpx.Response, error: type[Exception], tables: Tables
+    response: httpx.Response, error: type[Exception], tables: Tables, context: MakeContext
 ) -> None:
     respx.get(CURRENT).mock(return_value=response)
 
     with pytest.raises(error):
-        await ingest_weather(BERLIN)
+        await ingest_weather(BERLIN, context())
     assert tables.weather("berlin") is None
 
 
@@ -220,12 +245,12 @@ async def test_tickets_of_other_messages_are_refused(tables: Tables, context: Ma
 
 
 async def test_no_account_is_one_clear_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, context: MakeContext
 ) -> None:
     monkeypatch.delenv("OPENWEATHER_API_KEY", raising=False)
 
     with pytest.raises(ConfigurationError, match="OPENWEATHER_API_KEY is not set"):
-        await ingest_weather(BERLIN)
+        await ingest_weather(BERLIN, context())
 
 
 def test_a_warning_has_the_place_s_own_day_and_no_negative_zero() -> None:
@@ -267,7 +292,7 @@ async def test_a_warning_of_another_year_makes_nobody_forget_who_was_warned(
 ) -> None:
     tables.subscribe("berlin", ["ExponentPushToken[1]"])
     push = respx.post(PUSH).mock(side_effect=accept)
-    days = [dt.date(2012, 1, 2), dt.date(2100, 1, 1), dt.date(2026, 3, 2)]
+    days = [dt.date.min, dt.date(1, 1, 5), dt.date(2012, 1, 2), dt.date(2100, 1, 1), dt.date.max]
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
