@@ -87,10 +87,16 @@ class Deployment:
         return Budget.of(seconds, clock=self.clock)
 
     async def drain(
-        self, budget: Budget, queues: Sequence[Queue] = (), *, origin: Origin | None = None
+        self,
+        budget: Budget,
+        queues: Sequence[Queue] = (),
+        *,
+        origin: Origin | None = None,
+        among: Sequence[Queue] | None = None,
     ) -> Report:
         """Drain these queues or, without any, those that are due. SIGTERM ends it early. `origin`:
-        what a platform started it for; with None it calls no other drain."""
+        what a platform started it for; with None it calls no other drain. `among`: the queues to
+        which a nudged drain of some may go on; None: all."""
         settings = self.settings
         keeper = Keeper(self._open_keeper_store if settings.redis_url else None)
         drain = Drain(
@@ -111,7 +117,7 @@ class Deployment:
                     report = await drain.tick()
                 else:
                     nudged = origin is not None and origin.nudged
-                    report = await (drain.nudged(queues) if nudged else drain.run(queues))
+                    report = await (drain.nudged(queues, among) if nudged else drain.run(queues))
                 seconds = budget.handler_time()
                 keeps_in_redis = settings.archive_url is None
                 if keeps_in_redis and drain.swept and report.error is None and seconds > 0:
