@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.scenario.tokens import TokenShop
-from tests.scenario.world import Client
+from tests.scenario.world import Client, World
 
 FOLLOWED = {"type": "double", "payload": {"n": 2}}
 
@@ -45,9 +45,11 @@ async def test_a_limited_drain_stays_among_the_queues_of_its_token(
     assert (await api.job(elsewhere))["state"] == "waiting"
 
 
-async def test_a_limited_drain_may_go_on_to_its_other_queues(api: Client, shop: TokenShop) -> None:
+async def test_a_limited_drain_may_go_on_to_its_other_queues(
+    world: World, api: Client, shop: TokenShop
+) -> None:
     limited = await shop.client_of("cron", queues=["work", "slow"])
-    await api.enqueue(queue="odd", type="broken-model")
+    await world.probe.run("RPUSH", world.probe.key("odd", "inbox"), '{"type": "x"}')
     await api.enqueue(then=[{**FOLLOWED, "queue": "slow"}])
 
     assert await drained(limited, "?queue=work", "0") == {"work", "slow"}
@@ -57,3 +59,30 @@ async def test_the_nudge_of_a_platform_goes_on_to_every_queue(api: Client) -> No
     await api.enqueue(then=[{**FOLLOWED, "queue": "slow"}])
 
     assert await drained(api, "?queue=work", "0") == {"work", "slow"}
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_an_explanation_tells_nothing_of_other_queues(
+    world: World, api: Client, shop: TokenShop, gone: bool
+) -> None:
+    viewer = await shop.client_of("viewer", queues=["work"])
+    informed = await shop.client_of("viewer", queues=["work", "slow"])
+    job_id = await api.enqueue(then=[{**FOLLOWED, "queue": "slow"}])
+    queue = world.app.queues.pop("slow")
+    report = await world.drain(patience=0).run([world.work])
+    assert report.outcomes == {"released": 1}
+    if not gone:
+        world.app.queues["slow"] = queue
+
+    limited, whole, all_queues = [
+        (await client.job(job_id))["gates"] for client in (viewer, informed, api)
+    ]
+
+    ended = "it has ended, but its follow-ups can't be stored"
+    assert [gate["detail"] for gate in limited] == [ended]
+    assert whole == all_queues
+    assert [gate["detail"] for gate in whole] == [
+        f"{ended} on queue 'slow': it is declared no more"
+    ]
+    raw = str(await world.probe.run("HGETALL", world.probe.key("work", "records")))
+    assert "odd" not in raw
