@@ -1,5 +1,5 @@
-"""The messages of a child process, as its parent takes them. The handler shares that process and may
-have written anything into the connection: what is no message of ours is the death of the child."""
+"""The messages of a child process, as its parent takes them. The handler shares that process and
+may have written anything into the connection: what is no message of ours is the child's death."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def read_reported(value: object) -> Message:
     if not isinstance(value, dict) or not _is_detail(value):
         raise no_message("reported")
     progress = value.get("progress")
-    if progress is not None and not 0 <= progress <= 100:  # noqa: PLR2004 - percent
+    if progress is not None and not 0 <= progress <= 100:
         raise no_message("reported")
     return value
 

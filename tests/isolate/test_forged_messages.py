@@ -106,9 +106,10 @@ OTHERS: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
     "log": (
         read_log_record,
         [{"log": fields, "raised": None} for fields in (
-            5, {}, {"name": 5, "levelno": 20, "msg": "x"}, {"name": "a", "levelno": "x", "msg": "x"},
-            {"name": "a", "levelno": 20, "msg": None}, {**RECORD, **{str(n): n for n in range(101)}},
-         )] + [{"log": RECORD}, {"log": RECORD, "raised": 5}, {"log": RECORD, "raised": ["a", 5, "b"]}],
+            5, {}, RECORD | {"name": 5}, RECORD | {"levelno": "x"}, RECORD | {"msg": None},
+            RECORD | {str(n): n for n in range(101)},
+         )] + [{"log": RECORD, "raised": raised} for raised in (5, ["a", 5, "b"], ["a"])]
+        + [{"log": RECORD}],
     ),
     "nudge": (
         read_request,
@@ -119,7 +120,8 @@ OTHERS: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
         read_request,
         [{"id": id_, "command": command, "verb": verb, "within": within}
          for id_, command, verb, within in (
-             ("1", ["GET"], "x", None), (1, 5, "x", None), (1, [], "x", None), (1, "GET", "x", None),
+             ("1", ["GET"], "x", None), (1, 5, "x", None), (1, [], "x", None),
+             (1, "GET", "x", None),
              (1, [None], "x", None), (1, [["GET"]], "x", None), (1, ["\ud800"], "x", None),
              (1, ["GET"], 5, None), (1, ["GET"], "x" * 65, None), (1, ["GET"], "x", "soon"),
              (1, ["GET"], "x", -1), (1, ["GET"], "x", float("nan")), (1, ["GET"], "x", 10**400),

@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -114,7 +115,8 @@ async def forge(arg: str, job: JobContext) -> None:
     """Write a message of its own into the connection, and stay."""
     (channel,) = (one for one in gc.get_objects() if isinstance(one, Channel))
     content = arg.encode()
-    channel._socket.sendall(struct.pack(">I", len(content)) + content)
+    connection: socket.socket = vars(channel)["_socket"]
+    connection.sendall(struct.pack(">I", len(content)) + content)
     await asyncio.Event().wait()
 
 
