@@ -143,10 +143,9 @@ class Endings:
                     await self._store_on(name, [pair])
             else:
                 _miss(pairs, str(error))
-        except UnknownQueue:
-            _miss(pairs, "it is declared no more")
-        except ConfigurationError as error:
-            _miss(pairs, str(error))
+        except (UnknownQueue, ConfigurationError) as error:
+            gone = isinstance(error, UnknownQueue)  # its text names the queues that there are
+            _miss(pairs, "it is declared no more" if gone else str(error))
         else:
             for answer, pair in zip(answers, pairs, strict=True):
                 if answer.full:

@@ -14,11 +14,11 @@ from shared.drain.child_messages import (
     MOST_DETAIL,
     Ended,
     read_billed,
-    read_request,
     read_ended,
     read_failed,
     read_log_record,
     read_reported,
+    read_request,
 )
 from shared.errors import LONGEST_DELAY, ChildDied
 from shared.jobs.context import JobContext
