@@ -87,10 +87,16 @@ class Deployment:
         return Budget.of(seconds, clock=self.clock)
 
     async def drain(
-        self, budget: Budget, queues: Sequence[Queue] = (), *, origin: Origin | None = None
+        self,
+        budget: Budget,
+        queues: Sequence[Queue] = (),
+        *,
+        origin: Origin | None = None,
+        among: Sequence[Queue] | None = None,
     ) -> Report:
         """Drain these queues or, without any, those that are due. SIGTERM ends it early. `origin`:
-        what a platform started it for; with None it calls no other drain."""
+        what a platform started it for; None: it calls no other drain. `among`: the queues to which
+        a nudged drain goes on; None: all."""
         settings = self.settings
         keeper = Keeper(self._open_keeper_store if settings.redis_url else None)
         drain = Drain(
@@ -107,19 +113,17 @@ class Deployment:
         )
         try:
             with self._drains.watch(drain):
-                if not queues:
-                    report = await drain.tick()
-                else:
-                    nudged = origin is not None and origin.nudged
-                    report = await (drain.nudged(queues) if nudged else drain.run(queues))
-                seconds = budget.handler_time()
-                keeps_in_redis = settings.archive_url is None
-                if keeps_in_redis and drain.swept and report.error is None and seconds > 0:
-                    await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
+                report = await _run(drain, queues, origin, among)
+                await self._trim_dead_letters(drain, report, budget.handler_time())
         finally:
             keeper.stop()
         emit_report(report, settings)
         return report
+
+    async def _trim_dead_letters(self, drain: Drain, report: Report, seconds: float) -> None:
+        keeps_in_redis = self.settings.archive_url is None
+        if keeps_in_redis and drain.swept and report.error is None and seconds > 0:
+            await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
 
     async def maintain(self, budget: Budget) -> MaintainReport:
         """Move dead letters into the archive, delete its old rows, and evaluate the alerts, inside
@@ -189,6 +193,19 @@ class Deployment:
     async def close(self) -> None:
         """Close the connections of the running event loop."""
         await self._stores.close()
+
+
+async def _run(
+    drain: Drain,
+    queues: Sequence[Queue],
+    origin: Origin | None,
+    among: Sequence[Queue] | None,
+) -> Report:
+    if not queues:
+        return await drain.tick()
+    if origin is not None and origin.nudged:
+        return await drain.nudged(queues, among)
+    return await drain.run(queues)
 
 
 @functools.cache

@@ -18,7 +18,10 @@ from ..jobs.follow_ups import CALLBACK
 from ..jobs.ids import local_id
 from .signature import signed_headers
 
-TIMEOUT = 30.0
+SECONDS = 10.0
+"""Longest wait for an answer. It holds a slot of the queue for as long, and a producer chose the
+server."""
+TIMEOUT = 15.0
 RETRY = Retry.waits([5, 300, 1800, 7200, 18_000, 36_000, 36_000], jitter=0.1)
 """Eight tries within 28 hours."""
 
@@ -45,4 +48,5 @@ async def _send(callback: Callback, job: JobContext) -> None:
     content = callback.content.encode()
     message_id = f"msg_{local_id(job.id).lstrip('~')}"
     headers = signed_headers(message_id, int(time.time()), content, secrets)
-    await post(callback.url, content, {**headers, "content-type": "application/json"})
+    headers["content-type"] = "application/json"
+    await post(callback.url, content, headers, timeout=SECONDS)

@@ -142,7 +142,7 @@ def _ended(run: Run, outcome: Outcome, memory: MemoryBound) -> Message:
     if run.error is not None and "error" in detail:
         described = detail["error"]
         error = [described["type"], described["message"], _trace(run.error)]
-    values = [outcome.kind, outcome.delay, detail, outcome.started]
+    values = [outcome.kind, outcome.delay_ms / 1000, detail, outcome.started]
     return {"outcome": values, "error": error, "retire": exhausted or memory.is_outgrown}
 
 

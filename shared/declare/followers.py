@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Concatenate, Protocol, TypedDict, TypeVar
 
 from pydantic import BaseModel
@@ -89,6 +89,7 @@ def _register(
         timeout=options.get("timeout"),
         retry=options.get("retry"),
     )
-    job_type: JobType[Any] = register(handler)
+    job_type: JobType[Any] = replace(register(handler), follows=True)
+    queue.types[job_type.name] = job_type
     parent.followers.of(event).append(job_type)
     return job_type

@@ -85,7 +85,7 @@ def _request(value: Any) -> EnqueueOne:
 
 def _job_type(queue: Queue, name: str) -> JobType[Any]:
     job_type = queue.types.get(name)
-    if job_type is None:
-        known = ", ".join(sorted(queue.types)) or "none"
+    if job_type is None or job_type.follows:
+        known = ", ".join(sorted(queue.open_types)) or "none"
         raise UnknownType(f"queue {queue.name!r} has no job type {name!r}; known: {known}")
     return job_type

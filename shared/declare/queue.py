@@ -59,7 +59,10 @@ class Register(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JobType(Generic[P]):
-    """A handler under its name. Call it like the function it wraps; `enqueue` it to have it run."""
+    """A handler under its name. Call it like the function it wraps; `enqueue` it to have it run.
+
+    `follows`: it is a handler of ends. Only the application's own code enqueues its jobs, or a
+    caller could tell it of ends that never were."""
 
     name: str
     queue: Queue
@@ -72,6 +75,7 @@ class JobType(Generic[P]):
     key: KeyFunction | None = None
     followers: Followers = field(default_factory=Followers, compare=False)
     isolate: Isolation | None = None
+    follows: bool = False
 
     @property
     def needs_thread(self) -> bool:
@@ -192,6 +196,11 @@ class Queue:
         token of its key takes it at its claim, so the job must not wait after that."""
         limits_starts = self.per_key and self.per_key.rate and self.if_limited == "defer"
         return self.limit is not None and not limits_starts
+
+    @property
+    def open_types(self) -> dict[str, JobType[Any]]:
+        """The job types whose jobs anyone may ask for, who may enqueue here."""
+        return {name: one for name, one in self.types.items() if not one.follows}
 
     @property
     def follows_deaths(self) -> bool:

@@ -65,7 +65,7 @@ def children_of(run: Run, end: DecidedEnd, history: str) -> Iterator[Child]:
         # The application's own: the parent's producer has not asked for it.
         yield child(f"handler {job_type.queue.name}/{job_type.name}", one, by="")
     if follow_ups.callback is not None:
-        content = _webhook(event, described, end.at_ms)
+        content = _webhook(event, _told_outside(described, run), end.at_ms)
         payload = json.dumps({"url": follow_ups.callback, "content": content})
         yield child("callback", FollowUp(run.claim.queue, CALLBACK, payload, key=run.claim.key))
 
@@ -112,6 +112,18 @@ def _fits(run: Run) -> bool:
     except BaseException:  # noqa: BLE001 - a validator of the application may do anything
         return False
     return True
+
+
+def _told_outside(described: dict[str, Any], run: Run) -> dict[str, Any]:
+    """What a callback tells, whose address any producer may have named: of the result and of the
+    error's text nothing, unless the job type makes its results public."""
+    is_public = run.job_type is not None and run.job_type.public_result and not run.encrypted
+    hidden = set() if is_public else {"result", "result_error"}
+    told = {name: value for name, value in described.items() if name not in {*hidden, "error"}}
+    if "error" in described:
+        shown = ("type", "message") if is_public else ("type",)
+        told["error"] = {name: described["error"].get(name) for name in shown}
+    return told
 
 
 def _webhook(event: Event, described: dict[str, Any], at_ms: int) -> str:

@@ -6,15 +6,27 @@ import asyncio
 import logging
 from typing import Any
 
-from ..errors import ChildDied, IsolatedError, StoreError
+from ..errors import IsolatedError, StoreError
 from ..isolate.frames import Message
 from ..isolate.process import ChildProcess
 from ..isolate.values import pack
 from ..jobs.body import encode_body
 from ..jobs.claim import Claim
 from ..jobs.ids import public_id
-from ..jobs.outcome import Outcome
 from ..store import Store
+from .child_messages import (
+    Command,
+    Ended,
+    LogRecord,
+    Nudge,
+    no_message,
+    read_billed,
+    read_ended,
+    read_failed,
+    read_log_record,
+    read_reported,
+    read_request,
+)
 from .run import CancelReason, Run
 
 log = logging.getLogger("tidegate.job")
@@ -32,7 +44,7 @@ class Conversation:
         self._requests = set[asyncio.Task[None]]()
         self._characters = 0
 
-    async def hold(self, left: float, window: float) -> Message:
+    async def hold(self, left: float, window: float) -> Ended:
         """Have the job run, and do what the child asks for meanwhile. Raises ChildDied."""
         run = self._run
         self._child.output.attach(self._write)
@@ -42,8 +54,7 @@ class Conversation:
         while True:
             message = await self._child.receive()
             if "ended" in message:
-                ended: Message = message["ended"]
-                return ended
+                return read_ended(message["ended"])
             self._take(message)
 
     async def cancel(self, reason: CancelReason) -> None:
@@ -59,40 +70,34 @@ class Conversation:
             lost = self._characters - MOST_OUTPUT
             log.warning("job_output_dropped", extra={**self._facts(), "characters": lost})
 
-    @staticmethod
-    def read_outcome(run: Run, ended: Message) -> Outcome:
-        """The outcome that the child has decided."""
-        kind, delay, detail, started = ended["outcome"]
-        if ended["error"] is not None:
-            run.error = IsolatedError(*ended["error"])
-        return Outcome(kind, delay, detail, started)
-
     def _take(self, message: Message) -> None:
-        if "reported" in message and self._run.context is not None:
-            self._run.context.take_over(message["reported"])
+        if "reported" in message:
+            reported = read_reported(message["reported"])
+            if self._run.context is not None:
+                self._run.context.take_over(reported)
         elif "log" in message:
-            self._log(message["log"], message["raised"])
+            self._log(read_log_record(message))
         elif "billed" in message:
-            for verb, commands in message["billed"].items():
+            for verb, commands in read_billed(message["billed"]).items():
                 self._store.meter.add(verb, commands)
         elif "id" in message:
-            request = asyncio.create_task(self._answer(message))
+            request = asyncio.create_task(self._answer(read_request(message)))
             self._requests.add(request)
             request.add_done_callback(self._requests.discard)
         elif "failed" in message:
-            raise ChildDied(message["failed"])
+            raise read_failed(message["failed"])
+        elif "pong" not in message:
+            raise no_message("unknown")
 
-    async def _answer(self, message: Message) -> None:
+    async def _answer(self, asked: Command | Nudge) -> None:
         """One command of the child's store client, through the drain's; or one of its nudges."""
-        answer: Message = {"answer": message["id"]}
-        if "nudge" in message:
+        answer: Message = {"answer": asked.id}
+        if isinstance(asked, Nudge):
             nudges = self._store.nudges
-            await self._send(answer | {"sent": nudges and await nudges.send(message["nudge"])})
+            await self._send(answer | {"sent": nudges and await nudges.send(asked.queues)})
             return
         try:
-            reply = await self._store.rest.send(
-                message["command"], message["verb"], within=message["within"]
-            )
+            reply = await self._store.rest.send(asked.command, asked.verb, within=asked.within)
             answer |= {"value": pack(reply.value), "repeated": reply.repeated}
         except StoreError as error:
             answer["error"] = [type(error).__name__, str(error), error.retry_after, error.answered]
@@ -102,12 +107,12 @@ class Conversation:
         async with self._sending:
             await self._child.send(message)
 
-    def _log(self, fields: dict[str, Any], raised: list[str] | None) -> None:
-        record = logging.makeLogRecord(fields)
-        if raised:
-            record.exc_info = (IsolatedError, IsolatedError(*raised), None)
+    def _log(self, logged: LogRecord) -> None:
+        record = logging.makeLogRecord(logged.fields)
+        if logged.raised:
+            record.exc_info = (IsolatedError, logged.raised, None)
         logger = logging.getLogger(record.name)
-        if self._has_room(record.msg) and logger.isEnabledFor(record.levelno):
+        if self._has_room(logged.text) and logger.isEnabledFor(record.levelno):
             logger.handle(record)
 
     def _write(self, text: str) -> None:

@@ -84,10 +84,11 @@ class Drain:
         """
         return await self._drain(None)
 
-    async def nudged(self, queues: Sequence[Queue]) -> Report:
+    async def nudged(self, queues: Sequence[Queue], among: Sequence[Queue] | None = None) -> Report:
         """Drain these queues, which have just become due. Then wait for the end of the nudge's
-        window, and drain what has become due meanwhile."""
-        return await self._drain([(queue, False) for queue in queues], self._registry.queues())
+        window, and drain what has become due meanwhile, among all queues or these."""
+        later = self._registry.queues() if among is None else among
+        return await self._drain([(queue, False) for queue in queues], later)
 
     async def run(self, queues: Sequence[Queue]) -> Report:
         """Drain exactly these queues, and recount each of them first. What their handlers enqueue

@@ -28,7 +28,7 @@ from ..errors import (
     Unreachable,
 )
 from ..jobs.claim import Claim
-from ..jobs.ends import DecidedEnd, without_end
+from ..jobs.ends import DecidedEnd, Missing, without_end
 from ..jobs.history import add_to_history
 from ..jobs.ids import public_id
 from ..jobs.outcome import Outcome
@@ -41,7 +41,9 @@ from .run import Run
 log = logging.getLogger("tidegate.drain")
 
 RETRY_AFTER = 60.0
-"""Seconds after which a job is claimed again whose follow-ups could not be stored."""
+"""Seconds after which a job is claimed again whose follow-ups could not be stored. It doubles: each
+time the job waits as long as it has waited in all."""
+LONGEST_RETRY_AFTER = 3600.0
 LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0
 """Bounds of the time for which one request for follow-ups is repeated."""
 _OF_THE_STORE = (Unreachable, UnknownOutcome, Throttled, QuotaExceeded, Refused)
@@ -57,15 +59,18 @@ class _Ending:
     history: str
     started: bool
 
-    def outcome(self) -> Outcome:
+    def outcome(self, now_ms: int) -> Outcome:
         """The end or, where follow-ups are missing, a wait until they are tried again."""
         if self.end.missing is None:
             return Outcome(self.end.kind, started=self.started)
         claim = self.run.claim
         job_id = public_id(claim.id, claim.queue)
-        facts = {"queue": claim.queue, "job_id": job_id, "reason": self.end.missing}
-        log.error("follow_ups_not_stored", extra=facts)
-        return Outcome("release", RETRY_AFTER, self.end.detail(), started=self.started)
+        wait = _retry_after(now_ms - self.end.at_ms)
+        reason = f"queue {self.end.missing.queue!r}: {self.end.missing.why}"
+        facts = {"queue": claim.queue, "job_id": job_id, "reason": reason, "retry_after": wait}
+        level = logging.ERROR if wait < LONGEST_RETRY_AFTER else logging.INFO
+        log.log(level, "follow_ups_not_stored", extra=facts)
+        return Outcome("release", wait, self.end.detail(), started=self.started)
 
 
 class Endings:
@@ -115,8 +120,9 @@ class Endings:
         for name, pairs in wanted.items():
             await self._store_on(name, pairs)
         ended, self._decided = self._decided, []
+        now = self._budget.clock.epoch_ms()
         for ending in ended:
-            settle(ending.run.claim.with_history(ending.history), ending.outcome())
+            settle(ending.run.claim.with_history(ending.history), ending.outcome(now))
 
     def _within(self) -> float:
         """Seconds for which a request is repeated: the drain must settle the ends in its time."""
@@ -138,13 +144,14 @@ class Endings:
             else:
                 _miss(pairs, str(error))
         except (UnknownQueue, ConfigurationError) as error:
-            _miss(pairs, str(error))
+            gone = isinstance(error, UnknownQueue)  # its text names the queues that there are
+            _miss(pairs, "it is declared no more" if gone else str(error))
         else:
             for answer, pair in zip(answers, pairs, strict=True):
                 if answer.full:
-                    _miss([pair], f"queue {name!r} is full")
+                    _miss([pair], "it is full")
                 elif answer.limited_for is not None:
-                    _miss([pair], f"queue {name!r} takes no more of key {pair[1].job.key!r} now")
+                    _miss([pair], f"it takes no more of key {pair[1].job.key!r} now")
                 else:
                     _note(*pair)
 
@@ -154,5 +161,11 @@ def _note(ending: _Ending, child: Child) -> None:
 
 
 def _miss(pairs: Sequence[tuple[_Ending, Child]], why: str) -> None:
-    for ending, _child in pairs:
-        ending.end = ending.end._replace(missing=why)
+    for ending, child in pairs:
+        ending.end = ending.end._replace(missing=Missing(child.queue, why))
+
+
+def _retry_after(waited_ms: int) -> float:
+    """Seconds until follow-ups are tried again that are missing for so long."""
+    longest, least = int(LONGEST_RETRY_AFTER * 1000), int(RETRY_AFTER * 1000)
+    return min(longest, max(least, waited_ms)) / 1000

@@ -25,6 +25,7 @@ from ..jobs.stack import OURS
 from ..store import Store
 from .bounds import bound
 from .budget import Budget
+from .child_messages import Ended, read_failed
 from .conversation import Conversation
 from .execute import outcome_of_cancelled
 from .outcome import outcome_of
@@ -141,9 +142,9 @@ class Children(Slots):
         try:
             await child.send(start)
             async with asyncio.timeout(START_SECONDS):
-                message = await child.receive()
-            if "failed" in message:
-                raise ChildDied(message["failed"])
+                while "ready" not in (message := await child.receive()):
+                    if "failed" in message:
+                        raise read_failed(message["failed"])
             child.output.detach()
         except BaseException as error:
             await self._end(child)
@@ -173,13 +174,15 @@ class Children(Slots):
                 await asyncio.shield(leaving)
         return outcome
 
-    def _outcome(self, run: Run, talk: asyncio.Task[Message]) -> Outcome:
+    def _outcome(self, run: Run, talk: asyncio.Task[Ended]) -> Outcome:
         if not talk.done():
             run.cancel_reason = run.cancel_reason or "timeout"
             return self._bound(run, outcome_of_cancelled(run, killed=True))
         error = talk.exception()
         if error is None:
-            return Conversation.read_outcome(run, talk.result())
+            ended = talk.result()
+            run.error = ended.error or run.error
+            return ended.outcome
         if run.cancel_reason is not None:
             return self._bound(run, outcome_of_cancelled(run, error))
         return self._failed(run, error)
@@ -192,13 +195,11 @@ class Children(Slots):
     def _bound(self, run: Run, outcome: Outcome) -> Outcome:
         return bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
 
-    async def _leave(
-        self, child: ChildProcess, start: Message, talk: asyncio.Task[Message]
-    ) -> None:
+    async def _leave(self, child: ChildProcess, start: Message, talk: asyncio.Task[Ended]) -> None:
         """Keep a healthy child for other jobs, else end it."""
         talk.cancel()
         failed = not talk.done() or talk.cancelled() or talk.exception() is not None
-        if failed or talk.result()["retire"]:
+        if failed or talk.result().retire:
             await self._end(child)
         else:
             self._busy.discard(child)
@@ -228,7 +229,7 @@ class Children(Slots):
         }
 
 
-async def _wait(run: Run, conversation: Conversation, talk: asyncio.Task[Message]) -> None:
+async def _wait(run: Run, conversation: Conversation, talk: asyncio.Task[Ended]) -> None:
     """Wait for the handler's end. It is asked to stop if the job is cancelled meanwhile."""
     try:
         await asyncio.wait({talk}, timeout=run.allowed + KILL_GRACE)

@@ -125,9 +125,7 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     """Read a claim's body. One that makes no sense has an `error` and reaches no handler."""
     try:
         body = _read_foreign(queue, claim.body) if claim.foreign else decode_body(claim.body)
-        job_type = queue.types.get(body.type)
-        if job_type is None and body.type == CALLBACK:
-            job_type = _callback_type(queue)
+        job_type = _job_type(queue, body.type, foreign=claim.foreign)
         policy = job_type or queue
         timeout, retry = policy.timeout, policy.retry
         if body.overrides:
@@ -145,10 +143,17 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     return run
 
 
-def _callback_type(queue: Queue) -> JobType[Any]:
-    from ..callbacks.job import callback_type  # noqa: PLC0415 - cold start: few jobs have one
+def _job_type(queue: Queue, name: str, *, foreign: bool) -> JobType[Any] | None:
+    """The job type of a body. A foreign one has neither callbacks nor handlers of ends: it could
+    have us sign, or believe, what never was."""
+    job_type = queue.types.get(name)
+    if foreign:
+        return None if job_type is None or job_type.follows else job_type
+    if job_type is None and name == CALLBACK:
+        from ..callbacks.job import callback_type  # noqa: PLC0415 - cold start: few jobs have one
 
-    return callback_type(queue)
+        return callback_type(queue)
+    return job_type
 
 
 def _read_foreign(queue: Queue, record: str | bytes) -> Body:
@@ -156,7 +161,7 @@ def _read_foreign(queue: Queue, record: str | bytes) -> Body:
     name, value, options = decode_foreign(record)
     text = to_json(value).decode()
     check_size(queue, text)
-    job_type = queue.types.get(name)
+    job_type = _job_type(queue, name, foreign=True)
     if not options or job_type is None:
         return Body(name, {}, text)
     from ..declare.inbox import inbox_overrides  # noqa: PLC0415 - few producers give options

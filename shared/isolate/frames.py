@@ -26,7 +26,8 @@ class Frames:
         self._bytes = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """The messages that these bytes complete. Raises ValueError for what is none."""
+        """The messages that these bytes complete. Raises ValueError for what is none, and
+        RecursionError for JSON that is nested too deep."""
         self._bytes += data
         while len(self._bytes) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._bytes)

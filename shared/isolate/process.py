@@ -70,7 +70,7 @@ class ChildProcess:
             data = await self._read()
             try:
                 self._messages += self._frames.feed(data)
-            except ValueError:
+            except (ValueError, RecursionError):
                 await self.end()
                 raise ChildDied("the handler wrote into its child process's connection") from None
             if not data:

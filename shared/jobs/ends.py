@@ -15,6 +15,13 @@ End = Literal["done", "dead"]
 """Outcomes that have follow-ups. A cancelled job has none."""
 
 
+class Missing(NamedTuple):
+    """A queue that does not take a follow-up, and why."""
+
+    queue: str
+    why: str
+
+
 class DecidedEnd(NamedTuple):
     """How a job ends. `mark` tells this end from any other, `at_ms` is the instant of the decision;
     `stored`: the names of the follow-ups that are stored; `missing`: why others are not."""
@@ -23,7 +30,7 @@ class DecidedEnd(NamedTuple):
     mark: str
     at_ms: int
     stored: Sequence[str] = ()
-    missing: str | None = None
+    missing: Missing | None = None
 
     def detail(self) -> Mapping[str, Any]:
         """The note, as the detail of an outcome."""
@@ -38,6 +45,15 @@ def read_end(history: str) -> DecidedEnd | None:
     except TypeError:
         return None
     return end if end.kind in ("done", "dead") and isinstance(end.at_ms, int) else None
+
+
+def read_missing(history: Mapping[str, Any]) -> Missing | None:
+    """Why follow-ups of a decided end are missing; None where none are, or the note is damaged."""
+    note = history.get(NAME)
+    match note.get("missing") if isinstance(note, dict) else None:
+        case [str(queue), str(why)]:
+            return Missing(queue, why)
+    return None
 
 
 def without_end(claim: Claim) -> str:

@@ -6,7 +6,7 @@ ISO 8601.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,11 +23,11 @@ from .explain import Explanation, explain
 STATES = ("waiting", "delayed", "active", "parked", "completed", "cancelled", "dead")
 
 
-def describe_job(view: JobView) -> dict[str, Any]:
+def describe_job(view: JobView, reached: Collection[str] | None = None) -> dict[str, Any]:
     """One job: its state, its history, and the gates that keep it from running now. `explanation`
-    is the first of them."""
+    is the first of them. `reached`: the queues of which the reader may know; None: all."""
     state, errors = view.state, describe_errors(view)
-    gates = [describe_explanation(gate) for gate in explain(view)]
+    gates = [describe_explanation(gate) for gate in explain(view, reached)]
     return {
         "id": view.id,
         "queue": view.queue.name,

@@ -3,11 +3,12 @@ its record, its key and its queue. A gate is one function; GATES has them in ord
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from ..jobs.ends import read_missing
 from ..store.views import JobView
 
 TICK_LATE = 150.0
@@ -17,24 +18,34 @@ TICK_LATE = 150.0
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One gate that keeps a job from running now. `until_ms`: the instant at which it opens, where
-    that is known."""
+    that is known. `about`: the queue that `detail` speaks of, where it is not the job's own."""
 
     code: str
     detail: str
     until_ms: int | None = None
+    about: str | None = None
 
 
+_WITHOUT_FOLLOW_UPS = "it has ended, but its follow-ups can't be stored"
 Gate: TypeAlias = Callable[[JobView], Explanation | None]
 """A job that does not run → the gate, where it is shut for this job."""
 
 
-def explain(view: JobView) -> list[Explanation]:
+def explain(view: JobView, reached: Collection[str] | None = None) -> list[Explanation]:
     """The gates that are shut, the most specific one first; at least one. Empty for a job that runs
-    or has ended."""
+    or has ended. `reached`: the queues of which the reader may know; None: all."""
     if view.state not in ("waiting", "delayed", "parked"):
         return []
     gates = GATES_OF_END if view.history.get("end") else GATES
-    return [shut for gate in gates if (shut := gate(view))] or [_in_line(view)]
+    shut = [one for gate in gates if (one := gate(view))]
+    return [_as_told(one, reached) for one in shut] or [_in_line(view)]
+
+
+def _as_told(gate: Explanation, reached: Collection[str] | None) -> Explanation:
+    """A gate without what it tells of a queue of which the reader may not know."""
+    if gate.about is None or reached is None or gate.about in reached:
+        return gate
+    return replace(gate, detail=_WITHOUT_FOLLOW_UPS)
 
 
 def _parked(view: JobView) -> Explanation | None:
@@ -44,13 +55,12 @@ def _parked(view: JobView) -> Explanation | None:
 
 
 def _follow_ups(view: JobView) -> Explanation | None:
-    end = view.history.get("end")
-    missing = end.get("missing") if isinstance(end, dict) else None
+    missing = read_missing(view.history)
     if missing is None:
         return None
     until_ms = view.at_ms if view.state == "delayed" else None
-    detail = f"it has ended, but its follow-ups can't be stored: {missing}"
-    return Explanation("follow_ups", detail, until_ms)
+    detail = f"{_WITHOUT_FOLLOW_UPS} on queue {missing.queue!r}: {missing.why}"
+    return Explanation("follow_ups", detail, until_ms, missing.queue)
 
 
 def _delayed(view: JobView) -> Explanation | None:

@@ -91,12 +91,14 @@ async def drain(call: Call) -> Response:
     deployment = call.deployment
     names = _names(call)
     queues: list[Queue] = [call.queue_of(name) for name in names]
-    if not names and call.caller.queues is not None:
-        queues = call.queues()  # a tick drains whatever is due
+    reached = None if call.caller.queues is None else call.queues()
+    if not names and reached is not None:
+        queues = reached  # a tick drains whatever is due
         if not queues:  # and without queues it would be a tick
             call.caller.require_queue(None)
     origin = read_origin(call.request.headers.get(HEADER))
-    report = await deployment.drain(deployment.budget(call.seconds_left()), queues, origin=origin)
+    budget = deployment.budget(call.seconds_left())
+    report = await deployment.drain(budget, queues, origin=origin, among=reached)
     if report.error is not None:
         detail = "The store failed during the drain; its jobs come back when their leases end."
         members = {k: v for k, v in report.as_dict().items() if k != "error"}

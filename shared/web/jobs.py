@@ -124,7 +124,7 @@ async def show(call: Call) -> Response:
     view = await call.deployment.store.inspect(queue, local_id, decrypt=decrypt)
     call.require_own(view)
     job_type = queue.types.get(view.type)
-    job = describe_job(view)
+    job = describe_job(view, call.caller.queues)
     if not (decrypt or (job_type and job_type.public_result)):
         job["result"] = None
     return json_response(JobResponse(**job))

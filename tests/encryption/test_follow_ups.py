@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
+import respx
 
 from shared import Completed, ConfigurationError, Dead, Discard, JobContext
+from shared.config.callbacks import VARIABLE
 from tests.encryption.conftest import SECRET, Card, Vault
 
 
@@ -53,6 +56,31 @@ async def test_the_follow_ups_of_an_encrypted_job_are_encrypted_too(vault: Vault
     assert [line.text for line in view.log] == [f"paid with {SECRET}"]
     hidden = await vault.store.inspect(vault.cards, "j0")
     assert (hidden.log, len(hidden.runs)) == ([], 1)
+
+
+@pytest.mark.parametrize("end", ["completed", "dead"])
+async def test_the_callback_of_an_encrypted_job_tells_nothing_that_was_encrypted(
+    vault: Vault, end: str, monkeypatch: pytest.MonkeyPatch, respx_mock: respx.MockRouter
+) -> None:
+    monkeypatch.setenv(VARIABLE, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    route = respx_mock.post("https://93.184.216.34/hook").respond(204)
+
+    @vault.cards.job("pay")
+    async def pay(card: Card) -> str:
+        if end == "dead":
+            raise Discard(card.number)
+        return card.number
+
+    job = pay.job(Card(), job_id="j0", callback="https://93.184.216.34/hook")
+    await vault.store.enqueue(vault.cards, [job])
+    await vault.drained(vault.cards)
+    await vault.drained(vault.cards)
+
+    (call,) = route.calls
+    body = json.loads(call.request.content)
+    assert body["type"] == f"job.{end}"
+    assert body["data"]["id"] == "j0.cards"
+    assert SECRET not in call.request.content.decode()
 
 
 def test_a_handler_on_a_plain_queue_can_not_be_given_encrypted_payloads(vault: Vault) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 import respx
 
-from shared import ConfigurationError, Discard
+from shared import ConfigurationError, Discard, fetch
 from shared.callbacks.signature import signed_headers
 from shared.config.callbacks import VARIABLE, callback_secrets
 from shared.errors import InvalidOption
@@ -64,7 +64,7 @@ async def test_each_end_calls_the_url_until_it_answers(
 ) -> None:
     queue = world.app.queue("q")
 
-    @queue.job("work")
+    @queue.job("work", public_result=True)
     async def work(payload: Number) -> int:
         if end == "dead":
             raise Discard("no such number")
@@ -89,6 +89,65 @@ async def test_each_end_calls_the_url_until_it_answers(
     if end == "dead":
         assert data["error"]["message"] == "no such number"
     assert "payload" not in data
+
+
+def told(route: respx.Route) -> dict[str, object]:
+    """The data of the only webhook."""
+    (call,) = route.calls
+    data: dict[str, object] = json.loads(call.request.content)["data"]
+    return data
+
+
+KNOWN = {"id": "j0.q", "queue": "q", "type": "work", "attempts": 1}
+
+
+@pytest.mark.parametrize(
+    ("public", "end", "more"),
+    [
+        (False, "done", {}),
+        (False, "unreadable", {}),
+        (False, "dead", {"error": {"type": "Discard"}}),
+        (True, "done", {"result": "secret", "result_error": None}),
+        (True, "dead", {"error": {"type": "Discard", "message": "secret"}}),
+    ],
+)
+async def test_a_callback_tells_results_and_messages_of_public_types_only(
+    world: World,
+    secrets: tuple[str, str],
+    respx_mock: respx.MockRouter,
+    public: bool,
+    end: str,
+    more: dict[str, object],
+) -> None:
+    queue = world.app.queue("q")
+
+    @queue.job("work", public_result=public)
+    async def work(payload: Number) -> object:
+        if end == "dead":
+            raise Discard("secret")
+        return {"secret": object()} if end == "unreadable" else "secret"
+
+    route = respx_mock.post(URL).respond(204)
+    await world.store.enqueue(queue, [work.job(Number(n=7), job_id="j0", callback=URL)])
+    await world.drain(budget=50).tick()
+
+    assert told(route) == KNOWN | more
+
+
+async def test_a_server_that_does_not_answer_holds_a_slot_for_ten_seconds(
+    world: World, secrets: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    async def post(url: str, content: bytes, headers: object, *, timeout: float) -> None:
+        given.append(timeout)
+
+    monkeypatch.setattr(fetch, "post", post)
+    queue = world.queue()
+    await world.store.enqueue(queue, [queue.types["t"].job(Number(), callback=URL)])
+    await world.drain(budget=50, patience=0).tick()
+
+    assert given == [10.0]
 
 
 @pytest.mark.parametrize(

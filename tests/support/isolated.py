@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import logging
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -24,6 +27,7 @@ from shared import App, Cancel, Discard, Isolation, JobContext, Retry, RetryLate
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
 from shared.drain.drain import Drain
+from shared.isolate.channel import Channel
 from shared.store import Store
 from shared.store.client.rest import Rest
 
@@ -105,6 +109,15 @@ async def spin(arg: str, job: JobContext) -> None:
     _mark(arg)
     while True:
         pass
+
+
+async def forge(arg: str, job: JobContext) -> None:
+    """Write a message of its own into the connection, and stay."""
+    (channel,) = (one for one in gc.get_objects() if isinstance(one, Channel))
+    content = arg.encode()
+    connection: socket.socket = vars(channel)["_socket"]
+    connection.sendall(struct.pack(">I", len(content)) + content)
+    await asyncio.Event().wait()
 
 
 async def hang(arg: str, job: JobContext) -> None:
@@ -221,7 +234,7 @@ DEEDS = {
     "work": work, "spin": spin, "hang": hang, "swallow": swallow, "segfault": segfault,
     "exit": exit_at_once, "leave": leave, "close": close_pipes, "garbage": garbage, "fork": fork,
     "fork_and_die": fork_and_die, "progress": progress, "enqueue": enqueue, "raise": raise_one,
-    "meet": meet, "leak": leak, "killed": killed,
+    "meet": meet, "leak": leak, "killed": killed, "forge": forge,
 }  # fmt: skip
 
 
