@@ -146,7 +146,7 @@ async def test_follow_ups_that_their_key_may_not_have_yet_are_stored_later(world
     view = await world.store.inspect(queue, "j0")
     assert [gate.code for gate in explain(view)] == ["follow_ups"]
     assert "'ann'" in explain(view)[0].detail
-    for _ in range(8):
+    for _ in range(12):
         await world.drain(budget=50).tick()
         world.clock.advance(70)
     assert (await world.store.inspect(queue, "j0")).state == "completed"
