@@ -177,7 +177,7 @@ def test_a_flood_of_photographs_runs_five_at_a_time(
         active -= 1
         done.append(garment.garment)
 
-    stub = replace(extract_colors, handler=look, isolate=None, shape=ingest_weather.shape)
+    stub = replace(extract_colors, handler=look, isolate=None, shape=review_upload.shape)
     stub = replace(stub, shape=replace(stub.shape, model=Garment))
     monkeypatch.setitem(extract_colors.queue.types, extract_colors.name, stub)
 
