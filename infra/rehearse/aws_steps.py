@@ -81,7 +81,7 @@ def _inspect(endpoint: str) -> str:
     functions = _client("lambda", endpoint)
     for name in FUNCTIONS:
         deployed = functions.get_function(FunctionName=f"tidegate-{STAGE}-{name}")["Configuration"]
-        zipped = (SERVICE / "build" / "lambda" / "x86_64" / f"{name}.zip").read_bytes()
+        zipped = (SERVICE / "build" / "lambda" / ALL / "x86_64" / f"{name}.zip").read_bytes()
         ours = base64.b64encode(hashlib.sha256(zipped).digest()).decode("ascii")
         check(deployed["CodeSha256"] == ours, f"{name}: the deployed code is not what was packaged")
         check(
