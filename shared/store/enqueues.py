@@ -3,7 +3,7 @@ the request that put the first job in line."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,20 +41,27 @@ class Enqueues:
             answers = [await self._batcher.enqueue(queue, next(items))]
             await self._call_drain(queue, answers, wanted=nudge)
             return answers
-        answers = []
-        for batch in split(items):
-            stored = await self._send(queue, batch, None)
-            await self._call_drain(queue, stored, wanted=nudge)
-            answers += stored
-        return answers
+        return await self._store_pages(queue, items, nudge=nudge)
 
     async def follow(self, queue: Queue, jobs: Sequence[Job], within: float) -> list[Enqueued]:
         """Store follow-ups, each request repeated for at most `within` seconds. They may take
         ROOM_OF_FOLLOW_UPS of the queue's bounds: their jobs hold their own places until then."""
+        items = (_item(self._keyring, queue, job) for job in jobs)
+        return await self._store_pages(queue, items, within, room=ROOM_OF_FOLLOW_UPS)
+
+    async def _store_pages(
+        self,
+        queue: Queue,
+        items: Iterable[Item],
+        within: float | None = None,
+        *,
+        room: float = 1.0,
+        nudge: bool = True,
+    ) -> list[Enqueued]:
         answers = []
-        for batch in split(_item(self._keyring, queue, job) for job in jobs):
-            stored = await self._send(queue, batch, within, room=ROOM_OF_FOLLOW_UPS)
-            await self._call_drain(queue, stored, wanted=True)
+        for batch in split(items):
+            stored = await self._send(queue, batch, within, room=room)
+            await self._call_drain(queue, stored, wanted=nudge)
             answers += stored
         return answers
 

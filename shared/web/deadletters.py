@@ -8,12 +8,13 @@ from typing import Any
 from pydantic import Field
 from starlette.responses import Response
 
-from ..deadletters.pages import Filter, page
+from ..deadletters.pages import Filter, Page, page
 from ..deadletters.verdicts import verdicts_by_id
 from ..declare.handle import redrive_one
 from ..declare.parse import parse_redrive
 from ..errors import JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
+from ..store.views import JobView
 from .body import json_response, read_object
 from .call import Call, page_size
 from .responses import LOCKED, JobErrorResponse, ResponseModel
@@ -75,10 +76,10 @@ class DeleteResponse(ResponseModel):
     deleted: bool
 
 
-async def index(call: Call) -> Response:
-    """A page of dead letters, newest first."""
+async def page_of(call: Call) -> Page:
+    """The page that a request asks for."""
     parameters = call.query("queue", "type", "error", "cursor", "limit")
-    result = await page(
+    return await page(
         call.deployment.store,
         call.queues(parameters.get("queue")),
         Filter(parameters.get("type"), parameters.get("error")),
@@ -86,17 +87,28 @@ async def index(call: Call) -> Response:
         most=page_size(parameters),
         decrypt=call.may_read_payloads(),
     )
+
+
+async def letter_of(call: Call) -> JobView:
+    """The dead letter that a request names. Raises JobNotFound where its job is not dead."""
+    decrypt = call.may_read_payloads()
+    view = await call.deployment.store.inspect(*call.job(), decrypt=decrypt)
+    if view.state != "dead":
+        raise JobNotFound(f"job {view.id} is {view.state}, not dead")
+    return view
+
+
+async def index(call: Call) -> Response:
+    """A page of dead letters, newest first."""
+    result = await page_of(call)
     rows = [DeadLetterResponse(**describe_dead_letter(row)) for row in result.rows]
     return json_response(DeadLetterPageResponse(dead_letters=rows, next=result.next))
 
 
 async def show(call: Call) -> Response:
     """One dead letter. Its payload is for operators."""
-    decrypt = call.may_read_payloads()
-    view = await call.deployment.store.inspect(*call.job(), decrypt=decrypt)
-    if view.state != "dead":
-        raise JobNotFound(f"job {view.id} is {view.state}, not dead")
-    payload = describe_payload(view) if decrypt else HIDDEN_PAYLOAD
+    view = await letter_of(call)
+    payload = describe_payload(view) if call.may_read_payloads() else HIDDEN_PAYLOAD
     return json_response(DeadLetterDetailResponse(**describe_dead_letter(view), **payload))
 
 

@@ -9,12 +9,11 @@ from typing import Any
 from pydantic import Field
 from starlette.responses import Response
 
-from ..deadletters.pages import Filter, page
-from ..errors import JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
 from ..store.views import JobRecord
 from .body import json_response
-from .call import Call, page_size
+from .call import Call
+from .deadletters import letter_of, page_of
 from .responses import ResponseModel
 
 
@@ -39,26 +38,15 @@ class FailedJobPageResponse(ResponseModel):
 
 async def index(call: Call) -> Response:
     """A page of failed jobs, newest first."""
-    parameters = call.query("queue", "type", "error", "cursor", "limit")
-    result = await page(
-        call.deployment.store,
-        call.queues(parameters.get("queue")),
-        Filter(parameters.get("type"), parameters.get("error")),
-        cursor=parameters.get("cursor"),
-        most=page_size(parameters),
-        decrypt=call.may_read_payloads(),
-    )
+    result = await page_of(call)
     rows = [_row(record, None) for record in result.rows]
     return json_response(FailedJobPageResponse(failed_jobs=rows, next=result.next))
 
 
 async def show(call: Call) -> Response:
     """One failed job. Its payload is for operators."""
-    decrypt = call.may_read_payloads()
-    view = await call.deployment.store.inspect(*call.job(), decrypt=decrypt)
-    if view.state != "dead":
-        raise JobNotFound(f"job {view.id} is {view.state}, not dead")
-    payload = describe_payload(view) if decrypt else {}
+    view = await letter_of(call)
+    payload = describe_payload(view) if call.may_read_payloads() else {}
     data = payload.get("payload")
     return json_response(_row(view, payload.get("payload_text") if data is None else data))
 

@@ -162,6 +162,7 @@ async def test_a_postgres_that_hangs_takes_no_more_than_the_functions_time(
     hanging = asyncio.Event()
 
     async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dying.clock.advance(2)  # as the function's clock does meanwhile
         await hanging.wait()
         writer.close()
 
@@ -176,3 +177,5 @@ async def test_a_postgres_that_hangs_takes_no_more_than_the_functions_time(
 
     assert (report.stop, await dying.dead()) == ("error", ["a"])
     assert "did not answer" in str(report.error)
+    # Evaluated before: "the archive is behind" is one of the alerts.
+    assert await dying.store.alerts.read()

@@ -2,8 +2,9 @@
 -- the open leases tell where the job is. Only a job that waits in a list is searched for, in that one
 -- list: the search reads at most the whole list.
 -- ARGV  1 queue  2 id  3 age (ms) to which ended jobs are kept
--- Returns  billed, then "cancelled", "cancel_requested" (active: its drain sees it within some
---       5 s; or too late, because how it ends is decided), the state code of a job that had ended already, or "" where there is no such job
+-- Returns  billed, then "cancelled", "cancel_requested" (active: its drain sees it within some 15 s, or too
+--       late, because how it ends is decided), the state code of a job that had ended already, or "" where
+--       there is no such job
 --- @include "agenda"
 --- @include "clock"
 --- @include "codes"
