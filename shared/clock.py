@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 
@@ -35,3 +36,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def utc(ms: float) -> datetime:
+    """The instant of these milliseconds since 1970."""
+    return datetime.fromtimestamp(ms / 1000, UTC)

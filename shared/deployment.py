@@ -8,7 +8,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
@@ -133,23 +133,23 @@ class Deployment:
             from .archive.maintain import Maintenance  # noqa: PLC0415 - no drain needs it
 
             self._maintenance = Maintenance(self.settings.archive_url, self.settings.archive_days)
-        with suppress(TimeoutError):  # the next run evaluates them
+        try:
             async with asyncio.timeout(budget.handler_time() / 2):
-                await self._evaluate_alerts()
+                await self.evaluate_alerts()
+        except (TimeoutError, StoreError, ConfigurationError) as error:  # the next run does it
+            log.warning("alerts_not_evaluated", extra={"error": str(error)})
         return await self._maintenance.run(self.store, self.registry.queues(), budget)
 
-    async def _evaluate_alerts(self) -> None:
+    async def evaluate_alerts(self) -> None:
+        """Evaluate every alert once. Raises StoreError and ConfigurationError."""
         from .alerts.evaluate import evaluate  # noqa: PLC0415 - no drain needs it
         from .archive.lag import archive_lag  # noqa: PLC0415 - as above
         from .config.alerts import AlertSettings  # noqa: PLC0415 - as above
 
         queues, lag = self.registry.queues(), None
-        try:
-            if self.settings.archive_url is not None:
-                lag = max((await archive_lag(self.store, queues)).values(), default=0.0)
-            await evaluate(self.store, queues, AlertSettings.from_env(), archive_lag=lag)
-        except (StoreError, ConfigurationError) as error:
-            log.warning("alerts_not_evaluated", extra={"error": str(error)})
+        if self.settings.archive_url is not None:
+            lag = max((await archive_lag(self.store, queues)).values(), default=0.0)
+        await evaluate(self.store, queues, AlertSettings.from_env(), archive_lag=lag)
 
     def open_archive(self) -> AbstractAsyncContextManager[Archive]:
         """The archive, over a connection for the block. Raises NoArchive where there is none,

@@ -240,6 +240,10 @@ class ScriptError(StoreError):
     """A script failed in the store."""
 
 
+STORE_DOWN = (Unreachable, UnknownOutcome, Throttled, QuotaExceeded, Refused)
+"""What the store answers to any request at such a time: another choice of jobs would not help."""
+
+
 class Signal(Exception):
     """An exception that decides the outcome of a handler's job."""
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
+from ..clock import utc
 from .audit import AuditRow
 from .token import Token
 from .tokens import NewToken
@@ -19,9 +19,9 @@ def describe_token(token: Token) -> dict[str, Any]:
         "role": token.role,
         "rights": sorted(token.rights),
         "queues": None if token.queues is None else sorted(token.queues),
-        "created_at": _instant(token.created_ms),
+        "created_at": utc(token.created_ms),
         "created_by": token.created_by,
-        "expires_at": None if token.expires_ms is None else _instant(token.expires_ms),
+        "expires_at": None if token.expires_ms is None else utc(token.expires_ms),
     }
 
 
@@ -34,13 +34,9 @@ def describe_row(row: AuditRow) -> dict[str, Any]:
     """One row of the audit."""
     return {
         "action": row.action,
-        "at": _instant(row.at_ms),
+        "at": utc(row.at_ms),
         "who": row.who,
         "verb": row.verb,
         "object": row.object,
         "result": row.result,
     }
-
-
-def _instant(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -1,2 +1,3 @@
-"""Alerts: rules over two readings of the queues. What fires is kept in the store, and told once:
-to the log, and to a signed webhook. `evaluate` is called by functions/maintain.py."""
+"""Alerts: rules over two readings of the queues. What fires is kept in the store. A notice goes
+to the log and to a signed webhook when an alert begins and when it ends. `evaluate` is called by
+functions/maintain.py."""

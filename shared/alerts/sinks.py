@@ -11,6 +11,7 @@ import httpx
 from pydantic_core import to_json
 
 from ..callbacks.signature import signed_headers
+from ..clock import utc
 from ..errors import Discard
 from ..fetch import FetchFailed, post
 from .notice import Notice
@@ -54,7 +55,7 @@ class WebhookSink:
 
     async def tell(self, notice: Notice) -> bool:
         kind = "alert.fired" if notice.fired else "alert.recovered"
-        at = datetime.fromtimestamp(notice.at_ms / 1000, UTC)
+        at = utc(notice.at_ms)
         body = to_json(
             {"type": kind, "timestamp": at, "text": notice.text, "data": _fields(notice)},
             inf_nan_mode="null",

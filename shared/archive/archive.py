@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..clock import Clock
+from ..clock import Clock, utc
 from ..declare.queue import Queue
 from ..errors import JobNotFound
 from ..store.deaths import Death
@@ -152,7 +152,7 @@ class Archive:
             return await (await self._db.execute(query.encode(), values)).fetchall()
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.epoch_ms() / 1000, UTC)
+        return utc(self._clock.epoch_ms())
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from ..clock import utc
 from ..declare.options import YEAR_10000
 from ..declare.queue import Queue
 from ..store.deaths import Death
@@ -123,4 +124,4 @@ def _clean(value: object) -> str | None:
 
 def _instant(ms: int) -> datetime:
     """An instant of the store; one that no calendar has is the last one."""
-    return datetime.fromtimestamp(ms / 1000, UTC) if 0 <= ms < YEAR_10000 * 1000 else _LATEST
+    return utc(ms) if 0 <= ms < YEAR_10000 * 1000 else _LATEST

@@ -24,16 +24,12 @@ async def alerts(
 ) -> Exit:
     """Show the alerts that fire. Exit code 1 if there is one."""
     from ..alerts.describe import describe_alerts
-    from ..alerts.evaluate import evaluate as evaluate_now
     from ..alerts.state_json import read_state
-    from ..config.alerts import AlertSettings
 
-    settings = AlertSettings.from_env()
     async with open_deployment() as deployment:
-        store = deployment.store
         if evaluate:
-            await evaluate_now(store, deployment.queues(), settings)
-        described = describe_alerts(read_state(await store.alerts.read()))
+            await deployment.evaluate_alerts()
+        described = describe_alerts(read_state(await deployment.store.alerts.read()))
     if json:
         as_json(described)
     elif described["alerts"]:

@@ -4,7 +4,7 @@ options; a redrive request as its model. No store is involved."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,12 +15,13 @@ from .follow_ups import check_follow_ups
 from .make_job import make_job, option_errors
 from .payload import text_of_value
 from .queue import JobType, Queue
-from .requests import EnqueueOne, EnqueueOptions, FollowUpRequest, RedriveMany
+from .requests import EnqueueOne, EnqueueOptions, FollowUpRequest, Redrive
 
 _NO_OPTIONS = EnqueueOptions()
 
 
 FindQueue: TypeAlias = Callable[[str], Queue]
+AnyRedrive = TypeVar("AnyRedrive", bound=Redrive)
 """Answers the queue of a name. Raises UnknownQueue."""
 
 
@@ -60,16 +61,16 @@ def _follow_ups(
     return jobs
 
 
-def parse_redrive(value: dict[str, Any]) -> RedriveMany:
-    """A redrive request, by ids or by a filter that names something. Raises InvalidRequest."""
+def parse_redrive(model: type[AnyRedrive], value: dict[str, Any]) -> AnyRedrive:
+    """A redrive request, by names or by a filter that has a field. Raises InvalidRequest."""
     try:
-        request = RedriveMany.model_validate(value)
+        request = model.model_validate(value)
     except ValidationError as error:
         fields = field_errors(error)
         raise InvalidRequest("The request does not fit; see `errors`.", fields) from None
     has_filter = request.filter is not None and bool(request.filter.model_dump(exclude_none=True))
-    if (request.ids is None) == (not has_filter):
-        raise InvalidRequest("Say which: `ids`, or a `filter` with queue, type or error.")
+    if (getattr(request, request.NAMES) is None) == (not has_filter):
+        raise InvalidRequest(f"Say which: `{request.NAMES}`, or a `filter` with a field.")
     return request
 
 

@@ -3,7 +3,7 @@ document. An unknown field is an error that names it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WrapValidator
 
@@ -136,11 +136,20 @@ class DeadLetterFilter(RequestModel):
     error: str | None = Field(None, max_length=200, description="Text in the last error.")
 
 
-class RedriveMany(RequestModel):
-    """Dead letters by id or by filter. By filter at most `most` a request; the answer's `next` is
-    the `cursor` of the next one."""
+class Redrive(RequestModel):
+    """Base of the redrives of many. By filter at most `most` a request; the answer's `next` is the
+    `cursor` of the next one."""
 
-    ids: list[str] | None = Field(None, max_length=MOST_JOBS_A_BODY)
-    filter: DeadLetterFilter | None = None
+    NAMES: ClassVar[str]
+    """The field that names what is redriven; the other way is `filter`."""
+    filter: RequestModel | None = None
     most: int = Field(100, ge=1, le=MOST_JOBS_A_BODY)
     cursor: str | None = Field(None, max_length=400)
+
+
+class RedriveMany(Redrive):
+    """Dead letters by id or by filter."""
+
+    NAMES = "ids"
+    ids: list[str] | None = Field(None, max_length=MOST_JOBS_A_BODY)
+    filter: DeadLetterFilter | None = None

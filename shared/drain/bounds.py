@@ -3,7 +3,7 @@ payload that no function's model takes."""
 
 from __future__ import annotations
 
-from ..jobs.history import read_history
+from ..jobs.history import number, read_history
 from ..jobs.outcome import Outcome
 from .outcome import outcome_of
 from .run import RECHECK, Run
@@ -72,7 +72,7 @@ def _cut(run: Run, window: float) -> Outcome:
 
 
 def _snoozed(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
-    since = _number(read_history(run.claim.history).get("snoozed_since")) or now_ms
+    since = number(read_history(run.claim.history), "snoozed_since") or now_ms
     if now_ms - since <= SNOOZE_HORIZON * 1000:
         return outcome._replace(detail={**outcome.detail, "snoozed_since": int(since)})
     message = f"snoozed for {SNOOZE_HORIZON / 86_400:.0f} days without an attempt"
@@ -85,13 +85,9 @@ def misfit(run: Run, message: str, reason: str) -> Outcome:
     another version come, and after a day it is dead with this message. A foreign record, which no
     model has taken before, is dead at once."""
     now_ms = run.claim.at_ms
-    since = _number(read_history(run.claim.history).get("misfit_since")) or now_ms
+    since = number(read_history(run.claim.history), "misfit_since") or now_ms
     if not run.claim.foreign and now_ms - since <= MISFIT_HORIZON * 1000:
         detail = {"parked": reason, "misfit_since": int(since)}
         return Outcome("park", RECHECK, detail, started=False)
     error = {"type": "InvalidPayload", "message": message}
     return Outcome("dead", detail={"error": error}, started=False)
-
-
-def _number(value: object) -> float:
-    return value if isinstance(value, int | float) else 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ..clock import utc
 from ..jobs.ends import DecidedEnd, End
 from ..jobs.follow_ups import (
     CALLBACK,
@@ -19,7 +19,6 @@ from ..jobs.follow_ups import (
     read_follow_ups,
 )
 from ..jobs.history import read_history
-from ..jobs.ids import public_id
 from ..jobs.job import Job
 from ..jobs.outcome import Outcome
 from .run import Run
@@ -50,7 +49,7 @@ def end_with_children(run: Run, outcome: Outcome) -> End | None:
 def children_of(run: Run, end: DecidedEnd, history: str) -> Iterator[Child]:
     """The follow-ups of a decided end. `history` has the result or the error."""
     event = EVENTS[end.kind]
-    parent, follow_ups = public_id(run.claim.id, run.claim.queue), _enqueued(run)
+    parent, follow_ups = run.claim.public_id, _enqueued(run)
     described = _describe(run, parent, event, history)
 
     def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
@@ -127,6 +126,6 @@ def _told_outside(described: dict[str, Any], run: Run) -> dict[str, Any]:
 
 
 def _webhook(event: Event, described: dict[str, Any], at_ms: int) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    at = utc(at_ms).isoformat(timespec="milliseconds")
     body = {"type": f"job.{event}", "timestamp": at.replace("+00:00", "Z"), "data": described}
     return json.dumps(body, ensure_ascii=False)

@@ -12,7 +12,6 @@ from ..isolate.process import ChildProcess
 from ..isolate.values import pack
 from ..jobs.body import encode_body
 from ..jobs.claim import Claim
-from ..jobs.ids import public_id
 from ..store import Store
 from .child_messages import (
     Command,
@@ -125,7 +124,7 @@ class Conversation:
 
     def _facts(self) -> dict[str, Any]:
         claim = self._run.claim
-        job_id = public_id(claim.id, claim.queue)
+        job_id = claim.public_id
         return {"queue": claim.queue, "job_id": job_id, "type": self._run.body.type}
 
 

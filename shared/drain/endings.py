@@ -18,19 +18,14 @@ from dataclasses import dataclass
 
 from ..declare.queue import Queue
 from ..errors import (
+    STORE_DOWN,
     ConfigurationError,
-    QuotaExceeded,
-    Refused,
     StoreError,
-    Throttled,
-    UnknownOutcome,
     UnknownQueue,
-    Unreachable,
 )
 from ..jobs.claim import Claim
 from ..jobs.ends import DecidedEnd, Missing, without_end
 from ..jobs.history import add_to_history
-from ..jobs.ids import public_id
 from ..jobs.outcome import Outcome
 from ..store import Store
 from ..store.turn import Settle
@@ -46,8 +41,6 @@ time the job waits as long as it has waited in all."""
 LONGEST_RETRY_AFTER = 3600.0
 LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0
 """Bounds of the time for which one request for follow-ups is repeated."""
-_OF_THE_STORE = (Unreachable, UnknownOutcome, Throttled, QuotaExceeded, Refused)
-"""Errors that the job's own settle would meet as well."""
 
 
 @dataclass(slots=True)
@@ -64,7 +57,7 @@ class _Ending:
         if self.end.missing is None:
             return Outcome(self.end.kind, started=self.started)
         claim = self.run.claim
-        job_id = public_id(claim.id, claim.queue)
+        job_id = claim.public_id
         wait = _retry_after(now_ms - self.end.at_ms)
         reason = f"queue {self.end.missing.queue!r}: {self.end.missing.why}"
         facts = {"queue": claim.queue, "job_id": job_id, "reason": reason, "retry_after": wait}
@@ -135,7 +128,7 @@ class Endings:
             queue = self._find_queue(name)
             follow_ups = [child.job for _, child in pairs]
             answers = await self._store.enqueue_follow_ups(queue, follow_ups, within=self._within())
-        except _OF_THE_STORE:
+        except STORE_DOWN:
             raise
         except StoreError as error:
             if len(pairs) > 1:

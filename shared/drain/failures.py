@@ -11,7 +11,6 @@ from concurrent.futures import Executor
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
 from ..jobs.failure import FailureHook, JobFailure
-from ..jobs.ids import public_id
 from ..jobs.outcome import Outcome
 from ..jobs.stack import without_ours
 from .budget import Budget
@@ -89,7 +88,7 @@ class Failures:
     def _failure(self, run: Run, outcome: Outcome) -> JobFailure:
         claim = run.claim
         return JobFailure(
-            id=public_id(claim.id, claim.queue),
+            id=claim.public_id,
             app=self._queue.app,
             queue=claim.queue,
             type=run.body.type,
@@ -103,7 +102,7 @@ class Failures:
 def log_bug(claim: Claim, bug: BaseException, *, encrypted: bool = False) -> Outcome:
     """Log a bug that a job met, ours or of its retry policy, without its text where the job is
     `encrypted`. Answers the outcome that ends this job and no other."""
-    job_id = public_id(claim.id, claim.queue)
+    job_id = claim.public_id
     facts = {"queue": claim.queue, "job_id": job_id, "error": type_name(bug)}
     log.error("job_bug", exc_info=None if encrypted else bug, extra=facts)
     return outcome_of_bug(bug, claim.attempt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -19,7 +18,7 @@ from ..jobs.claim import Claim
 from ..jobs.context import JobContext
 from ..jobs.ends import DecidedEnd, read_end
 from ..jobs.follow_ups import CALLBACK
-from ..jobs.history import read_history
+from ..jobs.history import number, read_history
 from ..jobs.outcome import Outcome
 
 RECHECK = 900.0
@@ -138,8 +137,8 @@ def decode_claim(claim: Claim, queue: Queue) -> Run:
     run = Run(claim, body, job_type, timeout, retry)
     if claim.history and ('"cut_after"' in claim.history or '"parks"' in claim.history):
         history = read_history(claim.history)
-        windows, parks = _number(history, "cuts"), _number(history, "parks")
-        run.cuts = Cuts(_number(history, "cut_after"), int(windows), int(parks))
+        windows, parks = number(history, "cuts"), number(history, "parks")
+        run.cuts = Cuts(number(history, "cut_after"), int(windows), int(parks))
     return run
 
 
@@ -167,8 +166,3 @@ def _read_foreign(queue: Queue, record: str | bytes) -> Body:
     from ..declare.inbox import inbox_overrides  # noqa: PLC0415 - few producers give options
 
     return Body(name, inbox_overrides(job_type, options), text)
-
-
-def _number(history: dict[str, Any], name: str) -> float:
-    value = history.get(name)
-    return value if isinstance(value, int | float) and math.isfinite(value) else 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .ids import public_id
+
 
 class Lease(NamedTuple):
     """The parts of a lease, a member of a queue's active set."""
@@ -52,6 +54,11 @@ class Claim(NamedTuple):
         """The claim with another history. Each job needs one, and `_replace` takes three times as
         long."""
         return Claim._make((*self[:_HISTORY], history, *self[_HISTORY + 1 :]))
+
+    @property
+    def public_id(self) -> str:
+        """The job's id as the world outside the store sees it: `id.queue`."""
+        return public_id(self.id, self.queue)
 
     @property
     def attempt(self) -> int:

@@ -58,7 +58,7 @@ class JobContext:
         now_ms: Callable[[], int] = _now_ms,
         logger: logging.Logger | logging.LoggerAdapter[logging.Logger] | None = None,
     ) -> None:
-        self.id = public_id(claim.id, claim.queue)
+        self.id = claim.public_id
         self.queue = claim.queue
         self.type = job_type
         self.attempt = claim.attempt

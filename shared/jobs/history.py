@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from .claim import Claim
@@ -43,3 +44,19 @@ def read_history(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return history if isinstance(history, dict) else {}
+
+
+def number(history: dict[str, Any], name: str) -> float:
+    """A number of the history; 0 where there is none."""
+    value = history.get(name)
+    return value if isinstance(value, int | float) and math.isfinite(value) else 0
+
+
+def rows(history: dict[str, Any], name: str, types: list[type]) -> list[list[Any]]:
+    """A list of rows of these types, oldest first. What is damaged is left out."""
+    value = history.get(name)
+    return [
+        row
+        for row in (value if isinstance(value, list) else ())
+        if isinstance(row, list) and [type(part) for part in row] == types
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .history import sanitize
+from .history import rows, sanitize
 
 NAME = "log"
 """The name in the history."""
@@ -26,12 +26,7 @@ class LogLine(NamedTuple):
 
 def read_log(history: dict[str, Any]) -> list[LogLine]:
     """The lines in a history, oldest first. What is damaged is left out."""
-    stored = history.get(NAME)
-    return [
-        LogLine(*line)
-        for line in (stored if isinstance(stored, list) else ())
-        if isinstance(line, list) and [type(part) for part in line] == [int, int, str]
-    ]
+    return [LogLine(*line) for line in rows(history, NAME, [int, int, str])]
 
 
 class Log:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from .history import read_history
+from .history import read_history, rows
 
 NAME = "runs"
 """The name in the history."""
@@ -25,12 +25,7 @@ class JobRun(NamedTuple):
 
 def read_runs(history: dict[str, Any]) -> list[JobRun]:
     """The runs in a history, oldest first. What is damaged is left out."""
-    stored = history.get(NAME)
-    return [
-        JobRun(*run)
-        for run in (stored if isinstance(stored, list) else ())
-        if isinstance(run, list) and [type(part) for part in run] == [int, int, int, str]
-    ]
+    return [JobRun(*run) for run in rows(history, NAME, [int, int, int, str])]
 
 
 def with_run(history: str, run: JobRun) -> str:

@@ -7,11 +7,12 @@ ISO 8601.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json
 
+from ..clock import utc
 from ..declare.options import YEAR_10000
 from ..drain.durations import mean, quantile
 from ..store.codec import PRIORITIES_BY_CODE
@@ -251,7 +252,7 @@ def instant(ms: int | None) -> datetime | None:
     """A datetime of store milliseconds; None where there is no such instant."""
     if ms is None or not 0 < ms < YEAR_10000 * 1000:
         return None
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    return utc(ms)
 
 
 def _describe_error(error: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TypeAlias
 
+from ..clock import utc
 from ..jobs.ends import read_missing
 from ..store.views import JobView
 
@@ -129,7 +129,7 @@ def _no_tick(view: JobView) -> Explanation | None:
     seen = max(view.turn_ms, view.since_ms or 0)
     if not seen or view.now_ms - seen <= TICK_LATE * 1000:
         return None
-    at = f"{datetime.fromtimestamp(seen / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    at = f"{utc(seen):%Y-%m-%d %H:%M:%S} UTC"
     detail = f"no drain has come to queue {view.queue.name!r} since {at}: does the schedule run?"
     return Explanation("no_tick", detail)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from ..clock import utc
 from ..declare.schedule import Schedule
 from ..jobs.ids import schedule_id
 from ..jobs.job import Guard, Job
@@ -38,7 +38,7 @@ def job_at(schedule: Schedule, planned: int) -> Job:
     """A job of the schedule with the payload of that instant (ms), under an id of its own."""
     payload = schedule.payload
     if callable(payload):
-        payload = payload(datetime.fromtimestamp(planned / 1000, UTC))
+        payload = payload(utc(planned))
     job = schedule.job_type.job(payload)
     if schedule.overlap == "skip":  # held until the job ends
         job = replace(job, dedup=Guard(f"schedule:{schedule.key}", 0))

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from ..clock import Clock
 from ..declare.queue import Queue
-from ..errors import QuotaExceeded, Refused, Throttled, UnknownOutcome, Unreachable
+from ..errors import STORE_DOWN
 from ..jobs.job import Enqueued, Job
 from .client.rest import READ_TIMEOUT
 
@@ -22,8 +22,6 @@ UNDER_WAY = 2
 would carry fewer jobs each."""
 LEAST_SECONDS = 1.0
 """Seconds for which a request is repeated, however long its jobs waited for the one before."""
-_OF_THE_STORE = (Unreachable, UnknownOutcome, Throttled, QuotaExceeded, Refused)
-"""Errors that no other choice of jobs would change."""
 
 
 class Item(NamedTuple):
@@ -126,7 +124,7 @@ class EnqueueBatcher:
         try:
             answers = await self._send(queue, [waiting.item for waiting in batch], within)
         except Exception as error:  # noqa: BLE001 - it is raised again, in each caller
-            if len(batch) == 1 or isinstance(error, _OF_THE_STORE):
+            if len(batch) == 1 or isinstance(error, STORE_DOWN):
                 _fail(batch, error)
                 return
             half = len(batch) // 2

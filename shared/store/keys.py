@@ -11,12 +11,12 @@ from functools import lru_cache
 
 PARTS = (
     "records",  # HASH   id -> job record; ":name" -> the queue's own scalars. See `vector`
-    "suspects",  # LIST  ids whose functions died twice in a row; claimed one at a time
+    "suspects",  # LIST  ids whose functions died twice in a row
     "high",  # LIST      waiting ids, one list per priority
     "normal",
     "low",
     "delayed",  # ZSET   id -> due instant (ms)
-    "active",  # ZSET    lease -> expiry (ms); a lease is "id fence owner seq exclusive"
+    "active",  # ZSET    lease -> expiry (ms); a lease is "id fence owner seq [key] exclusive"
     "parked",  # ZSET    id -> instant of the next check (ms)
     "completed",  # ZSET id -> instant of its end (ms), until retention
     "cancelled",  # ZSET id -> instant of its end (ms), until retention

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from ..clock import utc
 from ..declare.app import App, Registry
 from ..declare.schedule import Schedule
 from ..drain.budget import Budget
@@ -23,7 +24,7 @@ def occurrences(schedule: Schedule, begin: datetime, end: datetime) -> list[date
     first, last = epoch_ms(begin), epoch_ms(end)
     zone = ZoneInfo(schedule.timezone)
     return [
-        datetime.fromtimestamp(instant / 1000, UTC).astimezone(zone)
+        utc(instant).astimezone(zone)
         for instant in takewhile(lambda instant: instant <= last, after(schedule, first - 1))
     ]
 

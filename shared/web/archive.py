@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from ..declare.field_errors import field_errors
-from ..declare.requests import MOST_JOBS_A_BODY, DeadLetterFilter, RequestModel
-from ..errors import Forbidden, InvalidRequest, JobNotFound
+from ..declare.parse import parse_redrive
+from ..declare.requests import MOST_JOBS_A_BODY, DeadLetterFilter, Redrive
+from ..errors import Forbidden, JobNotFound
 from .body import json_response, read_object
 from .call import Call, page_size
 from .deadletters import HIDDEN_PAYLOAD, DeadLetterResponse
@@ -34,9 +34,9 @@ class ArchivedResponse(DeadLetterResponse):
 
 
 class ArchivedDetailResponse(ArchivedResponse):
-    """One row with its payload, which operators may see."""
+    """One row with its payload, for callers with the right payloads."""
 
-    payload: Any = Field(description="null below the role operator")
+    payload: Any = Field(description="null without the right payloads")
     payload_text: str | None = Field(description="The raw payload where it is not JSON.")
 
 
@@ -72,16 +72,14 @@ class ArchiveFilter(DeadLetterFilter):
     payload: dict[str, Any] | None = Field(None, description="Fields that the payload has too.")
 
 
-class RedriveArchived(RequestModel):
-    """Rows by number, or those by a filter that were not redriven yet: at most `most` a request;
-    the answer's `next` is the `cursor` of the next one."""
+class RedriveArchived(Redrive):
+    """Rows by number, or those by a filter that were not redriven yet."""
 
+    NAMES = "rows"
     rows: list[Annotated[int, Field(ge=1, le=LARGEST_ROW)]] | None = Field(
         None, max_length=MOST_JOBS_A_BODY
     )
     filter: ArchiveFilter | None = None
-    most: int = Field(100, ge=1, le=MOST_JOBS_A_BODY)
-    cursor: str | None = Field(None, max_length=400)
 
 
 async def index(call: Call) -> Response:
@@ -136,7 +134,7 @@ async def redrive_many(call: Call) -> Response:
     """By rows, or by a filter: then `most` a call, at the caller's pace."""
     from ..archive.redrive import redrive as redrive_rows
 
-    request = _parsed(await read_object(call.request))
+    request = parse_redrive(RedriveArchived, await read_object(call.request))
     if request.filter is not None and request.filter.payload is not None:
         _require_payloads(call)
     async with call.deployment.open_archive() as archive:
@@ -169,18 +167,6 @@ def _criteria(wanted: ArchiveFilter) -> Any:
     payload = None if wanted.payload is None else to_json(wanted.payload).decode()
     fields = wanted.model_dump(exclude={"queue", "payload"})
     return Criteria(**fields, payload=payload, redriven=False)
-
-
-def _parsed(value: dict[str, Any]) -> RedriveArchived:
-    try:
-        request = RedriveArchived.model_validate(value)
-    except ValidationError as error:
-        fields = field_errors(error)
-        raise InvalidRequest("The request does not fit; see `errors`.", fields) from None
-    has_filter = request.filter is not None and bool(request.filter.model_dump(exclude_none=True))
-    if (request.rows is None) == (not has_filter):
-        raise InvalidRequest("Say which: `rows`, or a `filter` that names something.")
-    return request
 
 
 def _require_payloads(call: Call) -> None:

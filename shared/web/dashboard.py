@@ -3,11 +3,12 @@ the health of each queue in the form that the tasks application describes."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import Field
 from starlette.responses import Response
 
+from ..clock import utc
 from ..errors import InvalidRequest
 from ..observe.describe import describe_queue
 from ..store.queue_stats import QueueStats
@@ -124,4 +125,4 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 
 def _now(call: Call) -> datetime:
-    return datetime.fromtimestamp(call.deployment.clock.epoch_ms() / 1000, UTC)
+    return utc(call.deployment.clock.epoch_ms())

@@ -12,6 +12,7 @@ from ..deadletters.pages import Filter, Page, page
 from ..deadletters.verdicts import verdicts_by_id
 from ..declare.handle import redrive_one
 from ..declare.parse import parse_redrive
+from ..declare.requests import RedriveMany
 from ..errors import JobNotFound
 from ..observe.describe import describe_dead_letter, describe_payload
 from ..store.views import JobView
@@ -40,7 +41,7 @@ class DeadLetterResponse(ResponseModel):
 
 
 class DeadLetterDetailResponse(DeadLetterResponse):
-    """One dead letter with its payload, which operators may see."""
+    """One dead letter with its payload, for callers with the right payloads."""
 
     payload: Any = Field(description="null without the right payloads")
     payload_text: str | None = Field(description="The raw payload where it is not JSON.")
@@ -125,7 +126,7 @@ async def redrive(call: Call) -> Response:
 async def redrive_many(call: Call) -> Response:
     """By ids, or by a filter: then `most` a call, so that a large redrive goes at its caller's pace
     and the queue's limits go on holding."""
-    request = parse_redrive(await read_object(call.request))
+    request = parse_redrive(RedriveMany, await read_object(call.request))
     if request.filter is None:
         return await _redrive_all(call, request.ids or [], None)
     result = await page(

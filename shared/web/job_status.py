@@ -4,10 +4,11 @@ states and names of BullMQ, for pages that were written for it."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from starlette.responses import Response
 
+from ..clock import utc
 from ..observe.describe import instant
 from ..store.queue_stats import QueueStats
 from ..store.views import JobView
@@ -69,7 +70,7 @@ async def stats(call: Call) -> Response:
     """The jobs of all queues by state."""
     deployment = call.deployment
     counts = [count(one) for one in await deployment.store.overview(call.queues())]
-    now = datetime.fromtimestamp(deployment.clock.epoch_ms() / 1000, UTC)
+    now = utc(deployment.clock.epoch_ms())
     return json_response(
         JobStatsResponse(success=True, mode=MODE, stats=add_up(counts), timestamp=now)
     )

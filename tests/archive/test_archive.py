@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared import Queue, Retention
+from shared.alerts.state_json import read_state
 from shared.archive.lag import archive_lag
 from shared.archive.move import KEEP_SECONDS
 from shared.store import Store
@@ -179,3 +180,18 @@ async def test_a_postgres_that_hangs_takes_no_more_than_the_functions_time(
     assert "did not answer" in str(report.error)
     # Evaluated before: "the archive is behind" is one of the alerts.
     assert await dying.store.alerts.read()
+
+
+async def test_a_command_that_evaluates_the_alerts_knows_the_archive(
+    dying: World,
+) -> None:
+    """As a maintain run does: an archive that is behind has not recovered."""
+    await dying.die("a")
+    dying.clock.advance(2 * 3600)
+    deployment = dying.deployment_at("postgresql://u@127.0.0.1:1/x")
+
+    for _ in range(2):
+        await deployment.evaluate_alerts()
+
+    state = read_state(await dying.store.alerts.read())
+    assert ("archive_behind", "") in state.firing

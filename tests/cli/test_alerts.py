@@ -34,7 +34,7 @@ def test_a_threshold_that_cannot_be_read_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("TIDEGATE_ALERTS", "backlogs=5")
 
-    ran = cli("alerts")
+    ran = cli("alerts", "--evaluate")
 
     assert ran.code is Exit.CONFIGURATION
     assert ran.err.startswith("tidegate: TIDEGATE_ALERTS: write rule=number")
