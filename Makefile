@@ -47,9 +47,10 @@ SEED    ?= 1
 STEPS   ?= 1000000
 RUNS    ?= 1000
 ENGINE  ?= best
+JOBS    ?= 1
 
-simulate: $(READY) ## hunt for lost jobs from a seed on: SEED=1 STEPS=1000000 ENGINE=gopherlua
-	$(BIN)/python -m tests.simulation $(SEED) $(STEPS) $(ENGINE)
+simulate: $(READY) ## hunt for lost jobs from a seed on: SEED=1 STEPS=1000000 JOBS=2 ENGINE=gopherlua
+	$(BIN)/python -m tests.simulation $(SEED) $(STEPS) $(ENGINE) $(JOBS)
 
 planted: $(READY) ## plant bugs in scripts and drain, print what finds each; ARGS=--mutants adds mutations
 	$(BIN)/python -m tests.planted $(ARGS)

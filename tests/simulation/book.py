@@ -63,11 +63,6 @@ class Entry:
         )
 
 
-def bytes_of(job: str, raw: str) -> int:
-    """What a job counts for in its queue's usage: its id and its record."""
-    return len(job) + len(raw.encode("utf-8", "surrogateescape"))
-
-
 def fresh(priority: str, key: str, dedup: str, flags: str, body: str, since: str) -> Entry:
     return Entry("w", 0, 0, 0, priority, 0, key, dedup, flags, "-", body, "", since)
 
@@ -91,6 +86,8 @@ class Book:
     queue: Queue
     entries: dict[str, Entry] = field(default_factory=dict)
     raws: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    """What each job counts for in the queue's usage."""
     lines: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in LINES})
     sets: dict[str, dict[str, float]] = field(default_factory=lambda: {name: {} for name in SETS})
     guards: dict[str, tuple[int, str, str, str]] = field(default_factory=dict)
@@ -134,14 +131,14 @@ class Book:
         twin.sets = {name: dict(members) for name, members in self.sets.items()}
         twin.keys = self.keys.copy()
         twin.memos = {name: replace(memo) for name, memo in self.memos.items()}
-        for name in ("raws", "guards", "cancel", "totals", "ended", "exclusive", "stood"):
+        for name in ("raws", "sizes", "guards", "cancel", "totals", "ended", "exclusive", "stood"):
             setattr(twin, name, copy.copy(getattr(self, name)))
         return twin
 
     def usage(self) -> tuple[int, int]:
         """Jobs and bytes as the queue counts them."""
         jobs, size = self.evicted
-        return jobs + len(self.raws), size + sum(bytes_of(*item) for item in self.raws.items())
+        return jobs + len(self.raws), size + sum(self.sizes.values())
 
     def average_bytes(self) -> float:
         jobs, size = self.usage()
@@ -152,13 +149,16 @@ class Book:
         return self.mark if 0 < self.mark - wall < HOUR else wall
 
     def save(self, job: str, entry: Entry) -> None:
+        """A job counts for its id and its record."""
         self.entries[job] = entry
-        self.raws[job] = entry.raw()
+        self.raws[job] = raw = entry.raw()
+        self.sizes[job] = len(job) + len(raw.encode("utf-8", "surrogateescape"))
 
     def forget(self, jobs: Iterable[str], how: str) -> None:
         for job in jobs:
             self.entries.pop(job, None)
             self.raws.pop(job, None)
+            self.sizes.pop(job, None)
             if how or job not in self.ended:
                 self.ended[job] = how
 
@@ -166,7 +166,7 @@ class Book:
         """The record is gone, and no script was told."""
         if job in self.raws:
             jobs, size = self.evicted
-            self.evicted = jobs + 1, size + bytes_of(job, self.raws[job])
+            self.evicted = jobs + 1, size + self.sizes[job]
         self.forget([job], "evicted")
 
     def end(self, job: str, entry: Entry, state: str, home: str, now: int) -> None:
@@ -211,7 +211,8 @@ class Book:
 
     def in_line(self) -> int:
         """Jobs in the lists by priority."""
-        return sum(len(self.lines[name]) for name in ("high", "normal", "low"))
+        lines = self.lines
+        return len(lines["high"]) + len(lines["normal"]) + len(lines["low"])
 
     def waiting(self) -> int:
         """Jobs that wait for no instant: in line, suspects, and those that wait for their keys."""

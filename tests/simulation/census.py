@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ LISTS = ("suspects", "high", "normal", "low", "inbox")
 SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead", "key_timers")
 ORDER = (*HASHES, *LISTS, *SETS)
 _CONTENT = ("records", "scalars", "dedup", "backlogs", "lists", "sets", "key_timers", "agenda")
+_KEY_STATE = ":key:"
 
 
 def commands(prefix: str, queue: str, shards: int) -> tuple[bytes, int]:
@@ -34,11 +36,12 @@ def commands(prefix: str, queue: str, shards: int) -> tuple[bytes, int]:
 
 @dataclass(slots=True)
 class Census:
-    """One queue's keys. `shards`: the records of each; `records`: all of them. `agenda`: its
-    instant there; None when it is not on it."""
+    """One queue's keys. `shards`: the records of each; `records`: all of them. `key_states`: key ->
+    what its field says. `agenda`: its instant there; None when it is not on it."""
 
     records: dict[str, str]
     scalars: dict[str, str]
+    key_states: dict[str, str]
     dedup: dict[str, str]
     backlogs: dict[str, str]
     lists: dict[str, list[str]]
@@ -47,6 +50,7 @@ class Census:
     agenda: float | None
     shards: list[dict[str, str]]
     raw: list[Any]
+    values: list[Any]
 
     def same(self, other: Census) -> bool:
         """Nothing was written in between (a hash may change its order by itself)."""
@@ -63,29 +67,35 @@ class Census:
 
     def number(self, name: str, default: int = 0) -> int:
         """One of the queue's own numbers."""
-        return int(self.scalars.get(f":{name}", default))
+        text = self.scalars.get(":" + name)
+        return default if text is None else int(text)
 
 
-def read(answers: list[Any]) -> Census:
-    """The answers to `commands` as values."""
-    rest = iter(answers)
-    hashes = {name: _pairs(next(rest)) for name in HASHES}
-    lists = {name: next(rest) for name in LISTS}
-    sets = {name: _scores(next(rest)) for name in SETS}
-    agenda = next(rest)
-    records, scalars = {}, {}
-    for name, value in hashes["records"].items():
-        if name[0] == ":":
-            scalars[name] = value
-        else:
-            records[name] = value
-    shards = [dict(records), *map(_pairs, rest)]
-    for shard in shards[1:]:
-        records |= shard
+def read(answers: list[Any], before: Census | None = None) -> Census:
+    """The answers to `commands` as values. Those that are as `before` are not read again: nobody
+    changes a census."""
+    if before is None:
+        values = [_reader(i)(answer) for i, answer in enumerate(answers)]
+    else:
+        known = zip(answers, before.raw, before.values, strict=True)
+        values = [
+            value if answer == raw else _reader(i)(answer)
+            for i, (answer, raw, value) in enumerate(known)
+        ]
+    (own, scalars, states), dedup, backlogs, *rest = values
+    shards = [own, *rest[len(LISTS) + len(SETS) + 1 :]]
+    records = own if len(shards) == 1 else {k: v for shard in shards for k, v in shard.items()}
+    lists = dict(zip(LISTS, rest, strict=False))
+    *sets, key_timers, agenda = rest[len(LISTS) : len(LISTS) + len(SETS) + 1]
     return Census(
-        records, scalars, hashes["dedup"], hashes["backlogs"], lists, sets, sets.pop("key_timers"),
-        None if agenda is None else float(agenda), shards, answers,
+        records, scalars, states, dedup, backlogs, lists, dict(zip(SETS, sets, strict=False)),
+        key_timers, agenda, shards, answers, values,
     )  # fmt: skip
+
+
+def _reader(at: int) -> Callable[[Any], Any]:
+    """Of one answer, by its place."""
+    return _READERS[at] if at < len(_READERS) else _pairs
 
 
 def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
@@ -110,10 +120,32 @@ def write_back(server: Server, prefix: str, queue: str, census: Census) -> None:
         server.run("ZADD", keys.agenda(prefix), repr(census.agenda), queue)
 
 
+def _main(flat: list[str]) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """The records of the first shard, the queue's own numbers, and those of them that are states of
+    keys."""
+    records = _pairs(flat)
+    scalars = {name: records.pop(name) for name in [n for n in records if n[0] == ":"]}
+    states = {n[len(_KEY_STATE) :]: v for n, v in scalars.items() if n.startswith(_KEY_STATE)}
+    return records, scalars, states
+
+
+def _instant(score: str | None) -> float | None:
+    return None if score is None else float(score)
+
+
+def _same(answer: list[str]) -> list[str]:
+    return answer
+
+
 def _scores(flat: list[str]) -> dict[str, float]:
-    return {member: float(score) for member, score in _pairs(flat).items()}
+    return dict(zip(flat[::2], map(float, flat[1::2]), strict=True)) if flat else {}
 
 
 def _pairs(flat: list[str]) -> dict[str, str]:
-    it = iter(flat)
-    return dict(zip(it, it, strict=True))
+    return dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
+
+
+_READERS: tuple[Callable[[Any], Any], ...] = (
+    _main, _pairs, _pairs, *[_same] * len(LISTS), *[_scores] * len(SETS), _instant,
+)  # fmt: skip
+"""Of `ORDER` and the agenda; further answers are shards of records."""

@@ -244,7 +244,7 @@ def _takes_suspects(book: Book, ask: TurnRequest) -> bool:
 
 
 def _length(book: Book, job: str) -> int:
-    return len(book.raws[job].encode("utf-8", "surrogateescape"))
+    return book.sizes[job] - len(job)
 
 
 def _pop(book: Book, want: int) -> list[str]:

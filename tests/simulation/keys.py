@@ -90,8 +90,8 @@ class Keys:
 
     def see(self, before: Census) -> None:
         """What a turn meets."""
-        states = {n: text.split(" ") for n, text in before.scalars.items() if n[:5] == ":key:"}
-        places = {n[5:]: int(after) - int(first) for n, (_, first, after, _) in states.items()}
+        states = {key: text.split(" ") for key, text in before.key_states.items()}
+        places = {key: int(after) - int(first) for key, (_, first, after, _) in states.items()}
         self.vacant = {key for key, n in places.items() if n > len(self.backlogs.get(key, ()))}
 
     def adopt(self, census: Census, lost: set[str]) -> Mapping[str, str]:

@@ -38,7 +38,7 @@ def settle_down(simulation: Simulation) -> None:
             break
         _to_the_next_instant(simulation)
         for queue in world.queues:
-            instant = _agenda(simulation).get(queue.name)
+            instant = world.last[queue.name].agenda
             if instant is not None and instant <= world.wall:
                 _drain(simulation, queue, rng, round_, resync=instant < 1)
     for queue in world.queues:

@@ -30,10 +30,11 @@ Word: TypeAlias = "str | int | bytes"
 
 def packed(*words: Word) -> bytes:
     """One command as it goes over the wire."""
-    parts = [
-        w if isinstance(w, bytes) else str(w).encode("utf-8", "surrogateescape") for w in words
-    ]
-    packed_bytes: bytes = hiredis.pack_command(tuple(parts))  # type: ignore[arg-type]
+    try:
+        packed_bytes: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]
+    except UnicodeEncodeError:  # what a foreign producer has pushed
+        raw = [w.encode("utf-8", "surrogateescape") if isinstance(w, str) else w for w in words]
+        packed_bytes = hiredis.pack_command(tuple(raw))  # type: ignore[arg-type]
     return packed_bytes
 
 
@@ -93,10 +94,8 @@ class Server:
         self._socket.sendall(wire)
         found: list[Reply] = []
         while len(found) < replies:
-            reply = self._reader.gets()
-            if reply is False:
-                self._reader.feed(_received(self._socket))
-            else:
+            self._reader.feed(_received(self._socket))
+            while (reply := self._reader.gets()) is not False:
                 found.append(reply)
         return found
 

@@ -47,7 +47,7 @@ class Simulation:
     """A world and those who act in it. `told` gets each step in words."""
 
     def __init__(
-        self, seed: int, world: AuditedStore, *, told: Callable[[str], None] = lambda _line: None
+        self, seed: int, world: AuditedStore, *, told: Callable[[str], None] | None = None
     ) -> None:
         self.seed, self.world, self._told = seed, world, told
         self.flying: list[Message] = []
@@ -67,8 +67,9 @@ class Simulation:
         recovery.settle_down(self)
 
     def say(self, *words: object) -> None:
-        told = " ".join(map(str, words))
-        self._told(f"{self.step:>6} +{self.world.wall % 10_000_000:>8} {told}")
+        if self._told is not None:
+            told = " ".join(map(str, words))
+            self._told(f"{self.step:>6} +{self.world.wall % 10_000_000:>8} {told}")
 
     def _one(self, rng: Random) -> None:
         odds = dict(ACTIONS)

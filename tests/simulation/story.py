@@ -28,6 +28,14 @@ class Tally:
     harms: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: Tally) -> None:
+        """Count what another process has simulated; its seconds passed at the same time."""
+        self.steps += other.steps
+        self.calls += other.calls
+        self.fates += other.fates
+        self.harms += other.harms
+        self.seen += other.seen
+
     @property
     def faulted(self) -> float:
         """Share of the requests that were not simply delivered."""
@@ -71,7 +79,6 @@ def simulate(
     bodies: Mapping[str, str] | None = None,
     tally: Tally | None = None,
     shrinking: bool = True,
-    progress: Callable[[Tally], None] = lambda _tally: None,
 ) -> Failure | None:
     """`steps` from `seed` on, a story for every STORY_STEPS (its seed is the next one)."""
     tally = tally or Tally()
@@ -83,7 +90,6 @@ def simulate(
             return shrink(server, failure, bodies) if shrinking else failure
         done += len(some)
         seed += 1
-        progress(tally)
     return None
 
 
@@ -93,7 +99,7 @@ def _tell(
     steps: Sequence[int],
     bodies: Mapping[str, str] | None,
     tally: Tally | None = None,
-    told: Callable[[str], None] = lambda _line: None,
+    told: Callable[[str], None] | None = None,
 ) -> Failure | None:
     began = time.monotonic()
     world = AuditedStore(server, seed, bodies)

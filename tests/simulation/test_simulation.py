@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from shared.embedded import guard
+from tests.simulation.campaign import PART, main, parts
 from tests.simulation.server import Server, on_fake_time, production
 from tests.simulation.simulation import Simulation
-from tests.simulation.story import Failure, Tally, shrink, simulate
+from tests.simulation.story import STORY_STEPS, Failure, Tally, shrink, simulate
 from tests.simulation.world import AuditedStore
 
 SEEDS = range(1, 11)
@@ -74,3 +75,27 @@ def test_a_failure_is_shrunk_to_the_steps_that_matter(server: Server) -> None:
     assert len(failure.steps) <= 12, failure.text()
     assert "cancel" in failure.text()
     assert shrink(server, failure, production()).reason == failure.reason
+
+
+@pytest.mark.parametrize("seed", [1, 300])
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+@pytest.mark.parametrize("steps", [1, STORY_STEPS - 1, STORY_STEPS, 2 * PART + 1, 9 * PART])
+def test_parts_are_the_stories_of_one_process(seed: int, jobs: int, steps: int) -> None:
+    told = list(parts(seed, steps, jobs))
+
+    stories = [first + at for first, some in told for at in range(-(-some // STORY_STEPS))]
+    assert stories == list(range(seed, seed + -(-steps // STORY_STEPS)))
+    assert sum(some for _first, some in told) == steps
+    assert all(some % STORY_STEPS == 0 for _first, some in told[:-1])
+    assert len(told) >= min(jobs, len(stories))
+
+
+def test_two_processes_simulate_all_stories(capfd: pytest.CaptureFixture[str]) -> None:
+    steps = STORY_STEPS + 400
+
+    assert main(1, steps, jobs=2) == 0
+
+    first, last, verdict = capfd.readouterr().out.splitlines()
+    assert first.startswith(f"from seed 1: {STORY_STEPS:,} steps in ")
+    assert last.startswith(f"from seed 1: {steps:,} steps in ")
+    assert verdict == "0 violations"

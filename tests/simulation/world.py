@@ -132,7 +132,8 @@ class AuditedStore:
             require(False, "a script failed", call, reply)
         calls, answer = reply[0], reply[1]
         require(not (len(reply) > 2 and answer is None), "a script raised", call, reply)
-        before, after = self.last[name], counting.read(answers)
+        before = self.last[name]
+        after = counting.read(answers, before)
         book, auditor = self.books[name], self.auditors[name]
         self._compare(call, book, auditor, before, after, answer)
         if not isinstance(answer, ReplyError):
@@ -331,7 +332,7 @@ class AuditedStore:
     def count(self, name: str) -> Census:
         """A census without a call."""
         wire, replies = self._ask[name]
-        self.last[name] = counting.read(self.server.send(wire, replies))
+        self.last[name] = counting.read(self.server.send(wire, replies), self.last.get(name))
         return self.last[name]
 
     def snapshot(self) -> Snapshot:
