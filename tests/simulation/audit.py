@@ -139,9 +139,10 @@ def conservation(census: Census) -> None:
     homes.update(dict.fromkeys(active, "w"))
     require(total == len(homes), "I1 a job is in two places", census.lists, census.sets)
     for job, raw in census.records.items():
-        if raw[0] != homes.get(job):
-            require(job in homes, "I1 a job is nowhere", job, raw)
-            require(raw[0] == "!", "I1 state and place", job, raw, homes[job])
+        home = homes.get(job)
+        if home is None or raw[:1] != home:
+            require(home is not None, "I1 a job is nowhere", job, raw)
+            require(raw[:1] == "!", "I1 state and place", job, raw, home)
 
 
 def exclusive(census: Census) -> None:
