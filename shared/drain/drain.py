@@ -149,6 +149,7 @@ class Drain:
         command more, and a second one only where something is found.
         """
         queues = self._registry.queues() if among is None else among
+        first = self._store.swept_at is None
         sweeping = (
             among is None
             and bool(queues)
@@ -163,7 +164,11 @@ class Drain:
             fired = await _fire(self._store, self._registry, agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
-            parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
+            extra = keys.BACKLOGS if first else ()  # this deployment's limits of keys may be others
+            parts = {
+                queue.name: (*_unlisted_parts(agenda.get(queue.name), now), *extra)
+                for queue in queues
+            }
             resync |= dict.fromkeys(await self._store.find_work(parts), True)
         due = [queue for queue in queues if queue.name in resync]
         suspects = self._store.suspects

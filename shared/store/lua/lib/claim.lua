@@ -13,15 +13,18 @@
 --- @include "staged"
 --- @include "usage"
 
--- One suspect, or several that are isolated. nil where the key of the first has no room.
+-- One suspect, or several that are isolated. nil where all that it looks at wait for their keys.
 local function claim_suspects(q, request, limits, most)
-  local batch, line = new_batch(q, request, most, true), { ids = {}, keys = {}, buffers = {} }
-  line_up(line, SUSPECTS, request.isolated and most or 1, true)
-  local looked = lease_suspects(q, request, limits, batch, line.ids)
-  if looked == 0 and q.suspect_at then return nil end
-  q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or looked))
-  take(line, looked)
-  batch.found, batch.looked = #line.ids, looked
+  local batch = new_batch(q, request, request.isolated and most or 1, true)
+  local line = { ids = {}, keys = {}, buffers = {} }
+  line_up(line, SUSPECTS, limits and math.max(batch.most, records_within(batch)) or batch.most, true)
+  local head, others, stopped = lease_suspects(q, request, limits, batch, line.ids)
+  local leaving = head + #others
+  if leaving == 0 and q.suspect_at and not stopped then return nil end
+  q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or leaving))
+  take(line, head)
+  for _, id in ipairs(others) do depart(function() call("LREM", SUSPECTS, 1, id) end) end
+  batch.found, batch.looked = leaving + (stopped and 1 or 0), leaving
   return batch
 end
 
@@ -58,7 +61,7 @@ end
 local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
   local level, limits = q.bucket.level, limits_of_keys(q, request)
-  if limits then look_at_keys(q) end
+  if limits then look_at_keys(q, request, limits) end
   if starts <= 0 then
     if limits then close_gate(q, limits) end
     return { claims = {}, count = 0, reason = reason, wait = wait, level = level }

@@ -22,8 +22,9 @@ local NAMES = {
   timers = { "due", "expiry", "recheck", "key_due" },
   -- clock: newest store time seen (ms); level, at, per: the token bucket; cancel: active jobs with a
   -- cancel request; replay: per live owner, last turn and its reply; totals: outcomes ever counted, in
-  -- the order of TOTALS; jobs, bytes: what the records hash holds, written by lib/usage
-  others = { "clock", "level", "at", "per", "cancel", "replay", "totals", "jobs", "bytes" },
+  -- the order of TOTALS; jobs, bytes: what the records hash holds, written by lib/usage; key_limits: the
+  -- limits of each key as the last turn that looked at keys had them
+  others = { "clock", "level", "at", "per", "cancel", "replay", "totals", "jobs", "bytes", "key_limits" },
 }
 local FIELDS = (function()
   local names = {}
@@ -52,7 +53,7 @@ local function read_state(values, request)
     lease_ms = request.lease_ms, settles_deaths = request.settles_deaths, now = now_ms(tonumber(raw.clock or 0)),
     bucket = { level = tonumber(raw.level or 0), at = tonumber(raw.at or 0), per = tonumber(raw.per or 0) },
     closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "",
-    totals = {},
+    totals = {}, key_limits = raw.key_limits,
   }
   for _, name in ipairs(NAMES.flags) do q[name] = raw[name] == YES end
   q.waits = raw.waits ~= NO
@@ -76,7 +77,7 @@ local function save_state(q)
   table.sort(cancel)
   for i, name in ipairs(TOTALS) do totals[i] = whole(q.totals[name] or 0) end
   local new = { clock = whole(q.now), cancel = join(cancel, " "), replay = q.replay,
-    totals = table.concat(totals, " ") }
+    totals = table.concat(totals, " "), key_limits = q.key_limits }
   for name, value in pairs(q.bucket) do new[name] = whole(value) end
   for _, name in ipairs(NAMES.flags) do new[name] = q[name] and YES or NO end
   for _, name in ipairs(NAMES.numbers) do new[name] = whole(q[name]) end
