@@ -188,6 +188,9 @@ def backlogs(book: Book, census: Census) -> None:
     require(census.number("key_due", NEVER) <= first, "numbers: hint too late", "key_due", first)
     states = {name.removeprefix(":key:") for name in census.scalars if name.startswith(":key:")}
     require(states == census.key_timers.keys(), "numbers: keys that none forgets", states)
+    fields = {name: text for name, text in census.scalars.items() if name.startswith(":key:")}
+    size = sum(len(name) + len(text) for name, text in fields.items())
+    require(census.number("key_bytes") == size, "numbers: bytes of keys", size, fields)
     limit = (book.queue.per_key.concurrency if book.queue.per_key else None) or NEVER
     for lease in census.sets["active"]:
         key = lease.split(" ")[4] if lease.count(" ") > 4 else "-"

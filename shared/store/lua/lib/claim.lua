@@ -2,6 +2,7 @@
 -- holds which fence of a job and since which turn.
 --- @include "batch"
 --- @include "bucket"
+--- @include "claim_suspects"
 --- @include "codes"
 --- @include "fill"
 --- @include "key_gate"
@@ -12,21 +13,6 @@
 --- @include "pop"
 --- @include "staged"
 --- @include "usage"
-
--- One suspect, or several that are isolated. nil where all that it looks at wait for their keys.
-local function claim_suspects(q, request, limits, most)
-  local batch = new_batch(q, request, request.isolated and most or 1, true)
-  local line = { ids = {}, keys = {}, buffers = {} }
-  line_up(line, SUSPECTS, limits and math.max(batch.most, records_within(batch)) or batch.most, true)
-  local head, others, stopped = lease_suspects(q, request, limits, batch, line.ids)
-  local leaving = head + #others
-  if leaving == 0 and q.suspect_at and not stopped then return nil end
-  q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or leaving))
-  take(line, head)
-  for _, id in ipairs(others) do depart(function() call("LREM", SUSPECTS, 1, id) end) end
-  batch.found, batch.looked = leaving + (stopped and 1 or 0), leaving
-  return batch
-end
 
 -- The first jobs that wait, `asked` ids at most, and those of keys that have room again.
 local function claim_line(q, request, limits, most, asked)

@@ -46,31 +46,6 @@ local function lease_line(q, limits, batch, ids)
   return looked
 end
 
--- Leases suspects whose keys have room, until one that does not fit, or that crashed in spite of its
--- isolation: it must run exclusively. Those that wait for their keys stay, and hold no others. Returns how many
--- ids leave the head of the list, the ids behind one that stays, and whether it stopped before the last.
-local function lease_suspects(q, request, limits, batch, ids)
-  local raws, head, others, stays = records_of(ids), 0, {}, false
-  if limits then load_keys_of(raws) end
-  for i, id in ipairs(ids) do
-    local raw = raws[i]
-    local fence, key = read_waiting(raw)
-    if fence and not batch.leased[id] and limits and not key_lets_start(q, limits, key) then
-      stays = true
-    else
-      if not fence then
-        drop_lost(q, id, raw)
-      elseif not batch.leased[id] then
-        if not fits(batch, raw) or request.isolated and has_crashed(raw) then return head, others, true end
-        if limits and key ~= NONE then take_room(q, limits, touch(q, limits, key)) end
-        add_lease(batch, id, fence, key, raw)
-      end
-      if stays then others[#others + 1] = id else head = head + 1 end
-    end
-  end
-  return head, others, false
-end
-
 -- Which side gets the odd one of a batch. It changes from turn to turn, and from one turn that begins with
 -- the lowest priority (lib/pop.lua) to the next.
 local function odd_one(q)

@@ -32,6 +32,7 @@ local function add_due_keys(q)
   if q.key_due > q.now then return end
   local page = call("ZRANGE", KEY_TIMERS, 0, MOST_LOOKS - 1, "WITHSCORES")
   q.key_due = #page == 2 * MOST_LOOKS and q.now or NEVER
+  if #page == 0 then q.key_bytes = 0 end -- each state has a timer
   for i = 1, #page, 2 do
     if tonumber(page[i + 1]) > q.now then
       q.key_due = tonumber(page[i + 1])

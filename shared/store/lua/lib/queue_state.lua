@@ -15,9 +15,10 @@ local NAMES = {
   -- active, completed, suspects: sizes; completed_bytes: of completed jobs; trim_at: when retention by
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
-  -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys
+  -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys;
+  -- key_bytes: of the states of keys (lib/key_state.lua)
   numbers = { "active", "completed", "completed_bytes", "suspects", "trim_at", "turns", "agenda_at",
-    "moved", "backlog" },
+    "moved", "backlog", "key_bytes" },
   -- lower bounds of the next instants in delayed, active, parked and key_timers; NEVER where there is none
   timers = { "due", "expiry", "recheck", "key_due" },
   -- clock: newest store time seen (ms); level, at, per: the token bucket; cancel: active jobs with a
@@ -59,7 +60,7 @@ local function read_state(values, request)
   q.waits = raw.waits ~= NO
   for _, name in ipairs(NAMES.numbers) do q[name] = tonumber(raw[name] or 0) end
   for _, name in ipairs(NAMES.timers) do q[name] = tonumber(raw[name] or NEVER) end
-  load_usage(raw.jobs, raw.bytes)
+  load_usage(raw.jobs, raw.bytes, raw.key_bytes)
   for id in string.gmatch(raw.cancel or "", "%S+") do q.cancel[id] = true end
   for count in string.gmatch(raw.totals or "", "%d+") do
     i = i + 1
