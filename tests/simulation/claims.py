@@ -155,7 +155,7 @@ class Claimant:
         self._backlogs(batch, others=bool(ids))
         for job in ids:
             entry = book.live(job)
-            if entry and not batch.fits(_length(book, job)):
+            if len(batch.jobs) >= batch.most or (entry and not batch.fits(_length(book, job))):
                 break  # ids without a job are dropped up to here
             batch.looked += 1
             if entry is None:

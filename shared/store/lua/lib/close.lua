@@ -27,7 +27,8 @@ local function close(q, item, job)
   job.fence = job.fence + 1
   local end_state, crashed = END_STATE[kind], job.reason == "crashed" -- it waits for its death
   if (end_state or kind == KIND.retry) and not crashed then job.attempts = job.attempts + 1 end
-  if not crashed or kind ~= KIND.dead and kind ~= KIND.release then job.reason = NONE end
+  local keeps_reason = kind == KIND.dead or kind == KIND.release or kind == KIND.park
+  if not (crashed and keeps_reason) then job.reason = NONE end
   q.count(TOTAL[kind], 1)
   if item.unstarted > 0 then q.unspent[#q.unspent + 1] = q.now - item.unstarted end
   if end_state then

@@ -31,7 +31,7 @@ local function lease_line(q, limits, batch, ids)
     for i, id in ipairs(some) do
       local raw = raws[i]
       local fence, key, reason = read_waiting(raw)
-      if fence and not batch.leased[id] and not fits(batch, raw) then return looked end
+      if batch.count == batch.most or fence and not batch.leased[id] and not fits(batch, raw) then return looked end
       looked = looked + 1
       if not fence then
         drop_lost(q, id, raw)

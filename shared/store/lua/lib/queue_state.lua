@@ -10,8 +10,8 @@
 local NAMES = {
   -- 1 or 0.  paused: nothing may be claimed; waits: a list of waiting ids may hold a job (so it may if
   -- nothing is stored); mixed: high or low may hold jobs; foreign: the inbox may hold more; inbox: it
-  -- has held some; cancelled, names: there may be some to trim
-  flags = { "paused", "waits", "mixed", "foreign", "inbox", "cancelled", "names" },
+  -- has held some; cancelled, names: there may be some to trim; settles_deaths: so some deployment's turn
+  flags = { "paused", "waits", "mixed", "foreign", "inbox", "cancelled", "names", "settles_deaths" },
   -- active, completed, suspects: sizes; completed_bytes: of completed jobs; trim_at: when retention by
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
@@ -51,13 +51,13 @@ local function read_state(values, request)
   for at, name in ipairs(FIELDS) do raw[name] = values[at] or nil end
   local q = {
     stored = raw, name = request.queue, owner = request.owner, seq = request.seq,
-    lease_ms = request.lease_ms, settles_deaths = request.settles_deaths, now = now_ms(tonumber(raw.clock or 0)),
+    lease_ms = request.lease_ms, now = now_ms(tonumber(raw.clock or 0)),
     bucket = { level = tonumber(raw.level or 0), at = tonumber(raw.at or 0), per = tonumber(raw.per or 0) },
     closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "",
     totals = {}, key_limits = raw.key_limits,
   }
   for _, name in ipairs(NAMES.flags) do q[name] = raw[name] == YES end
-  q.waits = raw.waits ~= NO
+  q.waits, q.settles_deaths = raw.waits ~= NO, q.settles_deaths or request.settles_deaths
   for _, name in ipairs(NAMES.numbers) do q[name] = tonumber(raw[name] or 0) end
   for _, name in ipairs(NAMES.timers) do q[name] = tonumber(raw[name] or NEVER) end
   load_usage(raw.jobs, raw.bytes, raw.key_bytes)
