@@ -162,3 +162,57 @@ async def test_a_key_whose_job_came_meanwhile_keeps_its_state(
     assert await owner.claim() == []
     clock.advance(1)
     assert ids(await owner.claim()) == ["late"]
+
+
+async def test_a_recount_removes_entries_of_no_backlog_and_no_others(
+    store: Store, declare: Declare, clock: FakeClock, probe: Probe
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=HOUR))
+    await store.enqueue(queue, numbered(4, key="k"))
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim())  # j001, j002 and j003 stand at 1, 2 and 3
+    stray = {"k 0": "j000", "k 4": "j000", "k 9": "other", "gone 1": "other"}
+    await probe.seed("q", {"backlogs": stray})
+
+    await owner.turn(0, resync=True)
+    assert await probe.read("q", "backlogs") == {"k 1": "j001", "k 2": "j002", "k 3": "j003"}
+
+    await owner.turn(0, resync=True)  # which counts them anew
+    assert (await store.stats(queue)).sizes["delayed"] == 3
+    started = list[str]()
+    for _ in range(3):
+        clock.advance(3600)
+        started += ids(claims := await owner.claim())
+        await owner.finish(*claims)
+    assert started == ["j001", "j002", "j003"]
+
+
+async def test_a_timer_of_a_key_without_a_state_goes(
+    store: Store, declare: Declare, clock: FakeClock, probe: Probe
+) -> None:
+    """A turn that stopped after its timers left it."""
+    queue = declare(per_key=KeyLimit(rate=HOUR))
+    await probe.seed("q", {"key_timers": {"k": clock.epoch_ms(), "l": clock.epoch_ms() - 1}})
+    await store.enqueue(queue, jobs("a", key="other"))
+
+    await Owner(store, queue).turn(0, resync=True)
+
+    assert not await probe.read("q", "key_timers")
+
+
+async def test_more_keys_than_a_turn_looks_at_are_forgotten_by_the_next_turns(
+    store: Store, declare: Declare, clock: FakeClock, probe: Probe
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=HOUR))
+    await store.enqueue(queue, [job for key in of_keys(250) for job in jobs(key, key=key)])
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim(250))
+    clock.advance(3600 + 600)
+
+    left = list[int]()
+    for _ in range(3):
+        await owner.turn(0)
+        left.append(len(await probe.read("q", "key_timers")))
+
+    assert left == [150, 50, 0]
+    assert (await store.stats(queue)).bytes == await stored_bytes(probe)

@@ -28,6 +28,6 @@ local function save_key_states(q, looks)
     if text ~= state.stored then set_field(key_field(key), text) end
   end
   call_chunked("ZADD", KEY_TIMERS, timers)
-  if #gone > 0 then depart(function() call_chunked("HDEL", RECORDS, fields) end) end
+  depart(function() call_chunked("HDEL", RECORDS, fields) end)
   depart_from(KEY_TIMERS, gone)
 end
