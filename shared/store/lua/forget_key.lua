@@ -4,7 +4,6 @@
 -- Returns  billed, 1: it is forgotten (a repeat, too), 0: a job waits for it, 2: there are more places to pass
 --- @include "backlog_entries"
 --- @include "backlogs"
---- @include "codes"
 --- @include "fields"
 --- @include "key_state"
 --- @include "key_states"

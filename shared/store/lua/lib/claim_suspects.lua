@@ -3,6 +3,8 @@
 --- @include "codes"
 --- @include "fill"
 --- @include "key_gate"
+--- @include "key_looks"
+--- @include "key_room"
 --- @include "keys"
 --- @include "peek"
 --- @include "pop"

@@ -10,6 +10,7 @@
 --- @include "key_state"
 --- @include "key_states"
 --- @include "key_timers"
+--- @include "numbers"
 --- @include "record"
 local NO_LIMITS = { rate = 0, per = 1, burst = 1, concurrency = 0 }
 

@@ -4,7 +4,6 @@
 --- @include "backlogs"
 --- @include "key_looks"
 --- @include "key_room"
---- @include "key_state"
 --- @include "key_states"
 --- @include "keys"
 --- @include "peek"
