@@ -46,13 +46,16 @@ def end_with_children(run: Run, outcome: Outcome) -> End | None:
     return kind if follow_ups.of(event) or follow_ups.callback is not None else None
 
 
-def children_of(run: Run, end: DecidedEnd, history: str) -> Iterator[Child]:
-    """The follow-ups of a decided end. `history` has the result or the error."""
+def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterator[Child]:
+    """The follow-ups of a decided end. `history` has the result or the error. Their delays count
+    from the end, however long they find no room."""
     event = EVENTS[end.kind]
     parent, follow_ups = run.claim.public_id, _enqueued(run)
     described = _describe(run, parent, event, history)
 
     def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
+        delay_ms = max(0, follow_up.delay_ms - max(0, now_ms - end.at_ms))
+        follow_up = follow_up._replace(delay_ms=delay_ms)
         job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms, by)
         return Child(name, follow_up.queue, job)
 

@@ -149,11 +149,9 @@ class Drain:
         command more, and a second one only where something is found.
         """
         queues = self._registry.queues() if among is None else among
-        sweeping = (
-            among is None
-            and bool(queues)
-            and _begin_sweep(self._store, self._budget.clock, self._sweep_every)
-        )
+        first, clock = self._store.swept_at is None, self._budget.clock
+        sweeping = among is None and bool(queues)
+        sweeping = sweeping and _begin_sweep(self._store, clock, self._sweep_every)
         self.swept = self.swept or sweeping
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
@@ -163,7 +161,7 @@ class Drain:
             fired = await _fire(self._store, self._registry, agenda, int(now), sweeping=sweeping)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
-            parts = {queue.name: _unlisted_parts(agenda.get(queue.name), now) for queue in queues}
+            parts = {q.name: _unlisted_parts(agenda.get(q.name), now, first=first) for q in queues}
             resync |= dict.fromkeys(await self._store.find_work(parts), True)
         due = [queue for queue in queues if queue.name in resync]
         suspects = self._store.suspects
@@ -254,12 +252,14 @@ async def _fire(
     return [queue.name for queue in await fire(store, registry.schedules, agenda, now)]
 
 
-def _unlisted_parts(instant: float | None, now: float) -> Sequence[str]:
-    """The parts of a queue whose content its agenda entry does not promise to look at."""
+def _unlisted_parts(instant: float | None, now: float, *, first: bool) -> Sequence[str]:
+    """The parts of a queue whose content its agenda entry does not promise to look at. `first`: of
+    this process, whose limits of keys may be others than those of the entry's turn."""
     if instant is None:
         return keys.WORK
+    backlogs = keys.BACKLOGS if first else ()
     held = instant >= keys.NEVER or instant % 1  # a half says that what waits can't run before then
-    return keys.FOREIGN if held or instant <= now else keys.CLAIMABLE
+    return (*(keys.FOREIGN if held or instant <= now else keys.CLAIMABLE), *backlogs)
 
 
 def _rotated(due: Sequence[Queue], by: int) -> Sequence[Queue]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -37,7 +37,8 @@ log = logging.getLogger("tidegate.drain")
 
 RETRY_AFTER = 60.0
 """Seconds after which a job is claimed again whose follow-ups could not be stored. It doubles: each
-time the job waits as long as it has waited in all."""
+time the job waits as long as it has waited in all. One that its key's rate refuses is tried at its
+token."""
 LONGEST_RETRY_AFTER = 3600.0
 LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0
 """Bounds of the time for which one request for follow-ups is repeated."""
@@ -51,6 +52,8 @@ class _Ending:
     end: DecidedEnd
     history: str
     started: bool
+    token_in: float | None = None
+    """Seconds until a key's rate takes a follow-up that it refused, the shortest."""
 
     def outcome(self, now_ms: int) -> Outcome:
         """The end or, where follow-ups are missing, a wait until they are tried again."""
@@ -59,9 +62,12 @@ class _Ending:
         claim = self.run.claim
         job_id = claim.public_id
         wait = _retry_after(now_ms - self.end.at_ms)
+        if self.token_in is not None:
+            wait = min(LONGEST_RETRY_AFTER, self.token_in)
         reason = f"queue {self.end.missing.queue!r}: {self.end.missing.why}"
         facts = {"queue": claim.queue, "job_id": job_id, "reason": reason, "retry_after": wait}
-        level = logging.ERROR if wait < LONGEST_RETRY_AFTER else logging.INFO
+        is_news = self.token_in is None and wait < LONGEST_RETRY_AFTER
+        level = logging.ERROR if is_news else logging.INFO
         log.log(level, "follow_ups_not_stored", extra=facts)
         return Outcome("release", wait, self.end.detail(), started=self.started)
 
@@ -106,8 +112,9 @@ class Endings:
         """Enqueue the follow-ups of the decided ends, one request a queue, and have those ends
         settled. Raises StoreError where the store fails altogether."""
         wanted = defaultdict[str, list[tuple[_Ending, Child]]](list)
+        now = self._budget.clock.epoch_ms()
         for ending in self._decided:
-            for child in children_of(ending.run, ending.end, ending.history):
+            for child in children_of(ending.run, ending.end, ending.history, now):
                 if child.name not in ending.end.stored:
                     wanted[child.queue].append((ending, child))
         for name, pairs in wanted.items():
@@ -140,11 +147,16 @@ class Endings:
             gone = isinstance(error, UnknownQueue)  # its text names the queues that there are
             _miss(pairs, "it is declared no more" if gone else str(error))
         else:
+            ahead, rate = Counter[str](), queue.refused_rate
             for answer, pair in zip(answers, pairs, strict=True):
                 if answer.full:
                     _miss([pair], "it is full")
                 elif answer.limited_for is not None:
-                    _miss([pair], f"it takes no more of key {pair[1].job.key!r} now")
+                    key = pair[1].job.key
+                    _miss([pair], f"it takes no more of key {key!r} now")
+                    gap = rate.per / rate.rate if rate else 0.0
+                    _wait_for_token(pair[0], answer.limited_for + ahead[key] * gap)
+                    ahead[key] += 1
                 else:
                     _note(*pair)
 
@@ -156,6 +168,11 @@ def _note(ending: _Ending, child: Child) -> None:
 def _miss(pairs: Sequence[tuple[_Ending, Child]], why: str) -> None:
     for ending, child in pairs:
         ending.end = ending.end._replace(missing=Missing(child.queue, why))
+
+
+def _wait_for_token(ending: _Ending, seconds: float) -> None:
+    waits = [seconds] if ending.token_in is None else [seconds, ending.token_in]
+    ending.token_in = min(waits)
 
 
 def _retry_after(waited_ms: int) -> float:

@@ -75,7 +75,7 @@ def _payload(run: Run) -> Any:
     """The payload as its model reads it, or the outcome of a job that can't be started."""
     if isinstance(run.error, NotStarted):
         return run.error.outcome
-    if run.claim.crashed:
+    if run.claim.crashed and (run.job_type is not None or run.error is not None):
         return _crashed(run)
     if run.error is not None:
         return _invalid(run, "InvalidRecord", str(run.error))

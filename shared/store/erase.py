@@ -17,19 +17,23 @@ from ..errors import JobNotFound
 from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from .codec import STATE_CODES
+from .scripts import Calls
 
 if TYPE_CHECKING:
     from .store import Store
 
 AT_A_TIME = 8
 """Requests under way: a process has eight connections."""
+PLACES = 1000
+"""Places of a backlog, whose jobs are gone, that one request passes."""
+_MORE = 2
 _ENDED = {STATE_CODES[state] for state in ("completed", "cancelled", "dead")}
 
 
 async def erase(store: Store, queue: Queue, key: str, *, dry_run: bool) -> Erased:
     """Delete them. Costs a request for 200 records of the queue, whoever they belong to, one for
-    500 deleted jobs, and one for each job that has not ended. Raises StoreError (a repeat goes on
-    where it stopped) and InvalidOption."""
+    500 deleted jobs, one for each job that has not ended, and one to forget the key's name. Raises
+    StoreError (a repeat goes on where it stopped) and InvalidOption."""
     check_word(key, "key")  # "-" would be every job without one
     total = Erased(0)
     async for states in _pages(store, queue, key):
@@ -40,7 +44,17 @@ async def erase(store: Store, queue: Queue, key: str, *, dry_run: bool) -> Erase
         verdicts = await store.delete(queue, [job_id for job_id in states if job_id not in running])
         ids = tuple(public_id(job_id, queue.name) for job_id in running)
         total += Erased(sum(verdicts), ids)
+    if not dry_run:
+        await _forget(store, queue, key)
     return total
+
+
+async def _forget(store: Store, queue: Queue, key: str) -> None:
+    """Have the queue forget the key's name, and with it what it has spent of its rate. Where jobs
+    of it wait that were stored meanwhile, both stay."""
+    calls, answer = Calls(store.rest, store.prefix, store.key_locking), _MORE
+    while answer == _MORE:
+        (answer,) = await calls.run("forget_key", queue, key, PLACES)
 
 
 async def _pages(store: Store, queue: Queue, key: str) -> AsyncIterator[dict[str, str]]:

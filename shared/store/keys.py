@@ -35,6 +35,8 @@ WORK: tuple[str, ...] = (
     *("delayed", "active", "parked", "inbox", "backlogs"),
 )
 """The parts that exist only while a queue has work."""
+BACKLOGS: tuple[str, ...] = ("backlogs",)
+"""The parts whose jobs wait by limits of keys, as the last deployment declared them."""
 CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
 """The parts of WORK whose jobs wait for no instant."""
 PLACES: tuple[str, ...] = (

@@ -192,6 +192,8 @@ def backlogs(book: Book, census: Census) -> None:
     require(census.number("key_due", NEVER) <= first, "numbers: hint too late", "key_due", first)
     states = census.key_states.keys()
     require(states == census.key_timers.keys(), "numbers: keys that none forgets", states)
+    states_bytes = sum(len(":key:" + key) + len(text) for key, text in census.key_states.items())
+    require(census.number("key_bytes") == states_bytes, "numbers: bytes of keys", states_bytes)
     limit = book.queue.per_key.concurrency if book.queue.per_key else None
     if limit is not None:
         leases = [lease.split(" ") for lease in census.sets["active"]]

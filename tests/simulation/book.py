@@ -117,6 +117,8 @@ class Book:
     """Records that the store evicted, and their bytes: the queue's usage still counts them."""
     returned: list[tuple[str, str]] = field(default_factory=list)
     keys: Keys = field(init=False)
+    settles_deaths: bool = False
+    """A turn has settled deaths by crashes, so from then on all do."""
     inbox_ending: str = ""
     """How the ids that the next turn gives to jobs of the inbox end."""
 

@@ -12,6 +12,8 @@ from .book import NEVER, Book, Entry
 
 LOOKED_AT = 500
 """Ids of the line that a turn looks at where keys may have no room."""
+LOOKED_AT_ONCE = 100
+"""Suspects that it looks at there."""
 
 
 @dataclass(slots=True)
@@ -34,14 +36,15 @@ class Told:
 
 @dataclass(slots=True)
 class Batch:
-    """The jobs of one claim, `most` at most. `found`: ids of their list; `looked`: how many of them
-    leave it."""
+    """The jobs of one claim, `most` at most. `put_off`: bytes of those that
+    wait for their keys; `found`: ids of their list; `looked`: how many of them leave it."""
 
     most: int
     most_bytes: int
     exclusive: bool = False
     jobs: list[str] = field(default_factory=list)
     size: int = 0
+    put_off: int = 0
     found: int = 0
     looked: int = 0
     leases: list[str] = field(default_factory=list)
@@ -105,27 +108,37 @@ class Claimant:
             told.wait = book.token_wait(self.now)
 
     def _suspects(self, batch: Batch) -> tuple[Batch | None, int]:
-        """The first suspect, or those that may run isolated: until one that has crashed in spite of
-        that. None where the key of the first has no room; then ms until it has."""
+        """The first suspect whose key has room, or those that may run isolated: until one that has
+        crashed in spite of that. None where they all wait for their keys; then ms until one has
+        room."""
         book, suspects = self.book, self.book.lines["suspects"]
-        ids = suspects[: batch.most if self.ask.isolated else 1]
-        batch.found, blocked = len(ids), NEVER
-        for job in ids:
+        batch.most = batch.most if self.ask.isolated else 1
+        blocked, leaving, stopped = NEVER, list[str](), False
+        for job in suspects[: self._most_suspects(batch)]:
             entry = book.live(job)
             if entry is None:
                 book.totals["lost"] += 1
-            elif not batch.fits(_length(book, job)) or (self.ask.isolated and entry.crashes):
-                break
             elif book.key_room(entry.limiting_key, self.now) <= 0:
-                blocked = self._look(entry.limiting_key)
+                blocked = min(blocked, self._look(entry.limiting_key))
+                continue
+            elif not batch.fits(_length(book, job)) or (self.ask.isolated and entry.crashes):
+                stopped = True
                 break
             else:
                 self._start(batch, job, entry)
-            batch.looked += 1
-        if batch.looked == 0 and blocked < NEVER:
+            leaving.append(job)
+        if not leaving and blocked < NEVER and not stopped:
             return None, blocked
-        del suspects[: batch.looked]
+        suspects[:] = [job for job in suspects if job not in leaving]
+        batch.looked, batch.found = len(leaving), len(leaving) + stopped
         return batch, blocked
+
+    def _most_suspects(self, batch: Batch) -> int:
+        """How many the scripts look at: no more bytes than a reply holds."""
+        if not self.book.queue.per_key:
+            return batch.most
+        most = int(batch.most_bytes // self.book.average_bytes())
+        return max(batch.most, min(LOOKED_AT_ONCE, most), 1)
 
     def _look(self, key: str) -> int:
         """ms until a turn looks at a key without room again: at its token, or after a lease."""
@@ -142,13 +155,16 @@ class Claimant:
         self._backlogs(batch, others=bool(ids))
         for job in ids:
             entry = book.live(job)
-            if entry and not batch.fits(_length(book, job)):
+            if len(batch.jobs) >= batch.most or (entry and not batch.fits(_length(book, job))):
                 break  # ids without a job are dropped up to here
             batch.looked += 1
             if entry is None:
                 book.totals["lost"] += 1
             elif self._must_wait(job, entry.limiting_key):
+                batch.put_off += _length(book, job)
                 put_off(book, job, entry)
+                if batch.size + batch.put_off >= batch.most_bytes:
+                    break
             else:
                 self._start(batch, job, entry)
         for job in reversed(ids[batch.looked :]):

@@ -37,6 +37,7 @@ def turn(
         told.level, told.at = last.level, last.at
         return told
     book.mark = now
+    book.settles_deaths = book.settles_deaths or ask.settles_deaths
     for owner in [o for o, memo in book.memos.items() if memo.expiry <= now and o != ask.owner]:
         del book.memos[owner]
     most = min(ask.want, int(most_bytes // book.average_bytes()) + 1)
@@ -51,7 +52,7 @@ def turn(
     looks = book.inbox and not book.foreign
     if book.foreign:
         _take_in(book, now, ask)
-    _recover(book, now, ask)
+    _recover(book, now)
     _promote(book, now)
     told = Claimant(book, now, ask, started).claim(most, most_bytes)
     told.verdicts = verdicts
@@ -94,7 +95,7 @@ def _settle(book: Book, now: int, ask: TurnRequest, at: int) -> str:
         entry.fence += 1
         crashed = entry.reason == "crashed"  # it is only to be settled dead
         entry.attempts += kind in "drxc" and not crashed
-        entry.reason = entry.reason if crashed and kind in "xl" else "-"
+        entry.reason = entry.reason if crashed and kind in "xlp" else "-"
         book.totals[COUNTED[kind]] += 1
         if settle.unstarted_ms:
             book.unspent.append(now - settle.unstarted_ms)
@@ -170,7 +171,7 @@ def _due(scored: dict[str, float], now: int) -> list[str]:
     return [name for name in _in_order(scored) if int(scored[name]) <= now][:PAGE]
 
 
-def _recover(book: Book, now: int, ask: TurnRequest) -> None:
+def _recover(book: Book, now: int) -> None:
     for lease in _due(book.sets["active"], now):
         del book.sets["active"][lease]
         job, fence, _owner, _seq, *_key, exclusive = lease.split(" ")
@@ -190,16 +191,16 @@ def _recover(book: Book, now: int, ask: TurnRequest) -> None:
             book.cancel.discard(job)
             book.end(job, entry, "k", "cancelled", now)
         else:
-            _blame(book, now, job, entry, exclusive == "1", ask)
+            _blame(book, now, job, entry, exclusive == "1")
         book.save(job, entry)
 
 
-def _blame(book: Book, now: int, job: str, entry: Entry, exclusive: bool, ask: TurnRequest) -> None:
+def _blame(book: Book, now: int, job: str, entry: Entry, exclusive: bool) -> None:
     entry.crashes += exclusive
     book.exclusive[job] += exclusive
     if entry.crashes >= MOST_CRASHES:
         entry.reason = "crashed"
-        if ask.settles_deaths or ON_DEAD in entry.flags:  # a drain settles its death
+        if book.settles_deaths or ON_DEAD in entry.flags:  # a drain settles its death
             _first_in_line(book, job, entry)
         else:
             book.end(job, entry, "x", "dead", now)
@@ -229,7 +230,8 @@ def _promote(book: Book, now: int) -> None:
             if entry.state == "p":
                 entry.since = f" {now}"
             if unfit or entry.state == "p":
-                entry.state, entry.reason = "w", "-"
+                entry.state = "w"
+                entry.reason = "crashed" if entry.reason == "crashed" else "-"
             if unfit:
                 _first_in_line(book, job, entry)
             else:

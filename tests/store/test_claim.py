@@ -264,3 +264,32 @@ async def test_parked_jobs_that_are_due_at_once_wait_again_in_the_order_of_their
     await owner.turn(0, [settle(claim, "park", 0) for claim in claims])
 
     assert ids(await owner.claim()) == ["a", "b", "c"]
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize(("spare", "count"), [(0, 3), (1, 3), (-1, 2)])
+async def test_a_reply_holds_records_up_to_the_very_byte(
+    store: Store, declare: Declare, probe: Probe, monkeypatch: pytest.MonkeyPatch,
+    spare: int, count: int,
+) -> None:  # fmt: skip
+    queue = declare()
+    await store.enqueue(queue, numbered(5))
+    records = await probe.read("q", "records")
+    size = sum(len(records[f"j{n:03}"]) for n in range(3))
+    monkeypatch.setattr("shared.store.turn.MOST_BYTES", size + spare)
+
+    assert len(await Owner(store, queue).claim()) == count
+
+
+async def test_a_record_that_was_deleted_half_way_goes_with_its_id(
+    store: Store, declare: Declare, probe: Probe
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a", "b"))
+    await probe.replace("q", "a", "")
+
+    claims = await Owner(store, queue).claim()
+
+    assert ids(claims) == ["b"]
+    assert "a" not in await probe.read("q", "records")
+    assert (await probe.totals())["lost"] == 1

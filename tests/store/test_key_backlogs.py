@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from shared import KeyLimit, RateLimit
+from shared.jobs.job import Job
 from shared.store import Store
 from shared.store.repair import repair
 from shared.testing import FakeClock
 from tests.support.nudges import SeenNudges
 from tests.support.probe import Probe
-from tests.support.turns import Owner, ids, jobs, numbered, settle
+from tests.support.turns import Owner, ids, jobs, make_exclusive, numbered, settle
 from tests.support.values import Declare
 
 
@@ -148,3 +149,77 @@ async def test_a_repair_leaves_jobs_alone_that_wait_for_their_keys(
 
     assert repairs.is_sound
     assert sorted(started) == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+@pytest.mark.parametrize(
+    "limit",
+    [KeyLimit(concurrency=1), KeyLimit(rate=RateLimit(1, per=3600))],
+    ids=["concurrency", "rate"],
+)
+async def test_a_suspect_that_waits_for_its_key_holds_no_other_keys_suspect(
+    store: Store, declare: Declare, clock: FakeClock, limit: KeyLimit, *, isolated: bool
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, [*jobs("a", "b", "c", key="k"), *jobs("d", "e", key="l")])
+    await store.enqueue(queue, jobs("f"))
+    await make_exclusive(store, queue, clock)
+    queue = declare(per_key=limit)
+    owner = Owner(store, queue)
+
+    async def claim() -> list[str]:
+        reply = await owner.turn(10, isolated=isolated, exclusive=not isolated)
+        assert all(claim.exclusive or claim.isolated for claim in reply.claims)
+        return ids(reply.claims)
+
+    started = [await claim() for _ in range(3)]
+
+    assert [name for some in started for name in some] == ["a", "d", "f"]
+    assert await claim() == []
+    assert (await store.stats(queue)).sizes["suspects"] == 3  # b, c and e
+
+
+async def test_suspects_of_a_key_run_in_their_order_as_it_has_room(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, [*jobs("a", "b", "c", key="k"), *jobs("d", key="l")])
+    await make_exclusive(store, queue, clock)
+    queue, started = declare(per_key=KeyLimit(concurrency=1)), list[str]()
+    owner = Owner(store, queue)
+    held = [*await owner.claim(1), *await owner.claim(1)]
+    while held:
+        started += ids(held)
+        await owner.finish(*held)
+        held = await owner.claim(1)
+
+    assert started == ["a", "d", "b", "c"]
+
+
+@pytest.mark.best_server
+@pytest.mark.parametrize("size", [1_000, 900_000])
+async def test_a_turn_puts_off_no_more_bytes_than_a_reply_holds(
+    store: Store, declare: Declare, clock: FakeClock, size: int
+) -> None:
+    count = 16
+    queue = declare(per_key=KeyLimit(rate=RateLimit(1, per=1)))
+    payload = f'"{"x" * size}"'
+    large = [Job("t", payload, id=f"j{n:03}", key="k") for n in range(count)]
+    for job in large:
+        await store.enqueue(queue, [job])
+    await store.enqueue(queue, jobs("behind", key="other"))
+    owner, turns, started = Owner(store, queue), 0, list[str]()
+
+    while "behind" not in started:
+        reply = await owner.turn(2)
+        turns += 1
+        started += ids(reply.claims)
+        put_off = (await store.stats(queue)).sizes["delayed"]
+        assert put_off <= turns * (4 * 2**20 // size + 1)
+
+    assert started == ["j000", "behind"]
+    assert turns == (1 if size < 10_000 else 4)
+    while len(started) < count + 1:
+        clock.advance(1)
+        started += ids(await owner.claim())
+    assert started == ["j000", "behind", *(job.id for job in large[1:])]

@@ -23,15 +23,15 @@ local window = tonumber(ARGV[5])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
 local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", ":key_due",
-  unpack(NUDGE_FIELDS) }
+  ":key_bytes", unpack(NUDGE_FIELDS) }
 local OWN = #fields -- fields of the queue before those of jobs
 for i = 1, n do fields[OWN + i] = items[i].id end
 local limited = ARGV[6] ~= ""
 for i = 1, limited and n or 0 do fields[#fields + 1] = key_field(items[i].key) end
 local values = fetch(fields)
-load_usage(values[3], values[4])
+load_usage(values[3], values[4], values[9])
 if n == 1 and not values[OWN + 1] and not (guarded or timed or limited) and items[1].priority == PRIORITY.normal then
-  local nudge, nudged = nudge_for(window, items[1].id, true, values, 8, 0)
+  local nudge, nudged = nudge_for(window, items[1].id, true, values, 9, 0)
   local code = enqueue_single(queue, items[1], max_jobs, max_bytes, nudged)
   if code then return { billed, code, nudge } end
 end
@@ -73,18 +73,18 @@ for i, item in ipairs(items) do
   local before = not rewritten[item.id] and unplaced[item.id] and stored or nil
   codes[i] = find_existing(item, now, not before and stored) or store_new(item, before)
 end
-local nudge, nudged = nudge_for(window, items[1].id, next(lengths) ~= nil, values, 8, now)
+local nudge, nudged = nudge_for(window, items[1].id, next(lengths) ~= nil, values, 9, now)
 if nudged then set_field(":nudged", nudged) end
 if #changed_guards > 0 and values[7] ~= YES then set_field(":names", YES) end
 set_placed(values[2])
 write_or(function()
   enter_agenda(queue)
-  if limited then close_door(values[8]) end
+  if limited then close_door(values[8], values[9]) end
   flush_records()
   flush()
   flush_guards()
 end, function()
   undo_enqueue(new_ids, lengths)
-  undo_door()
+  undo_door(values[9])
 end)
 return { billed, table.concat(codes), nudge, unpack(others) }

@@ -10,7 +10,7 @@
 --- @include "sizes"
 local FIELDS = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes", ":shards",
   ":waits", ":mixed", ":suspects", ":active", ":due", ":recheck", ":completed",
-  ":backlog" }
+  ":backlog", ":key_bytes" }
 local TOLD = 6 -- the first fields are answered
 local PART = { records = 0, suspects = 1, high = 2, normal = 3, low = 4, delayed = 5, active = 6, parked = 7,
   cancelled = 9, dead = 10, inbox = 12 }
@@ -59,7 +59,7 @@ end
 
 -- Jobs and bytes by shard: those of the first are what the others leave of the whole.
 local function usage_of(q, v)
-  local further, jobs, bytes = {}, tonumber(v[":jobs"] or 0), tonumber(v[":bytes"] or 0)
+  local further, jobs, bytes = {}, tonumber(v[":jobs"] or 0), tonumber(v[":bytes"] or 0) + tonumber(v[":key_bytes"] or 0)
   for text in string.gmatch(v[":shards"] or "", "%S+") do further[#further + 1] = text end
   while #further < 2 * (q.shards - 1) do further[#further + 1] = "0" end
   for i = 1, #further, 2 do

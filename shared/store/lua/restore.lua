@@ -20,7 +20,7 @@
 --- @include "usage"
 --- @include "writes"
 local queue, max_jobs, max_bytes, ttl = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local items, fields = {}, { ":jobs", ":bytes", ":clock", ":names" }
+local items, fields = {}, { ":jobs", ":bytes", ":clock", ":names", ":key_bytes" }
 for at = 5, #ARGV, 3 do
   local job = decode(ARGV[at + 2])
   if not job then return redis.error_reply("TIDEGATE record of " .. ARGV[at] .. " is damaged") end
@@ -28,7 +28,7 @@ for at = 5, #ARGV, 3 do
   fields[#fields + 1] = ARGV[at]
 end
 local values, codes, new_ids, lengths = fetch(fields), {}, {}, {}
-load_usage(values[1], values[2])
+load_usage(values[1], values[2], values[5])
 local now = now_ms(tonumber(values[3] or 0))
 load_guards(items, now)
 
@@ -50,7 +50,7 @@ local function restored(item)
 end
 
 for i, item in ipairs(items) do
-  local stored = rewritten[item.id] or values[i + 4] or ""
+  local stored = rewritten[item.id] or values[i + 5] or ""
   if guard_of(item.idem, now) then codes[i] = ANSWER.same_request
   elseif stored ~= "" then codes[i] = ANSWER.duplicate
   elseif guard_of(item.dedup, now) then codes[i] = ANSWER.taken

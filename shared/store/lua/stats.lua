@@ -10,7 +10,7 @@
 --- @include "numbers"
 --- @include "record"
 --- @include "usage"
-local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes", ":backlog" }
+local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes", ":backlog", ":key_bytes" }
 for i = 2, #ARGV do fields[#fields + 1] = ":durations:" .. ARGV[i] end
 fields[#fields + 1] = ":counters"
 local values = fetch(fields)
@@ -31,8 +31,8 @@ for i, raw in ipairs(reply[3] + reply[4] + reply[5] + reply[6] > 0 and fetch(hea
   reply[#reply + 1] = job and job.since or ""
 end
 for i = 1, 6 do reply[#reply + 1] = values[i] or "" end
-load_usage(values[7], values[8])
+load_usage(values[7], values[8] and tonumber(values[8]) + tonumber(values[10] or 0))
 reply[#reply + 1] = usage_text(1)
-for i = 10, #values do reply[#reply + 1] = values[i] or "" end
+for i = 11, #values do reply[#reply + 1] = values[i] or "" end
 reply[1] = billed -- only now are all calls counted
 return reply

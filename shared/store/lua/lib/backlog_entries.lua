@@ -31,5 +31,5 @@ local function prune_entries()
   for _, one in ipairs(read_entries(call("HRANDFIELD", BACKLOGS, 100, "WITHVALUES"))) do
     if not one.is_within then entries[#entries + 1] = one.entry end
   end
-  if #entries > 0 then depart(function() call_chunked("HDEL", BACKLOGS, entries) end) end
+  depart(function() call_chunked("HDEL", BACKLOGS, entries) end)
 end

@@ -36,5 +36,5 @@ local function leave_backlog(q, state, id)
 end
 
 local function remove_left()
-  if #left > 0 then depart(function() call_chunked("HDEL", BACKLOGS, left) end) end
+  depart(function() call_chunked("HDEL", BACKLOGS, left) end)
 end

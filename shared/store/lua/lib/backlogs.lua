@@ -19,13 +19,13 @@ end
 
 -- The set of those of the jobs (id -> job) that wait in backlogs.
 local function find_in_backlogs(jobs)
-  local found, keys = {}, {}
-  for _, job in pairs(jobs) do
-    if position_of(job.reason) then keys[#keys + 1] = job.key end
+  local found, put_off, keys = {}, {}, {}
+  for id, job in pairs(jobs) do
+    if position_of(job.reason) then put_off[id], keys[#keys + 1] = job, job.key end
   end
   load_key_states(keys)
-  for id, job in pairs(jobs) do
-    if position_of(job.reason) and stands_in(key_states[job.key], id, job.reason) then found[id] = true end
+  for id, job in pairs(put_off) do
+    if stands_in(key_states[job.key], id, job.reason) then found[id] = true end
   end
   return found
 end

@@ -6,11 +6,12 @@
 --- @include "undo"
 --- @include "writes"
 
--- `most`: how many jobs it takes; `leased`: set of their ids; `found`: ids of the list that it takes from;
--- `looked`: how many of these have left it.
+-- `most`: how many jobs it takes; `bytes`: of their records, and `put_off`: of those that wait for their
+-- keys; `leased`: set of their ids; `found`: ids of the list that it takes from; `looked`: how many of
+-- these have left it.
 local function new_batch(q, request, most, exclusive)
   local limits = request.key_limits
-  return { claims = {}, count = 0, bytes = 0, most = most, max_bytes = request.max_bytes, leased = {},
+  return { claims = {}, count = 0, bytes = 0, put_off = 0, most = most, max_bytes = request.max_bytes, leased = {},
     expiry = q.now + q.lease_ms, suffix = string.format(" %s %d ", q.owner, q.seq),
     names_key = limits and limits.concurrency > 0, exclusive = exclusive and YES or NO }
 end

@@ -2,6 +2,7 @@
 -- holds which fence of a job and since which turn.
 --- @include "batch"
 --- @include "bucket"
+--- @include "claim_suspects"
 --- @include "codes"
 --- @include "fill"
 --- @include "key_gate"
@@ -12,18 +13,6 @@
 --- @include "pop"
 --- @include "staged"
 --- @include "usage"
-
--- One suspect, or several that are isolated. nil where the key of the first has no room.
-local function claim_suspects(q, request, limits, most)
-  local batch, line = new_batch(q, request, most, true), { ids = {}, keys = {}, buffers = {} }
-  line_up(line, SUSPECTS, request.isolated and most or 1, true)
-  local looked = lease_suspects(q, request, limits, batch, line.ids)
-  if looked == 0 and q.suspect_at then return nil end
-  q.suspects = math.max(0, q.suspects - (#line.ids == 0 and 1 or looked))
-  take(line, looked)
-  batch.found, batch.looked = #line.ids, looked
-  return batch
-end
 
 -- The first jobs that wait, `asked` ids at most, and those of keys that have room again.
 local function claim_line(q, request, limits, most, asked)
@@ -58,7 +47,7 @@ end
 local function claim(q, request)
   local starts, reason, wait = may_start(q, request)
   local level, limits = q.bucket.level, limits_of_keys(q, request)
-  if limits then look_at_keys(q) end
+  if limits then look_at_keys(q, request, limits) end
   if starts <= 0 then
     if limits then close_gate(q, limits) end
     return { claims = {}, count = 0, reason = reason, wait = wait, level = level }

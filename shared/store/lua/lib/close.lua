@@ -8,6 +8,8 @@
 local TOTAL = { [KIND.done] = "done", [KIND.retry] = "retried", [KIND.dead] = "dead",
   [KIND.release] = "released", [KIND.snooze] = "snoozed", [KIND.park] = "parked",
   [KIND.cancelled] = "cancelled" }
+-- What a job that waits for its death may be settled as and still waits for it, or dies.
+local KEEPS_CRASHED = { [KIND.dead] = true, [KIND.release] = true, [KIND.park] = true }
 local END_STATE = { [KIND.done] = STATE.completed, [KIND.dead] = STATE.dead,
   [KIND.cancelled] = STATE.cancelled }
 
@@ -27,7 +29,7 @@ local function close(q, item, job)
   job.fence = job.fence + 1
   local end_state, crashed = END_STATE[kind], job.reason == "crashed" -- it waits for its death
   if (end_state or kind == KIND.retry) and not crashed then job.attempts = job.attempts + 1 end
-  if not crashed or kind ~= KIND.dead and kind ~= KIND.release then job.reason = NONE end
+  if not (crashed and KEEPS_CRASHED[kind]) then job.reason = NONE end
   q.count(TOTAL[kind], 1)
   if item.unstarted > 0 then q.unspent[#q.unspent + 1] = q.now - item.unstarted end
   if end_state then

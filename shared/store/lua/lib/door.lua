@@ -34,28 +34,31 @@ local function take_at_door(key, now)
 end
 
 -- Writes the timers of the keys whose tokens were taken, and buffers their states. `key_due`: the field
--- with the first of all timers.
-local function close_door(key_due)
-  local timers, first = {}, tonumber(key_due or NEVER)
+-- with the first of all timers; `key_bytes`: that with the bytes of all states.
+local function close_door(key_due, key_bytes)
+  local timers, first, bytes = {}, tonumber(key_due or NEVER), tonumber(key_bytes or 0)
   for key, state in pairs(door_states) do
     if state.taken then
       local look = has_backlog(state) and state.look or forget_at(state.full_at)
       if look ~= state.look then timers[#timers + 1], timers[#timers + 2] = whole(look), key end
       state.look, first = look, math.min(first, look)
-      set_field(key_field(key), key_state_text(state))
+      local text = key_state_text(state)
+      bytes = bytes + bytes_of_state(key, text) - bytes_of_state(key, state.stored)
+      set_field(key_field(key), text)
     end
   end
   if first < tonumber(key_due or NEVER) then set_field(":key_due", whole(first)) end
+  if bytes ~= tonumber(key_bytes or 0) then set_field(":key_bytes", whole(math.max(0, bytes))) end
   call_chunked("ZADD", KEY_TIMERS, timers)
 end
 
--- For an undo: the tokens go back.
-local function undo_door()
-  local words, new = {}, {}
+-- For an undo: the tokens go back. `key_bytes`: as it was.
+local function undo_door(key_bytes)
+  local words, new = { ":key_bytes", key_bytes or "0" }, {}
   for key, state in pairs(door_states) do
     if state.stored then words[#words + 1], words[#words + 2] = key_field(key), state.stored
     else new[#new + 1] = key_field(key) end
   end
   try_chunked("HDEL", RECORDS, new)
-  try_chunked("HSET", RECORDS, words)
+  if next(door_states) then try_chunked("HSET", RECORDS, words) end
 end

@@ -5,7 +5,15 @@
 --- @include "key_starts"
 --- @include "peek"
 --- @include "record"
+--- @include "usage"
 local BLOCK = 100 -- records that are read at once where keys may have no room
+
+-- How many records of the average length a turn may still read. Whether their jobs start or wait for
+-- their keys, together they are no more bytes than one reply holds: scripts of a deployment take turns.
+local function records_within(batch)
+  local left = batch.max_bytes - batch.bytes - batch.put_off
+  return math.max(1, math.min(BLOCK, math.floor(left / average_bytes())))
+end
 
 -- An id in a list without a live job.
 local function drop_lost(q, id, raw)
@@ -15,43 +23,27 @@ end
 
 -- Leases jobs of the line until the batch is full. Returns how many ids leave their list.
 local function lease_line(q, limits, batch, ids)
-  local looked, block = 0, limits and BLOCK or math.max(1, #ids)
+  local looked = 0
   while looked < #ids and batch.count < batch.most do
-    local some = limits and { unpack(ids, looked + 1, math.min(#ids, looked + block)) } or ids
+    local some = limits and { unpack(ids, looked + 1, math.min(#ids, looked + records_within(batch))) } or ids
     local raws = records_of(some)
     if limits then load_keys_of(raws) end
     for i, id in ipairs(some) do
       local raw = raws[i]
       local fence, key, reason = read_waiting(raw)
-      if fence and not batch.leased[id] and not fits(batch, raw) then return looked end
+      if batch.count == batch.most or fence and not batch.leased[id] and not fits(batch, raw) then return looked end
       looked = looked + 1
       if not fence then
         drop_lost(q, id, raw)
       elseif not batch.leased[id] and (not limits or may_pass(q, limits, id, raw, key, reason)) then
         add_lease(batch, id, fence, key, raw)
+      elseif not batch.leased[id] then
+        batch.put_off = batch.put_off + #raw
+        if batch.bytes + batch.put_off >= batch.max_bytes then return looked end
       end
     end
   end
   return looked
-end
-
--- Leases suspects until one that does not fit, whose key has no room, or that crashed in spite of its
--- isolation: it must run exclusively. It stays first of the suspects. Returns how many ids leave their list.
-local function lease_suspects(q, request, limits, batch, ids)
-  local raws = records_of(ids)
-  if limits then load_keys_of(raws) end
-  for i, id in ipairs(ids) do
-    local raw = raws[i]
-    local fence, key = read_waiting(raw)
-    if not fence then
-      drop_lost(q, id, raw)
-    elseif not batch.leased[id] then
-      if not fits(batch, raw) or request.isolated and has_crashed(raw) then return i - 1 end
-      if limits and not suspect_may_start(q, limits, key) then return i - 1 end
-      add_lease(batch, id, fence, key, raw)
-    end
-  end
-  return #ids
 end
 
 -- Which side gets the odd one of a batch. It changes from turn to turn, and from one turn that begins with

@@ -10,6 +10,7 @@
 --- @include "key_state"
 --- @include "key_states"
 --- @include "key_timers"
+--- @include "numbers"
 --- @include "record"
 local NO_LIMITS = { rate = 0, per = 1, burst = 1, concurrency = 0 }
 
@@ -22,7 +23,7 @@ end
 -- Whether a job at the head of a list may start. If its key has no room, it joins the key's backlog.
 local function may_pass(q, limits, id, raw, key, reason)
   if key == NONE then return true end
-  local state = touch(key)
+  local state = touch(q, limits, key)
   if stands_in(state, id, reason) then return false end -- a turn stopped before it took it off its list
   if has_backlog(state) or not key_has_room(q, limits, state) then
     put_back(q, state, id, raw)
@@ -42,16 +43,13 @@ local function load_keys_of(raws)
   load_key_states(names)
 end
 
--- A suspect goes ahead of its key's backlog.
-local function suspect_may_start(q, limits, key)
+-- Whether a suspect's key has room. A suspect goes ahead of its key's backlog.
+local function key_lets_start(q, limits, key)
   if key == NONE then return true end
-  local state = touch(key)
-  if not key_has_room(q, limits, state) then
-    q.suspect_at = look_at(q, limits, state)
-    return false
-  end
-  take_room(q, limits, state)
-  return true
+  local state = touch(q, limits, key)
+  if key_has_room(q, limits, state) then return true end
+  q.suspect_at = math.min(q.suspect_at or NEVER, look_at(q, limits, state))
+  return false
 end
 
 -- Once a turn, at its end.
@@ -61,7 +59,7 @@ local function close_gate(q, limits)
     local state = key_states[key]
     if has_backlog(state) then
       looks[key] = look_at(q, limits, state)
-    elseif state.stored or state.full_at > q.now then
+    elseif state.stored or scores[key] or state.full_at > q.now then
       looks[key] = forget_at(state.full_at)
     end
   end

@@ -8,7 +8,7 @@ local function interval_of(limits)
   return math.ceil(limits.per * PARTS_OF_MS / limits.rate) / PARTS_OF_MS
 end
 
--- A deploy may have declared a smaller bucket since: one that is emptier than empty is empty.
+-- The same of a bucket that was declared otherwise before.
 local function within_bucket(limits, full_at, now)
   return math.min(full_at, now + limits.burst * interval_of(limits))
 end

@@ -26,7 +26,7 @@ local function is_busy(q, limits, key)
 end
 
 local function has_token(q, limits, state)
-  return limits.rate == 0 or token_at(limits, within_bucket(limits, state.full_at, q.now)) <= q.now
+  return limits.rate == 0 or token_at(limits, state.full_at) <= q.now
 end
 
 local function key_has_room(q, limits, state)
@@ -38,7 +38,7 @@ local function room_of(q, limits, state, most)
   if limits.concurrency > 0 and not active_by_key then read_active(q) end
   local room = limits.concurrency > 0 and limits.concurrency - (active_by_key[state.key] or 0) or most
   if limits.rate == 0 then return math.min(room, most) end
-  local count, full_at = 0, within_bucket(limits, state.full_at, q.now)
+  local count, full_at = 0, state.full_at
   while count < math.min(room, most) and token_at(limits, full_at) <= q.now do
     count, full_at = count + 1, full_after(limits, full_at, q.now)
   end
@@ -48,7 +48,7 @@ end
 -- One more job of the key starts.
 local function take_room(q, limits, state)
   if limits.rate > 0 then
-    state.full_at = full_after(limits, within_bucket(limits, state.full_at, q.now), q.now)
+    state.full_at = full_after(limits, state.full_at, q.now)
   end
   if limits.concurrency > 0 then
     if not active_by_key then read_active(q) end
@@ -60,5 +60,5 @@ end
 local function look_at(q, limits, state)
   if is_busy(q, limits, state.key) then return q.now + q.lease_ms end
   if limits.rate == 0 then return q.now end
-  return math.max(q.now, math.ceil(token_at(limits, within_bucket(limits, state.full_at, q.now))))
+  return math.max(q.now, math.ceil(token_at(limits, state.full_at)))
 end

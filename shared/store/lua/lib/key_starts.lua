@@ -4,7 +4,6 @@
 --- @include "backlogs"
 --- @include "key_looks"
 --- @include "key_room"
---- @include "key_state"
 --- @include "key_states"
 --- @include "keys"
 --- @include "peek"
@@ -16,7 +15,8 @@ local function count_startable(q, limits, most)
   local counts, total = {}, 0
   for _, key in ipairs(looked_at) do
     local state = key_states[key]
-    local room = total < most and has_backlog(state) and room_of(q, limits, state, most - total) or 0
+    local wanted = math.min(most - total, state.next - state.first)
+    local room = wanted > 0 and room_of(q, limits, state, wanted) or 0
     if room > 0 then counts[key], total = room, total + room end
   end
   return counts, total

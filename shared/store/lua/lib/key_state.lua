@@ -22,6 +22,9 @@ local function key_state_text(state)
   return string.format("%.11f %d %d %s", state.full_at, state.first, state.next, whole(state.look))
 end
 
+-- Bytes of a state's field and text; 0 where there is none. An empty one was forgotten (lib/key_timers.lua).
+local function bytes_of_state(key, text) return text and text ~= "" and #key_field(key) + #text or 0 end
+
 local function has_backlog(state) return state.first < state.next end
 
 local function forget_at(full_at) return math.ceil(full_at / FORGET_EVERY) * FORGET_EVERY end

@@ -13,7 +13,8 @@ local function save_key_states(q, looks)
   local timers, gone, fields = {}, {}, {}
   for key, look in pairs(looks) do
     local state = key_states[key]
-    if not has_backlog(state) and state.full_at <= q.now then
+    local is_gone = not has_backlog(state) and state.full_at <= q.now
+    if is_gone then
       gone[#gone + 1], fields[#fields + 1] = key, key_field(key)
     else
       q.key_due = math.min(q.key_due, look)
@@ -22,10 +23,11 @@ local function save_key_states(q, looks)
         state.look = look
       end
     end
-    local text = key_state_text(state)
+    local text = is_gone and "" or key_state_text(state) -- empty before it goes, as records (lib/deletes.lua)
+    q.key_bytes = math.max(0, q.key_bytes + bytes_of_state(key, text) - bytes_of_state(key, state.stored))
     if text ~= state.stored then set_field(key_field(key), text) end
   end
   call_chunked("ZADD", KEY_TIMERS, timers)
-  if #gone > 0 then depart(function() call_chunked("HDEL", RECORDS, fields) end) end
+  depart(function() call_chunked("HDEL", RECORDS, fields) end)
   depart_from(KEY_TIMERS, gone)
 end

@@ -10,20 +10,22 @@
 local NAMES = {
   -- 1 or 0.  paused: nothing may be claimed; waits: a list of waiting ids may hold a job (so it may if
   -- nothing is stored); mixed: high or low may hold jobs; foreign: the inbox may hold more; inbox: it
-  -- has held some; cancelled, names: there may be some to trim
-  flags = { "paused", "waits", "mixed", "foreign", "inbox", "cancelled", "names" },
+  -- has held some; cancelled, names: there may be some to trim; settles_deaths: so some deployment's turn
+  flags = { "paused", "waits", "mixed", "foreign", "inbox", "cancelled", "names", "settles_deaths" },
   -- active, completed, suspects: sizes; completed_bytes: of completed jobs; trim_at: when retention by
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
-  -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys
+  -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys;
+  -- key_bytes: of the states of keys (lib/key_state.lua)
   numbers = { "active", "completed", "completed_bytes", "suspects", "trim_at", "turns", "agenda_at",
-    "moved", "backlog" },
+    "moved", "backlog", "key_bytes" },
   -- lower bounds of the next instants in delayed, active, parked and key_timers; NEVER where there is none
   timers = { "due", "expiry", "recheck", "key_due" },
   -- clock: newest store time seen (ms); level, at, per: the token bucket; cancel: active jobs with a
   -- cancel request; replay: per live owner, last turn and its reply; totals: outcomes ever counted, in
-  -- the order of TOTALS; jobs, bytes: what the records hash holds, written by lib/usage
-  others = { "clock", "level", "at", "per", "cancel", "replay", "totals", "jobs", "bytes" },
+  -- the order of TOTALS; jobs, bytes: what the records hash holds, written by lib/usage; key_limits: the
+  -- limits of each key as the last turn that looked at keys had them
+  others = { "clock", "level", "at", "per", "cancel", "replay", "totals", "jobs", "bytes", "key_limits" },
 }
 local FIELDS = (function()
   local names = {}
@@ -49,16 +51,16 @@ local function read_state(values, request)
   for at, name in ipairs(FIELDS) do raw[name] = values[at] or nil end
   local q = {
     stored = raw, name = request.queue, owner = request.owner, seq = request.seq,
-    lease_ms = request.lease_ms, settles_deaths = request.settles_deaths, now = now_ms(tonumber(raw.clock or 0)),
+    lease_ms = request.lease_ms, now = now_ms(tonumber(raw.clock or 0)),
     bucket = { level = tonumber(raw.level or 0), at = tonumber(raw.at or 0), per = tonumber(raw.per or 0) },
     closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "",
-    totals = {},
+    totals = {}, key_limits = raw.key_limits,
   }
   for _, name in ipairs(NAMES.flags) do q[name] = raw[name] == YES end
-  q.waits = raw.waits ~= NO
+  q.waits, q.settles_deaths = raw.waits ~= NO, q.settles_deaths or request.settles_deaths
   for _, name in ipairs(NAMES.numbers) do q[name] = tonumber(raw[name] or 0) end
   for _, name in ipairs(NAMES.timers) do q[name] = tonumber(raw[name] or NEVER) end
-  load_usage(raw.jobs, raw.bytes)
+  load_usage(raw.jobs, raw.bytes, raw.key_bytes)
   for id in string.gmatch(raw.cancel or "", "%S+") do q.cancel[id] = true end
   for count in string.gmatch(raw.totals or "", "%d+") do
     i = i + 1
@@ -76,7 +78,7 @@ local function save_state(q)
   table.sort(cancel)
   for i, name in ipairs(TOTALS) do totals[i] = whole(q.totals[name] or 0) end
   local new = { clock = whole(q.now), cancel = join(cancel, " "), replay = q.replay,
-    totals = table.concat(totals, " ") }
+    totals = table.concat(totals, " "), key_limits = q.key_limits }
   for name, value in pairs(q.bucket) do new[name] = whole(value) end
   for _, name in ipairs(NAMES.flags) do new[name] = q[name] and YES or NO end
   for _, name in ipairs(NAMES.numbers) do new[name] = whole(q[name]) end

@@ -36,7 +36,7 @@ local function read_request()
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
     ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
-    key_limits = read_key_limits(ARGV[22]), settles_deaths = ARGV[23] == YES,
+    key_limits = read_key_limits(ARGV[22]), key_limits_text = ARGV[22], settles_deaths = ARGV[23] == YES,
     types = {}, settles = {}, prolong = {}, fields = {},
   }
   local at = 24

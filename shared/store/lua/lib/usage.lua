@@ -8,15 +8,17 @@
 --- @include "shards"
 local USAGE = { ":jobs", ":bytes" }
 local usage, change = {}, {} -- shard -> { jobs, bytes }: as stored; by this script
-local queue_usage = { jobs = 0, bytes = 0 } -- of all shards, as this script leaves them
+-- Of all shards, as this script leaves them; key_bytes: of the states of keys, in the first shard
+local queue_usage = { jobs = 0, bytes = 0, key_bytes = 0 }
 for shard = 1, #SHARDS do usage[shard], change[shard] = { jobs = 0, bytes = 0 }, { jobs = 0, bytes = 0 } end
 
 -- A script that reads the two fields with others passes them on here. One that does not pays a read
 -- of its own, and only if the usage changes.
-local function load_usage(jobs, bytes)
+local function load_usage(jobs, bytes, key_bytes)
   local first = usage[1]
   first.jobs, first.bytes, queue_usage.is_loaded = tonumber(jobs or 0), tonumber(bytes or 0), true
   queue_usage.jobs, queue_usage.bytes = queue_usage.jobs + first.jobs, queue_usage.bytes + first.bytes
+  queue_usage.key_bytes = tonumber(key_bytes or 0)
   for shard = 2, #SHARDS do
     local one = usage[shard]
     one.jobs, one.bytes = further[shard * 2 - 3] or 0, further[shard * 2 - 2] or 0
