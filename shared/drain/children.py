@@ -53,7 +53,7 @@ def children_of(run: Run, end: DecidedEnd, history: str) -> Iterator[Child]:
     described = _describe(run, parent, event, history)
 
     def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
-        job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms, by)
+        job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms, by, run.body.trace)
         return Child(name, follow_up.queue, job)
 
     for n, follow_up in enumerate(follow_ups.of(event)):
