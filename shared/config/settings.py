@@ -54,6 +54,8 @@ class Settings:
     patience: float = 5.0
     sweep_every: float = 300.0
     log_level: str = "INFO"
+    events: bool = False
+    """Drains tell those who follow what becomes of jobs: one command more a turn with news."""
     nudge: NudgeSettings = field(default_factory=NudgeSettings)
     platform: str = LOCAL
 
@@ -88,6 +90,7 @@ class Settings:
             patience=_number(env, "TIDEGATE_PATIENCE", 5.0, 0, 900),
             sweep_every=_number(env, "TIDEGATE_SWEEP_SECONDS", 300.0, 0, 86_400),
             log_level=_level(env.get("TIDEGATE_LOG_LEVEL", "INFO").strip().upper()),
+            events=_flag(env, "TIDEGATE_EVENTS", default=False),
             nudge=read_nudge(env, _number(env, "TIDEGATE_NUDGE_WINDOW", 0.25, 0.1, 10)),
             platform=platform,
         )

@@ -53,6 +53,11 @@ def agenda(prefix: str) -> str:
     return f"{prefix}:agenda"
 
 
+def events(prefix: str) -> str:
+    """STREAM  An entry for each turn that tells events; the last 256, of at most 32 KB each."""
+    return f"{prefix}:events"
+
+
 def cache_entry(prefix: str, cache: str, key: str) -> str:
     """STRING  The versions of the key's tags, a newline, the value as JSON; it expires."""
     return f"{prefix}:cache:{cache}:entry:{key}"
@@ -81,6 +86,11 @@ def tokens(prefix: str) -> str:
     return f"{prefix}:tokens"
 
 
+def allowance(prefix: str, subject: str) -> str:
+    """STRING  What a token with limits has used (lua/allow.lua); it expires after a day."""
+    return f"{prefix}:allowance:{subject}"
+
+
 def audit(prefix: str) -> str:
     """STREAM  The last 10,000 rows of what operators did."""
     return f"{prefix}:audit"
@@ -106,7 +116,7 @@ def vector(prefix: str, queue: str, shards: int = 1) -> tuple[str, ...]:
     """The KEYS of every script of this queue, the same for every request. The records of further
     shards come last."""
     names = parts(prefix, queue, PARTS)
-    return *names, agenda(prefix), *parts(prefix, queue, records(shards)[1:])
+    return *names, agenda(prefix), events(prefix), *parts(prefix, queue, records(shards)[1:])
 
 
 def parts(prefix: str, queue: str, names: Iterable[str]) -> list[str]:
