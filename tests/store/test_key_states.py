@@ -216,3 +216,23 @@ async def test_more_keys_than_a_turn_looks_at_are_forgotten_by_the_next_turns(
 
     assert left == [150, 50, 0]
     assert (await store.stats(queue)).bytes == await stored_bytes(probe)
+
+
+@pytest.mark.parametrize("limited", [True, False], ids=["limited", "limited before"])
+async def test_a_key_is_forgotten_at_the_instant_of_its_timer(
+    store: Store, declare: Declare, clock: FakeClock, probe: Probe, *, limited: bool
+) -> None:
+    queue = declare(per_key=KeyLimit(rate=HOUR))
+    await store.enqueue(queue, jobs("a", key="k"))
+    owner = Owner(store, queue)
+    await owner.finish(*await owner.claim())
+    (instant,) = (await probe.read("q", "key_timers")).values()
+    later = Owner(store, queue if limited else declare(), "later")
+    clock.advance((instant - 1 - clock.epoch_ms()) / 1000)
+    await later.turn(0)
+    assert await probe.read("q", "key_timers") == {"k": instant}
+
+    clock.advance(0.001)
+    await later.turn(0)
+
+    assert not await probe.read("q", "key_timers")

@@ -44,7 +44,7 @@ local entries, gone = {}, #fields - OWN
 local function delete_backlogs()
   local room, count = most - gone, tonumber(values[5] or 0)
   if room == 0 or count == 0 then return end
-  for _, one in ipairs(read_entries(call("HRANDFIELD", BACKLOGS, room, "WITHVALUES"))) do
+  for _, one in ipairs(read_entries(call("HRANDFIELD", BACKLOGS, room, "WITHVALUES") or {})) do
     entries[#entries + 1] = one.entry
     if one.waits then
       ids[#ids + 1], raws[#raws + 1] = one.id, one.job.raw

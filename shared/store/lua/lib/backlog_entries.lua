@@ -28,7 +28,8 @@ end
 -- After a turn that stopped: removes entries that are in no backlog.
 local function prune_entries()
   local entries = {}
-  for _, one in ipairs(read_entries(call("HRANDFIELD", BACKLOGS, 100, "WITHVALUES"))) do
+  local page = call("HRANDFIELD", BACKLOGS, 100, "WITHVALUES") or {} -- fakeredis: nil where there is no hash
+  for _, one in ipairs(read_entries(page)) do
     if not one.is_within then entries[#entries + 1] = one.entry end
   end
   depart(function() call_chunked("HDEL", BACKLOGS, entries) end)
