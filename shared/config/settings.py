@@ -54,6 +54,9 @@ class Settings:
     patience: float = 5.0
     sweep_every: float = 300.0
     log_level: str = "INFO"
+    events: bool = False
+    """Drains tell what becomes of jobs to those who follow: one command more a turn that has something
+    to tell."""
     nudge: NudgeSettings = field(default_factory=NudgeSettings)
     platform: str = LOCAL
 
@@ -88,6 +91,7 @@ class Settings:
             patience=_number(env, "TIDEGATE_PATIENCE", 5.0, 0, 900),
             sweep_every=_number(env, "TIDEGATE_SWEEP_SECONDS", 300.0, 0, 86_400),
             log_level=_level(env.get("TIDEGATE_LOG_LEVEL", "INFO").strip().upper()),
+            events=_flag(env, "TIDEGATE_EVENTS", default=False),
             nudge=read_nudge(env, _number(env, "TIDEGATE_NUDGE_WINDOW", 0.25, 0.1, 10)),
             platform=platform,
         )

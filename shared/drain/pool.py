@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Iterator
 
 from ..clock import Clock
 from ..declare.queue import Queue
-from ..encryption.keyring import Keyring
 from ..jobs.claim import Claim
 from ..jobs.outcome import Kind, Outcome
 from ..jobs.runs import JobRun, with_run
@@ -77,14 +76,17 @@ class Pool:
         now_ms = self._budget.clock.epoch_ms()
         history = history_of(claim, outcome, now_ms, self._resources.keyring)
         waited = 0 if outcome.started else claim.at_ms
-        self._settles.append(Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited))
+        label = _label(claim, outcome, self._resources)
+        self._settles.append(
+            Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)
+        )
         self.changed.set()
         if not self._runs:
             self.idle.set()
 
     def take_settles(self) -> list[Settle]:
         """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
-        settles = [*self._settles, *_progress(self._runs.values(), self._resources.keyring)]
+        settles = [*self._settles, *_progress(self._runs.values(), self._resources)]
         fit = count_that_fit(settles)
         self._settles = settles[fit:]
         return settles[:fit]
@@ -212,12 +214,23 @@ class Pool:
                 self.paced -= 1
 
 
-def _progress(runs: Iterable[Run], keyring: Keyring) -> Iterator[Settle]:
+def _progress(runs: Iterable[Run], resources: DrainResources) -> Iterator[Settle]:
     for run in runs:
         progress = run.context.take_progress() if run.context else None
         if progress:
-            history = history_of(run.claim, Outcome("keep", detail=progress), 0, keyring)
-            yield Settle(run.claim.lease, "keep", 0, history)
+            reported = Outcome("keep", detail=progress)
+            history = history_of(run.claim, reported, 0, resources.keyring)
+            label = _label(run.claim, reported, resources)
+            yield Settle(run.claim.lease, "keep", 0, history, label=label)
+
+
+def _label(claim: Claim, outcome: Outcome, resources: DrainResources) -> str:
+    """What events tell of this outcome; "" where none are told."""
+    if not resources.store.tells_events:
+        return ""
+    from .labels import label_of  # noqa: PLC0415 - most deployments tell none
+
+    return label_of(claim, outcome)
 
 
 def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcome:

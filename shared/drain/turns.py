@@ -86,6 +86,7 @@ class Turns:
             prolong=leases if self.leases.are_due() else (),
             look=self._look(),
             settles_deaths=self._queue.follows_deaths,
+            events=self._store.tells_events,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)

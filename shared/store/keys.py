@@ -53,6 +53,11 @@ def agenda(prefix: str) -> str:
     return f"{prefix}:agenda"
 
 
+def events(prefix: str) -> str:
+    """STREAM  One entry a turn that tells events; the last 256 of at most 32 KB (lua/lib/events.lua)."""
+    return f"{prefix}:events"
+
+
 def cache_entry(prefix: str, cache: str, key: str) -> str:
     """STRING  The versions of the key's tags, a newline, the value as JSON; it expires."""
     return f"{prefix}:cache:{cache}:entry:{key}"
@@ -106,7 +111,7 @@ def vector(prefix: str, queue: str, shards: int = 1) -> tuple[str, ...]:
     """The KEYS of every script of this queue, the same for every request. The records of further
     shards come last."""
     names = parts(prefix, queue, PARTS)
-    return *names, agenda(prefix), *parts(prefix, queue, records(shards)[1:])
+    return *names, agenda(prefix), events(prefix), *parts(prefix, queue, records(shards)[1:])
 
 
 def parts(prefix: str, queue: str, names: Iterable[str]) -> list[str]:

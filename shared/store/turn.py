@@ -29,13 +29,15 @@ MOST_HISTORY = 2 * 2**20
 class Settle(NamedTuple):
     """One lease to close (or, kinds "keep" and "decide", to prolong). `history` replaces the job's
     history. `unstarted_ms`: `at_ms` of the claim (the store's time from which it might start) if
-    its handler was not called, so that its token can be given back; else 0."""
+    its handler was not called, so that its token can be given back; else 0. `label`: its progress
+    and type for those who follow events ("" where none are told)."""
 
     lease: str
     kind: Kind
     delay_ms: int = 0
     history: str = ""
     unstarted_ms: int = 0
+    label: str = ""
 
 
 def count_that_fit(settles: Sequence[Settle]) -> int:
@@ -60,8 +62,8 @@ class TurnRequest:
     time tokens may be taken. `prolong`: leases whose jobs still run. `look`: how many waiting jobs'
     records the turn reads at once, at no command of their own; None: as many as it wants.
     `repeat_ms`: how long the client may repeat this request. `settles_deaths`: jobs that crashed to
-    death are handed out (as `crashed` claims), so that the caller settles them. `counters`: what
-    the drain counted.
+    death are handed out (as `crashed` claims), so that the caller settles them. `events`: the turn
+    tells events. `counters`: what the drain counted.
     """
 
     owner: str
@@ -79,6 +81,7 @@ class TurnRequest:
     look: int | None = None
     repeat_ms: int = REPEAT_MS
     settles_deaths: bool = False
+    events: bool = False
     counters: Counters = field(default_factory=dict)
 
     def args(self, queue: Queue) -> list[str | int]:
@@ -106,13 +109,15 @@ class TurnRequest:
             queue.max_bytes,
             _key_limits(queue),
             int(self.settles_deaths),
+            int(self.events),
         ]
         for name in types:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
             args += [name, int(name in self.want_histograms), counts]
         for settle in self.settles:
+            kind, label = KIND_CODES[settle.kind], f" {settle.label}" if settle.label else ""
             args += [
-                f"{settle.lease} {KIND_CODES[settle.kind]} {settle.delay_ms} {settle.unstarted_ms}",
+                f"{settle.lease} {kind} {settle.delay_ms} {settle.unstarted_ms}{label}",
                 settle.history,
             ]
         return [*args, *self.prolong, write_counters(self.counters)]

@@ -136,7 +136,9 @@ def test_every_redis_key_is_named_in_the_architecture(root: Path) -> None:
     assert page.is_file(), "docs/architecture.md must name every Redis key."
     text = page.read_text(encoding="utf-8")
 
-    missing = [part for part in (*keys.PARTS, "agenda") if not re.search(rf"\b{part}`", text)]
+    missing = [
+        part for part in (*keys.PARTS, "agenda", "events") if not re.search(rf"\b{part}`", text)
+    ]
 
     assert not missing, f"Add these keys, in `code`, to docs/architecture.md: {missing}"
 

@@ -57,7 +57,7 @@ def test_the_names_in_lua_are_the_vector_that_python_sends(root: Path) -> None:
 
     assert declared, "lib/keys.lua must name every key in one line: local A, B = unpack(KEYS)"
     names = [name.strip().lower() for name in declared.group(1).split(",")]
-    assert names == [*keys.PARTS, "agenda"], (
+    assert names == [*keys.PARTS, "agenda", "events"], (
         "lib/keys.lua and shared/store/keys.py must name the same keys in the same order."
     )
 

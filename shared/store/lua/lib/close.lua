@@ -1,5 +1,6 @@
 -- close: what one settle does to its job: an end, a wait, a place in line, or a longer lease.
 --- @include "codes"
+--- @include "events"
 --- @include "flags"
 --- @include "keys"
 --- @include "numbers"
@@ -12,13 +13,25 @@ local TOTAL = { [KIND.done] = "done", [KIND.retry] = "retried", [KIND.dead] = "d
 local KEEPS_CRASHED = { [KIND.dead] = true, [KIND.release] = true, [KIND.park] = true }
 local END_STATE = { [KIND.done] = STATE.completed, [KIND.dead] = STATE.dead,
   [KIND.cancelled] = STATE.cancelled }
+local TOLD = { [KIND.done] = EVENT.completed, [KIND.retry] = EVENT.failed, [KIND.dead] = EVENT.failed }
 
 local function keep_lease(q, item, job)
-  if item.kind == KIND.decide then add_flag(job, DECIDED) end
+  if item.kind == KIND.decide then
+    add_flag(job, DECIDED)
+  elseif item.label and string.sub(item.label, 1, 2) ~= "- " then -- it reports progress, not only lines of its log
+    add_event(q, EVENT.progress, STATE.active, job.attempts + 1, item.id, item.label)
+  end
   local expiry = q.now + q.lease_ms
   save_job(item.id, job)
   buffer_zadd(ACTIVE, expiry, item.lease)
   q.expiry = math.min(q.expiry, expiry) -- a slow request may bring an earlier end than the last one
+end
+
+-- The attempt of a job whose crashes were its death is not counted.
+local function tell_end(q, item, kind, job, crashed)
+  if not TOLD[kind] then return end
+  local state = kind == KIND.retry and item.delay > 0 and STATE.delayed or job.state
+  add_event(q, TOLD[kind], state, job.attempts + (crashed and 1 or 0), item.id, item.label)
 end
 
 local function close(q, item, job)
@@ -52,6 +65,7 @@ local function close(q, item, job)
     requeue(q, id, job, buffer_push)
   end
   save_job(id, job)
+  tell_end(q, item, kind, job, crashed)
   if kind == KIND.done then
     q.completed, q.completed_bytes = q.completed + 1, q.completed_bytes + #id + #rewritten[id]
   end

@@ -12,6 +12,9 @@ local PRIORITY = { high = "h", normal = "n", low = "l" }
 local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s", park = "p",
   cancelled = "c", keep = "k", decide = "e" }
 
+-- What a turn tells of a job (lib/events.lua).
+local EVENT = { completed = "c", failed = "f", stalled = "s", progress = "p" }
+
 -- What enqueue and restore answer for a job that they did not store (for a new job they answer the state).
 local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", limited = "L", taken = "N" }
 

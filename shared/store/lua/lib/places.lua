@@ -1,5 +1,6 @@
 -- places: where a job goes when it ends, waits again or must run exclusively. The caller saves the job.
 --- @include "codes"
+--- @include "events"
 --- @include "flags"
 --- @include "keys"
 --- @include "priorities"
@@ -29,6 +30,7 @@ local function die(q, id, job)
   else
     end_job(id, job, STATE.dead, q.now)
     q.count("dead", 1)
+    add_event(q, EVENT.failed, job.state, job.attempts + 1, id)
   end
 end
 

@@ -51,7 +51,7 @@ local function read_state(values, request)
   for at, name in ipairs(FIELDS) do raw[name] = values[at] or nil end
   local q = {
     stored = raw, name = request.queue, owner = request.owner, seq = request.seq,
-    lease_ms = request.lease_ms, now = now_ms(tonumber(raw.clock or 0)),
+    lease_ms = request.lease_ms, events = request.events and {}, now = now_ms(tonumber(raw.clock or 0)),
     bucket = { level = tonumber(raw.level or 0), at = tonumber(raw.at or 0), per = tonumber(raw.per or 0) },
     closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "",
     totals = {}, key_limits = raw.key_limits,

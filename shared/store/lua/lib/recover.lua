@@ -4,6 +4,7 @@
 -- Promotion (lib/promote.lua) shares the one read of their records.
 --- @include "codes"
 --- @include "due"
+--- @include "events"
 --- @include "fields"
 --- @include "flags"
 --- @include "expired"
@@ -41,6 +42,7 @@ local function recover_one(q, one)
     end
   end
   save_job(id, job)
+  add_event(q, EVENT.stalled, job.state, job.attempts + 1, id)
 end
 
 -- Closes the expired leases. They are counted anew: one of a turn that stopped half way is in no count.

@@ -8,12 +8,13 @@ end
 
 -- nil where the argument names no lease.
 local function read_settle(at)
-  -- lease (id fence owner seq …) kind delay unstarted
-  local pattern = "^((%S+) (%d+) (%S+) (%d+) ?%S* %d) (%l) (%d+) (%d+)$"
-  local lease, id, fence, owner, seq, kind, delay, unstarted = string.match(ARGV[at], pattern)
+  -- lease (id fence owner seq …) kind delay unstarted, and progress and type where events are wanted
+  local pattern = "^((%S+) (%d+) (%S+) (%d+) ?%S* %d) (%l) (%d+) (%d+) ?(.*)$"
+  local lease, id, fence, owner, seq, kind, delay, unstarted, label = string.match(ARGV[at], pattern)
   if not id then return nil end
   return { id = id, fence = number_of(fence), owner = owner, seq = number_of(seq), lease = lease,
-    kind = kind, delay = number_of(delay), unstarted = number_of(unstarted), history = ARGV[at + 1] }
+    kind = kind, delay = number_of(delay), unstarted = number_of(unstarted), history = ARGV[at + 1],
+    label = label ~= "" and label or nil }
 end
 
 -- The limits of each key, as "rate per burst concurrency"; nil where there are none.
@@ -37,9 +38,10 @@ local function read_request()
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
     ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
     key_limits = read_key_limits(ARGV[22]), key_limits_text = ARGV[22], settles_deaths = ARGV[23] == YES,
+    events = ARGV[24] == YES,
     types = {}, settles = {}, prolong = {}, fields = {},
   }
-  local at = 24
+  local at = 25
   for i = 1, n(ARGV[15]) do
     request.types[i] = read_type(at)
     request.fields[#request.fields + 1] = request.types[i].field

@@ -1,0 +1,30 @@
+"""The label of a settle: what those who follow events are told of its job beside the numbers that the
+store has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..jobs.body import decode_body, decode_foreign
+from ..jobs.claim import Claim
+from ..jobs.outcome import Outcome
+
+_NONE, _LONGEST_TYPE = "-", 64
+
+
+def label_of(claim: Claim, outcome: Outcome) -> str:
+    """Progress and type of the job of an outcome. Nothing that a job carries is in it."""
+    return f"{_progress(outcome.detail.get('progress'))} {_type(claim)}"
+
+
+def _progress(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, int | float) else _NONE
+
+
+def _type(claim: Claim) -> str:
+    """A foreign producer's own text is told only if it might be the name of a type."""
+    try:
+        name = decode_foreign(claim.body)[0] if claim.foreign else decode_body(claim.body).type
+    except ValueError:
+        return _NONE
+    return name if 0 < len(name) <= _LONGEST_TYPE and name.isprintable() else _NONE
