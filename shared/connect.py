@@ -32,7 +32,6 @@ def connect(settings: Settings, *, clock: Clock | None = None, nudge: Nudge | No
         key_locking=settings.key_locking,
         keyring=Keyring(settings.encryption_keys),
         nudges=open_sender(settings, nudge),
-        tells_events=settings.events,
     )
 
 

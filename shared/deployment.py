@@ -107,6 +107,7 @@ class Deployment:
             keeper=keeper,
             origin=origin,
             isolates_suspects=self.registry.references is not None and hasattr(os, "killpg"),
+            tells_events=settings.events,
             patience=settings.patience,
             batch=settings.batch,
             sweep_every=settings.sweep_every,

@@ -18,6 +18,7 @@ from . import (
     doctor,
     drain,
     enqueue,
+    events,
     jobs,
     keys,
     maintain,
@@ -84,6 +85,7 @@ app.add_typer(keys.app, name="keys")
 app.command("alerts")(alerts.alerts)
 app.command("repair")(repair.repair)
 app.add_typer(tokens.app, name="tokens")
+app.command("events")(events.events)
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 

@@ -25,6 +25,18 @@ def as_json(document: object) -> None:
     print(_UNUSUAL.sub(_escaped, text))
 
 
+def as_json_line(document: object) -> None:
+    """Print the document as JSON in one line."""
+    from pydantic_core import to_json
+
+    print(_UNUSUAL.sub(_escaped, to_json(document, inf_nan_mode="null").decode()))
+
+
+def line(values: Sequence[object]) -> None:
+    """Print one row by itself."""
+    print(GAP.join(map(_cell, values)))
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under their columns, numbers aligned to the right."""
     texts = [[_cell(value) for value in row] for row in rows]

@@ -55,8 +55,7 @@ class Settings:
     sweep_every: float = 300.0
     log_level: str = "INFO"
     events: bool = False
-    """Drains tell what becomes of jobs to those who follow: one command more a turn that has something
-    to tell."""
+    """Drains tell those who follow what becomes of jobs: one command more a turn with news."""
     nudge: NudgeSettings = field(default_factory=NudgeSettings)
     platform: str = LOCAL
 

@@ -12,7 +12,7 @@ from ..declare.queue import Queue
 from ..declare.sync import serve_threads
 from ..errors import StoreError
 from ..jobs.outcome import Outcome
-from ..store import Store, TurnReply
+from ..store import TurnReply
 from .admission import Admission
 from .budget import Budget
 from .encrypted import read_claim
@@ -62,7 +62,6 @@ class Consumer:
 
     def __init__(
         self,
-        store: Store,
         queue: Queue,
         budget: Budget,
         resources: DrainResources,
@@ -75,7 +74,7 @@ class Consumer:
         self._patience = resources.patience
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
         admission = self._admission = Admission(queue, budget)
-        turns = self._turns = Turns(store, queue, budget, admission, self.report, resync=resync)
+        turns = self._turns = Turns(resources, queue, budget, admission, self.report, resync=resync)
         self._pool = Pool(queue, budget, resources, admission)
         self._slots, self._suspects = resources.slots(queue), Suspects(self._pool, resources)
         held, sent_at = turns.leases, lambda: turns.sent_at

@@ -49,8 +49,8 @@ wait for the store. Twice as many would send no more: a process has eight connec
 
 
 class Drain:
-    """Drains queues with one store. Make one for each invocation. `isolates_suspects`: suspects run
-    in child processes, which must be able to import the applications."""
+    """Drains queues with one store, for one invocation. `isolates_suspects`: suspects run in child
+    processes, which must be able to import the applications. `tells_events`: as store/events.py."""
 
     @checked
     def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
@@ -63,6 +63,7 @@ class Drain:
         keeper: Keeper | None = None,
         origin: Origin | None = None,
         isolates_suspects: bool = False,
+        tells_events: bool = False,
         patience: float = PATIENCE,
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
@@ -71,7 +72,7 @@ class Drain:
         self._store, self._registry, self._budget = store, registry, budget
         self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
         self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
-        self._isolates = isolates_suspects
+        self._isolates, self._tells_events = isolates_suspects, tells_events
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
         self._chain = Chain(store, budget, origin)
@@ -180,6 +181,7 @@ class Drain:
             keeper=self._keeper,
             new_children=partial(new_children, self._store, self._registry, self._budget),
             isolates_suspects=self._isolates,
+            tells_events=self._tells_events,
         )
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
@@ -189,7 +191,6 @@ class Drain:
                     return
                 opened[queue.name] += 1
                 consumer = Consumer(
-                    self._store,
                     queue,
                     self._budget,
                     resources,

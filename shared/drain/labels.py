@@ -1,5 +1,4 @@
-"""The label of a settle: what those who follow events are told of its job beside the numbers that the
-store has."""
+"""The label of a settle: what events tell of its job beside the numbers that the store has."""
 
 from __future__ import annotations
 

@@ -74,12 +74,7 @@ class Pool:
     def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
         now_ms = self._budget.clock.epoch_ms()
-        history = history_of(claim, outcome, now_ms, self._resources.keyring)
-        waited = 0 if outcome.started else claim.at_ms
-        label = _label(claim, outcome, self._resources)
-        self._settles.append(
-            Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)
-        )
+        self._settles.append(_settle_of(claim, outcome, now_ms, self._resources))
         self.changed.set()
         if not self._runs:
             self.idle.set()
@@ -218,15 +213,19 @@ def _progress(runs: Iterable[Run], resources: DrainResources) -> Iterator[Settle
     for run in runs:
         progress = run.context.take_progress() if run.context else None
         if progress:
-            reported = Outcome("keep", detail=progress)
-            history = history_of(run.claim, reported, 0, resources.keyring)
-            label = _label(run.claim, reported, resources)
-            yield Settle(run.claim.lease, "keep", 0, history, label=label)
+            yield _settle_of(run.claim, Outcome("keep", detail=progress), 0, resources)
+
+
+def _settle_of(claim: Claim, outcome: Outcome, at_ms: int, resources: DrainResources) -> Settle:
+    history = history_of(claim, outcome, at_ms, resources.keyring)
+    waited = 0 if outcome.started else claim.at_ms
+    label = _label(claim, outcome, resources)
+    return Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)
 
 
 def _label(claim: Claim, outcome: Outcome, resources: DrainResources) -> str:
     """What events tell of this outcome; "" where none are told."""
-    if not resources.store.tells_events:
+    if not resources.tells_events:
         return ""
     from .labels import label_of  # noqa: PLC0415 - most deployments tell none
 

@@ -32,7 +32,8 @@ class DrainResources:
     """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
     `patience`: seconds an idle consumer waits for a token or a delayed job before it ends;
     `find_queue`: the queue of a follow-up by its name, raises UnknownQueue;
-    `isolates_suspects`: suspects run in child processes; `children`: those, once a job needs one.
+    `isolates_suspects`: suspects run in child processes; `tells_events`: turns tell events;
+    `children`: those, once a job needs one.
     """
 
     store: Store
@@ -43,6 +44,7 @@ class DrainResources:
     keeper: Keeper | None
     new_children: Callable[[], Children]
     isolates_suspects: bool
+    tells_events: bool
     threads: HandlerThreads = field(default_factory=partial(HandlerThreads, SYNC_THREADS))
     timeouts: Timeouts = field(default_factory=Timeouts)
     children: Children | None = None

@@ -16,13 +16,14 @@ from ..declare.queue import Queue
 from ..jobs.claim import Lease
 from ..jobs.ids import public_id
 from ..jobs.outcome import PAST
-from ..store import Store, TurnReply, TurnRequest
+from ..store import TurnReply, TurnRequest
 from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
 from .counts import count_turn, take_counts
 from .leases import HeldLeases
 from .report import ConsumerReport
+from .resources import DrainResources
 
 log = logging.getLogger("tidegate.drain")
 
@@ -42,7 +43,7 @@ class Turns:
 
     def __init__(
         self,
-        store: Store,
+        resources: DrainResources,
         queue: Queue,
         budget: Budget,
         admission: Admission,
@@ -52,11 +53,11 @@ class Turns:
     ) -> None:
         self.round_trip = 0.0
         self.sent_at = time.monotonic()
-        self._store, self._queue, self._budget = store, queue, budget
+        self._store, self._queue, self._budget = resources.store, queue, budget
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
         self.leases = HeldLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
-        self._bytes, self._expects_jobs = 0, True
+        self._bytes, self._expects_jobs, self._events = 0, True, resources.tells_events
 
     async def send(
         self,
@@ -86,11 +87,10 @@ class Turns:
             prolong=leases if self.leases.are_due() else (),
             look=self._look(),
             settles_deaths=self._queue.follows_deaths,
-            events=self._store.tells_events,
+            events=self._events,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)
-        self._admission.learn(reply.histograms)
         self.leases.note(request, reply, now, leases)
         self._count(settles, reply)
         return reply
@@ -129,6 +129,7 @@ class Turns:
         self._expects_jobs = reply.reason != "empty"
         remember = self._store.suspects.add if reply.suspects else self._store.suspects.discard
         remember(self._queue.name)
+        self._admission.learn(reply.histograms)
         return reply
 
     def _count(self, settles: Sequence[Settle], reply: TurnReply) -> None:

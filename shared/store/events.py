@@ -1,5 +1,5 @@
-"""The events of one deployment as turns tell them (lua/lib/events.lua): what became of which job, and
-nothing that a job carries. Only the last turns that told some are kept."""
+"""The events of one deployment as turns tell them (lua/lib/events.lua): what became of which job,
+and nothing that a job carries. Only the last turns that told some are kept."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,15}\Z")
 
 
 class Event(NamedTuple):
-    """One event. `at_ms`: store time. `state`: the job's after it. `attempt`: the number of the attempt
-    that it is about, from 1. `type`: None where no drain has read the job; `progress`: 0 to 100, None
-    where none was reported."""
+    """One event. `at_ms`: store time. `state`: the job's after it. `attempt`: the number of the
+    attempt that it is about, from 1. `type`: None where the function that ran the job died;
+    `progress`: 0 to 100, None where none was reported."""
 
     kind: str
     at_ms: int
@@ -36,9 +36,9 @@ class Event(NamedTuple):
 
 
 class EventPage(NamedTuple):
-    """Events of whole turns, oldest first. `next`: the cursor behind them; None: there never were any.
-    `gap`: some before or among them are not there: too old, or too many of one turn. `more`: there may
-    be more at once."""
+    """Events of whole turns, oldest first. `next`: the cursor behind them; None: there never were
+    any. `gap`: some before or among them are not there: too old, or too many of one turn. `more`:
+    there may be more at once."""
 
     events: list[Event]
     next: str | None

@@ -54,7 +54,7 @@ def agenda(prefix: str) -> str:
 
 
 def events(prefix: str) -> str:
-    """STREAM  One entry a turn that tells events; the last 256 of at most 32 KB (lua/lib/events.lua)."""
+    """STREAM  An entry for each turn that tells events; the last 256, of at most 32 KB each."""
     return f"{prefix}:events"
 
 

@@ -44,8 +44,7 @@ Ended = Literal["dead", "completed", "cancelled"]
 
 class Store(Reads):
     """The verbs of Tidegate over one client and one key prefix. `nudges`: what calls a drain where
-    an enqueue puts the first job in line; None: nothing does. `tells_events`: drains tell events
-    (store/events.py)."""
+    an enqueue puts the first job in line; None: nothing does."""
 
     def __init__(
         self,
@@ -55,11 +54,10 @@ class Store(Reads):
         key_locking: bool = True,
         keyring: Keyring = NO_KEYS,
         nudges: NudgeSender | None = None,
-        tells_events: bool = False,
     ) -> None:
         self.rest, self.clock, self.prefix, self.keyring = rest, rest.clock, prefix, keyring
         self._calls = Calls(rest, prefix, key_locking)
-        self.nudges, self.tells_events = nudges, tells_events
+        self.nudges = nudges
         self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)
         self.access = AccessEntries(rest, prefix)

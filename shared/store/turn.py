@@ -39,6 +39,12 @@ class Settle(NamedTuple):
     unstarted_ms: int = 0
     label: str = ""
 
+    @property
+    def head(self) -> str:
+        """What lua/lib/request.lua reads."""
+        kind, label = KIND_CODES[self.kind], f" {self.label}" if self.label else ""
+        return f"{self.lease} {kind} {self.delay_ms} {self.unstarted_ms}{label}"
+
 
 def count_that_fit(settles: Sequence[Settle]) -> int:
     """How many of these, from the first, fit into one request."""
@@ -115,11 +121,7 @@ class TurnRequest:
             counts = " ".join(f"{bucket}:{n}" for bucket, n in self.observed.get(name, {}).items())
             args += [name, int(name in self.want_histograms), counts]
         for settle in self.settles:
-            kind, label = KIND_CODES[settle.kind], f" {settle.label}" if settle.label else ""
-            args += [
-                f"{settle.lease} {kind} {settle.delay_ms} {settle.unstarted_ms}{label}",
-                settle.history,
-            ]
+            args += [settle.head, settle.history]
         return [*args, *self.prolong, write_counters(self.counters)]
 
 

@@ -17,6 +17,7 @@ from . import (
     cron,
     deadletters,
     enqueue,
+    events,
     jobs,
     keys,
     metrics,
@@ -81,6 +82,12 @@ _SEARCH = {
     "until": "Died before this instant.",
     "payload": "A JSON object: only payloads that have its fields. For operators.",
 }
+_EVENTS = {
+    "queue": "Only of this queue.",
+    "event": "Only completed, failed, stalled or progress.",
+    "cursor": "The `next` of the page before; without it from the oldest that is kept.",
+}
+_LAST_EVENT = {"Last-Event-ID": "In place of `cursor`: clients of streams send it by themselves."}
 _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or not."}
 
 ROUTES: tuple[Operation, ...] = (
@@ -154,6 +161,8 @@ ROUTES: tuple[Operation, ...] = (
           query=_PAGE),
     Operation("GET", "/api/v1/alerts", "read", alerts.index, {200: (alerts.AlertsResponse,)},
           filters=True),
+    Operation("GET", "/api/v1/events", "read", events.index, {200: (events.EventPageResponse,)},
+          query=_EVENTS, headers=_LAST_EVENT, text=events.MEDIA_TYPE, filters=True),
     Operation("GET", "/metrics", "metrics", metrics.show, {}, text=metrics.MEDIA_TYPE,
           filters=True),
     Operation("GET", "/healthz", "public", healthz, {200: (LivenessResponse,)}),

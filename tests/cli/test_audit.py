@@ -18,7 +18,7 @@ from tests.cli.conftest import Cli
 
 KEEPS_NONE = {
     *("alerts", "archive list", "archive show", "audit", "demo", "dev", "doctor", "drain"),
-    *("enqueue", "maintain", "new", "status", "store"),
+    *("enqueue", "events", "maintain", "new", "status", "store"),
     *("dead list", "dead show", "jobs list", "jobs show", "keys check", "keys generate"),
     *(
         "keys list",

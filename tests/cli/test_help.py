@@ -15,7 +15,7 @@ from tests.cli.conftest import ROOT, Cli
 
 COMMANDS = (
     *("new", "demo", "dev", "store", "enqueue", "drain", "status", "audit", "doctor", "repair"),
-    "alerts",
+    *("alerts", "events"),
     *("tokens create", "tokens list", "tokens revoke", "tokens rotate", "tokens generate"),
     *("jobs show", "jobs cancel", "dead list", "dead show", "dead redrive", "dead delete"),
     *(

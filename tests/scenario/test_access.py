@@ -60,6 +60,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/v1/tokens/{token}/rotate"): "admin",
     ("GET", "/api/v1/audit"): "admin",
     ("GET", "/api/v1/alerts"): "viewer",
+    ("GET", "/api/v1/events"): "viewer",
     ("GET", "/metrics"): "viewer",
     ("GET", "/api/queue/dashboard"): "viewer",
     ("GET", "/api/v1/health/queues"): "viewer",

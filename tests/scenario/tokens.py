@@ -65,6 +65,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/cron/maintain"): "drain",
     ("POST", "/api/cron/maintain"): "drain",
     ("GET", "/api/v1/alerts"): "read",
+    ("GET", "/api/v1/events"): "read",
     ("GET", "/metrics"): "metrics",
     ("GET", "/api/queue/dashboard"): "read",
     ("GET", "/api/v1/health/queues"): "read",

@@ -1,4 +1,4 @@
-"""Events: told by the turns that make them true, in one entry of one bounded stream; free while off."""
+"""Events: told by the turns that make them true, in one bounded stream; free while off."""
 
 from __future__ import annotations
 

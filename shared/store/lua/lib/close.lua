@@ -38,8 +38,7 @@ local function close(q, item, job)
   local id, kind, due = item.id, item.kind, q.now + item.delay
   -- One whose end is decided may have follow-ups already, so it can't be cancelled any more.
   if q.cancel[id] and not END_STATE[kind] and not has_flag(job, DECIDED) then kind = KIND.cancelled end
-  q.cancel[id] = nil
-  job.fence = job.fence + 1
+  q.cancel[id], job.fence = nil, job.fence + 1
   local end_state, crashed = END_STATE[kind], job.reason == "crashed" -- it waits for its death
   if (end_state or kind == KIND.retry) and not crashed then job.attempts = job.attempts + 1 end
   if not (crashed and KEEPS_CRASHED[kind]) then job.reason = NONE end

@@ -1,7 +1,6 @@
 -- events: what a turn tells those who follow the jobs (store/events.py): one entry of the deployment's
 -- stream a turn, "queue now omitted" and a line for each event, "kind state attempt id progress type". The
 -- oldest entries go as new ones come. Only a client that asks for events has any written.
---- @include "codes"
 --- @include "keys"
 --- @include "numbers"
 --- @include "undo"
@@ -24,5 +23,5 @@ local function write_events(q)
     if size <= MOST_BYTES then lines[#lines + 1] = line end
   end
   lines[1] = q.name .. " " .. whole(q.now) .. " " .. whole(#q.events - #lines + 1)
-  try("XADD", EVENTS, "MAXLEN", MOST_ENTRIES, "*", "e", table.concat(lines, "\n"))
+  try("XADD", EVENTS, "MAXLEN", MOST_ENTRIES, "*", "told", table.concat(lines, "\n"))
 end

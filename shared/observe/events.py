@@ -1,0 +1,62 @@
+"""Events for those who follow them, over HTTP and on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from ..errors import InvalidOption
+from ..store import Store
+from ..store.events import KINDS, Event, EventPage, read_events
+
+EVERY = 2.0
+"""Seconds between two reads while nothing comes."""
+
+
+class Wanted(NamedTuple):
+    """The events that a follower asks for. None: all."""
+
+    queues: Collection[str] | None = None
+    kind: str | None = None
+
+    def of(self, page: EventPage) -> list[Event]:
+        """Those of a page."""
+        return [
+            one
+            for one in page.events
+            if (self.queues is None or one.queue in self.queues) and self.kind in (None, one.kind)
+        ]
+
+
+def check_kind(kind: str | None) -> str | None:
+    """The kind, if there is such a one. Raises InvalidOption."""
+    if kind is not None and kind not in KINDS.values():
+        raise InvalidOption(f"event: {', '.join(KINDS.values())}", "event")
+    return kind
+
+
+async def follow(
+    store: Store, cursor: str | None, *, seconds: float, every: float = EVERY
+) -> AsyncIterator[EventPage]:
+    """Page after page for `seconds`, empty ones too: a command each, and where nothing more waits
+    one in `every` seconds. Raises InvalidOption for what is no cursor, and StoreError."""
+    clock = store.clock
+    ends = clock.monotonic() + seconds
+    while True:
+        page = await read_events(store.rest, store.prefix, cursor)
+        yield page
+        cursor, left = page.next, ends - clock.monotonic()
+        if left <= 0:
+            return
+        if not page.more:
+            await clock.sleep(min(every, left))
+
+
+def describe_event(event: Event) -> dict[str, Any]:
+    """One event, as both show it."""
+    at = datetime.fromtimestamp(event.at_ms / 1000, UTC)
+    return {"event": event.kind, "at": at, **{name: getattr(event, name) for name in _SAME}}
+
+
+_SAME = ("queue", "id", "type", "state", "attempt", "progress")

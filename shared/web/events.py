@@ -1,0 +1,119 @@
+"""GET /api/v1/events: what becomes of jobs, as a page or as a stream of server-sent events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+from pydantic_core import to_json
+from starlette.responses import Response, StreamingResponse
+
+from ..config.platform import LAMBDA
+from ..errors import StoreError
+from .body import json_response
+from .call import Call
+from .problems import SAFE_HEADERS
+from .responses import ResponseModel
+
+if TYPE_CHECKING:
+    from ..observe.events import Wanted
+    from ..store.events import EventPage
+
+MEDIA_TYPE = "text/event-stream"
+STREAM_SECONDS = 55.0
+"""A stream ends by then, and its client connects again: a revoked token follows for no longer."""
+RESERVE = 2.0
+"""Seconds before the platform's own end of a request by which a stream ends."""
+RETRY_MS = 2000
+log = logging.getLogger("tidegate.web")
+
+
+class EventResponse(ResponseModel):
+    """One event. `state`: the job's after it; `attempt`: the one that it is about."""
+
+    event: str = Field(description="completed, failed, stalled or progress.")
+    at: datetime
+    queue: str
+    id: str
+    type: str | None = Field(description="null where the function that ran the job died.")
+    state: str
+    attempt: int
+    progress: float | None
+
+
+class EventPageResponse(ResponseModel):
+    """Events, oldest first. `next`: the cursor behind them. `more`: ask for it at once."""
+
+    events: list[EventResponse]
+    next: str | None
+    gap: bool = Field(description="Some are not there: too old, or too many of one turn.")
+    more: bool
+
+
+async def index(call: Call) -> Response:
+    """The events behind a cursor: jobs that completed, failed, stalled or report progress. With
+    `Accept: text/event-stream` a stream of them for 55 seconds, but on AWS Lambda, which can't
+    stream here: there it is a page too."""
+    from ..observe.events import Wanted, check_kind, follow  # noqa: PLC0415 - rarely needed
+
+    parameters, request = call.query("queue", "event", "cursor"), call.request
+    wanted = Wanted(_queues(call, parameters.get("queue")), check_kind(parameters.get("event")))
+    cursor = request.headers.get("last-event-id") or parameters.get("cursor")
+    seconds = _stream_seconds(call)
+    pages = follow(call.deployment.store, cursor, seconds=seconds)
+    first = await anext(pages)  # what is wrong with the request or the store becomes a problem
+    if seconds > 0:
+        headers = {**SAFE_HEADERS, "Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"}
+        return StreamingResponse(_stream(first, pages, wanted), headers=headers)
+    return json_response(_page(first, wanted))
+
+
+def _queues(call: Call, name: str | None) -> list[str] | None:
+    if name is None and call.caller.queues is None:
+        return None
+    return [queue.name for queue in call.queues(name)]
+
+
+def _stream_seconds(call: Call) -> float:
+    """How long to stream; 0: not at all, for a client or a host that doesn't."""
+    accepts = MEDIA_TYPE in call.request.headers.get("accept", "")
+    if not accepts or call.request.method == "HEAD" or call.deployment.settings.platform == LAMBDA:
+        return 0.0
+    return min(STREAM_SECONDS, max(0.0, call.seconds_left() - RESERVE))
+
+
+def _page(page: EventPage, wanted: Wanted) -> EventPageResponse:
+    return EventPageResponse(
+        events=_described(page, wanted), next=page.next, gap=page.gap, more=page.more
+    )
+
+
+def _described(page: EventPage, wanted: Wanted) -> list[EventResponse]:
+    from ..observe.events import describe_event  # noqa: PLC0415 - as above
+
+    return [EventResponse(**describe_event(one)) for one in wanted.of(page)]
+
+
+async def _stream(
+    first: EventPage, pages: AsyncIterator[EventPage], wanted: Wanted
+) -> AsyncIterator[str]:
+    """The pages as text. The `id` comes behind a page: a client that is cut off within one sees it
+    again."""
+    yield f"retry: {RETRY_MS}\n\n" + _text(first, wanted)
+    try:
+        async for page in pages:
+            yield _text(page, wanted)
+    except StoreError as error:  # the client comes again with its last id
+        log.warning("events_ended", extra={"error": str(error)})
+
+
+def _text(page: EventPage, wanted: Wanted) -> str:
+    """Also an empty page says something: so a connection that broke is noticed."""
+    blocks = ["event: gap\ndata: {}\n\n"] if page.gap else []
+    blocks += [
+        f"event: {one.event}\ndata: {to_json(one).decode()}\n\n" for one in _described(page, wanted)
+    ]
+    return "".join([*blocks, f"id: {page.next}\n\n" if page.next else ": nothing yet\n\n"])
