@@ -211,7 +211,7 @@ class Consumer:
         self.asked = TurnRequest(
             self.owner, self.seq, want, self.lease_ms, settles,
             exclusive=not (self.running or self.ending or isolated), isolated=isolated,
-            resync=self.resync, observed=observed, settles_deaths=self.settles_deaths,
+            resync=self.resync, observed=observed, settles_deaths=self.settles_deaths, events=True,
             want_histograms=("t",) if self.seq == 1 else (),
             ahead_ms=self.ahead_ms if self.queue.may_take_ahead else 0,
             prolong=leases if rng.random() < 0.3 else (),

@@ -198,7 +198,7 @@ def coded(reply: Reply) -> Any:
 
 def read_ask(args: list[Any]) -> TurnRequest:
     """The inverse of `TurnRequest.args`, for the auditor."""
-    at, types, settles = 23, [], list[Settle]()
+    at, types, settles = 24, [], list[Settle]()
     for _ in range(int(args[14])):
         types.append((args[at - 0], args[at + 1]))
         at += 3
