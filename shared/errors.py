@@ -159,6 +159,15 @@ class Crashed(TidegateError):
     """The functions that ran this job died, each time."""
 
 
+class TokenLimited(TidegateError):
+    """The token has used up its requests of the minute or its jobs of the day; nothing was done.
+    `retry_after`: seconds."""
+
+    def __init__(self, retry_after: float, message: str) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
 class UnknownToken(TidegateError):
     """No stored token has this id: it never existed, or it is revoked."""
 

@@ -5,19 +5,46 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import Forbidden
-from .rights import Access, Right
+from .rights import NO_LIMITS, Access, Allowance, Right
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A known caller. `who`: as the audit names it. `queues`: the names of those that it reaches;
     None: all. `subject`: what the jobs that it enqueues remember of it; "" for the tokens of the
-    environment, which have no identity of their own."""
+    environment, which have no identity of their own. `types`, `keys`: of the jobs that it reaches;
+    None: all. `allowance`: how much it may ask for."""
 
     who: str
     rights: frozenset[Right] = frozenset()
     queues: frozenset[str] | None = None
     subject: str = ""
+    types: frozenset[str] | None = None
+    keys: frozenset[str] | None = None
+    allowance: Allowance = NO_LIMITS
+
+    @property
+    def is_scoped(self) -> bool:
+        """True if it reaches the jobs of some types or keys only."""
+        return self.types is not None or self.keys is not None
+
+    @property
+    def is_restricted(self) -> bool:
+        """True if its requests need a look of their own (web/restricted.py)."""
+        return self.is_scoped or any(self.allowance)
+
+    def reaches_job(self, job_type: str | None, key: str | None) -> bool:
+        """True for a job of its types and keys."""
+        return (self.types is None or job_type in self.types) and (
+            self.keys is None or key in self.keys
+        )
+
+    def require_job(self, job_type: str, key: str) -> None:
+        """Raises Forbidden for a job that it may not store."""
+        if self.types is not None and job_type not in self.types:
+            raise Forbidden("The token is limited to some job types, and this is not one of them.")
+        if self.keys is not None and key not in self.keys:
+            raise Forbidden("The token is limited to some keys, and the job has none of them.")
 
     def reads_only_own(self, access: Access) -> bool:
         """True if it lacks this right, but may see the jobs that it has enqueued itself."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from ..config.settings import ROLES as ENVIRONMENT_ROLES
 
@@ -35,6 +35,16 @@ ROLES: Mapping[str, frozenset[Right]] = {
     "metrics": frozenset({"metrics"}),
 }
 """The roles of stored tokens. None contains another by itself: a viewer can't enqueue."""
+
+
+class Allowance(NamedTuple):
+    """How much a token may ask for. None: any number."""
+
+    requests_a_minute: int | None = None
+    jobs_a_day: int | None = None
+
+
+NO_LIMITS = Allowance()
 
 _ADDED: Mapping[str, frozenset[Right]] = {
     "producer": frozenset({"enqueue"}),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from .caller import Caller
-from .rights import RIGHTS, ROLES, Right
+from .rights import NO_LIMITS, RIGHTS, ROLES, Allowance, Right
 
 END = ":end"
 """Behind an id: the field that ends a token early (ms), after a rotation. It stands apart, so that
@@ -17,7 +17,8 @@ a rotation rewrites no record: it can't bring back one that is revoked meanwhile
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token. `subject`: the id of the first one of its rotations, which its jobs remember.
-    `queues`: None for all. Instants are milliseconds; `expires_ms` None: it does not expire."""
+    `queues`, `types`, `keys`: None for all. Instants are milliseconds; `expires_ms` None: it does
+    not expire."""
 
     id: str
     subject: str
@@ -28,6 +29,9 @@ class Token:
     expires_ms: int | None
     created_by: str
     digest: str = field(repr=False)
+    types: frozenset[str] | None = None
+    keys: frozenset[str] | None = None
+    allowance: Allowance = NO_LIMITS
 
     @property
     def role(self) -> str | None:
@@ -40,7 +44,10 @@ class Token:
 
     def caller(self) -> Caller:
         """Whom it stands for."""
-        return Caller(f"token:{self.id}", self.rights, self.queues, self.subject)
+        return Caller(
+            f"token:{self.id}", self.rights, self.queues, self.subject,
+            self.types, self.keys, self.allowance,
+        )  # fmt: skip
 
     def ended_at(self, instant: int) -> Token:
         """The token with an end at this instant (ms), or earlier where it had one."""
@@ -54,12 +61,19 @@ def write_token(token: Token) -> str:
         "subject": token.subject,
         "name": token.name,
         "rights": sorted(token.rights),
-        "queues": None if token.queues is None else sorted(token.queues),
+        "queues": _written(token.queues),
+        "types": _written(token.types),
+        "keys": _written(token.keys),
+        "allowance": list(token.allowance),
         "created": token.created_ms,
         "expires": token.expires_ms,
         "by": token.created_by,
         "digest": token.digest,
     })  # fmt: skip
+
+
+def _written(names: frozenset[str] | None) -> list[str] | None:
+    return None if names is None else sorted(names)
 
 
 def read_tokens(fields: Mapping[str, object]) -> Iterator[Token]:
@@ -76,17 +90,33 @@ def read_tokens(fields: Mapping[str, object]) -> Iterator[Token]:
 
 
 def _read(token_id: str, record: str) -> Token:
-    """Rights that this version does not know are left out."""
+    """Rights that this version does not know are left out. So is a token with a field that it does
+    not know, which may be a limit. Raises ValueError, KeyError and TypeError."""
     values = json.loads(record)
-    expires, queues = values["expires"], values["queues"]
+    if not _FIELDS.issuperset(values):
+        raise ValueError("a newer version wrote it")
+    expires = values["expires"]
     return Token(
         id=token_id,
         subject=str(values["subject"]),
         name=str(values["name"]),
         rights=frozenset(right for right in RIGHTS if right in values["rights"]),
-        queues=None if queues is None else frozenset(map(str, queues)),
+        queues=_names(values["queues"]),
         created_ms=int(values["created"]),
         expires_ms=None if expires is None else int(expires),
         created_by=str(values["by"]),
         digest=str(values["digest"]),
+        types=_names(values.get("types")),
+        keys=_names(values.get("keys")),
+        allowance=Allowance(*(None if n is None else int(n) for n in values.get("allowance", ()))),
     )
+
+
+_FIELDS = frozenset({
+    *("subject", "name", "rights", "queues", "types", "keys", "allowance"),
+    *("created", "expires", "by", "digest"),
+})  # fmt: skip
+
+
+def _names(values: Iterable[object] | None) -> frozenset[str] | None:
+    return None if values is None else frozenset(map(str, values))

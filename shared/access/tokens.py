@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..clock import Clock
+from ..declare.key import check_word
+from ..declare.queue import Queue
 from ..errors import Forbidden, InvalidOption, UnknownToken
 from ..store.access import AccessEntries
 from .caller import Caller
-from .rights import RIGHTS, ROLES, Right
+from .rights import NO_LIMITS, RIGHTS, ROLES, Allowance, Right
 from .token import END, Token, read_tokens, write_token
 from .token_text import new_text
 
@@ -20,6 +22,7 @@ LONGEST_LIFE = 10 * 366 * 86_400.0
 OVERLAP = 86_400.0
 """Seconds for which a rotated token goes on working, by default."""
 LONGEST_NAME = 64
+MOST = {"requests_a_minute": 100_000, "jobs_a_day": 100_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,12 @@ class Tokens:
         *,
         by: Caller,
         seconds: float | None = None,
+        types: Iterable[str] | None = None,
+        keys: Iterable[str] | None = None,
+        allowance: Allowance = NO_LIMITS,
     ) -> NewToken:
-        """Store a new token. `queues`: None for all; `seconds`: None: it does not expire. Raises
-        InvalidOption, and Forbidden for rights that its maker does not have."""
+        """Store a new token. `queues`, `types`, `keys`: None for all; `seconds`: None: it does not
+        expire. Raises InvalidOption, and Forbidden for rights that its maker does not have."""
         _check_name(name)
         _require_rights(by, rights)
         now = self._clock.epoch_ms()
@@ -66,6 +72,9 @@ class Tokens:
             expires_ms=None if seconds is None else now + _milliseconds(seconds, "expires_in"),
             created_by=by.who,
             digest=text.digest,
+            types=None if types is None else frozenset(types),
+            keys=None if keys is None else frozenset(check_word(key, "keys") for key in keys),
+            allowance=_checked(allowance),
         )
         await self._make_room(await self._entries.tokens())
         await self._entries.put_tokens({token.id: write_token(token)})
@@ -78,7 +87,7 @@ class Tokens:
         return token
 
     async def rotate(self, token_id: str, *, by: Caller, overlap: float = OVERLAP) -> NewToken:
-        """A new token with the same name, rights, queues and time to live; it sees the jobs of the
+        """A new token with the same name, rights, limits and time to live; it sees the jobs of the
         old one, which goes on working for `overlap` seconds. Raises UnknownToken, InvalidOption and
         Forbidden."""
         fields = await self._entries.tokens()
@@ -87,12 +96,9 @@ class Tokens:
         ends = now + _milliseconds(overlap, "overlap")
         lifetime = _lifetime(old, fields)
         text = new_text(self._prefix)
-        token = Token(
+        token = replace(
+            old,
             id=text.id,
-            subject=old.subject,
-            name=old.name,
-            rights=old.rights,
-            queues=old.queues,
             created_ms=now,
             expires_ms=None if lifetime is None else now + lifetime,
             created_by=by.who,
@@ -130,6 +136,25 @@ def rights_of(roles: Iterable[str], rights: Iterable[str] = ()) -> frozenset[Rig
     if not wanted:
         raise InvalidOption("name a role or a right", "roles")
     return frozenset(right for right in RIGHTS if right in wanted)
+
+
+def check_types(types: Iterable[str], queues: Iterable[Queue]) -> list[str]:
+    """The types, if these queues declare them. Raises InvalidOption for another."""
+    known = {name for queue in queues for name in queue.types}
+    wanted = list(types)
+    unknown = sorted(set(wanted) - known)
+    if unknown:
+        names = ", ".join(sorted(known)) or "none"
+        raise InvalidOption(f"type {unknown[0][:64]!r}: its queues declare {names}", "types")
+    return wanted
+
+
+def _checked(allowance: Allowance) -> Allowance:
+    for name, value in allowance._asdict().items():
+        most = MOST[name]
+        if value is not None and not 1 <= value <= most:
+            raise InvalidOption(f"{name}: 1 to {most}", name)
+    return allowance
 
 
 def _require_rights(by: Caller, rights: frozenset[Right]) -> None:

@@ -3,7 +3,8 @@ The text of a token is printed once and stored nowhere."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,13 +16,14 @@ from .options import Json
 from .output import as_json, note, table
 
 if TYPE_CHECKING:
+    from ..access.rights import Allowance
     from ..access.tokens import NewToken, Tokens
     from ..deployment import Deployment
 
 app = typer.Typer(
     no_args_is_help=True, help="Tokens of callers: create, list, revoke, rotate, generate."
 )
-COLUMNS = ("id", "name", "role", "queues", "created", "expires", "by")
+COLUMNS = ("id", "name", "role", "queues", "limits", "created", "expires", "by")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Who uses it; for people.")]
 TokenId = Annotated[str, typer.Argument(metavar="ID", help="A token's id, as the list has it.")]
 Roles = Annotated[
@@ -41,6 +43,21 @@ Rights = Annotated[
 OnQueues = Annotated[
     list[str] | None, typer.Option("--queue", help="Only this queue; repeatable. [default: all]")
 ]
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--type", help="Only jobs of this type; repeatable. [default: all]"),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="Only jobs with this key; repeatable. [default: any or none]"),
+]
+PerMinute = Annotated[
+    int | None, typer.Option("--per-minute", help="Most requests a minute. [default: any number]")
+]
+PerDay = Annotated[
+    int | None,
+    typer.Option("--jobs-a-day", help="Most jobs to store a day, in UTC. [default: any number]"),
+]
 Days = Annotated[
     float | None, typer.Option(min=0.001, max=3660, help="Days after which it expires.")
 ]
@@ -59,23 +76,33 @@ EnvironmentRoles = Annotated[
 @command
 async def create(
     name: Name,
+    *,
     role: Roles = None,
     right: Rights = None,
     queue: OnQueues = None,
+    type: Types = None,
+    key: Keys = None,
+    per_minute: PerMinute = None,
+    jobs_a_day: PerDay = None,
     days: Days = None,
     json: Json = False,
 ) -> Exit:
     """Make a stored token, and print it this once."""
-    from ..access.tokens import rights_of
+    from ..access.rights import Allowance
+    from ..access.tokens import check_types, rights_of
 
     rights = rights_of(role or (), right or ())
+    limits = Allowance(per_minute, jobs_a_day)
     async with open_deployment() as deployment:
-        queues = queue and [deployment.registry.queue(one).name for one in queue]
+        reached = deployment.queues(queue or ())
+        types = type and check_types(type, reached)
+        queues = queue and [one.name for one in reached]
         about = f"{name}: {', '.join([*(role or ()), *(right or ())])}; {queues or 'all queues'}"
-        async with audited(deployment, "tokens.create", about):
+        async with audited(deployment, "tokens.create", about + _in_words(types, key, limits)):
             new = await _tokens(deployment).create(
-                name, rights, queues, by=this_user(), seconds=days and days * 86_400
-            )
+                name, rights, queues, by=this_user(), seconds=days and days * 86_400,
+                types=types, keys=key, allowance=limits,
+            )  # fmt: skip
     return _print_new(new, json=json)
 
 
@@ -92,7 +119,7 @@ async def list_(json: Json = False) -> Exit:
     elif rows:
         table(COLUMNS, [
             [row["id"], row["name"], row["role"] or ", ".join(row["rights"]),
-             "all" if row["queues"] is None else ", ".join(row["queues"]),
+             "all" if row["queues"] is None else ", ".join(row["queues"]), _limits_of(row),
              row["created_at"], row["expires_at"], row["created_by"]] for row in rows
         ])  # fmt: skip
     else:
@@ -147,6 +174,22 @@ async def generate(role: EnvironmentRoles = None, json: Json = False) -> Exit:
     print(f"CRON_SECRET={secret}")
     note("Store them with your host's secrets; they are shown once.")
     return Exit.OK
+
+
+def _in_words(types: Sequence[str] | None, keys: Sequence[str] | None, limits: Allowance) -> str:
+    """What a token is limited to beside its queues, each part behind a semicolon."""
+    parts = [f"types {', '.join(types)}"] if types else []
+    parts += [f"keys {', '.join(keys)}"] if keys else []
+    counts = ((limits.requests_a_minute, "requests a minute"), (limits.jobs_a_day, "jobs a day"))
+    parts += [f"{count} {what}" for count, what in counts if count]
+    return "".join(f"; {part}" for part in parts)
+
+
+def _limits_of(row: Mapping[str, Any]) -> str:
+    from ..access.rights import Allowance
+
+    limits = Allowance(row["requests_a_minute"], row["jobs_a_day"])
+    return _in_words(row["types"], row["keys"], limits).removeprefix("; ") or "none"
 
 
 def _tokens(deployment: Deployment) -> Tokens:

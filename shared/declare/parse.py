@@ -4,7 +4,7 @@ options; a redrive request as its model. No store is involved."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,41 +21,59 @@ _NO_OPTIONS = EnqueueOptions()
 
 
 FindQueue: TypeAlias = Callable[[str], Queue]
-AnyRedrive = TypeVar("AnyRedrive", bound=Redrive)
 """Answers the queue of a name. Raises UnknownQueue."""
+AnyRedrive = TypeVar("AnyRedrive", bound=Redrive)
+Check: TypeAlias = Callable[[str, str], None]
+"""Told the type and the key of a job, raises what forbids it."""
+
+
+class Reach(NamedTuple):
+    """What a request may ask for."""
+
+    find_queue: FindQueue
+    check: Check
 
 
 def parse_job(
-    queue: Queue, value: Any, guard: Guard | None = None, *, find_queue: FindQueue
+    queue: Queue,
+    value: Any,
+    guard: Guard | None = None,
+    *,
+    find_queue: FindQueue,
+    check: Check = lambda _type, _key: None,
 ) -> Job:
-    """The job of a request `{"type", "payload", "options"?}`. `find_queue`: for its follow-ups.
+    """The job of a request `{"type", "payload", "options"?}`. `find_queue`: for its follow-ups;
+    `check`: for itself and them.
 
-    Raises InvalidRequest, UnknownType, InvalidPayload, PayloadTooLarge, InvalidOption.
+    Raises InvalidRequest, UnknownType, InvalidPayload, PayloadTooLarge, InvalidOption, and what
+    `check` raises.
     """
-    return _job(queue, _request(value), guard, find_queue)
+    return _job(queue, _request(value), guard, Reach(find_queue, check))
 
 
-def _job(queue: Queue, request: EnqueueOne, guard: Guard | None, find_queue: FindQueue) -> Job:
+def _job(queue: Queue, request: EnqueueOne, guard: Guard | None, reach: Reach) -> Job:
     job_type = _job_type(queue, request.type)
     payload, model = text_of_value(job_type, request.payload)
     options = request.options or _NO_OPTIONS
     follow_ups = check_follow_ups(
-        _follow_ups("then", options.then, queue, find_queue),
-        _follow_ups("on_dead", options.on_dead, queue, find_queue),
+        _follow_ups("then", options.then, queue, reach),
+        _follow_ups("on_dead", options.on_dead, queue, reach),
         options.callback,
     )
-    return make_job(job_type, payload, model, options, guard, follow_ups)
+    job = make_job(job_type, payload, model, options, guard, follow_ups)
+    reach.check(job.type, job.key)
+    return job
 
 
 def _follow_ups(
-    name: str, requests: list[FollowUpRequest] | None, queue: Queue, find_queue: FindQueue
+    name: str, requests: list[FollowUpRequest] | None, queue: Queue, reach: Reach
 ) -> list[Job]:
     """The jobs of an option `then` or `on_dead`. Raises InvalidOption for the first wrong one."""
     jobs: list[Job] = []
     for n, request in enumerate(requests or ()):
         try:
-            own = queue if request.queue is None else find_queue(request.queue)
-            jobs.append(_job(own, request, None, find_queue))
+            own = queue if request.queue is None else reach.find_queue(request.queue)
+            jobs.append(_job(own, request, None, reach))
         except TidegateError as error:
             raise InvalidOption(f"{name}.{n}: {error}", f"{name}.{n}") from None
     return jobs

@@ -86,6 +86,11 @@ def tokens(prefix: str) -> str:
     return f"{prefix}:tokens"
 
 
+def allowance(prefix: str, subject: str) -> str:
+    """STRING  What a token with limits has used (lua/allow.lua); it expires after a day."""
+    return f"{prefix}:allowance:{subject}"
+
+
 def audit(prefix: str) -> str:
     """STREAM  The last 10,000 rows of what operators did."""
     return f"{prefix}:audit"

@@ -132,6 +132,10 @@ class Service:
         call = Call(request, opened.deployment, caller, self._seconds_left)
         if not operation.filters:
             call.require_reach()
+        if caller.is_restricted:
+            from .restricted import restrict  # noqa: PLC0415 - no other token pays for it
+
+            await restrict(operation, call)
         return call
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..access.caller import Caller
 from ..declare.idempotency import Key
 from ..declare.parse import FindQueue, parse_job
 from ..declare.queue import Queue
@@ -22,10 +23,10 @@ Answer = Enqueued | dict[str, Any]
 
 
 class Bulk:
-    """Jobs and answers of one request by position. `by`: what its jobs remember of its caller."""
+    """Jobs and answers of one request by position. `by`: its caller."""
 
     def __init__(
-        self, store: Store, queue: Queue, key: Key | None, find_queue: FindQueue, *, by: str = ""
+        self, store: Store, queue: Queue, key: Key | None, find_queue: FindQueue, *, by: Caller
     ) -> None:
         self._store, self._queue, self._key, self._by = store, queue, key, by
         self._find_queue = find_queue
@@ -39,8 +40,9 @@ class Bulk:
             # bodies under one key always collide there.
             guard = self._key.guard(position if self._jobs else 0) if self._key else None
             try:
-                job = parse_job(self._queue, value, guard, find_queue=self._find_queue)
-                self._jobs[position] = replace(job, by=self._by)
+                find, check = self._find_queue, self._by.require_job
+                job = parse_job(self._queue, value, guard, find_queue=find, check=check)
+                self._jobs[position] = replace(job, by=self._by.subject)
             except TidegateError as error:
                 self._answers[position] = problem_of(error)[0]
 

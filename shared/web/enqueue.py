@@ -50,9 +50,10 @@ async def enqueue(call: Call) -> Response:
     find_queue = call.queue_of  # its follow-ups reach no queue that its caller does not reach
     if "jobs" in body:
         values = _jobs_of(body)
-        bulk = Bulk(store, queue, key, find_queue, by=call.caller.subject)
+        bulk = Bulk(store, queue, key, find_queue, by=call.caller)
         return json_response({"jobs": await _enqueue_many(bulk, values)}, 202)
-    job = parse_job(queue, body, key.guard() if key else None, find_queue=find_queue)
+    guard, check = key.guard() if key else None, call.caller.require_job
+    job = parse_job(queue, body, guard, find_queue=find_queue, check=check)
     job = replace(job, by=call.caller.subject)
     try:
         stored = await store.enqueue_one(queue, job)

@@ -90,7 +90,8 @@ def _need(operation: Operation) -> str:
     if operation.access == "public":
         return "nothing"
     own = ", or enqueue for the jobs that the same token has enqueued" if operation.own else ""
-    return f"the right {operation.access}{own}"
+    scoped = "" if operation.by_job else ", and a token that is not limited to types or keys"
+    return f"the right {operation.access}{own}{scoped}"
 
 
 def _answers(operation: Operation, names: Mapping[type[BaseModel], str]) -> dict[str, Any]:

@@ -46,6 +46,12 @@ class Operation:
         return f"{self.handler.__module__.rpartition('.')[2]}.{self.handler.__name__}"
 
     @property
+    def by_job(self) -> bool:
+        """True if it is about jobs that are known one by one, so that a token which is limited to
+        job types or keys opens it for those."""
+        return self.access == "enqueue" or "{id}" in self.path
+
+    @property
     def is_audited(self) -> bool:
         """True for what operators change."""
         return self.method not in ("GET", "HEAD") and self.access in AUDITED

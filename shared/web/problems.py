@@ -33,6 +33,7 @@ from ..errors import (
     StoreError,
     Throttled,
     TidegateError,
+    TokenLimited,
     TooLarge,
     Unauthenticated,
     UnknownOutcome,
@@ -76,6 +77,7 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     QueueFull: ProblemType("queue-full", 507, "The queue is full", QueueFull.__doc__, 60),
     NameTaken: ProblemType("name-taken", 409, "Deduplication name taken"),
     KeyLimited: ProblemType("key-limited", 429, "The key of this job is limited"),
+    TokenLimited: ProblemType("token-limited", 429, "The token has used up what it may use"),
     IdempotencyMismatch: ProblemType("idempotency-mismatch", 422, "Idempotency key used before"),
     Unauthenticated: ProblemType("unauthenticated", 401, "Unauthenticated"),
     Forbidden: ProblemType("forbidden", 403, "Forbidden"),
@@ -99,6 +101,8 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     ),
     TooLarge: ProblemType("payload-too-large", 413, "Too large for the store", TooLarge.__doc__),
 }
+_TIMED = (StoreError, KeyLimited, TokenLimited)
+"""They may tell when to come again."""
 UNEXPECTED = ProblemType(
     "internal", 500, "Internal error", "Something failed here; it has been logged."
 )
@@ -140,7 +144,7 @@ def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
         log.error("request_failed", exc_info=error if problem_type is UNEXPECTED else None, extra={
             "problem": problem_type.slug, "error": str(error)[:LONGEST_DETAIL],
         })  # fmt: skip
-    requested = error.retry_after if isinstance(error, StoreError | KeyLimited) else None
+    requested = error.retry_after if isinstance(error, _TIMED) else None
     wait = problem_type.retry_after if requested is None else requested
     headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
     if isinstance(error, Unauthenticated):

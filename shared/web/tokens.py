@@ -9,7 +9,16 @@ from pydantic import Field, ValidationError
 from starlette.responses import Response
 
 from ..access.describe import describe_new, describe_token
-from ..access.tokens import LONGEST_LIFE, LONGEST_NAME, OVERLAP, Tokens, rights_of
+from ..access.rights import Allowance
+from ..access.tokens import (
+    LONGEST_LIFE,
+    LONGEST_NAME,
+    MOST,
+    OVERLAP,
+    Tokens,
+    check_types,
+    rights_of,
+)
 from ..declare.field_errors import field_errors
 from ..declare.requests import RequestModel
 from ..errors import InvalidRequest
@@ -28,6 +37,18 @@ class CreateToken(RequestModel):
     rights: list[str] = Field([], max_length=20)
     queues: list[str] | None = Field(
         None, min_length=1, max_length=100, description="null: all of them."
+    )
+    types: list[str] | None = Field(
+        None, min_length=1, max_length=100, description="Job types; null: all of them."
+    )
+    keys: list[str] | None = Field(
+        None, min_length=1, max_length=100, description="Keys of jobs; null: any or none."
+    )
+    requests_a_minute: int | None = Field(
+        None, ge=1, le=MOST["requests_a_minute"], description="null: any number."
+    )
+    jobs_a_day: int | None = Field(
+        None, ge=1, le=MOST["jobs_a_day"], description="To store, by UTC; null: any number."
     )
     expires_in: float | None = Field(
         None, gt=0, le=LONGEST_LIFE, description="Seconds; null: it does not expire."
@@ -49,6 +70,10 @@ class TokenResponse(ResponseModel):
     role: str | None = Field(description="The role with exactly its rights.")
     rights: list[str]
     queues: list[str] | None = Field(description="null: all of them.")
+    types: list[str] | None = Field(description="null: all of them.")
+    keys: list[str] | None = Field(description="null: any or none.")
+    requests_a_minute: int | None
+    jobs_a_day: int | None
     created_at: datetime
     created_by: str
     expires_at: datetime | None
@@ -76,12 +101,16 @@ async def create(call: Call) -> Response:
     """Make a token. It opens what it may within 10 seconds, and nobody can hand out a right that
     they do not have."""
     request = await _read(call, CreateToken)
+    reached = [queue for name in request.queues or (None,) for queue in call.queues(name)]
     new = await _tokens(call).create(
         request.name,
         rights_of(request.roles, request.rights),
-        request.queues and [call.queue_of(name).name for name in request.queues],
+        request.queues and [queue.name for queue in reached],
         by=call.caller,
         seconds=request.expires_in,
+        types=request.types and check_types(request.types, reached),
+        keys=request.keys,
+        allowance=Allowance(request.requests_a_minute, request.jobs_a_day),
     )
     return json_response(NewTokenResponse(**describe_new(new)), status=201)
 

@@ -41,6 +41,24 @@ def test_roles_and_rights_add_up(cli: Cli) -> None:
     assert "drain, enqueue, metrics, read" in cli("tokens", "list").out
 
 
+def test_limits_are_stored_listed_and_audited(cli: Cli) -> None:
+    options = ["--type", "note.keep", "--key", "ada", "--per-minute", "60", "--jobs-a-day", "9"]
+    made = cli("tokens", "create", "x", "--role", "producer", *options, "--json").json
+    words = "types note.keep; keys ada; 60 requests a minute; 9 jobs a day"
+
+    assert (made["types"], made["keys"]) == (["note.keep"], ["ada"])
+    assert (made["requests_a_minute"], made["jobs_a_day"]) == (60, 9)
+    assert words in cli("tokens", "list").out
+    assert words in cli("audit").out
+
+
+@pytest.mark.parametrize("option", [
+    ("--type", "none"), ("--key", "a b"), ("--per-minute", "0"), ("--jobs-a-day", "-1"),
+])  # fmt: skip
+def test_limits_that_make_no_sense_are_refused(cli: Cli, option: tuple[str, str]) -> None:
+    assert cli("tokens", "create", "x", "--role", "producer", *option).code == Exit.USAGE
+
+
 def test_a_rotation_ends_the_old_one_and_keeps_its_subject(cli: Cli) -> None:
     old = cli("tokens", "create", "x", "--role", "viewer", "--json").json
     new = cli("tokens", "rotate", old["id"], "--overlap", "0", "--json").json

@@ -17,12 +17,19 @@ from shared.web.routes import ROUTES
 def operations() -> list[str]:
     """One row an operation."""
     return _table(
-        ("operation", "right", "a token that is limited to queues", "audited"),
+        (
+            "operation",
+            "right",
+            "a token of some queues",
+            "a token of some types or keys",
+            "audited",
+        ),
         (
             (
                 f"`{one.method} {one.path}`",
                 _right(one),
                 _reach(one),
+                _jobs(one),
                 f"`{one.name}`" if one.is_audited else "",
             )
             for one in ROUTES
@@ -55,6 +62,12 @@ def _reach(operation: Operation) -> str:
     if operation.filters:
         return "its own queues"
     return "its own queues" if re.search(r"\{(queue|id|app)\}", operation.path) else "refused"
+
+
+def _jobs(operation: Operation) -> str:
+    if operation.access == "public":
+        return "opens it"
+    return "its own jobs" if operation.by_job else "refused"
 
 
 def _names(rights: frozenset[str]) -> str:
