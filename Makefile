@@ -79,7 +79,7 @@ wheel: $(READY) ## build the package tidegate into dist/
 
 lock: ## resolve requirements/*.txt anew; ARGS=--upgrade takes the newest versions
 	test -x $(UV) || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip $(INSTALL) uv; }
-	$(COMPILE) $(ARGS) --extra embedded --extra cli --extra postgres --group dev --output-file requirements/dev.txt
+	$(COMPILE) $(ARGS) --extra embedded --extra cli --extra postgres --extra otel --group dev --output-file requirements/dev.txt
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra encryption --output-file requirements/encryption.txt
 	$(COMPILE) --constraint requirements/dev.txt --extra postgres --output-file requirements/postgres.txt

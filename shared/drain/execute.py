@@ -8,7 +8,7 @@ import contextvars
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any
 
@@ -34,12 +34,23 @@ _UNREADABLE = "it holds NaN or infinity or a number of thousands of digits, or i
 _DONE = Outcome("done")
 
 
-async def execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeouts) -> Outcome:
+def execute(
+    run: Run, budget: Budget, threads: Executor, timeouts: Timeouts
+) -> Coroutine[Any, Any, Outcome]:
     """The job's outcome. Ends by its timeout or the budget, whichever comes first.
 
     A job that the budget cut off is released: no attempt is spent. A plain `def` handler can't be
     stopped: after its timeout this waits until its thread ends.
     """
+    execution = _execute(run, budget, threads, timeouts)
+    if "opentelemetry.trace" not in sys.modules:
+        return execution
+    from .tracing import traced  # noqa: PLC0415 - the application has loaded OpenTelemetry
+
+    return traced(run, execution)
+
+
+async def _execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeouts) -> Outcome:
     payload = _payload(run)
     if isinstance(payload, Outcome):
         return end_rows(payload, run)

@@ -20,6 +20,8 @@ _MADE = ',"made":'
 
 BY = "by"
 """The name in the first line that says which stored token enqueued it, by its subject."""
+TRACE = "trace"
+"""The name in the first line of the `traceparent` (W3C) of the enqueue (jobs/trace.py)."""
 FOLLOW_UPS = "follow_ups"
 """The name in the first line that says that the last one has follow-ups."""
 
@@ -29,7 +31,8 @@ class Body(NamedTuple):
     backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id tells.
     `encryption`: the label of the key with which the payload is encrypted, "" if it is plain.
     `follow_ups`: their line, "" where it has none, or is encrypted with the payload. `by`: the
-    subject of the stored token that enqueued it, "" for any other way."""
+    subject of the stored token that enqueued it, "" for any other way. `trace`: the `traceparent`
+    of its enqueue, "" without one."""
 
     type: str
     overrides: Mapping[str, Any]
@@ -38,6 +41,7 @@ class Body(NamedTuple):
     encryption: str = ""
     follow_ups: str = ""
     by: str = ""
+    trace: str = ""
 
 
 def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
@@ -62,7 +66,9 @@ def decode_body(body: str | bytes) -> Body:
         raise ValueError("it has no payload")
     line, made_ms = _without_made(line)
     first = _first_line(line)
-    read = Body(first.type, first.overrides, rest, made_ms, first.encryption, by=first.by)
+    read = Body(
+        first.type, first.overrides, rest, made_ms, first.encryption, "", first.by, first.trace
+    )
     return with_content(read, rest) if first.has_follow_ups and not first.encryption else read
 
 
@@ -130,6 +136,7 @@ class _FirstLine(NamedTuple):
     overrides: dict[str, Any]
     encryption: str
     by: str
+    trace: str
     has_follow_ups: bool
 
 
@@ -142,5 +149,6 @@ def _first_line(line: str) -> _FirstLine:
     encryption = overrides.pop("encryption", "")
     if not isinstance(encryption, str):
         raise ValueError("its encryption is no text")  # noqa: TRY004 - as above
-    by, follow_ups = str(overrides.pop(BY, "")), bool(overrides.pop(FOLLOW_UPS, False))
-    return _FirstLine(overrides.pop("type"), overrides, encryption, by, follow_ups)
+    by, trace = str(overrides.pop(BY, "")), str(overrides.pop(TRACE, ""))
+    follow_ups = bool(overrides.pop(FOLLOW_UPS, False))
+    return _FirstLine(overrides.pop("type"), overrides, encryption, by, trace, follow_ups)

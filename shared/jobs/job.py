@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..errors import IdempotencyMismatch, KeyLimited, QueueFull
-from .body import BY, encode_body
+from .body import BY, TRACE, encode_body
 from .ids import new_id
 
 Priority = Literal["high", "normal", "low"]
@@ -24,6 +25,15 @@ class Guard:
     name: str
     ttl_ms: int = 0
     fingerprint: str = NO_FINGERPRINT
+
+
+def _trace() -> str:
+    """That of the span which is current here. Without OpenTelemetry it costs a look."""
+    if "opentelemetry.trace" not in sys.modules:
+        return ""
+    from .trace import current_traceparent  # noqa: PLC0415 - as above
+
+    return current_traceparent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,15 @@ class Job:
     follows_death: bool = False
     by: str = ""
     """The subject of the stored token that enqueues it; "" for any other way."""
+    trace: str = field(default_factory=_trace)
+    """The `traceparent` of its enqueue; "" without one."""
 
     def values(self) -> Mapping[str, Any]:
         """What the first line of its body has beside its type."""
-        return {BY: self.by, **self.overrides} if self.by else self.overrides
+        if not (self.by or self.trace):
+            return self.overrides
+        own = {BY: self.by, TRACE: self.trace}
+        return {**{name: value for name, value in own.items() if value}, **self.overrides}
 
     def body(self) -> str:
         """The text that the store keeps."""

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..access.caller import Caller
 from ..declare.idempotency import Key
-from ..declare.parse import FindQueue, parse_job
+from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..errors import IdempotencyMismatch, KeyLimited, QueueFull, StoreError, TidegateError
 from ..jobs.job import Enqueued, Job
-from ..store import Store
+from .call import Call
 from .problems import problem_of
 
 CHUNK = 500
@@ -23,13 +22,12 @@ Answer = Enqueued | dict[str, Any]
 
 
 class Bulk:
-    """Jobs and answers of one request by position. `by`: its caller."""
+    """Jobs and answers of one request by position. `trace`: of those that have none of their
+    own."""
 
-    def __init__(
-        self, store: Store, queue: Queue, key: Key | None, find_queue: FindQueue, *, by: Caller
-    ) -> None:
-        self._store, self._queue, self._key, self._by = store, queue, key, by
-        self._find_queue = find_queue
+    def __init__(self, call: Call, queue: Queue, key: Key | None, *, trace: str = "") -> None:
+        self._store, self._queue, self._key = call.deployment.store, queue, key
+        self._find_queue, self._by, self._trace = call.queue_of, call.caller, trace
         self._jobs: dict[int, Job] = {}
         self._answers: dict[int, Answer] = {}
 
@@ -42,7 +40,8 @@ class Bulk:
             try:
                 find, check = self._find_queue, self._by.require_job
                 job = parse_job(self._queue, value, guard, find_queue=find, check=check)
-                self._jobs[position] = replace(job, by=self._by.subject)
+                trace = job.trace or self._trace
+                self._jobs[position] = replace(job, by=self._by.subject, trace=trace)
             except TidegateError as error:
                 self._answers[position] = problem_of(error)[0]
 

@@ -47,14 +47,14 @@ async def enqueue(call: Call) -> Response:
     queue, store = call.queue(), call.deployment.store
     body = await read_object(call.request)
     key = read_key(call.request, body)
-    find_queue = call.queue_of  # its follow-ups reach no queue that its caller does not reach
     if "jobs" in body:
         values = _jobs_of(body)
-        bulk = Bulk(store, queue, key, find_queue, by=call.caller)
+        bulk = Bulk(call, queue, key, trace=_trace(call))
         return json_response({"jobs": await _enqueue_many(bulk, values)}, 202)
-    guard, check = key.guard() if key else None, call.caller.require_job
-    job = parse_job(queue, body, guard, find_queue=find_queue, check=check)
-    job = replace(job, by=call.caller.subject)
+    # Its follow-ups reach no queue, type or key that its caller does not reach.
+    find, check = call.queue_of, call.caller.require_job
+    job = parse_job(queue, body, key.guard() if key else None, find_queue=find, check=check)
+    job = replace(job, by=call.caller.subject, trace=job.trace or _trace(call))
     try:
         stored = await store.enqueue_one(queue, job)
     except KeyLimited as error:
@@ -62,6 +62,17 @@ async def enqueue(call: Call) -> Response:
     response = EnqueueResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
     mounted_at = call.request.scope.get("root_path", "")
     return json_response(response, 202, {"Location": f"{mounted_at}/api/v1/jobs/{stored.id}"})
+
+
+def _trace(call: Call) -> str:
+    """The `traceparent` that the producer sent, "" without one. Where OpenTelemetry is loaded here,
+    the span of this request takes its place."""
+    header = call.request.headers.get("traceparent")
+    if header is None:
+        return ""
+    from ..jobs.trace import read_traceparent  # noqa: PLC0415 - few producers send one
+
+    return read_traceparent(header)
 
 
 def limited(queue: Queue, error: KeyLimited) -> Exception:

@@ -47,7 +47,7 @@ def children(queue: str, job: str, body: str, end: DecidedEnd) -> list[tuple[str
     event = EVENTS[end.kind]
     parent = public_id(job, queue)
     return [
-        (one.queue, one.job(follow_up_id(parent, end.mark, f"{event} {n}"), end.at_ms, ""))
+        (one.queue, one.job(follow_up_id(parent, end.mark, f"{event} {n}"), end.at_ms, "", ""))
         for n, one in enumerate(follow_ups_of(body).of(event))
     ]  # fmt: skip
 
