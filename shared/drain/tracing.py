@@ -12,7 +12,6 @@ from typing import Any
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ..jobs.ids import public_id
 from ..jobs.outcome import PAST, Outcome
 from .describe import type_name
 from .run import Run
@@ -35,7 +34,7 @@ async def traced(run: Run, execution: Coroutine[Any, Any, Outcome]) -> Outcome:
             "messaging.operation.type": "process",
             "messaging.operation.name": "process",
             "messaging.destination.name": claim.queue,
-            "messaging.message.id": public_id(claim.id, claim.queue),
+            "messaging.message.id": claim.public_id,
             "tidegate.job.type": run.body.type,
             "tidegate.job.attempt": claim.attempt,
         },

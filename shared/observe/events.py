@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ..clock import utc
 from ..errors import InvalidOption
 from ..store import Store
 from ..store.events import KINDS, Event, EventPage, read_events
@@ -55,8 +55,8 @@ async def follow(
 
 def describe_event(event: Event) -> dict[str, Any]:
     """One event, as both show it."""
-    at = datetime.fromtimestamp(event.at_ms / 1000, UTC)
-    return {"event": event.kind, "at": at, **{name: getattr(event, name) for name in _SAME}}
+    same = {name: getattr(event, name) for name in _SAME}
+    return {"event": event.kind, "at": utc(event.at_ms), **same}
 
 
 _SAME = ("queue", "id", "type", "state", "attempt", "progress")
