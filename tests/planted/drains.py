@@ -183,9 +183,9 @@ def a_follow_up_has_another_id_each_time(patch: Patch) -> None:
 
 def follow_ups_are_those_of_the_other_end(patch: Patch) -> None:
 
-    def swapped(run: Any, end: DecidedEnd, history: str) -> Any:
+    def swapped(run: Any, end: DecidedEnd, history: str, now_ms: int) -> Any:
         other = end._replace(kind="dead" if end.kind == "done" else "done")
-        return children_of(run, other, history)
+        return children_of(run, other, history, now_ms)
 
     patch(*CHILDREN, swapped)
 
