@@ -56,8 +56,7 @@ def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterato
     def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
         delay_ms = max(0, follow_up.delay_ms - max(0, now_ms - end.at_ms))
         follow_up = follow_up._replace(delay_ms=delay_ms)
-        job_id = follow_up_id(parent, end.mark, name)
-        job = follow_up.job(job_id, end.at_ms, by, run.body.trace)
+        job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms, by, run.body.trace)
         return Child(name, follow_up.queue, job)
 
     for n, follow_up in enumerate(follow_ups.of(event)):

@@ -64,7 +64,7 @@ def test_no_module_of_it_knows_the_name_of_the_folder(wheel: Path) -> None:
 def test_the_metadata_say_what_an_index_needs(metadata: Message) -> None:
     assert metadata["Name"] == "tidegate"
     assert metadata["Requires-Python"] == ">=3.11"
-    extras = {"cli", "embedded", "encryption", "postgres"}
+    extras = {"cli", "embedded", "encryption", "otel", "postgres"}
     assert set(metadata.get_all("Provides-Extra") or ()) == extras
     assert "Typing :: Typed" in (metadata.get_all("Classifier") or ())
     assert str(metadata.get_payload()).startswith("# Tidegate")

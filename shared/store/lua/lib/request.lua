@@ -38,8 +38,7 @@ local function read_request()
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
     ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
     key_limits = read_key_limits(ARGV[22]), key_limits_text = ARGV[22], settles_deaths = ARGV[23] == YES,
-    events = ARGV[24] == YES,
-    types = {}, settles = {}, prolong = {}, fields = {},
+    events = ARGV[24] == YES, types = {}, settles = {}, prolong = {}, fields = {},
   }
   local at = 25
   for i = 1, n(ARGV[15]) do
