@@ -28,7 +28,7 @@ BUDGET = 20.0
 PATIENCE = 0.7
 """Seconds a tick waits for a retry or a limit before it leaves that to the next tick."""
 TICK_SECONDS, POLL_SECONDS, STATS_SECONDS = 1.0, 0.25, 1.0
-STALLED = 30.0
+STALLED = 60.0
 LONGEST_CALL = 60.0
 ENDED = ("dead", "completed", "cancelled")
 UNFINISHED = ("waiting", "delayed", "active", "parked")
