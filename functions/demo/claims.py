@@ -55,6 +55,29 @@ def equal(sentence: str, found: object, expected: object) -> Claim:
     return Claim(sentence, found == expected, f"{found} of {expected}")
 
 
+def excess(times: Sequence[float], *, burst: int, rate: float, lag: float) -> float:
+    """Starts of the fullest window above burst + rate x window (negative: below). `times` in order;
+    `rate` per second; `lag`: seconds that may lie between a start, which the limit counts, and its
+    time here."""
+    return max(
+        (
+            last - first + 1 - burst - rate * (times[last] - times[first] + lag)
+            for first in range(len(times))
+            for last in range(first, len(times))
+        ),
+        default=0.0,
+    )
+
+
+def within_limit(
+    sentence: str, times: Sequence[float], *, burst: int, rate: float, lag: float
+) -> Claim:
+    """The claim that no window has more starts than a limit allows."""
+    above = excess(times, burst=burst, rate=rate, lag=lag)
+    numbers = f"the fullest window has {abs(above):.1f} {'more' if above > 0 else 'less'}"
+    return Claim(sentence, above <= 1, numbers)
+
+
 def count_outcomes(reports: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
     """Queue -> outcomes, added up over the reports of all ticks."""
     outcomes: dict[str, Counter[str]] = {}

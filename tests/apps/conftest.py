@@ -3,17 +3,29 @@ virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from functions.demo.standins import Faults, StandIns, openproject, telegram
+from functions.demo.standins.alpaca import Alpaca, fills_at
+from functions.demo.standins.openai import OpenAI
+from functions.demo.standins.openproject import OpenProject
+from functions.demo.standins.openweather import OpenWeather, days
+from functions.demo.standins.telegram import Telegram
+from functions.demo.standins.tradingview import TradingView
+from functions.demo.workloads.trading_journal import price_lines
 from shared import JobContext
 from shared.jobs.claim import Claim
 from shared.testing import FakeClock, run_virtually
 from tests.support.servers import Servers, empty_engine
 from tests.support.world import World
 
+from .outside import outside
+
+PAGE = "# Kettle\n\nThe kettle boils a litre of water in three minutes. It stops by itself.\n"
 Play = Callable[[Callable[[World], Coroutine[Any, Any, None]]], None]
 
 
@@ -35,6 +47,28 @@ def play(engine_kind: str, servers: Servers, clock: FakeClock) -> Play:
         run_virtually(main(), clock)
 
     return play
+
+
+@pytest.fixture
+def standins() -> StandIns:
+    """All providers, healthy. A request takes a while."""
+    return StandIns(
+        alpaca=Alpaca(Faults(), fills_at(price_lines()[-5:])),
+        openai=OpenAI(Faults(takes=2.0)),
+        openproject=OpenProject(Faults(refusal=openproject.refusal)),
+        openweather=OpenWeather(Faults(takes=0.3), days()[:1]),
+        telegram=Telegram(Faults(refusal=telegram.refusal)),
+        tradingview=TradingView(Faults(takes=0.3)),
+    )
+
+
+@pytest.fixture
+def folder(standins: StandIns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The applications' files, and the stand-ins in the place of their providers."""
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "kettle.md").write_text(PAGE, encoding="utf-8")
+    with outside(standins, tmp_path, monkeypatch):
+        yield tmp_path
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ JOBS: dict[str, Any] = {
         {"username": "ada", "strategies": ["PUB;aaaaaaaa"], "email": "ada@example.com"},
         "dead",
     ),
+    "tasks": ("sync_project", {}, "completed"),
     "trading_journal": (
         "send_email",
         {"to": "ada@example.com", "template": "welcome", "values": {"name": "Ada"}},
@@ -63,6 +64,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
             "MAIL_FOLDER": f"{folder}/mail",
+            "TASKS_DATA_DIR": folder,
             "WEATHER_DATA_DIR": folder,
             "DOCUMENTS_FILES": folder,
             "OPENAI_API_KEY": "none",

@@ -39,6 +39,7 @@ def outside(
     own = {
         "MAIL_FOLDER": str(folder / "mail"),
         "JOURNAL_DATA_DIR": str(folder),
+        "TASKS_DATA_DIR": str(folder),
         "WEATHER_DATA_DIR": str(folder),
         "WEATHER_FILES": str(folder),
         "DOCUMENTS_FILES": str(folder),

@@ -1,11 +1,10 @@
 """What the documents demand of the running applications: floods, failures, shutdown, restart.
-Several functions drain at once, in virtual time, against the stand-ins of the providers."""
+Several functions drain at once, in virtual time, against the stand-ins of the providers. Real
+processes that end: test_processes.py."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,29 +14,16 @@ import pytest
 from pydantic import BaseModel
 
 from functions.apps import APPS
-from functions.apps.documents import DocumentRequest, generate_docs
+from functions.apps.documents import generate_docs
 from functions.apps.provisioning import AccessGrant, grant_access
-from functions.apps.trading_journal import AnalysisRequest, BrokerSync, analyse_trades, sync_trades
-from functions.apps.trading_journal.trades import trades_in
-from functions.apps.weather import (
-    Garment,
-    Place,
-    Upload,
-    extract_colors,
-    ingest_weather,
-    review_upload,
-)
-from functions.demo.standins import Faults, StandIns
-from functions.demo.standins.alpaca import Alpaca, fills_at
-from functions.demo.standins.openai import OpenAI
-from functions.demo.standins.openweather import OpenWeather, days
-from functions.demo.standins.tradingview import UNKNOWN, TradingView
-from functions.demo.workloads.trading_journal import price_lines
-from functions.providers.alpaca import Fill
+from functions.apps.weather import Garment, extract_colors, review_upload
+from functions.demo.standins import StandIns
+from functions.demo.standins.tradingview import UNKNOWN
 from shared import Queue
 from shared.declare.app import Registry
 from shared.declare.queue import JobType
 from shared.drain.budget import Budget
+from shared.drain.consumer import BATCH
 from shared.drain.drain import Drain
 from shared.store import Store
 from shared.testing import FakeClock, run_job
@@ -45,28 +31,16 @@ from tests.faults.test_many_functions import within_limit
 from tests.scenario.world import TOKENS, Client, application
 from tests.support.world import World
 
+from .cases import EACH, SCRIPT, fill_trades, grant
 from .conftest import Play
-from .outside import failing, outside
+from .outside import failing
 
 FUNCTIONS = 4
 WINDOW = 60.0
-SCRIPT = "PUB;aaaaaaaa"
-PLACE = Place(name="seattle", latitude=47.6, longitude=-122.3)
 SECTIONS = ("Overview", "Use", "Care")
-PAGE = "# Kettle\n\nThe kettle boils a litre of water in three minutes. It stops by itself.\n"
 SLACK_MS = 50
 """By how much a request may come later than the token of its job."""
-DAY = dt.date(2026, 3, 2)
-FILL = Fill.model_validate(
-    {
-        "id": "20260302:1",
-        "transaction_time": "2026-03-02T15:00:00Z",
-        "symbol": "AAPL",
-        "side": "buy",
-        "qty": "1",
-        "price": "190.5",
-    }
-)
+pytestmark = pytest.mark.usefixtures("folder")
 UNFINISHED = ("waiting", "delayed", "active", "parked")
 
 
@@ -75,26 +49,6 @@ class Served:
     """All applications, as a deployment serves them."""
 
     registry: Registry
-
-
-@pytest.fixture
-def standins() -> StandIns:
-    """All providers, healthy. A request takes a while."""
-    return StandIns(
-        alpaca=Alpaca(Faults(), fills_at(price_lines()[-5:])),
-        openai=OpenAI(Faults(takes=2.0)),
-        openweather=OpenWeather(Faults(takes=0.3), days()[:1]),
-        tradingview=TradingView(Faults(takes=0.3)),
-    )
-
-
-@pytest.fixture(autouse=True)
-def folder(standins: StandIns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The applications' files."""
-    (tmp_path / "pages").mkdir()
-    (tmp_path / "pages" / "kettle.md").write_text(PAGE, encoding="utf-8")
-    with outside(standins, tmp_path, monkeypatch):
-        yield tmp_path
 
 
 def api(world: World) -> Client:
@@ -119,26 +73,38 @@ async def counts(client: Client, queue: str) -> dict[str, int]:
     return found
 
 
-def function(world: World, store: Store) -> Drain:
+def function(world: World, store: Store, *, batch: int = BATCH) -> Drain:
     """One invocation of a function that serves all applications."""
-    return Drain(store, Registry(APPS), Budget.of(WINDOW, clock=world.clock))
+    return Drain(store, Registry(APPS), Budget.of(WINDOW, clock=world.clock), batch=batch)
 
 
 async def drain(world: World, client: Client, queue: Queue, functions: int = FUNCTIONS) -> None:
     """Ticks of several functions at once, until each job of the queue has ended."""
-    stores = [world.client() for _function in range(functions)]
+    await asyncio.gather(*(ticks(world, client, queue, world.client()) for _ in range(functions)))
+
+
+async def race(world: World, client: Client, queue: Queue) -> list[int]:
+    """The same by functions none of which can do the work alone: each holds two jobs at most, and
+    together more than the queue may run. How many jobs each of them has ended."""
+    stores = [world.client(latency=0.01 * number) for number in range(1, FUNCTIONS + 1)]
+    return await asyncio.gather(*(ticks(world, client, queue, one, batch=2) for one in stores))
+
+
+async def ticks(
+    world: World, client: Client, queue: Queue, store: Store, *, batch: int = BATCH
+) -> int:
+    """Invocations of one function, until each job of the queue has ended; how many it has done."""
+    done = 0
     while True:
-        await asyncio.gather(*(function(world, one).run([queue]) for one in stores))
+        report = await function(world, store, batch=batch).run([queue])
+        done += report.outcomes["done"]
         found = await counts(client, queue.name)
         if not any(found[state] for state in UNFINISHED):
-            return
+            return done
         await world.clock.sleep(1)
 
 
-def grant(user: str) -> dict[str, Any]:
-    return {"username": user, "strategies": [SCRIPT], "email": f"{user}@example.com"}
-
-
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("jobs", [100, 500])
 def test_a_flood_of_grants_runs_five_at_a_time_and_ten_a_second(
     play: Play, standins: StandIns, folder: Path, jobs: int
@@ -147,14 +113,16 @@ def test_a_flood_of_grants_runs_five_at_a_time_and_ten_a_second(
         async with api(world) as client:
             users = [f"trader-{n}" for n in range(jobs)]
             await enqueue(client, "provisioning", "access.grant", *map(grant, users))
-            await drain(world, client, grant_access.queue)
+            shares[:] = await race(world, client, grant_access.queue)
             # A grant and an email are two jobs of the same queue.
             took = world.clock.monotonic() - site.faults.starts[0]
             assert took <= 1.3 * 2 * jobs / 10
 
-    site = standins.tradingview
+    site, shares = standins.tradingview, list[int]()
     play(story)
 
+    assert sum(shares) == 2 * jobs
+    assert sum(share > 0 for share in shares) >= 3
     starts = [round(at * 1000) for at in site.faults.starts]
     assert site.faults.most_at_once == 5
     assert site.added == {(f"trader-{n}", SCRIPT): 1 for n in range(jobs)}
@@ -162,13 +130,14 @@ def test_a_flood_of_grants_runs_five_at_a_time_and_ten_a_second(
     assert len(list((folder / "mail").glob("*.eml"))) == jobs
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("jobs", [100, 500])
 def test_a_flood_of_photographs_runs_five_at_a_time(
     play: Play, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     """The queue as declared. What decodes a photograph stands still here: a hundred processes would
     measure the machine."""
-    active, most, done = 0, 0, []
+    active, most, done, shares = 0, 0, list[str](), list[int]()
 
     async def look(garment: Garment) -> None:
         nonlocal active, most
@@ -185,30 +154,19 @@ def test_a_flood_of_photographs_runs_five_at_a_time(
         async with api(world) as client:
             garments = [{"garment": f"g{n}", "image": "file:x.jpg"} for n in range(jobs)]
             await enqueue(client, "color-extraction", "color.extract", *garments)
-            draining = asyncio.create_task(drain(world, client, extract_colors.queue))
+            racing = asyncio.create_task(race(world, client, extract_colors.queue))
             await world.clock.sleep(5)
             found = await counts(client, "color-extraction")
             assert found["active"] == 5
             assert found["waiting"] > jobs - 30
-            await draining
+            shares[:] = await racing
 
     play(story)
 
     assert most == 5
+    assert sum(shares) == jobs
+    assert sum(share > 0 for share in shares) >= 3
     assert sorted(done) == sorted(f"g{n}" for n in range(jobs))
-
-
-CASES: list[tuple[JobType[Any], BaseModel, str]] = [
-    (grant_access, AccessGrant.model_validate(grant("ada")), "tradingview"),
-    (ingest_weather, PLACE, "openweather"),
-    (review_upload, Upload(upload="u", text="a warm coat"), "openai"),
-    (sync_trades, BrokerSync(), "alpaca"),
-    (analyse_trades, AnalysisRequest(first=DAY, last=DAY), "openai"),
-    (generate_docs, DocumentRequest(title="Kettle", pages=("file:kettle.md",)), "openai"),
-]
-EACH = pytest.mark.parametrize(
-    ("job_type", "payload", "provider"), CASES, ids=[case[0].name for case in CASES]
-)
 
 
 @EACH
@@ -216,7 +174,7 @@ def test_a_job_that_fails_twice_succeeds_at_its_third_attempt(
     play: Play, standins: StandIns, folder: Path, clock: FakeClock,
     job_type: JobType[Any], payload: BaseModel, provider: str,
 ) -> None:  # fmt: skip
-    trades_in(folder, "main").add([FILL])
+    fill_trades(folder)
     failures = iter([503, 503])
 
     def serve(_request: httpx.Request) -> httpx.Response | None:
@@ -240,7 +198,7 @@ def test_a_permanent_failure_is_a_dead_letter_that_can_be_redriven(
     play: Play, folder: Path, clock: FakeClock,
     job_type: JobType[Any], payload: BaseModel, provider: str,
 ) -> None:  # fmt: skip
-    trades_in(folder, "main").add([FILL])
+    fill_trades(folder)
     queue = job_type.queue.name
 
     async def story(world: World) -> None:

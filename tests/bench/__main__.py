@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.bench.field import CACHE, FIELD, Peer
 from tests.bench.install import install
+from tests.bench.kept import kept
 from tests.bench.measure import FULL, QUICK, Bench
 from tests.bench.nudged import nudged
 from tests.bench.report import table, write
@@ -27,7 +28,7 @@ from tests.bench.starts import cold, million
 RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
 SECTIONS = (
     *("drain", "again", "enqueue", "commands", "idle", "memory"),
-    *("latency", "nudge", "cold", "million"),
+    *("kept", "latency", "nudge", "cold", "million"),
 )
 
 
@@ -63,6 +64,7 @@ def measure(samples: Samples, *, full: bool, sections: Sequence[str]) -> None:
         "commands": bench.commands,
         "idle": bench.idle,
         "memory": bench.memory,
+        "kept": lambda: kept(bench, bench.plan.jobs * 5),
         "latency": bench.latency,
         "nudge": lambda: nudged(bench, 60 if full else 15),
         "cold": lambda: cold(bench, 7 if full else 1),

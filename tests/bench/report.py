@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.bench.field import FIELD, TIDEGATE, Peer
-from tests.bench.rows import BULLMQ, SUMMARY, Row, best_python
+from tests.bench.rows import ASKED, BULLMQ, SUMMARY, Row, best_python
 from tests.bench.samples import Figure, Samples
 
 HEAD = """\
@@ -47,6 +47,8 @@ METHOD = """\
 - **A function that nudges itself**: the API function over HTTP with `TIDEGATE_NUDGE=url`, p50 from
   the request that stores a job to its handler's begin. A job that comes within the window of a
   nudge (0.25 s) waits for its end.
+- **A job by its state**: on a queue that keeps all that ended, with a small result or one error;
+  plain, and with payload, result and error encrypted.
 - **Fresh process to first job**: from before the fork to the first handler's begin, one job
   waiting. Interpreter, imports, connection and claim.
 - Tidegate runs with `TIDEGATE_KEY_LOCKING=0`: the embedded server checks declared keys in Lua, a
@@ -80,6 +82,7 @@ def write(samples: Samples, path: Path) -> None:
     parts = [
         HEAD.format(cores=about["cores"], machine=machine),
         "## In short\n\n" + table(samples) + _missing(samples),
+        _asked(samples),
         _plots(samples, path),
         *_details(samples),
         METHOD.format(seconds="1.5 to 3 s"),
@@ -111,6 +114,17 @@ def table(samples: Samples) -> str:
         )
     head = ("row", "to BullMQ", "to best Python peer", "Tidegate", "BullMQ", "best Python peer", "")
     return _markdown(head, lines) + "\n"
+
+
+def _asked(samples: Samples) -> str:
+    """What the requirements ask for, and what was measured."""
+    lines = []
+    for asked in ASKED:
+        figure = asked.figure(samples)
+        bound = f"{'at least' if asked.more else 'at most'} {asked.bound:,.0f}"
+        verdict = "" if figure is None or asked.holds(figure) else "**missed**"
+        lines.append([asked.title, bound, _cell(figure) if figure else "not measured yet", verdict])
+    return f"### What the requirements ask for\n\n{_markdown(('', 'asked', 'here', ''), lines)}\n"
 
 
 def _missing(samples: Samples) -> str:
@@ -145,6 +159,9 @@ def _details(samples: Samples) -> Iterable[str]:
     yield _commands(samples)
     yield _grid(samples, "idle", "Idle commands a minute (with those inside scripts)")
     yield _grid(samples, "memory", "Bytes of Redis memory a waiting job")
+    yield _grid(
+        samples, "kept", "Bytes of Redis memory a job of ours, by state and queue", [TIDEGATE]
+    )
     yield _latency(samples)
     yield _grid(
         samples, "nudge", "Enqueue to start through a function that nudges itself, ms", [TIDEGATE]

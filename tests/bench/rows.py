@@ -83,4 +83,38 @@ SUMMARY: tuple[Row, ...] = (
     Row("fresh process to first job, ms", "cold", more=False),
 )
 
-__all__ = ["BULLMQ", "PYTHON", "SUMMARY", "TIDEGATE", "Row", "best_python"]
+
+@dataclass(frozen=True)
+class Asked:
+    """A number that the requirements ask for: at least `bound` if `more`, else at most. `name` is
+    that of a sample of ours; one that ends with a slash means the best of its variants."""
+
+    title: str
+    name: str
+    bound: float
+    more: bool = False
+
+    def figure(self, samples: Samples) -> Figure | None:
+        section, system, variant = self.name.split("/", 2)
+        if variant:
+            return samples.figure(self.name)
+        best = samples.best(section, system)
+        return best and best[1]
+
+    def holds(self, figure: Figure) -> bool:
+        return figure.median >= self.bound if self.more else figure.median <= self.bound
+
+
+ASKED = (
+    Asked("jobs/s of a simple queue", f"drain noop +0 ms/{TIDEGATE.name}/", 1000, more=True),
+    Asked(
+        "enqueue to start with a nudge, ms (p50)", f"nudge/{TIDEGATE.name}/a job each 1.2 s", 100
+    ),
+    *(
+        Asked(f"bytes a {state} job, {queue}", f"kept/{TIDEGATE.name}/{state}, {queue}", 1024)
+        for queue in ("plain", "encrypted")
+        for state in ("waiting", "completed", "dead")
+    ),
+)
+
+__all__ = ["ASKED", "BULLMQ", "PYTHON", "SUMMARY", "TIDEGATE", "Asked", "Row", "best_python"]

@@ -45,6 +45,7 @@ def test_the_demo_succeeds_and_leaves_nothing_behind(
     queues = summary["queues"]
     assert (queues["email"]["done"], queues["import"]["done"]) == (110, 2)
     assert (queues["import"]["dead"], queues["import"]["redriven"]) == (1, 1)
+    assert (queues["flrts.tasks.create"]["done"], queues["flrts.tasks.create"]["dead"]) == (53, 1)
     assert (queues["provisioning"]["done"], queues["color-extraction"]["dead"]) == (200, 1)
     faults = [one["faults"] for one in summary["providers"].values()]
     assert {"429", "503", "garbage", "slow", "lost answer"} == set().union(*faults)

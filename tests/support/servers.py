@@ -18,6 +18,7 @@ from shared.embedded.binary import find_server
 from shared.embedded.engine import Engine, RespEngine
 from shared.embedded.fake import FakeEngine
 from shared.embedded.local import LocalRedis
+from shared.testing import standing_still
 from tests.gopher import build
 from tests.gopher.local import LocalGopherLua
 
@@ -63,11 +64,13 @@ async def empty_engine(kind: str, servers: Servers) -> AsyncIterator[Engine]:
     engine: Engine = (
         FakeEngine() if kind == FAKE else RespEngine(servers(kind).ensure, name=kind, volatile=True)
     )
-    await engine.execute(("FLUSHALL",))
+    with standing_still():
+        await engine.execute(("FLUSHALL",))
     try:
         yield engine
     finally:
-        await engine.close()
+        with standing_still():
+            await engine.close()
 
 
 def _major(binary: str) -> int:

@@ -20,6 +20,8 @@ from .payloads import (
     Update,
 )
 from .queues import (
+    HOUR,
+    app,
     openproject_sync,
     openproject_webhook,
     reminder_schedule,
@@ -92,7 +94,7 @@ async def sync_project(payload: ProjectSync, job: JobContext) -> dict[str, objec
     not tell is found by this."""
     from .syncing import compare  # noqa: PLC0415 - cold start
 
-    compared = await compare(payload.after, job, await _tables(), _projects())
+    compared = await compare(payload.after, job, await _tables(), _projects)
     jobs = [
         sync_task.job(TaskSync(task=task), job_id=job.child_id(f"task {task}"))
         for task in compared.different
@@ -102,6 +104,9 @@ async def sync_project(payload: ProjectSync, job: JobContext) -> dict[str, objec
         rest = ProjectSync(after=compared.last)
         await sync_project.enqueue(rest, job_id=job.child_id("rest"))
     return {"different": len(jobs), "more": compared.more}
+
+
+app.schedule("openproject-sync", sync_project, ProjectSync(), every=HOUR, overlap="skip")
 
 
 @reminder_schedule.job("reminder.schedule", key=user_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from functions.providers.openproject import PAGE, OpenProject
@@ -22,15 +23,17 @@ class Compared(NamedTuple):
     more: bool
 
 
-async def compare(after: int, job: JobContext, tables: Tables, projects: OpenProject) -> Compared:
+async def compare(
+    after: int, job: JobContext, tables: Tables, projects: Callable[[], OpenProject]
+) -> Compared:
     """Compare the open tasks of higher numbers than `after`: one page, and more as far as the job's
-    time goes."""
+    time goes. Without open tasks it needs no OpenProject, and so no account there."""
     different: list[int] = []
     last, more = after, True
     while more and (last == after or job.budget_left() > SECONDS_A_PAGE):
         known = await asyncio.to_thread(tables.open_tasks, last, PAGE)
         if known:
-            versions = await projects.versions([task.task for task in known])
+            versions = await projects().versions([task.task for task in known])
             different += [task.task for task in known if versions.get(task.task) != task.version]
             last = known[-1].task
         more = len(known) == PAGE

@@ -7,14 +7,22 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 KINDS = ("429", "503", "garbage", "slow", "lost answer")
 """Retry-After of a second; an outage; a proxy's page with status 200; an answer after two seconds;
 the work is done, and a gateway's 504 answers."""
+RETRY_AFTER = 1
+"""Seconds."""
 SLOW = 2.0
 _PAGE = "<html><head><title>Welcome</title></head><body>You are connected.</body></html>"
+
+
+def message(_status: int, text: str) -> dict[str, Any]:
+    """The body of a refusal."""
+    return {"message": text}
 
 
 @dataclass(slots=True)
@@ -28,6 +36,8 @@ class Faults:
     every: int = 0
     takes: float = 0.0
     """Seconds that the service needs for an answer."""
+    refusal: Callable[[int, str], dict[str, Any]] = message
+    """The body of the service's own refusals, of the status and a text."""
     met: Counter[str] = field(default_factory=Counter)
     """Faults by kind."""
     starts: list[float] = field(default_factory=list)
@@ -47,9 +57,10 @@ class Faults:
             kind = self._fault(subject)
             match kind:
                 case "429":
-                    return JSONResponse({"message": "slow down"}, 429, {"retry-after": "1"})
+                    headers = {"retry-after": str(RETRY_AFTER)}
+                    return JSONResponse(self.refusal(429, "slow down"), 429, headers)
                 case "503":
-                    return JSONResponse({"message": "down for maintenance"}, 503)
+                    return JSONResponse(self.refusal(503, "down for maintenance"), 503)
                 case "garbage":
                     return HTMLResponse(_PAGE)
                 case "slow":

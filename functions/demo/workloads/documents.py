@@ -70,4 +70,5 @@ class Demonstration:
                 self._progress.append(job["progress"])
             return job["state"] in ("completed", "dead")
 
-        await self._world.until(has_ended, "the first document is written")
+        what = "the first document is written"
+        await self._world.until(has_ended, what, progress=self._world.done)

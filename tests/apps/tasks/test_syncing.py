@@ -9,6 +9,7 @@ from functions.apps.tasks import (
     ProjectEvent,
     ProjectSync,
     TaskSync,
+    app,
     create_task,
     receive_event,
     sync_project,
@@ -16,7 +17,7 @@ from functions.apps.tasks import (
 )
 from functions.apps.tasks.tables import Tables
 from shared.declare.options import DedupOption
-from shared.testing import FakeClock, embedded_store
+from shared.testing import FakeClock, embedded_store, tick
 
 from ..conftest import MakeContext
 from .conftest import ADA, Projects, drain
@@ -178,3 +179,34 @@ async def test_a_comparison_short_of_time_is_finished_by_a_further_job(
 
     assert begun == {"different": 1, "more": True}
     assert projects.requests[-1].url.path == "/api/v3/work_packages/39"
+
+
+async def test_each_hour_a_comparison_is_due(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await created(context, "Buy milk")
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        await tick(store, app, clock=clock)  # meets the schedule
+        projects.edit(37, subject="Buy oat milk")
+        clock.advance(3599)
+        await tick(store, app, clock=clock)
+        before = tables.task(37)
+        clock.advance(1)
+        await tick(store, app, clock=clock)
+        after = tables.task(37)
+
+    assert before is not None
+    assert after is not None
+    assert (before.subject, after.subject) == ("Buy milk", "Buy oat milk")
+
+
+async def test_without_tasks_a_comparison_needs_no_openproject(
+    projects: Projects, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deployment that serves this application and does not use it: no dead letter each hour."""
+    monkeypatch.delenv("OPENPROJECT_URL")
+
+    assert await sync_project(ProjectSync(), context()) == {"different": 0, "more": False}
+    assert projects.requests == []

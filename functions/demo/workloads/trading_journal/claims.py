@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...claims import Claim, equal
+from ...claims import Claim, equal, within_limit
 
 BURST, RATE = 100, 100 / 60
 """The limit of emails: 100 per 60 s."""
@@ -29,20 +29,7 @@ def row_claims(
 def email_claims(sent: Sequence[float], emails: int, early: int, retried: int) -> Iterator[Claim]:
     """`sent`: when each email reached the mail folder; `early`: emails that had to fail once."""
     yield equal("each email is in the mail folder once", len(sent), emails)
-    excess = _excess(sent)
-    numbers = f"the fullest window has {abs(excess):.1f} emails {'more' if excess > 0 else 'less'}"
-    yield Claim("no window has more emails than the limit allows", excess <= 1, numbers)
+    sentence = "no window has more emails than the limit allows"
+    yield within_limit(sentence, sent, burst=BURST, rate=RATE, lag=LAG)
     sentence = "each early email failed, was retried and sent"
     yield Claim(sentence, retried >= early, f"{retried} retries")
-
-
-def _excess(sent: Sequence[float]) -> float:
-    """E-mails of the fullest window above burst + rate x window (negative: below)."""
-    return max(
-        (
-            last - first + 1 - BURST - RATE * (sent[last] - sent[first] + LAG)
-            for first in range(len(sent))
-            for last in range(first, len(sent))
-        ),
-        default=0.0,
-    )
