@@ -28,6 +28,12 @@ def write_state(state: State) -> str:
     return to_json(value, inf_nan_mode="null").decode()
 
 
+def version_of(text: str) -> object:
+    """The version that wrote a text; None where there is none."""
+    value: dict[str, Any] = from_json(text) if text else {}
+    return value.get("version")
+
+
 def read_state(text: str) -> State:
     """The state of a text; an empty one where there is none, or where another version wrote it: its
     alerts fire anew."""

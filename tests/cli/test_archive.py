@@ -106,7 +106,7 @@ def test_doctor_says_that_the_archive_answers_or_is_behind(
     cli("enqueue", "work", "file.read", "-p", '{"path": "/nowhere/at-all"}')
     cli("drain", "work")
     assert "1 wait" in finding(cli)[1]
-    monkeypatch.setattr("shared.cli.archive_checks.BEHIND_SECONDS", -1)
+    monkeypatch.setattr("shared.cli.diagnosis.archive.BEHIND_SECONDS", -1)
     verdict, detail, advice = finding(cli)
     assert (verdict, detail) == ("WARN", "the archive is behind: work (0 min)")
     assert "schedule" in advice
