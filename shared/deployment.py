@@ -7,8 +7,8 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
@@ -133,23 +133,42 @@ class Deployment:
             from .archive.maintain import Maintenance  # noqa: PLC0415 - no drain needs it
 
             self._maintenance = Maintenance(self.settings.archive_url, self.settings.archive_days)
+        kept: Mapping[str, int] = {}
         try:
             async with asyncio.timeout(budget.handler_time() / 2):
-                await self.evaluate_alerts()
+                kept = await self.evaluate_alerts()
         except (TimeoutError, StoreError, ConfigurationError) as error:  # the next run does it
             log.warning("alerts_not_evaluated", extra={"error": str(error)})
-        return await self._maintenance.run(self.store, self.registry.queues(), budget)
+        report = await self._maintenance.run(self.store, self.registry.queues(), budget)
+        if report.tally.removed and report.error is None:
+            await self._keep_lag(kept)
+        return report
 
-    async def evaluate_alerts(self) -> None:
-        """Evaluate every alert once. Raises StoreError and ConfigurationError."""
+    async def _keep_lag(self, kept: Mapping[str, int]) -> None:
+        """Keep for metrics what this run has left."""
+        from .archive.lag import keep_oldest  # noqa: PLC0415 - no drain needs it
+
+        queues = self.registry.queues()
+        with suppress(StoreError):  # the next run keeps it
+            left = await self.store.deaths.oldest(queues)
+            await keep_oldest(self.store, queues, kept, left.by_queue)
+
+    async def evaluate_alerts(self) -> Mapping[str, int]:
+        """Evaluate the alerts once, tell what has changed, and keep the archive's lag for metrics.
+        Queue → the instant of its oldest dead letter that is not in the archive. Raises StoreError and ConfigurationError."""
         from .alerts.evaluate import evaluate  # noqa: PLC0415 - no drain needs it
-        from .archive.lag import archive_lag  # noqa: PLC0415 - as above
+        from .archive.lag import keep_oldest, lags  # noqa: PLC0415 - as above
         from .config.alerts import AlertSettings  # noqa: PLC0415 - as above
 
-        queues, lag = self.registry.queues(), None
+        store, queues, oldest, lag = self.store, self.registry.queues(), None, None
         if self.settings.archive_url is not None:
-            lag = max((await archive_lag(self.store, queues)).values(), default=0.0)
-        await evaluate(self.store, queues, AlertSettings.from_env(), archive_lag=lag)
+            oldest = await store.deaths.oldest(queues)
+            lag = max(lags(oldest).values(), default=0.0)
+        done = await evaluate(store, queues, AlertSettings.from_env(), archive_lag=lag)
+        kept = {one.queue.name: one.unarchived_ms for one in done.queues if one.unarchived_ms}
+        found = oldest.by_queue if oldest else {}
+        await keep_oldest(store, queues, kept, found)
+        return found
 
     def open_archive(self) -> AbstractAsyncContextManager[Archive]:
         """The archive, over a connection for the block. Raises NoArchive where there is none,

@@ -23,11 +23,12 @@ INSTANTS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluation leaves. `kept`: False where another one came in between: that one tells
+    """What an evaluation leaves. `queues`: what it read of them. `kept`: False where another one came in between: that one tells
     what has changed."""
 
     state: State
     notices: Sequence[Notice]
+    queues: Sequence[QueueStats]
     kept: bool
 
 
@@ -55,13 +56,13 @@ async def evaluate(
     )
     text = write_state(state)
     if not await store.alerts.replace(before, text):
-        return Evaluation(read_state(before), (), kept=False)
+        return Evaluation(read_state(before), (), stats, kept=False)
     notices = state.outbox
     told = await _tell(notices, told_by)
     if told:
         state = delivered(state, told)
         await store.alerts.replace(text, write_state(state))
-    return Evaluation(state, notices, kept=True)
+    return Evaluation(state, notices, stats, kept=True)
 
 
 def sinks_of(settings: AlertSettings) -> list[Sink]:

@@ -23,8 +23,8 @@ _ready: set[str] = set()
 
 @asynccontextmanager
 async def connected(url: str, *, migrates: bool = True) -> AsyncIterator[AsyncConnection[Any]]:
-    """A connection to the database, in autocommit; it is migrated before. Whatever Postgres answers in the block
-    is raised as ArchiveError. Raises MissingExtra without psycopg."""
+    """A connection to the database, in autocommit; it is migrated before. Whatever Postgres answers
+    in the block is raised as ArchiveError. Raises MissingExtra without psycopg."""
     with packages_of("postgres", "the archive"):
         import psycopg
     try:
