@@ -45,7 +45,7 @@ MOST_QUEUES = 3
 
 class Deployment:
     """What one process serves. Making it contacts nothing. `nudge`: what calls a drain in this
-    process, in place of the configured way."""
+    process, in place of the configured way. `drained`: the billed commands of its drains so far."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Deployment:
         self.clock = clock or SystemClock()
         self._drains = RunningDrains()
         self._maintenance: Maintenance | None = None
+        self.drained = 0
         keep_secret(
             [settings.redis_token, settings.cache_token, settings.cron_secret, *settings.api_tokens]
         )
@@ -117,6 +118,7 @@ class Deployment:
                 await self._trim_dead_letters(drain, report, budget.handler_time())
         finally:
             keeper.stop()
+        self.drained += report.commands
         emit_report(report, settings)
         return report
 
@@ -155,7 +157,8 @@ class Deployment:
 
     async def evaluate_alerts(self) -> Mapping[str, int]:
         """Evaluate the alerts once, tell what has changed, and keep the archive's lag for metrics.
-        Queue → the instant of its oldest dead letter that is not in the archive. Raises StoreError and ConfigurationError."""
+        Queue → the instant of its oldest dead letter that is not in the archive. Raises StoreError
+        and ConfigurationError."""
         from .alerts.evaluate import evaluate  # noqa: PLC0415 - no drain needs it
         from .archive.lag import keep_oldest, lags  # noqa: PLC0415 - as above
         from .config.alerts import AlertSettings  # noqa: PLC0415 - as above

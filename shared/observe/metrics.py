@@ -39,8 +39,7 @@ def _gauges(stats: Sequence[QueueStats]) -> Iterator[Family]:
         ("paused", "1 while an operator keeps the queue from being claimed.", _paused),
         (
             "archive_lag_seconds",
-            "Since the oldest dead letter died that the last run of maintain did not find in the "
-            "archive; 0: none waits for it.",
+            "Since the oldest dead letter died that maintain left for the archive; 0: none waits.",
             _archive_lag,
         ),
         ("stored_jobs", "Jobs stored, ended ones included.", lambda one: one.jobs),

@@ -142,6 +142,11 @@ def test_schedules_beyond_a_limit(declared: Registry, verdict: Verdict) -> None:
             {"TIDEGATE_ALERT_WEBHOOK": "https://a.de", "TIDEGATE_CALLBACK_SECRET": SECRET},
             "OK",
         ),
+        (
+            UPSTASH,
+            {"TIDEGATE_ALERT_EMAIL": "a@b.de", "TIDEGATE_ALERT_SMTP": "smtps://u:p@b.de"},
+            "OK",
+        ),
     ],
 )
 def test_alerts_that_nobody_is_told(

@@ -39,12 +39,16 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
 
 def check_alerts(settings: Settings, alerts: AlertSettings) -> Finding:
     """Whether somebody is told of an alert."""
-    if alerts.webhook is not None:
-        return Finding("alerts", "OK", "alerts are told to the log and to the webhook")
+    also = [
+        *(["the webhook"] if alerts.webhook is not None else []),
+        *(["by e-mail"] if alerts.mail is not None else []),
+    ]
+    if also:
+        return Finding("alerts", "OK", f"alerts are told to the log, {' and '.join(also)}")
     detail = "alerts are told to the log only"
     if settings.redis_url is None:
         return Finding("alerts", "OK", detail)
-    return Finding("alerts", "WARN", detail, "set TIDEGATE_ALERT_WEBHOOK")
+    return Finding("alerts", "WARN", detail, "set TIDEGATE_ALERT_WEBHOOK or TIDEGATE_ALERT_EMAIL")
 
 
 def _warn(detail: str, advice: str) -> Finding:
