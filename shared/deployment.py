@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
 from .config.settings import Settings
-from .connect import connect
+from .connect import connect, erase_rows
 from .deadletters.retention import trim_dead_letters
 from .declare.app import Registry
-from .declare.default_store import set_default_store
+from .declare.default_store import set_default_archive, set_default_store
 from .declare.queue import Queue
 from .drain.budget import Budget
 from .drain.drain import Drain
@@ -82,6 +82,7 @@ class Deployment:
     def make_default(self) -> None:
         """Have `job_type.enqueue(…)` use this deployment's store."""
         set_default_store(self._stores.get)
+        set_default_archive(functools.partial(erase_rows, self.settings))
 
     def budget(self, seconds: float) -> Budget:
         """A budget of `seconds` from now, on this deployment's clock."""
