@@ -97,8 +97,8 @@ class Deployment:
         among: Sequence[Queue] | None = None,
     ) -> Report:
         """Drain these queues or, without any, those that are due. SIGTERM ends it early. `origin`:
-        what a platform started it for; None: it calls no other drain. `among`: the queues to which
-        a nudged drain goes on; None: all."""
+        what a platform started it for; None: it calls no other drain. `among`: the queues
+        among which a tick, or a nudged drain that goes on, looks for work; None: all."""
         settings = self.settings
         keeper = Keeper(self._open_keeper_store if settings.redis_url else None)
         drain = Drain(
@@ -225,7 +225,7 @@ async def _run(
     among: Sequence[Queue] | None,
 ) -> Report:
     if not queues:
-        return await drain.tick()
+        return await drain.tick(among)
     if origin is not None and origin.nudged:
         return await drain.nudged(queues, among)
     return await drain.run(queues)
