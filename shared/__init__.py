@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .declare.app import App
-from .declare.default_store import JobStore, set_default_store
+from .declare.default_store import JobStore, set_default_archive, set_default_store
 from .declare.handle import JobHandle
 from .declare.policy import Isolation, KeyLimit, Overrides, RateLimit, Retention, Retry
 from .declare.queue import Queue
@@ -14,6 +14,8 @@ from .jobs.context import JobContext
 from .jobs.failure import JobFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .cache import Cache
     from .declare.ends import Completed, Dead
 
@@ -47,7 +49,15 @@ def _from_environment() -> JobStore:
     return environment_stores().get()
 
 
+async def _erase_rows(key: str, queues: Sequence[str] | None, dry_run: bool) -> int:  # noqa: FBT001
+    from .config.settings import Settings  # noqa: PLC0415 - as above
+    from .connect import erase_rows  # noqa: PLC0415 - as above
+
+    return await erase_rows(Settings.from_env(), key, queues, dry_run)
+
+
 set_default_store(_from_environment)
+set_default_archive(_erase_rows)
 
 
 def __getattr__(name: str) -> object:

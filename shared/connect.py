@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import httpx
 
-from .clock import Clock
+from .clock import Clock, SystemClock
 from .config.settings import Settings
 from .encryption.keyring import Keyring
 from .extras import require_package
@@ -40,6 +41,22 @@ def connect_cache(settings: Settings) -> Rest:
     if settings.cache_url is not None:
         return _open(settings, settings.cache_url, settings.cache_token, None)
     return _open(settings, settings.redis_url, settings.redis_token, None)
+
+
+async def erase_rows(
+    settings: Settings,
+    key: str,
+    queues: Sequence[str] | None,
+    dry_run: bool,  # noqa: FBT001 - as EraseRows
+) -> int:
+    """Delete rows of the archive that the settings name, as `declare.default_store.EraseRows`
+    says."""
+    if settings.archive_url is None:
+        return 0
+    from .archive.archive import open_archive
+
+    async with open_archive(settings.archive_url, settings.prefix, SystemClock()) as archive:
+        return await archive.erase(key, queues, dry_run=dry_run)
 
 
 def require_embedded() -> None:

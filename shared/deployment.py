@@ -7,16 +7,16 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
 from .config.settings import Settings
-from .connect import connect
+from .connect import connect, erase_rows
 from .deadletters.retention import trim_dead_letters
 from .declare.app import Registry
-from .declare.default_store import set_default_store
+from .declare.default_store import set_default_archive, set_default_store
 from .declare.queue import Queue
 from .drain.budget import Budget
 from .drain.drain import Drain
@@ -45,7 +45,7 @@ MOST_QUEUES = 3
 
 class Deployment:
     """What one process serves. Making it contacts nothing. `nudge`: what calls a drain in this
-    process, in place of the configured way."""
+    process, in place of the configured way. `drained`: the billed commands of its drains so far."""
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class Deployment:
         self.clock = clock or SystemClock()
         self._drains = RunningDrains()
         self._maintenance: Maintenance | None = None
+        self.drained = 0
         keep_secret(
             [settings.redis_token, settings.cache_token, settings.cron_secret, *settings.api_tokens]
         )
@@ -81,6 +82,7 @@ class Deployment:
     def make_default(self) -> None:
         """Have `job_type.enqueue(…)` use this deployment's store."""
         set_default_store(self._stores.get)
+        set_default_archive(functools.partial(erase_rows, self.settings))
 
     def budget(self, seconds: float) -> Budget:
         """A budget of `seconds` from now, on this deployment's clock."""
@@ -95,8 +97,8 @@ class Deployment:
         among: Sequence[Queue] | None = None,
     ) -> Report:
         """Drain these queues or, without any, those that are due. SIGTERM ends it early. `origin`:
-        what a platform started it for; None: it calls no other drain. `among`: the queues to which
-        a nudged drain goes on; None: all."""
+        what a platform started it for; None: it calls no other drain. `among`: the queues
+        among which a tick, or a nudged drain that goes on, looks for work; None: all."""
         settings = self.settings
         keeper = Keeper(self._open_keeper_store if settings.redis_url else None)
         drain = Drain(
@@ -118,6 +120,7 @@ class Deployment:
                 await self._trim_dead_letters(drain, report, budget.handler_time())
         finally:
             keeper.stop()
+        self.drained += report.commands
         emit_report(report, settings)
         return report
 
@@ -134,23 +137,43 @@ class Deployment:
             from .archive.maintain import Maintenance  # noqa: PLC0415 - no drain needs it
 
             self._maintenance = Maintenance(self.settings.archive_url, self.settings.archive_days)
+        kept: Mapping[str, int] = {}
         try:
             async with asyncio.timeout(budget.handler_time() / 2):
-                await self.evaluate_alerts()
+                kept = await self.evaluate_alerts()
         except (TimeoutError, StoreError, ConfigurationError) as error:  # the next run does it
             log.warning("alerts_not_evaluated", extra={"error": str(error)})
-        return await self._maintenance.run(self.store, self.registry.queues(), budget)
+        report = await self._maintenance.run(self.store, self.registry.queues(), budget)
+        if report.tally.removed and report.error is None:
+            await self._keep_lag(kept)
+        return report
 
-    async def evaluate_alerts(self) -> None:
-        """Evaluate every alert once. Raises StoreError and ConfigurationError."""
+    async def _keep_lag(self, kept: Mapping[str, int]) -> None:
+        """Keep for metrics what this run has left."""
+        from .archive.lag import keep_oldest  # noqa: PLC0415 - no drain needs it
+
+        queues = self.registry.queues()
+        with suppress(StoreError):  # the next run keeps it
+            left = await self.store.deaths.oldest(queues)
+            await keep_oldest(self.store, queues, kept, left.by_queue)
+
+    async def evaluate_alerts(self) -> Mapping[str, int]:
+        """Evaluate the alerts once, tell what has changed, and keep the archive's lag for metrics.
+        Queue → the instant of its oldest dead letter that is not in the archive. Raises StoreError
+        and ConfigurationError."""
         from .alerts.evaluate import evaluate  # noqa: PLC0415 - no drain needs it
-        from .archive.lag import archive_lag  # noqa: PLC0415 - as above
+        from .archive.lag import keep_oldest, lags  # noqa: PLC0415 - as above
         from .config.alerts import AlertSettings  # noqa: PLC0415 - as above
 
-        queues, lag = self.registry.queues(), None
+        store, queues, oldest, lag = self.store, self.registry.queues(), None, None
         if self.settings.archive_url is not None:
-            lag = max((await archive_lag(self.store, queues)).values(), default=0.0)
-        await evaluate(self.store, queues, AlertSettings.from_env(), archive_lag=lag)
+            oldest = await store.deaths.oldest(queues)
+            lag = max(lags(oldest).values(), default=0.0)
+        done = await evaluate(store, queues, AlertSettings.from_env(), archive_lag=lag)
+        kept = {one.queue.name: one.unarchived_ms for one in done.queues if one.unarchived_ms}
+        found = oldest.by_queue if oldest else {}
+        await keep_oldest(store, queues, kept, found)
+        return found
 
     def open_archive(self) -> AbstractAsyncContextManager[Archive]:
         """The archive, over a connection for the block. Raises NoArchive where there is none,
@@ -203,7 +226,7 @@ async def _run(
     among: Sequence[Queue] | None,
 ) -> Report:
     if not queues:
-        return await drain.tick()
+        return await drain.tick(among)
     if origin is not None and origin.nudged:
         return await drain.nudged(queues, among)
     return await drain.run(queues)

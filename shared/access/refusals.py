@@ -44,6 +44,6 @@ class Refusals:
         counts, self._unwritten = self._unwritten, Counter[int]()
         for status, count in counts.items():
             try:
-                await entries.add_refusals(status, count)
+                await entries.add(str(status), count)
             except StoreError:
                 self._unwritten[status] += count

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from ..config.alerts import AlertSettings
 from ..declare.queue import Queue
 from ..store import Store
+from ..store.counters import COMMANDS
 from ..store.queue_stats import QueueStats
 from ..store.schedules import is_schedule
+from .mail import EmailSink
 from .notice import Notice
 from .rules import Snapshot
 from .sinks import LogSink, Sink, WebhookSink
@@ -23,11 +25,12 @@ INSTANTS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What an evaluation leaves. `kept`: False where another one came in between: that one tells
-    what has changed."""
+    """What an evaluation leaves. `queues`: what it read of them. `kept`: False where another one
+    came in between: that one tells what has changed."""
 
     state: State
     notices: Sequence[Notice]
+    queues: Sequence[QueueStats]
     kept: bool
 
 
@@ -46,29 +49,33 @@ async def evaluate(
     stats = await store.overview(queues)
     now_ms = max((one.now_ms for one in stats), default=store.clock.epoch_ms())
     late = seconds_late(stats, await store.agenda(), now_ms)
-    before = await store.alerts.read()
+    counts, before = await store.access.counts(), await store.alerts.read()
+    refused = counts.get("401", 0) + counts.get("403", 0)
+    commands = counts.get("commands", 0) + sum(one.counters.get(COMMANDS, 0) for one in stats)
     state = advance(
         read_state(before),
-        Snapshot(now_ms, stats, late, archive_lag),
+        Snapshot(now_ms, stats, late, archive_lag, refused, commands),
         settings,
         tuple(sink.name for sink in told_by),
     )
     text = write_state(state)
     if not await store.alerts.replace(before, text):
-        return Evaluation(read_state(before), (), kept=False)
+        return Evaluation(read_state(before), (), stats, kept=False)
     notices = state.outbox
     told = await _tell(notices, told_by)
     if told:
         state = delivered(state, told)
         await store.alerts.replace(text, write_state(state))
-    return Evaluation(state, notices, kept=True)
+    return Evaluation(state, notices, stats, kept=True)
 
 
 def sinks_of(settings: AlertSettings) -> list[Sink]:
-    """The log, and the webhook if one is set."""
+    """The log, and the webhook and the e-mail if they are set."""
     sinks: list[Sink] = [LogSink()]
     if settings.webhook is not None:
         sinks.append(WebhookSink(settings.webhook, settings.secrets))
+    if settings.mail is not None:
+        sinks.append(EmailSink(settings.mail))
     return sinks
 
 

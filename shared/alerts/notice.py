@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .rules import Verdict
 
+DROPPED = "dropped"
+"""In place of a rule: the notice that stands for those that there was no room for."""
 SENTENCES = {
     "backlog": "{0:.0f} waiting jobs",
     "failure_rate": "{0:.1%} of the attempts failed",
@@ -15,6 +18,9 @@ SENTENCES = {
     "store_bytes": "{0:.0%} of the store's plan is used",
     "missed_ticks": "work has been due for {0:.0f} s and no drain came",
     "archive_behind": "a dead letter has waited for the archive for {0:.0f} s",
+    "refused": "{0:.0f} requests were refused for their token within an hour",
+    "month_commands": "{0:.0%} of the month's commands are used",
+    DROPPED: "{0:.0f} older notices could not be told and were dropped",
 }
 """Rule -> what its value says."""
 
@@ -34,8 +40,17 @@ class Notice:
     pending: tuple[str, ...]
 
     @property
+    def kind(self) -> str:
+        """What it tells: "fired", "recovered", or "dropped"."""
+        if self.rule == DROPPED:
+            return DROPPED
+        return "fired" if self.fired else "recovered"
+
+    @property
     def text(self) -> str:
         """One sentence."""
+        if self.kind == DROPPED:
+            return describe(self.rule, self.value)
         what = SENTENCES[self.rule].format(self.value)
         place = f"queue {self.queue}: " if self.queue else ""
         return f"{place}{what}" if self.fired else f"{place}{self.rule} is over: {what}"
@@ -59,3 +74,16 @@ def notice_of(verdict: Verdict, at_ms: int, pending: tuple[str, ...]) -> Notice:
         threshold=verdict.threshold,
         pending=pending,
     )
+
+
+def bounded(notices: Sequence[Notice], most: int) -> list[Notice]:
+    """At most so many of these notices, the newest. One in front counts the others, for the sinks
+    that have not told them."""
+    if len(notices) <= most:
+        return list(notices)
+    lost, kept = notices[: len(notices) - most + 1], notices[len(notices) - most + 1 :]
+    count = sum(round(one.value) if one.rule == DROPPED else 1 for one in lost)
+    first = lost[0]
+    sinks = tuple(dict.fromkeys(sink for one in lost for sink in one.pending))
+    name = first.id if first.rule == DROPPED else f"{DROPPED}..{first.at_ms}.{DROPPED}"
+    return [Notice(name, first.at_ms, DROPPED, "", True, count, None, sinks), *kept]

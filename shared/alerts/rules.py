@@ -12,6 +12,7 @@ from ..store.queue_stats import QueueStats
 from ..store.usage import fullness
 from .baseline import Baseline
 from .reading import Reading
+from .totals import Totals
 
 SAMPLES = 20
 """Attempts, or observed jobs, below which a rate or an average says nothing."""
@@ -41,12 +42,16 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that one evaluation reads. `late`: seconds for which a tick is awaited. `archive_lag`:
-    seconds for which the oldest dead letter waits for the archive; None: there is no archive."""
+    seconds for which the oldest dead letter waits for the archive; None: there is no archive.
+    `refused`: requests that were ever refused for their token; `commands`: billed commands that
+    were ever counted."""
 
     now_ms: int
     queues: Sequence[QueueStats]
     late: float
     archive_lag: float | None = None
+    refused: int = 0
+    commands: int = 0
 
 
 def judge_queue(
@@ -65,7 +70,9 @@ def judge_queue(
         yield _verdict(rule, queue.name, value, settings)
 
 
-def judge_deployment(snapshot: Snapshot, settings: AlertSettings) -> Iterator[Verdict]:
+def judge_deployment(
+    snapshot: Snapshot, totals: Totals, settings: AlertSettings
+) -> Iterator[Verdict]:
     """The verdicts on the whole deployment."""
     yield _verdict("missed_ticks", "", snapshot.late, settings)
     if settings.store_bytes is not None:
@@ -73,6 +80,10 @@ def judge_deployment(snapshot: Snapshot, settings: AlertSettings) -> Iterator[Ve
         yield _verdict("store_bytes", "", stored / settings.store_bytes, settings)
     if snapshot.archive_lag is not None:
         yield _verdict("archive_behind", "", snapshot.archive_lag, settings)
+    refused = totals.refused_within(snapshot.now_ms, settings.threshold("refused"))
+    yield _verdict("refused", "", refused, settings)
+    if settings.store_commands is not None:
+        yield _verdict("month_commands", "", totals.spent / settings.store_commands, settings)
 
 
 def is_spent(change: Reading) -> bool:

@@ -34,7 +34,7 @@ class LogSink:
 
     async def tell(self, notice: Notice) -> bool:
         level = logging.WARNING if notice.fired else logging.INFO
-        log.log(level, "alert_fired" if notice.fired else "alert_recovered", extra=_fields(notice))
+        log.log(level, "alert_%s", notice.kind, extra=_fields(notice))
         return True
 
 
@@ -54,12 +54,9 @@ class WebhookSink:
         self._address, self._secrets, self._transport = address, secrets, transport
 
     async def tell(self, notice: Notice) -> bool:
-        kind = "alert.fired" if notice.fired else "alert.recovered"
         at = utc(notice.at_ms)
-        body = to_json(
-            {"type": kind, "timestamp": at, "text": notice.text, "data": _fields(notice)},
-            inf_nan_mode="null",
-        )
+        content = {"type": f"alert.{notice.kind}", "timestamp": at, "text": notice.text}
+        body = to_json({**content, "data": _fields(notice)}, inf_nan_mode="null")
         headers = signed_headers(f"msg_{notice.id}", int(_now()), body, self._secrets)
         try:
             await post(

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from ..config.alerts import OFF, AlertSettings
 from .baseline import Baseline
-from .notice import Notice, notice_of
+from .notice import Notice, bounded, notice_of
 from .reading import Reading
 from .rules import Snapshot, Verdict, is_spent, judge_deployment, judge_queue
+from .totals import Totals
 
 MOST_NOTICES = 100
-"""Notices that wait for a sink: while a webhook is down, the oldest go."""
+"""Notices that wait for a sink: while a webhook is down, the oldest are counted in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,15 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class State:
     """What one evaluation leaves for the next. `readings`: those with which the next ones are
-    compared. `standings`: by (rule, queue), only those that were found beyond a threshold."""
+    compared. `standings`: by (rule, queue), only those that were found beyond a threshold.
+    `totals`: those of the deployment; None before the first evaluation."""
 
     at_ms: int = 0
     readings: Mapping[str, Reading] = field(default_factory=dict)
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
     standings: Mapping[tuple[str, str], Standing] = field(default_factory=dict)
     outbox: Sequence[Notice] = ()
+    totals: Totals | None = None
 
     @property
     def firing(self) -> dict[tuple[str, str], Standing]:
@@ -47,7 +50,8 @@ def advance(
 ) -> State:
     """The state after this evaluation. Its outbox has a notice more for each alert that has begun
     or ended, for these sinks."""
-    verdicts = list(judge_deployment(snapshot, settings))
+    totals = _totals(state.totals, snapshot)
+    verdicts = list(judge_deployment(snapshot, totals, settings))
     readings, baselines = dict[str, Reading](), dict[str, Baseline]()
     for stats in snapshot.queues:
         name, now = stats.queue.name, Reading.of(stats)
@@ -60,8 +64,15 @@ def advance(
         baselines[name] = baseline.learn(change) if change and spent else baseline
     verdicts += _dropped(state, verdicts, {one.queue.name for one in snapshot.queues})
     standings, notices = _stand(state.standings, verdicts, snapshot.now_ms, sinks)
-    outbox = [*state.outbox, *notices][-MOST_NOTICES:]
-    return State(snapshot.now_ms, readings, baselines, standings, outbox)
+    outbox = bounded([*state.outbox, *notices], MOST_NOTICES)
+    told = any(one.rule == "refused" and one.finding != "unknown" for one in verdicts)
+    totals = totals.anew(snapshot.now_ms) if told else totals
+    return State(snapshot.now_ms, readings, baselines, standings, outbox, totals)
+
+
+def _totals(before: Totals | None, snapshot: Snapshot) -> Totals:
+    numbers = snapshot.now_ms, snapshot.refused, snapshot.commands
+    return Totals.first(*numbers) if before is None else before.at(*numbers)
 
 
 def delivered(state: State, told: Mapping[str, Iterable[str]]) -> State:

@@ -11,6 +11,7 @@ from .baseline import Baseline
 from .notice import Notice
 from .reading import Reading
 from .state import Standing, State
+from .totals import Totals
 
 VERSION = 1
 
@@ -24,8 +25,15 @@ def write_state(state: State) -> str:
         "baselines": {name: asdict(one) for name, one in state.baselines.items()},
         "standings": [[*key, asdict(one)] for key, one in state.standings.items()],
         "outbox": [asdict(notice) for notice in state.outbox],
+        "totals": state.totals and asdict(state.totals),
     }
     return to_json(value, inf_nan_mode="null").decode()
+
+
+def version_of(text: str) -> object:
+    """The version that wrote a text; None where there is none."""
+    value: dict[str, Any] = from_json(text) if text else {}
+    return value.get("version")
 
 
 def read_state(text: str) -> State:
@@ -40,4 +48,5 @@ def read_state(text: str) -> State:
         baselines={name: Baseline(**one) for name, one in value["baselines"].items()},
         standings={(rule, queue): Standing(**one) for rule, queue, one in value["standings"]},
         outbox=[Notice(**{**one, "pending": tuple(one["pending"])}) for one in value["outbox"]],
+        totals=Totals(**value["totals"]) if value.get("totals") else None,
     )

@@ -104,9 +104,15 @@ class Archive:
             (self._now(), list(rows)),
         )
 
-    async def erase(self, key: str, *, dry_run: bool = False) -> int:
-        """Delete all rows whose jobs had this option `key`; how many, or how many would go."""
-        condition, values = "prefix = %s AND job_key = %s", (self._prefix, key)
+    async def erase(
+        self, key: str, queues: Sequence[str] | None = None, *, dry_run: bool = False
+    ) -> int:
+        """Delete all rows whose jobs had this option `key`, of the queues of these names or (None)
+        of all; how many, or how many would go."""
+        condition = "prefix = %s AND job_key = %s"
+        values: list[object] = [self._prefix, key]
+        if queues is not None:
+            condition, values = f"{condition} AND queue_name = ANY(%s)", [*values, list(queues)]
         if dry_run:
             query = f"SELECT count(*) FROM job_failures WHERE {condition}"
             row = await (await self._db.execute(query.encode(), values)).fetchone()

@@ -22,9 +22,9 @@ _ready: set[str] = set()
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    """A connection to the migrated database, in autocommit. Whatever Postgres answers in the block
-    is raised as ArchiveError. Raises MissingExtra without psycopg."""
+async def connected(url: str, *, migrates: bool = True) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection to the database, in autocommit; it is migrated before. Whatever Postgres answers
+    in the block is raised as ArchiveError. Raises MissingExtra without psycopg."""
     with packages_of("postgres", "the archive"):
         import psycopg
     try:
@@ -33,7 +33,7 @@ async def connected(url: str) -> AsyncIterator[AsyncConnection[Any]]:
             url, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None
         )
         async with db:
-            if url not in _ready:
+            if migrates and url not in _ready:
                 await migrate(db)
                 _ready.add(url)
             yield db

@@ -52,11 +52,22 @@ async def migrate(db: AsyncConnection[Any]) -> list[str]:
     return list(missing)
 
 
+async def difference(db: AsyncConnection[Any]) -> tuple[list[str], list[str]]:
+    """The names of the migrations that the database lacks, and of those that it has and this code
+    does not. Changes nothing."""
+    applied = await _applied(db)
+    return [name for name in migrations() if name not in applied], sorted(applied - {*migrations()})
+
+
 async def _missing(db: AsyncConnection[Any]) -> dict[str, str]:
+    applied = await _applied(db)
+    return {name: sql for name, sql in migrations().items() if name not in applied}
+
+
+async def _applied(db: AsyncConnection[Any]) -> set[str]:
     cursor = await db.execute("SELECT to_regclass(%s)", (_TABLE,))
     row = await cursor.fetchone()
-    applied: set[str] = set()
-    if row is not None and row[0] is not None:
-        rows = await (await db.execute(f"SELECT name FROM {_TABLE}")).fetchall()
-        applied = {name for (name,) in rows}
-    return {name: sql for name, sql in migrations().items() if name not in applied}
+    if row is None or row[0] is None:
+        return set()
+    rows = await (await db.execute(f"SELECT name FROM {_TABLE}")).fetchall()
+    return {name for (name,) in rows}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -41,12 +42,14 @@ def callback_type(queue: Queue) -> JobType[Callback]:
 
 async def _send(callback: Callback, job: JobContext) -> None:
     from ..fetch import post  # noqa: PLC0415 - cold start: few jobs have a callback
+    from .room import room  # noqa: PLC0415 - as above
 
     secrets = callback_secrets()
     if not secrets:
         raise MissingSecret(f"{VARIABLE} is not set: a callback must be signed")
     content = callback.content.encode()
     message_id = f"msg_{local_id(job.id).lstrip('~')}"
-    headers = signed_headers(message_id, int(time.time()), content, secrets)
-    headers["content-type"] = "application/json"
-    await post(callback.url, content, headers, timeout=SECONDS)
+    async with room().for_call(urlsplit(callback.url).hostname or ""):
+        headers = signed_headers(message_id, int(time.time()), content, secrets)
+        headers["content-type"] = "application/json"
+        await post(callback.url, content, headers, timeout=SECONDS)

@@ -3,11 +3,11 @@ Opened when a handler first uses it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..cache.default_client import CacheClient, environment_provider, set_default_client
-from ..declare.default_store import set_default_store
+from ..declare.default_store import set_default_archive, set_default_store
 from ..isolate.channel import Channel
 from ..isolate.frames import Message
 
@@ -31,6 +31,7 @@ class Parent:
     def serve_jobs(self) -> None:
         """Be the store of `job_type.enqueue(…)`."""
         set_default_store(self._opened)
+        set_default_archive(_erase_rows)
 
     def deliver(self, answer: Message) -> None:
         """Hand over an answer of the parent."""
@@ -62,3 +63,10 @@ class Parent:
                 client = CacheClient(self._opened().rest, self._start["prefix"])
                 self._clients = lambda: client
         return self._clients()
+
+
+async def _erase_rows(key: str, queues: Sequence[str] | None, dry_run: bool) -> int:  # noqa: FBT001
+    from ..config.settings import Settings  # noqa: PLC0415 - most handlers erase nothing
+    from ..connect import erase_rows  # noqa: PLC0415 - as above
+
+    return await erase_rows(Settings.from_env(), key, queues, dry_run)

@@ -25,7 +25,9 @@ async def alerts(
     """Show the alerts that fire. Exit code 1 if there is one."""
     from ..alerts.describe import describe_alerts
     from ..alerts.state_json import read_state
+    from ..config.alerts import AlertSettings
 
+    AlertSettings.from_env()  # what can't be read is told also where nothing is evaluated
     async with open_deployment() as deployment:
         if evaluate:
             await deployment.evaluate_alerts()

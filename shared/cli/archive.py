@@ -17,6 +17,7 @@ from .options import Cursor, Decrypt, Json, Most, Queues
 from .output import as_json, note, table
 
 if TYPE_CHECKING:
+    from ..access.audit import Action
     from ..archive.archive import Archive, ArchivePage
     from ..archive.criteria import Criteria
     from ..archive.redrive import Verdict
@@ -117,14 +118,16 @@ async def redrive(
         action = f"make {len(letters):,} jobs again from rows of the archive"
         if not confirmed(action, deployment.settings, yes=yes or len(letters) < 2):
             return Exit.FAILED
-        async with _audited(deployment, letters):
+        async with _audited(deployment, letters) as audit:
             verdicts = await redrive_rows(deployment.store, archive, letters)
+            if len(letters) > 1:
+                audit.count = sum(verdict.left is None for verdict in verdicts)
     return _print_verdicts(verdicts, json=json)
 
 
 def _audited(
     deployment: Deployment, letters: list[ArchivedLetter]
-) -> AbstractAsyncContextManager[object]:
+) -> AbstractAsyncContextManager[Action]:
     """The audit's rows of a redrive; they name one row, or how many of which queues."""
     if len(letters) == 1:
         return audited(deployment, "archive.redrive", str(letters[0].row))

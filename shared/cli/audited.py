@@ -7,13 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..access.audit import Action
     from ..access.caller import Caller
     from ..deployment import Deployment
 
 
-def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncContextManager[object]:
+def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncContextManager[Action]:
     """Write the rows of the action that the block is. `verb`: that of the same operation over HTTP,
-    such as "queues.pause". Raises StoreError where the first row can't be written."""
+    such as "queues.pause". A block that changes many tells the action how many. Raises StoreError
+    where the first row can't be written."""
     from ..access.audit import Audit
 
     return Audit(deployment.store.access).action(this_user().who, verb, about)

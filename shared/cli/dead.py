@@ -19,6 +19,7 @@ from .options import Cursor, Decrypt, Json, Most, Queues
 from .output import as_json, note, table
 
 if TYPE_CHECKING:
+    from ..access.audit import Action
     from ..deadletters.pages import Filter, Page
     from ..declare.queue import Queue
     from ..deployment import Deployment
@@ -96,8 +97,9 @@ async def redrive(
         sure = yes or len(chosen) < 2  # one can be told by its id
         if not confirmed(_action("redrive", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
-        async with _audited(deployment, "deadletters.redrive", chosen):
+        async with _audited(deployment, "deadletters.redrive", chosen) as action:
             verdicts = await verdicts_by_id(chosen, deployment.store.redrive)
+            action.count = _count(verdicts, chosen)
         code = await _print_reasons(deployment, verdicts)
     _print_verdicts(verdicts, "redriven", json=json)
     return code
@@ -116,11 +118,17 @@ async def delete(
         sure = yes or not chosen
         if not confirmed(_action("delete", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
-        async with _audited(deployment, "deadletters.delete", chosen):
+        async with _audited(deployment, "deadletters.delete", chosen) as action:
             verdicts = await verdicts_by_id(chosen, partial(deployment.store.delete, state="dead"))
+            action.count = _count(verdicts, chosen)
         code = await _print_reasons(deployment, verdicts)
     _print_verdicts(verdicts, "deleted", json=json)
     return code
+
+
+def _count(verdicts: dict[str, bool], chosen: list[tuple[Queue, str]]) -> int | None:
+    """How many were changed; None for one, which its row names."""
+    return None if len(chosen) == 1 else sum(verdicts.values())
 
 
 def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
@@ -133,7 +141,7 @@ def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
 
 def _audited(
     deployment: Deployment, verb: str, chosen: list[tuple[Queue, str]]
-) -> AbstractAsyncContextManager[object]:
+) -> AbstractAsyncContextManager[Action]:
     """The audit's rows of this action; they name one job, or how many of which queues."""
     from ..jobs.ids import public_id
 

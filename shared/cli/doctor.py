@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,31 +18,39 @@ Live = Annotated[
     ),
 ]
 
-
+VercelPlan = Annotated[
+    Literal["hobby", "pro"] | None,
+    typer.Option("--plan", help="Vercel's plan, for the check of vercel.json."),
+]
 Wait = Annotated[
     float, typer.Option("--wait", min=0.1, max=60, help="Seconds to wait for the store.")
 ]
 
 
 @command
-async def doctor(json: Json = False, live: Live = False, wait: Wait = 5.0) -> Exit:
-    """Check settings, applications and the store. Costs some ten billed commands, and 50 a queue.
+async def doctor(
+    json: Json = False, live: Live = False, wait: Wait = 5.0, plan: VercelPlan = None
+) -> Exit:
+    """Check settings, declarations, host files and the store. Costs at most 20 billed commands and
+    70 a queue, and two for each job that is compared with its list.
 
-    Ends with exit code 1 if a check fails. --live costs some 500 commands instead.
+    Ends with exit code 1 if a check fails; a warning is none. --live costs some 500
+    commands instead.
     """
     import os
     from dataclasses import asdict
+    from pathlib import Path
 
-    from .doctor_checks import examine
+    from .diagnosis.examine import examine
 
     if live:
         return await _survey(json=json)
     findings = []
-    async for finding in examine(os.environ, wait=wait):
+    async for finding in examine(os.environ, Path(), wait=wait, plan=plan):
         findings.append(finding)
         if not json:
             advice = f" -> {finding.advice}" if finding.advice else ""
-            print(f"{finding.verdict:<5}{finding.check:<10}{finding.detail}{advice}")
+            print(f"{finding.verdict:<5}{finding.check:<11}{finding.detail}{advice}")
             flush()
     failed = any(finding.verdict == "FAIL" for finding in findings)
     if json:

@@ -16,7 +16,6 @@ from .options import Cursor, Decrypt, DryRun, Json, Most, Queues
 from .output import as_json, fields, printable, table
 
 if TYPE_CHECKING:
-    from ..deployment import Deployment
     from ..jobs.erased import Erased
 
 app = typer.Typer(
@@ -125,19 +124,19 @@ async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json 
     """
     from hashlib import sha256
 
-    from ..jobs.erased import Erased
+    from ..declare.erase import erase as erase_jobs
 
-    erased = Erased(0)
     async with open_deployment() as deployment:
         action = f"delete all jobs with key {key!r} on all queues"
         if not (dry_run or confirmed(action, deployment.settings, yes=yes)):
             return Exit.FAILED
-        queues = deployment.registry.queues()
         about = f"key sha256:{sha256(key.encode()).hexdigest()[:12]}"  # it may name a person
-        async with nullcontext() if dry_run else audited(deployment, "jobs.erase", about):
-            for queue in queues:
-                erased += await deployment.store.erase(queue, key, dry_run=dry_run)
-            rows = await _erase_rows(deployment, key, dry_run=dry_run)
+        async with nullcontext() if dry_run else audited(deployment, "jobs.erase", about) as audit:
+            queues = deployment.registry.queues()
+            erased = await erase_jobs(queues, key, dry_run=dry_run, undeclared=True)
+            if audit is not None:
+                audit.count = erased.deleted + erased.rows
+        rows = None if deployment.settings.archive_url is None else erased.rows
     _print_erased(erased, rows, dry_run=dry_run, json=json)
     return Exit.FAILED if erased.running else Exit.OK
 
@@ -153,14 +152,6 @@ def _print_erased(erased: Erased, rows: int | None, *, dry_run: bool, json: bool
         print(f"{rows:,} rows of the archive {done}")
     for job_id in erased.running:
         print(f"{job_id} is running; its cancellation is requested")
-
-
-async def _erase_rows(deployment: Deployment, key: str, *, dry_run: bool) -> int | None:
-    """How many rows of the archive were deleted; None where there is no archive."""
-    if deployment.settings.archive_url is None:
-        return None
-    async with deployment.open_archive() as archive:
-        return await archive.erase(key, dry_run=dry_run)
 
 
 def show_record(record: dict[str, Any]) -> None:

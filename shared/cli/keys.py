@@ -108,7 +108,7 @@ async def check(json: Json = False) -> Exit:
 
     from ..config.settings import Settings
     from ..declare.app import Registry
-    from .key_checks import check_keys
+    from .diagnosis.keys import check_keys
 
     settings = Settings.from_env()
     finding = check_keys(settings, Registry.load(settings.apps))

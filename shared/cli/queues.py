@@ -47,8 +47,8 @@ async def purge(queue: Name, yes: Yes = False, json: Json = False) -> Exit:
         action = f"delete {count:,} waiting and delayed jobs of queue {owner.name!r}"
         if not confirmed(action, deployment.settings, yes=yes):
             return Exit.FAILED
-        async with audited(deployment, "queues.purge", owner.name):
-            purged = await deployment.store.purge(owner)
+        async with audited(deployment, "queues.purge", owner.name) as audit:
+            purged = audit.count = await deployment.store.purge(owner)
     if json:
         as_json({"queue": owner.name, "purged": purged, "next": None})
     else:

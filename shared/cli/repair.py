@@ -32,10 +32,14 @@ async def repair(queues: Queues = None, dry_run: DryRun = False, json: Json = Fa
     async with open_deployment() as deployment:
         chosen = deployment.queues(queues or ())
         names = ", ".join(queue.name for queue in chosen)
-        async with nullcontext() if dry_run else audited(deployment, "queues.repair", names):
+        async with (
+            nullcontext() if dry_run else audited(deployment, "queues.repair", names) as audit
+        ):
             results = [
                 await repair_queue(deployment.store, queue, dry_run=dry_run) for queue in chosen
             ]
+            if audit is not None:
+                audit.count = sum(one.requeued + one.restored + one.removed for one in results)
     if json:
         as_json({"queues": [asdict(one) for one in results]})
     else:

@@ -13,6 +13,8 @@ from ..jobs.ids import is_name
 from .addresses import is_service_url
 from .callbacks import VARIABLE as SECRET
 from .callbacks import callback_secrets
+from .mail import MailSettings, mail_settings
+from .settings import whole
 
 THRESHOLDS: Mapping[str, float] = {
     "backlog": 100.0,
@@ -23,9 +25,13 @@ THRESHOLDS: Mapping[str, float] = {
     "store_bytes": 0.8,
     "missed_ticks": 150.0,
     "archive_behind": 3600.0,
+    "refused": 100.0,
+    "month_commands": 0.8,
 }
 """Rule -> the value beyond which it fires (docs/operations.md has the units)."""
-OF_DEPLOYMENT = frozenset({"store_bytes", "missed_ticks", "archive_behind"})
+OF_DEPLOYMENT = frozenset(
+    {"store_bytes", "missed_ticks", "archive_behind", "refused", "month_commands"}
+)
 """Rules that are not evaluated queue by queue."""
 OFF = math.inf
 _GRAMMAR = (
@@ -37,13 +43,16 @@ _GRAMMAR = (
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
     """`thresholds`: those that differ from THRESHOLDS, by (queue, rule); queue "": of every queue.
-    `webhook`: where to notices are sent, signed with `secrets`. `store_bytes`: how much the store's
-    plan holds; None: not known, and its rule is off."""
+    `webhook`: where to notices are sent, signed with `secrets`; `mail`: where they are mailed to.
+    `store_bytes`, `store_commands`: how much the store's plan holds, and how many commands a month
+    it has; None: not known, and its rule is off."""
 
     thresholds: Mapping[tuple[str, str], float] = field(default_factory=dict)
     webhook: str | None = None
+    mail: MailSettings | None = None
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
     store_bytes: int | None = None
+    store_commands: int | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> AlertSettings:
@@ -60,7 +69,9 @@ class AlertSettings:
             thresholds=_thresholds(env.get("TIDEGATE_ALERTS", "")),
             webhook=webhook,
             secrets=secrets,
-            store_bytes=_bytes(env.get("TIDEGATE_STORE_BYTES", "").strip()),
+            mail=mail_settings(env),
+            store_bytes=whole(env, "TIDEGATE_STORE_BYTES"),
+            store_commands=whole(env, "TIDEGATE_STORE_COMMANDS"),
         )
 
     def threshold(self, rule: str, queue: str = "") -> float:
@@ -82,14 +93,6 @@ def _thresholds(text: str) -> dict[tuple[str, str], float]:
             raise ConfigurationError(f"{_GRAMMAR}. This can't be read: {entry[:80]!r}")
         thresholds[queue, rule] = value
     return thresholds
-
-
-def _bytes(text: str) -> int | None:
-    if not text:
-        return None
-    if not text.isdecimal() or len(text) > 15 or int(text) == 0:
-        raise ConfigurationError(f"TIDEGATE_STORE_BYTES={text[:40]!r}: write a number of bytes")
-    return int(text)
 
 
 def _number(text: str) -> float:

@@ -44,6 +44,8 @@ class Settings:
     archive_url: str | None = field(default=None, repr=False)
     """The Postgres of the archive, DATABASE_URL. None: dead letters stay in Redis."""
     archive_days: float = 30.0
+    store_commands: int | None = None
+    """The billed commands a month that the store's plan has. None: not known."""
     apps: tuple[str, ...] = ()
     """The applications as `module:attribute`; without any, those of `functions.apps:APPS`."""
     data_dir: Path = Path(".tidegate")
@@ -81,6 +83,7 @@ class Settings:
             encryption_keys=_encryption_keys(env),
             archive_url=_archive_url(env),
             archive_days=_number(env, "TIDEGATE_ARCHIVE_DAYS", 30.0, 1, 3650),
+            store_commands=whole(env, "TIDEGATE_STORE_COMMANDS"),
             apps=_parts(env.get("TIDEGATE_APPS", "")),
             data_dir=Path(env.get("TIDEGATE_DATA") or ".tidegate"),
             volatile=_flag(env, "TIDEGATE_VOLATILE", default=False),
@@ -233,6 +236,16 @@ def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     if value in ("", "0", "1", "true", "false", "yes", "no"):
         return default if not value else value in ("1", "true", "yes")
     raise ConfigurationError(f"{name}={value!r}: write 1 or 0")
+
+
+def whole(env: Mapping[str, str], name: str) -> int | None:
+    """The variable as a number above 0; None where it is not set. Raises ConfigurationError."""
+    text = env.get(name, "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or len(text) > 15 or int(text) == 0:
+        raise ConfigurationError(f"{name}={text[:40]!r}: write a whole number above 0")
+    return int(text)
 
 
 def _number(

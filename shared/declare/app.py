@@ -13,7 +13,6 @@ from ..jobs.erased import Erased
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
-from .default_store import default_store
 from .handler import takes_two
 from .policy import Encrypt, IfLimited, KeyLimit, Overrides, RateLimit, Retention, Retry
 from .queue import DEFAULT_MAX_BYTES, DEFAULT_MAX_JOBS, DEFAULT_PAYLOAD_LIMIT, JobType, P, Queue
@@ -126,23 +125,22 @@ class App:
 
     async def erase(self, key: str, *, dry_run: bool = False) -> Erased:
         """Delete all jobs of this application that were enqueued with this option `key`, on all its
-        queues and in every state, with their results and errors. For those that run, their
-        cancellation is requested, and a repeat deletes them. `dry_run`: only count them.
+        queues and in every state, with their results and errors, and their rows of the archive. For
+        those that run, their cancellation is requested, and a repeat deletes them. `dry_run`: only
+        count them.
 
         It reads every record of the queues, 200 a request. A job that was enqueued without this key
-        is left, also where its follow-ups have it. Raises InvalidOption and StoreError.
+        is left, also where its follow-ups have it. Raises InvalidOption, StoreError, ArchiveError,
+        and MissingExtra where the archive is set and psycopg is not installed.
         """
-        return await run_in_drain(lambda: self._erase(key, dry_run=dry_run))
+        from .erase import erase  # noqa: PLC0415 - cold start: rarely asked for
+
+        queues = list(self.queues.values())
+        return await run_in_drain(lambda: erase(queues, key, dry_run=dry_run))
 
     def erase_sync(self, key: str, *, dry_run: bool = False) -> Erased:
         """`erase`, blocking."""
         return run_blocking(lambda: self.erase(key, dry_run=dry_run), "erase")
-
-    async def _erase(self, key: str, *, dry_run: bool) -> Erased:
-        total, store = Erased(0), default_store()  # that of the loop it runs in
-        for queue in self.queues.values():
-            total += await store.erase(queue, key, dry_run=dry_run)
-        return total
 
 
 class Registry:

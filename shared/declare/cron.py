@@ -52,6 +52,14 @@ def shortest_distance(expression: str) -> timedelta:
     return min((later - earlier for earlier, later in pairwise(coming)), default=timedelta.max)
 
 
+def average_distance(expression: str) -> timedelta:
+    """The time between two occurrences, on average over the next ten."""
+    from cronsim import CronSim  # noqa: PLC0415 - as above
+
+    coming = list(islice(CronSim(expression, datetime.now(UTC)), _OCCURRENCES))
+    return (coming[-1] - coming[0]) / (len(coming) - 1) if len(coming) > 1 else timedelta.max
+
+
 def is_zone(name: str) -> bool:
     """True for the name of a time zone that is the same on every host."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - as above

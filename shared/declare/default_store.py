@@ -3,8 +3,8 @@ its own here, and without one the environment decides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..checks import check_type
 from ..errors import ConfigurationError
@@ -45,17 +45,37 @@ class JobStore(Protocol):
         ...
 
 
+EraseRows: TypeAlias = Callable[[str, Sequence[str] | None, bool], Awaitable[int]]
+"""Deletes the rows of the archive with this key, of the queues of these names or (None) of all, or
+only counts them where the last is True; how many. 0 where there is no archive."""
+
+
+async def _no_rows(_key: str, _queues: Sequence[str] | None, _dry_run: bool) -> int:  # noqa: FBT001
+    return 0
+
+
 class _Default:
-    """The provider in use."""
+    """The providers in use."""
 
     provider: Callable[[], JobStore] | None = None
+    erase_rows: EraseRows = staticmethod(_no_rows)
 
 
 def set_default_store(provider: Callable[[], JobStore]) -> None:
-    """From now on `provider` answers the default store of the running event loop.
-    Raises ConfigurationError."""
+    """From now on `provider` answers the default store of the running event loop, which has no
+    archive. Raises ConfigurationError."""
     check_type(provider, Callable, "set_default_store: provider")
-    _Default.provider = provider
+    _Default.provider, _Default.erase_rows = provider, _no_rows
+
+
+def set_default_archive(erase_rows: EraseRows) -> None:
+    """The archive of the default store erases rows so."""
+    _Default.erase_rows = erase_rows
+
+
+def archived_rows() -> EraseRows:
+    """How the rows of the default store's archive are erased."""
+    return _Default.erase_rows
 
 
 def default_store() -> JobStore:

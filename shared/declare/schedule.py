@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from ..checks import check_fields, check_function, require
 from ..errors import ConfigurationError
 from ..jobs.ids import NAME_GRAMMAR, is_name
-from .cron import ALIASES, cron_fault, is_zone, shortest_distance
+from .cron import ALIASES, average_distance, cron_fault, is_zone, shortest_distance
 from .queue import JobType
 
 Missed = Literal["latest", "skip", "all"]
@@ -97,6 +97,11 @@ class Schedule:
     def expression(self) -> str:
         """The five fields of `cron`; empty for `every`."""
         return ALIASES.get(self.cron or "", self.cron or "")
+
+    @property
+    def average_seconds(self) -> float:
+        """Seconds between two occurrences, on average over the next ten."""
+        return self.every or average_distance(self.expression).total_seconds()
 
     @property
     def key(self) -> str:

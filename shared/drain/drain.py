@@ -78,12 +78,13 @@ class Drain:
         self._chain = Chain(store, budget, origin)
         self.swept = False  # true after a sweep: the time for what is done now and then
 
-    async def tick(self) -> Report:
+    async def tick(self, among: Sequence[Queue] | None = None) -> Report:
         """Drain the queues that can have work: what a schedule calls. Idle, it is one command.
+        `among`: only these; idle, that is two: each such tick is a sweep of them.
 
         If handlers enqueued jobs, the agenda is read again, so those run in the same tick.
         """
-        return await self._drain(None)
+        return await self._drain(None, among)
 
     async def nudged(self, queues: Sequence[Queue], among: Sequence[Queue] | None = None) -> Report:
         """Drain these queues, which have just become due. Then wait for the end of the nudge's
@@ -123,7 +124,7 @@ class Drain:
     async def _run_rounds(
         self, due: Sequence[tuple[Queue, bool]] | None, among: Sequence[Queue] | None
     ) -> None:
-        due = await self._due() if due is None else due
+        due = await self._due(among, first=True) if due is None else due
         while due:
             enqueued = _enqueue_commands(self._store)
             await self._consume_all(due)
@@ -141,33 +142,42 @@ class Drain:
         failed = any(consumer.report.error for consumer in self._consumers)
         return not self._stopping and not failed and self._budget.handler_time() > 0
 
-    async def _due(self, among: Sequence[Queue] | None = None) -> list[tuple[Queue, bool]]:
+    async def _due(
+        self, among: Sequence[Queue] | None = None, *, first: bool = False
+    ) -> list[tuple[Queue, bool]]:
         """The queues that are due, most urgent first, each with whether to recount it first.
-        `among` limits them; None means all.
+        `among` limits them; None means all. `first`: it is the tick's first look.
 
-        A process's first tick, and one every `sweep_every` seconds, is a sweep: it also checks the
+        A process's first tick, one every `sweep_every` seconds, and each limited one (which counts
+        for no other) is a sweep: it also checks the
         queues themselves, which repairs lost entries and finds records of foreign producers. One
         command more, and a second one only where something is found.
         """
         queues = self._registry.queues() if among is None else among
-        first, clock = self._store.swept_at is None, self._budget.clock
-        sweeping = among is None and bool(queues)
-        sweeping = sweeping and _begin_sweep(self._store, clock, self._sweep_every)
-        self.swept = self.swept or sweeping
+        fresh = self._store.swept_at is None
+        sweeping = bool(queues) and self._begins_sweep(limited=among is not None, first=first)
+        self.swept = self.swept or (sweeping and among is None)
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
         now = self._budget.clock.epoch_ms() + skew
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
-            fired = await _fire(self._store, self._registry, agenda, int(now), sweeping=sweeping)
+            whole = sweeping and among is None
+            where = self._store, self._registry, queues
+            fired = await _fire(*where, agenda, int(now), sweeping=whole)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
-            parts = {q.name: _unlisted_parts(agenda.get(q.name), now, first=first) for q in queues}
+            parts = {q.name: _unlisted_parts(agenda.get(q.name), now, first=fresh) for q in queues}
             resync |= dict.fromkeys(await self._store.find_work(parts), True)
         due = [queue for queue in queues if queue.name in resync]
         suspects = self._store.suspects
         order = sorted(_rotated(due, int(now)), key=lambda queue: queue.name not in suspects)
         return [(queue, resync[queue.name]) for queue in order]
+
+    def _begins_sweep(self, *, limited: bool, first: bool) -> bool:
+        if limited:
+            return first and self._sweep_every > 0
+        return _begin_sweep(self._store, self._budget.clock, self._sweep_every)
 
     async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
@@ -241,16 +251,24 @@ def _begin_sweep(store: Store, clock: Clock, every: float) -> bool:
 
 
 async def _fire(
-    store: Store, registry: Registry, agenda: dict[str, float], now: int, *, sweeping: bool
+    store: Store,
+    registry: Registry,
+    queues: Sequence[Queue],
+    agenda: dict[str, float],
+    now: int,
+    *,
+    sweeping: bool,
 ) -> list[str]:
-    """Enqueue what schedules have due; the queues that got jobs. A sweep adds and removes schedules
-    as the code declares them."""
+    """Enqueue what schedules have due on these queues; those that got jobs. A sweep adds and
+    removes schedules as the code declares them."""
     from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
     from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
 
     if sweeping:
         await reconcile(store, registry.schedules, registry.apps, agenda, now)
-    return [queue.name for queue in await fire(store, registry.schedules, agenda, now)]
+    reached = {queue.name for queue in queues}
+    schedules = [one for one in registry.schedules if one.job_type.queue.name in reached]
+    return [queue.name for queue in await fire(store, schedules, agenda, now)]
 
 
 def _unlisted_parts(instant: float | None, now: float, *, first: bool) -> Sequence[str]:

@@ -37,6 +37,11 @@ def _gauges(stats: Sequence[QueueStats]) -> Iterator[Family]:
         ),
         ("last_turn_timestamp_seconds", "When a drain last looked at the queue.", _last_turn),
         ("paused", "1 while an operator keeps the queue from being claimed.", _paused),
+        (
+            "archive_lag_seconds",
+            "Since the oldest dead letter died that maintain left for the archive; 0: none waits.",
+            _archive_lag,
+        ),
         ("stored_jobs", "Jobs stored, ended ones included.", lambda one: one.jobs),
         ("stored_jobs_limit", "The queue's max_jobs.", lambda one: one.queue.max_jobs),
         ("stored_bytes", "Bytes of all jobs stored.", lambda one: one.bytes),
@@ -122,6 +127,12 @@ def _queue(stats: QueueStats) -> dict[str, str]:
 def _oldest(stats: QueueStats) -> float:
     age: float | None = describe_queue(stats)["oldest_age"]
     return age or 0.0
+
+
+def _archive_lag(stats: QueueStats) -> float:
+    if stats.unarchived_ms is None:
+        return 0.0
+    return max(0, stats.now_ms - stats.unarchived_ms) / 1000
 
 
 def _last_turn(stats: QueueStats) -> float | None:

@@ -1,4 +1,4 @@
-"""The tokens, the audit and the counts of refusals of one deployment: plain commands, each safe to
+"""The tokens, the audit and the counts of the API of one deployment: plain commands, each safe to
 repeat (a repeated row of the audit is told by its own id)."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class AccessEntries:
     def __init__(self, rest: Rest, prefix: str) -> None:
         self._rest = rest
         self._tokens, self._audit = keys.tokens(prefix), keys.audit(prefix)
-        self._refusals = keys.refusals(prefix)
+        self._counts = keys.api_counts(prefix)
 
     async def tokens(self) -> dict[str, Any]:
         """Field → text of all tokens, in one read."""
@@ -49,11 +49,11 @@ class AccessEntries:
         reply = await self._rest.execute(command, "audit")
         return [(str(row_id), str(fields[1])) for row_id, fields in reply or ()]
 
-    async def add_refusals(self, status: int, count: int) -> None:
-        """Count refused requests."""
-        await self._rest.execute(["HINCRBY", self._refusals, status, count], "refusals", within=1.0)
+    async def add(self, name: str, count: int) -> None:
+        """Add to a count: "401", "403" (refused requests) or "commands" (billed ones)."""
+        await self._rest.execute(["HINCRBY", self._counts, name, count], "counts", within=1.0)
 
-    async def refusals(self) -> dict[int, int]:
-        """Status → how many requests were ever refused with it. One read."""
-        reply = await self._rest.execute(["HGETALL", self._refusals], "refusals")
-        return {int(status): int(count) for status, count in (reply or {}).items()}
+    async def counts(self) -> dict[str, int]:
+        """Name → everything that was ever added to it. One read."""
+        reply = await self._rest.execute(["HGETALL", self._counts], "counts")
+        return {str(name): int(count) for name, count in (reply or {}).items()}

@@ -83,6 +83,15 @@ class Deaths:
         }
         return OldestDeaths(int(now), by_queue)
 
+    async def keep_oldest(self, queue: Queue, at_ms: int | None) -> None:
+        """Keep this instant beside the queue's own numbers, for whoever reads those: it costs them
+        no command. None: there is none."""
+        key = keys.part(self._calls.prefix, queue.name, "records")
+        change: list[str | int] = ["HDEL", key, ":archive"]
+        if at_ms is not None:
+            change = ["HSET", key, ":archive", at_ms]
+        await self._calls.rest.execute(change, "oldest_deaths")
+
     async def read(
         self, queue: Queue, *, dead_for_ms: int, skip: int, most: int, most_bytes: int = MOST_BYTES
     ) -> list[Death]:

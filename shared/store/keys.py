@@ -96,9 +96,10 @@ def audit(prefix: str) -> str:
     return f"{prefix}:audit"
 
 
-def refusals(prefix: str) -> str:
-    """HASH  401, 403 → how many requests were refused with it."""
-    return f"{prefix}:refusals"
+def api_counts(prefix: str) -> str:
+    """HASH  401, 403 → how many requests were refused with it; "commands" → billed commands of the
+    API, where TIDEGATE_STORE_COMMANDS is set."""
+    return f"{prefix}:api-counts"
 
 
 def part(prefix: str, queue: str, name: str) -> str:

@@ -25,7 +25,8 @@ class QueueStats:
     """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
     `oldest`: the public id of the job that waits longest, `oldest_ms`: since when. `turn_ms`: the
     instant of the last turn, 0 without. `usage`: everything stored, by shard. `counters`: see
-    store/counters.py."""
+    store/counters.py. `unarchived_ms`: since when its oldest dead letter is dead that is not in the
+    archive, as the last run of maintain found it; None: it found none."""
 
     queue: Queue
     now_ms: int
@@ -39,6 +40,7 @@ class QueueStats:
     usage: UsageByShard
     histograms: dict[str, list[int]]
     counters: dict[str, int] = field(default_factory=dict)
+    unarchived_ms: int | None = None
 
     @property
     def jobs(self) -> int:
@@ -61,7 +63,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
     sizes = dict(zip(SIZES, rest[: len(SIZES)], strict=True))
     heads, rest = rest[len(SIZES) : len(SIZES) + 8], rest[len(SIZES) + 8 :]
     oldest, oldest_ms = _oldest(list(zip(heads[::2], heads[1::2], strict=True)))
-    turned, paused, level, per, _at, totals, usage, *histograms, counters = rest
+    turned, paused, level, per, _at, totals, usage, *histograms, counters, unarchived = rest
     return QueueStats(
         queue=queue,
         now_ms=int(now),
@@ -79,6 +81,7 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
             if histogram
         },
         counters=read_counters(counters),
+        unarchived_ms=int(unarchived) if unarchived else None,
     )
 
 

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,6 +27,9 @@ from .call import Call, Deadline
 from .operation import Operation
 from .problems import PROBLEM_TYPES, problem_response
 from .routes import ROUTES
+
+if TYPE_CHECKING:
+    from .usage import ApiUsage
 
 CLIENT_CLOSED = 499
 """The status in a server's access log of a request whose client hung up while sending it."""
@@ -79,11 +82,13 @@ class RefusedTicks:
 
 
 class Opened(NamedTuple):
-    """A deployment that is served, who may call it, and the requests that were refused."""
+    """A deployment that is served, who may call it, the requests that were refused, and what the
+    others have used (None: nobody wants to know)."""
 
     deployment: Deployment
     authorizer: Authorizer
     refusals: Refusals
+    usage: ApiUsage | None
 
 
 class Service:
@@ -99,7 +104,12 @@ class Service:
         deployment = self._open_deployment()
         settings, clock = deployment.settings, deployment.clock
         known = KnownTokens(lambda: deployment.store.access, settings.prefix, clock)
-        self._opened = Opened(deployment, Authorizer(settings, known), Refusals(clock))
+        authorizer, usage = Authorizer(settings, known), None
+        if settings.store_commands is not None:
+            from .usage import ApiUsage  # noqa: PLC0415 - cold start: only where a plan is named
+
+            usage = ApiUsage(deployment)
+        self._opened = Opened(deployment, authorizer, Refusals(clock), usage)
         return self._opened
 
     async def reopen(self) -> None:
@@ -124,6 +134,8 @@ class Service:
             raise
         if operation.access != "public":
             await opened.refusals.write(opened.deployment.store.access)
+            if opened.usage is not None:
+                await opened.usage.write()
         return answer
 
     async def _authorize(self, request: Request, operation: Operation, opened: Opened) -> Call:

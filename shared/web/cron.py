@@ -92,10 +92,8 @@ async def drain(call: Call) -> Response:
     names = _names(call)
     queues: list[Queue] = [call.queue_of(name) for name in names]
     reached = None if call.caller.queues is None else call.queues()
-    if not names and reached is not None:
-        queues = reached  # a tick drains whatever is due
-        if not queues:  # and without queues it would be a tick
-            call.caller.require_queue(None)
+    if not names and reached == []:
+        call.caller.require_queue(None)  # all that it was made for is declared no more
     origin = read_origin(call.request.headers.get(HEADER))
     budget = deployment.budget(call.seconds_left())
     report = await deployment.drain(budget, queues, origin=origin, among=reached)

@@ -301,7 +301,7 @@ async def test_two_evaluations_at_once_tell_once(alerts: Alerts, told: Told) -> 
 async def test_a_lost_reply_loses_no_notice(alerts: Alerts, told: Told) -> None:
     await alerts.enqueue(101)
     await alerts.evaluate(1)
-    fates = [*[Fate.DELIVERED] * 3, Fate.LOST_AFTER]  # overview, agenda, state, exchange
+    fates = [*[Fate.DELIVERED] * 4, Fate.LOST_AFTER]  # overview, agenda, counts, state, exchange
     lossy = alerts.world.client(fates)
     await alerts.evaluate(1, store=lossy)
     await alerts.evaluate(1)
@@ -323,7 +323,7 @@ async def test_the_state_is_bounded_and_goes_when_nothing_evaluates(
     assert 0 < int(str(lifetime)) <= 30 * 86_400_000
 
 
-async def test_an_evaluation_costs_the_overview_and_five_commands(
+async def test_an_evaluation_costs_the_overview_and_six_commands(
     alerts: Alerts, world: World
 ) -> None:
     await alerts.evaluate(1)
@@ -332,8 +332,9 @@ async def test_an_evaluation_costs_the_overview_and_five_commands(
     await alerts.evaluate(1)
 
     used = world.store.meter.since(before)
-    assert used.by_verb == {"overview": 2 + 3, "agenda": 1, "alerts": 1, "exchange": 3}
-    assert used.requests == 4
+    once = {"agenda": 1, "counts": 1, "alerts": 1}
+    assert used.by_verb == {"overview": 2 + 3, **once, "exchange": 3}
+    assert used.requests == 5
 
 
 async def test_the_log_tells_what_fires(alerts: Alerts, caplog: pytest.LogCaptureFixture) -> None:
@@ -346,3 +347,90 @@ async def test_the_log_tells_what_fires(alerts: Alerts, caplog: pytest.LogCaptur
     (record,) = [one for one in caplog.records if one.name == "tidegate.alerts"]
     assert (record.levelname, record.message) == ("WARNING", "alert_fired")
     assert vars(record)["detail"] == "queue q: 101 waiting jobs"
+
+
+async def test_refused_logins_fire_beyond_a_hundred_within_an_hour_and_recover(
+    alerts: Alerts, told: Told
+) -> None:
+    counts = alerts.world.store.access
+    await counts.add("401", 5000)  # before the first evaluation: nobody's
+    await alerts.evaluate()
+    await counts.add("401", 99)
+    await counts.add("403", 1)
+    await alerts.evaluate()
+    hundred = told.take()
+    await counts.add("403", 1)
+    await alerts.evaluate()
+    fired = told.take()
+    await counts.add("401", 500)
+    await alerts.evaluate()
+    again = told.take()
+    await counts.add("401", 100)
+    await alerts.evaluate(3599)
+    early = told.take()
+    await alerts.evaluate(1)
+
+    assert (hundred, again, early) == ([], [], [])
+    assert fired == [("refused", "", True)]
+    assert told.take() == [("refused", "", False)]
+
+
+async def test_a_slow_trickle_of_refused_logins_is_none(alerts: Alerts, told: Told) -> None:
+    await alerts.evaluate()
+    for _ in range(5):
+        await alerts.world.store.access.add("401", 100)
+        await alerts.evaluate(3600)
+
+    assert told.take() == []
+
+
+async def test_the_commands_of_the_month_fire_at_four_fifths_and_recover_with_the_next(
+    alerts: Alerts, told: Told
+) -> None:
+    alerts.env = {"TIDEGATE_STORE_COMMANDS": "10000"}
+    counts = alerts.world.store.access
+    await counts.add("commands", 9999)  # of another month, for all that is known
+    await alerts.evaluate()
+    await counts.add("commands", 7900)
+    await alerts.run(1)  # drains count their own, some 50
+    await alerts.evaluate()
+    below = told.take()
+    await counts.add("commands", 100)
+    await alerts.evaluate()
+    fired = told.take()
+    await alerts.evaluate(31 * 86_400)
+
+    assert below == []
+    assert fired == [("month_commands", "", True)]
+    assert told.take()[-1] == ("month_commands", "", False)
+
+
+async def test_counts_that_were_deleted_begin_anew(alerts: Alerts, told: Told) -> None:
+    alerts.env = {"TIDEGATE_STORE_COMMANDS": "100"}
+    counts = alerts.world.store.access
+    await counts.add("401", 90)
+    await counts.add("commands", 50)
+    await alerts.evaluate()
+    await alerts.world.engine.execute(["DEL", "test:api-counts"])
+    await alerts.evaluate()
+    await counts.add("401", 100)
+    await counts.add("commands", 80)
+    await alerts.evaluate()
+
+    assert told.take() == []
+
+
+async def test_notices_beyond_the_bound_are_counted_and_told(alerts: Alerts, told: Told) -> None:
+    told.down = True
+    for _ in range(MOST_NOTICES):
+        await alerts.evaluate(1, archive_lag=9999.0)
+        await alerts.evaluate(1, archive_lag=0.0)
+    told.down = False
+    await alerts.evaluate(1, archive_lag=0.0)
+
+    first, *others = told.notices
+    assert (first.kind, first.value) == ("dropped", MOST_NOTICES + 1)
+    assert first.text == f"{MOST_NOTICES + 1} older notices could not be told and were dropped"
+    assert len(others) == MOST_NOTICES - 1
+    assert {one.rule for one in others} == {"archive_behind"}
+    assert len({one.id for one in told.notices}) == MOST_NOTICES

@@ -13,6 +13,10 @@ from shared.archive.archive import open_archive
 from shared.archive.connection import connected
 from shared.archive.criteria import Criteria
 from shared.archive.migrate import migrate, migrations
+from shared.cli.diagnosis.schemas import check_migrations
+from shared.config.settings import Settings
+from shared.declare.app import Registry
+from shared.deployment import Deployment
 from shared.errors import ArchiveError
 from shared.testing import FakeClock
 from tests.archive.world import World
@@ -116,3 +120,29 @@ async def test_a_failing_statement_is_an_archive_error(
             await db.execute("SELECT nonsense FROM nowhere")
     async with open_archive(empty_postgres, "test", clock) as archive:
         assert (await archive.page([], Criteria(), cursor=None, most=5)).rows == []
+
+
+async def doctor_says(url: str | None) -> tuple[str, str]:
+    """Verdict and detail of the check of migrations."""
+    deployment = Deployment(Settings(archive_url=url), Registry([]))
+    finding = await check_migrations(deployment)
+    assert bool(finding.advice) == (finding.verdict != "OK")
+    return finding.verdict, finding.detail
+
+
+async def test_doctor_tells_an_archive_of_another_version_and_changes_nothing(
+    empty_postgres: str,
+) -> None:
+    assert await doctor_says(None) == ("OK", "there is no archive to migrate")
+    assert await doctor_says(empty_postgres) == ("WARN", f"the archive lacks {', '.join(NAMES)}")
+    async with connected(empty_postgres) as db:
+        assert await doctor_says(empty_postgres) == (
+            "OK",
+            "the archive's tables are those of this version",
+        )
+        await db.execute("INSERT INTO job_failures_migrations (name) VALUES ('0099_later')")
+
+    verdict, detail = await doctor_says(empty_postgres)
+
+    assert (verdict, "0099_later" in detail) == ("WARN", True)
+    assert (await doctor_says("postgresql://u:secret@127.0.0.1:9/x"))[0] == "WARN"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import psycopg
 import pytest
 
+from shared import App
 from shared.cli.exit_codes import Exit
+from shared.deployment import Deployment
+from shared.jobs.erased import Erased
+from tests.cli import sample
 from tests.cli.conftest import Cli, Spawn, end, eventually
 
 
@@ -106,7 +111,7 @@ def test_doctor_says_that_the_archive_answers_or_is_behind(
     cli("enqueue", "work", "file.read", "-p", '{"path": "/nowhere/at-all"}')
     cli("drain", "work")
     assert "1 wait" in finding(cli)[1]
-    monkeypatch.setattr("shared.cli.archive_checks.BEHIND_SECONDS", -1)
+    monkeypatch.setattr("shared.cli.diagnosis.archive.BEHIND_SECONDS", -1)
     verdict, detail, advice = finding(cli)
     assert (verdict, detail) == ("WARN", "the archive is behind: work (0 min)")
     assert "schedule" in advice
@@ -171,6 +176,33 @@ def test_erase_deletes_the_rows_of_a_person_too(
     assert (dry["deleted"], dry["rows"]) == (0, 1)
     assert "1 rows of the archive deleted" in cli("jobs", "erase", "--key", "me", "--yes").out
 
+    left = {row["id"] for row in cli("archive", "list", "--json").json["rows"]}
+    assert left == set(archived)
+
+
+def test_an_application_erases_the_rows_of_its_own_queues_too(
+    cli: Cli, archived: dict[str, int]
+) -> None:
+    cli("enqueue", "work", "file.read", "-p", '{"path": "/nowhere/mine"}', "--key", "me")
+    cli("drain", "work")
+    cli("maintain")
+
+    async def erase() -> list[Erased]:
+        deployment = Deployment.from_env()
+        deployment.make_default()
+        try:
+            other = App("other")
+            other.queue("elsewhere")
+            return [
+                await other.erase("me"),
+                await sample.app.erase("me", dry_run=True),
+                await sample.app.erase("me"),
+                await sample.app.erase("me"),
+            ]
+        finally:
+            await deployment.close()
+
+    assert [one.rows for one in asyncio.run(erase())] == [0, 1, 1, 0]
     left = {row["id"] for row in cli("archive", "list", "--json").json["rows"]}
     assert left == set(archived)
 

@@ -46,6 +46,8 @@ ACTIONS = {
     "tokens revoke": ("tokens.revoke", "{token}"),
     "tokens rotate": ("tokens.rotate", "{token}"),
 }
+COUNTS = {"queues purge": 0, "repair": 0, "jobs erase": 0}
+"""How many these tell that they have changed; the others are about one thing, and name it."""
 WITH_A_DATABASE = {"archive redrive"}
 """Commands whose rows tests/cli/test_archive.py looks at."""
 ONLY_COMMANDS = {"queues.repair", "jobs.erase"}
@@ -85,11 +87,34 @@ def test_an_action_is_a_row_that_began_and_one_that_is_done(cli: Cli, command: s
 
     assert ran.code is Exit.OK, ran.err
     done, began = _rows(cli)[:2]
-    assert (done["verb"], done["result"]) == (verb, "done")
+    count = COUNTS.get(command)
+    told = "done" if count is None else f"done: {count}"
+    assert (done["verb"], done["result"]) == (verb, told)
     assert (began["verb"], began["result"]) == (verb, "began")
     assert done["action"] == began["action"]
     assert done["who"].startswith(f"cli:{getpass.getuser()}@")
     assert "ada" not in done["object"]  # whoever is erased is not named here either
+
+
+def test_the_row_of_a_bulk_action_tells_how_many_it_has_changed(cli: Cli) -> None:
+    for _ in range(3):
+        cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--key", "ada")
+        cli("enqueue", "work", "file.read", "-p", '{"path": "/nowhere"}')
+    cli("jobs", "erase", "--key", "ada", "--yes")
+    cli("drain", "work")
+    cli("dead", "redrive", "--queue", "work", "--yes")
+    cli("drain", "work")
+    cli("dead", "delete", "--queue", "work", "--yes")
+    cli("enqueue", "work", "note.keep", "-p", "-", stdin='{"text": "x"}\n' * 5)
+    cli("queues", "purge", "work", "--yes")
+
+    ended = [(row["verb"], row["result"]) for row in _rows(cli) if row["result"] != "began"]
+    assert ended == [
+        ("queues.purge", "done: 5"),
+        ("deadletters.delete_many", "done: 3"),
+        ("deadletters.redrive_many", "done: 3"),
+        ("jobs.erase", "done: 3"),
+    ]
 
 
 def test_what_only_reports_leaves_no_row(cli: Cli) -> None:

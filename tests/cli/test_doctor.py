@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.cli.diagnosis.settings import contradictions
 from shared.cli.exit_codes import Exit
-from shared.cli.settings_checks import contradictions
 from shared.config.settings import ROLES, Settings
-from shared.declare.app import Registry
 from shared.declare.queue import DEFAULT_MAX_JOBS
 from shared.deployment import Deployment
 from shared.embedded import open_embedded
@@ -31,8 +30,10 @@ def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
     ran = cli("doctor", "--json")
 
     assert (ran.code, ran.json["ok"]) == (Exit.OK, True)
-    checks = ["settings", "apps", "store", "reach", "write", "scripts"]
-    checks += ["keys", "eviction", "clock", "dead", "jobs"]
+    checks = ["settings", "apps", "keys", "retries", "rates", "entries", "alerts", "plan"]
+    checks += ["platform", "window", "density", "store", "reach", "write", "scripts", "eviction"]
+    checks += ["memory", "clock", "schemas", "migrations", "ticks", "backlogs", "room", "dead"]
+    checks += ["jobs"]
     assert verdicts(ran.json["findings"]) == dict.fromkeys(checks, "OK")
 
 
@@ -106,14 +107,13 @@ def test_a_wrong_token_fails(
             {"CRON_SECRET": "0123456789abcdef", "TIDEGATE_API_TOKENS": "admin:0123456789abcdef"},
             "CRON_SECRET is also an API token",
         ),
-        ({"TIDEGATE_MAX_DURATION": "10"}, "note.keep may take 20 s; a function has 9"),
     ],
 )
 def test_each_contradiction_is_a_warning(env: dict[str, str], detail: str) -> None:
     upstash = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "x"}
     variables = upstash | env
 
-    findings = contradictions(Settings.from_env(variables), Registry([sample.app]), variables)
+    findings = contradictions(Settings.from_env(variables), variables)
 
     warnings = [finding for finding in findings if detail in finding.detail]
     assert warnings
@@ -128,7 +128,7 @@ def test_consistent_settings_have_no_warning() -> None:
         "TIDEGATE_API_TOKENS": "admin:fedcba9876543210",
     }
 
-    assert not list(contradictions(Settings.from_env(env), Registry([sample.app]), env))
+    assert not list(contradictions(Settings.from_env(env), env))
 
 
 @pytest.fixture
@@ -141,16 +141,16 @@ def spread() -> Iterator[None]:
     object.__setattr__(sample.work, "max_jobs", DEFAULT_MAX_JOBS)
 
 
-def jobs_finding(cli: Cli) -> dict[str, str]:
+def room_finding(cli: Cli) -> dict[str, str]:
     findings: Findings = cli("doctor", "--json").json["findings"]
-    return next(finding for finding in findings if finding["check"] == "jobs")
+    return next(finding for finding in findings if finding["check"] == "room")
 
 
 @pytest.mark.usefixtures("spread")
 def test_a_shard_that_is_nearly_full_is_a_warning(cli: Cli) -> None:
     cli("enqueue", "work", "note.keep", "-p", "-", stdin='{"text": "x"}\n' * 30)  # in one shard
 
-    finding = jobs_finding(cli)
+    finding = room_finding(cli)
 
     assert (finding["verdict"], finding["detail"]) == ("WARN", "nearly full: work 96%")
 
@@ -160,7 +160,7 @@ def test_a_declaration_with_fewer_shards_than_stored_is_a_warning(cli: Cli) -> N
     cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}')
     object.__setattr__(sample.work, "shards", 1)
 
-    finding = jobs_finding(cli)
+    finding = room_finding(cli)
 
     assert finding["verdict"] == "WARN"
     assert finding["detail"] == "declared with fewer shards than stored: work (4)"

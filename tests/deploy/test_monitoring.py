@@ -91,7 +91,7 @@ def test_the_dashboard_shows_every_metric_but_those_that_it_leaves_out() -> None
 def test_each_rule_of_ours_that_a_scrape_can_tell_is_a_rule_of_prometheus() -> None:
     told = {rule["labels"]["rule"] for rule in rules() if "alert" in rule}
 
-    assert set(THRESHOLDS) - told == {"store_bytes", "archive_behind"}
+    assert set(THRESHOLDS) - told == {"store_bytes", "refused", "month_commands"}
     text = (FOLDER / "alerts.yml").read_text(encoding="utf-8")
     assert f">= {SAMPLES}" in text
     assert READINGS > 1  # as `for:` there

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from shared import Completed, JobContext
 from shared.access.rights import RIGHTS, ROLES
-from shared.store import Store
+from shared.store import Store, keys
 from shared.testing import FakeClock
 from shared.web.routes import ROUTES
 from tests.scenario.test_access import path_of
@@ -198,14 +198,26 @@ class TestQueues:
         assert (await api.job(theirs))["state"] == "waiting"
 
     @pytest.mark.parametrize("queues", [["work"], ["odd", "work"], ["odd", "slow", "work"]])
-    async def test_an_idle_tick_asks_each_of_its_queues(
+    async def test_an_idle_tick_is_two_commands_however_many_queues_it_has(
         self, shop: TokenShop, store: Store, queues: list[str]
     ) -> None:
         async with await shop.client_of("cron", queues=queues) as client:
             await client.tick()
             report = await client.tick()
 
-        assert report["store"]["billed_commands"] == 16 * len(queues)
+        assert report["store"]["billed_commands"] == 2
+
+    async def test_it_finds_what_the_agenda_lost_on_its_own_queues(
+        self, shop: TokenShop, api: Client, world: World, store: Store
+    ) -> None:
+        ours, theirs = [await api.enqueue("double", queue=queue) for queue in ("work", "slow")]
+        await world.engine.execute(["DEL", keys.agenda(store.prefix)])
+        async with await shop.client_of("cron", queues=["work"]) as client:
+            await client.tick()
+
+        assert world.ran == [ours]
+        assert (await api.tick())["queues"].keys() == {"slow"}  # a whole tick sweeps by itself
+        assert world.ran == [ours, theirs]
 
     async def test_without_a_queue_that_is_declared_it_drains_none(
         self, shop: TokenShop, api: Client

@@ -24,8 +24,9 @@ local function read_queues()
     local q = { first = first, shards = tonumber(ARGV[at]), types = {} }
     for i = 1, tonumber(ARGV[at + 1]) do q.types[i] = ":durations:" .. ARGV[at + 1 + i] end
     queues[#queues + 1], inboxes[#inboxes + 1] = q, KEYS[first + PART.inbox]
-    q.types[#q.types + 1] = ":counters" -- answered behind the histograms
-    at, first = at + 1 + #q.types, first + parts + q.shards - 1
+    local types = #q.types
+    q.types[types + 1], q.types[types + 2] = ":counters", ":archive" -- answered behind the histograms
+    at, first = at + 2 + types, first + parts + q.shards - 1
   end
 end
 read_queues()

@@ -3,7 +3,8 @@
 -- Returns  billed, now, sizes (high normal low suspects delayed active parked completed cancelled
 --       dead inbox), of high, normal, low and suspects the first id and since when it waits (""), the
 --       instant of the last turn, paused, level, per, at, totals, stored jobs and their bytes by shard
---       ("jobs bytes …"), one histogram per type ("" where nothing is stored), counters
+--       ("jobs bytes …"), one histogram per type ("" where nothing is stored), counters, the
+--       instant that the last run of maintain kept ("")
 --- @include "clock"
 --- @include "fields"
 --- @include "keys"
@@ -12,7 +13,7 @@
 --- @include "usage"
 local fields = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes", ":backlog", ":key_bytes" }
 for i = 2, #ARGV do fields[#fields + 1] = ":durations:" .. ARGV[i] end
-fields[#fields + 1] = ":counters"
+fields[#fields + 1], fields[#fields + 2] = ":counters", ":archive"
 local values = fetch(fields)
 local reply = { billed, whole(now_ms(tonumber(values[1] or 0))) }
 for _, key in ipairs({ HIGH, NORMAL, LOW, SUSPECTS }) do reply[#reply + 1] = call("LLEN", key) end

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..archive.archive import open_archive
-from ..archive.criteria import Criteria
-from ..archive.lag import BEHIND_SECONDS, archive_lag
-from ..deployment import Deployment
-from ..errors import ArchiveError
-from ..extras import MissingExtra
-from ..store.queue_stats import QueueStats
+from ...archive.archive import open_archive
+from ...archive.criteria import Criteria
+from ...archive.lag import BEHIND_SECONDS, archive_lag
+from ...deployment import Deployment
+from ...errors import ArchiveError
+from ...extras import MissingExtra
+from ...store.queue_stats import QueueStats
 from .finding import Finding
 
 SET_IT = "set DATABASE_URL to a Postgres, and have a schedule call the maintain function"

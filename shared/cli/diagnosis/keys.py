@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..config.settings import Settings
-from ..declare.app import Registry
-from ..encryption.setting import VARIABLE
-from ..extras import MissingExtra, require_package
+from ...config.settings import Settings
+from ...declare.app import Registry
+from ...encryption.setting import VARIABLE
+from ...extras import MissingExtra, require_package
 from .finding import Finding
 
 

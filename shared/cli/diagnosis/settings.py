@@ -1,20 +1,17 @@
-"""The checks of `tidegate doctor` that need no store: settings that contradict each other or the
-applications, and variables that nothing reads."""
+"""The checks of `tidegate doctor` that need no store: settings that contradict each other,
+and variables that nothing reads."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..config.settings import Settings
-from ..config.variables import unknown_variables
-from ..declare.app import Registry
-from ..drain.budget import Budget
+from ...config.alerts import AlertSettings
+from ...config.settings import Settings
+from ...config.variables import unknown_variables
 from .finding import Finding
 
 
-def contradictions(
-    settings: Settings, registry: Registry, env: Mapping[str, str]
-) -> Iterator[Finding]:
+def contradictions(settings: Settings, env: Mapping[str, str]) -> Iterator[Finding]:
     """Settings that are valid one by one and contradict each other."""
     url, kv = env.get("UPSTASH_REDIS_REST_URL"), env.get("KV_REST_API_URL")
     if url and kv and url != kv:
@@ -26,7 +23,6 @@ def contradictions(
     if settings.sweep_every == 0:
         yield _warn("no sweeps: a lost agenda entry stays lost", "unset TIDEGATE_SWEEP_SECONDS")
     yield from _secrets(settings)
-    yield from _too_long(settings, registry)
 
 
 def _secrets(settings: Settings) -> Iterator[Finding]:
@@ -41,15 +37,18 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens generate")
 
 
-def _too_long(settings: Settings, registry: Registry) -> Iterator[Finding]:
-    window = Budget.of(settings.max_duration).handler_time()
-    for queue in registry.queues():
-        for job_type in queue.types.values():
-            if job_type.timeout > window:
-                yield _warn(
-                    f"{job_type.name} may take {job_type.timeout:g} s; a function has {window:.0f}",
-                    "raise TIDEGATE_MAX_DURATION (and the host's limit), or lower its timeout",
-                )
+def check_alerts(settings: Settings, alerts: AlertSettings) -> Finding:
+    """Whether somebody is told of an alert."""
+    also = [
+        *(["the webhook"] if alerts.webhook is not None else []),
+        *(["by e-mail"] if alerts.mail is not None else []),
+    ]
+    if also:
+        return Finding("alerts", "OK", f"alerts are told to the log, {' and '.join(also)}")
+    detail = "alerts are told to the log only"
+    if settings.redis_url is None:
+        return Finding("alerts", "OK", detail)
+    return Finding("alerts", "WARN", detail, "set TIDEGATE_ALERT_WEBHOOK or TIDEGATE_ALERT_EMAIL")
 
 
 def _warn(detail: str, advice: str) -> Finding:
