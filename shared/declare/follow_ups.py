@@ -16,21 +16,19 @@ if TYPE_CHECKING:
     from .queue import JobType
 
 
-def check_follow_ups(then: object, on_dead: object, callback: str | None) -> FollowUps:
-    """The follow-ups of one job. `then`, `on_dead`: jobs made by `job_type.job(…)`, or None. Raises
-    InvalidOption, which names the field."""
+def check_follow_ups(then: object, on_dead: object, callback: str | None) -> FollowUps | None:
+    """The follow-ups of one job; None where the options name none. `then`, `on_dead`: jobs made by
+    `job_type.job(…)`, or None. Raises InvalidOption, which names the field."""
     if callback is not None:
         _check_url(callback)
-    return FollowUps(_jobs("then", then), _jobs("on_dead", on_dead), callback)
+    follow_ups = FollowUps(_jobs("then", then), _jobs("on_dead", on_dead), callback)
+    return follow_ups if any(follow_ups) else None
 
 
 def with_follow_ups(job_type: JobType[Any], payload: str, follow_ups: FollowUps) -> str:
     """The payload with the line of its follow-ups. Raises PayloadTooLarge where both together have
     more bytes than the queue takes for a payload."""
-    line = follow_ups.line()
-    if not line:
-        return payload
-    text = f"{payload}\n{line}"
+    text = f"{payload}\n{follow_ups.line()}"
     check_size(job_type.queue, text)
     return text
 

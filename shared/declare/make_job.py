@@ -14,7 +14,7 @@ from pydantic_core import from_json
 
 from ..errors import LONGEST_DELAY, InvalidOption
 from ..jobs.body import FOLLOW_UPS
-from ..jobs.follow_ups import NO_FOLLOW_UPS, FollowUps
+from ..jobs.follow_ups import FollowUps
 from ..jobs.ids import check_job_id, new_id
 from ..jobs.job import Guard, Job
 from ..jobs.text import canonical
@@ -39,21 +39,22 @@ def make_job(
     model: BaseModel,
     options: EnqueueOptions,
     guard: Guard | None = None,
-    follow_ups: FollowUps = NO_FOLLOW_UPS,
+    follow_ups: FollowUps | None = None,
 ) -> Job:
     """The job of these options. `payload` is the text of `model`. `guard`: that of an idempotency
-    key that came with the whole request. `follow_ups`: those of the options, as jobs.
+    key that came with the whole request. `follow_ups`: those of the options, as jobs; None: none.
 
     Raises InvalidOption, which names the field.
     """
     if options.delay is not None and options.run_at is not None:
         raise InvalidOption("delay and run_at: give one of them", "run_at")
-    overrides = read_overrides(job_type, options)
-    if any(follow_ups):
+    overrides, text = read_overrides(job_type, options), payload
+    if follow_ups is not None:
         overrides[FOLLOW_UPS] = True
+        text = with_follow_ups(job_type, payload, follow_ups)
     return Job(
         type=job_type.name,
-        payload=with_follow_ups(job_type, payload, follow_ups),
+        payload=text,
         queue=job_type.queue.name,
         id=_local_id(job_type, payload, options),
         priority=options.priority or "normal",
@@ -64,7 +65,7 @@ def make_job(
         idempotency=_idempotency(job_type, payload, options, guard, follow_ups),
         overrides=overrides,
         made_ms=0 if options.job_id is None else round(time.time() * 1000),
-        follows_death=bool(follow_ups.on_dead) or follow_ups.callback is not None,
+        follows_death=follow_ups is not None and follow_ups.follow_death,
     )
 
 
@@ -80,8 +81,10 @@ def make_job_of(
     """The job of options as a Python caller gave them, whose follow-ups are jobs. Raises
     InvalidOption."""
     options = read_options({n: values[n] for n in values if n not in ("then", "on_dead")})
-    jobs = check_follow_ups(values.get("then"), values.get("on_dead"), options.callback)
-    return make_job(job_type, payload, model, options, follow_ups=jobs)
+    then, on_dead, follow_ups = values.get("then"), values.get("on_dead"), None
+    if then is not None or on_dead is not None or options.callback is not None:
+        follow_ups = check_follow_ups(then, on_dead, options.callback)
+    return make_job(job_type, payload, model, options, follow_ups=follow_ups)
 
 
 def read_options(values: Mapping[str, Any]) -> EnqueueOptions:
@@ -164,7 +167,7 @@ def _idempotency(
     payload: str,
     options: EnqueueOptions,
     guard: Guard | None,
-    follow_ups: FollowUps,
+    follow_ups: FollowUps | None,
 ) -> Guard | None:
     name = options.idempotency_key
     if name is None:
@@ -181,7 +184,7 @@ def _idempotency(
     left_out = {"idempotency_key", "then", "on_dead"}
     # Without a warning: pydantic tries the first of a field's alternatives, and it is another one.
     others = options.model_dump(exclude=left_out, exclude_none=True, warnings=False)
-    if line := follow_ups.line():
-        others["follow_ups"] = line
+    if follow_ups is not None:
+        others["follow_ups"] = follow_ups.line()
     request = {"type": job_type.name, "payload": from_json(payload)}
     return Key.of(name, {**request, "options": others} if others else request).guard()

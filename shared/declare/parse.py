@@ -55,11 +55,13 @@ def _job(queue: Queue, request: EnqueueOne, guard: Guard | None, reach: Reach) -
     job_type = _job_type(queue, request.type)
     payload, model = text_of_value(job_type, request.payload)
     options = request.options or _NO_OPTIONS
-    follow_ups = check_follow_ups(
-        _follow_ups("then", options.then, queue, reach),
-        _follow_ups("on_dead", options.on_dead, queue, reach),
-        options.callback,
-    )
+    follow_ups = None
+    if options.then or options.on_dead or options.callback is not None:
+        follow_ups = check_follow_ups(
+            _follow_ups("then", options.then, queue, reach),
+            _follow_ups("on_dead", options.on_dead, queue, reach),
+            options.callback,
+        )
     job = make_job(job_type, payload, model, options, guard, follow_ups)
     reach.check(job.type, job.key)
     return job

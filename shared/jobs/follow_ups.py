@@ -69,6 +69,11 @@ class FollowUps(NamedTuple):
         """Those of this end, without the webhook."""
         return self.then if event == "completed" else self.on_dead
 
+    @property
+    def follow_death(self) -> bool:
+        """True if the death of the job has one, the webhook included."""
+        return bool(self.on_dead) or self.callback is not None
+
     def line(self) -> str:
         """Their text in a body; "" where there are none."""
         values: dict[str, Any] = {"then": self.then, "on_dead": self.on_dead}
