@@ -136,7 +136,8 @@ class Consumer:
             started = self._start(reply)
         finally:
             release_each(reserved - started)
-        await self._pool.endings.finish(self._pool.settle)
+        if self._pool.endings.decided:
+            await self._pool.endings.finish(self._pool.settle)
         return reply
 
     async def _turn(self, want: int, *, isolated: bool = False) -> TurnReply:
@@ -145,7 +146,8 @@ class Consumer:
         how = {"exclusive": exclusive, "isolated": isolated}
         leases, settles = pool.leases(), pool.take_settles()
         reply = await self._turns.send(want, settles, leases=leases, **how)
-        pool.endings.confirm(settles, reply.stale)
+        if pool.endings.proposed:
+            pool.endings.confirm(settles, reply.stale)
         self._suspects.learn(reply, **how)
         pool.cancel(reply.cancel)
         return reply

@@ -45,7 +45,7 @@ LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0
 
 
 @dataclass(slots=True)
-class _Ending:
+class Ending:
     """A job whose end is decided. `history` is that of the ended job."""
 
     run: Run
@@ -73,53 +73,50 @@ class _Ending:
 
 
 class Endings:
-    """The ends of one consumer's jobs that are decided and not settled yet."""
+    """The ends of one consumer's jobs that have follow-ups and are not settled yet. `proposed`, by
+    lease: the next turn decides them; `decided`: their follow-ups are being stored."""
 
     def __init__(self, store: Store, find_queue: Callable[[str], Queue], budget: Budget) -> None:
         self._store, self._find_queue, self._budget = store, find_queue, budget
-        self._proposed: dict[str, _Ending] = {}
-        self._decided: list[_Ending] = []
-
-    def leases(self) -> list[str]:
-        """The open leases of those whose follow-ups are being stored."""
-        return [ending.run.claim.lease for ending in self._decided]
+        self.proposed: dict[str, Ending] = {}
+        self.decided: list[Ending] = []
 
     def propose(self, run: Run, outcome: Outcome) -> Outcome:
-        """The outcome to settle: that of the job itself or, if it is an end that has follow-ups,
-        the one that decides it."""
+        """The outcome to settle of a job that may have follow-ups: its own or, if it is an end that
+        has some, the one that decides it."""
         kind = end_with_children(run, outcome)
         if kind is None:
             return outcome
         now = self._budget.clock.epoch_ms()
         end = DecidedEnd(kind, secrets.token_hex(6), now)
         history = add_to_history(run.claim, outcome, now)
-        self._proposed[run.claim.lease] = _Ending(run, end, history, outcome.started)
+        self.proposed[run.claim.lease] = Ending(run, end, history, outcome.started)
         return Outcome("decide", detail={**outcome.detail, **end.detail()})
 
     def resume(self, run: Run, end: DecidedEnd) -> None:
         """Finish the end of a claimed job that was decided before."""
         again = end._replace(missing=None)
-        self._decided.append(_Ending(run, again, without_end(run.claim), started=False))
+        self.decided.append(Ending(run, again, without_end(run.claim), started=False))
 
     def confirm(self, settles: Sequence[Settle], stale: Collection[str]) -> None:
         """Take notice of a turn. An end whose lease was lost is decided by another function."""
         for settle in settles:
-            ending = self._proposed.pop(settle.lease, None) if settle.kind == "decide" else None
+            ending = self.proposed.pop(settle.lease, None) if settle.kind == "decide" else None
             if ending is not None and settle.lease not in stale:
-                self._decided.append(ending)
+                self.decided.append(ending)
 
     async def finish(self, settle: Callable[[Claim, Outcome], None]) -> None:
         """Enqueue the follow-ups of the decided ends, one request a queue, and have those ends
         settled. Raises StoreError where the store fails altogether."""
-        wanted = defaultdict[str, list[tuple[_Ending, Child]]](list)
+        wanted = defaultdict[str, list[tuple[Ending, Child]]](list)
         now = self._budget.clock.epoch_ms()
-        for ending in self._decided:
+        for ending in self.decided:
             for child in children_of(ending.run, ending.end, ending.history, now):
                 if child.name not in ending.end.stored:
                     wanted[child.queue].append((ending, child))
         for name, pairs in wanted.items():
             await self._store_on(name, pairs)
-        ended, self._decided = self._decided, []
+        ended, self.decided = self.decided, []
         now = self._budget.clock.epoch_ms()
         for ending in ended:
             settle(ending.run.claim.with_history(ending.history), ending.outcome(now))
@@ -128,7 +125,7 @@ class Endings:
         """Seconds for which a request is repeated: the drain must settle the ends in its time."""
         return max(LEAST_SECONDS, min(MOST_SECONDS, self._budget.left() / 2))
 
-    async def _store_on(self, name: str, pairs: Sequence[tuple[_Ending, Child]]) -> None:
+    async def _store_on(self, name: str, pairs: Sequence[tuple[Ending, Child]]) -> None:
         """The children of one queue. Where the store refuses the request, each by itself: one that
         can't be stored holds back no others."""
         try:
@@ -161,11 +158,11 @@ class Endings:
                     _note(*pair)
 
 
-def _note(ending: _Ending, child: Child) -> None:
+def _note(ending: Ending, child: Child) -> None:
     ending.end = ending.end._replace(stored=[*ending.end.stored, child.name])
 
 
-def _miss(pairs: Sequence[tuple[_Ending, Child]], why: str) -> None:
+def _miss(pairs: Sequence[tuple[Ending, Child]], why: str) -> None:
     for ending, child in pairs:
         ending.end = ending.end._replace(missing=Missing(child.queue, why))
 

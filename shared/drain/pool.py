@@ -37,6 +37,8 @@ class Pool:
         self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
     ) -> None:
         self.endings = Endings(resources.store, resources.find_queue, budget)
+        followers = [job_type.followers for job_type in queue.types.values()]
+        self._has_followers = any(one.completed or one.dead for one in followers)
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self.hold, self.exclusive = ExclusiveHold(resources.lock), False
         self._budget, self._resources, self._admission = budget, resources, admission
@@ -89,7 +91,8 @@ class Pool:
     def leases(self) -> list[str]:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
         settled = (settle.lease for settle in self._settles)
-        return [*self._runs, *settled, *self.endings.leases()]
+        decided = (ending.run.claim.lease for ending in self.endings.decided)
+        return [*self._runs, *settled, *decided]
 
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
@@ -195,11 +198,16 @@ class Pool:
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         try:
-            reported = _reported(run, _rested(run, outcome), self._budget.clock)
-            self.settle(run.claim, self.endings.propose(run, reported))
+            outcome = _reported(run, _rested(run, outcome), self._budget.clock)
+            self.settle(run.claim, self._proposed(run, outcome))
         except Exception as bug:  # noqa: BLE001 - what it holds can't be written
             outcome = log_bug(run.claim, bug, encrypted=run.encrypted)
-            self.settle(run.claim, self.endings.propose(run, outcome))
+            self.settle(run.claim, self._proposed(run, outcome))
+
+    def _proposed(self, run: Run, outcome: Outcome) -> Outcome:
+        """The outcome to settle, which decides an end that has follow-ups."""
+        may_follow = self._has_followers or run.body.follow_ups
+        return self.endings.propose(run, outcome) if may_follow else outcome
 
     async def _wait_for_token(self, seconds: float) -> None:
         if seconds > 0:
