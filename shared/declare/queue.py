@@ -202,21 +202,6 @@ class Queue:
         """The job types whose jobs anyone may ask for, who may enqueue here."""
         return {name: one for name, one in self.types.items() if not one.follows}
 
-    @property
-    def follows_deaths(self) -> bool:
-        """True if a job type has a handler `on_dead`."""
-        return any(job_type.followers.dead for job_type in self.types.values())
-
-    @property
-    def needs_threads(self) -> bool:
-        """True if a handler needs a thread."""
-        return any(job_type.needs_thread for job_type in self.types.values())
-
-    @property
-    def needs_children(self) -> bool:
-        """True if a handler runs in a child process."""
-        return any(job_type.isolate is not None for job_type in self.types.values())
-
     def __post_init__(self) -> None:
         what = f"queue {self.name!r:.80}"
         check_fields(self, Queue, what)

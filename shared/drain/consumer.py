@@ -23,8 +23,8 @@ from .pool import Pool
 from .report import ConsumerReport, StopReason
 from .resources import DrainResources
 from .run import CancelReason, Run
-from .slots import Slots, release_each, reserve_each, wait_for_slot
-from .suspects import Suspects
+from .slots import Slots, wait_for_slot
+from .suspects import NOTHING, ClaimPlan, Suspects
 from .turns import Turns
 from .waiting import race, wait_for_event
 
@@ -75,8 +75,9 @@ class Consumer:
         self._capacity = min(resources.batch, queue.concurrency or resources.batch)
         admission = self._admission = Admission(queue, budget)
         turns = self._turns = Turns(resources, queue, budget, admission, self.report, resync=resync)
-        self._pool = Pool(queue, budget, resources, admission)
-        self._slots, self._suspects = resources.slots(queue), Suspects(self._pool, resources)
+        self._slots = resources.slots(queue)
+        self._suspects = Suspects(resources, self._slots)
+        self._pool = Pool(queue, budget, resources, admission, self._suspects)
         held, sent_at = turns.leases, lambda: turns.sent_at
         resources.keep(Watched(queue, self._pool.leases, sent_at, held.lease_ms))
         self._closing: StopReason | None = None
@@ -108,83 +109,79 @@ class Consumer:
                 await self._finish()  # so that no job counts as crashed for it
             await self._abandon(StopReason.ERROR, f"{type(bug).__name__}: {bug}")
         finally:
-            self._pool.hold.release()
+            self._suspects.end()
         return self.report
 
     async def _round(self) -> bool:
         """One turn and what follows from it. False when the consumer is to end."""
-        room = self._room()
-        idle = self._pool.is_idle and not self._closing
-        seconds = min(HEARTBEAT, self._budget.handler_time())
-        if idle and not room and await wait_for_slot(self._slots, seconds):
-            return not self._over
-        reply = await self._claim(room)
-        self._backlog.watch(room, len(reply.claims))
-        if self._pool.is_idle:
+        pool, plan = self._pool, self._plan()
+        if self._slots and not (plan.room or pool.runs or pool.settles or self._closing):
+            seconds = min(HEARTBEAT, self._budget.handler_time())
+            if await wait_for_slot(self._slots, seconds):
+                return not self._over
+        reply = await self._claim(plan)
+        self._backlog.watch(plan.room, len(reply.claims))
+        if not (pool.runs or pool.settles):
             return self._closing is None and await self._wait_for_work(reply)
-        if not self._suspects.can_start(room - len(reply.claims)):
+        left = plan.room - len(reply.claims)
+        if not (self._suspects.wait and self._suspects.can_start(left)):
             await self._wait_for_outcomes()
         return not self._over
 
-    async def _claim(self, room: int) -> TurnReply:
-        """A turn for `room` jobs, and their start. A slot that is not needed is given back."""
-        started = Counter[Slots | None]()
-        reserved = Counter[Slots | None](dict.fromkeys(self._slots, room))
-        suspects = self._suspects.reserve(room, reserved)
-        try:
-            reply = await self._turn(suspects or room, isolated=suspects > 0)
-            started = self._start(reply)
-        finally:
-            release_each(reserved - started)
-        if self._pool.endings.decided:
-            await self._pool.endings.finish(self._pool.settle)
-        return reply
-
-    async def _turn(self, want: int, *, isolated: bool = False) -> TurnReply:
+    async def _claim(self, plan: ClaimPlan) -> TurnReply:
+        """A turn, and the start of what it claims. A slot that is not needed is given back."""
         pool = self._pool
-        exclusive = want > 0 and self._suspects.try_exclusive()
-        how = {"exclusive": exclusive, "isolated": isolated}
         leases, settles = pool.leases(), pool.take_settles()
-        reply = await self._turns.send(want, settles, leases=leases, **how)
-        if pool.endings.proposed:
-            pool.endings.confirm(settles, reply.stale)
-        self._suspects.learn(reply, **how)
-        pool.cancel(reply.cancel)
+        try:
+            reply = await self._turns.send(plan, settles, leases)
+            if pool.endings.proposed:
+                pool.endings.confirm(settles, reply.stale)
+            self._suspects.learn(reply, plan)
+            if reply.cancel:
+                pool.cancel(reply.cancel)
+            self._start(reply, plan.slots)
+        finally:
+            for kind, unused in plan.slots.items():
+                kind.release(unused)
+        if pool.endings.decided:
+            await pool.endings.finish(pool.settle)
         return reply
 
-    def _start(self, reply: TurnReply) -> Counter[Slots | None]:
-        """Start the claimed jobs that fit; answers how many of them hold a slot, by kind."""
-        left, holding = self._budget.handler_time(), Counter[Slots | None]()
+    def _start(self, reply: TurnReply, slots: Counter[Slots]) -> None:
+        """Start the claimed jobs that fit, each with one of the slots that were taken for it."""
+        left, limit = self._budget.handler_time(), self._queue.limit
         for number, claim in enumerate(reply.claims, start=1):
             run = read_claim(claim, self._queue, self._keyring)
-            _pace(run, self._queue.limit, number, reply)
+            if limit is not None:
+                _pace(run, limit, number, reply)
             refusal = self._admission.refusal(run, left - run.start_after)
             if refusal is not None and refusal.kind == "release" and run.claim.exclusive:
                 self.close(StopReason.BUDGET)  # it is first in line again, whatever its delay
             if refusal is not None or self._over:  # stopped while the claim was under way
                 self._pool.settle(run.claim, refusal or Outcome("release", started=False))
-            else:
-                holding[self._pool.start(run)] += 1
-        return holding
+            elif (held := self._pool.start(run)) is not None:
+                slots[held] -= 1
 
-    def _room(self) -> int:
-        """How many jobs the next turn may claim."""
-        if self._closing or self._pool.exclusive or self._suspects.must_wait_idle():
-            return 0
+    def _plan(self) -> ClaimPlan:
+        """What the next turn may claim."""
+        if self._closing:
+            return NOTHING
         if not self._admission.anything_fits():
             # The first turn brings the durations that the store has learned: they may be short.
             if self.report.turns or self._budget.handler_time() <= 0:
                 self.close(StopReason.BUDGET)
-            return 0
-        return reserve_each(self._slots, self._capacity - len(self._pool))
+            return NOTHING
+        runs, idle = len(self._pool.runs), not (self._pool.runs or self._pool.settles)
+        return self._suspects.plan(self._capacity - runs, runs=runs > 0, idle=idle)
 
     async def _wait_for_work(self, reply: TurnReply) -> bool:
         """Nothing runs: wait for an instant that is near. True if there may be work now."""
-        left = self._budget.handler_time()
-        seconds = min(self._patience + EXCLUSIVE_WAIT, left)
-        can_run = await self._suspects.wait(reply, min(HEARTBEAT, left), seconds)
-        if not can_run and reply.reason == "suspect":
-            self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
+        if reply.suspects:
+            left, changed = self._budget.handler_time(), self._pool.changed
+            beat, most = min(HEARTBEAT, left), min(self._patience + EXCLUSIVE_WAIT, left)
+            can_run = await self._suspects.wait_to_run(reply, changed, beat, most)
+            if not can_run and reply.reason == "suspect":
+                self.close(StopReason.FULL if self._budget.handler_time() else StopReason.BUDGET)
         if reply.reason in ("more", "suspect"):
             return not self._closing
         self.report.stop = StopReason(reply.reason)
@@ -200,7 +197,7 @@ class Consumer:
         monotonic = self._budget.clock.monotonic
         latest, pace = self._turns.leases.latest(), self._turns.leases.pace
         heartbeat = monotonic() + HEARTBEAT - ROUNDING
-        while not self._pool.has_settles and not self._over:
+        while not self._pool.settles and not self._over:
             left = self._budget.handler_time()
             if left <= 0:
                 self.stop(StopReason.BUDGET)
@@ -228,8 +225,8 @@ class Consumer:
         await self._settle()
 
     async def _settle(self) -> None:
-        while self._pool.has_settles:
-            await self._claim(0)
+        while self._pool.settles:
+            await self._claim(NOTHING)
 
     async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""
@@ -243,11 +240,9 @@ def _cancel_reason(closing: StopReason | None) -> CancelReason:
     return "shutdown" if closing is StopReason.SHUTDOWN else "deadline"
 
 
-def _pace(run: Run, limit: RateLimit | None, number: int, reply: TurnReply) -> None:
+def _pace(run: Run, limit: RateLimit, number: int, reply: TurnReply) -> None:
     """Have a job of a limited queue start at the time of its token, which is the `number`-th that
     this claim took."""
-    if limit is None:
-        return
     wait_ms = round(limit.seconds_until(number, reply.level) * 1000)
     run.start_after = max(0, wait_ms - (reply.now_ms - reply.claimed_ms)) / 1000
     # Rounded down: a token that is given back must not be younger than it is.

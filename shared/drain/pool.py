@@ -16,7 +16,6 @@ from .bounds import bound
 from .budget import Budget
 from .encrypted import history_of
 from .endings import Endings
-from .exclusive import ExclusiveHold
 from .execute import outcome_of_cancelled
 from .failures import Failures, is_failure, log_bug
 from .leases import HEARTBEAT
@@ -24,6 +23,7 @@ from .pace import SETTLE_BATCH
 from .resources import DrainResources
 from .run import CancelReason, Run
 from .slots import Slots
+from .suspects import Suspects
 from .waiting import wait_for_event
 
 THREAD_REST = 45.0
@@ -31,35 +31,28 @@ THREAD_REST = 45.0
 
 
 class Pool:
-    """`changed` is set when a job ends, `idle` when the last does. `paced`: jobs without token."""
+    """`runs`: those that run, by lease; `settles`: outcomes that wait to be settled. `changed` is
+    set when a job ends, `idle` when the last does. `paced`: jobs without token."""
 
     def __init__(
-        self, queue: Queue, budget: Budget, resources: DrainResources, admission: Admission
+        self,
+        queue: Queue,
+        budget: Budget,
+        resources: DrainResources,
+        admission: Admission,
+        suspects: Suspects,
     ) -> None:
         self.endings = Endings(resources.store, resources.find_queue, budget)
         followers = [job_type.followers for job_type in queue.types.values()]
         self._has_followers = any(one.completed or one.dead for one in followers)
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
-        self.hold, self.exclusive = ExclusiveHold(resources.lock), False
-        self._budget, self._resources, self._admission = budget, resources, admission
+        self._budget, self._resources = budget, resources
+        self._admission, self._suspects = admission, suspects
         self._failures = Failures(queue, budget, resources.threads)
-        self._runs: dict[str, Run] = {}
-        self._settles: list[Settle] = []
+        self.runs: dict[str, Run] = {}
+        self.settles: list[Settle] = []
         self._ended: dict[Run, Outcome] = {}
         self.paced, self._interrupted = 0, False
-
-    def __len__(self) -> int:
-        return len(self._runs)
-
-    @property
-    def has_settles(self) -> bool:
-        """True if outcomes wait to be settled."""
-        return bool(self._settles)
-
-    @property
-    def is_idle(self) -> bool:
-        """True if nothing runs and no outcome waits to be settled."""
-        return not self._runs and not self._settles
 
     def start(self, run: Run) -> Slots | None:
         """Run it beside the others, at the time of its token; a suspect runs by itself. One whose
@@ -67,42 +60,43 @@ class Pool:
         if run.end and run.is_known:
             self.endings.resume(run, run.end)
             return None
-        self._runs[run.claim.lease] = run
+        self.runs[run.claim.lease] = run
         self.paced += run.start_after > 0
-        self.exclusive = run.claim.exclusive
+        if run.claim.exclusive:
+            self._suspects.begin()
         run.task = asyncio.get_running_loop().create_task(self._run(run), name=run.claim.id)
         return self._resources.slots_of(run)
 
     def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
         now_ms = self._budget.clock.epoch_ms()
-        self._settles.append(_settle_of(claim, outcome, now_ms, self._resources))
+        self.settles.append(_settle_of(claim, outcome, now_ms, self._resources))
         self.changed.set()
-        if not self._runs:
+        if not self.runs:
             self.idle.set()
 
     def take_settles(self) -> list[Settle]:
         """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
-        settles = [*self._settles, *_progress(self._runs.values(), self._resources)]
+        settles = [*self.settles, *_progress(self.runs.values(), self._resources)]
         fit = count_that_fit(settles)
-        self._settles = settles[fit:]
+        self.settles = settles[fit:]
         return settles[:fit]
 
     def leases(self) -> list[str]:
         """The open leases: of jobs that run, and of outcomes that no turn has settled yet."""
-        settled = (settle.lease for settle in self._settles)
+        settled = (settle.lease for settle in self.settles)
         decided = (ending.run.claim.lease for ending in self.endings.decided)
-        return [*self._runs, *settled, *decided]
+        return [*self.runs, *settled, *decided]
 
     def cancel(self, ids: Collection[str]) -> None:
         """Cancel the jobs that an operator cancelled."""
-        for run in self._runs.values() if ids else ():
+        for run in self.runs.values():
             if run.claim.id in ids:
                 run.cancel("operator")
 
     def has_progress(self) -> bool:
         """True if a handler has reported progress that no turn has carried yet."""
-        return any(run.context and run.context.has_progress for run in self._runs.values())
+        return any(run.context and run.context.has_progress for run in self.runs.values())
 
     def interrupt(self) -> None:
         """End the waits that are under way, and wait for no more outcomes."""
@@ -114,12 +108,12 @@ class Pool:
     def runs_long(self) -> bool:
         """True if a job has been running for half a heartbeat."""
         began = self._budget.clock.monotonic() - HEARTBEAT / 2
-        return any(run.allowed and run.began <= began for run in self._runs.values())
+        return any(run.allowed and run.began <= began for run in self.runs.values())
 
     async def wait_for_outcomes(self, end: float, heartbeat: float) -> None:
         """Wait until a batch of outcomes can be settled together, while jobs wait for their tokens,
         at most until `end`. From `heartbeat` on, not while a job runs long."""
-        while self.paced and len(self._settles) < SETTLE_BATCH and not self._interrupted:
+        while self.paced and len(self.settles) < SETTLE_BATCH and not self._interrupted:
             now = self._budget.clock.monotonic()
             if now >= end or (now >= heartbeat and self.runs_long()):
                 return
@@ -128,27 +122,27 @@ class Pool:
 
     async def wait_idle(self, seconds: float) -> None:
         """Wait until nothing runs, at most `seconds`."""
-        if self._runs:
+        if self.runs:
             self.idle.clear()
             await wait_for_event(self.idle, seconds)
 
     def stop(self, reason: CancelReason) -> None:
         """Cancel everything that runs."""
-        for run in list(self._runs.values()):
+        for run in list(self.runs.values()):
             run.cancel(reason)
 
     def abandon(self) -> None:
         """Forget the jobs that would not end; their leases bring them back."""
-        self._runs.clear()
+        self.runs.clear()
 
     def release(self) -> None:
         """Give back the jobs that would not end, as settles. One whose thread runs on waits."""
-        for run in list(self._runs.values()):
+        for run in list(self.runs.values()):
             ended = self._ended.pop(run, None)
             self._settle(run, ended or _outcome_of_stubborn(run, self._budget, self._failures))
             if run.task is not None:
                 run.task.cancel()
-        self._runs.clear()
+        self.runs.clear()
 
     async def _run(self, run: Run) -> None:
         """Execute it and have its outcome settled, whatever fails on the way."""
@@ -189,12 +183,15 @@ class Pool:
 
     def _end(self, run: Run, outcome: Outcome) -> None:
         self._ended.pop(run, None)
-        if self._runs.pop(run.claim.lease, None) is not None:  # else it was given back
+        if self.runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self._settle(run, outcome)
-        _release_slot(run, self._resources.slots_of(run))
+        slots = self._resources.slots_of(run)
+        if slots is not None and run.thread is not None and run.thread_runs:
+            run.thread.add_done_callback(lambda _thread: slots.release())
+        elif slots is not None:
+            slots.release()
         if run.claim.exclusive:  # only now: a crash while its hooks run would count against it
-            self.exclusive = False
-            self.hold.release()
+            self._suspects.end()
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         try:
@@ -263,13 +260,6 @@ def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
     noted = JobRun(run.claim.attempt, began_ms, ended_ms, outcome.kind)
     run.claim = run.claim.with_history(with_run(run.claim.history, noted))
     return outcome
-
-
-def _release_slot(run: Run, slots: Slots | None) -> None:
-    if slots is not None and run.thread is not None and not run.thread.done():
-        run.thread.add_done_callback(lambda _thread: slots.release())
-    elif slots is not None:
-        slots.release()
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:

@@ -62,8 +62,11 @@ class DrainResources:
 
     def slots(self, queue: Queue) -> list[Slots]:
         """The slots that jobs of this queue need, one of a kind."""
-        needed: list[Slots] = [self.threads] if queue.needs_threads else []
-        return [*needed, self.open_children()] if queue.needs_children else needed
+        types = queue.types.values()
+        needs_threads = any(job_type.needs_thread for job_type in types)
+        needed: list[Slots] = [self.threads] if needs_threads else []
+        needs_children = any(job_type.isolate is not None for job_type in types)
+        return [*needed, self.open_children()] if needs_children else needed
 
     def slots_of(self, run: Run) -> Slots | None:
         """The slots of which this job needs one."""

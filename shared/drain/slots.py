@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from .waiting import wait_for_event
 
@@ -37,24 +37,9 @@ class Slots:
             await wait_for_event(self._freed, seconds)
 
 
-def reserve_each(kinds: Sequence[Slots], wanted: int) -> int:
-    """Take up to `wanted` slots of each kind, the same number; answers how many."""
-    number = min([wanted, *(slots.free for slots in kinds)])
-    for slots in kinds:
-        slots.reserve(number)
-    return number
-
-
 async def wait_for_slot(kinds: Sequence[Slots], seconds: float) -> bool:
     """Wait, at most so long, for a slot of a kind that has none; False where each has one."""
     taken = next((slots for slots in kinds if not slots.free), None)
     if taken is not None:
         await taken.wait_free(seconds)
     return taken is not None
-
-
-def release_each(numbers: Mapping[Slots | None, int]) -> None:
-    """Give so many slots of each kind back."""
-    for slots, number in numbers.items():
-        if slots is not None:
-            slots.release(number)

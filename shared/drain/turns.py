@@ -24,6 +24,7 @@ from .counts import count_turn, take_counts
 from .leases import HeldLeases
 from .report import ConsumerReport
 from .resources import DrainResources
+from .suspects import ClaimPlan
 
 log = logging.getLogger("tidegate.drain")
 
@@ -57,37 +58,35 @@ class Turns:
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
         self.leases = HeldLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
-        self._bytes, self._expects_jobs, self._events = 0, True, resources.tells_events
+        followers = [job_type.followers for job_type in queue.types.values()]
+        self._always = {
+            "settles_deaths": any(one.dead for one in followers),
+            "events": resources.tells_events,
+        }
+        self._bytes, self._expects_jobs = 0, True
 
     async def send(
-        self,
-        want: int,
-        settles: Sequence[Settle],
-        *,
-        exclusive: bool,
-        isolated: bool = False,
-        leases: Sequence[str] = (),
+        self, plan: ClaimPlan, settles: Sequence[Settle], leases: Sequence[str]
     ) -> TurnReply:
-        """Settle these and claim up to `want`. The open `leases` are prolonged when it is time.
-        `isolated`: if suspects wait, only they are claimed. Raises StoreError."""
+        """Settle these and claim what the plan says. The open `leases` are prolonged when it is
+        time. Raises StoreError."""
         now, ahead = self._budget.clock.monotonic(), self.leases.pace.ahead
         self._seq += 1
         request = TurnRequest(
             owner=self._owner,
             seq=self._seq,
-            want=want,
+            want=plan.want,
             lease_ms=self.leases.asked_ms(),
             settles=settles,
-            exclusive=exclusive,
-            isolated=isolated,
+            exclusive=plan.exclusive,
+            isolated=plan.isolated,
             resync=self._resync,
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
             **self._observations(),
             ahead_ms=round(min(ahead, self._admission.spare()) * 1000) if ahead else 0,
             prolong=leases if self.leases.are_due() else (),
             look=self._look(),
-            settles_deaths=self._queue.follows_deaths,
-            events=self._events,
+            **self._always,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)
