@@ -52,7 +52,7 @@ def _show(report: Report) -> None:
     outcomes = list(PAST.values())
     rows = [
         [name, one["stop"], one["claimed"], *(one.get(outcome, 0) for outcome in outcomes)]
-        for name, one in report.as_dict()["queues"].items()
+        for name, one in report.by_queue.items()
     ]
     table(("queue", "stopped", "claimed", *outcomes), rows)
     note(

@@ -40,6 +40,6 @@ def count_turn(store: Store, queue: str, reply: TurnReply) -> None:
 def count_drain(store: Store, report: Report) -> Report:
     """Count a drain that has ended: its commands, and why its part of each queue ended."""
     store.uncounted[ANY][COMMANDS] += report.commands
-    for queue, stop in report.stops().items():
-        store.uncounted[queue][STOP + stop] += 1
+    for queue, entry in report.by_queue.items():
+        store.uncounted[queue][STOP + entry["stop"]] += 1
     return report

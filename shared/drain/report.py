@@ -61,6 +61,8 @@ class Report:
 
     stop: StopReason
     queues: list[ConsumerReport]
+    by_queue: dict[str, dict[str, Any]]
+    """Queue -> its stop and its counts, those of all its consumers together. JSON values."""
     requests: int
     commands: int
     bytes: int
@@ -80,7 +82,7 @@ class Report:
             "outcomes": dict(self.outcomes),
             "claimed": sum(one.claimed for one in self.queues),
             "stale": sum(one.stale for one in self.queues),
-            "queues": self._by_queue(),
+            "queues": self.by_queue,
             "store": {
                 "requests": self.requests,
                 "billed_commands": self.commands,
@@ -92,23 +94,16 @@ class Report:
             **({"error": self.error} if self.error else {}),
         }
 
-    def stops(self) -> dict[str, str]:
-        """Queue -> why its part of the drain ended."""
-        return {queue: entry["stop"] for queue, entry in self._by_queue().items()}
 
-    def _by_queue(self) -> dict[str, dict[str, Any]]:
-        """One entry a queue; several consumers of a queue are added up."""
-        merged: dict[str, dict[str, Any]] = {}
-        for one in self.queues:
-            entry = merged.setdefault(one.queue, {"stop": one.stop.value, "claimed": 0, "turns": 0})
-            entry["stop"] = gravest([StopReason(entry["stop"]), one.stop]).value
-            for name, count in {
-                "claimed": one.claimed,
-                "turns": one.turns,
-                **one.outcomes,
-            }.items():
-                entry[name] = entry.get(name, 0) + count
-        return merged
+def _by_queue(reports: Sequence[ConsumerReport]) -> dict[str, dict[str, Any]]:
+    """One entry a queue; several consumers of a queue are added up."""
+    merged: dict[str, dict[str, Any]] = {}
+    for one in reports:
+        entry = merged.setdefault(one.queue, {"stop": one.stop.value, "claimed": 0, "turns": 0})
+        entry["stop"] = gravest([StopReason(entry["stop"]), one.stop]).value
+        for name, count in {"claimed": one.claimed, "turns": one.turns, **one.outcomes}.items():
+            entry[name] = entry.get(name, 0) + count
+    return merged
 
 
 def sum_up(
@@ -130,6 +125,7 @@ def sum_up(
     return Report(
         stop=StopReason.STORE if error else gravest(stops),
         queues=reports,
+        by_queue=_by_queue(reports),
         requests=used.requests,
         commands=used.commands,
         bytes=used.bytes_in + used.bytes_out,

@@ -53,7 +53,7 @@ def emit_report(report: Report, settings: Settings) -> None:
     drain.add_metric("BilledCommands", MetricUnit.Count, report.commands)
     drain.add_metric("DurationSeconds", MetricUnit.Seconds, report.seconds_used)
     drain.flush_metrics()
-    for queue, entry in report.as_dict()["queues"].items():
+    for queue, entry in report.by_queue.items():
         counts = EphemeralMetrics(namespace=NAMESPACE, service=SERVICE)
         counts.add_dimension("queue", queue)
         for name, field in COUNTS.items():
