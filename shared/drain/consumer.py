@@ -15,14 +15,13 @@ from ..jobs.outcome import Outcome
 from ..store import TurnReply
 from .admission import Admission
 from .budget import Budget
-from .encrypted import read_claim
 from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
 from .leases import HEARTBEAT
 from .pool import Pool
 from .report import ConsumerReport, StopReason
 from .resources import DrainResources
-from .run import CancelReason, Run
+from .run import CancelReason, Run, open_run
 from .slots import Slots, wait_for_slot
 from .suspects import NOTHING, ClaimPlan, Suspects
 from .turns import Turns
@@ -151,7 +150,7 @@ class Consumer:
         """Start the claimed jobs that fit, each with one of the slots that were taken for it."""
         left, limit = self._budget.handler_time(), self._queue.limit
         for number, claim in enumerate(reply.claims, start=1):
-            run = read_claim(claim, self._queue, self._keyring)
+            run = open_run(claim, self._queue, self._keyring)
             if limit is not None:
                 _pace(run, limit, number, reply)
             refusal = self._admission.refusal(run, left - run.start_after)

@@ -1,32 +1,20 @@
-"""Encrypted jobs in a drain: decrypted before their handlers start, their histories encrypted again
-when they are settled."""
+"""Encrypted jobs in a drain: decrypted before their handlers start. `Pool.settle` has their
+histories encrypted again."""
 
 from __future__ import annotations
 
 from ..declare.queue import Queue
 from ..encryption.cipher import NotAuthentic
-from ..encryption.history import INTEGRITY, decrypt_history, encrypt_history
+from ..encryption.history import INTEGRITY, decrypt_history
 from ..encryption.jobs import decrypt_payload
 from ..encryption.keyring import Keyring, MissingKey
 from ..extras import MissingExtra
-from ..jobs.body import is_encrypted
-from ..jobs.claim import Claim
-from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
-from .run import RECHECK, NotStarted, Run, decode_claim
+from .run import RECHECK, NotStarted, Run
 
 
-def read_claim(claim: Claim, queue: Queue, keyring: Keyring) -> Run:
-    """Read a claim. One that can't be decrypted has a `NotStarted` as its error."""
-    run = decode_claim(claim, queue)
-    if run.encrypted:
-        _decrypt(run, keyring)
-    elif queue.encrypt is True and run.error is None:
-        _refuse_plain(run, queue)
-    return run
-
-
-def _decrypt(run: Run, keyring: Keyring) -> None:
+def decrypt(run: Run, keyring: Keyring) -> None:
+    """Decrypt payload and history. Where that can't be, the run has a `NotStarted` as its error."""
     claim = run.claim
     try:
         body = decrypt_payload(keyring, claim.queue, claim.id, str(claim.body))
@@ -39,15 +27,7 @@ def _decrypt(run: Run, keyring: Keyring) -> None:
         run.body, run.claim = body, claim._replace(history=history)
 
 
-def history_of(claim: Claim, outcome: Outcome, at_ms: int, keyring: Keyring) -> str:
-    """The history to store with an outcome."""
-    history = add_to_history(claim, outcome, at_ms)
-    if not history or not is_encrypted(claim.body):
-        return history
-    return encrypt_history(keyring, claim.queue, claim.id, history)
-
-
-def _refuse_plain(run: Run, queue: Queue) -> None:
+def refuse_plain(run: Run, queue: Queue) -> None:
     """A plain job of a queue that takes none: whoever writes to the store could have put it there.
     It waits for the declaration that lets it run; a foreign record has no way to be encrypted."""
     if run.claim.foreign:

@@ -119,7 +119,7 @@ class Endings:
         ended, self.decided = self.decided, []
         now = self._budget.clock.epoch_ms()
         for ending in ended:
-            settle(ending.run.claim.with_history(ending.history), ending.outcome(now))
+            settle(ending.run.claim._replace(history=ending.history), ending.outcome(now))
 
     def _within(self) -> float:
         """Seconds for which a request is repeated: the drain must settle the ends in its time."""

@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterable, Iterator
 
 from ..clock import Clock
 from ..declare.queue import Queue
+from ..encryption.history import encrypt_history
+from ..jobs.body import is_encrypted
 from ..jobs.claim import Claim
+from ..jobs.history import RUN, JobRun, add_to_history
 from ..jobs.outcome import Kind, Outcome
-from ..jobs.runs import JobRun, with_run
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
 from .bounds import bound
 from .budget import Budget
-from .encrypted import history_of
 from .endings import Endings
 from .execute import outcome_of_cancelled
 from .failures import Failures, is_failure, log_bug
@@ -198,8 +199,9 @@ class Pool:
             outcome = _reported(run, _rested(run, outcome), self._budget.clock)
             self.settle(run.claim, self._proposed(run, outcome))
         except Exception as bug:  # noqa: BLE001 - what it holds can't be written
-            outcome = log_bug(run.claim, bug, encrypted=run.encrypted)
-            self.settle(run.claim, self._proposed(run, outcome))
+            noted, ended = outcome.detail.get(RUN), log_bug(run.claim, bug, encrypted=run.encrypted)
+            ended = ended._replace(detail={**ended.detail, RUN: noted})
+            self.settle(run.claim, self._proposed(run, ended))
 
     def _proposed(self, run: Run, outcome: Outcome) -> Outcome:
         """The outcome to settle, which decides an end that has follow-ups."""
@@ -216,25 +218,21 @@ class Pool:
 
 def _progress(runs: Iterable[Run], resources: DrainResources) -> Iterator[Settle]:
     for run in runs:
-        progress = run.context.take_progress() if run.context else None
-        if progress:
+        if run.context and (progress := run.context.take_progress()):
             yield _settle_of(run.claim, Outcome("keep", detail=progress), 0, resources)
 
 
 def _settle_of(claim: Claim, outcome: Outcome, at_ms: int, resources: DrainResources) -> Settle:
-    history = history_of(claim, outcome, at_ms, resources.keyring)
+    """The settle of an outcome, with the history to store; encrypted, where the job is."""
+    history, label = add_to_history(claim, outcome, at_ms), ""
+    if history and is_encrypted(claim.body):
+        history = encrypt_history(resources.keyring, claim.queue, claim.id, history)
+    if resources.tells_events:
+        from .labels import label_of  # noqa: PLC0415 - most deployments tell none
+
+        label = label_of(claim, outcome)
     waited = 0 if outcome.started else claim.at_ms
-    label = _label(claim, outcome, resources)
     return Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)
-
-
-def _label(claim: Claim, outcome: Outcome, resources: DrainResources) -> str:
-    """What events tell of this outcome; "" where none are told."""
-    if not resources.tells_events:
-        return ""
-    from .labels import label_of  # noqa: PLC0415 - most deployments tell none
-
-    return label_of(claim, outcome)
 
 
 def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcome:
@@ -248,8 +246,8 @@ def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcom
 
 
 def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
-    """The outcome with what the handler reported, which survives the end. The job's history gets
-    when it began and ended, and how."""
+    """The outcome with what the handler reported, which survives the end, and with the run of which
+    the job's history tells: when it began and ended, and how."""
     reported = run.context and run.context.reported()
     if reported:
         outcome = outcome._replace(detail={**reported, **outcome.detail})
@@ -258,8 +256,7 @@ def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
     ended_ms = clock.epoch_ms()
     began_ms = ended_ms - round((clock.monotonic() - run.began) * 1000)
     noted = JobRun(run.claim.attempt, began_ms, ended_ms, outcome.kind)
-    run.claim = run.claim.with_history(with_run(run.claim.history, noted))
-    return outcome
+    return outcome._replace(detail={**outcome.detail, RUN: noted})
 
 
 def _rested(run: Run, outcome: Outcome) -> Outcome:

@@ -50,11 +50,6 @@ class Claim(NamedTuple):
     since_ms: int = 0
     """When it began to wait or was due, by the store's time or that of its maker; 0: unknown."""
 
-    def with_history(self, history: str) -> Claim:
-        """The claim with another history. Each job needs one, and `_replace` takes three times as
-        long."""
-        return Claim._make((*self[:_HISTORY], history, *self[_HISTORY + 1 :]))
-
     @property
     def public_id(self) -> str:
         """The job's id as the world outside the store sees it: `id.queue`."""
@@ -70,6 +65,3 @@ class Claim(NamedTuple):
         """True if the job was handed out before and the attempts do not show it: a crash, release,
         snooze, park, or a redrive."""
         return self.fence - 1 > self.attempts
-
-
-_HISTORY = Claim._fields.index("history")

@@ -1,17 +1,32 @@
-"""A job's history: its last errors, its result and its progress, as stored behind the body."""
+"""A job's history: its last errors and runs, its result and its progress, as stored behind the
+body."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 from .claim import Claim
 from .outcome import Outcome
 from .redact import redact
 
+RUNS, MOST_RUNS = "runs", 20
+"""The name of the runs, and how many are kept: the oldest go first."""
+RUN = "run"
+"""The name in an outcome's detail of the run that ended with it, a `JobRun`."""
 ERRORS_KEPT = 5
 TEXT_KEPT = 2_000
+
+
+class JobRun(NamedTuple):
+    """One run of a handler. `attempt`: the number of the attempt that it was; Unix milliseconds;
+    `outcome`: done, retry, dead, release, snooze, park or cancelled."""
+
+    attempt: int
+    began_ms: int
+    ended_ms: int
+    outcome: str
 
 
 def sanitize(text: str) -> str:
@@ -22,11 +37,18 @@ def sanitize(text: str) -> str:
 
 
 def add_to_history(claim: Claim, outcome: Outcome, at_ms: int) -> str:
-    """The claim's history with this outcome in it."""
-    if not outcome.detail:
-        return claim.history
-    history: dict[str, Any] = read_history(claim.history)
+    """The claim's history with this outcome in it: its error and its run beside earlier ones, and
+    all else in the place of what was there."""
     detail = dict(outcome.detail)
+    run: JobRun | None = detail.pop(RUN, None)
+    if not detail and run is None:
+        return claim.history
+    if not detail and not claim.history and run is not None:  # mostly: no JSON is read or written
+        attempt, began_ms, ended_ms, kind = run
+        return f'{{"{RUNS}":[[{attempt},{began_ms},{ended_ms},"{kind}"]]}}'
+    history = read_history(claim.history)
+    if run is not None:
+        history[RUNS] = [*read_runs(history), run][-MOST_RUNS:]
     error = detail.pop("error", None)
     if error is not None:
         entry = {"at": at_ms, "attempt": claim.attempt, **error}
@@ -44,6 +66,11 @@ def read_history(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return history if isinstance(history, dict) else {}
+
+
+def read_runs(history: dict[str, Any]) -> list[JobRun]:
+    """The runs in a history, oldest first. What is damaged is left out."""
+    return [JobRun(*run) for run in rows(history, RUNS, [int, int, int, str])]
 
 
 def number(history: dict[str, Any], name: str) -> float:

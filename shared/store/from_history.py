@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..jobs.history import JobRun, read_runs
 from ..jobs.log import LogLine, read_log
-from ..jobs.runs import JobRun, read_runs
 
 
 class FromHistory:
