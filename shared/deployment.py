@@ -116,17 +116,18 @@ class Deployment:
         )
         try:
             with self._drains.watch(drain):
-                report = await _run(drain, queues, origin, among)
-                await self._trim_dead_letters(drain, report, budget.handler_time())
+                report = await drain.run(queues, among)
+                if drain.swept and report.error is None:
+                    await self._trim_dead_letters(budget.handler_time())
         finally:
             keeper.stop()
         self.drained += report.commands
         emit_report(report, settings)
         return report
 
-    async def _trim_dead_letters(self, drain: Drain, report: Report, seconds: float) -> None:
+    async def _trim_dead_letters(self, seconds: float) -> None:
         keeps_in_redis = self.settings.archive_url is None
-        if keeps_in_redis and drain.swept and report.error is None and seconds > 0:
+        if keeps_in_redis and seconds > 0:
             await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
 
     async def maintain(self, budget: Budget) -> MaintainReport:
@@ -217,19 +218,6 @@ class Deployment:
     async def close(self) -> None:
         """Close the connections of the running event loop."""
         await self._stores.close()
-
-
-async def _run(
-    drain: Drain,
-    queues: Sequence[Queue],
-    origin: Origin | None,
-    among: Sequence[Queue] | None,
-) -> Report:
-    if not queues:
-        return await drain.tick(among)
-    if origin is not None and origin.nudged:
-        return await drain.nudged(queues, among)
-    return await drain.run(queues)
 
 
 @functools.cache

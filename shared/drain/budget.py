@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
-from ..checks import checked, require
 from ..clock import Clock, SystemClock
 from ..declare.policy import LONGEST_RESERVE
+from ..errors import ConfigurationError
 
 _RESERVE_SHARE = 0.1
 _RESERVE_MIN = 0.5
 
 
-@runtime_checkable
 class LambdaContext(Protocol):
     """The one method of Lambda's context object that a budget needs."""
 
@@ -34,23 +33,20 @@ class Budget:
     clock: Clock
 
     @classmethod
-    @checked
     def of(
         cls, seconds: float, *, clock: Clock | None = None, reserve: float | None = None
     ) -> Budget:
         """A budget of `seconds` from now. The reserve: a tenth, 0.5 to 3 s, unless given.
 
         Raises ConfigurationError."""
-        require(math.isfinite(seconds), f"Budget.of: seconds={seconds}: choose a number of seconds")
-        ok = reserve is None or 0 <= reserve < math.inf
-        require(ok, f"Budget.of: reserve={reserve}: choose 0 seconds or more, or None")
+        if not math.isfinite(seconds):
+            raise ConfigurationError(f"budget={seconds}: choose a number of seconds")
         clock = clock or SystemClock()
         share = min(LONGEST_RESERVE, max(_RESERVE_MIN, seconds * _RESERVE_SHARE))
         reserved = min(share if reserve is None else reserve, seconds / 2)
         return cls(clock.monotonic() + seconds, reserved, seconds, clock)
 
     @classmethod
-    @checked
     def from_lambda(cls, context: LambdaContext, *, clock: Clock | None = None) -> Budget:
         """Lambda's remaining time: it kills the function at its end."""
         return cls.of(context.get_remaining_time_in_millis() / 1000, clock=clock)

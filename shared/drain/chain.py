@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 
 from ..declare.queue import Queue
-from ..nudge.hops import Origin
+from ..nudge.sender import NudgeSender
 from ..store import Store
 from .budget import Budget
 from .report import ConsumerReport, StopReason
@@ -18,23 +18,22 @@ MOST_QUEUES = 100
 
 
 class Chain:
-    """One drain's place in a chain of drains. `origin`: what started it; None: it was not started
-    by a platform, so it calls no other."""
+    """The place in a chain of drains of one that a platform has started. `sender`: calls the next;
+    `nudged`: a nudge has started it."""
 
-    def __init__(self, store: Store, budget: Budget, origin: Origin | None) -> None:
-        self._store, self._budget, self.origin = store, budget, origin
-        self._waited = False
+    def __init__(self, store: Store, sender: NudgeSender, budget: Budget, *, nudged: bool) -> None:
+        self._store, self._sender, self._budget = store, sender, budget
+        self._waits = nudged
         self.stopped = asyncio.Event()
         """Set where the drain is to end early."""
 
     async def wait_for_window(self) -> bool:
         """Wait, once, until the window has ended of the nudge that started this drain. True if it
         waited: jobs that came meanwhile had no nudge of their own."""
-        sender = self._store.nudges
-        if self._waited or sender is None or self.origin is None or not self.origin.nudged:
+        if not self._waits:
             return False
-        self._waited = True
-        rest = min(sender.window - self._budget.used(), self._budget.handler_time())
+        self._waits = False
+        rest = min(self._sender.window - self._budget.used(), self._budget.handler_time())
         if rest <= 0 or self.stopped.is_set():
             return False
         return await race(self._budget.clock.sleep(rest), self.stopped)
@@ -44,9 +43,10 @@ class Chain:
     ) -> list[str]:
         """Call a drain of the queues whose jobs wait for nothing but time; their names. Not where
         the next one was called within the window. Raises StoreError."""
-        sender, ended = self._store.nudges, {one.queue for one in reports if _ran_out(one)}
-        if sender is None or self.origin is None or not ended:
+        ended = {one.queue for one in reports if _ran_out(one)}
+        if not ended:
             return []
+        sender = self._sender
         seconds = self._budget.left() / 3  # this drain still has its report to write
         left = [queue for queue in queues if queue.name in ended][:MOST_QUEUES]
         taken = await asyncio.gather(

@@ -7,23 +7,22 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
+from typing import TypeAlias
 
-from ..checks import checked, require
-from ..clock import Clock
 from ..declare.app import Registry
-from ..declare.policy import LONGEST_WINDOW
 from ..declare.queue import Queue
 from ..errors import StoreError
 from ..jobs.job import PRIORITIES
 from ..nudge.hops import Origin, drain_of
 from ..store import Store, keys
+from ..store.counters import ANY, COMMANDS, STOP
 from ..store.meter import Meter
 from ..store.schedules import is_schedule
 from .budget import Budget
 from .chain import Chain
 from .consumer import BATCH, Consumer
-from .counts import count_drain
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
 from .report import Report, StopReason, sum_up
@@ -32,7 +31,6 @@ from .resources import DrainResources, new_children
 log = logging.getLogger("tidegate.drain")
 
 PATIENCE = 5.0
-MOST_BATCH = 1000
 SWEEP_EVERY = 300.0
 NOW = 1.0
 """Agenda scores below this mean: recount the queue first, inbox included."""
@@ -46,13 +44,16 @@ OPEN_CONSUMERS = 64
 CONSUMERS = 4
 """Most consumers of one queue in one drain, when it has a backlog: one runs handlers while others
 wait for the store. Twice as many would send no more: a process has eight connections."""
+Due: TypeAlias = tuple[Queue, bool]
+"""A queue to drain, and whether to recount it first."""
 
 
 class Drain:
-    """Drains queues with one store, for one invocation. `isolates_suspects`: suspects run in child
-    processes, which must be able to import the applications. `tells_events`: as store/events.py."""
+    """Drains queues with one store. Make one for each invocation. `origin`: what a platform started
+    it for; None: it calls no other drain. `isolates_suspects`: suspects run in child processes,
+    which must be able to import the applications. `tells_events`: as store/events.py. The numbers
+    are those of the settings, which check them."""
 
-    @checked
     def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
         self,
         store: Store,
@@ -68,131 +69,125 @@ class Drain:
         batch: int = BATCH,
         sweep_every: float = SWEEP_EVERY,
     ) -> None:
-        _check_numbers(patience, batch, sweep_every)
         self._store, self._registry, self._budget = store, registry, budget
-        self._lock, self._keeper = lock or SharedExclusiveLock(), keeper
-        self._patience, self._batch, self._sweep_every = patience, batch, sweep_every
-        self._isolates, self._tells_events = isolates_suspects, tells_events
+        self._keeper, self._origin, self._sweep_every = keeper, origin, sweep_every
+        self._open_resources = partial(
+            DrainResources,
+            store=store,
+            find_queue=registry.queue,
+            lock=lock or SharedExclusiveLock(),
+            batch=batch,
+            patience=patience,
+            keeper=keeper,
+            new_children=partial(new_children, store, registry, budget),
+            isolates_suspects=isolates_suspects,
+            tells_events=tells_events,
+        )
         self._consumers: list[Consumer] = []
         self._stopping: StopReason | None = None
-        self._chain = Chain(store, budget, origin)
+        self._chain: Chain | None = None
+        if origin is not None and store.nudges is not None:
+            self._chain = Chain(store, store.nudges, budget, nudged=origin.nudged)
         self.swept = False  # true after a sweep: the time for what is done now and then
 
     async def tick(self, among: Sequence[Queue] | None = None) -> Report:
         """Drain the queues that can have work: what a schedule calls. Idle, it is one command.
-        `among`: only these; idle, that is two: each such tick is a sweep of them.
+        `among`: only these; idle, that is two: each such tick is a sweep of them."""
+        return await self.run((), among)
 
-        If handlers enqueued jobs, the agenda is read again, so those run in the same tick.
-        """
-        return await self._drain(None, among)
-
-    async def nudged(self, queues: Sequence[Queue], among: Sequence[Queue] | None = None) -> Report:
-        """Drain these queues, which have just become due. Then wait for the end of the nudge's
-        window, and drain what has become due meanwhile, among all queues or these."""
-        later = self._registry.queues() if among is None else among
-        return await self._drain([(queue, False) for queue in queues], later)
-
-    async def run(self, queues: Sequence[Queue]) -> Report:
-        """Drain exactly these queues, and recount each of them first. What their handlers enqueue
-        on any of them runs, too."""
-        return await self._drain([(queue, True) for queue in queues], queues)
-
-    def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
-        """Claim nothing more, settle what has ended, give the rest back. To be called in the event
-        loop of the drain."""
-        self._stopping = reason
-        self._chain.stopped.set()
-        for consumer in self._consumers:
-            consumer.stop(reason)
-
-    async def _drain(
-        self, due: Sequence[tuple[Queue, bool]] | None, among: Sequence[Queue] | None = None
+    async def run(
+        self, queues: Sequence[Queue] = (), among: Sequence[Queue] | None = None
     ) -> Report:
-        """Round after round, as long as handlers enqueue. `due`: None for what the agenda says.
-        `among`: the queues of later rounds."""
+        """Drain these queues or, without any, those that can have work, of all or `among`. What
+        their handlers enqueue on any of them runs, too.
+
+        Each queue is recounted first, except by a nudged drain: it has just become due. That one
+        also waits for the end of the nudge's window, and drains what has become due meanwhile,
+        among all queues or `among`.
+        """
+        nudged = self._origin is not None and self._origin.nudged
+        if queues and (among is None or not nudged):
+            among = self._registry.queues() if nudged else queues
+        due = [(queue, not nudged) for queue in queues]
         before, continued = self._store.meter.snapshot(), list[str]()
+        passes_hops = nudged or self._store.nudges is not None
         try:
-            with drain_of(self._chain.origin):
-                await self._run_rounds(due, among)
-                if not self._stopping:
+            with drain_of(self._origin) if passes_hops else nullcontext():
+                await self._run_rounds(due or await self._due(among, first=True), among)
+                if self._chain is not None and not self._stopping:
                     reports = [consumer.report for consumer in self._consumers]
                     continued = await self._chain.call_next(self._registry.queues(), reports)
         except StoreError as error:
             return self._report(before, error=str(error))
         return self._report(before, continued)
 
-    async def _run_rounds(
-        self, due: Sequence[tuple[Queue, bool]] | None, among: Sequence[Queue] | None
-    ) -> None:
-        due = await self._due(among, first=True) if due is None else due
+    def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
+        """Claim nothing more, settle what has ended, give the rest back. To be called in the event
+        loop of the drain."""
+        self._stopping = reason
+        if self._chain is not None:
+            self._chain.stopped.set()
+        for consumer in self._consumers:
+            consumer.stop(reason)
+
+    async def _run_rounds(self, due: Sequence[Due], among: Sequence[Queue] | None) -> None:
+        """Round after round, as long as there may be work. `among`: the queues of later rounds;
+        None: all."""
+        costs = self._store.meter.by_verb
         while due:
-            enqueued = _enqueue_commands(self._store)
+            enqueued = costs.get("enqueue", 0)
             await self._consume_all(due)
-            due = await self._due(among) if await self._goes_on(enqueued) else []
+            again = await self._goes_on(has_enqueued=costs.get("enqueue", 0) > enqueued)
+            due = await self._due(among) if again else []
 
-    async def _goes_on(self, enqueued: int) -> bool:
+    async def _goes_on(self, *, has_enqueued: bool) -> bool:
         """Whether another round may find work: handlers enqueued, or the window of the nudge has
-        ended. `enqueued`: what enqueues had cost before this round."""
-        if not self._may_go_on():
-            return False
-        again = _enqueue_commands(self._store) > enqueued or await self._chain.wait_for_window()
-        return again and self._may_go_on()
-
-    def _may_go_on(self) -> bool:
+        ended."""
         failed = any(consumer.report.error for consumer in self._consumers)
-        return not self._stopping and not failed and self._budget.handler_time() > 0
+        if failed or self._stopping or self._budget.handler_time() <= 0:
+            return False
+        if has_enqueued:
+            return True
+        waited = self._chain is not None and await self._chain.wait_for_window()
+        return waited and not self._stopping and self._budget.handler_time() > 0
 
     async def _due(
         self, among: Sequence[Queue] | None = None, *, first: bool = False
-    ) -> list[tuple[Queue, bool]]:
+    ) -> list[Due]:
         """The queues that are due, most urgent first, each with whether to recount it first.
         `among` limits them; None means all. `first`: it is the tick's first look.
 
         A process's first tick, one every `sweep_every` seconds, and each limited one (which counts
-        for no other) is a sweep: it also checks the
-        queues themselves, which repairs lost entries and finds records of foreign producers. One
-        command more, and a second one only where something is found.
+        for no other) is a sweep: it also checks the queues themselves, which repairs lost entries
+        and finds records of foreign producers. One command more, and a second one only where
+        something is found.
         """
+        store, clock = self._store, self._budget.clock
         queues = self._registry.queues() if among is None else among
-        fresh = self._store.swept_at is None
-        sweeping = bool(queues) and self._begins_sweep(limited=among is not None, first=first)
-        self.swept = self.swept or (sweeping and among is None)
-        agenda = await self._store.agenda()
-        skew = self._store.rest.skew_ms()  # known by now: a reply came
-        now = self._budget.clock.epoch_ms() + skew
+        fresh, passed = store.swept_at == -math.inf, clock.monotonic() - store.swept_at + ROUNDING
+        is_time = first if among is not None else passed >= self._sweep_every
+        sweeping = bool(queues) and is_time and self._sweep_every > 0
+        if sweeping and among is None:
+            store.swept_at, self.swept = clock.monotonic(), True
+        agenda = await store.agenda()
+        now = clock.epoch_ms() + store.rest.skew_ms()  # known by now: a reply came
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             whole = sweeping and among is None
-            where = self._store, self._registry, queues
-            fired = await _fire(*where, agenda, int(now), sweeping=whole)
+            fired = await _fire(store, self._registry, queues, agenda, int(now), sweeping=whole)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             parts = {q.name: _unlisted_parts(agenda.get(q.name), now, first=fresh) for q in queues}
-            resync |= dict.fromkeys(await self._store.find_work(parts), True)
-        due = [queue for queue in queues if queue.name in resync]
-        suspects = self._store.suspects
-        order = sorted(_rotated(due, int(now)), key=lambda queue: queue.name not in suspects)
-        return [(queue, resync[queue.name]) for queue in order]
+            resync |= dict.fromkeys(await store.find_work(parts), True)
+        due = [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
+        if len(due) > OPEN_CONSUMERS:
+            due = _rotated(due, int(now))
+        return sorted(due, key=lambda one: one[0].name not in store.suspects)
 
-    def _begins_sweep(self, *, limited: bool, first: bool) -> bool:
-        if limited:
-            return first and self._sweep_every > 0
-        return _begin_sweep(self._store, self._budget.clock, self._sweep_every)
-
-    async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
+    async def _consume_all(self, due: Sequence[Due]) -> None:
         if self._stopping:
             return
-        resources = DrainResources(
-            store=self._store,
-            find_queue=self._registry.queue,
-            lock=self._lock,
-            batch=self._batch,
-            patience=self._patience,
-            keeper=self._keeper,
-            new_children=partial(new_children, self._store, self._registry, self._budget),
-            isolates_suspects=self._isolates,
-            tells_events=self._tells_events,
-        )
+        resources = self._open_resources()
         opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
         async with asyncio.TaskGroup() as group:
 
@@ -236,18 +231,15 @@ class Drain:
             error=error,
         )
         log.info("drained", extra={"report": report.as_dict()})
-        return count_drain(self._store, report)
+        _count(self._store, report)
+        return report
 
 
-def _begin_sweep(store: Store, clock: Clock, every: float) -> bool:
-    """True if this tick is a sweep. The process remembers its last one, so this holds for any
-    rhythm of ticks."""
-    now, last = clock.monotonic(), store.swept_at
-    passed = math.inf if last is None else now - last + ROUNDING
-    if not every or passed < every:
-        return False
-    store.swept_at = now
-    return True
+def _count(store: Store, report: Report) -> None:
+    """Count the drain for metrics, as the next turns carry it."""
+    store.uncounted[ANY][COMMANDS] += report.commands
+    for queue, entry in report.by_queue.items():
+        store.uncounted[queue][STOP + entry["stop"]] += 1
 
 
 async def _fire(
@@ -281,22 +273,8 @@ def _unlisted_parts(instant: float | None, now: float, *, first: bool) -> Sequen
     return (*(keys.FOREIGN if held or instant <= now else keys.CLAIMABLE), *backlogs)
 
 
-def _rotated(due: Sequence[Queue], by: int) -> Sequence[Queue]:
-    """The same queues; if more are due than run at a time, another one begins each time, within
-    each priority."""
-    if len(due) <= OPEN_CONSUMERS:
-        return due
+def _rotated(due: Sequence[Due], by: int) -> list[Due]:
+    """The same queues, of which more are due than run at a time: another one begins each time,
+    within each priority."""
     at = by % len(due)
-    return sorted([*due[at:], *due[:at]], key=lambda queue: PRIORITIES.index(queue.priority))
-
-
-def _check_numbers(patience: float, batch: int, sweep_every: float) -> None:
-    ok = 0 <= patience <= LONGEST_WINDOW
-    require(ok, f"Drain: patience={patience}: choose 0 to {LONGEST_WINDOW:.0f} seconds")
-    require(1 <= batch <= MOST_BATCH, f"Drain: batch={batch}: choose 1 to {MOST_BATCH} jobs")
-    require(0 <= sweep_every <= 86_400, f"Drain: sweep_every={sweep_every}: choose 0 to 86400")
-
-
-def _enqueue_commands(store: Store) -> int:
-    """Commands that this process's enqueues have cost so far."""
-    return store.meter.by_verb.get("enqueue", 0)
+    return sorted([*due[at:], *due[:at]], key=lambda one: PRIORITIES.index(one[0].priority))

@@ -8,6 +8,7 @@ may be this request's own work, and is answered as such. Raises StoreError.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
@@ -65,9 +66,9 @@ class Store(Reads):
         self.alerts = AlertState(rest, prefix, key_locking=key_locking)
         # Of this process's drains: their last sweep (monotonic), the queues that have suspects,
         # and by queue what no turn has counted yet.
-        self.swept_at: float | None = None
+        self.swept_at = -math.inf
         self.suspects: set[str] = set()
-        self.uncounted = defaultdict[str, Counter[str]](Counter)  # see drain/counts.py
+        self.uncounted = defaultdict[str, Counter[str]](Counter)  # see drain/turns.py
 
     @property
     def key_locking(self) -> bool:

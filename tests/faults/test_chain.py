@@ -27,7 +27,7 @@ def test_a_nudged_drain_runs_what_comes_within_its_window(play: Play[None]) -> N
         queue, seen = world.queue(), SeenNudges()
         seen.on(world.store, WINDOW)
         await world.enqueue(queue, 1)
-        drain = asyncio.create_task(world.drain(origin=NUDGED).nudged([queue]))
+        drain = asyncio.create_task(world.drain(origin=NUDGED).run([queue]))
         await asyncio.sleep(0.5)
         assert world.ran == ["j0000"]
         await world.store.enqueue(queue, [queue.types["t"].job(Number(), job_id="second")])
@@ -45,12 +45,12 @@ def test_the_wait_for_the_window_costs_one_command(
 ) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
-        SeenNudges().on(world.store, WINDOW)
         await world.enqueue(queue, 1)
-        plain = await world.drain(world.client()).nudged([queue])
+        plain = await world.drain(world.client(), origin=origin).run([queue])
+        SeenNudges().on(world.store, WINDOW)
         await world.store.delete(queue, ["j0000"])
         await world.enqueue(queue, 1)
-        report = await world.drain(origin=origin).nudged([queue])
+        report = await world.drain(origin=origin).run([queue])
 
         assert report.commands == plain.commands + more
         assert (report.seconds_used >= WINDOW) == bool(more)
@@ -85,7 +85,7 @@ def test_a_lone_job_with_a_nudge_costs_one_command_more_than_with_a_tick(
         before = world.store.meter.commands
         await world.store.enqueue(queue, [job])
         if nudges:
-            await world.drain(origin=NUDGED).nudged([queue])
+            await world.drain(origin=NUDGED).run([queue])
         else:
             await world.drain(origin=TICK).tick()
 
@@ -100,7 +100,7 @@ def test_a_drain_that_is_stopped_does_not_wait_for_the_window(play: Play[None]) 
         SeenNudges().on(world.store, WINDOW)
         await world.enqueue(queue, 1)
         drain = world.drain(origin=NUDGED)
-        running = asyncio.create_task(drain.nudged([queue]))
+        running = asyncio.create_task(drain.run([queue]))
         await asyncio.sleep(0.2)
         drain.stop()
 
@@ -138,7 +138,7 @@ def test_a_chain_ends_at_its_most_hops_and_a_tick_goes_on(play: Play[None]) -> N
             names, hops = seen.calls[-1]
             assert names == [queue.name]
             origin = Origin(hops, nudged=True)
-            await world.drain(budget=20, origin=origin).nudged([queue])
+            await world.drain(budget=20, origin=origin).run([queue])
             drains += 1
 
         assert [hops for _, hops in seen.calls] == list(range(1, MOST_HOPS + 1))
@@ -219,12 +219,12 @@ def test_a_handlers_enqueue_calls_a_drain_one_hop_further(play: Play[None]) -> N
 
         await step.enqueue(Number())
         origin = Origin(MOST_HOPS - 1, nudged=True)
-        await world.drain(origin=origin).nudged([queue])
+        await world.drain(origin=origin).run([queue])
         assert seen.calls == [(["first"], 0), (["then"], MOST_HOPS)]
 
         world.clock.advance(WINDOW)
         await step.enqueue(Number())
-        await world.drain(origin=Origin(MOST_HOPS, nudged=True)).nudged([queue])
+        await world.drain(origin=Origin(MOST_HOPS, nudged=True)).run([queue])
         assert [names for names, _ in seen.calls] == [["first"], ["then"], ["first"]]
 
     play(story)

@@ -34,14 +34,9 @@ from shared import (
     Retry,
 )
 from shared.cache import set_default_client
-from shared.declare.app import Registry
 from shared.declare.default_store import _Default as DefaultStore
 from shared.declare.default_store import default_store, set_default_store
-from shared.drain.budget import Budget
-from shared.drain.drain import Drain
 from shared.embedded import Limits
-from shared.store import Store
-from shared.store.client.rest import Rest
 from shared.testing import FakeClock, LossyTransport
 from tests.support.values import Number
 
@@ -106,12 +101,6 @@ KINDS = {
     "Callable[[], CacheClient] | None": Kind((list, None), NO_OBJECTS),
     "Callable[[], JobStore]": Kind((default_store,), (*NO_OBJECTS, None)),
     "H": Kind((lambda _error, _job: None,), (*NO_OBJECTS, None, lambda _error: None)),
-    "LambdaContext": Kind((), (*NO_OBJECTS, None)),
-    "Store": Kind((), (*NO_OBJECTS, None)),
-    "Registry": Kind((Registry([]),), (*NO_OBJECTS, None, App("a"))),
-    "Budget": Kind((Budget.of(5),), (*NO_OBJECTS, None)),
-    "SharedExclusiveLock | None": Kind((None,), NO_OBJECTS),
-    "Keeper | None": Kind((None,), NO_OBJECTS),
     "httpx.AsyncBaseTransport": Kind((), (*NO_OBJECTS, None)),
     "Iterable[Fate]": Kind(((), []), (5, None, True, object())),
     "dict[str, JobType[Any]]": Kind(({},), (5, None, [], "a")),
@@ -126,13 +115,6 @@ class Declaration(NamedTuple):
     given: Mapping[str, Any] = MappingProxyType({})
 
 
-class Context:
-    """Lambda's context object."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 5000
-
-
 app = App("a")
 queue = app.queue("q")
 
@@ -141,10 +123,8 @@ queue = app.queue("q")
 async def handle(_payload: Number) -> None: ...
 
 
-STORE = Store(Rest("http://store.localhost", "token"))
 TRANSPORT = httpx.MockTransport(lambda _request: httpx.Response(200))
 SCHEDULE = {"name": "s", "job_type": handle, "payload": Number(), "every": 60}
-DRAIN = {"store": STORE, "registry": Registry([]), "budget": Budget.of(5)}
 QUEUE = {name: getattr(queue, name) for name in inspect.signature(Queue).parameters}
 DECLARATIONS = {
     "App": Declaration(lambda: App, {"name": "a"}),
@@ -165,16 +145,11 @@ DECLARATIONS = {
     "Cache": Declaration(lambda: Cache, {"name": "c", "model": Number}),
     "set_default_store": Declaration(lambda: set_default_store),
     "set_default_client": Declaration(lambda: set_default_client),
-    "Budget.of": Declaration(lambda: Budget.of, {"seconds": 5}),
-    "Budget.from_lambda": Declaration(lambda: Budget.from_lambda, {"context": Context()}),
-    "Drain": Declaration(lambda: Drain, DRAIN),
     "Limits": Declaration(lambda: Limits),
     "FakeClock": Declaration(lambda: FakeClock),
     "LossyTransport": Declaration(lambda: LossyTransport, {"inner": TRANSPORT}),
 }
 EVERY_NUMBER = {  # what is computed, or has no bound; its types are checked as all others are
-    ("Budget.of", "seconds"),  # a function's time may be over
-    ("Budget.of", "reserve"),  # half of the seconds bound it
     *(("Limits", name) for name in inspect.signature(Limits).parameters),
 }
 OWN_RIGHT = {  # where a right value depends on another option
