@@ -8,9 +8,9 @@ import json
 import pytest
 
 from shared import JobContext, Retry
+from shared.jobs.history import MOST_RUNS
 from shared.jobs.log import LONGEST_LINE, MOST_BYTES, MOST_LINES
 from shared.jobs.redact import keep_secret
-from shared.jobs.history import MOST_RUNS
 from shared.testing import FakeClock
 from tests.faults.conftest import Play
 from tests.support.turns import Owner, settle
