@@ -19,8 +19,7 @@ from .budget import Budget
 from .endings import Endings
 from .execute import outcome_of_cancelled
 from .failures import Failures, is_failure, log_bug
-from .leases import HEARTBEAT
-from .pace import SETTLE_BATCH
+from .leases import HEARTBEAT, SETTLE_BATCH
 from .resources import DrainResources
 from .run import CancelReason, Run
 from .slots import Slots

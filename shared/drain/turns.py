@@ -1,6 +1,7 @@
 """One owner's numbered turns on one queue: the conversation of a consumer with the store.
 
-A turn whose reply was lost is sent again under the same number, so the store answers it again.
+A turn whose reply was lost is sent again under the same number, so the store answers it again. It
+also carries what the process has counted for metrics since the last turn of its queue.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import logging
 import math
 import secrets
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +19,12 @@ from ..jobs.claim import Lease
 from ..jobs.ids import public_id
 from ..jobs.outcome import PAST
 from ..store import TurnReply, TurnRequest
+from ..store.counters import ANY, DURATION, HELD, WAIT
 from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
-from .counts import count_turn, take_counts
-from .leases import HeldLeases
+from .durations import bucket_of
+from .leases import LEASE_MS, HeldLeases
 from .report import ConsumerReport
 from .resources import DrainResources
 from .suspects import ClaimPlan
@@ -37,6 +40,8 @@ FIRST_TURN_SECONDS = 10.0
 """The first turn is not repeated for longer: a store that is away should end the drain early."""
 FIRST_LOOK = 10
 """Records that the first turn reads before it knows how large they are."""
+HOLDING = frozenset({"limited", "full", "paused"})
+"""Reasons of a turn that name what holds jobs back."""
 
 
 class Turns:
@@ -76,7 +81,7 @@ class Turns:
             owner=self._owner,
             seq=self._seq,
             want=plan.want,
-            lease_ms=self.leases.asked_ms(),
+            lease_ms=LEASE_MS,
             settles=settles,
             exclusive=plan.exclusive,
             isolated=plan.isolated,
@@ -95,9 +100,13 @@ class Turns:
         return reply
 
     def _observations(self) -> dict[str, Any]:
-        """What came up since the last turn: durations, and counts for metrics."""
-        observed = self._admission.take_observed()
-        counters = take_counts(self._store, self._queue.name, observed)
+        """What came up since the last turn: durations by job type as bucket -> count, and counts
+        for metrics."""
+        observed, uncounted = self._admission.take_observed(), self._store.uncounted
+        counters = uncounted.pop(self._queue.name, Counter())
+        counters.update(uncounted.pop(ANY, Counter()))
+        for counts in observed.values():
+            counters.update({f"{DURATION}{bucket}": count for bucket, count in counts.items()})
         return {"observed": observed, "counters": counters}
 
     def _look(self) -> int:
@@ -132,7 +141,12 @@ class Turns:
         return reply
 
     def _count(self, settles: Sequence[Settle], reply: TurnReply) -> None:
-        count_turn(self._store, self._queue.name, reply)
+        counted = self._store.uncounted[self._queue.name]
+        for claim in reply.claims:
+            if claim.since_ms:
+                counted[f"{WAIT}{bucket_of((claim.at_ms - claim.since_ms) / 1000)}"] += 1
+        if reply.reason in HOLDING:
+            counted[HELD + reply.reason] += 1
         self._report.claimed += len(reply.claims)
         self._bytes += sum(len(claim.body) + len(claim.history) + 1 for claim in reply.claims)
         for settle in settles:

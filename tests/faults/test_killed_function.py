@@ -8,8 +8,7 @@ from collections import Counter
 import pytest
 
 from shared import JobContext, Queue, RateLimit
-from shared.drain.leases import LEASE
-from shared.drain.pace import MOST_AHEAD, SETTLE_BATCH
+from shared.drain.leases import LEASE, MOST_AHEAD, SETTLE_BATCH
 from shared.testing import Fate
 from tests.faults.conftest import Play
 from tests.faults.test_many_functions import within_limit

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from shared import Queue, Retention
 from shared.declare.schedule import Schedule
-from shared.drain import endings, leases
+from shared.drain import endings, turns
 from shared.drain.budget import Budget
 from shared.drain.children import children_of
 from shared.drain.endings import Endings
@@ -28,7 +28,7 @@ from shared.store.client.rest import Rest
 from shared.store.turn import Settle
 
 # Every name of the drain that a plant patches: what to change when the drain is restructured.
-LEASES = (leases, "LEASE")
+LEASES = (turns, "LEASE_MS")
 LOCK_WAIT = (SharedExclusiveLock, "wait_shared")
 HANDLER_TIME = (Budget, "handler_time")
 SEND = (Store, "turn")
@@ -50,7 +50,7 @@ Plant: TypeAlias = Callable[[Patch], None]
 
 
 def leases_end_before_their_jobs(patch: Patch) -> None:
-    patch(*LEASES, 2.0)
+    patch(*LEASES, 2_000)
 
 
 def leases_are_never_prolonged(patch: Patch) -> None:
