@@ -208,24 +208,26 @@ class Consumer:
             if due or (monotonic() >= heartbeat and self._pool.runs_long()):
                 return
         end = min(latest, monotonic() + self._budget.handler_time())
-        await self._pool.wait_for_outcomes(min(end, monotonic() + pace.ahead), heartbeat)
-        if not self._over:
+        if self._pool.paced:
+            await self._pool.wait_for_outcomes(min(end, monotonic() + pace.ahead), heartbeat)
+        if self._pool.runs and not self._over:
             seconds = pace.pause(self._turns.round_trip, more_come=self._pool.paced > 0)
             await self._pool.wait_idle(min(end - monotonic(), seconds))
 
     async def _finish(self) -> None:
         """Cancel what still runs, settle what has ended, wait for the stubborn, give them back."""
+        pool = self._pool
         self.report.stop = self._closing or self.report.stop
-        self._pool.stop(_cancel_reason(self._closing))
-        await self._pool.wait_idle(PROMPT)
-        await self._settle()
-        await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
-        self._pool.release()
-        await self._settle()
-
-    async def _settle(self) -> None:
-        while self._pool.settles:
+        if pool.runs:
+            pool.stop(_cancel_reason(self._closing))
+            await pool.wait_idle(PROMPT)
+        while pool.settles:
             await self._claim(NOTHING)
+        if pool.runs:
+            await pool.wait_idle(min(GRACE, self._budget.left() / 2))
+            pool.release()
+            while pool.settles:
+                await self._claim(NOTHING)
 
     async def _abandon(self, reason: StopReason, error: str) -> None:
         """End without the store: leases bring the jobs back."""

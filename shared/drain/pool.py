@@ -195,7 +195,9 @@ class Pool:
 
     def _settle(self, run: Run, outcome: Outcome) -> None:
         try:
-            outcome = _reported(run, _rested(run, outcome), self._budget.clock)
+            if run.thread_runs:  # in effect at the earliest when it has probably ended
+                outcome = outcome._replace(delay=max(outcome.delay, THREAD_REST))
+            outcome = _reported(run, outcome, self._budget.clock)
             self.settle(run.claim, self._proposed(run, outcome))
         except Exception as bug:  # noqa: BLE001 - what it holds can't be written
             noted, ended = outcome.detail.get(RUN), log_bug(run.claim, bug, encrypted=run.encrypted)
@@ -256,8 +258,3 @@ def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
     began_ms = ended_ms - round((clock.monotonic() - run.began) * 1000)
     noted = JobRun(run.claim.attempt, began_ms, ended_ms, outcome.kind)
     return outcome._replace(detail={**outcome.detail, RUN: noted})
-
-
-def _rested(run: Run, outcome: Outcome) -> Outcome:
-    """The outcome, in effect at the earliest when the thread that still runs has probably ended."""
-    return outcome._replace(delay=max(outcome.delay, THREAD_REST)) if run.thread_runs else outcome

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ..declare.policy import RateLimit
+from ..declare.policy import KeyLimit, RateLimit
 from ..declare.queue import Queue
 from ..jobs.claim import Claim
 from ..jobs.ids import made_ms
@@ -113,7 +113,7 @@ class TurnRequest:
             self.want if self.look is None else self.look,
             self.repeat_ms,
             queue.max_bytes,
-            _key_limits(queue),
+            _key_limits(queue, queue.per_key) if queue.per_key else "",
             int(self.settles_deaths),
             int(self.events),
         ]
@@ -125,12 +125,9 @@ class TurnRequest:
         return [*args, *self.prolong, write_counters(self.counters)]
 
 
-def _key_limits(queue: Queue) -> str:
+def _key_limits(queue: Queue, limits: KeyLimit) -> str:
     """The limits of each key, as a turn decides them. Where an enqueue takes the tokens of a key, a
     start takes none."""
-    limits = queue.per_key
-    if limits is None:
-        return ""
     rate = limits.rate if queue.if_limited == "defer" else None
     tokens = _bucket(rate) if rate else "0 1 1"
     return f"{tokens} {limits.concurrency or 0}"
@@ -171,6 +168,15 @@ class TurnReply:
 def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
     """The script's flat answer as values."""
     now, reason, wait, suspects, verdicts, cancel, histograms, at, level, flat = reply
+    claims = [
+        read_claim(queue, lease, record, int(at))
+        for lease, record in zip(flat[::2], flat[1::2], strict=True)
+    ]
+    if request.isolated:  # each suspect was claimed for a child process
+        claims = [
+            claim._replace(exclusive=False, isolated=True) if claim.exclusive else claim
+            for claim in claims
+        ]
     return TurnReply(
         now_ms=int(now),
         reason=reason,
@@ -186,18 +192,8 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
         },
         claimed_ms=int(at),
         level=int(level),
-        claims=[
-            _marked(read_claim(queue, lease, record, int(at)), request)
-            for lease, record in zip(flat[::2], flat[1::2], strict=True)
-        ],
+        claims=claims,
     )
-
-
-def _marked(claim: Claim, request: TurnRequest) -> Claim:
-    """The claim of a suspect that was claimed for a child process says so."""
-    if request.isolated and claim.exclusive:
-        return claim._replace(exclusive=False, isolated=True)
-    return claim
 
 
 def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:
