@@ -234,7 +234,7 @@ class Consumer:
         self.report.stop, self.report.error = reason, error
         self._pool.stop(_cancel_reason(self._closing))
         await self._pool.wait_idle(min(GRACE, self._budget.left() / 2))
-        self._pool.abandon()
+        self._pool.runs.clear()
 
 
 def _cancel_reason(closing: StopReason | None) -> CancelReason:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from ..clock import Clock
 from ..declare.queue import Queue
 from ..encryption.history import encrypt_history
+from ..encryption.keyring import Keyring
 from ..jobs.body import is_encrypted
 from ..jobs.claim import Claim
 from ..jobs.history import RUN, JobRun, add_to_history
@@ -131,10 +132,6 @@ class Pool:
         for run in list(self.runs.values()):
             run.cancel(reason)
 
-    def abandon(self) -> None:
-        """Forget the jobs that would not end; their leases bring them back."""
-        self.runs.clear()
-
     def release(self) -> None:
         """Give back the jobs that would not end, as settles. One whose thread runs on waits."""
         for run in list(self.runs.values()):
@@ -185,11 +182,7 @@ class Pool:
         self._ended.pop(run, None)
         if self.runs.pop(run.claim.lease, None) is not None:  # else it was given back
             self._settle(run, outcome)
-        slots = self._resources.slots_of(run)
-        if slots is not None and run.thread is not None and run.thread_runs:
-            run.thread.add_done_callback(lambda _thread: slots.release())
-        elif slots is not None:
-            slots.release()
+        self._resources.release_slot(run)
         if run.claim.exclusive:  # only now: a crash while its hooks run would count against it
             self._suspects.end()
 

@@ -74,6 +74,14 @@ class DrainResources:
             return self.children
         return self.threads if run.needs_thread else None
 
+    def release_slot(self, run: Run) -> None:
+        """Give back the slot of a job that has ended; where its thread runs on, once that ends."""
+        slots = self.slots_of(run)
+        if slots is not None and run.thread is not None and run.thread_runs:
+            run.thread.add_done_callback(lambda _thread: slots.release())
+        elif slots is not None:
+            slots.release()
+
     async def execute(self, run: Run, budget: Budget) -> Outcome:
         """The job's outcome, in this process or in a child."""
         if not run.is_isolated:
