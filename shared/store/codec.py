@@ -1,5 +1,4 @@
-"""The codec of stored records, of enqueued jobs and of the one-letter codes that scripts use
-(lua/lib/codes.lua).
+"""The codec of stored records and of the one-letter codes that scripts use (lua/lib/codes.lua).
 
 A record is one header line that the scripts own, the body as it was enqueued, and the history that
 each settle replaces.
@@ -7,12 +6,11 @@ each settle replaces.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..jobs.ids import created_ms, public_id
-from ..jobs.job import Enqueued, Guard, Job, Priority
+from ..jobs.job import Priority
 from ..jobs.outcome import Kind
 
 KIND_CODES: Mapping[Kind, str] = {
@@ -98,48 +96,6 @@ def _text(part: bytes) -> str | bytes:
         return part
 
 
-_NO_GUARD = Guard("-")
 FOREIGN, ON_DEAD, DECIDED = "f", "o", "d"
 """Flags of a record: a foreign producer wrote its body; its death has follow-ups; how it ends is
 decided."""
-
-
-def encode_options(job: Job) -> str:
-    """What enqueue.lua is told of a job besides its body."""
-    since = f" {job.made_ms}" if job.made_ms else ""
-    dedup, idem = job.dedup or _NO_GUARD, job.idempotency or _NO_GUARD
-    priority = PRIORITY_CODES.get(job.priority, "?")  # the script refuses an unknown one
-    return (
-        f"{job.id} {priority} {job.delay_ms} {job.run_at_ms} {job.key} "
-        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint} "
-        f"{ON_DEAD if job.follows_death else '-'}{since}"
-    )
-
-
-def decode_enqueued(
-    queue: str, job: Job, code: str, others: Iterator[str], *, repeated: bool
-) -> Enqueued:
-    """What enqueue.lua answers for one job. `repeated`: if the job that stands for it is itself, it
-    was stored by an earlier attempt of this request."""
-    if code in "wd":
-        return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
-    if code in "MF":
-        refused = {"mismatch": code == "M", "full": code == "F"}
-        return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
-    if code == "L":
-        wait = int(next(others)) / 1000
-        return Enqueued(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
-    holder, state = next(others), next(others)
-    duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
-    return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)
-
-
-def asks_for_nudge(code: str, *, repeated: bool) -> bool:
-    """Whether enqueue.lua tells its caller to call a drain. "2": it had told this very request,
-    whose reply may have been lost on the way."""
-    return code == "1" or (code == "2" and repeated)
-
-
-def _is_new(job: Job, state: str) -> bool:
-    """True for a job that this request may have stored: its id is ours, or it has not ended."""
-    return created_ms(job.id) is not None or state in "wda"

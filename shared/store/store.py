@@ -26,7 +26,7 @@ from .alert_state import AlertState
 from .client.rest import Rest
 from .codec import STATE_CODES, STATES
 from .deaths import Deaths
-from .enqueues import Enqueues
+from .enqueue import Enqueues
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads, job_not_found

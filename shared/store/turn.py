@@ -129,17 +129,12 @@ def _key_limits(queue: Queue, limits: KeyLimit) -> str:
     """The limits of each key, as a turn decides them. Where an enqueue takes the tokens of a key, a
     start takes none."""
     rate = limits.rate if queue.if_limited == "defer" else None
-    tokens = _bucket(rate) if rate else "0 1 1"
+    tokens = encode_rate(rate) if rate else "0 1 1"
     return f"{tokens} {limits.concurrency or 0}"
 
 
-def door_limit(queue: Queue) -> str:
-    """The rate of each key, where an enqueue beyond it is refused; else "" (lua/lib/door.lua)."""
-    rate = queue.refused_rate
-    return _bucket(rate) if rate else ""
-
-
-def _bucket(rate: RateLimit) -> str:
+def encode_rate(rate: RateLimit) -> str:
+    """A rate as scripts read it (lua/lib/bucket.lua)."""
     return f"{rate.rate} {rate.per_ms} {rate.burst}"
 
 

@@ -18,7 +18,7 @@ from shared.jobs.ids import schedule_id
 from shared.jobs.job import Enqueued, Job
 from shared.schedules.occurrences import after
 from shared.store import Store
-from shared.store.codec import encode_options
+from shared.store.enqueue import encode_options
 from shared.store.keys import NEVER
 
 from .audit import require
