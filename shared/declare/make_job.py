@@ -56,7 +56,9 @@ def make_job(
         type=job_type.name,
         payload=text,
         queue=job_type.queue.name,
-        id=_local_id(job_type, payload, options),
+        id=new_id(job_type.queue.shards, len(payload))
+        if options.job_id is None
+        else check_job_id(options.job_id),
         priority=options.priority or "normal",
         delay_ms=_duration_ms(options.delay or 0.0, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
@@ -67,12 +69,6 @@ def make_job(
         made_ms=0 if options.job_id is None else round(time.time() * 1000),
         follows_death=follow_ups is not None and follow_ups.follow_death,
     )
-
-
-def _local_id(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> str:
-    if options.job_id is not None:
-        return check_job_id(options.job_id)
-    return new_id(job_type.queue.shards, len(payload))
 
 
 def make_job_of(

@@ -14,7 +14,7 @@ from .field_errors import field_errors, sentence
 from .follow_ups import check_follow_ups
 from .make_job import make_job, option_errors
 from .payload import text_of_value
-from .queue import JobType, Queue
+from .queue import Queue
 from .requests import EnqueueOne, EnqueueOptions, FollowUpRequest, Redrive
 
 _NO_OPTIONS = EnqueueOptions()
@@ -48,11 +48,21 @@ def parse_job(
     Raises InvalidRequest, UnknownType, InvalidPayload, PayloadTooLarge, InvalidOption, and what
     `check` raises.
     """
-    return _job(queue, _request(value), guard, Reach(find_queue, check))
+    if not isinstance(value, dict):
+        raise InvalidRequest("A job must be a JSON object.")
+    try:
+        request = EnqueueOne.model_validate(value)
+    except ValidationError as error:
+        fields = option_errors(error)
+        raise InvalidRequest(f"The job does not fit: {sentence(fields)}", fields) from None
+    return _job(queue, request, guard, Reach(find_queue, check))
 
 
 def _job(queue: Queue, request: EnqueueOne, guard: Guard | None, reach: Reach) -> Job:
-    job_type = _job_type(queue, request.type)
+    job_type = queue.types.get(request.type)
+    if job_type is None or job_type.follows:
+        known = ", ".join(sorted(queue.open_types)) or "none"
+        raise UnknownType(f"queue {queue.name!r} has no job type {request.type!r}; known: {known}")
     payload, model = text_of_value(job_type, request.payload)
     options = request.options or _NO_OPTIONS
     follow_ups = None
@@ -92,21 +102,3 @@ def parse_redrive(model: type[AnyRedrive], value: dict[str, Any]) -> AnyRedrive:
     if (getattr(request, request.NAMES) is None) == (not has_filter):
         raise InvalidRequest(f"Say which: `{request.NAMES}`, or a `filter` with a field.")
     return request
-
-
-def _request(value: Any) -> EnqueueOne:
-    if not isinstance(value, dict):
-        raise InvalidRequest("A job must be a JSON object.")
-    try:
-        return EnqueueOne.model_validate(value)
-    except ValidationError as error:
-        fields = option_errors(error)
-        raise InvalidRequest(f"The job does not fit: {sentence(fields)}", fields) from None
-
-
-def _job_type(queue: Queue, name: str) -> JobType[Any]:
-    job_type = queue.types.get(name)
-    if job_type is None or job_type.follows:
-        known = ", ".join(sorted(queue.open_types)) or "none"
-        raise UnknownType(f"queue {queue.name!r} has no job type {name!r}; known: {known}")
-    return job_type

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..jobs.body import Body, decode_body, encode_first_line, has_follow_ups, with_content
+from ..jobs.body import Body, decode_body, encode_body, has_follow_ups, with_content
 from ..jobs.job import NO_FINGERPRINT, Job
 from .cipher import Place, decrypt, encrypt, keyed_hash
 from .keyring import Keyring
@@ -23,7 +23,8 @@ def encrypt_job(keyring: Keyring, queue: str, job: Job) -> tuple[Job, str]:
     """The job with names that do not reveal its payload, and the body to store. Raises
     MissingSecret and MissingExtra."""
     key = keyring.first(queue)
-    line = encode_first_line(job.type, {"encryption": key.label, **job.values()}, job.made_ms)
+    values = {"encryption": key.label, **job.values()}
+    line = encode_body(job.type, values, "", job.made_ms)
     body = line + encrypt(key, Place("payload", queue, job.id), job.payload, context=line)
     return _with_keyed_names(keyring, queue, job), body
 

@@ -44,17 +44,13 @@ class Body(NamedTuple):
     trace: str = ""
 
 
-def encode_body(job_type: str, overrides: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
-    """The text that the store keeps. `made_ms`: 0 where the job's id tells it."""
-    return encode_first_line(job_type, overrides, made_ms) + payload
-
-
-def encode_first_line(job_type: str, values: Mapping[str, Any], made_ms: int = 0) -> str:
-    """The first line of a body, with its newline."""
+def encode_body(job_type: str, values: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
+    """The text that the store keeps: the first line with its newline, and the payload. `values`:
+    what the line has beside the type. `made_ms`: 0 where the job's id tells it."""
     line = _line({"type": job_type, **values}) if values else _line_of_type(job_type)
     if made_ms:  # the last member, so that the rest of the line stays equal for jobs of one type
         line = f"{line[:-2]}{_MADE}{made_ms}}}\n"
-    return line
+    return line + payload
 
 
 def decode_body(body: str | bytes) -> Body:

@@ -25,5 +25,5 @@ class AlertState:
         repeated by the client: then it stands, and the next evaluation goes on from it."""
         exchange = script("exchange", key_locking=self._key_locking)
         args = (before, text, LIFETIME_MS)
-        (done,) = await exchange.run(self._rest, [self._key], args)
+        (done,) = (await exchange.send(self._rest, [self._key], args)).value
         return bool(done == "1")

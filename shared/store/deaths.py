@@ -75,7 +75,7 @@ class Deaths:
         if not int(await calls.rest.execute(["EXISTS", *names], "oldest_deaths")):
             return OldestDeaths(0, {})
         oldest = script("oldest_deaths", key_locking=calls.key_locking)
-        now, *instants = await oldest.run(calls.rest, names, [])
+        now, *instants = (await oldest.send(calls.rest, names, [])).value
         by_queue = {
             queue.name: int(float(instant))
             for queue, instant in zip(queues, instants, strict=True)

@@ -25,7 +25,7 @@ async def read_overview(
         args: list[str | int] = [len(keys.PARTS)]
         for queue in page:
             args += [calls.shards(queue), len(queue.types), *sorted(queue.types)]
-        replies = await overview.run(calls.rest, names, args, within=within)
+        replies = (await overview.send(calls.rest, names, args, within=within)).value
         for queue, reply in zip(page, replies, strict=True):
             stats = read_stats(queue, sorted(queue.types), reply)
             if len(stats.usage) <= calls.shards(queue):

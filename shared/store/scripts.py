@@ -29,18 +29,6 @@ class Script:
     body: str
     sha: str
 
-    async def run(
-        self,
-        rest: Rest,
-        keys: Sequence[str],
-        args: Sequence[str | int],
-        *,
-        within: float | None = None,
-    ) -> list[Any]:
-        """The reply's values. See `send`."""
-        values: list[Any] = (await self.send(rest, keys, args, within=within)).value
-        return values
-
     async def send(
         self,
         rest: Rest,

@@ -107,8 +107,8 @@ class Store(Reads):
     ) -> TurnReply:
         """Settle, recover, promote, take tokens and claim, in one request, repeated for at most
         `within` seconds."""
-        reply = await self._calls.run("turn", queue, *request.args(queue), within=within)
-        return read_reply(queue.name, request, reply)
+        reply = await self._calls.send("turn", queue, request.args(queue), within=within)
+        return read_reply(queue.name, request, reply.value)
 
     async def prolong(self, queue: Queue, leases: Sequence[str], lease_ms: int) -> None:
         """Give open leases a new end, outside of a turn."""
@@ -132,7 +132,7 @@ class Store(Reads):
             return []
         counts = [len(some) for some in names]
         find = script("find", key_locking=self._calls.key_locking)
-        (answers,) = await find.run(self.rest, flat, counts)
+        (answers,) = (await find.send(self.rest, flat, counts)).value
         return [queue for queue, answer in zip(parts, answers, strict=True) if answer == "1"]
 
     async def cancel(self, queue: Queue, job_id: str) -> str:

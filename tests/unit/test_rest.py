@@ -279,7 +279,7 @@ async def test_a_script_is_not_repeated_beyond_its_time(*, known: bool) -> None:
     client = rest([*([] if known else [unknown]), fails(httpx.ReadError)], clock)
 
     with pytest.raises(UnknownOutcome):
-        await script("pause").run(client, ["k"], ["q", "1"], within=0)
+        await script("pause").send(client, ["k"], ["q", "1"], within=0)
 
 
 async def test_a_reply_without_a_date_gives_no_skew() -> None:
@@ -419,7 +419,7 @@ async def test_a_script_whose_reply_has_another_shape_is_a_store_error(result: A
     client = rest(says(200, json={"result": result}))
 
     with pytest.raises(StoreError, match=r"pause|reply"):
-        await script("pause").run(client, ["k"], ["q", "1"], within=0)
+        await script("pause").send(client, ["k"], ["q", "1"], within=0)
 
 
 async def test_a_script_the_store_does_not_know_is_sent_whole_once() -> None:
@@ -435,7 +435,7 @@ async def test_a_script_the_store_does_not_know_is_sent_whole_once() -> None:
 
     client = rest([unknown, known])
 
-    assert await script("pause").run(client, ["k"], ["q", "1"]) == ["0"]
+    assert (await script("pause").send(client, ["k"], ["q", "1"])).value == ["0"]
     assert [body[:10] for body in bodies] == [b'["EVALSHA"', b'["EVAL","#']
     assert client.meter.by_verb == {"pause": 4}  # two sent, and two more that the script made
 

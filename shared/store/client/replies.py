@@ -68,8 +68,8 @@ async def read(response: httpx.Response) -> bytes:
     return b"".join(chunks)
 
 
-def parse(response: httpx.Response, raw: bytes) -> dict[str, Any]:
-    """The JSON document `{"result": …}` of a reply, its strings still in base64. Raises StoreError
+def parse(response: httpx.Response, raw: bytes) -> Any:
+    """The decoded value of a reply, `{"result": …}` with its strings in base64. Raises StoreError
     for any other, whatever its status."""
     status = response.status_code
     if 300 <= status < 400:
@@ -86,7 +86,10 @@ def parse(response: httpx.Response, raw: bytes) -> dict[str, Any]:
     elif status != 200 or not isinstance(reply, dict) or "result" not in reply:
         error = _unshaped_error(raw, status)
     else:
-        return reply
+        try:
+            return _decode(reply["result"])
+        except ValueError as fault:
+            raise UnknownOutcome(f"the store's reply is not base64: {fault}") from None
     error.retry_after = _seconds(response.headers.get("retry-after"))
     error.answered = True
     raise error
@@ -119,14 +122,6 @@ def _meaning(
 ) -> type[StoreError] | None:
     lowered = text.lower()
     return next((m for part, m in meanings if part in text or part in lowered), None)
-
-
-def result(reply: dict[str, Any]) -> Any:
-    """The value of one `{"result": …}`, decoded. Raises UnknownOutcome."""
-    try:
-        return _decode(reply["result"])
-    except ValueError as error:
-        raise UnknownOutcome(f"the store's reply is not base64: {error}") from None
 
 
 def _decode(value: Any) -> Any:

@@ -24,7 +24,7 @@ from pydantic_core import to_json
 from ...clock import Clock, SystemClock
 from ...errors import Refused, Throttled, TooLarge, UnknownOutcome, Unreachable
 from ..meter import Meter
-from .replies import parse, read, result
+from .replies import parse, read
 from .upstash import Request, UpstashClient
 from .wire import Wire
 
@@ -125,7 +125,7 @@ class Rest:
         while True:
             try:
                 seconds = self._seconds(request, share, body)
-                return result(await self._post(url, headers, body, seconds))
+                return await self._post(url, headers, body, seconds)
             except _REPEATABLE as error:
                 unpaced = error.answered and error.retry_after is None
                 wait = next(answered_waits if unpaced else waits, None)
