@@ -39,17 +39,18 @@ class Authorizer:
         """
         if access == "public":
             return PUBLIC
-        caller = self._configured(authorization, access) or await self._stored(authorization)
+        scheme, _space, text = (authorization or "").partition(" ")
+        token = text.strip() if scheme.lower() == "bearer" else ""
+        caller = self._configured(token, access) or await self._stored(token)
         if caller is None:
             self._require_secrets(access)
             raise Unauthenticated("Send a known token: Authorization: Bearer <token>.")
         caller.require(access, own=own)
         return caller
 
-    def _configured(self, authorization: str | None, access: Access) -> Caller | None:
+    def _configured(self, token: str, access: Access) -> Caller | None:
         """The caller by a token of the environment, or by the cron secret."""
-        token = _bearer(authorization)
-        presented = b"" if token is None else _digest(token)
+        presented = _digest(token)
         match = None
         for digest, caller in self._tokens:  # to the end, whichever matches: constant time
             if hmac.compare_digest(digest, presented):
@@ -57,9 +58,9 @@ class Authorizer:
         is_cron = self._cron is not None and hmac.compare_digest(self._cron, presented)
         return _CRON if is_cron and access == "drain" else match
 
-    async def _stored(self, authorization: str | None) -> Caller | None:
+    async def _stored(self, token_text: str) -> Caller | None:
         """The caller by a stored token. Raises Unauthenticated for one that is not known."""
-        presented = read_text(_bearer(authorization) or "", self._known.prefix)
+        presented = read_text(token_text, self._known.prefix)
         if presented is None:
             return None
         token = await self._known.find(presented)
@@ -85,11 +86,6 @@ class Authorizer:
 
 
 _CRON = Caller("cron", frozenset({"drain"}))
-
-
-def _bearer(authorization: str | None) -> str | None:
-    scheme, _space, token = (authorization or "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _digest(token: str) -> bytes:

@@ -16,17 +16,18 @@ EVERY_SECONDS = 60.0
 
 
 class Refusals:
-    """The refusals of one process by status, 401 or 403."""
+    """The refusals of one process by status, 401 or 403. `unwritten`: those that the store's counts
+    lack."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._logged_at = self._written_at = -math.inf
-        self._unlogged, self._unwritten = Counter[int](), Counter[int]()
+        self._unlogged, self.unwritten = Counter[int](), Counter[int]()
 
     def add(self, status: int) -> None:
         """Count one, and log the counts once a minute."""
         self._unlogged[status] += 1
-        self._unwritten[status] += 1
+        self.unwritten[status] += 1
         now = self._clock.monotonic()
         if now - self._logged_at >= EVERY_SECONDS:
             self._logged_at = now
@@ -38,12 +39,12 @@ class Refusals:
         """Add what is not written yet to the store's counts: a command for each status, none where
         nothing was refused. What can't be written is kept for the next time."""
         now = self._clock.monotonic()
-        if not self._unwritten or now - self._written_at < EVERY_SECONDS:
+        if now - self._written_at < EVERY_SECONDS:
             return
         self._written_at = now
-        counts, self._unwritten = self._unwritten, Counter[int]()
+        counts, self.unwritten = self.unwritten, Counter[int]()
         for status, count in counts.items():
             try:
                 await entries.add(str(status), count)
             except StoreError:
-                self._unwritten[status] += count
+                self.unwritten[status] += count

@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any
 
 from ..errors import InvalidRequest
+from ..jobs.body import canonical
 from ..jobs.job import Guard
-from ..jobs.text import canonical
 
 TTL_MS = 24 * 3600 * 1000
 LONGEST_KEY = 255

@@ -13,11 +13,10 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from ..errors import LONGEST_DELAY, InvalidOption
-from ..jobs.body import FOLLOW_UPS
+from ..jobs.body import FOLLOW_UPS, canonical
 from ..jobs.follow_ups import FollowUps
 from ..jobs.ids import check_job_id, new_id
 from ..jobs.job import Guard, Job
-from ..jobs.text import canonical
 from .field_errors import field_errors, sentence
 from .follow_ups import check_follow_ups, with_follow_ups
 from .idempotency import LONGEST_KEY, Key, is_key

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
 from ..errors import InvalidPayload, PayloadTooLarge
-from ..jobs.text import to_text
+from ..jobs.body import to_text
 from .field_errors import field_errors, sentence
 
 if TYPE_CHECKING:

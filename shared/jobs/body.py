@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 _MADE = ',"made":'
 """Nothing else in a line can hold this: a type is a JSON string, whose quotes are escaped."""
@@ -51,6 +51,19 @@ def encode_body(job_type: str, values: Mapping[str, Any], payload: str, made_ms:
     if made_ms:  # the last member, so that the rest of the line stays equal for jobs of one type
         line = f"{line[:-2]}{_MADE}{made_ms}}}\n"
     return line + payload
+
+
+def to_text(value: Any) -> str:
+    """A parsed value as JSON text: integers, 1.0, {} and [] as they came. Raises ValueError."""
+    text = to_json(value).decode()
+    if "Infinity" in text:  # 1e400 reads as infinity; a string may just hold the word
+        json.dumps(value, allow_nan=False)
+    return text
+
+
+def canonical(value: Any) -> bytes:
+    """The one text of a value, whatever the order of its names. Raises ValueError (1e400)."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def decode_body(body: str | bytes) -> Body:

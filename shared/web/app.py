@@ -126,14 +126,18 @@ class Service:
         opened = self._opened or self.open()
         try:
             call = await self._authorize(request, operation, opened)
-            answer = await perform(operation, call)
+            if operation.is_audited:
+                answer = await perform(operation, call)
+            else:
+                answer = await operation.handler(call)
         except (Unauthenticated, Forbidden) as error:
             opened.refusals.add(PROBLEM_TYPES[type(error)].status)
             if operation.access == "drain":
                 self._refused_ticks.log(error)
             raise
         if operation.access != "public":
-            await opened.refusals.write(opened.deployment.store.access)
+            if opened.refusals.unwritten:
+                await opened.refusals.write(opened.deployment.store.access)
             if opened.usage is not None:
                 await opened.usage.write()
         return answer
@@ -142,7 +146,7 @@ class Service:
         header, access = request.headers.get("authorization"), operation.access
         caller = await opened.authorizer.authorize(header, access, own=operation.own)
         call = Call(request, opened.deployment, caller, self._seconds_left)
-        if not operation.filters:
+        if caller.queues is not None and not operation.filters:
             call.require_reach()
         if caller.is_restricted:
             from .restricted import restrict  # noqa: PLC0415 - no other token pays for it

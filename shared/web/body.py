@@ -36,14 +36,9 @@ NOT_JSON = ProblemType("unsupported-media-type", 415, "Unsupported media type")
 def json_response(
     value: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A response with this value as JSON."""
-    return json_text(to_json(value, inf_nan_mode="null"), status, headers)
-
-
-def json_text(text: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response of this JSON."""
+    """A response with this value as JSON; bytes are JSON already."""
     return Response(
-        text,
+        value if isinstance(value, bytes) else to_json(value, inf_nan_mode="null"),
         status_code=status,
         headers={**SAFE_HEADERS, **(headers or {})},
         media_type="application/json",

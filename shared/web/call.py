@@ -60,7 +60,7 @@ class Call:
 
     def queue(self) -> Queue:
         """The path's queue. Raises UnknownQueue, Forbidden."""
-        return self.queue_of(self.param("queue"))
+        return self.queue_of(str(self.request.path_params["queue"]))
 
     def queue_of(self, name: str) -> Queue:
         """The queue of this name. Raises UnknownQueue, Forbidden."""
@@ -110,10 +110,8 @@ class Call:
         return self.deployment.locate(job_id)
 
     def require_reach(self) -> None:
-        """Raises Forbidden where the caller is limited to some queues and the path names none of
-        them."""
-        if self.caller.queues is None:
-            return
+        """For a caller that is limited to some queues. Raises Forbidden where the path names none
+        of them."""
         named = self.request.path_params.keys()
         if "queue" in named:
             self.caller.require_queue(self.param("queue"))

@@ -25,7 +25,7 @@ from . import (
     schedules,
     tokens,
 )
-from .body import json_response, json_text
+from .body import json_response
 from .call import Call
 from .documented import DOCUMENTED
 from .operation import Operation
@@ -51,7 +51,7 @@ async def healthz(_call: Call) -> Response:
 
 async def openapi(_call: Call) -> Response:
     """The OpenAPI document of this API."""
-    return json_text(_document())
+    return json_response(_document())
 
 
 @functools.cache
