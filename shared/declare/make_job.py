@@ -47,7 +47,7 @@ def make_job(
     """
     if options.delay is not None and options.run_at is not None:
         raise InvalidOption("delay and run_at: give one of them", "run_at")
-    overrides, text = read_overrides(job_type, options), payload
+    overrides, text, own = read_overrides(job_type, options), payload, options.job_id
     if follow_ups is not None:
         overrides[FOLLOW_UPS] = True
         text = with_follow_ups(job_type, payload, follow_ups)
@@ -55,9 +55,7 @@ def make_job(
         type=job_type.name,
         payload=text,
         queue=job_type.queue.name,
-        id=new_id(job_type.queue.shards, len(payload))
-        if options.job_id is None
-        else check_job_id(options.job_id),
+        id=new_id(job_type.queue.shards, len(payload)) if own is None else check_job_id(own),
         priority=options.priority or "normal",
         delay_ms=_duration_ms(options.delay or 0.0, "delay"),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
@@ -65,7 +63,7 @@ def make_job(
         dedup=_dedup(job_type, payload, options),
         idempotency=_idempotency(job_type, payload, options, guard, follow_ups),
         overrides=overrides,
-        made_ms=0 if options.job_id is None else round(time.time() * 1000),
+        made_ms=0 if own is None else round(time.time() * 1000),
         follows_death=follow_ups is not None and follow_ups.follow_death,
     )
 

@@ -1,4 +1,5 @@
-"""The files and functions of `shared` that one HTTP enqueue, and one tick with two jobs, pass.
+"""The files and functions of `shared` that one HTTP enqueue, one pause over HTTP, and one tick with
+two jobs, pass.
 
 `python -m tests.repo.paths` prints them (`-v`: each). A function counts once. Not counted are
 comprehensions and lambdas, the embedded store and the tools for tests.
@@ -48,7 +49,8 @@ def recorded(calls: Calls) -> Iterator[None]:
 
 
 async def paths() -> dict[str, Calls]:
-    """The calls of a warm enqueue over HTTP and of a warm tick that runs two jobs."""
+    """The calls of a warm enqueue and of a pause over HTTP, and of a warm tick that runs two
+    jobs."""
     app = App("paths")
     queue = app.queue("work")
 
@@ -56,7 +58,7 @@ async def paths() -> dict[str, Calls]:
     async def double(payload: Number, _job: JobContext) -> int:
         return payload.n * 2
 
-    calls: dict[str, Calls] = {"enqueue": set(), "tick": set()}
+    calls: dict[str, Calls] = {"enqueue": set(), "operate": set(), "run": set()}
     async with embedded_store() as store:
         settings = Settings(api_tokens={TOKEN: "admin"})
         deployment = Deployment(settings, Registry([app]), open_store=lambda: store)
@@ -71,9 +73,13 @@ async def paths() -> dict[str, Calls]:
             await client.post("/api/v1/queues/work/jobs", json=body)
             with recorded(calls["enqueue"]):
                 await client.post("/api/v1/queues/work/jobs", json=body)
+            with recorded(calls["operate"]):
+                paused = await client.post("/api/v1/queues/work/pause")
+            assert paused.status_code == 200
+            await client.post("/api/v1/queues/work/resume")
         await deployment.drain(deployment.budget(20))
         await double.enqueue_many([double.job(Number()), double.job(Number())])
-        with recorded(calls["tick"]):
+        with recorded(calls["run"]):
             report = await deployment.drain(deployment.budget(20))
     assert report.outcomes == {"done": 2}
     return calls
