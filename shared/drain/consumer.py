@@ -15,13 +15,14 @@ from ..jobs.outcome import Outcome
 from ..store import TurnReply
 from .admission import Admission
 from .budget import Budget
+from .encrypted import open_run
 from .exclusive import EXCLUSIVE_WAIT
 from .keeper import Watched
 from .leases import HEARTBEAT
 from .pool import Pool
 from .report import ConsumerReport, StopReason
 from .resources import DrainResources
-from .run import CancelReason, Run, open_run
+from .run import CancelReason, Run
 from .slots import Slots, wait_for_slot
 from .suspects import NOTHING, ClaimPlan, Suspects
 from .turns import Turns

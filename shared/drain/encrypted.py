@@ -9,12 +9,23 @@ from ..encryption.history import INTEGRITY, decrypt_history
 from ..encryption.jobs import decrypt_payload
 from ..encryption.keyring import Keyring, MissingKey
 from ..extras import MissingExtra
+from ..jobs.claim import Claim
 from ..jobs.outcome import Outcome
-from .run import RECHECK, NotStarted, Run
+from .run import RECHECK, NotStarted, Run, decode_claim
 
 
-def decrypt(run: Run, keyring: Keyring) -> None:
-    """Decrypt payload and history. Where that can't be, the run has a `NotStarted` as its error."""
+def open_run(claim: Claim, queue: Queue, keyring: Keyring) -> Run:
+    """The run of a claim, decrypted. One that can't be, or may not run as it is, has a `NotStarted`
+    as its error."""
+    run = decode_claim(claim, queue)
+    if run.body.encryption:
+        _decrypt(run, keyring)
+    elif queue.encrypt is True and run.error is None:
+        _refuse_plain(run, queue)
+    return run
+
+
+def _decrypt(run: Run, keyring: Keyring) -> None:
     claim = run.claim
     try:
         body = decrypt_payload(keyring, claim.queue, claim.id, str(claim.body))
@@ -27,7 +38,7 @@ def decrypt(run: Run, keyring: Keyring) -> None:
         run.body, run.claim = body, claim._replace(history=history)
 
 
-def refuse_plain(run: Run, queue: Queue) -> None:
+def _refuse_plain(run: Run, queue: Queue) -> None:
     """A plain job of a queue that takes none: whoever writes to the store could have put it there.
     It waits for the declaration that lets it run; a foreign record has no way to be encrypted."""
     if run.claim.foreign:

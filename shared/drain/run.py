@@ -12,7 +12,6 @@ from ..declare.handler import package_of
 from ..declare.payload import check_size
 from ..declare.policy import Retry
 from ..declare.queue import JobType, Queue
-from ..encryption.keyring import Keyring
 from ..errors import InvalidPayload
 from ..jobs.body import Body, decode_body, decode_foreign
 from ..jobs.claim import Claim
@@ -119,20 +118,6 @@ class Run:
             cut = reason == "timeout" and self.allowed < self.timeout
             self.cancel_reason = "deadline" if cut else reason
             self.task.cancel()
-
-
-def open_run(claim: Claim, queue: Queue, keyring: Keyring) -> Run:
-    """The run of a claim, decrypted. One that can't be, or may not run as it is, has a `NotStarted`
-    as its error."""
-    run = decode_claim(claim, queue)
-    if run.body.encryption or (queue.encrypt is True and run.error is None):
-        from .encrypted import decrypt, refuse_plain  # noqa: PLC0415 - most queues are plain
-
-        if run.body.encryption:
-            decrypt(run, keyring)
-        else:
-            refuse_plain(run, queue)
-    return run
 
 
 def decode_claim(claim: Claim, queue: Queue) -> Run:
