@@ -151,9 +151,7 @@ class Drain:
         waited = self._chain is not None and await self._chain.wait_for_window()
         return waited and not self._stopping and self._budget.handler_time() > 0
 
-    async def _due(
-        self, among: Sequence[Queue] | None = None, *, first: bool = False
-    ) -> list[Due]:
+    async def _due(self, among: Sequence[Queue] | None = None, *, first: bool = False) -> list[Due]:
         """The queues that are due, most urgent first, each with whether to recount it first.
         `among` limits them; None means all. `first`: it is the tick's first look.
 

@@ -167,7 +167,7 @@ def _miss(pairs: Sequence[tuple[Ending, Child]], why: str) -> None:
         ending.end = ending.end._replace(missing=Missing(child.queue, why))
 
 
-def _wait_for_token(ending: _Ending, seconds: float) -> None:
+def _wait_for_token(ending: Ending, seconds: float) -> None:
     waits = [seconds] if ending.token_in is None else [seconds, ending.token_in]
     ending.token_in = min(waits)
 

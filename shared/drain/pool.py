@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator
 from ..clock import Clock
 from ..declare.queue import Queue
 from ..encryption.history import encrypt_history
-from ..encryption.keyring import Keyring
 from ..jobs.body import is_encrypted
 from ..jobs.claim import Claim
 from ..jobs.history import RUN, JobRun, add_to_history

@@ -64,7 +64,7 @@ class Turns:
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
         self.leases = HeldLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
         followers = [job_type.followers for job_type in queue.types.values()]
-        self._always = {
+        self._always: dict[str, Any] = {
             "settles_deaths": any(one.dead for one in followers),
             "events": resources.tells_events,
         }

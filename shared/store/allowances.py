@@ -28,5 +28,5 @@ async def take(
     allow = script("allow", key_locking=store.key_locking)
     name = keys.allowance(store.prefix, subject)
     args = (requests_a_minute, jobs_a_day, jobs)
-    wait, left = await allow.run(store.rest, [name], args, within=SECONDS)
+    wait, left = (await allow.send(store.rest, [name], args, within=SECONDS)).value
     return Taken(int(wait), int(left))
