@@ -56,7 +56,7 @@ class Store(Reads):
         nudges: NudgeSender | None = None,
     ) -> None:
         self.rest, self.clock, self.prefix, self.keyring = rest, rest.clock, prefix, keyring
-        self._calls = Calls(rest, prefix, key_locking)
+        self._calls = Calls(rest, prefix, key_locking=key_locking)
         self.nudges = nudges
         self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,8 +31,7 @@ PAGE, LARGEST_PAGE = 50, 200
 """Rows of one page of a list: by default, and the most that a caller may ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An authorized request."""
 
     request: Request
