@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..checks import check_type, checked, require
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
-from ..jobs.erased import Erased
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import ModuleType
 
+    from ..jobs.erased import Erased
     from .schedule import Missed, Overlap, Schedule
 
 PROJECT_APPS = "functions.apps:APPS"
@@ -139,6 +139,8 @@ class App:
         return run_blocking(lambda: self.erase(key, dry_run=dry_run), "erase")
 
     async def _erase(self, key: str, *, dry_run: bool) -> Erased:
+        from ..jobs.erased import Erased  # noqa: PLC0415 - few processes erase
+
         total, store = Erased(0), default_store()  # that of the loop it runs in
         for queue in self.queues.values():
             total += await store.erase(queue, key, dry_run=dry_run)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 from ..declare.queue import Queue
 from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
-from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
@@ -36,6 +35,7 @@ from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 
 if TYPE_CHECKING:
+    from ..jobs.erased import Erased
     from ..nudge.sender import NudgeSender
 
 Ended = Literal["dead", "completed", "cancelled"]

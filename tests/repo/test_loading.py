@@ -29,10 +29,12 @@ NEVER = {
     "aws_xray_sdk",
 }
 FORBIDDEN = {
-    "functions.drain": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded"},
+    "functions.drain": NEVER
+    | {"starlette", "mangum", "shared.web", "shared.embedded", "shared.store.views"},
     "functions.maintain": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded"},
     "functions.api": NEVER
-    | {"shared.cli", "shared.embedded", "shared.drain.drain", "shared.web.jobs", "shared.web.cron"},
+    | {"shared.cli", "shared.embedded", "shared.drain.drain", "shared.web.jobs", "shared.web.cron"}
+    | {"shared.store.views"},
     "shared": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded", "shared.store"},
 }
 _ON_LAMBDA = {
