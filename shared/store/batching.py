@@ -54,8 +54,7 @@ def split(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A job that waits for the request under way to end."""
 
     item: Item

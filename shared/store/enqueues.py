@@ -4,7 +4,6 @@ the request that put the first job in line."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..declare.queue import Queue
@@ -83,7 +82,7 @@ class Enqueues:
             own.add(job.id)
             answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
         if asks_for_nudge(nudge, repeated=reply.repeated):
-            answers[0] = replace(answers[0], nudge=True)
+            answers[0] = answers[0]._replace(nudge=True)
         return answers
 
     async def _call_drain(self, queue: Queue, answers: Sequence[Enqueued], *, wanted: bool) -> None:
