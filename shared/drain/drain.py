@@ -162,8 +162,7 @@ class Drain:
         now = self._budget.clock.epoch_ms() + skew
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
-            whole = sweeping and among is None
-            where = self._store, self._registry, queues
+            where, whole = (self._store, self._registry, queues), sweeping and among is None
             fired = await _fire(*where, agenda, int(now), sweeping=whole)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
