@@ -79,11 +79,9 @@ class Drain:
         self.swept = False  # true after a sweep: the time for what is done now and then
 
     async def tick(self, among: Sequence[Queue] | None = None) -> Report:
-        """Drain the queues that can have work: what a schedule calls. Idle, it is one command.
-        `among`: only these; idle, that is two: each such tick is a sweep of them.
-
-        If handlers enqueued jobs, the agenda is read again, so those run in the same tick.
-        """
+        """Drain the queues that can have work: what a schedule calls. Idle, it is one command, and
+        among some queues two: each such tick is a sweep of them. If handlers enqueued jobs, the
+        agenda is read again, so those run in the same tick."""
         return await self._drain(None, among)
 
     async def nudged(self, queues: Sequence[Queue], among: Sequence[Queue] | None = None) -> Report:
@@ -148,14 +146,14 @@ class Drain:
         """The queues that are due, most urgent first, each with whether to recount it first.
         `among` limits them; None means all. `first`: it is the tick's first look.
 
-        A process's first tick, one every `sweep_every` seconds, and each limited one (which counts
-        for no other) is a sweep: it also checks the
-        queues themselves, which repairs lost entries and finds records of foreign producers. One
-        command more, and a second one only where something is found.
-        """
+        A process's first tick, one every `sweep_every` seconds, and each limited one (it counts for
+        no other) is a sweep: it also checks the queues themselves, which repairs lost entries and
+        finds records of foreign producers. One command more, a second where something is found."""
         queues = self._registry.queues() if among is None else among
         fresh = self._store.swept_at is None
-        sweeping = bool(queues) and self._begins_sweep(limited=among is not None, first=first)
+        every, sweeping = self._sweep_every, bool(queues) and (among is None or first)
+        if sweeping:
+            sweeping = every > 0 if among else _begin_sweep(self._store, self._budget.clock, every)
         self.swept = self.swept or (sweeping and among is None)
         agenda = await self._store.agenda()
         skew = self._store.rest.skew_ms()  # known by now: a reply came
@@ -172,11 +170,6 @@ class Drain:
         suspects = self._store.suspects
         order = sorted(_rotated(due, int(now)), key=lambda queue: queue.name not in suspects)
         return [(queue, resync[queue.name]) for queue in order]
-
-    def _begins_sweep(self, *, limited: bool, first: bool) -> bool:
-        if limited:
-            return first and self._sweep_every > 0
-        return _begin_sweep(self._store, self._budget.clock, self._sweep_every)
 
     async def _consume_all(self, due: Sequence[tuple[Queue, bool]]) -> None:
         if self._stopping:
