@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import TYPE_CHECKING
@@ -14,28 +13,23 @@ from typing import TYPE_CHECKING
 from .clock import Clock, SystemClock
 from .config.settings import Settings
 from .connect import connect, erase_rows
-from .deadletters.retention import trim_dead_letters
 from .declare.app import Registry
 from .declare.default_store import set_default_archive, set_default_store
 from .declare.queue import Queue
 from .drain.budget import Budget
-from .drain.drain import Drain
-from .drain.exclusive import process_lock
-from .drain.keeper import Keeper
-from .drain.report import Report, StopReason
-from .drain.shutdown import RunningDrains
 from .errors import ConfigurationError, JobNotFound, NoArchive, StoreError
 from .jobs.ids import split_id
 from .jobs.redact import keep_secret
 from .nudge.hops import Origin
 from .nudge.nudge import Nudge
-from .observe.log import emit_report
 from .store import Store
 from .store.loops import PerLoop
 
 if TYPE_CHECKING:
     from .archive.archive import Archive
     from .archive.maintain import MaintainReport, Maintenance
+    from .drain.report import Report
+    from .drains import Drains
 
 log = logging.getLogger("tidegate.alerts")
 
@@ -58,7 +52,6 @@ class Deployment:
     ) -> None:
         self.settings, self.registry = settings, registry
         self.clock = clock or SystemClock()
-        self._drains = RunningDrains()
         self._maintenance: Maintenance | None = None
         self.drained = 0
         keep_secret(
@@ -84,6 +77,13 @@ class Deployment:
         set_default_store(self._stores.get)
         set_default_archive(functools.partial(erase_rows, self.settings))
 
+    @functools.cached_property
+    def drains(self) -> Drains:
+        """The drains of this deployment."""
+        from .drains import Drains  # noqa: PLC0415 - what only enqueues starts without them
+
+        return Drains(self.settings, self.registry, self._stores.get)
+
     def budget(self, seconds: float) -> Budget:
         """A budget of `seconds` from now, on this deployment's clock."""
         return Budget.of(seconds, clock=self.clock)
@@ -99,36 +99,9 @@ class Deployment:
         """Drain these queues or, without any, those that are due. SIGTERM ends it early. `origin`:
         what a platform started it for; None: it calls no other drain. `among`: the queues
         among which a tick, or a nudged drain that goes on, looks for work; None: all."""
-        settings = self.settings
-        keeper = Keeper(self._open_keeper_store if settings.redis_url else None)
-        drain = Drain(
-            self.store,
-            self.registry,
-            budget,
-            lock=process_lock(),
-            keeper=keeper,
-            origin=origin,
-            isolates_suspects=self.registry.references is not None and hasattr(os, "killpg"),
-            tells_events=settings.events,
-            patience=settings.patience,
-            batch=settings.batch,
-            sweep_every=settings.sweep_every,
-        )
-        try:
-            with self._drains.watch(drain):
-                report = await drain.run(queues, among)
-                if drain.swept and report.error is None:
-                    await self._trim_dead_letters(budget.handler_time())
-        finally:
-            keeper.stop()
+        report = await self.drains.run(budget, queues, origin=origin, among=among)
         self.drained += report.commands
-        emit_report(report, settings)
         return report
-
-    async def _trim_dead_letters(self, seconds: float) -> None:
-        keeps_in_redis = self.settings.archive_url is None
-        if keeps_in_redis and seconds > 0:
-            await trim_dead_letters(self.store, self.registry.queues(), seconds=seconds)
 
     async def maintain(self, budget: Budget) -> MaintainReport:
         """Evaluate the alerts, move dead letters into the archive, and delete its old rows, inside
@@ -188,13 +161,9 @@ class Deployment:
             settings.archive_url, settings.prefix, self.clock, settings.archive_days
         )
 
-    def _open_keeper_store(self) -> Store:
-        """A store for the keeper's own event loop."""
-        return connect(self.settings)
-
-    def stop(self, reason: StopReason = StopReason.SHUTDOWN) -> None:
+    def stop(self) -> None:
         """Stop the drains, also those that begin later. To be called in their event loop."""
-        self._drains.stop(reason)
+        self.drains.stop()
 
     def queues(self, names: Sequence[str] = ()) -> list[Queue]:
         """The queues of these names, or all of them. Raises UnknownQueue."""

@@ -29,9 +29,9 @@ from .tools import CACHE, HERE, bare_environment, empty_environment, plain_envir
 ROUNDS = 7
 BUDGETS = {"drain": 2.0, "api": 2.4}
 """The intended cost of a start, as a ratio to the base."""
-LIMITS = {"drain": 2.8, "api": 3.7}
-"""The cost at which the step fails: what it is now, with a margin for a noisy machine. It is above
-the budgets, which are missed."""
+LIMITS = {"drain": 2.8, "api": 3.1}
+"""The cost at which the step fails: a third above what it is now, for a noisy machine. The step
+prints which budgets are missed."""
 BASE = "import httpx, pydantic"
 APP = "rehearsal:app"
 """One small application: the budgets are the engine's. Each application adds its own models."""

@@ -12,8 +12,8 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from secrets import token_hex
+from typing import NamedTuple
 
 from ..errors import InvalidOption, StoreError, UnknownOutcome
 from ..jobs.redact import redact
@@ -23,8 +23,7 @@ LONGEST_OBJECT = 300
 _ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class AuditRow:
+class AuditRow(NamedTuple):
     """One row. `action` is the same for both rows of an action. `verb`: such as "queues.pause".
     `result`: "began", "done", "done: " and how many it changed, or "failed: " and the class of the
     error. `at_ms`: store time; 0 before it is stored."""
@@ -37,15 +36,13 @@ class AuditRow:
     at_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AuditPage:
+class AuditPage(NamedTuple):
     """Rows, newest first, and the cursor of the next page (None: there is none)."""
 
     rows: list[AuditRow]
     next: str | None
 
 
-@dataclass(slots=True)
 class Action:
     """An action under way. `count`: how many it has changed; None where that is no number."""
 
@@ -69,11 +66,11 @@ class Audit:
             yield action
         except BaseException as error:
             with contextlib.suppress(StoreError):  # the error is told, whatever the audit knows
-                await self._append(replace(row, result=f"failed: {type(error).__name__}"))
+                await self._append(row._replace(result=f"failed: {type(error).__name__}"))
             raise
         try:
             count = "" if action.count is None else f": {action.count}"
-            await self._append(replace(row, result=f"done{count}"))
+            await self._append(row._replace(result=f"done{count}"))
         except StoreError as error:
             raise UnknownOutcome(
                 f"{verb} was done, but the audit could not be told ({error}); its row says that it "

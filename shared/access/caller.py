@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import Forbidden
 from .rights import NO_LIMITS, Access, Allowance, Right
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A known caller. `who`: as the audit names it. `queues`: the names of those that it reaches;
     None: all. `subject`: what the jobs that it enqueues remember of it; "" for the tokens of the
     environment, which have no identity of their own. `types`, `keys`: of the jobs that it reaches;

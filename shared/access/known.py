@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..clock import Clock
 from ..errors import StoreError, Unreachable
@@ -26,8 +26,7 @@ FAILED_SECONDS = 1.0
 _NOBODY = "0" * 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
+class _Copy(NamedTuple):
     """The tokens by id, and when the read began, on both clocks."""
 
     tokens: dict[str, Token]

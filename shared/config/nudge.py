@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import ConfigurationError
 from .addresses import is_host, is_service_url
@@ -12,8 +12,7 @@ from .addresses import is_host, is_service_url
 _FUNCTION = re.compile(r"[A-Za-z0-9_:$-]{1,170}")
 
 
-@dataclass(frozen=True, slots=True)
-class NudgeSettings:
+class NudgeSettings(NamedTuple):
     """How a drain is called: a Lambda function's name or ARN, or the base URL of the deployment's
     own API. None of both: it is not. `window` is in seconds."""
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..checks import check_type, checked, require
 from ..errors import ConfigurationError, UnknownQueue, UnknownSchedule
-from ..jobs.erased import Erased
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..jobs.job import PRIORITIES, Priority
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import ModuleType
 
+    from ..jobs.erased import Erased
     from .schedule import Missed, Overlap, Schedule
 
 PROJECT_APPS = "functions.apps:APPS"

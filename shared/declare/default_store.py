@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..checks import check_type
 from ..errors import ConfigurationError
-from ..jobs.erased import Erased
 from ..jobs.job import Enqueued, Job
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from ..jobs.erased import Erased
     from ..store.views import JobView
 
 

@@ -4,9 +4,8 @@ request it is refused and nothing changes."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidRequest
 from ..jobs.body import canonical
@@ -17,8 +16,7 @@ LONGEST_KEY = 255
 _LENGTH = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A key, and the fingerprint of its request."""
 
     name: str

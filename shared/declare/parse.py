@@ -17,7 +17,7 @@ from .payload import text_of_value
 from .queue import Queue
 from .requests import EnqueueOne, EnqueueOptions, FollowUpRequest, Redrive
 
-_NO_OPTIONS = EnqueueOptions()
+_NO_OPTIONS = EnqueueOptions.model_construct()  # does not build its schema, as a call would
 
 
 FindQueue: TypeAlias = Callable[[str], Queue]

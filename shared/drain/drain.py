@@ -155,11 +155,8 @@ class Drain:
         """The queues that are due, most urgent first, each with whether to recount it first.
         `among` limits them; None means all. `first`: it is the tick's first look.
 
-        A process's first tick, one every `sweep_every` seconds, and each limited one (which counts
-        for no other) is a sweep: it also checks the queues themselves, which repairs lost entries
-        and finds records of foreign producers. One command more, and a second one only where
-        something is found.
-        """
+        A process's first tick, one every `sweep_every` seconds, and each limited one is a sweep: it
+        looks for lost entries and foreign records in the queues: a command or two more."""
         store, clock = self._store, self._budget.clock
         queues = self._registry.queues() if among is None else among
         fresh, passed = store.swept_at == -math.inf, clock.monotonic() - store.swept_at + ROUNDING

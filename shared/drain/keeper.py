@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..declare.queue import Queue
 from ..errors import StoreError
@@ -24,8 +24,7 @@ LATE = 20.0
 """Seconds without a turn after which leases are prolonged from the thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(NamedTuple):
     """One consumer: its queue, its open leases, and the time (monotonic) of its last turn."""
 
     queue: Queue

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..store.meter import Meter
@@ -55,8 +55,7 @@ class ConsumerReport:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a drain did. Logged once, and returned by every adapter."""
 
     stop: StopReason
@@ -68,12 +67,12 @@ class Report:
     bytes: int
     seconds_used: float
     seconds_left: float
-    outcomes: Counter[str] = field(default_factory=Counter)
-    continued: Sequence[str] = ()
+    outcomes: Counter[str]
+    continued: Sequence[str]
     """The queues for whose jobs it has called another drain."""
-    loop_lag: float = 0.0
+    loop_lag: float
     """The longest that a handler kept the event loop from running, in seconds (0: below 5)."""
-    error: str | None = None
+    error: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values."""

@@ -56,8 +56,8 @@ def _with_keyed_names(keyring: Keyring, queue: str, job: Job) -> Job:
 
     dedup, idempotency = job.dedup, job.idempotency
     if dedup and dedup.name.startswith(CONTENT):
-        dedup = replace(dedup, name=f"{KEYED}{key.name}:{hashed(dedup.name)}")
+        dedup = dedup._replace(name=f"{KEYED}{key.name}:{hashed(dedup.name)}")
     if idempotency and idempotency.fingerprint != NO_FINGERPRINT:
         short = hashed(idempotency.fingerprint)[: len(idempotency.fingerprint)]
-        idempotency = replace(idempotency, fingerprint=short)
+        idempotency = idempotency._replace(fingerprint=short)
     return replace(job, dedup=dedup, idempotency=idempotency)

@@ -41,6 +41,8 @@ def create_api(nudge: Nudge | None = None) -> Starlette:
     """
     if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
         return create_app(partial(open_deployment, nudge), seconds_left=seconds_left)
+    from ..web import enqueue  # noqa: F401, PLC0415 - now: Lambda starts with a whole processor
+
     deployment = open_deployment(nudge)
     return create_app(lambda: deployment, seconds_left=seconds_left)
 

@@ -77,6 +77,10 @@ class ScheduledFunction:
 class DrainFunction(ScheduledFunction):
     """The function of the tick."""
 
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        self._drains = deployment.drains  # now: Lambda starts a function with a whole processor
+
     def __call__(
         self, event: Mapping[str, Any] | None = None, context: Context | None = None
     ) -> dict[str, Any]:
@@ -88,9 +92,7 @@ class DrainFunction(ScheduledFunction):
         """
         queues = [self._deployment.registry.queue(name) for name in _queue_names(event)]
         origin = read_origin((event or {}).get("hops"))
-        report = self._run(
-            lambda budget: self._deployment.drain(budget, queues, origin=origin), context
-        )
+        report = self._run(lambda budget: self._drains.run(budget, queues, origin=origin), context)
         return report.as_dict()
 
 

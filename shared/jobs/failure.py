@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class JobFailure:
+class JobFailure(NamedTuple):
     """The job whose attempt failed. `attempt`: the number of this one, of `attempts`. `retry_in`:
     seconds until the next one; None: there is none, the job is a dead letter now."""
 

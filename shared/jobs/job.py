@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..errors import IdempotencyMismatch, KeyLimited, QueueFull
 from .body import BY, TRACE, encode_body
@@ -17,8 +17,7 @@ PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
 NO_FINGERPRINT = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """A name that at most one job may hold. Deduplication: until the job ends or a time to live
     passes. Idempotency key: another body's fingerprint under the same name is a mismatch."""
 
@@ -74,8 +73,7 @@ class Job:
         return encode_body(self.type, self.values(), self.payload, self.made_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueued:
+class Enqueued(NamedTuple):
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
     it. `mismatch`, `full`, `limited_for`: the job was not stored; its key has a token in so many
     seconds. `nudge`: its request put the first job in line, so a drain is to be called; only the

@@ -16,12 +16,15 @@ from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "lua"
 
-_INCLUDE = re.compile(r'^--- @include "(\w+)"\n', re.MULTILINE)
-_COMMENT = re.compile(r"^\s*--.*\n|\s+-- .*$", re.MULTILINE)
+# Scripts are composed at each start. Patterns that begin with a literal are found several times as
+# fast as those that begin with `^` or `\s`; some are therefore applied to "\n" + text.
+_INCLUDE = re.compile(r'--- @include "(\w+)"\n')
+_COMMENT_LINE = re.compile(r"\n\s*--.*")
+_COMMENT = re.compile(r" -- .*")
 _SPACES = str.maketrans(dict.fromkeys("()[]{},;=<>~+-*/%^#.:'\"", " "))
 _VERB = ""
 """The name of the verb's own file, beside those of `lua/lib/`."""
-_DEFINITION = re.compile(r"^local (function )?(\w+(?:,\s*\w+)*)(?=\(| = )", re.MULTILINE)
+_DEFINITION = re.compile(r"\nlocal (function )?(\w+(?:,\s*\w+)*)(?=\(| = )")
 
 
 def verbs() -> list[str]:
@@ -35,8 +38,9 @@ def compose(name: str) -> str:
     pieces = _INCLUDE.split(verb)  # code, name of an included file, code, …
     files: dict[str, _File] = {}
     _read(pieces[1::2], files)
-    pieces[::2] = [_COMMENT.sub("", code) for code in pieces[::2]]
-    users = _users({_VERB: "".join(pieces[::2])} | {one: files[one].code for one in files})
+    pieces[::2] = [_without_comments(code) for code in pieces[::2]]
+    codes = {_VERB: "".join(pieces[::2])} | {one: files[one].code for one in files}
+    users = _users(codes, {one for file in files.values() for one in file.defines})
     homes = {one: _home(one, files, users) for one in files}
     nested, placed = defaultdict[str, str](str), set[str]()
     for i in range(1, len(pieces), 2):
@@ -46,11 +50,11 @@ def compose(name: str) -> str:
     return "".join(pieces)
 
 
-def _users(codes: Mapping[str, str]) -> Mapping[str, set[str]]:
-    """Word -> the files that use it, of all files (name -> code)."""
+def _users(codes: Mapping[str, str], defined: set[str]) -> Mapping[str, set[str]]:
+    """Word of those defined -> the files that use it, of all files (name -> code)."""
     users = defaultdict[str, set[str]](set)
     for name, code in codes.items():
-        for word in _words(code):
+        for word in defined.intersection(_words(code)):
             users[word].add(name)
     return users
 
@@ -58,23 +62,25 @@ def _users(codes: Mapping[str, str]) -> Mapping[str, set[str]]:
 def _home(name: str, files: Mapping[str, _File], users: Mapping[str, set[str]]) -> str:
     """The one file that uses names of this one, in whose block it belongs; else _VERB, whose blocks
     stand side by side."""
-    others = set[str]()
-    for _, names in _DEFINITION.findall(files[name].code):
-        for one in names.replace(",", " ").split():
-            others |= users[one]
-    others -= {name}
+    others = set[str]().union(*(users[one] for one in files[name].defines)) - {name}
     home = others.pop() if len(others) == 1 else _VERB
     return home if home != _VERB and name in files[home].includes else _VERB
 
 
-def _words(code: str) -> set[str]:
-    return set(code.translate(_SPACES).split())
+def _without_comments(text: str) -> str:
+    return _COMMENT.sub("", _COMMENT_LINE.sub("", "\n" + text))[1:]
+
+
+def _words(code: str) -> list[str]:
+    return code.translate(_SPACES).split()
 
 
 class _File(NamedTuple):
-    """A file of `lua/lib/`: the names of the files that it includes, and its code."""
+    """A file of `lua/lib/`: the names of the files that it includes, those that it defines, and its
+    code."""
 
     includes: list[str]
+    defines: list[str]
     code: str
 
 
@@ -83,8 +89,18 @@ def _read(names: list[str], files: dict[str, _File]) -> None:
     for name in names:
         if name not in files:
             text = (FOLDER / "lib" / f"{name}.lua").read_text(encoding="utf-8")
-            files[name] = _File(_INCLUDE.findall(text), _COMMENT.sub("", text))
+            files[name] = _file(text)
             _read(files[name].includes, files)
+
+
+def _file(text: str) -> _File:
+    code = _without_comments(text)
+    defines = [one for _, names in _DEFINITION.findall("\n" + code) for one in _names(names)]
+    return _File(_INCLUDE.findall(text), defines, code)
+
+
+def _names(listed: str) -> list[str]:
+    return listed.replace(",", " ").split()
 
 
 def _in_order(name: str, files: Mapping[str, _File], placed: set[str]) -> Iterator[str]:
@@ -101,14 +117,14 @@ def _block(code: str, users: Mapping[str, set[str]], nested: str) -> str:
     visible: list[str] = []
 
     def define(match: re.Match[str]) -> str:
-        is_function, names = match[1], match[2].replace(",", " ").split()
+        is_function, names = match[1], _names(match[2])
         used = [name for name in names if len(users[name]) > 1]
         visible.extend(used)
         if not used:
             return match[0]
         hidden = [name for name in names if name not in used]
-        declared = f"local {', '.join(hidden)}\n" if hidden else ""
+        declared = f"\nlocal {', '.join(hidden)}\n" if hidden else "\n"
         return declared + (f"function {names[0]}" if is_function else ", ".join(names))
 
-    body = _DEFINITION.sub(define, code)
+    body = _DEFINITION.sub(define, "\n" + code)[1:]
     return (f"local {', '.join(visible)}\n" if visible else "") + f"do\n{nested}{body}end\n"

@@ -4,8 +4,8 @@ restored. Each request is one script, and each may be repeated. Raises StoreErro
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import field
+from typing import Literal, NamedTuple
 
 from ..declare.queue import Queue
 from . import keys
@@ -24,8 +24,7 @@ _RESTORED: Mapping[str, Restored] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(NamedTuple):
     """One dead letter as it is stored. `id` is the one within its queue, `at_ms` store time;
     `record` is empty where it is lost."""
 
@@ -42,16 +41,14 @@ class Death:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class OldestDeaths:
+class OldestDeaths(NamedTuple):
     """Store time, and queue → the instant of its oldest dead letter (ms)."""
 
     now_ms: int
     by_queue: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Restoring:
+class Restoring(NamedTuple):
     """A dead letter to restore. `name` stands for this one death, whatever becomes of its job."""
 
     id: str

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..clock import Clock
@@ -134,7 +134,7 @@ class Enqueues:
             answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
         # "2": it had told this very request, whose reply may have been lost on the way.
         if nudge == "1" or (nudge == "2" and reply.repeated):
-            answers[0] = replace(answers[0], nudge=True)
+            answers[0] = answers[0]._replace(nudge=True)
         return answers
 
     async def _call_drain(self, queue: Queue) -> None:
@@ -143,8 +143,7 @@ class Enqueues:
             await nudges.send([queue.name])
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A job that waits for the request under way to end."""
 
     item: Item

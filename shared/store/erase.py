@@ -52,7 +52,7 @@ async def erase(store: Store, queue: Queue, key: str, *, dry_run: bool) -> Erase
 async def _forget(store: Store, queue: Queue, key: str) -> None:
     """Have the queue forget the key's name, and with it what it has spent of its rate. Where jobs
     of it wait that were stored meanwhile, both stay."""
-    calls, answer = Calls(store.rest, store.prefix, store.key_locking), _MORE
+    calls, answer = Calls(store.rest, store.prefix, key_locking=store.key_locking), _MORE
     while answer == _MORE:
         (answer,) = await calls.run("forget_key", queue, key, PLACES)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..declare.policy import RateLimit
 from ..declare.queue import Queue
@@ -14,8 +13,7 @@ PARTS_OF_MS = 2048
 """Instants of a key's rate are multiples of such a part (lua/lib/key_rate.lua)."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyView:
+class KeyView(NamedTuple):
     """One key of a queue: its jobs that run, those of its backlog, and its bucket. `full_at_ms`:
     the instant at which the bucket is full again; `first`: the position at which its backlog
     begins."""
@@ -42,8 +40,7 @@ class KeyView:
         return max(float(self.now_ms), min(self.full_at_ms, within))
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPage:
+class KeyPage(NamedTuple):
     """The busiest keys of a queue. `known`: how many keys have a state at all."""
 
     queue: Queue

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..declare.queue import Queue
 from ..jobs.ids import created_ms, public_id
-from .counters import read_counters
+from .counters import Counters, read_counters
 from .usage import UsageByShard, read_usage
 
 SIZES = (
@@ -20,8 +19,7 @@ TOTALS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class QueueStats:
+class QueueStats(NamedTuple):
     """One queue: sizes by structure, outcomes ever counted, a histogram of durations per job type.
     `oldest`: the public id of the job that waits longest, `oldest_ms`: since when. `turn_ms`: the
     instant of the last turn, 0 without. `usage`: everything stored, by shard. `counters`: see
@@ -39,7 +37,7 @@ class QueueStats:
     totals: dict[str, int]
     usage: UsageByShard
     histograms: dict[str, list[int]]
-    counters: dict[str, int] = field(default_factory=dict)
+    counters: Counters
     unarchived_ms: int | None = None
 
     @property

@@ -1,22 +1,23 @@
-"""The reads of a store, beside the verbs of `Store`: numbers of queues, and lists of jobs."""
+"""The reads of a store, beside the verbs of `Store`: numbers of queues, and lists of jobs. Each of
+them imports what reads its answer: drains and enqueues start without that."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..declare.queue import Queue
 from ..encryption.keyring import Keyring
 from ..errors import JobNotFound
 from ..jobs.ids import public_id
 from .client.rest import Rest
-from .decrypt import decrypted
-from .key_views import KeyPage, read_busiest
-from .overview import read_overview
-from .queue_stats import QueueStats, read_stats
 from .scripts import Calls
 from .survey import SurveyPage, read_survey
-from .views import JobRecord, JobView, ListedJob, read_listed, read_row, read_view
+
+if TYPE_CHECKING:
+    from .key_views import KeyPage
+    from .queue_stats import QueueStats
+    from .views import JobRecord, JobView, ListedJob
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
 
@@ -40,6 +41,9 @@ class Reads:
     async def inspect(self, queue: Queue, job_id: str, *, decrypt: bool = False) -> JobView:
         """One job as it stands. `decrypt`: with the payload, the result and the texts of errors of
         an encrypted one, for readers who may see them. Raises JobNotFound."""
+        from .decrypt import decrypted
+        from .views import read_view
+
         reply = await self._calls.run("inspect", queue, job_id)
         if not reply or reply[0] != "found":
             raise job_not_found(public_id(job_id, queue.name))
@@ -51,6 +55,8 @@ class Reads:
     ) -> list[ListedJob]:
         """Jobs in one state from a position on, without their payloads: waiting ones in the order
         of their claims, ended ones newest first, others by their instants."""
+        from .views import read_listed
+
         reply = await self._calls.run("list", queue, state, first, most)
         return [read_listed(queue, state, reply[i : i + 4]) for i in range(0, len(reply), 4)]
 
@@ -67,12 +73,16 @@ class Reads:
 
     async def stats(self, queue: Queue) -> QueueStats:
         """Sizes, totals, limits and durations of one queue."""
+        from .queue_stats import read_stats
+
         types = sorted(queue.types)
         reply = await self._calls.run("stats", queue, *types, within=STATUS_SECONDS)
         return read_stats(queue, types, reply)
 
     async def overview(self, queues: Sequence[Queue]) -> list[QueueStats]:
         """The same of several queues: a command each, and one for each part that holds jobs."""
+        from .overview import read_overview
+
         by_name = await read_overview(self._calls, queues, within=STATUS_SECONDS)
         return [by_name.get(queue.name) or await self.stats(queue) for queue in queues]
 
@@ -80,6 +90,8 @@ class Reads:
         """The keys of a queue with most jobs that run or wait for their key. Of more than
         MOST_KEYS_READ keys with a state it reads those that a turn looks at next, and those that
         run jobs."""
+        from .key_views import read_busiest
+
         reply = await self._calls.run("busiest", queue, MOST_KEYS_READ)
         return read_busiest(queue, reply, most)
 
@@ -89,6 +101,8 @@ class Reads:
         """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
         last one's instant as `newest`, and as `skip` how many of that instant were seen. Texts of
         encrypted jobs are left out (`decrypted` in store/decrypt.py)."""
+        from .views import read_row
+
         reply = await self._calls.run("browse", queue, state, newest, skip, most)
         return [read_row(queue, *reply[i : i + 3]) for i in range(0, len(reply), 3)]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..declare.queue import Queue
 from ..errors import MoreShards, NoScript, UnknownOutcome
@@ -21,8 +20,7 @@ KEY_LOCKING = "#!lua flags=allow-key-locking\n"
 _SHARDS = re.compile(r"TIDEGATE SHARDS (\d+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(NamedTuple):
     """A composed script. `sha` is the SHA-1 of `body`, the text that is sent."""
 
     name: str
@@ -71,14 +69,12 @@ def script_shas(*, key_locking: bool = True) -> frozenset[str]:
     return frozenset(script(name, key_locking=key_locking).sha for name in verbs())
 
 
-@dataclass(frozen=True, slots=True)
 class Calls:
     """Calls of the verbs' scripts, over one client and one key prefix."""
 
-    rest: Rest
-    prefix: str
-    key_locking: bool
-    _shards: dict[str, int] = field(default_factory=dict)
+    def __init__(self, rest: Rest, prefix: str, *, key_locking: bool) -> None:
+        self.rest, self.prefix, self.key_locking = rest, prefix, key_locking
+        self._shards: dict[str, int] = {}
 
     def shards(self, queue: Queue) -> int:
         """Over how many entries the queue's records are spread: as declared, or as many more as the

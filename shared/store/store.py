@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal
 from ..declare.queue import Queue
 from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
-from ..jobs.erased import Erased
 from ..jobs.ids import public_id
 from ..jobs.job import Enqueued, Job, one_stored
 from . import keys
@@ -37,6 +36,7 @@ from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 
 if TYPE_CHECKING:
+    from ..jobs.erased import Erased
     from ..nudge.sender import NudgeSender
 
 Ended = Literal["dead", "completed", "cancelled"]
@@ -57,7 +57,7 @@ class Store(Reads):
         nudges: NudgeSender | None = None,
     ) -> None:
         self.rest, self.clock, self.prefix, self.keyring = rest, rest.clock, prefix, keyring
-        self._calls = Calls(rest, prefix, key_locking)
+        self._calls = Calls(rest, prefix, key_locking=key_locking)
         self.nudges = nudges
         self._enqueues = Enqueues(self._calls, keyring, lambda: self.nudges)
         self.schedules = ScheduleEntries(rest, prefix)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .usage import UsageByShard, read_usage
 
@@ -12,8 +11,7 @@ REPAIRS: Mapping[str, str] = {"-": "sound", "q": "requeued", "s": "restored", "r
 """What reconcile.lua answers for an id, by code (lua/lib/codes.lua)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SurveyPage:
+class SurveyPage(NamedTuple):
     """One page. `states`: id -> state code, "" for a damaged record and where `part` is
     a list or set. `lengths`: id -> bytes of id and record. `stored`: what the queue counts at this
     moment."""

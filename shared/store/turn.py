@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..declare.policy import KeyLimit, RateLimit
@@ -12,7 +11,7 @@ from ..jobs.claim import Claim
 from ..jobs.ids import made_ms
 from ..jobs.outcome import Kind
 from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
-from .counters import Counters, write_counters
+from .counters import write_counters
 
 Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
@@ -57,8 +56,7 @@ def count_that_fit(settles: Sequence[Settle]) -> int:
     return len(settles)
 
 
-@dataclass(frozen=True, slots=True)
-class TurnRequest:
+class TurnRequest(NamedTuple):
     """A request for one turn. `owner` and `seq` make it replay-safe: a repeat is answered alike.
 
     `exclusive`: nothing else runs in this process, so a suspect may be claimed. `isolated`: if
@@ -81,14 +79,14 @@ class TurnRequest:
     isolated: bool = False
     resync: bool = False
     want_histograms: Sequence[str] = ()
-    observed: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    observed: Mapping[str, Mapping[int, int]] = {}
     ahead_ms: int = 0
     prolong: Sequence[str] = ()
     look: int | None = None
     repeat_ms: int = REPEAT_MS
     settles_deaths: bool = False
     events: bool = False
-    counters: Counters = field(default_factory=dict)
+    counters: Mapping[str, int] = {}
 
     def args(self, queue: Queue) -> list[str | int]:
         """ARGV of turn.lua behind the queue's name."""
@@ -138,8 +136,7 @@ def encode_rate(rate: RateLimit) -> str:
     return f"{rate.rate} {rate.per_ms} {rate.burst}"
 
 
-@dataclass(frozen=True, slots=True)
-class TurnReply:
+class TurnReply(NamedTuple):
     """The answer to a turn.
 
     `stale`: leases that were not ours any more. `suspects`: how many jobs wait to run exclusively.

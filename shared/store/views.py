@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..declare.queue import Queue
 from ..encryption.record import Encryption, lock
@@ -46,8 +46,7 @@ class JobRecord(FromHistory):
     """The subject of the stored token that enqueued it, "" for any other way."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedJob:
+class ListedJob(NamedTuple):
     """One row of a list: a job without its payload and its history. Instants as in `JobRecord`.
     `header` is None where the record is damaged or lost. `encryption`: the label of its key."""
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,12 +15,14 @@ from starlette.responses import Response
 from ..access.caller import Caller
 from ..config.settings import Settings
 from ..declare.queue import Queue
-from ..declare.schedule import Schedule
 from ..deployment import Deployment
 from ..errors import InvalidRequest, UnknownQueue
 from ..jobs.ids import split_id
 from ..store.reads import job_not_found
-from ..store.views import JobView
+
+if TYPE_CHECKING:
+    from ..declare.schedule import Schedule
+    from ..store.views import JobView
 
 _WHOLE = re.compile(r"[1-9][0-9]{0,8}")
 Deadline: TypeAlias = Callable[[Request, Settings], float]
@@ -32,8 +33,7 @@ PAGE, LARGEST_PAGE = 50, 200
 """Rows of one page of a list: by default, and the most that a caller may ask for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An authorized request."""
 
     request: Request

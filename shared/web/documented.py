@@ -3,7 +3,6 @@ Decision 30 says why they stand here and not with the applications."""
 
 from __future__ import annotations
 
-from . import alerts, dashboard, deadletters, failed_jobs, job_status
 from .metrics import MEDIA_TYPE
 from .operation import Operation
 
@@ -18,19 +17,19 @@ _FILTER = {
 _FORMAT = {"format": "json, prometheus, health or alerts."}
 
 DOCUMENTED: tuple[Operation, ...] = (
-    Operation("GET", "/api/queue/dashboard", "read", dashboard.show,
-          {200: (dashboard.DashboardResponse, dashboard.QueuesHealthResponse,
-                 alerts.AlertsResponse)}, query=_FORMAT, text=MEDIA_TYPE, filters=True),
-    Operation("GET", "/api/v1/health/queues", "read", dashboard.health,
-          {200: (dashboard.QueuesHealthResponse,)}, filters=True),
-    Operation("GET", _FAILED, "read", failed_jobs.index,
-          {200: (failed_jobs.FailedJobPageResponse,)}, query=_FILTER, filters=True),
-    Operation("GET", f"{_FAILED}/{{id}}", "read", failed_jobs.show,
-          {200: (failed_jobs.FailedJobResponse,)}),
-    Operation("POST", f"{_FAILED}/{{id}}/retry", "operate", deadletters.redrive,
-          {200: (deadletters.RedriveResponse,)}, problems=(409,)),
-    Operation("GET", "/api/jobs/stats", "read", job_status.stats,
-          {200: (job_status.JobStatsResponse,)}, filters=True),
-    Operation("GET", "/api/jobs/{id}", "read", job_status.show,
-          {200: (job_status.JobStatusResponse,)}, own=True),
+    Operation("GET", "/api/queue/dashboard", "read", "dashboard:show",
+          {200: ("DashboardResponse", "QueuesHealthResponse",
+                 "alerts:AlertsResponse")}, query=_FORMAT, text=MEDIA_TYPE, filters=True),
+    Operation("GET", "/api/v1/health/queues", "read", "dashboard:health",
+          {200: ("QueuesHealthResponse",)}, filters=True),
+    Operation("GET", _FAILED, "read", "failed_jobs:index",
+          {200: ("FailedJobPageResponse",)}, query=_FILTER, filters=True),
+    Operation("GET", f"{_FAILED}/{{id}}", "read", "failed_jobs:show",
+          {200: ("FailedJobResponse",)}),
+    Operation("POST", f"{_FAILED}/{{id}}/retry", "operate", "deadletters:redrive",
+          {200: ("RedriveResponse",)}, problems=(409,)),
+    Operation("GET", "/api/jobs/stats", "read", "job_status:stats",
+          {200: ("JobStatsResponse",)}, filters=True),
+    Operation("GET", "/api/jobs/{id}", "read", "job_status:show",
+          {200: ("JobStatusResponse",)}, own=True),
 )  # fmt: skip

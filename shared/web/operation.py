@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -15,12 +17,15 @@ AUDITED: frozenset[Access] = frozenset({"operate", "delete", "manage"})
 """The rights whose use is written into the audit, unless it only reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation of the API. Where several models are listed, one of them applies. `problems`:
-    statuses of its own beside those that follow from the other fields. `text`: the media type of a
-    200 that is no JSON. `head`: a HEAD request is answered as this GET, without the body; False
-    where a GET has effects.
+class Operation(NamedTuple):
+    """One operation of the API. It names its handler as `module:function` of this folder, and its
+    models as classes of that module, or `module:class`: they are imported when they are first asked
+    for, so a function that starts cold pays for what it answers.
+
+    `answers`: its models by status, `accepts`: those of its body; where several are listed, one of
+    them applies. `problems`: statuses of its own beside those that follow from the other fields.
+    `text`: the media type of a 200 that is no JSON. `head`: a HEAD request is answered as this GET,
+    without the body; False where a GET has effects.
 
     `access`: the right that it needs. `own`: its handler also answers callers who see only the jobs
     that they have enqueued. `filters`: its handler keeps to the queues of its caller, though its
@@ -29,11 +34,11 @@ class Operation:
     method: str
     path: str
     access: Access
-    handler: Handler
-    responses: Mapping[int, Models]
-    takes: Models = ()
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    handled_by: str
+    answers: Mapping[int, Sequence[str]]
+    accepts: Sequence[str] = ()
+    query: Mapping[str, str] = {}
+    headers: Mapping[str, str] = {}
     problems: tuple[int, ...] = ()
     text: str | None = None
     head: bool = True
@@ -43,7 +48,27 @@ class Operation:
     @property
     def name(self) -> str:
         """Such as "queues.pause", for the audit."""
-        return f"{self.handler.__module__.rpartition('.')[2]}.{self.handler.__name__}"
+        return self.handled_by.replace(":", ".")
+
+    @property
+    def handler(self) -> Handler:
+        """The function that answers it."""
+        handler: Handler = _load(self.handled_by)
+        return handler
+
+    @property
+    def responses(self) -> Mapping[int, Models]:
+        """Status -> models of the body."""
+        return {status: self._models(names) for status, names in self.answers.items()}
+
+    @property
+    def takes(self) -> Models:
+        """The models of the body of its request."""
+        return self._models(self.accepts)
+
+    def _models(self, names: Sequence[str]) -> Models:
+        module = self.handled_by.partition(":")[0]
+        return tuple(_load(one if ":" in one else f"{module}:{one}") for one in names)
 
     @property
     def by_job(self) -> bool:
@@ -55,3 +80,11 @@ class Operation:
     def is_audited(self) -> bool:
         """True for what operators change."""
         return self.method not in ("GET", "HEAD") and self.access in AUDITED
+
+
+@cache
+def _load(name: str) -> Any:
+    """What `module:attribute` names: a module of this folder, or with dots as in an import."""
+    module, _, attribute = name.partition(":")
+    relative = module if module.startswith(".") else f".{module}"
+    return getattr(import_module(relative, __package__), attribute)

@@ -6,8 +6,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -51,8 +50,7 @@ SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"
 LONGEST_DETAIL = 500
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemType:
+class ProblemType(NamedTuple):
     """A type of problem. `detail` replaces the text of exceptions that is not for callers;
     `retry_after` (seconds) applies where the store named no time."""
 

@@ -147,7 +147,7 @@ def test_a_flood_of_photographs_runs_five_at_a_time(
         done.append(garment.garment)
 
     stub = replace(extract_colors, handler=look, isolate=None, shape=review_upload.shape)
-    stub = replace(stub, shape=replace(stub.shape, model=Garment))
+    stub = replace(stub, shape=stub.shape._replace(model=Garment))
     monkeypatch.setitem(extract_colors.queue.types, extract_colors.name, stub)
 
     async def story(world: World) -> None:

@@ -263,7 +263,7 @@ def waiting(jobs: int, *, age: float, limit: RateLimit | None, paused: bool = Fa
     now, totals = 10**12, dict.fromkeys(TOTALS, 0)
     owner = App("a").queue("q", limit=limit)
     oldest = now - round(age * 1000)
-    return QueueStats(owner, now, sizes, "x.q", oldest, now, paused, None, totals, (), {})
+    return QueueStats(owner, now, sizes, "x.q", oldest, now, paused, None, totals, (), {}, {})
 
 
 @pytest.mark.parametrize(

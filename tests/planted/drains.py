@@ -54,15 +54,15 @@ def leases_end_before_their_jobs(patch: Patch) -> None:
 
 
 def leases_are_never_prolonged(patch: Patch) -> None:
-    _send(patch, lambda ask: replace(ask, prolong=()))
+    _send(patch, lambda ask: ask._replace(prolong=()))
 
 
 def jobs_do_not_wait_for_their_tokens(patch: Patch) -> None:
-    _receive(patch, lambda reply: replace(reply, level=10**15))
+    _receive(patch, lambda reply: reply._replace(level=10**15))
 
 
 def every_turn_has_the_same_number(patch: Patch) -> None:
-    _send(patch, lambda ask: replace(ask, seq=1))
+    _send(patch, lambda ask: ask._replace(seq=1))
 
 
 def results_are_never_settled(patch: Patch) -> None:
@@ -97,7 +97,7 @@ def delays_are_sent_as_seconds(patch: Patch) -> None:
 
 def every_claim_is_exclusive(patch: Patch) -> None:
     exclusive: dict[str, Any] = {EXCLUSIVE: True}
-    _send(patch, lambda ask: replace(ask, **exclusive))
+    _send(patch, lambda ask: ask._replace(**exclusive))
 
 
 def other_jobs_run_beside_a_suspect(patch: Patch) -> None:
@@ -108,7 +108,7 @@ def other_jobs_run_beside_a_suspect(patch: Patch) -> None:
 
 
 def some_claims_are_not_started(patch: Patch) -> None:
-    _receive(patch, lambda reply: replace(reply, claims=reply.claims[1:]))
+    _receive(patch, lambda reply: reply._replace(claims=reply.claims[1:]))
 
 
 def handlers_outstay_the_window(patch: Patch) -> None:
@@ -259,7 +259,7 @@ def title(plant: Plant) -> str:
 
 def _settle(patch: Patch, change: Callable[[TurnRequest], Any]) -> None:
     """Other settles than the drain's are sent."""
-    _send(patch, lambda ask: replace(ask, settles=change(ask)))
+    _send(patch, lambda ask: ask._replace(settles=change(ask)))
 
 
 def _send(patch: Patch, change: Callable[[TurnRequest], TurnRequest]) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
+
+from shared.web.operation import Operation
+from shared.web.routes import ROUTES
 
 # Not here: rich, which httpx takes where it is installed (the runtime lock does not), and the bare
 # name botocore, which powertools only asks for its presence; its session is what costs.
@@ -24,9 +29,12 @@ NEVER = {
     "aws_xray_sdk",
 }
 FORBIDDEN = {
-    "functions.drain": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded"},
+    "functions.drain": NEVER
+    | {"starlette", "mangum", "shared.web", "shared.embedded", "shared.store.views"},
     "functions.maintain": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded"},
-    "functions.api": NEVER | {"shared.cli", "shared.embedded"},
+    "functions.api": NEVER
+    | {"shared.cli", "shared.embedded", "shared.drain.drain", "shared.web.jobs", "shared.web.cron"}
+    | {"shared.store.views"},
     "shared": NEVER | {"starlette", "mangum", "shared.web", "shared.embedded", "shared.store"},
 }
 _ON_LAMBDA = {
@@ -57,3 +65,12 @@ def test_a_function_loads_only_what_it_uses(module: str, root: Path) -> None:
         f"{module} loads {sorted(needless)} at start: import where it is used. "
         f"`python -X importtime -c 'import {module}'` shows who asked."
     )
+
+
+@pytest.mark.parametrize("operation", ROUTES, ids=lambda one: f"{one.method} {one.path}")
+def test_each_operation_finds_what_it_loads_with_its_first_request(operation: Operation) -> None:
+    models = [model for listed in operation.responses.values() for model in listed]
+
+    assert inspect.iscoroutinefunction(operation.handler)
+    assert all(issubclass(model, BaseModel) for model in (*models, *operation.takes))
+    assert models or operation.text

@@ -55,7 +55,7 @@ async def test_options_and_guards_hold_within_a_shared_request(
     dedup, key = Guard("dedup:x"), Guard("key:y", 60_000, "one")
     (a,), (b,) = jobs("a", dedup=dedup), jobs("b", dedup=dedup)
     (c,), (d,) = jobs("c", idempotency=key), jobs("d", idempotency=key)
-    (e,) = jobs("e", idempotency=dataclasses.replace(key, fingerprint="other"))
+    (e,) = jobs("e", idempotency=key._replace(fingerprint="other"))
     (f,) = jobs("f", delay_ms=60_000)
 
     answers = await asyncio.gather(

@@ -16,9 +16,8 @@ import selectors
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -100,8 +99,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._slots.release()
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     """The head of a response. `length` is None for a chunked body and for one that ends with the
     connection; `keep_alive` allows another request on the connection."""
 
