@@ -2,8 +2,8 @@
 `--- @include "name"`.
 
 Lua has room for 200 local names at a time, GopherLua for a few less. So each included file is a
-block, and a name that no other file of the script uses is hidden in it. A file that a single other
-one uses is in that one's block, so that its names are hidden too.
+block, and a name that no other file of the script uses is hidden in it. A file that is only used
+inside the block of another one is in that block too, so that its names are hidden with it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def compose(name: str) -> str:
     pieces[::2] = [_without_comments(code) for code in pieces[::2]]
     codes = {_VERB: "".join(pieces[::2])} | {one: files[one].code for one in files}
     users = _users(codes, {one for file in files.values() for one in file.defines})
-    homes = {one: _home(one, files, users) for one in files}
+    homes = _homes(pieces[1::2], files, users)
     nested, placed = defaultdict[str, str](str), set[str]()
     for i in range(1, len(pieces), 2):
         for one in _in_order(pieces[i], files, placed):
@@ -59,12 +59,26 @@ def _users(codes: Mapping[str, str], defined: set[str]) -> Mapping[str, set[str]
     return users
 
 
-def _home(name: str, files: Mapping[str, _File], users: Mapping[str, set[str]]) -> str:
-    """The one file that uses names of this one, in whose block it belongs; else _VERB, whose blocks
-    stand side by side."""
-    others = set[str]().union(*(users[one] for one in files[name].defines)) - {name}
-    home = others.pop() if len(others) == 1 else _VERB
-    return home if home != _VERB and name in files[home].includes else _VERB
+def _homes(
+    names: list[str], files: Mapping[str, _File], users: Mapping[str, set[str]]
+) -> Mapping[str, str]:
+    """File -> the innermost one in whose block all its users are; _VERB, whose blocks stand side by
+    side, if there is none. Users come behind what they use."""
+    placed, homes = set[str](), dict[str, str]()
+    order = [one for name in names for one in _in_order(name, files, placed)]
+    for name in reversed(order):
+        using = set[str]().union(*(users[one] for one in files[name].defines)) - {name}
+        blocks = [_blocks_around(one, homes) for one in using or {_VERB}]
+        homes[name] = next(one for one in blocks[0] if all(one in others for others in blocks))
+    return homes
+
+
+def _blocks_around(name: str, homes: Mapping[str, str]) -> list[str]:
+    """The file itself, and those in whose blocks it is, innermost first; _VERB comes last."""
+    around = [name if name in homes else _VERB]  # in front of the file: the word means a field
+    while around[-1] != _VERB:
+        around.append(homes[around[-1]])
+    return around
 
 
 def _without_comments(text: str) -> str:
