@@ -1,7 +1,7 @@
 """The text of a stored token: `tg_<prefix>_<id>_<secret>_<checksum>`.
 
-The prefix is that of the deployment's keys, so a token of another deployment is told apart without
-a read, and so is one that was cut or mistyped: its checksum is wrong. Neither is a secret; only the
+The prefix is that of the deployment's keys, so a token of another deployment is refused without a
+read, and so is one that was cut or mistyped: its checksum is wrong. Neither is a secret; only the
 digest is compared.
 """
 

@@ -75,13 +75,13 @@ def _totals(before: Totals | None, snapshot: Snapshot) -> Totals:
     return Totals.first(*numbers) if before is None else before.at(*numbers)
 
 
-def delivered(state: State, told: Mapping[str, Iterable[str]]) -> State:
-    """The state without what was told: the sinks by the id of the notice."""
-    left = [
-        replace(one, pending=tuple(s for s in one.pending if s not in told.get(one.id, ())))
+def delivered(state: State, sent: Mapping[str, Iterable[str]]) -> State:
+    """The state without the notices that are sent. `sent`: the sinks by the id of the notice."""
+    outbox = [
+        replace(one, pending=tuple(s for s in one.pending if s not in sent.get(one.id, ())))
         for one in state.outbox
     ]
-    return replace(state, outbox=[one for one in left if one.pending])
+    return replace(state, outbox=[one for one in outbox if one.pending])
 
 
 def _stand(

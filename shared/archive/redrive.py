@@ -1,7 +1,7 @@
 """Redrives from the archive: a row's job waits again, under its id and with all its attempts.
 
-Once for each row: the store remembers each death by a name that outlives the row, and the row
-remembers it too. So a stop between the two is finished by a repeat.
+Once for each row: the store keeps a name of each death that outlives the row, and the row is marked
+too. So a stop between the two is finished by a repeat.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ..declare.queue import Queue
 from ..jobs.ids import local_id
 from ..store import Store
 from ..store.deaths import MOST_BYTES, Restored, Restoring
+from ..store.split import by_size
 from .archive import Archive
 from .rows import ArchivedLetter
 
@@ -77,14 +78,8 @@ def _parts(
         else:
             by_queue.setdefault(letter.record.queue.name, []).append(letter)
     for rows in by_queue.values():
-        part, size = list[ArchivedLetter](), 0
-        for letter in rows:
-            if part and (len(part) == AT_ONCE or size + len(letter.raw) > MOST_BYTES):
-                yield part[0].record.queue, part
-                part, size = [], 0
-            part.append(letter)
-            size += len(letter.raw)
-        yield part[0].record.queue, part
+        for part in by_size(rows, lambda row: len(row.raw), most=AT_ONCE, most_bytes=MOST_BYTES):
+            yield part[0].record.queue, part
 
 
 def _restoring(letter: ArchivedLetter) -> Restoring:

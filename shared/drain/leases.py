@@ -1,4 +1,4 @@
-"""Until when a consumer's open leases hold, and when a turn must prolong them."""
+"""Ends of a consumer's open leases, and when a turn must prolong them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ within a minute, however long its time was."""
 HEARTBEAT = 15.0
 """Seconds between turns while everything runs and nothing ends: leases are prolonged with them."""
 PROLONG_BELOW = LEASE - HEARTBEAT * 0.9
-"""Seconds left of a lease below which a turn that flies anyway prolongs it."""
+"""Turns prolong a lease that has fewer seconds left."""
 
 
 class HeldLeases:

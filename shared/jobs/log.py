@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .history import rows, sanitize
+from .text import byte_length
 
 NAME = "log"
 """The name in the history."""
@@ -47,4 +48,4 @@ class Log:
 
 
 def _size(lines: Sequence[LogLine]) -> int:
-    return sum(len(line.text.encode()) for line in lines)
+    return sum(byte_length(line.text) for line in lines)

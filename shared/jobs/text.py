@@ -1,4 +1,4 @@
-"""JSON text of parsed values."""
+"""JSON text of parsed values, and how many bytes a text takes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def to_text(value: Any) -> str:
     if "Infinity" in text:  # 1e400 reads as infinity; a string may just hold the word
         json.dumps(value, allow_nan=False)
     return text
+
+
+def byte_length(text: str) -> int:
+    """The bytes of the text as it is sent and stored. An ASCII text is not encoded for that."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def canonical(value: Any) -> bytes:

@@ -12,7 +12,9 @@ from ..clock import Clock
 from ..declare.queue import Queue
 from ..errors import STORE_DOWN
 from ..jobs.job import Enqueued, Job
+from ..jobs.text import byte_length
 from .client.rest import READ_TIMEOUT
+from .split import by_size
 
 MOST_JOBS_A_REQUEST = 500
 MOST_BODY_BYTES = 4 * 2**20
@@ -32,7 +34,7 @@ class Item(NamedTuple):
 
     @property
     def size(self) -> int:
-        return len(self.body) if self.body.isascii() else len(self.body.encode())
+        return byte_length(self.body)
 
 
 Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[Enqueued]]]
@@ -41,17 +43,9 @@ Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[Enq
 
 def split(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Items in requests that stay below the store's size limit."""
-    batch: list[Item] = []
-    size = 0
-    for item in items:
-        length = item.size
-        if batch and (len(batch) == MOST_JOBS_A_REQUEST or size + length > MOST_BODY_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += length
-    if batch:
-        yield batch
+    return by_size(
+        items, lambda item: item.size, most=MOST_JOBS_A_REQUEST, most_bytes=MOST_BODY_BYTES
+    )
 
 
 class _Waiting(NamedTuple):

@@ -12,8 +12,8 @@ from ..encryption.keyring import Keyring
 from ..jobs.job import Enqueued, Job
 from .batching import EnqueueBatcher, Item, split
 from .codec import asks_for_nudge, decode_enqueued, encode_options
+from .key_limits import door_limit
 from .scripts import Calls
-from .turn import door_limit
 
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender

@@ -31,7 +31,7 @@ _ENDED = {STATE_CODES[state] for state in ("completed", "cancelled", "dead")}
 
 
 async def erase(store: Store, queue: Queue, key: str, *, dry_run: bool) -> Erased:
-    """Delete them. Costs a request for 200 records of the queue, whoever they belong to, one for
+    """Delete them. Costs a request for 200 records of the queue, of any key, one for
     500 deleted jobs, one for each job that has not ended, and one to forget the key's name. Raises
     StoreError (a repeat goes on where it stopped) and InvalidOption."""
     check_word(key, "key")  # "-" would be every job without one

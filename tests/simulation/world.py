@@ -16,8 +16,9 @@ from shared import App, KeyLimit, Queue, RateLimit, Retention
 from shared.jobs.job import Job
 from shared.store import TurnRequest, keys
 from shared.store.codec import encode_options
+from shared.store.key_limits import door_limit
 from shared.store.store import Store
-from shared.store.turn import MOST_BYTES, TurnReply, door_limit, read_reply
+from shared.store.turn import MOST_BYTES, TurnReply, read_reply
 
 from . import census as counting
 from . import turns, verbs

@@ -1,19 +1,11 @@
--- turn: one round trip of a drain. Settles what has finished, recovers expired leases, promotes due jobs, takes tokens
--- and claims the next batch. A repeated request (same owner and seq) is answered as before and changes nothing.
--- ARGV  1 queue  2 owner  3 seq  4 want  5 lease ms  6 suspects (1: this function runs nothing else and takes one; 2:
---       it takes several, each in a child process; else 0)  7 concurrency (0: any)  8 rate (0: any)  9 per ms
---       10 burst  11 completed jobs kept: count  12 and age ms  13 most bytes claimed  14 resync (1: recount the queue)
---       15 number of types  16 number of settles  17 ahead ms (how far ahead tokens may be taken)  18 number of
---       leases to prolong  19 look (how many waiting jobs' records to read at once)  20 repeat ms (how long this turn
---       may be repeated)  21 most bytes of the queue  22 limits of each key ("rate per burst concurrency", 0: any; "":
---       none)  23 settles deaths (1: a job that crashed to death is handed out, so that its death has follow-ups)
---       24 events (1: tell them); then per type: name, wanted (1: reply with its histogram), observed ("bucket:count
---       …"); then per settle: "lease kind delay_ms unstarted_ms" (0, or if its handler was not called when it might
---       have been) and with events " progress type" ("-": none), history; then leases to prolong; then counters
--- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms until there can be
---       more (0: unknown or none), suspects that wait to run exclusively, verdicts (one character per settle: 1
---       applied, 0 stale), ids with a cancel request, histograms, instant of the claim and level of the bucket before
---       it (units), claims (lease, record; lease, record; …)
+-- turn: one round trip of a drain. Settles what has finished, recovers expired leases, promotes due
+-- jobs, takes tokens and claims the next batch. A repeated request (same owner and seq) is answered
+-- as before and changes nothing.
+-- ARGV  lib/request.lua names them
+-- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms until there
+--       can be more (0: unknown or none), quarantined jobs that wait, verdicts (one character per
+--       settle: 1 applied, 0 stale), ids with a cancel request, histograms, instant of the claim and level of
+--       the bucket before it (units), claims (lease, record; lease, record; …)
 --- @include "bucket"
 --- @include "claim"
 --- @include "batch"
@@ -80,7 +72,7 @@ trim_by_size(q, request, #request.settles)
 trim_periodically(q, request.keep_count, request.keep_ms)
 local claimed = claim(q, request)
 write_or(function()
-  update_agenda(q, request, claimed) -- it tells when to trim again
+  update_agenda(q, request, claimed) -- it has the instant of the next trim
   save_replay(q, request, last, others, verdicts, claimed.level)
   save_state(q)
   flush_records(true) -- a repeat that finds its replay finds the records written
