@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..declare.queue import Queue
 from ..jobs.ids import local_id
 from ..store import Store
-from ..store.deaths import MOST_BYTES, Restored, Restoring
+from ..store.deaths import MOST_BYTES, Restored, RestoreRequest
 from ..store.split import by_size
 from .archive import Archive
 from .rows import ArchivedLetter
@@ -50,9 +50,9 @@ async def redrive(
     order. Raises StoreError and ArchiveError; a repeat goes on where it stopped."""
     verdicts: dict[int, str | None] = {}
     for queue, part in _parts(letters, verdicts):
-        restoring = [_restoring(letter) for letter in part]
+        requests = [_request(letter) for letter in part]
         names_ms = round((archive.days + 1) * DAY_MS)
-        answers = await store.deaths.restore(queue, restoring, names_ms=names_ms)
+        answers = await store.deaths.restore(queue, requests, names_ms=names_ms)
         done = [one.row for one, answer in zip(part, answers, strict=True) if _is_done(answer)]
         if done:
             await archive.mark_redriven(done)
@@ -82,10 +82,10 @@ def _parts(
             yield part[0].record.queue, part
 
 
-def _restoring(letter: ArchivedLetter) -> Restoring:
+def _request(letter: ArchivedLetter) -> RestoreRequest:
     record = letter.record
     short = local_id(record.id)
-    return Restoring(short, f"{short}-{record.fence}-{record.at_ms}", letter.raw.decode())
+    return RestoreRequest(short, f"{short}-{record.fence}-{record.at_ms}", letter.raw.decode())
 
 
 def _is_text(raw: bytes) -> bool:

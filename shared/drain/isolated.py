@@ -25,7 +25,7 @@ from ..jobs.stack import OURS
 from ..store import Store
 from .bounds import bound
 from .budget import Budget
-from .child_messages import Ended, read_failed
+from .child_messages import ChildResult, read_failed
 from .conversation import Conversation
 from .execute import outcome_of_cancelled
 from .outcome import outcome_of
@@ -174,7 +174,7 @@ class Children(Slots):
                 await asyncio.shield(leaving)
         return outcome
 
-    def _outcome(self, run: Run, talk: asyncio.Task[Ended]) -> Outcome:
+    def _outcome(self, run: Run, talk: asyncio.Task[ChildResult]) -> Outcome:
         if not talk.done():
             run.cancel_reason = run.cancel_reason or "timeout"
             return self._bound(run, outcome_of_cancelled(run, killed=True))
@@ -195,7 +195,9 @@ class Children(Slots):
     def _bound(self, run: Run, outcome: Outcome) -> Outcome:
         return bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
 
-    async def _leave(self, child: ChildProcess, start: Message, talk: asyncio.Task[Ended]) -> None:
+    async def _leave(
+        self, child: ChildProcess, start: Message, talk: asyncio.Task[ChildResult]
+    ) -> None:
         """Keep a healthy child for other jobs, else end it."""
         talk.cancel()
         failed = not talk.done() or talk.cancelled() or talk.exception() is not None
@@ -229,7 +231,7 @@ class Children(Slots):
         }
 
 
-async def _wait(run: Run, conversation: Conversation, talk: asyncio.Task[Ended]) -> None:
+async def _wait(run: Run, conversation: Conversation, talk: asyncio.Task[ChildResult]) -> None:
     """Wait for the handler's end. It is asked to stop if the job is cancelled meanwhile."""
     try:
         await asyncio.wait({talk}, timeout=run.allowed + KILL_GRACE)
