@@ -81,7 +81,7 @@ def check_function(
         inspect.signature(function).bind(None)
     except TypeError as error:
         raise ConfigurationError(f"{sentence}: {error}") from None
-    except ValueError:  # written in C: nobody can tell
+    except ValueError:  # written in C: it has no signature
         return
 
 

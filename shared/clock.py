@@ -4,7 +4,9 @@ this one measures budgets (monotonic) and labels what people read (epoch)."""
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
@@ -36,6 +38,26 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class Every:
+    """A limit of how often something is done: lines of a log that would all say the same."""
+
+    def __init__(self, seconds: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._monotonic = seconds, monotonic
+        self._last = -math.inf
+
+    def is_due(self) -> bool:
+        """True at most once in so many seconds. The caller then does it."""
+        now = self._monotonic()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+    def reset(self) -> None:
+        """Let the next one be done at once."""
+        self._last = -math.inf
 
 
 def utc(ms: float) -> datetime:

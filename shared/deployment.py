@@ -1,5 +1,5 @@
 """One deployment: settings, applications, store and clock. Every door of Tidegate (functions, HTTP,
-command line) is given one and asks it for drains, queues and jobs."""
+command line) gets one, and its drains, queues and jobs from there."""
 
 from __future__ import annotations
 

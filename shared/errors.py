@@ -230,7 +230,7 @@ class QuotaExceeded(StoreError):
 
 
 class Throttled(StoreError):
-    """The store asks to slow down."""
+    """The store is throttling."""
 
 
 class TooLarge(StoreError):

@@ -23,7 +23,7 @@ class MissingExtra(ConfigurationError):
 
 @contextmanager
 def packages_of(extra: str, purpose: str) -> Generator[None, None, None]:
-    """For imports: raises MissingExtra, which says what to install, where a package of `extra` is
+    """For imports: raises MissingExtra, which names what to install, where a package of `extra` is
     missing. `purpose` begins the sentence: what needs the package."""
     try:
         yield

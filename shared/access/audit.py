@@ -1,7 +1,7 @@
 """The audit: who did what to what, when, and how it ended. Rows are only ever appended.
 
 An action has two rows. The first is written before it begins, so nothing is done that has none; the
-second before its end is told, so nothing is reported as done that the audit does not know as done.
+second before its end is reported, so nothing is reported as done that is not done in the audit.
 A stop between them leaves a `began` alone: the action may have been done, in part or not at all.
 """
 
@@ -65,7 +65,7 @@ class Audit:
         try:
             yield action
         except BaseException as error:
-            with contextlib.suppress(StoreError):  # the error is told, whatever the audit knows
+            with contextlib.suppress(StoreError):  # the error is raised with or without the row
                 await self._append(row._replace(result=f"failed: {type(error).__name__}"))
             raise
         try:

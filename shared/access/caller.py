@@ -10,9 +10,9 @@ from .rights import NO_LIMITS, Access, Allowance, Right
 
 class Caller(NamedTuple):
     """A known caller. `who`: as the audit names it. `queues`: the names of those that it reaches;
-    None: all. `subject`: what the jobs that it enqueues remember of it; "" for the tokens of the
+    None: all. `subject`: what the jobs that it enqueues keep of it; "" for the tokens of the
     environment, which have no identity of their own. `types`, `keys`: of the jobs that it reaches;
-    None: all. `allowance`: how much it may ask for."""
+    None: all. `allowance`: how much it may request."""
 
     who: str
     rights: frozenset[Right] = frozenset()
@@ -65,4 +65,4 @@ class Caller(NamedTuple):
 
 
 PUBLIC = Caller("public")
-"""Anybody, for operations that need no right."""
+"""Any caller, for operations that need no right."""

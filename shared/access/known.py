@@ -1,4 +1,4 @@
-"""The tokens that this process knows: a copy of all of them, read anew when it is a minute old.
+"""A process's copy of all stored tokens, read anew when it is a minute old.
 
 Everything is read at once, so an unknown token costs nothing by itself: whatever is presented, a
 process reads at most once in ten seconds, and keeps no more than the tokens that exist.

@@ -4,10 +4,9 @@ most once a minute, by a request that is let through. So a refusal itself costs 
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 
-from ..clock import Clock
+from ..clock import Clock, Every
 from ..errors import StoreError
 from ..store.access import AccessEntries
 
@@ -20,17 +19,15 @@ class Refusals:
     lack."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._logged_at = self._written_at = -math.inf
+        self._logs = Every(EVERY_SECONDS, clock.monotonic)
+        self._writes = Every(EVERY_SECONDS, clock.monotonic)
         self._unlogged, self.unwritten = Counter[int](), Counter[int]()
 
     def add(self, status: int) -> None:
         """Count one, and log the counts once a minute."""
         self._unlogged[status] += 1
         self.unwritten[status] += 1
-        now = self._clock.monotonic()
-        if now - self._logged_at >= EVERY_SECONDS:
-            self._logged_at = now
+        if self._logs.is_due():
             counts = {f"status_{status}": count for status, count in self._unlogged.items()}
             log.warning("requests_refused", extra=counts)
             self._unlogged.clear()
@@ -38,10 +35,8 @@ class Refusals:
     async def write(self, entries: AccessEntries) -> None:
         """Add what is not written yet to the store's counts: a command for each status, none where
         nothing was refused. What can't be written is kept for the next time."""
-        now = self._clock.monotonic()
-        if now - self._written_at < EVERY_SECONDS:
+        if not self._writes.is_due():
             return
-        self._written_at = now
         counts, self.unwritten = self.unwritten, Counter[int]()
         for status, count in counts.items():
             try:

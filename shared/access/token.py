@@ -16,7 +16,7 @@ a rotation rewrites no record: it can't bring back one that is revoked meanwhile
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token. `subject`: the id of the first one of its rotations, which its jobs remember.
+    """One token. `subject`: the id of the first one of its rotations, which its jobs keep.
     `queues`, `types`, `keys`: None for all. Instants are milliseconds; `expires_ms` None: it does
     not expire."""
 

@@ -1,7 +1,7 @@
 """The text of a stored token: `tg_<prefix>_<id>_<secret>_<checksum>`.
 
-The prefix is that of the deployment's keys, so a token of another deployment is told apart without
-a read, and so is one that was cut or mistyped: its checksum is wrong. Neither is a secret; only the
+The prefix is that of the deployment's keys, so a token of another deployment is refused without a
+read, and so is one that was cut or mistyped: its checksum is wrong. Neither is a secret; only the
 digest is compared.
 """
 
@@ -43,10 +43,10 @@ def new_text(prefix: str) -> TokenText:
 
 def read_text(text: str, prefix: str) -> TokenText | None:
     """The token of this text; None where its form, its checksum or its deployment is another."""
-    found = _FORM.match(text)
-    if found is None or found[1] != prefix or _checksum(text[:-9]) != found[4]:
+    match = _FORM.match(text)
+    if match is None or match[1] != prefix or _checksum(text[:-9]) != match[4]:
         return None
-    return _token(found[2], text)
+    return _token(match[2], text)
 
 
 def _token(token_id: str, text: str) -> TokenText:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .reading import Reading
 
 HALF_LIFE_MS = 86_400_000
-"""A latency that lasts is the usual one after about a day, also where it made an alert fire."""
+"""A latency that lasts is the usual one after about a day, even if it made an alert fire."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One evaluation of the alerts: read, judge, keep, tell."""
+"""One evaluation of the alerts: read, judge, store, send."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .state import State, advance, delivered
 from .state_json import read_state, write_state
 
 INSTANTS = 2.0
-"""Agenda scores below this say only that a queue is due, not since when."""
+"""Agenda scores below this are no instants: the queue is due, since an unknown time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What an evaluation leaves. `queues`: what it read of them. `kept`: False where another one
-    came in between: that one tells what has changed."""
+    came in between: that one sends what has changed."""
 
     state: State
     notices: Sequence[Notice]
@@ -42,10 +42,10 @@ async def evaluate(
     archive_lag: float | None = None,
     sinks: Sequence[Sink] | None = None,
 ) -> Evaluation:
-    """Evaluate every rule once and tell what has begun or ended. `archive_lag`: seconds for which
-    the oldest dead letter waits for the archive; None: there is no archive. `sinks`: None for the
-    log and, if it is set, the webhook. Any number may run at a time. Raises StoreError."""
-    told_by = sinks_of(settings) if sinks is None else sinks
+    """Evaluate every rule once and send notices of what has begun or ended. `archive_lag`: seconds
+    for which the oldest dead letter waits for the archive; None: there is no archive. `sinks`: None
+    for the log and, if it is set, the webhook. Any number may run at a time. Raises StoreError."""
+    sinks = sinks_of(settings) if sinks is None else sinks
     stats = await store.overview(queues)
     now_ms = max((one.now_ms for one in stats), default=store.clock.epoch_ms())
     late = seconds_late(stats, await store.agenda(), now_ms)
@@ -56,15 +56,15 @@ async def evaluate(
         read_state(before),
         Snapshot(now_ms, stats, late, archive_lag, refused, commands),
         settings,
-        tuple(sink.name for sink in told_by),
+        tuple(sink.name for sink in sinks),
     )
     text = write_state(state)
     if not await store.alerts.replace(before, text):
         return Evaluation(read_state(before), (), stats, kept=False)
     notices = state.outbox
-    told = await _tell(notices, told_by)
-    if told:
-        state = delivered(state, told)
+    sent = await _send(notices, sinks)
+    if sent:
+        state = delivered(state, sent)
         await store.alerts.replace(text, write_state(state))
     return Evaluation(state, notices, stats, kept=True)
 
@@ -80,8 +80,8 @@ def sinks_of(settings: AlertSettings) -> list[Sink]:
 
 
 def seconds_late(stats: Sequence[QueueStats], agenda: Mapping[str, float], now_ms: int) -> float:
-    """For how long the work that is due longest has waited for a tick, in seconds. The agenda knows
-    what may run: an entry of the past that no tick has moved on."""
+    """For how long the work that is due longest has waited for a tick, in seconds. That is
+    work with an entry in the agenda that is past and that no tick has moved on."""
     by_name = {one.queue.name: one for one in stats}
     since = [now_ms]
     for member, instant in agenda.items():
@@ -95,13 +95,13 @@ def seconds_late(stats: Sequence[QueueStats], agenda: Mapping[str, float], now_m
     return max(0, now_ms - min(since)) / 1000
 
 
-async def _tell(notices: Sequence[Notice], sinks: Sequence[Sink]) -> dict[str, list[str]]:
-    """The names of the sinks that have told each notice now, by its id."""
-    told = defaultdict[str, list[str]](list)
+async def _send(notices: Sequence[Notice], sinks: Sequence[Sink]) -> dict[str, list[str]]:
+    """The names of the sinks that have taken each notice now, by its id."""
+    sinks_by_id = defaultdict[str, list[str]](list)
     for sink in sinks:
         for notice in notices:
             if sink.name in notice.pending:
                 if not await sink.tell(notice):
                     break  # it is down: the others wait with this one
-                told[notice.id].append(sink.name)
-    return dict(told)
+                sinks_by_id[notice.id].append(sink.name)
+    return dict(sinks_by_id)

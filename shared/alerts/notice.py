@@ -22,13 +22,13 @@ SENTENCES = {
     "month_commands": "{0:.0%} of the month's commands are used",
     DROPPED: "{0:.0f} older notices could not be told and were dropped",
 }
-"""Rule -> what its value says."""
+"""Rule -> the sentence of its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`id` is the same in every try to tell it, and where two evaluations found it. `pending`: the
-    sinks that have not told it yet."""
+    """`id` is the same in every try to send it, and where two evaluations found it. `pending`: the
+    sinks that have not taken it yet."""
 
     id: str
     at_ms: int
@@ -57,7 +57,7 @@ class Notice:
 
 
 def describe(rule: str, value: float) -> str:
-    """What the value of a rule says."""
+    """The sentence of a rule's value."""
     return SENTENCES[rule].format(value)
 
 

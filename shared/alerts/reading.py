@@ -1,4 +1,4 @@
-"""Readings: the numbers of the queues at one instant, of which two make rates."""
+"""Readings: the numbers of the queues at one instant. The difference of two gives rates."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from .reading import Reading
 from .totals import Totals
 
 SAMPLES = 20
-"""Attempts, or observed jobs, below which a rate or an average says nothing."""
-WINDOW_MS = 3_600_000
-"""A reading is compared for at most so long: then what was counted since is all there is."""
+"""Attempts, or observed jobs, below which a rate or an average has no meaning."""
+LONGEST_MS = 3_600_000
+"""After an hour a comparison is closed, however few jobs it has."""
 READINGS = 2
 """Evaluations in a row that must find a backlog: a burst that the next drain takes is none."""
 LATENCY_FLOOR = 1.0
-"""Seconds of latency below which twice as much as usual disturbs nobody."""
+"""Seconds of latency below which twice as much as usual does no harm."""
 
 Finding = Literal["beyond", "within", "unknown"]
 
@@ -88,7 +88,7 @@ def judge_deployment(
 
 def is_spent(change: Reading) -> bool:
     """True if enough was observed, or the window is over: the next change begins here."""
-    return change.attempts >= SAMPLES or change.at_ms >= WINDOW_MS
+    return change.attempts >= SAMPLES or change.at_ms >= LONGEST_MS
 
 
 def _crashes(change: Reading, threshold: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Sinks: where notices are told."""
+"""Sinks: where notices are sent."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ MOST_NOTICES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AlertStatus:
     """What has been found of one rule and queue: how often in a row it was beyond its threshold,
     the last value, and since when it fires (ms); None: it does not."""
 
@@ -35,12 +35,12 @@ class State:
     at_ms: int = 0
     readings: Mapping[str, Reading] = field(default_factory=dict)
     baselines: Mapping[str, Baseline] = field(default_factory=dict)
-    standings: Mapping[tuple[str, str], Standing] = field(default_factory=dict)
+    standings: Mapping[tuple[str, str], AlertStatus] = field(default_factory=dict)
     outbox: Sequence[Notice] = ()
     totals: Totals | None = None
 
     @property
-    def firing(self) -> dict[tuple[str, str], Standing]:
+    def firing(self) -> dict[tuple[str, str], AlertStatus]:
         """The alerts that fire now."""
         return {key: one for key, one in self.standings.items() if one.since_ms is not None}
 
@@ -75,30 +75,30 @@ def _totals(before: Totals | None, snapshot: Snapshot) -> Totals:
     return Totals.first(*numbers) if before is None else before.at(*numbers)
 
 
-def delivered(state: State, told: Mapping[str, Iterable[str]]) -> State:
-    """The state without what was told: the sinks by the id of the notice."""
-    left = [
-        replace(one, pending=tuple(s for s in one.pending if s not in told.get(one.id, ())))
+def delivered(state: State, sent: Mapping[str, Iterable[str]]) -> State:
+    """The state without the notices that are sent. `sent`: the sinks by the id of the notice."""
+    outbox = [
+        replace(one, pending=tuple(s for s in one.pending if s not in sent.get(one.id, ())))
         for one in state.outbox
     ]
-    return replace(state, outbox=[one for one in left if one.pending])
+    return replace(state, outbox=[one for one in outbox if one.pending])
 
 
 def _stand(
-    before: Mapping[tuple[str, str], Standing],
+    before: Mapping[tuple[str, str], AlertStatus],
     verdicts: Iterable[Verdict],
     now_ms: int,
     sinks: tuple[str, ...],
-) -> tuple[dict[tuple[str, str], Standing], list[Notice]]:
+) -> tuple[dict[tuple[str, str], AlertStatus], list[Notice]]:
     standings, notices = dict(before), list[Notice]()
     for verdict in verdicts:
         key = (verdict.rule, verdict.queue)
-        standing = standings.get(key, Standing(0, 0.0))
+        standing = standings.get(key, AlertStatus(0, 0.0))
         if verdict.finding == "beyond":
             times = standing.times + 1
             fires = standing.since_ms is None and times >= verdict.least
             since = now_ms if fires else standing.since_ms
-            standings[key] = Standing(times, verdict.value, since)
+            standings[key] = AlertStatus(times, verdict.value, since)
             if fires:
                 notices.append(notice_of(verdict, now_ms, sinks))
         elif verdict.finding == "within":

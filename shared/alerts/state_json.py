@@ -10,7 +10,7 @@ from pydantic_core import from_json, to_json
 from .baseline import Baseline
 from .notice import Notice
 from .reading import Reading
-from .state import Standing, State
+from .state import AlertStatus, State
 from .totals import Totals
 
 VERSION = 1
@@ -46,7 +46,7 @@ def read_state(text: str) -> State:
         at_ms=value["at_ms"],
         readings={name: Reading(**one) for name, one in value["readings"].items()},
         baselines={name: Baseline(**one) for name, one in value["baselines"].items()},
-        standings={(rule, queue): Standing(**one) for rule, queue, one in value["standings"]},
+        standings={(rule, queue): AlertStatus(**one) for rule, queue, one in value["standings"]},
         outbox=[Notice(**{**one, "pending": tuple(one["pending"])}) for one in value["outbox"]],
         totals=Totals(**value["totals"]) if value.get("totals") else None,
     )

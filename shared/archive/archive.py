@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection, Error
 
 DAYS = 30.0
-"""How long a row is kept, unless TIDEGATE_ARCHIVE_DAYS says otherwise."""
+"""How long a row is kept, unless TIDEGATE_ARCHIVE_DAYS is set."""
 SEARCH_SECONDS = 10
 _WRITTEN = (
     *("prefix", "queue_name", "job_id", "fence", "failed_at", "job_type", "job_key", "reason"),
@@ -76,26 +76,26 @@ class Archive:
         if cursor is not None:
             sql, values = f"{sql} AND (failed_at, id) < (%s, %s)", [*values, *read_cursor(cursor)]
         query = f"SELECT {_READ} FROM job_failures WHERE {sql} ORDER BY failed_at DESC, id DESC"
-        found = await self._select(f"{query} LIMIT %s", [*values, most + 1])
-        rows = [read_letter(by_name[queue_name], columns) for *columns, queue_name in found[:most]]
-        more = len(found) > most
-        last = found[most - 1] if more else None
+        read = await self._select(f"{query} LIMIT %s", [*values, most + 1])
+        rows = [read_letter(by_name[queue_name], columns) for *columns, queue_name in read[:most]]
+        more = len(read) > most
+        last = read[most - 1] if more else None
         return ArchivePage(rows, write_cursor((last[2], last[0])) if last else None)
 
     async def find(self, queues: Sequence[Queue], rows: Sequence[int]) -> list[ArchivedLetter]:
         """The rows with these ids, in their order, each once. Raises JobNotFound."""
-        by_name, wanted = {queue.name: queue for queue in queues}, list(dict.fromkeys(rows))
+        by_name, numbers = {queue.name: queue for queue in queues}, list(dict.fromkeys(rows))
         query = f"SELECT {_READ} FROM job_failures WHERE prefix = %s AND queue_name = ANY(%s)"
-        found = await self._select(
-            f"{query} AND id = ANY(%s)", [self._prefix, list(by_name), wanted]
+        read = await self._select(
+            f"{query} AND id = ANY(%s)", [self._prefix, list(by_name), numbers]
         )
-        letters = {c[0]: read_letter(by_name[queue_name], c) for *c, queue_name in found}
-        missing = [row for row in wanted if row not in letters]
+        letters = {c[0]: read_letter(by_name[queue_name], c) for *c, queue_name in read}
+        missing = [row for row in numbers if row not in letters]
         if missing:
             raise JobNotFound(
                 f"no row {missing[0]} in the archive; rows go after {self.days:g} days"
             )
-        return [letters[row] for row in wanted]
+        return [letters[row] for row in numbers]
 
     async def mark_redriven(self, rows: Sequence[int]) -> None:
         """Remember that the jobs of these rows were made again."""

@@ -38,7 +38,7 @@ async def connected(url: str, *, migrates: bool = True) -> AsyncIterator[AsyncCo
                 _ready.add(url)
             yield db
     except psycopg.errors.UndefinedTable as error:
-        _ready.discard(url)  # somebody dropped it: the next call makes it again
+        _ready.discard(url)  # the table was dropped: the next call makes it again
         raise ArchiveError(_sentence(error)) from error
     except psycopg.Error as error:
         raise ArchiveError(_sentence(error)) from error

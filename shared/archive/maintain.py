@@ -20,7 +20,7 @@ log = logging.getLogger("tidegate.archive")
 
 LOOK_EVERY = 6 * 3600.0
 """Seconds between two looks for old rows in one process. Runs between them that find no dead letter
-to move do not connect, so that a Postgres that sleeps while nobody asks is not woken."""
+to move do not connect, so that a Postgres that sleeps while it has no queries is not woken."""
 OLD_ROWS = 1_000
 
 
@@ -38,7 +38,7 @@ class MaintainReport:
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
         counts = asdict(self.tally)
-        del counts["unfinished"]  # `stop` tells it
+        del counts["unfinished"]  # it is in `stop`
         return {
             "stop": self.stop,
             **counts,

@@ -18,8 +18,8 @@ from .archive import Archive
 log = logging.getLogger("tidegate.archive")
 
 KEEP_SECONDS = 900.0
-"""Dead letters stay in Redis for so long: whoever waits for a job learns there how it ended, and
-what died a moment ago is redriven there."""
+"""Dead letters stay in Redis for this time: callers that wait for a job read there how it ended,
+and what died a moment ago is redriven there."""
 PAGE = 200
 
 

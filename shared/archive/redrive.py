@@ -1,7 +1,7 @@
 """Redrives from the archive: a row's job waits again, under its id and with all its attempts.
 
-Once for each row: the store remembers each death by a name that outlives the row, and the row
-remembers it too. So a stop between the two is finished by a repeat.
+Once for each row: the store keeps a name of each death that outlives the row, and the row is marked
+too. So a stop between the two is finished by a repeat.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from ..declare.queue import Queue
 from ..jobs.ids import local_id
 from ..store import Store
-from ..store.deaths import MOST_BYTES, Restored, Restoring
+from ..store.deaths import MOST_BYTES, Restored, RestoreRequest
+from ..store.split import by_size
 from .archive import Archive
 from .rows import ArchivedLetter
 
@@ -49,9 +50,9 @@ async def redrive(
     order. Raises StoreError and ArchiveError; a repeat goes on where it stopped."""
     verdicts: dict[int, str | None] = {}
     for queue, part in _parts(letters, verdicts):
-        restoring = [_restoring(letter) for letter in part]
+        requests = [_request(letter) for letter in part]
         names_ms = round((archive.days + 1) * DAY_MS)
-        answers = await store.deaths.restore(queue, restoring, names_ms=names_ms)
+        answers = await store.deaths.restore(queue, requests, names_ms=names_ms)
         done = [one.row for one, answer in zip(part, answers, strict=True) if _is_done(answer)]
         if done:
             await archive.mark_redriven(done)
@@ -77,20 +78,14 @@ def _parts(
         else:
             by_queue.setdefault(letter.record.queue.name, []).append(letter)
     for rows in by_queue.values():
-        part, size = list[ArchivedLetter](), 0
-        for letter in rows:
-            if part and (len(part) == AT_ONCE or size + len(letter.raw) > MOST_BYTES):
-                yield part[0].record.queue, part
-                part, size = [], 0
-            part.append(letter)
-            size += len(letter.raw)
-        yield part[0].record.queue, part
+        for part in by_size(rows, lambda row: len(row.raw), most=AT_ONCE, most_bytes=MOST_BYTES):
+            yield part[0].record.queue, part
 
 
-def _restoring(letter: ArchivedLetter) -> Restoring:
+def _request(letter: ArchivedLetter) -> RestoreRequest:
     record = letter.record
     short = local_id(record.id)
-    return Restoring(short, f"{short}-{record.fence}-{record.at_ms}", letter.raw.decode())
+    return RestoreRequest(short, f"{short}-{record.fence}-{record.at_ms}", letter.raw.decode())
 
 
 def _is_text(raw: bytes) -> bool:

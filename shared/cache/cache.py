@@ -19,6 +19,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from ..checks import check_function, check_type, checked, plain, require
 from ..declare.payload import difference
 from ..errors import ConfigurationError, StoreError
+from ..jobs.body import byte_length
 from ..jobs.ids import NAME_GRAMMAR, is_name
 from ..store import keys
 from .default_client import CacheClient, default_client
@@ -117,7 +118,7 @@ class Cache(Generic[T]):
     ) -> T:
         """The value, or what `load` answers, which is then stored. Callers of this process that
         miss at the same time share one load. None is answered and not stored. A store that does
-        not answer costs a load and nothing else. A load that asks for its own key raises
+        not answer costs a load and nothing else. A load that reads its own key raises
         RuntimeError."""
         read = await self._read(key)
         if read.value is not None:
@@ -261,7 +262,7 @@ def _checked_ttl(ttl: float) -> float:
 
 
 def _checked_key(key: str) -> str:
-    if not 0 < len(key.encode()) <= MOST_KEY_BYTES:
+    if not 0 < byte_length(key) <= MOST_KEY_BYTES:
         raise ValueError(f"a cache key or tag has 1 to {MOST_KEY_BYTES} bytes: {key[:40]!r}")
     return plain(key)
 

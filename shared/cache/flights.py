@@ -64,7 +64,7 @@ class Flights(Generic[T]):
             raise
         except BaseException as error:
             flight.value.set_exception(error)
-            flight.value.exception()  # it counts as seen, also when nobody else waits
+            flight.value.exception()  # it counts as seen, also when no other caller waits
             raise
         finally:
             del self._flights[place]

@@ -1,5 +1,5 @@
 """The job type of callbacks. Every queue has it, under a name that no application declares: a
-callback is a job on the queue of the job whose end it tells."""
+callback is a job on the queue of the job whose end it reports."""
 
 from __future__ import annotations
 

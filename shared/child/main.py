@@ -1,4 +1,4 @@
-"""Import the applications, then run one job after another, as the drain of the parent asks."""
+"""Import the applications, then run one job after another, at the parent's request."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class _Jobs:
         self._task: asyncio.Task[None] | None = None
 
     def take(self, message: Message) -> None:
-        """Do what a message asks for."""
+        """Carry out a message."""
         if "run" in message:
             self._task = asyncio.create_task(self._work(message["run"]))
         elif "ping" in message:
@@ -83,7 +83,7 @@ class _Jobs:
             self._parent.deliver(message)
 
     async def _work(self, request: Message) -> None:
-        """Run a job and tell its end. Whatever fails on the way is told too, or the parent would
+        """Run a job and send its end. Any failure on the way is sent too, or the parent would
         wait for the end until the job's timeout."""
         try:
             self._channel.send({"ended": await self._ended(request)})

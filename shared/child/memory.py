@@ -22,7 +22,7 @@ class MemoryBound:
         import resource  # noqa: PLC0415 - not on Windows
 
         self._hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        if self._hard != resource.RLIM_INFINITY:  # the host's own bound, which nobody can raise
+        if self._hard != resource.RLIM_INFINITY:  # the host's own bound, which can't be raised
             self.bound = min(self.bound, self._hard)
 
     def set(self) -> None:
@@ -33,7 +33,7 @@ class MemoryBound:
             self._limit(soft if self._hard < 0 else min(soft, self._hard))
 
     def lift(self) -> None:
-        """End of `set`: what is to be told of a job that has used all of it needs memory, too."""
+        """End of `set`: the report about a job that has used all of it needs memory, too."""
         if self.bound is not None:
             self._limit(self._hard)
 

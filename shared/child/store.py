@@ -65,7 +65,7 @@ class ParentNudge:
     def __init__(self, rest: ParentRest) -> None:
         self._rest = rest
 
-    async def call(self, queues: Sequence[str], hops: int) -> None:  # noqa: ARG002 - the parent knows its own
+    async def call(self, queues: Sequence[str], hops: int) -> None:  # noqa: ARG002 - the parent has its own
         await self._rest.ask({"nudge": list(queues)})
 
     async def close(self) -> None:

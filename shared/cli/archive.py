@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from .exit_codes import Exit
 from .jobs import show_record
 from .options import Cursor, Decrypt, Json, Most, Queues
 from .output import as_json, note, table
+from .pages import read_pages
 
 if TYPE_CHECKING:
     from ..access.audit import Action
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from ..declare.queue import Queue
     from ..deployment import Deployment
 
-PAGE = 200
 COLUMNS = ("row", "id", "type", "died", "attempts", "redriven", "error", "message")
 LONGEST_MESSAGE, MOST_REASONS = 160, 20
 app = typer.Typer(no_args_is_help=True, help="The archive of dead letters: list, show, redrive.")
@@ -61,10 +62,11 @@ async def list_(
     criteria = Criteria(job_type, error, since, until, payload)
     async with open_deployment() as deployment, deployment.open_archive() as archive:
         chosen = deployment.queues(queues or ())
-        result = await _read(archive, chosen, criteria, most=most, cursor=cursor)
-    rows = [describe_letter(row, None) for row in result.rows]
+        read = _reader(archive, chosen, criteria)
+        letters, following = await read_pages(read, most=most, cursor=cursor)
+    rows = [describe_letter(letter, None) for letter in letters]
     if json:
-        as_json({"rows": rows, "next": result.next})
+        as_json({"rows": rows, "next": following})
     elif rows:
         table(COLUMNS, [_line(row) for row in rows])
     else:
@@ -152,30 +154,15 @@ async def _choose(
         raise InvalidOption("name rows by their numbers, or all that fit a filter", "row")
     if rows:
         return await archive.find(deployment.queues(), rows)
-    result = await _read(archive, deployment.queues(queues or ()), criteria)
-    return result.rows
+    letters, _ = await read_pages(_reader(archive, deployment.queues(queues or ()), criteria))
+    return letters
 
 
-async def _read(
-    archive: Archive,
-    queues: list[Queue],
-    criteria: Criteria,
-    *,
-    most: int | None = None,
-    cursor: str | None = None,
-) -> ArchivePage:
-    """Up to `most` rows (None: all), newest first, read page by page."""
-    from ..archive.archive import ArchivePage
-
-    result = ArchivePage(next=cursor)
-    while most is None or len(result.rows) < most:
-        size = PAGE if most is None else min(PAGE, most - len(result.rows))
-        part = await archive.page(queues, criteria, cursor=result.next, most=size)
-        result.rows += part.rows
-        result.next = part.next
-        if result.next is None:
-            break
-    return result
+def _reader(
+    archive: Archive, queues: list[Queue], criteria: Criteria
+) -> Callable[[str | None, int], Awaitable[ArchivePage]]:
+    """What reads a page of the rows that fit, newest first."""
+    return lambda cursor, most: archive.page(queues, criteria, cursor=cursor, most=most)
 
 
 def _print_verdicts(verdicts: list[Verdict], *, json: bool) -> Exit:

@@ -1,5 +1,5 @@
 """The audit of commands that change something. The command line works with the store's own token,
-which opens everything; so it asks for no right, and says who uses it."""
+which opens everything; so no right is checked, and the rows name its user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncConte
 
 
 def this_user() -> Caller:
-    """Who runs this command, as this machine tells it, with every right."""
+    """The user of this machine who runs this command, with every right."""
     import getpass
     import socket
 

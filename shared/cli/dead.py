@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -17,16 +17,15 @@ from .exit_codes import Exit
 from .jobs import JobId, show_record
 from .options import Cursor, Decrypt, Json, Most, Queues
 from .output import as_json, note, table
+from .pages import read_pages
 
 if TYPE_CHECKING:
     from ..access.audit import Action
     from ..deadletters.pages import Filter, Page
     from ..declare.queue import Queue
     from ..deployment import Deployment
-    from ..store import Store
     from ..store.views import JobRecord
 
-PAGE = 200
 COLUMNS = ("id", "type", "died", "attempts", "crashes", "redrives", "error", "message")
 LONGEST_MESSAGE = 160
 MOST_REASONS = 20
@@ -52,13 +51,13 @@ async def list_(
 
     async with open_deployment() as deployment:
         selected = deployment.queues(queues or ())
-        wanted = Filter(type=job_type)
-        result = await _read(deployment.store, selected, wanted, most=most, cursor=cursor)
+        read = _reader(deployment, selected, Filter(type=job_type))
+        rows, following = await read_pages(read, most=most, cursor=cursor)
     if json:
-        letters = [describe_dead_letter(row) for row in result.rows]
-        as_json({"dead_letters": letters, "next": result.next})
-    elif result.rows:
-        table(COLUMNS, [_line(row) for row in result.rows])
+        letters = [describe_dead_letter(row) for row in rows]
+        as_json({"dead_letters": letters, "next": following})
+    elif rows:
+        table(COLUMNS, [_line(row) for row in rows])
     else:
         print("no dead letters")
     return Exit.OK
@@ -164,30 +163,17 @@ async def _choose(
     if queue is None:
         return [deployment.locate(job_id) for job_id in ids]
     owner = deployment.registry.queue(queue)
-    result = await _read(deployment.store, [owner], Filter())
-    return [(owner, local_id(row.id)) for row in result.rows]
+    rows, _ = await read_pages(_reader(deployment, [owner], Filter()))
+    return [(owner, local_id(row.id)) for row in rows]
 
 
-async def _read(
-    store: Store,
-    queues: Sequence[Queue],
-    wanted: Filter,
-    *,
-    most: int | None = None,
-    cursor: str | None = None,
-) -> Page:
-    """Up to `most` dead letters (None: all), newest first, read page by page."""
-    from ..deadletters.pages import Page, page
+def _reader(
+    deployment: Deployment, queues: Sequence[Queue], criteria: Filter
+) -> Callable[[str | None, int], Awaitable[Page]]:
+    """What reads a page of the dead letters that fit, newest first."""
+    from ..deadletters.pages import page
 
-    result = Page(next=cursor)
-    while most is None or len(result.rows) < most:
-        size = PAGE if most is None else min(PAGE, most - len(result.rows))
-        part = await page(store, queues, wanted, cursor=result.next, most=size)
-        result.rows += part.rows
-        result.next = part.next
-        if result.next is None:
-            break
-    return result
+    return lambda cursor, most: page(deployment.store, queues, criteria, cursor=cursor, most=most)
 
 
 async def _print_reasons(deployment: Deployment, verdicts: dict[str, bool]) -> Exit:

@@ -16,7 +16,7 @@ from .options import Cursor, Decrypt, DryRun, Json, Most, Queues
 from .output import as_json, fields, printable, table
 
 if TYPE_CHECKING:
-    from ..jobs.erased import Erased
+    from ..jobs.erase_report import EraseReport
 
 app = typer.Typer(
     no_args_is_help=True, help="List jobs by state, show or cancel one, erase those of a key."
@@ -141,7 +141,7 @@ async def erase(key: Key, dry_run: DryRun = False, yes: Yes = False, json: Json 
     return Exit.FAILED if erased.running else Exit.OK
 
 
-def _print_erased(erased: Erased, rows: int | None, *, dry_run: bool, json: bool) -> None:
+def _print_erased(erased: EraseReport, rows: int | None, *, dry_run: bool, json: bool) -> None:
     if json:
         counts = {"deleted": erased.deleted, "rows": rows, "running": erased.running}
         as_json({**counts, "dry_run": dry_run})

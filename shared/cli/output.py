@@ -65,6 +65,12 @@ def fields(values: Mapping[str, object]) -> None:
         print(f"{name.ljust(width)}{GAP}{_cell(value)}")
 
 
+def print_switch(name: str, *, paused: bool, was_paused: bool) -> None:
+    """Print that a queue or a schedule is paused or runs, and whether it did so before."""
+    already = " already" if was_paused is paused else ""
+    print(f"{name} is{already} {'paused' if paused else 'running'}")
+
+
 def note(sentence: str) -> None:
     """Print a sentence for people, on stderr: stdout is for programs."""
     print(sentence, file=sys.stderr)

@@ -12,7 +12,7 @@ from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Json
-from .output import as_json, note, table
+from .output import as_json, note, print_switch, table
 
 app = typer.Typer(
     no_args_is_help=True, help="Pause, resume and purge queues; show their busiest keys."
@@ -88,6 +88,5 @@ async def _set(names: list[str], *, json: bool, paused: bool) -> Exit:
         as_json({"queues": rows})
         return Exit.OK
     for row in rows:
-        already = " already" if row["was_paused"] is paused else ""
-        print(f"{row['queue']} is{already} {'paused' if paused else 'running'}")
+        print_switch(str(row["queue"]), paused=paused, was_paused=bool(row["was_paused"]))
     return Exit.OK

@@ -11,7 +11,7 @@ from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Json
-from .output import as_json, fields, table
+from .output import as_json, fields, print_switch, table
 
 app = typer.Typer(no_args_is_help=True, help="List, pause, resume and run schedules.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A schedule: APP/NAME, or NAME alone.")]
@@ -119,6 +119,5 @@ async def _switch(name: str, *, json: bool, paused: bool) -> Exit:
     if json:
         as_json({"schedule": schedule.key, "paused": paused, "was_paused": before})
     else:
-        already = " already" if before is paused else ""
-        print(f"{schedule.key} is{already} {'paused' if paused else 'running'}")
+        print_switch(schedule.key, paused=paused, was_paused=before)
     return Exit.OK

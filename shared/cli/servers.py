@@ -141,7 +141,9 @@ class _Server(uvicorn.Server):
         try:
             await super().startup(sockets=sockets)
         except SystemExit:  # uvicorn exits when the lifespan fails, and has logged the reason
-            raise ConfigurationError("the API did not start; the log above says why") from None
+            raise ConfigurationError(
+                "the API did not start; the log above has the reason"
+            ) from None
         self.ready.set()
 
     @contextmanager

@@ -63,7 +63,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """Read and check the environment. Raises ConfigurationError, whose message says what to
+        """Read and check the environment. Raises ConfigurationError, whose message names what to
         set. The values of TIDEGATE_SECRETS become variables of this process, since applications
         have theirs among them."""
         env = _with_secrets(os.environ if env is None else env)
@@ -114,8 +114,8 @@ def _database(env: Mapping[str, str], *variables: tuple[str, str]) -> tuple[str 
     """URL and token of a database; None, None where no variable names one. `variables`: pairs of
     their names. The first pair with a value counts, and a token never goes to another's URL.
 
-    A half or an empty pair is an error: without a URL the embedded store would take the jobs, and
-    nobody would notice.
+    A half or an empty pair is an error: without a URL the embedded store would take the jobs
+    without a sign of it.
     """
     pairs = [pair for pair in variables if any(env.get(one, "").strip() for one in pair)]
     name, token_name = pairs[0] if pairs else variables[0]
@@ -211,7 +211,7 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
 
 def _archive_url(env: Mapping[str, str]) -> str | None:
     """DATABASE_URL where it names a Postgres. Another database is some application's own business;
-    `tidegate doctor` says that there is no archive then."""
+    `tidegate doctor` reports that there is no archive then."""
     url = env.get("DATABASE_URL", "").strip()
     if not url.startswith(("postgres://", "postgresql://")):
         return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import ModuleType
 
-    from ..jobs.erased import Erased
+    from ..jobs.erase_report import EraseReport
     from .schedule import Missed, Overlap, Schedule
 
 PROJECT_APPS = "functions.apps:APPS"
@@ -123,7 +123,7 @@ class App:
         self.schedules[schedule.name] = schedule
         return schedule
 
-    async def erase(self, key: str, *, dry_run: bool = False) -> Erased:
+    async def erase(self, key: str, *, dry_run: bool = False) -> EraseReport:
         """Delete all jobs of this application that were enqueued with this option `key`, on all its
         queues and in every state, with their results and errors, and their rows of the archive. For
         those that run, their cancellation is requested, and a repeat deletes them. `dry_run`: only
@@ -138,7 +138,7 @@ class App:
         queues = list(self.queues.values())
         return await run_in_drain(lambda: erase(queues, key, dry_run=dry_run))
 
-    def erase_sync(self, key: str, *, dry_run: bool = False) -> Erased:
+    def erase_sync(self, key: str, *, dry_run: bool = False) -> EraseReport:
         """`erase`, blocking."""
         return run_blocking(lambda: self.erase(key, dry_run=dry_run), "erase")
 

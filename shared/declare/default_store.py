@@ -12,7 +12,7 @@ from ..jobs.job import Enqueued, Job
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..jobs.erased import Erased
+    from ..jobs.erase_report import EraseReport
     from ..store.views import JobView
 
 
@@ -36,7 +36,7 @@ class JobStore(Protocol):
         """End a job that waits, or ask one that runs to stop."""
         ...
 
-    async def erase(self, queue: Any, key: str, *, dry_run: bool = False) -> Erased:
+    async def erase(self, queue: Any, key: str, *, dry_run: bool = False) -> EraseReport:
         """Delete all jobs of the queue with this option `key`."""
         ...
 

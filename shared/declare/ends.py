@@ -20,7 +20,7 @@ class JobError(BaseModel):
 
 class Completed(BaseModel, Generic[P]):
     """A job that has completed. `result`: what its handler returned, as JSON has it; where it could
-    not be kept, `result_error` says why."""
+    not be kept, `result_error` has the reason."""
 
     model_config = ConfigDict(defer_build=True)  # cold start: one of these for each handler
 

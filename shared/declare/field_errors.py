@@ -12,8 +12,8 @@ LONGEST_MESSAGE = 200
 
 
 def field_errors(error: ValidationError, prefix: str = "") -> list[dict[str, str]]:
-    """A validation error as `[{"field", "message"}]`, the first 20. Of more than 1,000 only their
-    number is told: pydantic has them all at once or none."""
+    """A validation error as `[{"field", "message"}]`, the first 20. More than 1,000 are
+    counted only: pydantic has them all at once or none."""
     count = error.error_count()
     if count > MOST_READ:
         return [{"field": prefix, "message": f"{count:,} places do not fit"}]

@@ -28,8 +28,8 @@ class JobHandle:
     """One stored job. `state` and `duplicate` are what its enqueue answered, `state` None where
     the handle was made of an id.
 
-    Every method asks the store. Each has a twin with `_sync` for code without an event loop, which
-    blocks. All raise JobNotFound once the job's retention has ended, and StoreError.
+    Every method is a request to the store. Each has a twin with `_sync` for code without an event
+    loop, which blocks. All raise JobNotFound once the job's retention has ended, and StoreError.
     """
 
     id: str
@@ -57,7 +57,7 @@ class JobHandle:
         """The job as it ended: completed, dead or cancelled. Raises TimeoutError where it has not
         within `timeout` seconds; the job goes on.
 
-        It asks at once, then after 0.5 s, and each time 1.5 times as long as before, at most 10 s:
+        It reads at once, then after 0.5 s, and each time 1.5 times as long as before, at most 10 s:
         14 requests in the first minute, 6 in each later one, of at most 6 billed commands each.
         """
         return await self._ask(lambda store, job_id: self._wait(store, job_id, timeout))

@@ -39,7 +39,7 @@ class Shape(NamedTuple):
 def shape_of(handler: Handler) -> Shape:
     """The shape of a function, a method, a partial or a callable object.
 
-    Raises ConfigurationError, with a sentence that says what to change.
+    Raises ConfigurationError, with a sentence about what to change.
     """
     name = name_of(handler)
     function = _function(handler)

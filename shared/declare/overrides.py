@@ -45,14 +45,14 @@ def _check_attempts(job_type: JobType[Any], attempts: int, what: str, field: str
     allowed = job_type.queue.overrides.attempts
     most = job_type.retry.attempts if allowed is None else allowed
     if attempts > most:
-        raise InvalidOption(f"{what}; {_may_have(job_type)} at most {most}", field)
+        raise InvalidOption(f"{what}; {_bound_sentence(job_type)} at most {most}", field)
 
 
 def _checked_timeout(job_type: JobType[Any], seconds: float) -> float:
     allowed = job_type.queue.overrides.timeout
     longest = job_type.timeout if allowed is None else allowed
     if seconds > longest:
-        what = f"timeout: {seconds:g} s; {_may_have(job_type)} at most {longest:g} s"
+        what = f"timeout: {seconds:g} s; {_bound_sentence(job_type)} at most {longest:g} s"
         raise InvalidOption(what, "timeout")
     return seconds
 
@@ -61,11 +61,11 @@ def _check_backoff(job_type: JobType[Any], retry: Retry) -> None:
     allowed = job_type.queue.overrides.backoff
     least = min(LEAST_BACKOFF, job_type.retry.shortest) if allowed is None else allowed
     if retry.shortest < least:
-        what = f"backoff: a wait of {retry.shortest:g} s; {_may_have(job_type)} no less than"
+        what = f"backoff: a wait of {retry.shortest:g} s; {_bound_sentence(job_type)} no less than"
         raise InvalidOption(f"{what} {least:g} s", "backoff")
 
 
-def _may_have(job_type: JobType[Any]) -> str:
+def _bound_sentence(job_type: JobType[Any]) -> str:
     return f"an enqueue of {job_type.name!r} on queue {job_type.queue.name!r} may have"
 
 

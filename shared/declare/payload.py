@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
 from ..errors import InvalidPayload, PayloadTooLarge
-from ..jobs.body import to_text
+from ..jobs.body import byte_length, to_text
 from .field_errors import field_errors, sentence
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def text_of_value(job_type: JobType[Any], value: Any) -> tuple[str, BaseModel]:
     except (Exception, SystemExit) as bug:
         if not (job_type.queue.encrypt or isinstance(bug, SystemExit)):
             raise
-        # Its text may quote the payload, and whoever meets an error like this logs it; an exit
-        # would be the server's.
+        # Its text may quote the payload, and errors like this one are logged; an exit would be
+        # the server's.
         name = type(bug).__name__
         raise RuntimeError(f"the model of job type {job_type.name!r} failed: {name}") from None
     return text, payload
@@ -77,7 +77,7 @@ def content_of(job_type: JobType[Any], text: str) -> Any:
 
 def check_size(queue: Queue, text: str) -> None:
     """Raises PayloadTooLarge where the payload has more bytes than its queue takes."""
-    size = len(text) if text.isascii() else len(text.encode())
+    size = byte_length(text)
     if size > queue.payload_limit:
         raise PayloadTooLarge(
             f"the payload has {size} bytes; queue {queue.name!r} takes {queue.payload_limit}"

@@ -26,8 +26,8 @@ Encrypt: TypeAlias = bool | Literal["new"]
 jobs are encrypted, plain ones still run. False: new jobs are plain, encrypted ones still run."""
 
 IfLimited: TypeAlias = Literal["defer", "refuse"]
-"""What becomes of a job whose key has used up its rate: it waits for its turn, or its enqueue is
-refused. Then the rate counts enqueues and not starts."""
+"""What becomes of a job whose key has used up its rate: it waits, or its enqueue is refused. Then
+the rate counts enqueues and not starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +244,7 @@ class Retention:
 @dataclass(frozen=True, slots=True)
 class Overrides:
     """How far an enqueue may go beyond its job type's own numbers: at most `attempts`, a `timeout`
-    of so many seconds, waits of at least `backoff` seconds. None: not beyond them."""
+    of at most these seconds, waits of at least `backoff` seconds. None: not beyond them."""
 
     attempts: int | None = None
     timeout: float | None = None
@@ -280,14 +280,14 @@ class Isolation:
 
 
 def isolation_of(isolate: bool | Isolation) -> Isolation | None:  # noqa: FBT001 - a value
-    """What a declaration's `isolate=` says."""
+    """The value of a declaration's `isolate=`."""
     if isinstance(isolate, Isolation):
         return isolate
     return Isolation() if isolate else None
 
 
 def check_timeout(seconds: float, what: str) -> None:
-    """Raise ConfigurationError where no function gives one attempt so many seconds."""
+    """Raise ConfigurationError where no function gives one attempt this time."""
     require(
         0 < seconds <= LONGEST_TIMEOUT,
         f"{what}: timeout={seconds} s does not fit any function's window; "

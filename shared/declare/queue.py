@@ -99,8 +99,8 @@ class JobType(Generic[P]):
         return make_job_of(self, text, payload, options)
 
     async def enqueue(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
-        """Store one job; its handle says what now stands for it. Raises as `job` does, QueueFull,
-        IdempotencyMismatch and StoreError."""
+        """Store one job. The handle is of the job that now stands for it. Raises as `job` does,
+        QueueFull, IdempotencyMismatch and StoreError."""
         (answer,) = await self._store([self.job(payload, **options)])
         return JobHandle.of(self.queue, one_stored(answer))
 

@@ -24,8 +24,8 @@ LONGEST_REST = 60.0
 CUT_GROWTH = 1.5
 """A job that was cut off gets this much more time before it is started again."""
 TRIAL_EVERY = 4
-"""One time in so many a job that is parked for its length is started at the beginning of a window:
-what was learned of its type may be out of date."""
+"""Every fourth check of a job that is parked for its length starts it anyway, at the beginning of a
+window: the durations learned of its type may be out of date."""
 
 
 class Admission:

@@ -57,7 +57,7 @@ _OBJECTS = {"args", "exc_info", "exc_text", "stack_info"}
 """Fields of a record that hold no JSON values."""
 
 
-class Ended(NamedTuple):
+class ChildResult(NamedTuple):
     """The end of a job. `retire`: the child can't be kept for others."""
 
     outcome: Outcome
@@ -94,7 +94,7 @@ def no_message(name: str) -> ChildDied:
     return ChildDied(f"the handler wrote into its child process's connection ({name})")
 
 
-def read_ended(value: object) -> Ended:
+def read_ended(value: object) -> ChildResult:
     """The end that a child tells. Raises ChildDied."""
     match value:
         case {
@@ -103,7 +103,7 @@ def read_ended(value: object) -> Ended:
             "retire": bool(retire),
         } if kind in KINDS and 0 <= delay <= LONGEST_DELAY and _is_detail(detail):
             outcome = Outcome(KINDS[kind], float(delay), detail, started)
-            return Ended(outcome, _read_error(error), retire)
+            return ChildResult(outcome, _read_error(error), retire)
     raise no_message("ended")
 
 

@@ -27,7 +27,7 @@ EVENTS: Mapping[End, Event] = {"done": "completed", "dead": "dead"}
 
 
 class Child(NamedTuple):
-    """One follow-up of an end. `name` tells it from the end's others."""
+    """One follow-up of an end. `name` distinguishes it from the end's others."""
 
     name: str
     queue: str
@@ -51,7 +51,7 @@ def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterato
     from the end, however long they find no room."""
     event = EVENTS[end.kind]
     parent, follow_ups = run.claim.public_id, _enqueued(run)
-    described = _describe(run, parent, event, history)
+    facts = _describe(run, parent, event, history)
 
     def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
         delay_ms = max(0, follow_up.delay_ms - max(0, now_ms - end.at_ms))
@@ -62,12 +62,12 @@ def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterato
     for n, follow_up in enumerate(follow_ups.of(event)):
         yield child(f"{event} {n}", follow_up)
     for job_type in run.job_type.followers.of(event) if run.job_type else ():
-        payload = _with_payload(described, run, event)
+        payload = _with_payload(facts, run, event)
         one = FollowUp(job_type.queue.name, job_type.name, payload, key=run.claim.key)
         # The application's own: the parent's producer has not asked for it.
         yield child(f"handler {job_type.queue.name}/{job_type.name}", one, by="")
     if follow_ups.callback is not None:
-        content = _webhook(event, _told_outside(described, run), end.at_ms)
+        content = _webhook(event, _public_facts(facts, run), end.at_ms)
         payload = json.dumps({"url": follow_ups.callback, "content": content})
         yield child("callback", FollowUp(run.claim.queue, CALLBACK, payload, key=run.claim.key))
 
@@ -83,28 +83,26 @@ def _enqueued(run: Run) -> FollowUps:
 def _describe(run: Run, parent: str, event: Event, history: str) -> dict[str, Any]:
     """The job that has ended, without its payload."""
     stored = read_history(history)
-    described: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "id": parent,
         "queue": run.claim.queue,
         "type": run.body.type,
         "attempts": run.claim.attempts if run.claim.crashed else run.claim.attempt,
     }
     if event == "completed":
-        return described | {name: stored.get(name) for name in ("result", "result_error")}
+        return facts | {name: stored.get(name) for name in ("result", "result_error")}
     errors = stored.get("errors") or [{}]
     error = {name: errors[-1].get(name) for name in ("type", "message", "where", "stack")}
-    return described | {
-        "error": {name: value for name, value in error.items() if value is not None}
-    }
+    return facts | {"error": {name: value for name, value in error.items() if value is not None}}
 
 
-def _with_payload(described: dict[str, Any], run: Run, event: Event) -> str:
+def _with_payload(facts: dict[str, Any], run: Run, event: Event) -> str:
     """The text of `Completed` or `Dead`. The payload goes in as it was stored; where its model does
-    not take it, a dead job is told without it."""
+    not take it, the payload of a dead job is left out."""
     payload = run.body.payload
     if isinstance(payload, bytes) or (event == "dead" and not _fits(run)):
         payload = "null"
-    text = json.dumps(described, ensure_ascii=False)
+    text = json.dumps(facts, ensure_ascii=False)
     return f'{text[:-1]}, "payload": {payload}}}'
 
 
@@ -116,19 +114,19 @@ def _fits(run: Run) -> bool:
     return True
 
 
-def _told_outside(described: dict[str, Any], run: Run) -> dict[str, Any]:
-    """What a callback tells, whose address any producer may have named: of the result and of the
+def _public_facts(facts: dict[str, Any], run: Run) -> dict[str, Any]:
+    """The facts for a callback, whose address any producer may have named: of the result and of the
     error's text nothing, unless the job type makes its results public."""
     is_public = run.job_type is not None and run.job_type.public_result and not run.encrypted
     hidden = set() if is_public else {"result", "result_error"}
-    told = {name: value for name, value in described.items() if name not in {*hidden, "error"}}
-    if "error" in described:
+    public = {name: value for name, value in facts.items() if name not in {*hidden, "error"}}
+    if "error" in facts:
         shown = ("type", "message") if is_public else ("type",)
-        told["error"] = {name: described["error"].get(name) for name in shown}
-    return told
+        public["error"] = {name: facts["error"].get(name) for name in shown}
+    return public
 
 
-def _webhook(event: Event, described: dict[str, Any], at_ms: int) -> str:
+def _webhook(event: Event, facts: dict[str, Any], at_ms: int) -> str:
     at = utc(at_ms).isoformat(timespec="milliseconds")
-    body = {"type": f"job.{event}", "timestamp": at.replace("+00:00", "Z"), "data": described}
+    body = {"type": f"job.{event}", "timestamp": at.replace("+00:00", "Z"), "data": facts}
     return json.dumps(body, ensure_ascii=False)

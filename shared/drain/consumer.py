@@ -17,7 +17,7 @@ from .admission import Admission
 from .budget import Budget
 from .encrypted import open_run
 from .exclusive import EXCLUSIVE_WAIT
-from .keeper import Watched
+from .keeper import ConsumerLeases
 from .leases import HEARTBEAT
 from .pool import Pool
 from .report import ConsumerReport, StopReason
@@ -79,7 +79,7 @@ class Consumer:
         self._suspects = Suspects(resources, self._slots)
         self._pool = Pool(queue, budget, resources, admission, self._suspects)
         held, sent_at = turns.leases, lambda: turns.sent_at
-        resources.keep(Watched(queue, self._pool.leases, sent_at, held.lease_ms))
+        resources.keep(ConsumerLeases(queue, self._pool.leases, sent_at, held.lease_ms))
         self._closing: StopReason | None = None
         self._over, self._backlog = False, Backlog(on_backlog)
 

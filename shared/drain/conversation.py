@@ -14,8 +14,8 @@ from ..jobs.body import encode_body
 from ..jobs.claim import Claim
 from ..store import Store
 from .child_messages import (
+    ChildResult,
     Command,
-    Ended,
     LogRecord,
     Nudge,
     no_message,
@@ -43,7 +43,7 @@ class Conversation:
         self._requests = set[asyncio.Task[None]]()
         self._characters = 0
 
-    async def hold(self, left: float, window: float) -> Ended:
+    async def hold(self, left: float, window: float) -> ChildResult:
         """Have the job run, and do what the child asks for meanwhile. Raises ChildDied."""
         run = self._run
         self._child.output.attach(self._write)

@@ -24,7 +24,7 @@ from ..errors import (
     UnknownQueue,
 )
 from ..jobs.claim import Claim
-from ..jobs.ends import DecidedEnd, Missing, without_end
+from ..jobs.ends import DecidedEnd, RefusedFollowUp, without_end
 from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
 from ..store import Store
@@ -164,7 +164,7 @@ def _note(ending: Ending, child: Child) -> None:
 
 def _miss(pairs: Sequence[tuple[Ending, Child]], why: str) -> None:
     for ending, child in pairs:
-        ending.end = ending.end._replace(missing=Missing(child.queue, why))
+        ending.end = ending.end._replace(missing=RefusedFollowUp(child.queue, why))
 
 
 def _wait_for_token(ending: Ending, seconds: float) -> None:

@@ -12,6 +12,7 @@ import signal
 import sys
 from base64 import b64encode
 from contextlib import suppress
+from typing import TypeAlias
 
 from ..declare.handler import Handler, module_of
 from ..errors import ChildDied, ConfigurationError
@@ -25,13 +26,14 @@ from ..jobs.stack import OURS
 from ..store import Store
 from .bounds import bound
 from .budget import Budget
-from .child_messages import Ended, read_failed
+from .child_messages import ChildResult, read_failed
 from .conversation import Conversation
 from .execute import outcome_of_cancelled
 from .outcome import outcome_of
 from .run import Run
 from .slots import Slots
 
+Talk: TypeAlias = asyncio.Task[ChildResult]
 log = logging.getLogger("tidegate.job")
 
 CHILDREN = 4
@@ -174,7 +176,7 @@ class Children(Slots):
                 await asyncio.shield(leaving)
         return outcome
 
-    def _outcome(self, run: Run, talk: asyncio.Task[Ended]) -> Outcome:
+    def _outcome(self, run: Run, talk: Talk) -> Outcome:
         if not talk.done():
             run.cancel_reason = run.cancel_reason or "timeout"
             return self._bound(run, outcome_of_cancelled(run, killed=True))
@@ -195,7 +197,7 @@ class Children(Slots):
     def _bound(self, run: Run, outcome: Outcome) -> Outcome:
         return bound(outcome, run, self._budget.window, self._budget.clock.epoch_ms())
 
-    async def _leave(self, child: ChildProcess, start: Message, talk: asyncio.Task[Ended]) -> None:
+    async def _leave(self, child: ChildProcess, start: Message, talk: Talk) -> None:
         """Keep a healthy child for other jobs, else end it."""
         talk.cancel()
         failed = not talk.done() or talk.cancelled() or talk.exception() is not None
@@ -229,7 +231,7 @@ class Children(Slots):
         }
 
 
-async def _wait(run: Run, conversation: Conversation, talk: asyncio.Task[Ended]) -> None:
+async def _wait(run: Run, conversation: Conversation, talk: Talk) -> None:
     """Wait for the handler's end. It is asked to stop if the job is cancelled meanwhile."""
     try:
         await asyncio.wait({talk}, timeout=run.allowed + KILL_GRACE)

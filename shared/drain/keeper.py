@@ -24,7 +24,7 @@ LATE = 20.0
 """Seconds without a turn after which leases are prolonged from the thread."""
 
 
-class Watched(NamedTuple):
+class ConsumerLeases(NamedTuple):
     """One consumer: its queue, its open leases, and the time (monotonic) of its last turn."""
 
     queue: Queue
@@ -39,13 +39,13 @@ class Keeper:
 
     def __init__(self, open_store: Callable[[], Store] | None) -> None:
         self._open_store = open_store
-        self._watched: list[Watched] = []
+        self._watched: list[ConsumerLeases] = []
         self._ended = threading.Event()
         self._beat = time.monotonic()
         self._thread: threading.Thread | None = None
         self.longest_lag = 0.0
 
-    def watch(self, watched: Watched) -> None:
+    def watch(self, watched: ConsumerLeases) -> None:
         """Watch this consumer. The first one starts the thread: an idle tick needs none."""
         self._watched.append(watched)
         if self._thread is None:
@@ -83,7 +83,7 @@ class Keeper:
         if late and self._open_store is not None:
             asyncio.run(self.send(self._open_store(), late))
 
-    async def send(self, store: Store, late: Sequence[Watched]) -> None:
+    async def send(self, store: Store, late: Sequence[ConsumerLeases]) -> None:
         """Prolong the leases of these consumers. Closes the store."""
         for one in late:
             try:

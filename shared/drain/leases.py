@@ -1,4 +1,4 @@
-"""Until when a consumer's open leases hold, and when a turn must prolong them.
+"""Ends of a consumer's open leases, and when a turn must prolong them.
 
 The pace of a limited queue: its tokens are taken ahead of their time and its outcomes wait for each
 other, so that a turn pays for many starts.
@@ -21,7 +21,7 @@ LEASE_MS = round(LEASE * 1000)
 HEARTBEAT = 15.0
 """Seconds between turns while everything runs and nothing ends: leases are prolonged with them."""
 PROLONG_BELOW = LEASE - HEARTBEAT * 0.9
-"""Seconds left of a lease below which a turn that flies anyway prolongs it."""
+"""Turns prolong a lease that has fewer seconds left."""
 LEAST_AHEAD, MOST_AHEAD = 20.0, 60.0
 """Seconds for which tokens are taken ahead of their time. Each job starts at the time of its token.
 If the function dies, its tokens are lost and its jobs come back that much later."""

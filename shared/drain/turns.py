@@ -38,7 +38,7 @@ CLOSING_TURN_SECONDS = 30.0
 meanwhile, and every turn of the queue reads it, so keep it short."""
 FIRST_TURN_SECONDS = 10.0
 """The first turn is not repeated for longer: a store that is away should end the drain early."""
-FIRST_LOOK = 10
+FIRST_PREFETCH = 10
 """Records that the first turn reads before it knows how large they are."""
 HOLDING = frozenset({"limited", "full", "paused"})
 """Reasons of a turn that name what holds jobs back."""
@@ -90,7 +90,7 @@ class Turns:
             **self._observations(),
             ahead_ms=round(min(ahead, self._admission.spare()) * 1000) if ahead else 0,
             prolong=leases if self.leases.are_due() else (),
-            look=self._look(),
+            prefetch=self._prefetch(),
             **self._always,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
@@ -109,13 +109,13 @@ class Turns:
             counters.update({f"{DURATION}{bucket}": count for bucket, count in counts.items()})
         return {"observed": observed, "counters": counters}
 
-    def _look(self) -> int:
+    def _prefetch(self) -> int:
         """How many records the store may read before it has seen the queue's numbers: as many as a
         reply has room for, and none after a turn that took all that waited."""
         if not self._expects_jobs:
             return 0
         if not self._bytes:
-            return FIRST_LOOK
+            return FIRST_PREFETCH
         return MOST_BYTES * self._report.claimed // self._bytes + 1
 
     def _within(self, settles: Sequence[Settle], leases: Sequence[str]) -> float:

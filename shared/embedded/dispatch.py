@@ -1,5 +1,5 @@
 """The execution of commands as Upstash does it: refusals, scripts, pipelines, transactions, and the
-bill of each. It knows no HTTP."""
+bill of each. It is free of HTTP."""
 
 from __future__ import annotations
 

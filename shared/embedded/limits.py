@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..checks import check_fields, require
+from ..jobs.body import byte_length
 from . import positions
 from .engine import EngineError
 from .growth import KINDS, Kind, growth_lua
@@ -83,7 +84,7 @@ def too_large(what: str, limit: int, actual: int) -> EngineError:
 
 def size(arg: str | bytes) -> int:
     """An argument's length in bytes."""
-    return len(arg) if isinstance(arg, bytes) or arg.isascii() else len(arg.encode())
+    return len(arg) if isinstance(arg, bytes) else byte_length(arg)
 
 
 def _end(name: str, args: Args) -> int:

@@ -1,4 +1,4 @@
-"""Histories of encrypted jobs: what tells of the job's course stays readable, what may repeat its
+"""Histories of encrypted jobs: the job's course stays readable; what may repeat its
 payload (result, notes, texts of errors, and whatever else a history has) is encrypted."""
 
 from __future__ import annotations

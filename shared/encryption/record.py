@@ -44,7 +44,7 @@ def unlock(
     keyring: Keyring, queue: str, job_id: str, encryption: Encryption
 ) -> tuple[Encryption, str | None, Mapping[str, Any] | None]:
     """The same, decrypted: with the payload and the history. Where they do not decrypt, these are
-    None, and `locked` says why. A payload of which only the first line was read is ""."""
+    None, and `locked` has the reason. A payload of which only the first line was read is ""."""
     payload = ""
     try:
         if not encryption.stored.endswith("\n"):

@@ -61,7 +61,7 @@ async def download(
                     raise Discard(f"the file is larger than {max_bytes} bytes; split it")
                 into.write(chunk)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-        # The cause is left out: its text is the server's, or tells what a private network holds.
+        # The cause is left out: its text is the server's, or reveals what a private network holds.
         raise FetchFailed from None
 
 

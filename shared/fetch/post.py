@@ -38,7 +38,7 @@ async def post(
         ):
             _require_accepted(response)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
-        # The cause is left out: its text is the server's, or tells what a private network holds.
+        # The cause is left out: its text is the server's, or reveals what a private network holds.
         raise FetchFailed from None
 
 

@@ -30,7 +30,7 @@ class PublicTransport(httpx.AsyncBaseTransport):
 
     Each request is judged anew, those of redirects too. Raises Discard for a URL that may not be
     fetched, and httpx.ConnectError, always with the same text, where the name has no address, has
-    one that is not public, or no server answers: so nobody learns what a private network holds.
+    one that is not public, or no server answers: so the error reveals nothing of a private network.
     """
 
     def __init__(

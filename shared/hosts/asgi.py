@@ -60,8 +60,8 @@ def seconds_left(request: Request, settings: Settings) -> float:
     """Seconds until the platform ends this request."""
     context = request.scope.get("aws.context")
     if context is not None:
-        left: int = context.get_remaining_time_in_millis()
-        return min(GATEWAY_SECONDS, left / 1000)
+        milliseconds: int = context.get_remaining_time_in_millis()
+        return min(GATEWAY_SECONDS, milliseconds / 1000)
     until = seconds_until_deadline() if settings.platform == "vercel" else None
     return settings.max_duration if until is None else until
 

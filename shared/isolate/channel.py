@@ -61,6 +61,6 @@ class Channel:
 
 def end_with_parent() -> None:
     """Have the system end this process when its parent dies: a handler inside foreign code may
-    keep every thread from running. Linux only; elsewhere the channel tells alone."""
+    keep every thread from running. Linux only; elsewhere the channel's end is the only sign."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -38,7 +38,7 @@ def take(start: Message) -> ChildProcess | None:
 
 
 async def put(start: Message, child: ChildProcess) -> None:
-    """Keep a healthy child for another job, for a while. The oldest one gives way."""
+    """Keep a healthy child for another job, for a while. The oldest one is ended for it."""
     one = _Idle(start, child)
     _idle.append(one)
     asyncio.get_running_loop().call_later(IDLE_SECONDS, _expire, one)

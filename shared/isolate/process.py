@@ -16,7 +16,7 @@ from .output import Output
 
 _CHUNK = 2**16
 POLL = 0.25
-"""Seconds between looks whether it still lives. Its end of the connection tells at once, unless a
+"""Seconds between looks whether it still lives. Its end of the connection closes at once, unless a
 process that it forked holds that too."""
 EXIT_SECONDS = 2.0
 """A killed process is waited for no longer; a system that is out of memory takes its time."""
@@ -60,7 +60,7 @@ class ChildProcess:
         self._open = True
 
     async def send(self, message: Message) -> None:
-        """Send a message. One that does not arrive is told by the next `receive`."""
+        """Send a message. The next `receive` raises where it did not arrive."""
         with suppress(OSError):
             await asyncio.get_running_loop().sock_sendall(self._socket, encode(message))
 

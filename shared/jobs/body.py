@@ -1,6 +1,6 @@
 r"""A job's body: one line of JSON (type, overrides, the subject of the stored token that
 enqueued it, and when it was made where its id does not tell), `\n`, the payload as it was enqueued.
-If the first line says so, the last one has the job's follow-ups (jobs/follow_ups.py).
+Where the first line has that mark, the last one has the job's follow-ups (jobs/follow_ups.py).
 
 Written once and never again, so a retry sees the original bytes. Scripts don't read it.
 """
@@ -19,11 +19,11 @@ _MADE = ',"made":'
 
 
 BY = "by"
-"""The name in the first line that says which stored token enqueued it, by its subject."""
+"""The name in the first line of the stored token that enqueued it: its subject."""
 TRACE = "trace"
 """The name in the first line of the `traceparent` (W3C) of the enqueue (jobs/trace.py)."""
 FOLLOW_UPS = "follow_ups"
-"""The name in the first line that says that the last one has follow-ups."""
+"""The name in the first line that marks the last one as follow-ups."""
 
 
 class Body(NamedTuple):
@@ -51,6 +51,11 @@ def encode_body(job_type: str, values: Mapping[str, Any], payload: str, made_ms:
     if made_ms:  # the last member, so that the rest of the line stays equal for jobs of one type
         line = f"{line[:-2]}{_MADE}{made_ms}}}\n"
     return line + payload
+
+
+def byte_length(text: str) -> int:
+    """The bytes of the text as it is sent and stored. An ASCII text is not encoded for that."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def to_text(value: Any) -> str:
@@ -88,7 +93,7 @@ def with_content(body: Body, content: str) -> Body:
 
 
 def has_follow_ups(body: str) -> bool:
-    """True if the first line of a body says that the last one has follow-ups."""
+    """True if the first line of a body marks the last one as follow-ups."""
     return _first_line(_without_made(body.partition("\n")[0])[0]).has_follow_ups
 
 
@@ -139,7 +144,7 @@ def _line_of_type(job_type: str) -> str:
 
 
 class _FirstLine(NamedTuple):
-    """What the first line says, without the instant."""
+    """The values of the first line, without the instant."""
 
     type: str
     overrides: dict[str, Any]

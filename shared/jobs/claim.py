@@ -25,9 +25,9 @@ class Lease(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is a
-    suspect and nothing may run beside it; `isolated`: it is a suspect that runs in a child process,
-    beside others; `history` is its stored history; `at_ms` is the store's
+    """One leased job. `lease` is the fencing token that its settle must show; `exclusive`: it is
+    quarantined and nothing may run beside it; `isolated`: it is quarantined and runs in a child
+    process, beside others; `history` is its stored history; `at_ms` is the store's
     time from which it may start: of its claim, or on a limited queue of its token;
     `crashed`: the functions that ran it died so often that it is to be settled dead, unstarted;
     `decided`: its history tells how it ends."""

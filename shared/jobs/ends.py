@@ -15,7 +15,7 @@ End = Literal["done", "dead"]
 """Outcomes that have follow-ups. A cancelled job has none."""
 
 
-class Missing(NamedTuple):
+class RefusedFollowUp(NamedTuple):
     """A queue that does not take a follow-up, and why."""
 
     queue: str
@@ -30,7 +30,7 @@ class DecidedEnd(NamedTuple):
     mark: str
     at_ms: int
     stored: Sequence[str] = ()
-    missing: Missing | None = None
+    missing: RefusedFollowUp | None = None
 
     def detail(self) -> Mapping[str, Any]:
         """The note, as the detail of an outcome."""
@@ -47,12 +47,12 @@ def read_end(history: str) -> DecidedEnd | None:
     return end if end.kind in ("done", "dead") and isinstance(end.at_ms, int) else None
 
 
-def read_missing(history: Mapping[str, Any]) -> Missing | None:
+def read_missing(history: Mapping[str, Any]) -> RefusedFollowUp | None:
     """Why follow-ups of a decided end are missing; None where none are, or the note is damaged."""
     note = history.get(NAME)
     match note.get("missing") if isinstance(note, dict) else None:
         case [str(queue), str(why)]:
-            return Missing(queue, why)
+            return RefusedFollowUp(queue, why)
     return None
 
 

@@ -1,4 +1,4 @@
-"""A failed attempt, as the hooks of `app.on_failure` are told of it."""
+"""A failed attempt, as the hooks of `app.on_failure` get it."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ class JobFailure(NamedTuple):
 
 
 FailureHook = Callable[[BaseException, JobFailure], object]
-"""A function or a coroutine function that is told of a failure. Its result does not matter."""
+"""A function or a coroutine function that is called after a failure. Its result does not matter."""

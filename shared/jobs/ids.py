@@ -15,8 +15,9 @@ from ..errors import InvalidOption
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
-"""Letters of an id that we make, in two halves. The first _OF_MS of them tell the millisecond."""
-_OF_MS = 9
+"""Letters of an id that we make, in two halves."""
+_SHARED = 9
+"""The first letters, which the ids of one batch share: their number is computed once."""
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _OWN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}(~[0-9]{1,2})?\Z")
@@ -33,8 +34,8 @@ def is_name(text: str) -> bool:
 
 
 RUN_JOBS, RUN_BYTES, RUN_PAUSE_MS = 500, 4 * 2**20, 100
-"""Ids that are made in one run share a shard. A run ends after so many, after so many bytes of
-payloads (one enqueue request takes as much), or with a pause."""
+"""Ids that are made in one run share a shard. A run ends at one of these numbers: of jobs, of
+bytes of payloads (one enqueue request takes as much), of the milliseconds of a pause."""
 
 
 class _Ids:
@@ -92,32 +93,22 @@ def schedule_id(key: str, planned: int) -> str:
 def created_ms(short: str) -> int | None:
     """The instant at which `new_id` made this id, by its maker's clock, or at which a queue took a
     record in from its inbox; None for an id that a caller chose."""
-    taken_in = _FROM_INBOX.match(short)
-    if taken_in:
-        return int(taken_in[1])
-    short = short.partition("~")[0]
-    if len(short) != LENGTH or not (short.isascii() and short.isalnum()):
+    if len(short) != LENGTH and short[LENGTH : LENGTH + 1] != "~":
+        from_inbox = _FROM_INBOX.match(short)
+        return int(from_inbox[1]) if from_inbox else None
+    if not short[:LENGTH].isalnum() or not short.isascii():
         return None
-    high = 0
-    for letter in short[:11]:
-        high = high * 62 + _ALPHABET.index(letter)
-    return high >> 16 if (high >> 12) & 0xF == 7 else None
-
-
-def made_ms(short: str) -> int | None:
-    """The same for the id of a stored job whose record names no other instant: a millisecond less
-    exact and, for the many jobs of a batch, much faster."""
-    if len(short) == LENGTH or short[LENGTH : LENGTH + 1] == "~":
-        return _ms_of(short[:_OF_MS])
-    return created_ms(short)
+    high = _number(short[:_SHARED]) + _ALPHABET.index(short[_SHARED]) * 62
+    high += _ALPHABET.index(short[_SHARED + 1])
+    return high >> 16 if high >> 12 & 0xF == 7 else None
 
 
 @functools.lru_cache(maxsize=1024)
-def _ms_of(first: str) -> int:
+def _number(letters: str) -> int:
     number = 0
-    for letter in first:
-        number = number * 62 + _ALPHABET.find(letter)
-    return number * 62 * 62 >> 16  # two letters more are the first half of the id
+    for letter in letters:
+        number = number * 62 + _ALPHABET.index(letter)
+    return number * 62 * 62  # two letters more are the first half of the id
 
 
 def public_id(short: str, queue: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from .body import byte_length
 from .history import rows, sanitize
 
 NAME = "log"
@@ -47,4 +48,4 @@ class Log:
 
 
 def _size(lines: Sequence[LogLine]) -> int:
-    return sum(len(line.text.encode()) for line in lines)
+    return sum(byte_length(line.text) for line in lines)

@@ -69,7 +69,7 @@ def _is_library(frame: FrameType, own: str) -> bool:
 @functools.lru_cache(maxsize=1024)
 def _is_installed(file: str, top: str) -> bool:
     """True for the standard library and for installed packages, also where they lie beside the
-    application, as on function hosts: there their metadata tells."""
+    application, as on function hosts: there their metadata is the sign."""
     if file.endswith(".pyx"):  # uvloop's: a compiled package names its source, not its place
         return True
     if file.startswith((STDLIB, "<frozen ")) or any(folder in file for folder in INSTALLED):

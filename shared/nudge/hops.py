@@ -1,5 +1,5 @@
-"""How many drains have called one another: each tells the next, and the chain ends before the
-platform cuts it."""
+"""How many drains have called one another: each passes the number on, and the chain ends before
+the platform cuts it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _running: list[int] = []
 
 
 class Origin(NamedTuple):
-    """What a platform started a drain for: a tick, or a nudge after so many hops."""
+    """What a platform started a drain for: a tick, or a nudge after this number of hops."""
 
     hops: int = 0
     nudged: bool = False

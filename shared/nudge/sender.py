@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import time
 from collections.abc import Sequence
 
+from ..clock import Every
 from .hops import next_hops
 from .nudge import Nudge
 
@@ -26,7 +25,7 @@ class NudgeSender:
 
     def __init__(self, nudge: Nudge, window: float) -> None:
         self._nudge, self.window = nudge, window
-        self._logged = -math.inf
+        self._failures = Every(LOG_EVERY)
 
     @property
     def window_ms(self) -> int:
@@ -46,7 +45,7 @@ class NudgeSender:
         except Exception as error:  # noqa: BLE001 - whatever fails, the jobs are stored
             self._log(error)
             return False
-        self._logged = -math.inf
+        self._failures.reset()
         return True
 
     async def close(self) -> None:
@@ -54,8 +53,6 @@ class NudgeSender:
         await self._nudge.close()
 
     def _log(self, error: Exception) -> None:
-        now = time.monotonic()
-        if now - self._logged >= LOG_EVERY:
-            self._logged = now
+        if self._failures.is_due():
             name = type(error).__name__
             log.warning("nudge_failed", extra={"error": f"{name}: {error}" if str(error) else name})

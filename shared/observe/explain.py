@@ -12,13 +12,13 @@ from ..jobs.ends import read_missing
 from ..store.views import JobView
 
 TICK_LATE = 150.0
-"""Seconds without a drain after which a job that waits is told so: a schedule calls each minute."""
+"""Seconds without a drain after which that is why a job waits: a schedule calls each minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One gate that keeps a job from running now. `until_ms`: the instant at which it opens, where
-    that is known. `about`: the queue that `detail` speaks of, where it is not the job's own."""
+    that is known. `about`: the queue that `detail` is about, where it is not the job's own."""
 
     code: str
     detail: str
@@ -33,16 +33,16 @@ Gate: TypeAlias = Callable[[JobView], Explanation | None]
 
 def explain(view: JobView, reached: Collection[str] | None = None) -> list[Explanation]:
     """The gates that are shut, the most specific one first; at least one. Empty for a job that runs
-    or has ended. `reached`: the queues of which the reader may know; None: all."""
+    or has ended. `reached`: the queues that the reader may see; None: all."""
     if view.state not in ("waiting", "delayed", "parked"):
         return []
     gates = GATES_OF_END if view.history.get("end") else GATES
     shut = [one for gate in gates if (one := gate(view))]
-    return [_as_told(one, reached) for one in shut] or [_in_line(view)]
+    return [_for_reader(one, reached) for one in shut] or [_in_line(view)]
 
 
-def _as_told(gate: Explanation, reached: Collection[str] | None) -> Explanation:
-    """A gate without what it tells of a queue of which the reader may not know."""
+def _for_reader(gate: Explanation, reached: Collection[str] | None) -> Explanation:
+    """A gate without facts of a queue that the reader may not see."""
     if gate.about is None or reached is None or gate.about in reached:
         return gate
     return replace(gate, detail=_WITHOUT_FOLLOW_UPS)
@@ -82,7 +82,7 @@ def _paused(view: JobView) -> Explanation | None:
 
 
 def _suspect(view: JobView) -> Explanation | None:
-    if not view.suspect:
+    if not view.quarantined:
         return None
     return Explanation("suspect", "two functions that ran it died; it waits to run exclusively")
 

@@ -34,8 +34,8 @@ def write(families: Sequence[Family]) -> str:
 
 
 def _lines(family: Family) -> Iterator[str]:
-    described = family.help.replace("\\", r"\\").replace("\n", r"\n")
-    yield f"# HELP {family.name} {described}\n"
+    help_text = family.help.replace("\\", r"\\").replace("\n", r"\n")
+    yield f"# HELP {family.name} {help_text}\n"
     yield f"# TYPE {family.name} {family.kind}\n"
     for sample in family.samples:
         labels = ",".join(f'{name}="{_escaped(text)}"' for name, text in sample.labels.items())

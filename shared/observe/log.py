@@ -1,7 +1,7 @@
 """The log of a process: on function hosts one JSON line an event, and on Lambda its metrics in the
 same stream; elsewhere one line of text an event, on stderr.
 
-The engine logs through `logging` and knows no format; every door configures one here.
+The engine logs through `logging` without a format; every door configures one here.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from .exposition import Family, Kind, Sample
 
 OUTCOMES = ("done", "retried", "dead", "released", "snoozed", "parked", "cancelled")
 EDGES = (*range(3, BUCKETS, 3), BUCKETS - 1)
-"""The buckets whose upper edges are told: every third. The last bucket has none: it is open."""
+"""The buckets whose upper edges are shown: every third. The last bucket has none: it is open."""
 
 Number = Callable[[QueueStats], float | None]
 
@@ -47,10 +47,10 @@ def _gauges(stats: Sequence[QueueStats]) -> Iterator[Family]:
         ("stored_bytes", "Bytes of all jobs stored.", lambda one: one.bytes),
         ("stored_bytes_limit", "The queue's max_bytes.", lambda one: one.queue.max_bytes),
     )
-    for name, described, number in numbers:
+    for name, help_text, number in numbers:
         values = [(one, number(one)) for one in stats]
         samples = [Sample(value, _queue(one)) for one, value in values if value is not None]
-        yield Family(f"tidegate_queue_{name}", "gauge", described, samples)
+        yield Family(f"tidegate_queue_{name}", "gauge", help_text, samples)
 
 
 def _outcomes(stats: Sequence[QueueStats]) -> Iterator[Family]:
@@ -59,22 +59,22 @@ def _outcomes(stats: Sequence[QueueStats]) -> Iterator[Family]:
         "retried or dead.", stats, "outcome",
         lambda one: {name: one.totals[name] for name in OUTCOMES},
     )  # fmt: skip
-    for name, total, described in (
+    for name, total, help_text in (
         ("claims", "claimed", "Claims of jobs."),
         ("crashes", "crashed", "Leases that ended unsettled: the function died."),
         ("lost_records", "lost", "Ids in line whose record was gone."),
     ):
         samples = [Sample(one.totals[total], _queue(one)) for one in stats]
-        yield Family(f"tidegate_{name}_total", "counter", described, samples)
+        yield Family(f"tidegate_{name}_total", "counter", help_text, samples)
 
 
 def _histograms(stats: Sequence[QueueStats]) -> Iterator[Family]:
-    for name, kind, described in (
+    for name, kind, help_text in (
         ("duration", DURATION, "How long handlers ran; the sum is made of the buckets' middles."),
         ("wait", WAIT, "From when a job could begin to its claim; the sum is made likewise."),
     ):
         samples = [sample for one in stats for sample in _histogram(one, kind)]
-        yield Family(f"tidegate_job_{name}_seconds", "histogram", described, samples)
+        yield Family(f"tidegate_job_{name}_seconds", "histogram", help_text, samples)
 
 
 def _drains(stats: Sequence[QueueStats]) -> Iterator[Family]:
@@ -88,14 +88,14 @@ def _drains(stats: Sequence[QueueStats]) -> Iterator[Family]:
         "stop", lambda one: by_reason(one.counters, STOP),
     )  # fmt: skip
     commands = sum(one.counters.get(COMMANDS, 0) for one in stats)
-    described = "Billed commands of drains, what their handlers enqueue included."
-    yield Family("tidegate_drain_commands_total", "counter", described, [Sample(commands, {})])
+    help_text = "Billed commands of drains, what their handlers enqueue included."
+    yield Family("tidegate_drain_commands_total", "counter", help_text, [Sample(commands, {})])
 
 
 def _family(
     name: str,
     kind: Kind,
-    described: str,
+    help_text: str,
     stats: Sequence[QueueStats],
     label: str,
     counts: Callable[[QueueStats], dict[str, int]],
@@ -106,7 +106,7 @@ def _family(
         for one in stats
         for value, count in counts(one).items()
     ]
-    return Family(name, kind, described, samples)
+    return Family(name, kind, help_text, samples)
 
 
 def _histogram(stats: QueueStats, kind: str) -> Iterator[Sample]:

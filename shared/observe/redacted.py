@@ -12,7 +12,7 @@ LONGEST_TRACEBACK = 32 * 1024
 
 
 class RedactedFormatter(logging.Formatter):
-    """The base of our formatters, before the class that knows the format."""
+    """The base of our formatters, before the class that has the format."""
 
     def format(self, record: logging.LogRecord) -> str:
         record.exc_text = None  # another handler's formatter may have put its own there

@@ -57,7 +57,7 @@ class TextHandler(logging.Handler):
 
 
 def _is_event(record: logging.LogRecord) -> bool:
-    """False for the report of a drain: whoever drains at a terminal prints it."""
+    """False for the report of a drain: the command that drains at a terminal prints it."""
     return record.msg != "drained" or record.levelno > logging.INFO
 
 

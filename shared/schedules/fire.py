@@ -25,8 +25,8 @@ async def fire(
 ) -> list[Queue]:
     """Fire those whose entry has come. Answers the queues that have new jobs. Raises StoreError.
 
-    An occurrence for which there is no room, or whose payload can't be made, stays due: the log
-    tells, and the next tick tries again.
+    An occurrence for which there is no room, or whose payload can't be made, stays due: that is
+    logged, and the next tick tries again.
     """
     jobs: dict[Queue, list[tuple[Job, Schedule]]] = {}
     moves: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """The agenda's entries of schedules, brought in line with what the code declares.
 
 While a deployment is under way, functions of two versions compare the same agenda with two
-declarations. So what another version may have declared stays, until nobody has fired it for a day.
+declarations. So what another version may have declared stays until it has not been fired for a day.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The tokens, the audit and the counts of the API of one deployment: plain commands, each safe to
-repeat (a repeated row of the audit is told by its own id)."""
+repeat (a repeated row of the audit has the same id)."""
 
 from __future__ import annotations
 

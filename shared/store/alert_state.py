@@ -1,4 +1,4 @@
-"""The state of the alerts in the store: one text, replaced only where nobody else has."""
+"""The state of the alerts in the store: one text, replaced only while it is as it was read."""
 
 from __future__ import annotations
 

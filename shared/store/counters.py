@@ -1,5 +1,5 @@
-"""The counters of a queue: what drains have counted since it exists. They ride in turns that fly
-anyway, in one field beside the queue's own numbers; lua/lib/counters.lua adds them up.
+"""The counters of a queue: what drains have counted since it exists. Each turn
+carries them, at no command of their own; lua/lib/counters.lua adds them up in one field.
 
 A name is a kind and, of a histogram, a bucket ("d12") or, of a reason, its word ("stop_budget").
 What a process has counted and not sent yet is lost with it.

@@ -48,7 +48,7 @@ class OldestDeaths(NamedTuple):
     by_queue: Mapping[str, int]
 
 
-class Restoring(NamedTuple):
+class RestoreRequest(NamedTuple):
     """A dead letter to restore. `name` stands for this one death, whatever becomes of its job."""
 
     id: str
@@ -111,7 +111,7 @@ class Deaths:
         return int(removed)
 
     async def restore(
-        self, queue: Queue, letters: Sequence[Restoring], *, names_ms: int
+        self, queue: Queue, letters: Sequence[RestoreRequest], *, names_ms: int
     ) -> list[Restored]:
         """Put dead letters of an archive back in line, with all their attempts and their ids. Their
         names are kept for `names_ms`, so a repeat answers "before". "exists": a job with the id is

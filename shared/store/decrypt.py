@@ -15,7 +15,7 @@ R = TypeVar("R", bound=JobRecord)
 
 def decrypted(record: R, keyring: Keyring) -> R:
     """The record with its payload, its result and the texts of its errors. Where it does not
-    decrypt, as it was, and `encryption.locked` says why."""
+    decrypt, as it was, and `encryption.locked` has the reason."""
     if record.encryption is None or record.encryption.locked is None:
         return record
     queue, job_id = record.queue.name, local_id(record.id)

@@ -14,12 +14,14 @@ from ..declare.queue import Queue
 from ..encryption.jobs import encrypt_job
 from ..encryption.keyring import Keyring
 from ..errors import STORE_DOWN
+from ..jobs.body import byte_length
 from ..jobs.ids import created_ms, public_id
 from ..jobs.job import Enqueued, Guard, Job
 from .client.rest import READ_TIMEOUT
 from .codec import ON_DEAD, PRIORITY_CODES, STATES
+from .key_limits import door_limit
 from .scripts import Calls
-from .turn import encode_rate
+from .split import by_size
 
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender
@@ -46,7 +48,7 @@ class Item(NamedTuple):
 
     @property
     def size(self) -> int:
-        return len(self.body) if self.body.isascii() else len(self.body.encode())
+        return byte_length(self.body)
 
 
 Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[Enqueued]]]
@@ -55,17 +57,9 @@ Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[Enq
 
 def split(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Items in requests that stay below the store's size limit."""
-    batch: list[Item] = []
-    size = 0
-    for item in items:
-        length = item.size
-        if batch and (len(batch) == MOST_JOBS_A_REQUEST or size + length > MOST_BODY_BYTES):
-            yield batch
-            batch, size = [], 0
-        batch.append(item)
-        size += length
-    if batch:
-        yield batch
+    return by_size(
+        items, lambda item: item.size, most=MOST_JOBS_A_REQUEST, most_bytes=MOST_BODY_BYTES
+    )
 
 
 class Enqueues:
@@ -228,12 +222,6 @@ def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
     for waiting in batch:
         if not waiting.answer.done():
             waiting.answer.set_exception(copy(error))  # a traceback belongs to one caller
-
-
-def door_limit(queue: Queue) -> str:
-    """The rate of each key, where an enqueue beyond it is refused; else "" (lua/lib/door.lua)."""
-    rate = queue.refused_rate
-    return encode_rate(rate) if rate else ""
 
 
 def encode_options(job: Job) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..declare.key import check_word
 from ..declare.queue import Queue
 from ..errors import JobNotFound
-from ..jobs.erased import Erased
+from ..jobs.erase_report import EraseReport
 from ..jobs.ids import public_id
 from .codec import STATE_CODES
 from .scripts import Calls
@@ -30,20 +30,20 @@ _MORE = 2
 _ENDED = {STATE_CODES[state] for state in ("completed", "cancelled", "dead")}
 
 
-async def erase(store: Store, queue: Queue, key: str, *, dry_run: bool) -> Erased:
-    """Delete them. Costs a request for 200 records of the queue, whoever they belong to, one for
+async def erase(store: Store, queue: Queue, key: str, *, dry_run: bool) -> EraseReport:
+    """Delete them. Costs a request for 200 records of the queue, of any key, one for
     500 deleted jobs, one for each job that has not ended, and one to forget the key's name. Raises
     StoreError (a repeat goes on where it stopped) and InvalidOption."""
     check_word(key, "key")  # "-" would be every job without one
-    total = Erased(0)
+    total = EraseReport(0)
     async for states in _pages(store, queue, key):
         if dry_run:
-            total += Erased(len(states))
+            total += EraseReport(len(states))
             continue
         running = await _end_all(store, queue, states)
         verdicts = await store.delete(queue, [job_id for job_id in states if job_id not in running])
         ids = tuple(public_id(job_id, queue.name) for job_id in running)
-        total += Erased(sum(verdicts), ids)
+        total += EraseReport(sum(verdicts), ids)
     if not dry_run:
         await _forget(store, queue, key)
     return total

@@ -1,4 +1,4 @@
-"""What a job's history tells: its errors, its result, its progress, its runs and its log."""
+"""The parts of a job's history: its errors, its result, its progress, its runs and its log."""
 
 from __future__ import annotations
 

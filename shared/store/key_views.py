@@ -1,4 +1,4 @@
-"""What a queue knows of a key of its jobs, as the reading scripts answer it."""
+"""The state of a key of a queue's jobs, as the reading scripts answer it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 PARTS = (
     "records",  # HASH   id -> job record; ":name" -> the queue's own scalars. See `vector`
-    "suspects",  # LIST  ids whose functions died twice in a row
+    "suspects",  # LIST  quarantined: ids whose functions died twice in a row
     "high",  # LIST      waiting ids, one list per priority
     "normal",
     "low",

@@ -16,8 +16,8 @@ MOST_KEYS = 4000
 async def read_overview(
     calls: Calls, queues: Sequence[Queue], *, within: float
 ) -> dict[str, QueueStats]:
-    """Name of the queue -> what `Store.stats` tells, within so many seconds. A queue that is
-    missing has more shards than this process knows of. Raises StoreError."""
+    """Name of the queue -> what `Store.stats` answers, `within` these seconds. A queue that
+    is missing has more shards than this process has seen. Raises StoreError."""
     by_name: dict[str, QueueStats] = {}
     overview = script("overview", key_locking=calls.key_locking)
     for page in _pages(calls, queues):

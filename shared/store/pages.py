@@ -20,8 +20,8 @@ async def apply_in_pages(
     job_ids: Sequence[str],
     is_done: Callable[[str], Awaitable[bool]],
 ) -> list[bool]:
-    """Apply a verb to jobs: per id whether it changed something. After a lost reply `is_done` says
-    which were done by it; a job that is gone counts as not done. Raises StoreError."""
+    """Apply a verb to jobs: per id whether it changed something. After a lost reply `is_done`
+    answers which were done by it; a job that is gone counts as not done. Raises StoreError."""
     verdicts: list[bool] = []
     for at in range(0, len(job_ids), PAGE):
         page = job_ids[at : at + PAGE]

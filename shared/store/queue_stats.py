@@ -85,8 +85,8 @@ def read_stats(queue: Queue, types: list[str], reply: list[Any]) -> QueueStats:
 
 def _oldest(heads: list[tuple[str, str]]) -> tuple[str, int | None]:
     """The id that waits longest, and since when, of the first ids of the lists."""
-    known = [(int(since) if since else created_ms(job_id), job_id) for job_id, since in heads]
+    waits = [(int(since) if since else created_ms(job_id), job_id) for job_id, since in heads]
     instant, job_id = min(
-        ((at, job_id) for at, job_id in known if at is not None), default=(None, "")
+        ((at, job_id) for at, job_id in waits if at is not None), default=(None, "")
     )
-    return job_id or next((job_id for _, job_id in known if job_id), ""), instant
+    return job_id or next((job_id for _, job_id in waits if job_id), ""), instant

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
 
-Listed = Literal["dead", "completed", "cancelled", "parked"]
+ListedState = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
 MOST_KEYS_READ = 1000
 IDS_A_PAGE, RECORDS_A_PAGE = 1000, 200
@@ -96,7 +96,13 @@ class Reads:
         return read_busiest(queue, reply, most)
 
     async def browse(
-        self, queue: Queue, state: Listed, *, newest: str = "+inf", skip: int = 0, most: int = 50
+        self,
+        queue: Queue,
+        state: ListedState,
+        *,
+        newest: str = "+inf",
+        skip: int = 0,
+        most: int = 50,
     ) -> list[JobRecord]:
         """A page of ended (or parked) jobs without their payloads, newest first. The next page: the
         last one's instant as `newest`, and as `skip` how many of that instant were seen. Texts of

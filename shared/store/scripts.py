@@ -91,7 +91,7 @@ class Calls:
     async def send(
         self, verb: str, queue: Queue, args: Sequence[str | int], *, within: float | None = None
     ) -> Reply:
-        """The same, with what the client knows of the reply. A script is told its queue first."""
+        """The same, with the client's notes on the reply. The first argument is the queue."""
         command = script(verb, key_locking=self.key_locking)
         names = key_names.vector(self.prefix, queue.name, self.shards(queue))
         try:
@@ -102,8 +102,8 @@ class Calls:
 
 
 def _count_in(error: MoreShards, *, more_than: int) -> int:
-    """The number of shards that the script told. It is more with each call, so the calls end."""
-    told = _SHARDS.search(str(error))
-    if told is None or int(told[1]) <= more_than:
+    """The number of shards in the script's error. It is more with each call, so the calls end."""
+    match = _SHARDS.search(str(error))
+    if match is None or int(match[1]) <= more_than:
         raise UnknownOutcome(f"the number of shards can't be read: {error}")
-    return int(told[1])
+    return int(match[1])

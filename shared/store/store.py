@@ -36,10 +36,10 @@ from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 
 if TYPE_CHECKING:
-    from ..jobs.erased import Erased
+    from ..jobs.erase_report import EraseReport
     from ..nudge.sender import NudgeSender
 
-Ended = Literal["dead", "completed", "cancelled"]
+EndState = Literal["dead", "completed", "cancelled"]
 """States whose jobs can be deleted."""
 
 
@@ -153,7 +153,7 @@ class Store(Reads):
         return await apply_in_pages(self._calls, "redrive", queue, [], job_ids, is_done)
 
     async def delete(
-        self, queue: Queue, job_ids: Sequence[str], state: Ended | None = None
+        self, queue: Queue, job_ids: Sequence[str], state: EndState | None = None
     ) -> list[bool]:
         """Delete ended jobs for good, with a state only those in it. Per id: True if deleted."""
         code = "-" if state is None else STATE_CODES[state]
@@ -186,7 +186,7 @@ class Store(Reads):
         (gone,) = await self._calls.run("purge", queue, PAGE, token_hex(6))
         return int(gone), int(gone) == PAGE
 
-    async def erase(self, queue: Queue, key: str, *, dry_run: bool = False) -> Erased:
+    async def erase(self, queue: Queue, key: str, *, dry_run: bool = False) -> EraseReport:
         """Delete all jobs whose option `key` this is. See store/erase.py."""
         from .erase import erase  # noqa: PLC0415 - it uses this class
 

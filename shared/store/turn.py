@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ..declare.policy import KeyLimit, RateLimit
 from ..declare.queue import Queue
-from ..jobs.claim import Claim
-from ..jobs.ids import made_ms
+from ..jobs.body import byte_length
+from ..jobs.claim import Claim, Lease
+from ..jobs.ids import created_ms
 from ..jobs.outcome import Kind
 from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
 from .counters import write_counters
+from .key_limits import turn_limits
 
 Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
 MOST_BYTES = 4 * 2**20
 """Bytes claimed per turn, so that a reply stays well below the store's limit."""
 REPEAT_MS = 10_000
-"""How long a turn may be repeated, unless its request says longer."""
+"""How long a turn may be repeated, unless its request has a longer time."""
 ISOLATED = 2
-"""What a turn says in place of 0 and 1 (exclusive). lua/lib/codes.lua has the same."""
+"""The value in place of 0 and 1 (exclusive). lua/lib/codes.lua has the same."""
 MOST_HISTORY = 2 * 2**20
 """Characters of results and errors settled per turn: their quotes are escaped once more."""
 
@@ -49,8 +50,7 @@ def count_that_fit(settles: Sequence[Settle]) -> int:
     """How many of these, from the first, fit into one request."""
     size = 0
     for n, settle in enumerate(settles):
-        if text := settle.history:
-            size += len(text) if text.isascii() else len(text.encode())
+        size += byte_length(settle.history)
         if n and size > MOST_HISTORY:
             return n
     return len(settles)
@@ -59,12 +59,12 @@ def count_that_fit(settles: Sequence[Settle]) -> int:
 class TurnRequest(NamedTuple):
     """A request for one turn. `owner` and `seq` make it replay-safe: a repeat is answered alike.
 
-    `exclusive`: nothing else runs in this process, so a suspect may be claimed. `isolated`: if
-    suspects wait, up to `want` of them are claimed, each for a child process. `resync`: recount
+    `exclusive`: nothing else runs in this process, so a quarantined job may be claimed. `isolated`:
+    if such jobs wait, up to `want` of them are claimed, each for a child process. `resync`: recount
     the queue from its structures first. `want_histograms`: job types whose durations are wanted;
     `observed`: durations to add, as bucket -> count by job type. `ahead_ms`: how far ahead of their
-    time tokens may be taken. `prolong`: leases whose jobs still run. `look`: how many waiting jobs'
-    records the turn reads at once, at no command of their own; None: as many as it wants.
+    time tokens may be taken. `prolong`: leases whose jobs still run. `prefetch`: how many waiting
+    jobs' records the turn reads at once, at no command of their own; None: as many as it wants.
     `repeat_ms`: how long the client may repeat this request. `settles_deaths`: jobs that crashed to
     death are handed out (as `crashed` claims), so that the caller settles them. `events`: the turn
     tells events. `counters`: what the drain counted.
@@ -82,14 +82,14 @@ class TurnRequest(NamedTuple):
     observed: Mapping[str, Mapping[int, int]] = {}
     ahead_ms: int = 0
     prolong: Sequence[str] = ()
-    look: int | None = None
+    prefetch: int | None = None
     repeat_ms: int = REPEAT_MS
     settles_deaths: bool = False
     events: bool = False
     counters: Mapping[str, int] = {}
 
     def args(self, queue: Queue) -> list[str | int]:
-        """ARGV of turn.lua behind the queue's name."""
+        """ARGV of turn.lua behind the queue's name, in the order of lua/lib/request.lua."""
         limit = queue.limit
         types = dict.fromkeys([*self.want_histograms, *self.observed])
         args: list[str | int] = [
@@ -108,10 +108,10 @@ class TurnRequest(NamedTuple):
             len(self.settles),
             self.ahead_ms,
             len(self.prolong),
-            self.want if self.look is None else self.look,
+            self.want if self.prefetch is None else self.prefetch,
             self.repeat_ms,
             queue.max_bytes,
-            _key_limits(queue, queue.per_key) if queue.per_key else "",
+            turn_limits(queue),
             int(self.settles_deaths),
             int(self.events),
         ]
@@ -123,23 +123,10 @@ class TurnRequest(NamedTuple):
         return [*args, *self.prolong, write_counters(self.counters)]
 
 
-def _key_limits(queue: Queue, limits: KeyLimit) -> str:
-    """The limits of each key, as a turn decides them. Where an enqueue takes the tokens of a key, a
-    start takes none."""
-    rate = limits.rate if queue.if_limited == "defer" else None
-    tokens = encode_rate(rate) if rate else "0 1 1"
-    return f"{tokens} {limits.concurrency or 0}"
-
-
-def encode_rate(rate: RateLimit) -> str:
-    """A rate as scripts read it (lua/lib/bucket.lua)."""
-    return f"{rate.rate} {rate.per_ms} {rate.burst}"
-
-
 class TurnReply(NamedTuple):
     """The answer to a turn.
 
-    `stale`: leases that were not ours any more. `suspects`: how many jobs wait to run exclusively.
+    `stale`: leases that were not ours any more. `suspects`: how many quarantined jobs wait.
     `cancel`: ids of active jobs whose cancellation is requested. `level`: the bucket's level before
     the claim, in units (see lua/lib/bucket.lua). `claimed_ms`: the instant of the claim, before
     `now_ms` where a repeated request was answered again.
@@ -191,20 +178,20 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
 def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> Claim:
     """One claimed job from its lease and its record. A damaged record becomes a body that can't be
     decoded, so that it dies by itself and its neighbours run."""
-    job_id, fence, _owner, _seq, *_key, exclusive = lease.split(" ")  # as Lease.parse
+    held = Lease.parse(lease)
     try:
         header, body, history = read_record(record)
     except ValueError:
         raw = record if isinstance(record, bytes) else record.encode()
-        return Claim(lease, job_id, int(fence), queue, 0, 0, exclusive == "1", raw, "", at_ms=at_ms)
+        return Claim(lease, held.id, held.fence, queue, 0, 0, held.exclusive, raw, "", at_ms=at_ms)
     return Claim(
         lease,
-        job_id,
-        int(fence),
+        held.id,
+        held.fence,
         queue,
         header.attempts,
         header.crashes,
-        exclusive == "1",
+        held.exclusive,
         body,
         history if isinstance(history, str) else "",
         FOREIGN in header.flags,
@@ -212,5 +199,5 @@ def read_claim(queue: str, lease: str, record: str | bytes, at_ms: int = 0) -> C
         at_ms,
         header.reason == "crashed",
         DECIDED in header.flags and isinstance(history, str),
-        since_ms=int(header.since) if header.since else made_ms(job_id) or 0,
+        since_ms=int(header.since) if header.since else created_ms(held.id) or 0,
     )

@@ -85,8 +85,8 @@ class JobView(JobRecord):
         return max(0, self.position - self.key_view.first)
 
     @property
-    def suspect(self) -> bool:
-        """True while it waits to run exclusively, after two crashes in a row."""
+    def quarantined(self) -> bool:
+        """True while it waits to run isolated or exclusively, after two crashes in a row."""
         return self.reason == "exclusive" and self.state == "waiting"
 
 

@@ -37,7 +37,7 @@ async def openapi(_call: Call) -> Response:
 
 @functools.cache
 def _document() -> bytes:
-    """Made once a process: anybody may ask for it."""
+    """Made once a process: any caller may request it."""
     from .openapi import document  # noqa: PLC0415 - rarely needed, and builds every schema
 
     return to_json(document(ROUTES))

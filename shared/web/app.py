@@ -4,8 +4,6 @@ into the audit where it changes something, and answered as JSON."""
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +17,7 @@ from starlette.routing import Route
 from ..access.authorizer import Authorizer
 from ..access.known import KnownTokens
 from ..access.refusals import Refusals
+from ..clock import Every
 from ..config.settings import Settings
 from ..deployment import Deployment
 from ..errors import Forbidden, Unauthenticated
@@ -36,7 +35,7 @@ CLIENT_CLOSED = 499
 log = logging.getLogger("tidegate.web")
 
 LOG_EVERY = 60.0
-"""Seconds between two lines about refused ticks."""
+"""Seconds between two lines about refused ticks: anyone may send such a request."""
 
 
 def create_app(
@@ -67,20 +66,6 @@ def create_app(
     return app
 
 
-class RefusedTicks:
-    """Logs ticks that are refused: nobody reads the answer that a schedule gets."""
-
-    def __init__(self) -> None:
-        self._last = -math.inf
-
-    def log(self, error: Exception) -> None:
-        """One line, at most once a minute: anyone may send such a request."""
-        now = time.monotonic()
-        if now - self._last >= LOG_EVERY:
-            self._last = now
-            log.warning("tick_refused", extra={"error": str(error)})
-
-
 class Opened(NamedTuple):
     """A deployment that is served, who may call it, the requests that were refused, and what the
     others have used (None: nobody wants to know)."""
@@ -98,7 +83,7 @@ class Service:
     def __init__(self, open_deployment: Callable[[], Deployment], seconds_left: Deadline) -> None:
         self._open_deployment, self._seconds_left = open_deployment, seconds_left
         self._opened: Opened | None = None
-        self._refused_ticks = RefusedTicks()
+        self._refused_ticks = Every(LOG_EVERY)
 
     def open(self) -> Opened:
         deployment = self._open_deployment()
@@ -132,8 +117,9 @@ class Service:
                 answer = await operation.handler(call)
         except (Unauthenticated, Forbidden) as error:
             opened.refusals.add(PROBLEM_TYPES[type(error)].status)
-            if operation.access == "drain":
-                self._refused_ticks.log(error)
+            if operation.access == "drain" and self._refused_ticks.is_due():
+                # The schedule that sent it shows the answer to no person.
+                log.warning("tick_refused", extra={"error": str(error)})
             raise
         if operation.access != "public":
             if opened.refusals.unwritten:
@@ -178,7 +164,7 @@ def _endpoint(
                 raise HTTPException(405, headers={"Allow": ", ".join(operations)})
             return await service.answer(request, operation)
         except ClientDisconnect:
-            return Response(status_code=CLIENT_CLOSED)  # nobody is there to read it
+            return Response(status_code=CLIENT_CLOSED)  # the client is gone
         except Exception as error:  # noqa: BLE001 - the one place where exceptions become responses
             return problem_response(error)
 

@@ -87,22 +87,22 @@ async def index(call: Call) -> Response:
     from ..archive.criteria import Criteria
     from ..observe.describe_archive import describe_letter
 
-    given = call.query("queue", "type", "error", "since", "until", "payload", "cursor", "limit")
-    if "payload" in given:
+    query = call.query("queue", "type", "error", "since", "until", "payload", "cursor", "limit")
+    if "payload" in query:
         _require_payloads(call)
     criteria = Criteria(
-        type=given.get("type"),
-        error=given.get("error"),
-        since=given.get("since"),
-        until=given.get("until"),
-        payload=given.get("payload"),
+        type=query.get("type"),
+        error=query.get("error"),
+        since=query.get("since"),
+        until=query.get("until"),
+        payload=query.get("payload"),
     )
     async with call.deployment.open_archive() as archive:
         page = await archive.page(
-            call.queues(given.get("queue")),
+            call.queues(query.get("queue")),
             criteria,
-            cursor=given.get("cursor"),
-            most=page_size(given),
+            cursor=query.get("cursor"),
+            most=page_size(query),
         )
     rows = [ArchivedResponse(**describe_letter(row, _keyring(call))) for row in page.rows]
     return json_response(ArchivePageResponse(rows=rows, next=page.next))
@@ -161,16 +161,16 @@ def _verdicts(call: Call, verdicts: list[Verdict], following: str | None) -> Res
     return json_response(ArchiveRedriveResponse(rows=rows, redriven=redriven, next=following))
 
 
-def _criteria(wanted: ArchiveFilter) -> Any:
+def _criteria(criteria: ArchiveFilter) -> Any:
     from ..archive.criteria import Criteria
 
-    payload = None if wanted.payload is None else to_json(wanted.payload).decode()
-    fields = wanted.model_dump(exclude={"queue", "payload"})
+    payload = None if criteria.payload is None else to_json(criteria.payload).decode()
+    fields = criteria.model_dump(exclude={"queue", "payload"})
     return Criteria(**fields, payload=payload, redriven=False)
 
 
 def _require_payloads(call: Call) -> None:
-    """A search by payload tells what payloads hold. Raises Forbidden."""
+    """A search by payload reveals what payloads hold. Raises Forbidden."""
     if not call.may_read_payloads():
         raise Forbidden("a search by payload needs the right to read payloads")
 

@@ -15,7 +15,7 @@ from .call import Call
 from .problems import problem_of
 
 CHUNK = 500
-"""Jobs a store request: a failure half-way leaves the earlier chunks stored, and says so."""
+"""Jobs a store request: a failure half-way leaves the earlier chunks stored and answered."""
 
 Answer = Enqueued | dict[str, Any]
 """What became of one job: stored, or the document of its problem."""

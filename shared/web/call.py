@@ -47,7 +47,7 @@ class Call(NamedTuple):
 
     @property
     def changed(self) -> int | None:
-        """How many the handler has changed, if it told. For the audit."""
+        """The number that the handler has changed, if it counted. For the audit."""
         return getattr(self.request.state, "changed", None)
 
     def tell_changed(self, count: int) -> None:

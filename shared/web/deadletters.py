@@ -78,7 +78,7 @@ class DeleteResponse(ResponseModel):
 
 
 async def page_of(call: Call) -> Page:
-    """The page that a request asks for."""
+    """The page of a request."""
     parameters = call.query("queue", "type", "error", "cursor", "limit")
     return await page(
         call.deployment.store,

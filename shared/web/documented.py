@@ -1,5 +1,5 @@
 """The paths that the requirement documents name: their operations, in the documents' own shapes.
-Decision 30 says why they stand here and not with the applications."""
+Decision 30 has the reason why they stand here and not with the applications."""
 
 from __future__ import annotations
 

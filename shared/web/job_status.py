@@ -48,7 +48,7 @@ class JobStatsResponse(CamelCaseResponse):
 
 class JobOfStatusResponse(CamelCaseResponse):
     """One job. `status`: its state, but `running` for active and `failed` for dead. `attempts`: the
-    one that runs included. `updatedAt`: the last change that the store tells."""
+    one that runs included. `updatedAt`: the last change that the store has an instant of."""
 
     id: str
     name: str
@@ -115,8 +115,8 @@ def _job(view: JobView) -> JobOfStatusResponse:
 
 
 def _updated_ms(view: JobView) -> int | None:
-    """The newest instant of the past that the record tells: its end, a failed attempt, when it
+    """The newest instant of the past in the record: its end, a failed attempt, when it
     began to wait, when it was made."""
     errors = [error.get("at") for error in view.errors]
-    told = [view.created_ms, view.since_ms, view.at_ms, *errors]
-    return max((at for at in told if isinstance(at, int) and at <= view.now_ms), default=None)
+    instants = [view.created_ms, view.since_ms, view.at_ms, *errors]
+    return max((at for at in instants if isinstance(at, int) and at <= view.now_ms), default=None)

@@ -15,7 +15,7 @@ POLICY = "per-key"
 def limit_headers(rate: RateLimit, retry_after: float) -> dict[str, str]:
     """The fields of a response to a request that finds nothing left. `retry_after`: seconds.
 
-    Windows are whole seconds there, so the quota is told for the next whole second of `per`.
+    Windows are whole seconds there, so the quota is that of the next whole second of `per`.
     """
     window = math.ceil(rate.per)
     quota = max(1, math.floor(rate.rate * window / rate.per))

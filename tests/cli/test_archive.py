@@ -11,7 +11,7 @@ import pytest
 from shared import App
 from shared.cli.exit_codes import Exit
 from shared.deployment import Deployment
-from shared.jobs.erased import Erased
+from shared.jobs.erase_report import EraseReport
 from tests.cli import sample
 from tests.cli.conftest import Cli, Spawn, end, eventually
 
@@ -187,7 +187,7 @@ def test_an_application_erases_the_rows_of_its_own_queues_too(
     cli("drain", "work")
     cli("maintain")
 
-    async def erase() -> list[Erased]:
+    async def erase() -> list[EraseReport]:
         deployment = Deployment.from_env()
         deployment.make_default()
         try:

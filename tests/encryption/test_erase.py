@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared.errors import InvalidOption
-from shared.jobs.erased import Erased
+from shared.jobs.erase_report import EraseReport
 from shared.jobs.ids import public_id
 from tests.encryption.conftest import NEW, OLD, Card, Vault
 from tests.support.values import Number
@@ -49,13 +49,13 @@ async def test_all_jobs_of_a_key_go_and_no_others(vault: Vault) -> None:
     before = await stored(vault)
     assert before == {*ann, *bob}
 
-    assert await vault.app.erase(ANN, dry_run=True) == Erased(7)
+    assert await vault.app.erase(ANN, dry_run=True) == EraseReport(7)
     assert await stored(vault) == before
-    assert await vault.app.erase(ANN) == Erased(7)
+    assert await vault.app.erase(ANN) == EraseReport(7)
 
     assert await stored(vault) == {*bob, "ann-none"}
     assert ANN not in await vault.dump()
-    assert await vault.app.erase(ANN) == Erased(0)
+    assert await vault.app.erase(ANN) == EraseReport(0)
     vault.ran.clear()
     vault.clock.advance(100)
     await vault.drained(vault.cards, vault.others)
@@ -65,7 +65,7 @@ async def test_all_jobs_of_a_key_go_and_no_others(vault: Vault) -> None:
 async def test_a_running_job_is_cancelled_and_reported_and_a_repeat_deletes_it(
     vault: Vault,
 ) -> None:
-    erased: list[Erased] = []
+    erased: list[EraseReport] = []
     queue = vault.app.queue("busy", encrypt=True)
 
     @queue.job("charge")
@@ -76,9 +76,9 @@ async def test_a_running_job_is_cancelled_and_reported_and_a_repeat_deletes_it(
     await charge.enqueue(Card(), key=ANN, job_id="mine")
     await vault.drained(queue)
 
-    assert erased == [Erased(0, (public_id("mine", "busy"),))]
+    assert erased == [EraseReport(0, (public_id("mine", "busy"),))]
     assert (await queue.handle("mine").status()).state in ("cancelled", "completed")
-    assert await vault.app.erase(ANN) == Erased(1)
+    assert await vault.app.erase(ANN) == EraseReport(1)
 
 
 @pytest.mark.parametrize("key", ["-", "", "two words", "x" * 129])
@@ -97,16 +97,16 @@ async def test_many_jobs_go_page_by_page(vault: Vault) -> None:
     await vault.store.enqueue(vault.cards, jobs)
     before = vault.store.meter.snapshot()
 
-    assert await vault.app.erase(ANN, dry_run=True) == Erased(750)
+    assert await vault.app.erase(ANN, dry_run=True) == EraseReport(750)
 
     assert vault.store.meter.since(before).requests < 20
-    assert await vault.app.erase(ANN) == Erased(750)
+    assert await vault.app.erase(ANN) == EraseReport(750)
     assert (await vault.store.stats(vault.cards)).sizes["delayed"] == 750
 
 
 async def test_a_handler_without_an_event_loop_erases_too(vault: Vault) -> None:
     await vault.cards.types["charge"].enqueue(Card(), key=ANN)
-    queue, erased = vault.app.queue("threads"), list[Erased]()
+    queue, erased = vault.app.queue("threads"), list[EraseReport]()
 
     @queue.job("forget")
     def forget(_number: Number) -> None:
@@ -115,7 +115,7 @@ async def test_a_handler_without_an_event_loop_erases_too(vault: Vault) -> None:
     await forget.enqueue(Number())
     await vault.drained(queue)
 
-    assert erased == [Erased(1)]
+    assert erased == [EraseReport(1)]
 
 
 async def test_a_job_whose_follow_ups_alone_have_the_key_is_left_until_it_ends(
@@ -125,11 +125,11 @@ async def test_a_job_whose_follow_ups_alone_have_the_key_is_left_until_it_ends(
     parent = charge.job(Card(), job_id="parent", then=[charge.job(Card(), key=ANN)])
     await vault.store.enqueue(vault.cards, [parent])
 
-    assert await vault.app.erase(ANN) == Erased(0)
+    assert await vault.app.erase(ANN) == EraseReport(0)
     assert await stored(vault) == {"parent"}
     await vault.drained(vault.cards)
 
-    assert await vault.app.erase(ANN) == Erased(1)
+    assert await vault.app.erase(ANN) == EraseReport(1)
     assert await stored(vault) == {"parent"}
     assert await vault.store.delete(vault.cards, ["parent"]) == [True]
     assert ANN not in await vault.dump()

@@ -392,7 +392,7 @@ async def test_an_end_of_a_job_that_ran_exclusively_waits_in_its_list_after_a_cr
 
     assert await world.store.reconcile(plan.queue, ["j0"], repair=False) == ["sound"]
     view = await world.store.inspect(plan.queue, "j0")
-    assert (view.state, view.suspect) == ("waiting", False)
+    assert (view.state, view.quarantined) == ("waiting", False)
 
 
 @pytest.mark.parametrize("declared", ["enqueued", "handler"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.drain.child_messages import (
     MOST_DETAIL,
-    Ended,
+    ChildResult,
     read_billed,
     read_ended,
     read_failed,
@@ -171,7 +171,7 @@ def test_any_json_is_a_message_or_the_death_of_the_child(
     _read(read_request, {"id": 1, "command": value, "verb": "x", "within": delay})
     for one in (value, ended(kind, delay, detail), ended("dead", 0, detail, error=value)):
         told = _read(read_ended, one)
-        if isinstance(told, Ended):
+        if isinstance(told, ChildResult):
             assert 0 <= told.outcome.delay_ms <= LONGEST_DELAY * 1000
             add_to_history(claim(), told.outcome, 1).encode()
     reported = _read(read_reported, detail)

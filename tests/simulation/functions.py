@@ -211,7 +211,7 @@ def read_ask(args: list[Any]) -> TurnRequest:
         exclusive=int(args[5]) == 1, isolated=int(args[5]) == ISOLATED, resync=int(args[13]) == 1,
         want_histograms=[name for name, ask in types if int(ask)],
         ahead_ms=int(args[16]), prolong=args[at : at + int(args[17])],
-        look=int(args[18]), repeat_ms=int(args[19]), settles_deaths=args[22] == "1",
+        prefetch=int(args[18]), repeat_ms=int(args[19]), settles_deaths=args[22] == "1",
     )  # fmt: skip
 
 

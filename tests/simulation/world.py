@@ -15,7 +15,8 @@ from typing import Any
 from shared import App, KeyLimit, Queue, RateLimit, Retention
 from shared.jobs.job import Job
 from shared.store import TurnRequest, keys
-from shared.store.enqueue import door_limit, encode_options
+from shared.store.enqueue import encode_options
+from shared.store.key_limits import door_limit
 from shared.store.store import Store
 from shared.store.turn import MOST_BYTES, TurnReply, read_reply
 

@@ -11,7 +11,7 @@ import pytest
 from shared import Queue
 from shared.jobs.job import Guard
 from shared.store import Store
-from shared.store.deaths import Death, Restoring
+from shared.store.deaths import Death, RestoreRequest
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.turns import Owner, jobs, numbered
@@ -137,10 +137,10 @@ async def test_damaged_and_lost_records_are_removed_too(
     assert await read(store, queue) == []
 
 
-async def archived(store: Store, queue: Queue) -> list[Restoring]:
+async def archived(store: Store, queue: Queue) -> list[RestoreRequest]:
     deaths = await read(store, queue)
     await store.deaths.remove(queue, deaths)
-    return [Restoring(one.id, f"{one.id}-{one.at_ms}", one.record.decode()) for one in deaths]
+    return [RestoreRequest(one.id, f"{one.id}-{one.at_ms}", one.record.decode()) for one in deaths]
 
 
 async def test_a_restored_job_waits_as_a_redriven_one_and_only_once(

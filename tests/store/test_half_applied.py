@@ -13,7 +13,7 @@ from shared import Queue
 from shared.errors import JobNotFound, StoreError
 from shared.jobs.job import Guard, Job
 from shared.store import Store
-from shared.store.deaths import Restoring
+from shared.store.deaths import RestoreRequest
 from shared.store.repair import repair
 from shared.store.scripts import script
 from tests.support.failing import failing, failing_lua
@@ -74,7 +74,7 @@ async def _remove_deaths(store: Store, queue: Queue) -> None:
 
 async def _restore(store: Store, queue: Queue) -> None:
     archived = record("x", fence=1, attempts=1)
-    letters = [Restoring(one, f"{one}-1-1", archived) for one in ("archived", "archived2")]
+    letters = [RestoreRequest(one, f"{one}-1-1", archived) for one in ("archived", "archived2")]
     await store.deaths.restore(queue, letters, names_ms=10**9)
 
 

@@ -30,11 +30,11 @@ end)(redis)
 """
 
 
-async def _bytes_read(world: World, owner: Owner, look: int | None) -> tuple[list[str], int]:
+async def _bytes_read(world: World, owner: Owner, prefetch: int | None) -> tuple[list[str], int]:
     """The ids of a claim of a hundred, and the bytes of records that the script read for it."""
     await world.probe.run("DEL", READ)
     world.protocol.preface_next(script("turn").sha, " ".join((_COUNTING % READ).split()))
-    claims = await owner.claim(100, look=look)
+    claims = await owner.claim(100, prefetch=prefetch)
     return ids(claims), int(await world.probe.run("GET", READ) or 0)
 
 
@@ -45,10 +45,10 @@ async def test_a_claim_reads_little_more_than_it_hands_out(world: World, size: i
     for n in range(40):
         await world.store.enqueue(queue, [Job("t", f'"{"y" * size}"', id=f"b{n:03}")])
     owner, seen = Owner(world.store, queue), list[str]()
-    for look in (10, 5, 5):
-        claimed, read = await _bytes_read(world, owner, look)
+    for prefetch in (10, 5, 5):
+        claimed, read = await _bytes_read(world, owner, prefetch)
         handed_out = len(claimed) * size
-        most = 10 if look == 10 else 5
+        most = 10 if prefetch == 10 else 5
         assert read <= max(handed_out, MOST_BYTES, most * size) + 3 * size
         assert len(claimed) == min(40 - len(seen), max(1, MOST_BYTES // (size + 60)))
         seen += claimed
@@ -57,16 +57,16 @@ async def test_a_claim_reads_little_more_than_it_hands_out(world: World, size: i
     assert seen == [f"b{n:03}" for n in range(len(seen))]
 
 
-@pytest.mark.parametrize("look", [0, 3, 100])
+@pytest.mark.parametrize("prefetch", [0, 3, 100])
 async def test_the_order_and_the_ids_are_the_same_whatever_is_read_at_first(
-    world: World, look: int
+    world: World, prefetch: int
 ) -> None:
     queue = world.app.queue("q")
     batch = [Job("t", "{}", id=f"j{n:03}") for n in range(50)]
     high = [Job("t", "{}", id=f"h{n:03}", priority="high") for n in range(5)]
     await world.store.enqueue(queue, [*batch, *high])
 
-    claims = await Owner(world.store, queue).claim(52, look=look)
+    claims = await Owner(world.store, queue).claim(52, prefetch=prefetch)
 
     assert ids(claims) == [job.id for job in [*high, *batch]][:52]
 
@@ -74,11 +74,11 @@ async def test_the_order_and_the_ids_are_the_same_whatever_is_read_at_first(
 async def test_small_jobs_are_read_with_the_numbers_of_the_queue(world: World) -> None:
     await Owner(world.store, world.app.queue("warm")).turn()  # the store knows the script
     prices = []
-    for look in (100, 0):
-        queue = world.app.queue(f"q{look}")
+    for prefetch in (100, 0):
+        queue = world.app.queue(f"q{prefetch}")
         await world.store.enqueue(queue, [Job("t", "{}", id=f"j{n:03}") for n in range(100)])
         before = world.store.meter.snapshot()
-        await Owner(world.store, queue).claim(100, look=look)
+        await Owner(world.store, queue).claim(100, prefetch=prefetch)
         prices.append(world.store.meter.since(before).commands)
 
     assert prices[0] == prices[1] - 1

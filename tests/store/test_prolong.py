@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from shared.drain.keeper import Keeper, Watched
+from shared.drain.keeper import ConsumerLeases, Keeper
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -56,7 +56,9 @@ async def test_a_keeper_prolongs_every_queue_while_the_loop_stands_still(
     clock.advance(20)
     keeper = Keeper(lambda: store)
     late = [
-        Watched(queue, partial(leases.__getitem__, queue.name), time.monotonic, lambda: LEASE_MS)
+        ConsumerLeases(
+            queue, partial(leases.__getitem__, queue.name), time.monotonic, lambda: LEASE_MS
+        )
         for queue in queues
     ]
 

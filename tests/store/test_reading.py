@@ -55,7 +55,7 @@ async def test_a_waiting_job_is_shown_with_what_holds_it_back(
     view = await store.inspect(queue, "waiting")
 
     assert (view.state, view.priority, view.paused, view.active) == ("waiting", "low", True, 1)
-    assert (view.suspect, view.cancel_requested, view.limited_ms) == (False, False, 0)
+    assert (view.quarantined, view.cancel_requested, view.limited_ms) == (False, False, 0)
 
 
 async def test_a_job_behind_an_empty_bucket_says_how_long(
@@ -82,7 +82,7 @@ async def test_a_suspect_and_a_cancel_request_are_shown(
     a, b = await store.inspect(queue, "a"), await store.inspect(queue, "b")
 
     assert (a.state, a.cancel_requested) == ("active", True)
-    assert (b.state, b.suspect) == ("waiting", True)
+    assert (b.state, b.quarantined) == ("waiting", True)
 
 
 async def test_an_unknown_or_a_damaged_job_is_not_found(

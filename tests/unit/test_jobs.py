@@ -26,7 +26,6 @@ from shared.jobs.ids import (
     child_id,
     created_ms,
     keep_child_id,
-    made_ms,
     new_id,
     public_id,
     split_id,
@@ -66,15 +65,14 @@ def test_an_id_of_ours_has_its_creation_time_and_a_callers_own_has_none() -> Non
     assert created_ms("_" * 22) is None
 
 
-def test_the_quick_reading_of_an_id_is_at_most_a_millisecond_early() -> None:
+def test_the_creation_time_of_an_id_is_exact_with_and_without_a_shard() -> None:
     for shards in (1, 3):
-        for job_id in [new_id(shards) for _ in range(5000)]:
-            exact, quick = created_ms(job_id), made_ms(job_id)
-            assert exact is not None
-            assert quick is not None
-            assert quick in (exact - 1, exact)
-    assert made_ms("my-own") is None
-    assert made_ms("~1800000000000-a0-1-1") == 1_800_000_000_000
+        before = time.time_ns() // 1_000_000
+        instants = [created_ms(new_id(shards)) or 0 for _ in range(5000)]
+
+        assert instants == sorted(instants)
+        assert before <= instants[0]
+    assert created_ms("~1800000000000-a0-1-1") == 1_800_000_000_000
 
 
 def test_ids_that_are_made_in_one_run_share_a_shard_and_the_next_run_has_the_next_one() -> None:

@@ -75,14 +75,14 @@ async def sync_task(payload: TaskSync) -> dict[str, object]:
 
 @openproject_webhook.job("openproject.event")
 async def receive_event(payload: ProjectEvent, job: JobContext) -> dict[str, object]:
-    """Have a task that changed in OpenProject read. The event itself may come late, or from
-    anybody: only the number in it counts."""
+    """Enqueue a read of a task that changed in OpenProject. Anyone can send an event, and it may
+    come late, so only the number in it is used."""
     changed = payload.work_package
     if changed is None or not payload.action.startswith("work_package:"):
         return {"ignored": True}
     if await asyncio.to_thread((await _tables()).task, changed.id) is None:
         return {"ignored": True}
-    # OpenProject may tell several times of a version; no caller can take its id before it does.
+    # OpenProject may send several events of one version, and no caller can take this id before.
     version = job.child_id(f"{changed.id} {changed.version}", root="openproject")
     handle = await sync_task.enqueue(TaskSync(task=changed.id), job_id=version)
     return {"job": handle.id}
@@ -90,20 +90,20 @@ async def receive_event(payload: ProjectEvent, job: JobContext) -> dict[str, obj
 
 @openproject_sync.job("openproject.sync")
 async def sync_project(payload: ProjectSync, job: JobContext) -> dict[str, object]:
-    """Have the open tasks read that are others in OpenProject than here: whatever the webhook did
-    not tell is found by this."""
+    """Enqueue a read of each open task that differs from OpenProject's: of those, too, whose event
+    never came."""
     from .syncing import compare  # noqa: PLC0415 - cold start
 
-    compared = await compare(payload.after, job, await _tables(), _projects)
+    comparison = await compare(payload.after, job, await _tables(), _projects)
     jobs = [
         sync_task.job(TaskSync(task=task), job_id=job.child_id(f"task {task}"))
-        for task in compared.different
+        for task in comparison.different
     ]
     await sync_task.enqueue_many(jobs)
-    if compared.more:
-        rest = ProjectSync(after=compared.last)
+    if comparison.more:
+        rest = ProjectSync(after=comparison.last)
         await sync_project.enqueue(rest, job_id=job.child_id("rest"))
-    return {"different": len(jobs), "more": compared.more}
+    return {"different": len(jobs), "more": comparison.more}
 
 
 app.schedule("openproject-sync", sync_project, ProjectSync(), every=HOUR, overlap="skip")
@@ -111,7 +111,7 @@ app.schedule("openproject-sync", sync_project, ProjectSync(), every=HOUR, overla
 
 @reminder_schedule.job("reminder.schedule", key=user_of)
 async def schedule_reminder(payload: Reminder, job: JobContext) -> dict[str, object]:
-    """Have a reminder sent at its instant."""
+    """Enqueue a reminder for its instant."""
     if payload.at - dt.datetime.now(dt.UTC) > FARTHEST:
         raise Discard(f"a reminder is at most {FARTHEST.days} days ahead")
     await send_reminder.enqueue(payload, run_at=payload.at, job_id=job.child_id("send"))
@@ -140,20 +140,20 @@ async def send_message(payload: Message, job: JobContext) -> dict[str, object]:
 
 @telegram_command.job("telegram.command", key=lambda update: update.user)
 async def run_command(payload: Update, job: JobContext) -> dict[str, object]:
-    """Do what a member of the team wrote to the bot. What anybody else writes is ignored."""
+    """Run the command that a member of the team wrote to the bot. Other people's are ignored."""
     from .commands import TaskList, read_command  # noqa: PLC0415 - cold start
     from .settings import members, timezone  # noqa: PLC0415
     from .texts import task_list  # noqa: PLC0415
 
-    asked = read_command(payload, members(), timezone())
-    if asked is None:
+    request = read_command(payload, members(), timezone())
+    if request is None:
         return {"ignored": True}
-    if isinstance(asked, TaskList):
+    if isinstance(request, TaskList):
         tables = await _tables()
-        tasks = await asyncio.to_thread(tables.open_tasks_of, asked.user_id, MOST_LISTED)
-        asked = Message(chat_id=asked.chat, text=task_list(tasks))
-    job_type: Any = _JOBS[type(asked)]
-    return {"job": (await job_type.enqueue(asked, job_id=job.child_id("asked"))).id}
+        tasks = await asyncio.to_thread(tables.open_tasks_of, request.user_id, MOST_LISTED)
+        request = Message(chat_id=request.chat, text=task_list(tasks))
+    job_type: Any = _JOBS[type(request)]
+    return {"job": (await job_type.enqueue(request, job_id=job.child_id("asked"))).id}
 
 
 _JOBS: dict[type, Any] = {

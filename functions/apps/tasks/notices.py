@@ -3,7 +3,8 @@ notice is a job of its own beside the bot's other messages, so a failed one fail
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from shared import Completed, Dead, JobContext
 
@@ -12,6 +13,8 @@ from .payloads import Message, NewTask, Reminder, TaskChange, Update
 from .queues import telegram_outbound
 from .settings import timezone
 from .texts import changed, created, failed, reminder_set
+
+P = TypeVar("P", NewTask, TaskChange, Reminder)
 
 
 @create_task.on_completed(queue=telegram_outbound)
@@ -35,22 +38,19 @@ async def tell_reminder_set(end: Completed[Reminder], job: JobContext) -> None:
 @create_task.on_dead(queue=telegram_outbound)
 async def tell_not_created(end: Dead[NewTask], job: JobContext) -> None:
     """Tell that the task could not be created, and why."""
-    if (task := end.payload) is not None:
-        await _tell(task.chat, failed("create task", task.title, _reason(end)), job)
+    await _tell_failure("create task", end, lambda task: task.title, job)
 
 
 @update_task.on_dead(queue=telegram_outbound)
 async def tell_not_changed(end: Dead[TaskChange], job: JobContext) -> None:
     """Tell that the task could not be changed, and why."""
-    if (change := end.payload) is not None:
-        await _tell(change.chat, failed("change task", f"#{change.task}", _reason(end)), job)
+    await _tell_failure("change task", end, lambda change: f"#{change.task}", job)
 
 
 @schedule_reminder.on_dead(queue=telegram_outbound)
 async def tell_reminder_not_set(end: Dead[Reminder], job: JobContext) -> None:
     """Tell that no reminder will come, and why."""
-    if (reminder := end.payload) is not None:
-        await _tell(reminder.chat, failed("set reminder", reminder.text, _reason(end)), job)
+    await _tell_failure("set reminder", end, lambda reminder: reminder.text, job)
 
 
 @run_command.on_dead(queue=telegram_outbound)
@@ -59,6 +59,14 @@ async def tell_command_failed(end: Dead[Update], job: JobContext) -> None:
     message = end.payload and end.payload.message
     if message:
         await _tell(message.chat.id, failed("run", message.text or "", _reason(end)), job)
+
+
+async def _tell_failure(
+    action: str, end: Dead[P], subject: Callable[[P], str], job: JobContext
+) -> None:
+    """Tell that an action on this subject failed, and why; no payload names no chat."""
+    if (payload := end.payload) is not None:
+        await _tell(payload.chat, failed(action, subject(payload), _reason(end)), job)
 
 
 def _reason(end: Dead[Any]) -> str | None:

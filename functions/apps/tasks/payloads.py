@@ -138,7 +138,7 @@ class _Changed(_Foreign):
 
 
 class ProjectEvent(_Foreign):
-    """What OpenProject's webhook tells. `work_package` is absent where another thing changed.
+    """An event of OpenProject's webhook. `work_package` is absent where another thing changed.
 
     https://www.openproject.org/docs/system-admin-guide/api-and-webhooks/
     """

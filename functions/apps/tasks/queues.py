@@ -39,7 +39,7 @@ task_sync = _queue("flrts.tasks.sync")
 reminder_schedule = _queue("flrts.reminders.schedule", per_user=A_USER)
 reminder_send = _queue("flrts.reminders.send")
 telegram_outbound = _queue("flrts.telegram.outbound")
-# Where people come in: what floods this door is not even stored.
+# Messages of people: those beyond the rate are refused and not stored.
 telegram_command = _queue("flrts.telegram.command", per_user=A_USER, refuse=True)
 openproject_sync = _queue("flrts.openproject.sync")
 openproject_webhook = _queue("flrts.openproject.webhook")

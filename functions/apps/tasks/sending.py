@@ -1,6 +1,6 @@
 """A message of the bot to a chat.
 
-Telegram knows no idempotency keys, so a job whose function dies between its request and the note of
+Telegram has no idempotency keys, so a job whose function dies between its request and the note of
 it sends its message a second time: rather twice than never.
 """
 

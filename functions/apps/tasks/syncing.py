@@ -15,7 +15,7 @@ SECONDS_A_PAGE = 16.0
 """The longest that a request may take."""
 
 
-class Compared(NamedTuple):
+class Comparison(NamedTuple):
     """The tasks that changed or are gone, up to task `last`; `more`: open ones come after that."""
 
     different: list[int]
@@ -25,7 +25,7 @@ class Compared(NamedTuple):
 
 async def compare(
     after: int, job: JobContext, tables: Tables, projects: Callable[[], OpenProject]
-) -> Compared:
+) -> Comparison:
     """Compare the open tasks of higher numbers than `after`: one page, and more as far as the job's
     time goes. Without open tasks it needs no OpenProject, and so no account there."""
     different: list[int] = []
@@ -37,4 +37,4 @@ async def compare(
             different += [task.task for task in known if versions.get(task.task) != task.version]
             last = known[-1].task
         more = len(known) == PAGE
-    return Compared(different, last, more)
+    return Comparison(different, last, more)

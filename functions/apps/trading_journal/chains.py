@@ -19,7 +19,7 @@ from .table import Line, Rejected
 MOST_SYMBOLS = 20_000
 
 
-class Dated(NamedTuple):
+class RowAndPrevious(NamedTuple):
     """A row and the close of the day before it, in its own terms; None where that is not known: on
     a symbol's first day, and beside a rejected row."""
 
@@ -45,7 +45,7 @@ class Chains:
         self._chains: dict[str, _Chain] = {}
         self._gaps: dict[str | None, int] = {}
 
-    def add(self, line: Line | Rejected) -> Iterator[Dated | Rejected]:
+    def add(self, line: Line | Rejected) -> Iterator[RowAndPrevious | Rejected]:
         """The rows whose neighbour is known now, and rejected lines."""
         if isinstance(line, Rejected):
             self._break(line.symbol)
@@ -57,18 +57,18 @@ class Chains:
         else:
             yield from self._follow(chain, line)
 
-    def end(self) -> Iterator[Dated]:
+    def end(self) -> Iterator[RowAndPrevious]:
         """The rows that were held until the end of the file: each is its symbol's first day."""
         for chain in self._chains.values():
             if chain.held:
-                yield Dated(chain.last, None)
+                yield RowAndPrevious(chain.last, None)
 
     def _begin(self, line: Line) -> None:
         if len(self._chains) == MOST_SYMBOLS:
             raise Discard(f"the file has over {MOST_SYMBOLS} symbols; split it")
         self._chains[line.row.symbol] = _Chain(line, self._gaps_of(line))
 
-    def _follow(self, chain: _Chain, line: Line) -> Iterator[Dated | Rejected]:
+    def _follow(self, chain: _Chain, line: Line) -> Iterator[RowAndPrevious | Rejected]:
         day, last = line.row.date, chain.last.row.date
         if day == last:
             yield Rejected(line.line, "date", f"{day} comes twice; the first row counts")
@@ -83,11 +83,11 @@ class Chains:
         newer, older = (chain.last, line) if descending else (line, chain.last)
         previous = restated(older.row, newer.row) if known else None
         if descending:
-            yield Dated(newer, previous)
+            yield RowAndPrevious(newer, previous)
         else:
             if chain.held:
-                yield Dated(older, None)
-            yield Dated(newer, previous)
+                yield RowAndPrevious(older, None)
+            yield RowAndPrevious(newer, previous)
         chain.last, chain.held, chain.gaps = line, descending, self._gaps_of(line)
 
     def _break(self, symbol: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What a language model says about trades: feedback on a day, an analysis of a period, vectors."""
+"""A language model's words on trades: feedback on a day, an analysis of a period, vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ANALYST = (
 
 
 async def feedback(day: dt.date, trades: Trades, model: LanguageModel) -> dict[str, object]:
-    """A coach's words on one day, kept in the journal. A day without trades asks nobody."""
+    """A coach's words on one day, kept in the journal. A day without trades costs no request."""
     done = await asyncio.to_thread(trades.between, day, day)
     if not done:
         return {"trades": 0, "feedback": None}

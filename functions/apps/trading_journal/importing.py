@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol, TypeVar
 from shared import Discard, JobContext
 from shared.fetch import bare_urls
 
-from .chains import Chains, Dated
+from .chains import Chains, RowAndPrevious
 from .payloads import CsvImport, EmailMessage, Resume, TradeRecord
 from .rows import PriceRow
 from .sources import open_source
@@ -161,7 +161,7 @@ def _entries(stream: BinaryIO, payload: CsvImport, tally: _Tally) -> Generator[E
         yield _entry(entry, payload.account, tally)
 
 
-def _entry(entry: Dated | Rejected, account: str, tally: _Tally) -> Entry:
+def _entry(entry: RowAndPrevious | Rejected, account: str, tally: _Tally) -> Entry:
     if isinstance(entry, Rejected):
         tally.reject(entry)
         return entry.line, None

@@ -48,7 +48,7 @@ class Layout:
 def read_layout(lines: Iterator[str], symbol: str | None) -> Layout:
     """The layout that the first line describes. Excel's `sep=` line may stand before it.
 
-    Raises Discard with what is missing. No text of the file is in it: whoever reads the error may
+    Raises Discard with what is missing. No text of the file is in it: the readers of the error may
     not read the file.
     """
     first = next(lines, "")

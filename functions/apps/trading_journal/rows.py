@@ -46,14 +46,10 @@ def _plain(value: object) -> object:
     return value
 
 
-def _within_an_ulp(lower: Decimal, upper: Decimal) -> bool:
-    """True if `lower` is at most `upper`, or above it by the last bit of a float, and what it lost
-    when it was written in decimals."""
-    return lower <= upper or lower - upper <= Decimal(1.5 * math.ulp(float(lower)))
-
-
-def _require(condition: bool, reason: str) -> None:  # noqa: FBT001 - an assertion with a sentence
-    if not condition:
+def _require_order(lower: Decimal, upper: Decimal, reason: str) -> None:
+    """`lower` is at most `upper`, or above it by the last bit of a float and what that lost when it
+    was written in decimals. Raises PydanticCustomError with this reason."""
+    if lower > upper and lower - upper > Decimal(1.5 * math.ulp(float(lower))):
         raise PydanticCustomError("price_order", "{reason}", {"reason": reason})
 
 
@@ -96,7 +92,7 @@ class PriceRow(BaseModel):
     @classmethod
     def _high(cls, high: Decimal, info: ValidationInfo) -> Decimal:
         opened: Decimal = info.data.get("open", high)
-        _require(_within_an_ulp(opened, high), "high is below open")
+        _require_order(opened, high, "high is below open")
         return max(high, opened)
 
     @field_validator("low")
@@ -104,8 +100,8 @@ class PriceRow(BaseModel):
     def _low(cls, low: Decimal, info: ValidationInfo) -> Decimal:
         high: Decimal = info.data.get("high", low)
         opened: Decimal = info.data.get("open", low)
-        _require(_within_an_ulp(low, high), "low is above high")
-        _require(_within_an_ulp(low, opened), "low is above open")
+        _require_order(low, high, "low is above high")
+        _require_order(low, opened, "low is above open")
         return min(low, high, opened)
 
     @field_validator("close")
@@ -113,6 +109,6 @@ class PriceRow(BaseModel):
     def _close(cls, close: Decimal, info: ValidationInfo) -> Decimal:
         high: Decimal = info.data.get("high", close)
         low: Decimal = info.data.get("low", close)
-        _require(_within_an_ulp(close, high), "close is above high")
-        _require(_within_an_ulp(low, close), "close is below low")
+        _require_order(close, high, "close is above high")
+        _require_order(low, close, "close is below low")
         return max(min(close, high), low)

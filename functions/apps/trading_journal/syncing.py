@@ -25,7 +25,7 @@ class Broker(Protocol):
 
 
 @dataclass(slots=True)
-class Synced:
+class SyncReport:
     """How many fills came and how many were new; whether there may be more."""
 
     fetched: int = 0
@@ -33,19 +33,19 @@ class Synced:
     more: bool = True
 
 
-async def sync(job: JobContext, broker: Broker, trades: Trades) -> Synced:
+async def sync(job: JobContext, broker: Broker, trades: Trades) -> SyncReport:
     """Store what the broker has after the journal's last fill. A page is stored before the next one
     is fetched, so a further attempt goes on where this one stopped."""
     after = await asyncio.to_thread(trades.last_id)
-    synced = Synced()
+    report = SyncReport()
     for page in range(1, MOST_PAGES + 1):
         fills = await broker.fills(after)
-        synced.new += await asyncio.to_thread(trades.add, fills)
-        synced.fetched += len(fills)
+        report.new += await asyncio.to_thread(trades.add, fills)
+        report.fetched += len(fills)
         # A page that leads nowhere ends the sync: it would come again for ever.
-        synced.more = len(fills) >= PAGE and fills[-1].id != after
-        if not synced.more or job.budget_left() < SECONDS_A_PAGE:
+        report.more = len(fills) >= PAGE and fills[-1].id != after
+        if not report.more or job.budget_left() < SECONDS_A_PAGE:
             break
         after = fills[-1].id
-        job.progress(100 * page / MOST_PAGES, f"{synced.fetched} fills")
-    return synced
+        job.progress(100 * page / MOST_PAGES, f"{report.fetched} fills")
+    return report

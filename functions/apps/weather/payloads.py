@@ -25,7 +25,7 @@ class Place(BaseModel):
 
 
 class WeatherAlert(BaseModel):
-    """A warning to everybody at a place; one of a kind and a day."""
+    """A warning to all users at a place; one of a kind and a day."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 

@@ -1,7 +1,7 @@
 """A warning to a batch of phones.
 
 A phone is warned by one job only, which takes it first: a fan-out that ran twice may have put it in
-two. Expo knows no idempotency key, so a job whose function dies between its request and the note of
+two. Expo has no idempotency key, so a job whose function dies between its request and the note of
 it sends its warnings a second time: rather twice than never.
 """
 

@@ -1,4 +1,4 @@
-"""The check of `tidegate doctor` that tells what becomes of dead letters: the archive, or its
+"""The check of `tidegate doctor` about what becomes of dead letters: the archive, or its
 absence."""
 
 from __future__ import annotations

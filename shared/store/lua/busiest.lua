@@ -7,13 +7,14 @@
 --- @include "fields"
 --- @include "key_state"
 --- @include "keys"
+--- @include "lease"
 --- @include "numbers"
 local most = tonumber(ARGV[2])
 local now = now_ms(tonumber(fetch({ ":clock" })[1] or 0))
 local names, fields, active = call("ZRANGE", KEY_TIMERS, 0, most - 1), {}, {}
 for _, key in ipairs(names) do active[key] = 0 end
 for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
-  local _, _, key = string.match(lease, KEY_OF_LEASE)
+  local _, _, _, _, key = read_lease(lease)
   if key and not active[key] then names[#names + 1] = key end
   if key then active[key] = (active[key] or 0) + 1 end
 end

@@ -10,6 +10,7 @@
 --- @include "fields"
 --- @include "key_state"
 --- @include "keys"
+--- @include "lease"
 --- @include "numbers"
 --- @include "places"
 --- @include "record"
@@ -28,7 +29,7 @@ local key_state, key_active = "", 0
 local function find_lease()
   local found
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
-    local _, _, key = string.match(lease, KEY_OF_LEASE)
+    local _, _, _, _, key = read_lease(lease)
     if key == job.key then key_active = key_active + 1 end
     if string.sub(lease, 1, #id + 1) == id .. " " then found = lease end
   end

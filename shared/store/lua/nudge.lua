@@ -9,7 +9,7 @@
 --- @include "priorities"
 local clock, paused, nudged = unpack(fetch({ ":clock", ":paused", ":nudged" }))
 if paused == YES or not anything_waits() then return { billed, NO } end
-local taken = take_window(tonumber(ARGV[2]), nudged, NONE, now_ms(tonumber(clock or 0)))
-if not taken then return { billed, NO } end
-call("HSET", RECORDS, ":nudged", taken)
+local window = take_window(tonumber(ARGV[2]), nudged, NONE, now_ms(tonumber(clock or 0)))
+if not window then return { billed, NO } end
+call("HSET", RECORDS, ":nudged", window)
 return { billed, YES }

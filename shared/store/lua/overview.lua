@@ -1,4 +1,4 @@
--- overview: what stats tells of one queue, for several queues. Writes nothing. A queue's own numbers
+-- overview: the answer of stats, for several queues. Writes nothing. A queue's own numbers
 -- say which of its structures may hold anything; only those are counted.
 -- KEYS  the parts of the first queue (store/keys.py) and its further shards, those of the second, …
 -- ARGV  1 number of parts; then per queue: how many shards, how many job types, their names

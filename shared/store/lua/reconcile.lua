@@ -79,7 +79,7 @@ for i = 2, #fields do
 end
 if repairs and string.find(table.concat(verdicts), "%a") then
   resync_next(ARGV[1]) -- the next turn recounts the queue's own numbers
-  call("HSET", RECORDS, ":waits", YES) -- should a turn come before that knows of no recount
+  call("HSET", RECORDS, ":waits", YES) -- for a turn that comes before the recount
   flush()
   flush_records()
   for _, removal in ipairs(removals) do call(unpack(removal)) end

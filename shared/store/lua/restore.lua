@@ -1,5 +1,5 @@
 -- restore: archived dead letters wait again, with attempts and crashes set to 0. A name of its own
--- remembers each of them, so that one is restored once, whatever becomes of its job.
+-- keeps a name of each, so that one is restored once, whatever becomes of its job.
 -- ARGV  1 queue  2 most jobs  3 most bytes of the queue  4 how long the names last (ms); then per letter:
 --       id, name, record as it was archived
 -- Returns  billed, one code per letter (w it waits, I it was restored before, D a job with its id is

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.apps.trading_journal import chains
-from functions.apps.trading_journal.chains import Chains, Dated
+from functions.apps.trading_journal.chains import Chains, RowAndPrevious
 from functions.apps.trading_journal.rows import PriceRow
 from functions.apps.trading_journal.table import Line, Rejected
 from shared import Discard
@@ -34,7 +34,7 @@ def day(number: int, symbol: str = "A", line: int = 0) -> Line:
     return Line(line or number, row)
 
 
-def read(*lines: Line | Rejected) -> list[Dated | Rejected]:
+def read(*lines: Line | Rejected) -> list[RowAndPrevious | Rejected]:
     all_chains = Chains()
     return [*(entry for line in lines for entry in all_chains.add(line)), *all_chains.end()]
 
@@ -46,7 +46,7 @@ def previous(*lines: Line | Rejected) -> dict[tuple[str, int], int | None]:
         if entry.previous is None
         else int(entry.previous) - 100
         for entry in read(*lines)
-        if isinstance(entry, Dated)
+        if isinstance(entry, RowAndPrevious)
     }
 
 

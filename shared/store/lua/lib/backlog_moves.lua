@@ -6,7 +6,7 @@
 --- @include "record"
 --- @include "staged"
 --- @include "writes"
-local left = {} -- entries that leave BACKLOGS
+local entries_to_remove = {} -- entries that leave BACKLOGS
 
 -- The job leaves its list for the end of its key's backlog.
 local function put_back(q, state, id, raw)
@@ -18,7 +18,7 @@ local function put_back(q, state, id, raw)
   q.backlog = q.backlog + 1
 end
 
--- Before the records, which say that the ids stand there.
+-- Before the records, which name these places.
 local function flush_backlogs()
   local words = {}
   for entry, id in pairs(added) do words[#words + 1], words[#words + 2] = entry, id end
@@ -26,15 +26,15 @@ local function flush_backlogs()
 end
 
 -- The first job of the backlog leaves it, or was cancelled or deleted (no `id`). Its entry goes last:
--- before `first` it says nothing.
+-- before `first` it has no meaning.
 local function leave_backlog(q, state, id)
   if id then
-    left[#left + 1] = backlog_entry(state.key, state.first)
+    entries_to_remove[#entries_to_remove + 1] = backlog_entry(state.key, state.first)
     q.backlog = math.max(0, q.backlog - 1)
   end
   state.first = state.first + 1
 end
 
-local function remove_left()
-  depart(function() call_chunked("HDEL", BACKLOGS, left) end)
+local function remove_entries()
+  depart(function() call_chunked("HDEL", BACKLOGS, entries_to_remove) end)
 end

@@ -36,7 +36,7 @@ local function token_wait(bucket, rate)
   return math.max(1, math.ceil((bucket.per - bucket.level) / rate))
 end
 
-local MOST_AHEAD = 600000 -- ms, whatever a caller asks for: no lease lasts for ever
+local MOST_AHEAD = 600000 -- ms, the bound of any request: no lease lasts for ever
 
 -- Milliseconds until the time of the last token that was taken ahead, if `count` more are taken now.
 -- Until then no other job of the queue can start, so leases may last so much longer.

@@ -1,5 +1,5 @@
--- claim: lease waiting jobs to one owner. No record is written: the lease itself (lib/batch.lua) says who
--- holds which fence of a job and since which turn.
+-- claim: lease waiting jobs to one owner. No record is written: the lease itself (lib/batch.lua) has the
+-- owner, the fence and the turn.
 --- @include "batch"
 --- @include "bucket"
 --- @include "claim_suspects"

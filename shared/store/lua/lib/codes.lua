@@ -1,7 +1,7 @@
 -- codes: every one-letter code that records, guards, settles and replies use, under its name.
 
 -- A job's state in its record. `live` covers waiting, delayed and active: the structure that holds
--- the id tells which. Those of the second line appear only in guards and in enqueue's reply.
+-- the id decides which. Those of the second line appear only in guards and in enqueue's reply.
 local STATE = { live = "w", parked = "p", completed = "c", cancelled = "k", dead = "x",
   delayed = "d", active = "a", gone = "g" }
 
@@ -21,14 +21,14 @@ local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F"
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"
 
--- How a turn claims suspects: one, because its function runs nothing else, or several, each for a
--- child process of its own.
+-- How a turn claims quarantined jobs: one, because its function runs nothing else, or several, each for
+-- a child process of its own.
 local SUSPECTS_BY = { exclusive = YES, isolated = "2" }
 
 -- An empty name in a record's header, a guard or a replay entry.
 local NONE = "-"
 -- Flags of a record: its body was written by a foreign producer; it has follow-ups of its death; how
--- it ends is decided (its history says how).
+-- it ends is decided (its history has the end).
 local FOREIGN, ON_DEAD, DECIDED = "f", "o", "d"
 
 -- What reconcile answers for each id.

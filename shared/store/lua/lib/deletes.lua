@@ -4,7 +4,7 @@
 --- @include "keys"
 --- @include "usage"
 --- @include "writes"
-local doomed = {} -- ids whose records `remove_deleted` takes away
+local records_to_delete = {} -- ids whose records `remove_deleted` takes away
 
 -- Buffers the deletion of these records: `flush_records` makes them empty. One that is still buffered
 -- is not written any more. `raws`: what is stored. Returns the number of jobs, and their bytes.
@@ -18,10 +18,10 @@ local function delete_records(ids, raws)
         jobs, bytes = jobs + 1, bytes + #id + #raw
       end
       deleted[id] = true
-      doomed[#doomed + 1] = id
+      records_to_delete[#records_to_delete + 1] = id
     end
   end
   return jobs, bytes
 end
 
-local function remove_deleted() delete_fields(doomed, call_chunked) end
+local function remove_deleted() delete_fields(records_to_delete, call_chunked) end

@@ -43,7 +43,7 @@ local function find_existing(item, now, stored)
     local state = string.lower(same.state)
     return answer_with(state == same.state and ANSWER.same_request or ANSWER.duplicate, same.id, state)
   end
-  local twin = guard_of(item.dedup, now)
-  if twin then return answer_duplicate(item, now, twin.id) end
+  local holder = guard_of(item.dedup, now)
+  if holder then return answer_duplicate(item, now, holder.id) end
   if stored then return answer_duplicate(item, now, item.id) end
 end

@@ -1,6 +1,6 @@
 -- expired: what the leases that expired say, together with the records of their jobs.
 --- @include "codes"
---- @include "phantoms"
+--- @include "lease"
 --- @include "record"
 --- @include "writes"
 
@@ -8,9 +8,9 @@
 local function read_expired(leases, raws)
   local expired, is_expired = {}, {}
   for i, lease in ipairs(leases) do
-    local id, fence, exclusive = string.match(lease, LEASE)
+    local id, fence, _, _, _, exclusive = read_lease(lease)
     is_expired[lease] = true
-    expired[i] = { lease = lease, id = id, fence = tonumber(fence), exclusive = exclusive == YES,
+    expired[i] = { lease = lease, id = id, fence = fence, exclusive = exclusive == YES,
       job = decode(rewritten[id] or raws[i]) }
   end
   return expired, is_expired

@@ -4,7 +4,7 @@
 local further = nil -- jobs, bytes, … of the shards but the first, as stored; nil until the first read
 
 -- The first read of a script reads the number of shards too. A process with an older declaration
--- does not see all records: its client learns their number from the error, and asks again.
+-- does not see all records: its client reads their number in the error, and repeats the request.
 local function fetch_from(shard, fields)
   if further then return fetch_each("HMGET", SHARDS[shard], fields) end
   further = {}

@@ -8,7 +8,7 @@
 --- @include "staged"
 --- @include "usage"
 --- @include "writes"
--- The end of an id that says its shard: the one that holds the fewest bytes.
+-- The end of an id, its shard: the one that holds the fewest bytes.
 local function id_ending()
   if #SHARDS == 1 then return "" end
   local emptiest = 1
@@ -28,6 +28,6 @@ local function accept_inbox(q)
   end
   q.foreign = #raws == most
   if #raws > 0 then depart(function() call("LTRIM", INBOX, #raws, -1) end) end
-  q.took_in, q.inbox = true, q.inbox or #raws > 0
+  q.inbox_read, q.inbox = true, q.inbox or #raws > 0
   if #raws > 0 then q.agenda_at = NEVER end -- the producer did not update the agenda
 end

@@ -55,7 +55,7 @@ end
 -- Once a turn, at its end.
 local function close_gate(q, limits)
   local looks = {}
-  for key in pairs(touched) do
+  for key in pairs(decided_keys) do
     local state = key_states[key]
     if has_backlog(state) then
       looks[key] = look_at(q, limits, state)
@@ -66,5 +66,5 @@ local function close_gate(q, limits)
   flush_backlogs()
   if q.counts_backlogs then prune_entries() end
   save_key_states(q, looks)
-  remove_left()
+  remove_entries()
 end

@@ -1,19 +1,19 @@
 -- key_looks: the keys that a turn looks at: those whose instant has come (their bucket has a token again,
 -- or is full and forgotten), and those of the leases that it closed. Bounded: the next turn continues.
 --- @include "key_rate"
---- @include "key_state"
 --- @include "key_states"
 --- @include "keys"
+--- @include "lease"
 --- @include "numbers"
 local MOST_LOOKS = 100
-local looked_at, touched = {}, {} -- list of these keys; set of all keys that this turn decides about
+local looked_at, decided_keys = {}, {} -- list of these keys; set of all keys that this turn decides about
 local scores = {} -- key -> its score in KEY_TIMERS
 
 -- A deploy may have declared a smaller or faster bucket since: one that is emptier than empty is empty.
 local function touch(q, limits, key)
   local state = key_states[key]
   if limits.rate > 0 then state.full_at = within_bucket(limits, state.full_at, q.now) end
-  touched[key] = true
+  decided_keys[key] = true
   return state
 end
 
@@ -47,7 +47,7 @@ local function add_freed_keys(q)
   local seen = {}
   for _, key in ipairs(looked_at) do seen[key] = true end
   for _, lease in ipairs(q.backlog > 0 and q.closed or {}) do
-    local _, _, key = string.match(lease, KEY_OF_LEASE)
+    local _, _, _, _, key = read_lease(lease)
     if key and not seen[key] then
       seen[key] = true
       looked_at[#looked_at + 1] = key

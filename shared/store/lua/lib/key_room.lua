@@ -3,16 +3,16 @@
 -- that no crash and no stopped turn can make the count wrong.
 -- `limits`: rate (0: any), per, burst, concurrency (0: any).
 --- @include "key_rate"
---- @include "key_state"
 --- @include "keys"
+--- @include "lease"
 local active_by_key = nil -- key -> open leases; nil until read
 
--- A lease of this very turn was left by an earlier try of it, and its job waits.
+-- Skips leases of this very turn: an earlier, interrupted try left them, and their jobs wait.
 local function read_active(q)
   active_by_key = {}
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
-    local owner, seq, key = string.match(lease, KEY_OF_LEASE)
-    local is_own = owner == q.owner and tonumber(seq) == q.seq
+    local _, _, owner, seq, key = read_lease(lease)
+    local is_own = owner == q.owner and seq == q.seq
     if key and not is_own and not q.is_closed[lease] then
       active_by_key[key] = (active_by_key[key] or 0) + 1
     end

@@ -1,10 +1,9 @@
--- key_state: what a queue knows of one key of its jobs, in field ":key:<key>" of the records hash:
+-- key_state: the state of one key of a queue's jobs, in field ":key:<key>" of the records hash:
 -- "full_at first next look". `full_at`: when the key's bucket is full (lib/key_rate.lua). The ids of
 -- its backlog stand at the positions from `first` to `next` - 1 (lib/backlogs.lua). `look`: the instant
 -- at which a turn looks at the key again, its score in KEY_TIMERS. A key without a state has a full
 -- bucket and no backlog.
 --- @include "numbers"
-local KEY_OF_LEASE = "^%S+ %d+ (%S+) (%d+) (%S+) %d$" -- id fence owner seq key exclusive
 local FORGET_EVERY = 600000 -- ms; a full bucket is forgotten with others, so that few turns come for it
 
 local function key_field(key) return ":key:" .. key end

@@ -1,5 +1,5 @@
 -- leases: prolong those whose jobs still run. XX: one that was recovered meanwhile stays so. The
--- list must name every open lease of its owner: replay.lua takes all of them for open until then.
+-- list must name every open lease of its owner: replay.lua counts all of them as open until then.
 --- @include "keys"
 --- @include "numbers"
 local function extend_leases(leases, expiry)
@@ -23,7 +23,7 @@ local function read_expiry(q)
   end
 end
 
--- For a turn, which then knows the next end of a lease.
+-- For a turn: also the next end of a lease.
 local function prolong_leases(q, leases)
   if #leases == 0 then return end
   extend_leases(leases, q.now + q.lease_ms)

@@ -26,7 +26,7 @@ local function may_start(q, request)
     local tokens = tokens_in(q.bucket, request.rate, ahead)
     if starts > tokens then starts, reason, wait = tokens, "limited", token_wait(q.bucket, request.rate) end
   end
-  -- Without a token nothing is popped, so only a look at the lists tells whether a job waits for one.
+  -- Without a token nothing is popped, so only a read of the lists shows whether a job waits for one.
   if reason == "limited" and starts == 0 and not anything_left(q) then
     q.waits = false
     if q.backlog == 0 then reason, wait = "empty", 0 end

@@ -1,5 +1,5 @@
--- names: Nothing announces that a guard has expired. A script that has reason to looks at some names at
--- random and deletes those that have expired.
+-- names: expired guards are found by sampling: a script reads some names at random and deletes those that
+-- have expired.
 --- @include "keys"
 
 -- Looks at `count` names at most. `spared`: name -> true for those that stay. Returns how many it saw

@@ -8,11 +8,11 @@
 
 local SLACK = 1000 -- after a claim an entry that is late by less (ms) stays: one command saved
 
--- `held`: a sweep does not take the lists for forgotten work: half a millisecond in the score says so.
+-- `held`: half a millisecond in the score, so that a sweep does not take the lists for forgotten work.
 -- Written last (lib/staged.lua): a turn that stops before leaves an entry that is early.
 local function set_agenda(q, instant, held)
   if instant >= NEVER and not held then
-    q.agenda_gone, q.agenda_at = true, 0
+    q.agenda_removed, q.agenda_at = true, 0
   else
     q.agenda_write = score_of(instant, held)
     q.agenda_at = instant
@@ -44,12 +44,12 @@ end
 -- A foreign producer that pushes while a drain is under way marks the agenda for a turn that recounts.
 -- This turn is about to replace that mark, so it looks itself, if the queue ever had such a producer.
 local function look_at_inbox(q, claimed)
-  if not q.inbox or q.took_in or call("EXISTS", INBOX) == 0 then return end
+  if not q.inbox or q.inbox_read or call("EXISTS", INBOX) == 0 then return end
   q.foreign = true
   if claimed.reason == "empty" then claimed.reason = "more" end
 end
 
--- Also tells an empty turn how long to wait.
+-- Also sets the wait of an empty turn.
 local function update_agenda(q, request, claimed)
   local lease_end = q.active > 0 and q.expiry or NEVER
   if zadds[CANCELLED] then q.cancelled = true end

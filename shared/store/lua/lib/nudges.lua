@@ -1,12 +1,12 @@
 -- nudges: whether a drain is to be called at once, for a queue in which nothing waited before. Where
 -- something waits, its first job has had a drain called, or a turn will come for it. At most one call
--- in a window, whoever asks, by the store's time.
+-- in a window, over all callers, by the store's time.
 --- @include "clock"
 --- @include "codes"
 --- @include "numbers"
 local NUDGE_FIELDS = { ":waits", ":paused", ":nudged" } -- nudged: "instant id", of the last call
 
--- The answer to an enqueue. `again`: this request was told to call, and no turn has come since.
+-- The answer to an enqueue. `again`: the answer to this request was to call, and no turn has come since.
 local NUDGE = { no = "0", call = "1", again = "2" }
 
 -- nil within the window; else the text of ":nudged" for a call now. An instant far ahead is one of a

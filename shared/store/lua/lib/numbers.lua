@@ -1,7 +1,7 @@
 -- numbers: whole numbers up to 2^53 - 1, the largest that a double holds exactly.
 local NEVER = 9007199254740991
 
--- Conversions are slow, and a script meets few different numbers, so each is converted once.
+-- Conversions are slow, and a script has few different numbers, so each is converted once.
 local known = {} -- number -> text, text -> number
 
 -- Lua's own conversion (`..`, tostring) loses digits above 1e14, so numbers become text only here.

@@ -6,13 +6,13 @@
 local CANDIDATES = 500 -- ids that a turn looks at where keys may have no room
 local peeked = { found = 0, count = 0, raws = {} } -- ids: nil if not read; raws: id -> record, or false
 
--- `look`: how many records to read at once. Their ids become the last of `request.fields`. Zero: the
+-- `prefetch`: how many records to read at once. Their ids become the last of `request.fields`. Zero: the
 -- caller expects no job, so the list is read only if the queue's numbers say that one may wait.
 local function peek(request)
-  if request.want == 0 or request.look == 0 then return end
+  if request.want == 0 or request.prefetch == 0 then return end
   peeked.ids = call("LRANGE", NORMAL, 0, math.max(request.want, request.key_limits and CANDIDATES or 0) - 1)
   peeked.found = #peeked.ids
-  peeked.count = math.min(peeked.found, request.look, request.want)
+  peeked.count = math.min(peeked.found, request.prefetch, request.want)
   for i = 1, peeked.count do request.fields[#request.fields + 1] = peeked.ids[i] end
 end
 

@@ -2,8 +2,8 @@
 -- them, and was never answered: the job still waits, or was claimed again under the same fence.
 --- @include "backlogs"
 --- @include "keys"
+--- @include "lease"
 --- @include "unplaced"
-local LEASE = "^(%S+) (%d+) %S+ %d+ ?%S* (%d)$" -- id fence owner seq exclusive (lib/batch.lua)
 
 -- `held`: { lease, id, fence, job }; `open`: all leases that are not closed. Returns the set of those
 -- of the leases that are phantoms.
@@ -14,9 +14,9 @@ local function find_phantoms(held, open)
     lists[list_of(one.job)] = true
   end
   for _, lease in ipairs(open) do
-    local id, fence = string.match(lease, LEASE)
+    local id, fence = read_lease(lease)
     local one = by_id[id]
-    if one and one.lease ~= lease and one.fence == tonumber(fence) then phantoms[one.lease] = true end
+    if one and one.lease ~= lease and one.fence == fence then phantoms[one.lease] = true end
   end
   for key in pairs(lists) do -- what a turn took stood at the head
     for _, id in ipairs(call("LRANGE", key, 0, 999)) do

@@ -16,7 +16,7 @@ local function end_job(id, job, state, now)
   buffer_zadd(ENDED[state], now, id)
 end
 
--- `buffer` says at which end of the list: buffer_push (last) or buffer_push_front (first).
+-- `buffer` is the end of the list: buffer_push (last) or buffer_push_front (first).
 local function requeue(q, id, job, buffer)
   buffer(LIST[job.priority], id)
   if job.priority ~= PRIORITY.normal then q.mixed = true end

@@ -5,7 +5,7 @@
 --- @include "keys"
 --- @include "peek"
 --- @include "writes"
-local taken = {} -- list -> how many of its stored ids leave it
+local pops = {} -- list -> how many of its stored ids leave it
 
 -- High before normal before low, except that every 4th claim begins with normal and every 8th with
 -- low. A flood of higher jobs therefore leaves the lowest one claim in eight. `turns` counts claims
@@ -57,7 +57,7 @@ local function take(line, count)
   for i = 1, count do
     local key, buffers = line.keys[i], line.buffers[i]
     if not buffers then
-      taken[key] = (taken[key] or 0) + 1
+      pops[key] = (pops[key] or 0) + 1
     elseif buffers == pushes then
       table.remove(buffers[key], 1)
     else
@@ -67,5 +67,5 @@ local function take(line, count)
 end
 
 local function trim_lists()
-  for key, count in pairs(taken) do call("LTRIM", key, count, -1) end
+  for key, count in pairs(pops) do call("LTRIM", key, count, -1) end
 end

@@ -5,7 +5,7 @@
 --- @include "record"
 --- @include "writes"
 
--- A job that did not fit the rest of a window comes first, so that it meets a whole one.
+-- A job that did not fit the rest of a window comes first, so that it gets a whole one.
 local function promote_one(q, id, job)
   local buffer = job.reason == "unfit" and buffer_push_front or buffer_push
   if job.state == STATE.parked or job.reason == "unfit" then

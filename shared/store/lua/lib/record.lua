@@ -3,7 +3,7 @@
 -- Header: state fence attempts crashes priority length redrives key dedup flags reason since
 -- `fence` numbers the last delivery that was closed (an open lease carries fence + 1); `length` is
 -- the body's in bytes; `dedup` is the name to release when the job ends; `since` (ms) is when it began
--- to wait or is due, absent where its id tells. `job.since` begins with a space, or is empty.
+-- to wait or is due, absent where its id has it. `job.since` begins with a space, or is empty.
 --- @include "codes"
 --- @include "numbers"
 local HEADER_OF_LIVE = "^" .. STATE.live .. " (%d+) %d+ %d+ ([hnl]) %d+ %d+ (%S+) %S+ (%S+) (%S+) ?%d*\n"

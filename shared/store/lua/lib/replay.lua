@@ -8,6 +8,7 @@
 --- @include "codes"
 --- @include "fields"
 --- @include "keys"
+--- @include "lease"
 --- @include "numbers"
 --- @include "phantoms"
 --- @include "record"
@@ -46,16 +47,17 @@ end
 
 -- What this turn claimed when it was executed, read back from the open leases: lease, record, …
 local function claims_of_turn(q)
-  local suffix, leases, ids, held, claims = string.format(" %s %d", q.owner, q.seq), {}, {}, {}, {}
-  local open = call("ZRANGE", ACTIVE, 0, -1)
+  local open, leases, ids, held, claims = call("ZRANGE", ACTIVE, 0, -1), {}, {}, {}, {}
   for _, lease in ipairs(open) do
-    local id, owner_and_seq = string.match(lease, "^(%S+) %d+( %S+ %d+) ?%S* %d$")
-    if owner_and_seq == suffix then leases[#leases + 1], ids[#ids + 1] = lease, id end
+    local id, fence, owner, seq = read_lease(lease)
+    if owner == q.owner and seq == q.seq then
+      leases[#leases + 1], ids[#ids + 1] = { lease = lease, id = id, fence = fence }, id
+    end
   end
   for i, raw in ipairs(fetch(ids)) do
-    local job, fence = decode(raw), tonumber(string.match(leases[i], "^%S+ (%d+)"))
-    if job and job.fence == fence - 1 then
-      held[#held + 1] = { lease = leases[i], id = ids[i], fence = fence, job = job }
+    local one, job = leases[i], decode(raw)
+    if job and job.fence == one.fence - 1 then
+      one.job, held[#held + 1] = job, one
     end
   end
   local phantoms = find_phantoms(held, open) -- of an earlier try of this turn

@@ -1,16 +1,21 @@
--- request: the arguments of a turn by name (turn.lua lists them by number).
+-- request: the arguments of a turn by name. Their numbers stand here alone; store/turn.py writes them in
+-- this order. 0 is "any" where a number is a limit.
 --- @include "codes"
+--- @include "lease"
 --- @include "numbers"
 
+-- name, wanted (1: reply with its histogram), observed ("bucket:count …")
 local function read_type(at)
   return { field = ":durations:" .. ARGV[at], wanted = ARGV[at + 1] == YES, observed = ARGV[at + 2] }
 end
 
--- nil where the argument names no lease.
+-- "lease kind delay_ms unstarted_ms", where events are wanted with " progress type" ("-": none), history.
+-- `unstarted`: if the handler was not called, the time from
+-- which it might have started, of its claim or on a limited queue of its token; else 0. nil where the
+-- argument names no lease.
 local function read_settle(at)
-  -- lease (id fence owner seq …) kind delay unstarted, and progress and type where events are wanted
-  local pattern = "^((%S+) (%d+) (%S+) (%d+) ?%S* %d) (%l) (%d+) (%d+) ?(.*)$"
-  local lease, id, fence, owner, seq, kind, delay, unstarted, label = string.match(ARGV[at], pattern)
+  local lease, id, fence, owner, seq, _, _, kind, delay, unstarted, label =
+    string.match(ARGV[at], "^(" .. LEASE .. ") (%l) (%d+) (%d+) ?(.*)$")
   if not id then return nil end
   return { id = id, fence = number_of(fence), owner = owner, seq = number_of(seq), lease = lease,
     kind = kind, delay = number_of(delay), unstarted = number_of(unstarted), history = ARGV[at + 1],
@@ -25,7 +30,15 @@ local function read_key_limits(text)
 end
 
 -- nil where a number or the lease of a settle can't be read: then no turn of this queue claims a job that
--- none could settle. `fields` are those of the records hash that the turn reads.
+-- none could settle. `fields` are those of the records hash that the turn reads. Behind the numbered ones
+-- come the types, the settles, the leases to prolong and what the drain counted.
+--   exclusive: the function runs nothing else and takes one quarantined job; isolated: it takes several,
+--     each in a child process
+--   keep_count, keep_ms: of completed jobs; most_bytes: of the queue; max_bytes: claimed by a turn
+--   ahead_ms: how far ahead tokens may be taken; prefetch: waiting jobs whose records are read at once
+--   repeat_ms: how long this turn may be repeated; resync: recount the queue
+--   settles_deaths: a job that crashed to death is handed out, so that its death has follow-ups
+--   events: add an entry about its jobs to the stream of events
 local function read_request()
   local n = tonumber
   for i = 3, 21 do
@@ -36,7 +49,7 @@ local function read_request()
     exclusive = ARGV[6] == SUSPECTS_BY.exclusive, isolated = ARGV[6] == SUSPECTS_BY.isolated, concurrency = n(ARGV[7]),
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
-    ahead_ms = n(ARGV[17]), look = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
+    ahead_ms = n(ARGV[17]), prefetch = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
     key_limits = read_key_limits(ARGV[22]), key_limits_text = ARGV[22], settles_deaths = ARGV[23] == YES,
     events = ARGV[24] == YES, types = {}, settles = {}, prolong = {}, fields = {},
   }

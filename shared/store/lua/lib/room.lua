@@ -1,4 +1,4 @@
--- room: the oldest completed jobs, then cancelled ones, give way to new ones. They are stored for
+-- room: the oldest completed jobs, then cancelled ones, are deleted for new ones. They are stored for
 -- readers only, so a queue is full only of jobs that still have to run and of ended jobs that a person
 -- has to see.
 --- @include "bounds"
@@ -8,8 +8,8 @@
 --- @include "numbers"
 --- @include "shards"
 --- @include "usage"
-local kept = { count = 0, bytes = 0 } -- completed jobs, as stored and without those that gave way
-local passed = {} -- shard -> { key -> how many of its oldest ids are in other shards }
+local kept = { count = 0, bytes = 0 } -- completed jobs, as stored and without those deleted here
+local oldest_skipped = {} -- shard -> { key -> how many of its oldest ids are in other shards }
 
 local function load_kept(count, bytes)
   kept.count, kept.bytes = tonumber(count or 0), tonumber(bytes or 0)
@@ -36,9 +36,9 @@ local function delete_ids(key, ids, raws)
   call_chunked("ZREM", key, ids)
 end
 
--- Deletes the `n` oldest jobs, or of so many those of one `shard`. Returns whether there are any left.
+-- Deletes the `n` oldest jobs, or of these only those of one `shard`. Returns whether there are any left.
 local function delete_oldest(n, shard)
-  local at = buffer_of(passed, shard or 0)
+  local at = buffer_of(oldest_skipped, shard or 0)
   for _, key in ipairs({ COMPLETED, CANCELLED }) do
     local first = at[key] or 0
     local page = call("ZRANGE", key, whole(first), whole(first + n - 1))
@@ -58,7 +58,7 @@ local function delete_oldest(n, shard)
   return false
 end
 
--- Whether there is room for one more job of so many bytes, if need be after deletions: at most 500.
+-- Whether there is room for one more job of these bytes, if need be after deletions: at most 500.
 local function make_room(id, bytes, max_jobs, max_bytes)
   for _ = 1, 10 do
     if has_room(id, bytes, max_jobs, max_bytes) then return true end

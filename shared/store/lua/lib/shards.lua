@@ -1,6 +1,6 @@
 -- shards: which hash holds a job's record. The first one also holds the queue's own fields (":name"). A
 -- queue that declares more has further ones, whose content field ":shards" counts (lib/usage.lua).
--- An id that we make says its shard ("…~2"). For any other id each shard draws a number, and the
+-- An id that we make has its shard ("…~2"). For any other id each shard draws a number, and the
 -- highest one wins: so an id's shard changes only to a new one, and where it was before is known.
 --- @include "keys"
 local homes = {} -- field -> the shard that holds it, or would

@@ -5,7 +5,7 @@
 --   3  lists: without the ids that were leased, with others; timers and the other ended sets
 --   4  what the ids leave: empty records, ended sets, leases, timers, inbox; then the agenda entry,
 --      which may only rise here
--- A stop before 2 leaves each lease open for the repeat, or for recovery: lib/phantoms.lua tells those
+-- A stop before 2 leaves each lease open for the repeat, or for recovery: lib/phantoms.lua finds those
 -- whose jobs still wait, also after a stop before 3. A stop after 2 leaves each source in its set: lib/unfinished.lua, lib/due.lua
 -- and the next trim finish the move.
 -- Ids of stage 3 can be claimed before they are written: lib/pop.lua takes them from the buffers.
@@ -17,7 +17,7 @@
 --- @include "priorities"
 --- @include "undo"
 --- @include "writes"
-local departures = {} -- functions that write stage 4
+local stage4_writes = {} -- functions that write stage 4
 
 local function flush_set(key)
   if zadds[key] then call_chunked("ZADD", key, zadds[key]) end
@@ -29,7 +29,7 @@ local function begin_group()
   for _, ids in pairs(front_pushes) do ids.behind = #ids end
 end
 
-local function depart(write) departures[#departures + 1] = write end
+local function depart(write) stage4_writes[#stage4_writes + 1] = write end
 
 local function depart_from(key, members)
   if #members > 0 then depart(function() call_chunked("ZREM", key, members) end) end
@@ -58,8 +58,8 @@ local function move_all(q)
     flush()
     remove_deleted()
     depart_from(ACTIVE, q.closed)
-    for _, write in ipairs(departures) do write() end
+    for _, write in ipairs(stage4_writes) do write() end
     if q.agenda_write then call("ZADD", AGENDA, q.agenda_write, q.name) end
-    if q.agenda_gone then call("ZREM", AGENDA, q.name) end
+    if q.agenda_removed then call("ZREM", AGENDA, q.name) end
   end, function() pcall(resync_next, q.name) end)
 end

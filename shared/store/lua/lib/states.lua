@@ -1,7 +1,8 @@
--- states: the state, at this moment, of a job that stands for another one. A record tells only that a
+-- states: the state, at this moment, of a job that stands for another one. A record has only that a
 -- job is live; the first duplicate of a request reads where all live ones are, by two commands.
 --- @include "codes"
 --- @include "keys"
+--- @include "lease"
 --- @include "record"
 local records, states = {}, {} -- id -> stored record (false or empty: none); id -> state, once known
 
@@ -20,8 +21,8 @@ local function find_states()
     if score then states[ids[i]] = STATE.delayed end
   end
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
-    local id, fence = string.match(lease, "^(%S+) (%d+) ")
-    if live[id] and tonumber(fence) == live[id].fence + 1 then states[id] = STATE.active end
+    local id, fence = read_lease(lease)
+    if live[id] and fence == live[id].fence + 1 then states[id] = STATE.active end
   end
 end
 

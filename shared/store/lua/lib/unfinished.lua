@@ -1,5 +1,5 @@
--- unfinished: leases whose job's record says that they were closed: the turn that closed them stopped
--- before it had moved all its ids and removed the leases. The record tells the place of the job.
+-- unfinished: leases that are closed in their job's record: the turn that closed them stopped before it
+-- had moved all its ids and removed the leases. The record decides the place of the job.
 --- @include "codes"
 --- @include "keys"
 --- @include "places"

@@ -3,6 +3,7 @@
 --- @include "backlogs"
 --- @include "codes"
 --- @include "keys"
+--- @include "lease"
 --- @include "priorities"
 --- @include "record"
 local MAX_SEARCHES = 10 -- a search reads a whole list, so a script makes only a few
@@ -42,8 +43,8 @@ end
 
 local function remove_leased(jobs)
   for _, lease in ipairs(call("ZRANGE", ACTIVE, 0, -1)) do
-    local id, fence = string.match(lease, "^(%S+) (%d+) ")
-    if jobs[id] and jobs[id].fence == tonumber(fence) - 1 then jobs[id] = nil end
+    local id, fence = read_lease(lease)
+    if jobs[id] and jobs[id].fence == fence - 1 then jobs[id] = nil end
   end
 end
 

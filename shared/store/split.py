@@ -1,0 +1,25 @@
+"""Things in batches that fit a request: by their number and by their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def by_size(
+    items: Iterable[T], size: Callable[[T], int], *, most: int, most_bytes: int
+) -> Iterator[list[T]]:
+    """Batches of at most `most` items and `most_bytes` bytes, in order, none of them empty. An item
+    that is larger is a batch by itself."""
+    batch, total = list[T](), 0
+    for item in items:
+        length = size(item)
+        if batch and (len(batch) == most or total + length > most_bytes):
+            yield batch
+            batch, total = [], 0
+        batch.append(item)
+        total += length
+    if batch:
+        yield batch
