@@ -98,8 +98,16 @@ def _request(value: Any) -> EnqueueOne:
     try:
         return EnqueueOne.model_validate(value)
     except ValidationError as error:
-        fields = option_errors(error)
+        fields = [_place_of(one, value) for one in option_errors(error)]
         raise InvalidRequest(f"The job does not fit: {sentence(fields)}", fields) from None
+
+
+def _place_of(one: dict[str, str], job: dict[str, Any]) -> dict[str, str]:
+    """The error, with the right place for an option that stands beside the payload."""
+    name = one["field"]
+    if name in job and name in EnqueueOptions.model_fields:
+        return {**one, "message": "put it into `options`"}
+    return one
 
 
 def _job_type(queue: Queue, name: str) -> JobType[Any]:

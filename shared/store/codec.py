@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..jobs.ids import created_ms, public_id
 from ..jobs.job import Enqueued, Guard, Job, Priority
@@ -26,7 +26,8 @@ KIND_CODES: Mapping[Kind, str] = {
     "keep": "k",
     "decide": "e",
 }
-STATES: Mapping[str, str] = {
+State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
+STATES: Mapping[str, State] = {
     "w": "waiting",
     "d": "delayed",
     "p": "parked",
@@ -34,10 +35,12 @@ STATES: Mapping[str, str] = {
     "k": "cancelled",
     "x": "dead",
     "a": "active",
-    "g": "gone",
 }
 """States by code. A record says "w" for every live job; its place says which: waiting, delayed or
-active. "gone", of a duplicate: its job has ended, and its record is deleted."""
+active."""
+ANSWERED: Mapping[str, str] = {**STATES, "g": "gone"}
+"""What an enqueue answers, by code. "gone", of a duplicate: its job has ended, and its record is
+deleted."""
 STATE_CODES: Mapping[str, str] = {state: code for code, state in STATES.items()}
 PRIORITY_CODES: Mapping[Priority, str] = {"high": "h", "normal": "n", "low": "l"}
 PRIORITIES_BY_CODE: Mapping[str, Priority] = {code: name for name, code in PRIORITY_CODES.items()}
@@ -122,7 +125,7 @@ def decode_enqueued(
     """What enqueue.lua answers for one job. `repeated`: if the job that stands for it is itself, it
     was stored by an earlier attempt of this request."""
     if code in "wd":
-        return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
+        return Enqueued(public_id(job.id, queue), ANSWERED[code], duplicate=False)
     if code in "MF":
         refused = {"mismatch": code == "M", "full": code == "F"}
         return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
@@ -131,7 +134,7 @@ def decode_enqueued(
         return Enqueued(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
     holder, state = next(others), next(others)
     duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
-    return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)
+    return Enqueued(public_id(holder, queue), ANSWERED[state], duplicate=duplicate)
 
 
 def asks_for_nudge(code: str, *, repeated: bool) -> bool:

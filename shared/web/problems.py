@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from ..declare.requests import EnqueueOptions
 from ..errors import (
     ArchiveError,
     ConfigurationError,
@@ -165,7 +166,9 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, InvalidPayload | InvalidRequest):
         return {"errors": error.fields} if error.fields or isinstance(error, InvalidPayload) else {}
     if isinstance(error, InvalidOption):
-        return {"errors": [{"field": f"options.{error.field}", "message": str(error)}]}
+        is_option = error.field.partition(".")[0] in EnqueueOptions.model_fields  # else of a query
+        field = f"options.{error.field}" if is_option else error.field
+        return {"errors": [{"field": field, "message": str(error)}]}
     return {}
 
 

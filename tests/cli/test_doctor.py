@@ -102,6 +102,7 @@ def test_a_wrong_token_fails(
         ({"TIDEGATE_SWEEP_SECONDS": "0"}, "no sweeps"),
         ({}, "no API tokens"),
         ({}, "no CRON_SECRET"),
+        ({"TIDEGATE_ALERTS": "wrok/backlog=5"}, "TIDEGATE_ALERTS names queue 'wrok'"),
         ({"TIDEGATE_BACTH": "9"}, "nothing reads TIDEGATE_BACTH"),
         (
             {"CRON_SECRET": "0123456789abcdef", "TIDEGATE_API_TOKENS": "admin:0123456789abcdef"},
