@@ -13,6 +13,6 @@ from .reconcile import reconcile
 async def fire_by_hand(store: Store, registry: Registry, agenda: Mapping[str, float]) -> None:
     """Enter new schedules into the store, and enqueue the jobs of those that are due. `agenda`: as
     it has just been read. No command where nothing is new or due. Raises StoreError."""
-    now = store.clock.epoch_ms() + store.rest.skew_ms()
+    now = int(store.clock.epoch_ms() + store.rest.skew_ms())
     await reconcile(store, registry.schedules, registry.apps, agenda, now)
     await fire(store, registry.schedules, agenda, now)
