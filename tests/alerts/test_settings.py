@@ -83,6 +83,9 @@ def test_secrets_stand_in_no_representation() -> None:
     [
         {"TIDEGATE_ALERTS": "backlogg=3"},
         {"TIDEGATE_STORE_BYTES": "100MB"},
+        {"TIDEGATE_STORE_COMMANDS": "many"},
+        {"TIDEGATE_ALERT_EMAIL": "a@b.de"},
+        {"TIDEGATE_ALERT_SMTP": "smtps://u:p@b.de"},
         {"TIDEGATE_ALERT_WEBHOOK": "https://hooks.example.com/1"},
         {"TIDEGATE_ALERT_WEBHOOK": "hooks", "TIDEGATE_CALLBACK_SECRET": SECRET},
     ],
