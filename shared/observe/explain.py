@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ..clock import utc
-from ..drain.pool import THREAD_REST
 from ..jobs.ends import read_missing
 from ..store.views import JobView
 
@@ -81,6 +80,8 @@ def _delayed(view: JobView) -> Explanation | None:
 
 def _why_released(view: JobView) -> str:
     """A job that was cut off while its thread ran on rests; any other did not fit."""
+    from ..drain.pool import THREAD_REST  # noqa: PLC0415 - cold start: few readers meet such a job
+
     last = view.runs[-1] if view.runs else None
     rests_until = (last.ended_ms or 0) + THREAD_REST * 1000 if last else 0
     if last is not None and last.outcome == "release" and view.at_ms <= rests_until + SKEW_MS:

@@ -12,7 +12,6 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from ..declare.requests import EnqueueOptions
 from ..errors import (
     ArchiveError,
     ConfigurationError,
@@ -166,6 +165,8 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, InvalidPayload | InvalidRequest):
         return {"errors": error.fields} if error.fields or isinstance(error, InvalidPayload) else {}
     if isinstance(error, InvalidOption):
+        from ..declare.requests import EnqueueOptions  # noqa: PLC0415 - cold start: only a failure needs it
+
         is_option = error.field.partition(".")[0] in EnqueueOptions.model_fields  # else of a query
         field = f"options.{error.field}" if is_option else error.field
         return {"errors": [{"field": field, "message": str(error)}]}
