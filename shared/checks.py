@@ -63,7 +63,12 @@ def check_fields(record: Any, kind: type, what: str) -> None:
 def check_type(value: object, hint: Any, what: str) -> None:
     """Raise ConfigurationError unless the value is of the type."""
     if not _test(hint)(value):
-        raise ConfigurationError(f"{what} is {_expected(hint)}, not {value!r:.80}")
+        given = f"{value!r:.80}"
+        if inspect.isfunction(value):  # its text is an address
+            given = f"the function {value.__name__!r}"
+            if hint is str:  # a decorator without its parentheses
+                given += ': a decorator is written with its name, as @queue.job("order.ship")'
+        raise ConfigurationError(f"{what} is {_expected(hint)}, not {given}")
 
 
 def check_function(

@@ -111,7 +111,7 @@ class PayloadTooLarge(TidegateError):
 
 
 class JobNotFound(TidegateError):
-    """No such job: it never existed, or its retention has ended."""
+    """No such job: it never existed, its retention has ended, or it is archived."""
 
 
 class NoResult(TidegateError):

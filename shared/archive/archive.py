@@ -97,6 +97,14 @@ class Archive:
             )
         return [letters[row] for row in numbers]
 
+    async def last_row(self, job_id: str) -> int | None:
+        """The number of the row of this job's last death; None where there is none."""
+        query = "SELECT id FROM job_failures WHERE prefix = %s AND job_id = %s"
+        found = await self._select(
+            f"{query} ORDER BY failed_at DESC, id DESC LIMIT 1", [self._prefix, job_id]
+        )
+        return int(found[0][0]) if found else None
+
     async def mark_redriven(self, rows: Sequence[int]) -> None:
         """Remember that the jobs of these rows were made again."""
         await self._db.execute(

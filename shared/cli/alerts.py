@@ -10,7 +10,7 @@ from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Json
-from .output import as_json, note, table
+from .output import as_json, note, table, written
 
 COLUMNS = ("rule", "queue", "since", "detail")
 
@@ -37,7 +37,7 @@ async def alerts(
     elif described["alerts"]:
         table(COLUMNS, [[alert[name] for name in COLUMNS] for alert in described["alerts"]])
     elif described["evaluated_at"]:
-        print(f"no alert fires; evaluated at {described['evaluated_at']:%Y-%m-%d %H:%M:%S} UTC")
+        print(f"no alert fires; evaluated at {written(described['evaluated_at'])}")
     else:
         note("alerts have not been evaluated: tidegate alerts --evaluate, or a schedule for it")
     return Exit.FAILED if described["alerts"] else Exit.OK

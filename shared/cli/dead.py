@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .archived import naming_row, with_row
 from .audited import audited
 from .command import command
 from .confirm import Yes, confirmed
@@ -71,7 +72,9 @@ async def show(job_id: JobId, decrypt: Decrypt = False, json: Json = False) -> E
     from ..observe.describe import describe_dead_letter, describe_payload
 
     async with open_deployment() as deployment:
-        view = await deployment.store.inspect(*deployment.locate(job_id), decrypt=decrypt)
+        place = deployment.locate(job_id)
+        async with naming_row(deployment, job_id):
+            view = await deployment.store.inspect(*place, decrypt=decrypt)
     if view.state != "dead":
         raise JobNotFound(f"{job_id} is not a dead letter: it is {view.state}")
     letter = {**describe_dead_letter(view), **describe_payload(view)}
@@ -185,9 +188,9 @@ async def _print_reasons(deployment: Deployment, verdicts: dict[str, bool]) -> E
     code = Exit.FAILED if left else Exit.OK
     for job_id in left[:MOST_REASONS]:
         reason = await reason_left(deployment.store, *deployment.locate(job_id))
-        note(f"tidegate: {reason}")
         if isinstance(reason, JobNotFound):
-            code = Exit.NOT_FOUND
+            reason, code = await with_row(deployment, job_id, reason), Exit.NOT_FOUND
+        note(f"tidegate: {reason}")
     if len(left) > MOST_REASONS:
         note(f"… and {len(left) - MOST_REASONS:,} more were left as they are")
     return code

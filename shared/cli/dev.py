@@ -112,6 +112,7 @@ async def _servers(
                     port=store_port,
                     token=secrets.store_token,
                     prefix=settings.prefix,
+                    option="--store-port",
                 )
             )
             variables |= local.environment
@@ -127,7 +128,7 @@ async def _tick(servers: Servers, stop: asyncio.Event, *, every: float | None) -
     """Wait for `stop`, with a tick every `every` seconds (None: without ticks)."""
     from .ticks import LocalCron
 
-    due = servers.local.due_queues if servers.local else None
+    due = servers.local.due if servers.local else None
     cron = LocalCron(
         every=every, due=due, nudge=servers.nudge, on_reload=servers.app.state.service.reopen
     )
@@ -148,7 +149,7 @@ def _print_served(
         note(f"Serves {app}: {', '.join(queues)}")
     if not by_app:
         note("No queue is declared: name your applications in TIDEGATE_APPS.")
-    at_once = "when a job is due" if servers.local else "after an enqueue of this API"
+    at_once = "when a job or a schedule is due" if servers.local else "after an enqueue of this API"
     note("No ticks." if every is None else f"A tick every {every:g} s, and at once {at_once}.")
     if every is not None and archives:
         note("Dead letters go to the archive (DATABASE_URL) every five minutes, 15 minutes old.")

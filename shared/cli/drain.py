@@ -14,36 +14,54 @@ from .output import as_json, note, table
 from .signals import stop_signals
 
 if TYPE_CHECKING:
+    from ..deployment import Deployment
     from ..drain.report import Report
 
 
 @command
 async def drain(
     queues: Queues = None,
-    budget: Annotated[
-        float, typer.Option(min=1.0, max=3600.0, help="Seconds until the drain has ended.")
+    seconds: Annotated[
+        float,
+        typer.Option("--budget", min=1.0, max=3600.0, help="Seconds until the drain has ended."),
     ] = 60.0,
     json: Json = False,
 ) -> Exit:
-    """Drain these queues, or all of them, until they are empty, held back, or time is up.
+    """Drain these queues until they are empty, held back, or time is up. Without names it is a
+    tick: it enqueues what schedules have due, and drains all queues.
 
     Ctrl-C and SIGTERM release the running jobs; the exit code is 130 or 143 then.
     """
+    undeclared: list[str] = []
     async with open_deployment() as deployment:
         with stop_signals(deployment.stop) as stopped:
-            report = await deployment.drain(
-                deployment.budget(budget), deployment.queues(queues or ())
-            )
+            budget = deployment.budget(seconds)
+            if not queues:
+                undeclared = await _look_at_agenda(deployment)
+            report = await deployment.drain(budget, deployment.queues(queues or ()))
     if json:
-        as_json(report.as_dict())
+        as_json({**report.as_dict(), **({"undeclared": undeclared} if undeclared else {})})
     else:
         _show(report)
+    if undeclared:
+        note(f"tidegate: no application declares what is due: {', '.join(undeclared)}")
     if report.error:
         note(f"tidegate: {report.error}")
         return Exit.STORE
     if stopped.exit:
         note("tidegate: interrupted; jobs that ran were released, no attempt is spent")
     return stopped.exit
+
+
+async def _look_at_agenda(deployment: Deployment) -> list[str]:
+    """Fire what schedules have due; the queues that are due and that no application declares."""
+    from ..schedules.by_hand import fire_by_hand
+
+    store, registry = deployment.store, deployment.registry
+    agenda = await store.agenda()
+    await fire_by_hand(store, registry, agenda)
+    now = deployment.clock.epoch_ms()
+    return registry.undeclared(name for name, instant in agenda.items() if instant <= now)
 
 
 def _show(report: Report) -> None:

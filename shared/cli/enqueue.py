@@ -197,7 +197,8 @@ def _print_problems(bulk: BulkJobs, *, stored: bool) -> None:
     if len(bulk.problems) > MOST_PROBLEMS:
         note(f"… and {len(bulk.problems) - MOST_PROBLEMS:,} more invalid lines")
     if bulk.problems and not stored:
-        note("nothing was enqueued; correct these lines, or pass --skip-invalid")
+        of_lines = any(bulk.problems)  # 0 is the one payload of the command line
+        note(f"nothing was enqueued{'; correct these lines, or pass --skip-invalid' * of_lines}")
 
 
 def _print_answers(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .archived import naming_row
 from .audited import audited
 from .command import command
 from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Cursor, Decrypt, DryRun, Json, Most, Queues
-from .output import as_json, fields, printable, table
+from .output import as_json, fields, printable, table, written
 
 if TYPE_CHECKING:
     from ..jobs.erase_report import EraseReport
@@ -79,7 +80,8 @@ async def list_(
 def _instant(row: dict[str, Any]) -> object:
     """The instant that belongs to the state of a row."""
     names = ("waiting_since", "due_at", "lease_until", "ended_at")
-    return next((row[name] for name in names if row[name] is not None), None)
+    known = next((row[name] for name in names if row[name] is not None), None)
+    return "its key has room" if known is None and row["state"] == "delayed" else known
 
 
 @app.command()
@@ -89,7 +91,9 @@ async def show(job_id: JobId, decrypt: Decrypt = False, json: Json = False) -> E
     from ..observe.describe import describe_job, describe_payload
 
     async with open_deployment() as deployment:
-        view = await deployment.store.inspect(*deployment.locate(job_id), decrypt=decrypt)
+        place = deployment.locate(job_id)
+        async with naming_row(deployment, job_id):
+            view = await deployment.store.inspect(*place, decrypt=decrypt)
     job = describe_job(view)
     if json:
         as_json(job)
@@ -104,7 +108,7 @@ async def cancel(job_id: JobId, json: Json = False) -> Exit:
     """Cancel a job: at once while it waits, cooperatively while it runs."""
     async with open_deployment() as deployment:
         queue, local_id = deployment.locate(job_id)
-        async with audited(deployment, "jobs.cancel", job_id):
+        async with naming_row(deployment, job_id), audited(deployment, "jobs.cancel", job_id):
             state = await deployment.store.cancel(queue, local_id)
     if json:
         as_json({"id": job_id, "state": "active" if state == "cancel_requested" else state})
@@ -159,9 +163,8 @@ def show_record(record: dict[str, Any]) -> None:
     the application's own frames."""
     apart = ("error", "errors", "runs", "log", "explanation", "gates")
     rest = {name: value for name, value in record.items() if name not in apart}
-    explanation, gates = record.get("explanation"), record.get("gates", [])
-    also = {"also": [gate["detail"] for gate in gates[1:]]} if len(gates) > 1 else {}
-    fields({**rest, "explanation": explanation and explanation["detail"], **also})
+    told = [_gate(gate) for gate in record.get("gates", [])]
+    fields({**rest, "explanation": told[0] if told else None, "also": told[1:]})
     for name, columns in RUN_TABLES.items():
         if record.get(name):
             print()
@@ -172,6 +175,12 @@ def show_record(record: dict[str, Any]) -> None:
         rows = [[e["attempt"], e["at"], e["type"], e["message"]] for e in errors]
         table(("attempt", "at", "error", "message"), rows)
         _show_error(errors[-1])
+
+
+def _gate(gate: dict[str, Any]) -> str:
+    """What keeps a job from running, and until when where that is known."""
+    until = gate["until"]
+    return f"{gate['detail']} (until {written(until)})" if until else str(gate["detail"])
 
 
 def _show_error(error: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from .command import command
 from .exit_codes import Exit
 from .options import Json
 from .output import as_json, note
+
+if TYPE_CHECKING:
+    from ..errors import InvalidOption
 
 TEMPLATE = Path(__file__).parent / "template"
 """The project's files. Their suffix keeps tools from taking them for code of this package."""
@@ -32,8 +35,8 @@ Into = Annotated[
 @command
 async def new(name: Name, into: Into = Path(), json: Json = False) -> Exit:
     """Write a small project into the new folder NAME. Overwrites nothing."""
-    module = _module_name(name)
     folder = into / name
+    module = _module_name(name, folder)
     written = _write(folder, name, module)
     if json:
         as_json({"folder": str(folder), "files": written})
@@ -45,8 +48,9 @@ async def new(name: Name, into: Into = Path(), json: Json = False) -> Exit:
     return Exit.OK
 
 
-def _module_name(name: str) -> str:
-    """The name of the project's module. Raises InvalidOption for a name that can't be one."""
+def _module_name(name: str, folder: Path) -> str:
+    """The name of the project's module. Raises InvalidOption for a name that can't be one, or whose
+    folder exists."""
     import importlib.util
     import keyword
     import re
@@ -59,6 +63,8 @@ def _module_name(name: str) -> str:
             "single hyphens between them, a letter first",
             "name",
         )
+    if folder.exists():  # before the look for modules, which finds the folder itself
+        raise _exists(folder)
     module = name.replace("-", "_")
     is_reserved = module in FOLDERS or keyword.iskeyword(module)
     if is_reserved or importlib.util.find_spec(module) is not None:
@@ -72,7 +78,7 @@ def _module_name(name: str) -> str:
 
 def _write(folder: Path, name: str, module: str) -> list[str]:
     """Write the project; the names of its files. Raises InvalidOption if the folder exists."""
-    from ..errors import ConfigurationError, InvalidOption
+    from ..errors import ConfigurationError
 
     values = {"{{name}}": name, "{{module}}": module}
     try:
@@ -84,12 +90,18 @@ def _write(folder: Path, name: str, module: str) -> list[str]:
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             (folder / target).write_text(text, encoding="utf-8")
     except FileExistsError:
-        raise InvalidOption(
-            f"{folder} exists already, and nothing is overwritten; choose another name", "name"
-        ) from None
+        raise _exists(folder) from None
     except OSError as error:
         raise ConfigurationError(f"can't write {error.filename}: {error.strerror}") from None
     return sorted(target for target, _ in _files(module))
+
+
+def _exists(folder: Path) -> InvalidOption:
+    from ..errors import InvalidOption
+
+    return InvalidOption(
+        f"{folder} exists already, and nothing is overwritten; choose another name", "name"
+    )
 
 
 def _files(module: str) -> Iterator[tuple[str, Path]]:

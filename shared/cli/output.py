@@ -101,6 +101,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
+def written(instant: datetime) -> str:
+    """An instant in UTC as people read it."""
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _one_line(text: str) -> str:
     """Printable text without line breaks: a value can't forge a row."""
     return printable(text).replace("\n", "\\n")
@@ -135,7 +140,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S UTC")
+        return written(value)
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, default=_plain)
     return _one_line(str(value))

@@ -11,7 +11,7 @@ from .command import command
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Json
-from .output import as_json, fields, print_switch, table
+from .output import as_json, fields, print_switch, table, written
 
 app = typer.Typer(no_args_is_help=True, help="List, pause, resume and run schedules.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A schedule: APP/NAME, or NAME alone.")]
@@ -57,7 +57,7 @@ async def show(name: Name, json: Json = False) -> Exit:
     if json:
         as_json({**described, "last": last})
         return Exit.OK
-    fields({**described, "next": ", ".join(str(at) for at in described["next"])})
+    fields({**described, "next": ", ".join(map(written, described["next"]))})
     print()
     if last:
         columns = ("planned", "manual", "id", "state")

@@ -46,19 +46,32 @@ class LocalStore:
         """The variables that make any Upstash client use this store."""
         return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
-    async def due_queues(self) -> list[str]:
-        """The queues that have work now. Asks the server itself, so the meter counts nothing."""
+    async def due(self) -> list[str]:
+        """The agenda's members that are due now: queues, and schedules that are not paused. Asks
+        the server itself, so the meter counts nothing."""
         now, agenda = round(time.time() * 1000), keys.agenda(self.prefix)
-        reply = await self.embedded.engine.execute(("ZRANGEBYSCORE", agenda, "-inf", str(now)))
+        due = await self._members(agenda, "-inf", str(now))
+        never = await self._members(agenda, str(int(keys.NEVER)), "+inf") if due else []
+        return [name for name in due if name.partition("#")[0] not in never]
+
+    async def _members(self, agenda: str, least: str, most: str) -> list[str]:
+        reply = await self.embedded.engine.execute(("ZRANGEBYSCORE", agenda, least, most))
         names = reply if isinstance(reply, list) else []
         return [name.decode() for name in names if isinstance(name, bytes)]
 
 
 @asynccontextmanager
 async def local_store(
-    *, data_dir: Path, volatile: bool, port: int, token: str, prefix: str = "tidegate"
+    *,
+    data_dir: Path,
+    volatile: bool,
+    port: int,
+    token: str,
+    prefix: str = "tidegate",
+    option: str = "--port",
 ) -> AsyncIterator[LocalStore]:
-    """The embedded store, served on `port` (0: any free port) during the block."""
+    """The embedded store, served on `port` (0: any free port) during the block. `option`: what
+    chooses the port, for the error where it is in use."""
     variants = (script(name, key_locking=locks) for name in verbs() for locks in (True, False))
     embedded = await open_embedded(
         data_dir=data_dir,
@@ -68,7 +81,7 @@ async def local_store(
     )
     try:
         config = server(embedded.protocol, host=HOST, port=port).config
-        async with serving(config, port=port) as url:
+        async with serving(config, port=port, option=option) as url:
             yield LocalStore(embedded, url, token, prefix)
     finally:
         await embedded.close()
@@ -86,8 +99,9 @@ async def api(*, port: int, app: Starlette | None = None) -> AsyncIterator[str]:
     """The HTTP API of the environment's deployment, served during the block. Yields its address."""
     from ..hosts.asgi import create_api
 
+    served = app or create_api()
     config = uvicorn.Config(
-        app or create_api(),
+        served,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -95,16 +109,21 @@ async def api(*, port: int, app: Starlette | None = None) -> AsyncIterator[str]:
         timeout_graceful_shutdown=GRACE,
     )
     async with serving(config, port=port) as url:
-        yield url
+        try:
+            yield url
+        finally:
+            served.state.service.stop()  # a request that drains would outlast the grace
 
 
 @asynccontextmanager
-async def serving(config: uvicorn.Config, *, port: int) -> AsyncIterator[str]:
-    """A server that runs during the block. Yields its address.
+async def serving(
+    config: uvicorn.Config, *, port: int, option: str = "--port"
+) -> AsyncIterator[str]:
+    """A server that runs during the block. Yields its address. `option`: what chooses the port.
 
     Raises ConfigurationError if the port is in use or the application does not start.
     """
-    listener = _listen(port)
+    listener = _listen(port, option)
     running = _Server(config)
     task = asyncio.create_task(running.serve(sockets=[listener]))
     ready = asyncio.create_task(running.ready.wait())
@@ -151,7 +170,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, option: str) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -160,7 +179,8 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"can't listen on {HOST}:{port} ({error.strerror}); choose another port, or 0 for any"
+            f"can't listen on {HOST}:{port} ({error.strerror}); choose another port with {option}, "
+            "0 for any"
         ) from None
     return listener
 

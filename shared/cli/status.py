@@ -17,19 +17,33 @@ COLUMNS = (
     *("queue", "waiting", "delayed", "active", "parked", "dead"),
     *("done", "retried", "avg s", "p95 s", "limit", "paused"),
 )
+UNDECLARED = (
+    *("queue that no application declares", "jobs", "waiting", "delayed", "active", "parked"),
+    *("completed", "cancelled", "dead"),
+)
 
 
 @command
 async def status(queues: Queues = None, json: Json = False) -> Exit:
-    """Show the jobs of each queue by state, its outcomes and its durations."""
+    """Show the jobs of each queue by state, its outcomes and its durations, and queues with jobs
+    that no application declares."""
     from ..observe.describe import describe_queue
+    from ..observe.undeclared import describe_undeclared, read_undeclared
 
     async with open_deployment() as deployment:
-        stats = await deployment.store.overview(deployment.queues(queues or ()))
+        store = deployment.store
+        stats = await store.overview(deployment.queues(queues or ()))
+        others = [] if queues else await read_undeclared(store, deployment.registry)
+    undeclared = [describe_undeclared(one) for one in others]
     if json:
-        as_json({"queues": [describe_queue(one) for one in stats]})
-    else:
-        table(COLUMNS, [_line(one) for one in stats])
+        as_json({"queues": [describe_queue(one) for one in stats], "undeclared": undeclared})
+        return Exit.OK
+    table(COLUMNS, [_line(one) for one in stats])
+    if undeclared:
+        print()
+        table(
+            UNDECLARED, [[one["name"], one["jobs"], *one["counts"].values()] for one in undeclared]
+        )
     return Exit.OK
 
 

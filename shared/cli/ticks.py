@@ -22,7 +22,7 @@ MAINTAIN_EVERY = 300.0
 LOOK_EVERY = 0.25
 """Seconds between looks for due queues and changed files."""
 Due = Callable[[], Awaitable[Sequence[str]]]
-"""Answers the names of the queues that have work now."""
+"""Answers the members of the agenda that are due now: queues and schedules."""
 
 
 class LocalCron:
@@ -45,6 +45,7 @@ class LocalCron:
         self._modules = UserModules()
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining: set[str] = set()
+        self._fired: set[str] = set()  # entries of schedules for which a tick has been started
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick at once and every `every` seconds (None: never) until `stop` is set; then stop the
@@ -66,12 +67,17 @@ class LocalCron:
         await self._close()
 
     async def _start_due(self) -> None:
-        """A queue that is being drained is skipped: the next look finds what is left of it."""
+        """A queue that is being drained is skipped: the next look finds what is left of it. For a
+        schedule that stays due, whatever the reason, only the regular ticks come."""
         known = {queue.name for queue in self._deployment.queues()}
         due = [*self._nudge.take(), *(await self._due() if self._due else [])]
         names = [name for name in dict.fromkeys(due) if name in known - self._draining]
-        if names:
+        entries = {one.entry for one in self._deployment.registry.schedules}.intersection(due)
+        if entries - self._fired:
+            self._start(())
+        elif names:
             self._start(names)
+        self._fired = entries
 
     def _start(self, names: Sequence[str]) -> None:
         """Drain these queues or, without names, those that are due."""

@@ -24,6 +24,10 @@ from .secrets import read_secrets
 ROLES = ("producer", "viewer", "operator", "admin")
 """The roles of tokens, in order: each has the rights of all roles before it."""
 MIN_SECRET_LENGTH = 16
+ALERT_VARIABLES = (
+    *("TIDEGATE_ALERTS", "TIDEGATE_ALERT_WEBHOOK", "TIDEGATE_STORE_BYTES"),
+    *("TIDEGATE_ALERT_EMAIL", "TIDEGATE_ALERT_SMTP", "TIDEGATE_ALERT_FROM"),
+)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -159,7 +163,16 @@ def _with_secrets(env: Mapping[str, str]) -> Mapping[str, str]:
         os.environ.update(secrets)
     env = {**env, **secrets}
     callback_secrets(env)  # each callback reads them; here a wrong one stops the start
+    _check_alerts(env)
     return env
+
+
+def _check_alerts(env: Mapping[str, str]) -> None:
+    """Each evaluation reads the settings of alerts; here a wrong one stops the start."""
+    if any(env.get(name, "").strip() for name in ALERT_VARIABLES):
+        from .alerts import AlertSettings  # noqa: PLC0415 - cold start: most functions have none
+
+        AlertSettings.from_env(env)
 
 
 def _header_text(env: Mapping[str, str], name: str) -> str | None:

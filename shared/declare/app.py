@@ -192,6 +192,10 @@ class Registry:
             raise UnknownSchedule(f"no schedule {name[:130]!r}; known: {known}")
         return matches[0]
 
+    def undeclared(self, agenda: Iterable[str]) -> list[str]:
+        """The queues among the agenda's members that no application declares, by name."""
+        return sorted(name for name in agenda if name not in self._queues and is_name(name))
+
     def queues(self) -> list[Queue]:
         """Every queue, most urgent first."""
         return sorted(self._queues.values(), key=lambda queue: PRIORITIES.index(queue.priority))
@@ -224,10 +228,14 @@ def _load_apps(reference: str) -> list[App]:
     if not (module_name and attribute):
         raise ConfigurationError(f"TIDEGATE_APPS: {reference!r} is not module:attribute")
     with _import_of(module_name):
-        value = getattr(importlib.import_module(module_name), attribute, None)
+        module = importlib.import_module(module_name)
+        value = getattr(module, attribute, None)
         apps: list[Any] = list(value) if isinstance(value, Iterable) else [value]
     if value is None:
-        raise ConfigurationError(f"TIDEGATE_APPS: {module_name!r} has no {attribute!r}")
+        file = getattr(module, "__file__", None) or "a folder without __init__.py"
+        raise ConfigurationError(
+            f"TIDEGATE_APPS: {module_name!r} has no {attribute!r}; it was imported from {file}"
+        )
     if not all(isinstance(app, App) for app in apps):
         raise ConfigurationError(
             f"TIDEGATE_APPS: {reference!r} is neither an App nor a list of them"

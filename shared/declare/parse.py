@@ -53,7 +53,7 @@ def parse_job(
     try:
         request = EnqueueOne.model_validate(value)
     except ValidationError as error:
-        fields = option_errors(error)
+        fields = [_place_of(one, value) for one in option_errors(error)]
         raise InvalidRequest(f"The job does not fit: {sentence(fields)}", fields) from None
     return _job(queue, request, guard, Reach(find_queue, check))
 
@@ -102,3 +102,11 @@ def parse_redrive(model: type[AnyRedrive], value: dict[str, Any]) -> AnyRedrive:
     if (getattr(request, request.NAMES) is None) == (not has_filter):
         raise InvalidRequest(f"Say which: `{request.NAMES}`, or a `filter` with a field.")
     return request
+
+
+def _place_of(one: dict[str, str], job: dict[str, Any]) -> dict[str, str]:
+    """The error, with the right place for an option that stands beside the payload."""
+    name = one["field"]
+    if name in job and name in EnqueueOptions.model_fields:
+        return {**one, "message": "put it into `options`"}
+    return one

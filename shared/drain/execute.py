@@ -7,13 +7,14 @@ import asyncio
 import contextvars
 import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from ..declare.queue import JobType
 from ..errors import Crashed, InvalidPayload, Signal
@@ -30,6 +31,7 @@ from .timeouts import Timeouts
 
 LARGEST_RESULT = 64 * 1024
 """Bytes of JSON that are kept of a result."""
+_UNKNOWN = re.compile(r"Unable to serialize unknown type: <class '(.+)'>")
 _UNREADABLE = "it holds NaN or infinity or a number of thousands of digits, or is nested too deep"
 _DONE = Outcome("done")
 
@@ -190,6 +192,16 @@ def _result(result: Any) -> dict[str, Any]:
         if len(text) > sys.get_int_max_str_digits() > 0:
             json.dumps(value)  # as the history is written: Python writes no longer number
     except BaseException as error:  # noqa: BLE001 - any serializer may fail in any way
-        why = _UNREADABLE if type(error) is ValueError else type_name(error)
+        why = _UNREADABLE if type(error) is ValueError else _unserializable(error)
         return {"result_error": f"the result is not JSON: {why}"}
     return {"result": value}
+
+
+def _unserializable(error: BaseException) -> str:
+    """What keeps a result from being JSON: the type of the value, where pydantic names it, else the
+    error's own type. Nothing of a value: it may be a secret."""
+    if type(error) is PydanticSerializationError:
+        found = _UNKNOWN.fullmatch(str(error))
+        if found:
+            return f"it holds a value of type {found[1]}"
+    return type_name(error)

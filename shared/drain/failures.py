@@ -52,7 +52,12 @@ class Failures:
         """Log the failure, once."""
         error, failure = run.error, self._failure(run, outcome)
         level = logging.ERROR if failure.dead else logging.WARNING
-        facts = {**_job(failure), "outcome": outcome.kind, "retry_in": failure.retry_in}
+        wait = failure.retry_in
+        facts = {
+            **_job(failure),
+            "outcome": outcome.kind,
+            "retry_in": None if wait is None else round(wait, 1),
+        }
         described = outcome.detail.get("error") or {}
         if run.encrypted:  # neither its text nor its causes: they may quote the payload
             facts |= {"error": described.get("type"), "stack": described.get("stack")}

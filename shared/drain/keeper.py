@@ -19,7 +19,12 @@ from ..store import Store
 
 log = logging.getLogger("tidegate.drain")
 
-EVERY = 5.0
+EVERY = 0.5
+"""Seconds between beats. A time for which the loop stood still is told up to this much too long."""
+BLOCKED = 5.0
+"""Seconds beyond which the loop counts as blocked."""
+PROLONG_AFTER, PROLONG_EVERY = 10.0, 5.0
+"""Seconds of a blocked loop after which leases are looked at for the first time, and each time."""
 LATE = 20.0
 """Seconds without a turn after which leases are prolonged from the thread."""
 
@@ -43,12 +48,14 @@ class Keeper:
         self._ended = threading.Event()
         self._beat = time.monotonic()
         self._thread: threading.Thread | None = None
+        self._told = False  # that the loop stands still now
         self.longest_lag = 0.0
 
     def watch(self, watched: ConsumerLeases) -> None:
         """Watch this consumer. The first one starts the thread: an idle tick needs none."""
         self._watched.append(watched)
         if self._thread is None:
+            self._beat = time.monotonic()
             loop = asyncio.get_running_loop()
             self._thread = threading.Thread(
                 target=self._run, args=(loop,), name="keeper", daemon=True
@@ -60,23 +67,33 @@ class Keeper:
         self._ended.set()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        look_after = PROLONG_AFTER
         while not self._ended.wait(EVERY):
-            lag = time.monotonic() - self._beat - EVERY
-            if lag > EVERY:
-                self._report(lag)
+            stands = time.monotonic() - self._beat
+            if stands > BLOCKED and not self._told:
+                self._tell(stands)  # now: the host may kill the process before the loop runs again
+            if stands > look_after:
                 self._prolong()
+                look_after = stands + PROLONG_EVERY
+            elif stands < BLOCKED:
+                look_after = PROLONG_AFTER
             try:
                 loop.call_soon_threadsafe(self._mark)
             except RuntimeError:  # the loop has been closed
                 return
 
     def _mark(self) -> None:
-        self._beat = time.monotonic()
+        """The loop runs. If it has stood still, that time is over, and its length known."""
+        stood = time.monotonic() - self._beat
+        if stood > BLOCKED:
+            self._tell(stood)
+        self._beat, self._told = time.monotonic(), False
 
-    def _report(self, lag: float) -> None:
-        self.longest_lag = max(self.longest_lag, lag)
+    def _tell(self, seconds: float) -> None:
+        self._told = True
+        self.longest_lag = max(self.longest_lag, seconds)
         queues = sorted({watched.queue.name for watched in self._watched if watched.leases()})
-        log.warning("loop_blocked", extra={"seconds": round(lag, 1), "queues": queues})
+        log.warning("loop_blocked", extra={"seconds": round(seconds, 1), "queues": queues})
 
     def _prolong(self) -> None:
         late = [one for one in self._watched if time.monotonic() - one.turned_at() > LATE]

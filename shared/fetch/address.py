@@ -12,9 +12,7 @@ from ..errors import Discard
 
 PORTS = frozenset({443})
 LONGEST = 2048
-REFUSED = (
-    "give an https:// address of a public server, by name, without a user name and without a port"
-)
+REFUSED = "give an https:// address of a public server, without a user name and without a port"
 _NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{2,63}\Z")
 _NUMBER = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)\Z")
 _INSIDE = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private", "onion")

@@ -26,6 +26,8 @@ class Explanation:
     about: str | None = None
 
 
+SKEW_MS = 5_000
+"""How far the clock of a function may be from the store's."""
 _WITHOUT_FOLLOW_UPS = "it has ended, but its follow-ups can't be stored"
 Gate: TypeAlias = Callable[[JobView], Explanation | None]
 """A job that does not run → the gate, where it is shut for this job."""
@@ -67,14 +69,27 @@ def _delayed(view: JobView) -> Explanation | None:
     if view.state != "delayed" or view.behind is not None:
         return None
     if view.reason == "unfit":
-        detail = "it did not fit the time that was left; it waits for another window"
-        return Explanation("released", detail, view.at_ms)
+        return Explanation("released", _why_released(view), view.at_ms)
     if view.history.get("snoozed_since"):
         return Explanation("snoozed", "its handler put it off; no attempt is spent", view.at_ms)
     if view.attempts:
         detail = f"attempt {view.attempts} failed; it waits for the next one"
         return Explanation("retry", detail, view.at_ms)
     return Explanation("delayed", "it is not due yet", view.at_ms)
+
+
+def _why_released(view: JobView) -> str:
+    """A job that was cut off while its thread ran on rests; any other did not fit."""
+    from ..drain.pool import THREAD_REST  # noqa: PLC0415 - cold start: few readers meet such a job
+
+    last = view.runs[-1] if view.runs else None
+    rests_until = (last.ended_ms or 0) + THREAD_REST * 1000 if last else 0
+    if last is not None and last.outcome == "release" and view.at_ms <= rests_until + SKEW_MS:
+        return (
+            "its drain ended while it ran, by an interruption or for want of time; it waits, since "
+            "its thread may run on"
+        )
+    return "it did not fit the time that was left; it waits for another window"
 
 
 def _paused(view: JobView) -> Explanation | None:

@@ -12,7 +12,7 @@ from typing import get_args
 from ..declare.queue import Queue
 from ..errors import InvalidOption
 from ..store import Store
-from ..store.reads import State
+from ..store.codec import State
 from ..store.views import ListedJob
 
 STATES: tuple[State, ...] = get_args(State)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..jobs.job import Priority
 from ..jobs.outcome import Kind
@@ -24,7 +24,8 @@ KIND_CODES: Mapping[Kind, str] = {
     "keep": "k",
     "decide": "e",
 }
-STATES: Mapping[str, str] = {
+State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
+STATES: Mapping[str, State] = {
     "w": "waiting",
     "d": "delayed",
     "p": "parked",
@@ -32,10 +33,12 @@ STATES: Mapping[str, str] = {
     "k": "cancelled",
     "x": "dead",
     "a": "active",
-    "g": "gone",
 }
 """States by code. A record says "w" for every live job; its place says which: waiting, delayed or
-active. "gone", of a duplicate: its job has ended, and its record is deleted."""
+active."""
+ANSWERED: Mapping[str, str] = {**STATES, "g": "gone"}
+"""What an enqueue answers, by code. "gone", of a duplicate: its job has ended, and its record is
+deleted."""
 STATE_CODES: Mapping[str, str] = {state: code for code, state in STATES.items()}
 PRIORITY_CODES: Mapping[Priority, str] = {"high": "h", "normal": "n", "low": "l"}
 PRIORITIES_BY_CODE: Mapping[str, Priority] = {code: name for name, code in PRIORITY_CODES.items()}

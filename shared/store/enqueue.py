@@ -18,7 +18,7 @@ from ..jobs.body import byte_length
 from ..jobs.ids import created_ms, public_id
 from ..jobs.job import Enqueued, Guard, Job
 from .client.rest import READ_TIMEOUT
-from .codec import ON_DEAD, PRIORITY_CODES, STATES
+from .codec import ANSWERED, ON_DEAD, PRIORITY_CODES
 from .key_limits import door_limit
 from .scripts import Calls
 from .split import by_size
@@ -242,7 +242,7 @@ def decode_enqueued(
     """What enqueue.lua answers for one job. `repeated`: if the job that stands for it is itself, it
     was stored by an earlier attempt of this request."""
     if code in "wd":
-        return Enqueued(public_id(job.id, queue), STATES[code], duplicate=False)
+        return Enqueued(public_id(job.id, queue), ANSWERED[code], duplicate=False)
     if code in "MF":
         refused = {"mismatch": code == "M", "full": code == "F"}
         return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
@@ -251,7 +251,7 @@ def decode_enqueued(
         return Enqueued(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
     holder, state = next(others), next(others)
     duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
-    return Enqueued(public_id(holder, queue), STATES[state], duplicate=duplicate)
+    return Enqueued(public_id(holder, queue), ANSWERED[state], duplicate=duplicate)
 
 
 def _is_new(job: Job, state: str) -> bool:

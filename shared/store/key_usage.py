@@ -8,7 +8,7 @@ from typing import get_args
 from ..declare.queue import Queue
 from ..encryption.jobs import name_key
 from ..encryption.keyring import key_name
-from .reads import State
+from .codec import State
 from .store import Store
 
 PAGE = 500

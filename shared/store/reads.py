@@ -11,6 +11,7 @@ from ..encryption.keyring import Keyring
 from ..errors import JobNotFound
 from ..jobs.ids import public_id
 from .client.rest import Rest
+from .codec import State
 from .scripts import Calls
 from .survey import SurveyPage, read_survey
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from .key_views import KeyPage
     from .queue_stats import QueueStats
     from .views import JobRecord, JobView, ListedJob
-
-State = Literal["waiting", "delayed", "active", "parked", "completed", "cancelled", "dead"]
 
 ListedState = Literal["dead", "completed", "cancelled", "parked"]
 """States whose jobs can be browsed."""
@@ -115,4 +114,6 @@ class Reads:
 
 def job_not_found(job_id: str) -> JobNotFound:
     """The error of a public id without a job."""
-    return JobNotFound(f"no job {job_id}: it never existed, or its retention has ended")
+    return JobNotFound(
+        f"no job {job_id}: it never existed, its retention has ended, or it is archived"
+    )

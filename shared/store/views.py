@@ -9,7 +9,7 @@ from ..declare.queue import Queue
 from ..encryption.record import Encryption, lock
 from ..jobs.body import Body, decode_body
 from ..jobs.ids import created_ms, public_id
-from .codec import PRIORITIES_BY_CODE, STATES, Header, read_header, read_record
+from .codec import PRIORITIES_BY_CODE, STATES, Header, State, read_header, read_record
 from .from_history import FromHistory
 from .key_views import KeyView, read_key
 
@@ -26,7 +26,7 @@ class JobRecord(FromHistory):
     id: str
     queue: Queue
     type: str
-    state: str
+    state: State
     priority: str
     attempts: int
     crashes: int
@@ -53,7 +53,7 @@ class ListedJob(NamedTuple):
     id: str
     queue: Queue
     type: str
-    state: str
+    state: State
     header: Header | None
     at_ms: int
     since_ms: int | None
@@ -150,7 +150,7 @@ def read_row(queue: Queue, job_id: str, instant: str, record: str | bytes) -> Jo
         )
 
 
-def read_listed(queue: Queue, state: str, row: list[Any]) -> ListedJob:
+def read_listed(queue: Queue, state: State, row: list[Any]) -> ListedJob:
     """One row of the answer of list.lua."""
     job_id, instant, line, first = (_text(part) for part in row)
     try:

@@ -102,6 +102,11 @@ class Service:
         await self.close()
         self._opened = None
 
+    def stop(self) -> None:
+        """Stop the drains that requests run, so that these end soon."""
+        if self._opened is not None:
+            self._opened.deployment.stop()
+
     async def close(self) -> None:
         if self._opened is not None:
             await self._opened.deployment.close()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 from starlette.responses import Response
 
+from ..errors import InvalidRequest
 from ..observe.describe import describe_job, describe_listed
-from ..observe.listing import check_state, list_jobs
+from ..observe.listing import STATES, check_state, list_jobs
 from .body import json_response
 from .call import Call, page_size
 from .problems import Problem, ProblemType
@@ -109,12 +111,20 @@ async def index(call: Call) -> Response:
     page = await list_jobs(
         call.deployment.store,
         call.queues(parameters.get("queue")),
-        check_state(parameters.get("state", "")),
+        check_state(_required(parameters, "state")),
         cursor=parameters.get("cursor"),
         most=page_size(parameters),
     )
     rows = [ListedJobResponse(**describe_listed(row)) for row in page.rows]
     return json_response(JobPageResponse(jobs=rows, next=page.next))
+
+
+def _required(parameters: Mapping[str, str], name: str) -> str:
+    """A parameter without a default. Raises InvalidRequest."""
+    if name not in parameters:
+        sentence = f"the query needs {name}: one of {', '.join(STATES)}"
+        raise InvalidRequest(sentence, [{"field": name, "message": sentence}])
+    return parameters[name]
 
 
 async def show(call: Call) -> Response:

@@ -165,7 +165,11 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, InvalidPayload | InvalidRequest):
         return {"errors": error.fields} if error.fields or isinstance(error, InvalidPayload) else {}
     if isinstance(error, InvalidOption):
-        return {"errors": [{"field": f"options.{error.field}", "message": str(error)}]}
+        from ..declare.requests import EnqueueOptions  # noqa: PLC0415 - cold start: only a failure needs it
+
+        is_option = error.field.partition(".")[0] in EnqueueOptions.model_fields  # else of a query
+        field = f"options.{error.field}" if is_option else error.field
+        return {"errors": [{"field": field, "message": str(error)}]}
     return {}
 
 

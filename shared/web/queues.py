@@ -10,6 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from ..observe.describe import STATES, describe_queue
+from ..observe.undeclared import describe_undeclared, read_undeclared
 from ..store.queue_stats import QueueStats
 from .body import json_response
 from .call import Call
@@ -86,10 +87,22 @@ class QueueResponse(ResponseModel):
     types: dict[str, TypeResponse]
 
 
+class UndeclaredResponse(ResponseModel):
+    """A queue that holds jobs and that no application declares."""
+
+    name: str
+    paused: bool
+    jobs: int = Field(description="Everything that it holds, ended jobs included.")
+    counts: dict[str, int]
+
+
 class QueuesResponse(ResponseModel):
     """Every queue, most urgent first."""
 
     queues: list[QueueResponse]
+    undeclared: list[UndeclaredResponse] = Field(
+        description="Queues with jobs that no application declares, for callers that reach all."
+    )
 
 
 class StatsResponse(ResponseModel):
@@ -134,7 +147,12 @@ class PurgeResponse(ResponseModel):
 
 async def index(call: Call) -> Response:
     """All queues with their numbers."""
-    return json_response(QueuesResponse(queues=await _all(call)))
+    store, others = call.deployment.store, list[QueueStats]()
+    queues = await _all(call)
+    if call.caller.queues is None:
+        others = await read_undeclared(store, call.deployment.registry)
+    undeclared = [UndeclaredResponse(**describe_undeclared(one)) for one in others]
+    return json_response(QueuesResponse(queues=queues, undeclared=undeclared))
 
 
 async def show(call: Call) -> Response:

@@ -8,6 +8,7 @@ from base64 import b64encode
 import pytest
 
 from shared.config.alerts import OF_DEPLOYMENT, THRESHOLDS, AlertSettings
+from shared.config.settings import Settings
 from shared.errors import ConfigurationError
 
 SECRET = "whsec_" + b64encode(bytes(range(32))).decode()
@@ -75,3 +76,24 @@ def test_secrets_stand_in_no_representation() -> None:
     env = {"TIDEGATE_CALLBACK_SECRET": SECRET}
 
     assert "secrets" not in repr(AlertSettings.from_env(env))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"TIDEGATE_ALERTS": "backlogg=3"},
+        {"TIDEGATE_STORE_BYTES": "100MB"},
+        {"TIDEGATE_STORE_COMMANDS": "many"},
+        {"TIDEGATE_ALERT_EMAIL": "a@b.de"},
+        {"TIDEGATE_ALERT_SMTP": "smtps://u:p@b.de"},
+        {"TIDEGATE_ALERT_WEBHOOK": "https://hooks.example.com/1"},
+        {"TIDEGATE_ALERT_WEBHOOK": "hooks", "TIDEGATE_CALLBACK_SECRET": SECRET},
+    ],
+)
+def test_a_wrong_setting_of_alerts_stops_the_start(wrong: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="|".join(wrong)):
+        Settings.from_env(wrong)
+
+
+def test_right_settings_of_alerts_do_not() -> None:
+    Settings.from_env({"TIDEGATE_ALERTS": "backlog=3", "TIDEGATE_STORE_BYTES": " 100 "})

@@ -57,6 +57,33 @@ def test_the_list_can_be_narrowed(
     assert {row["id"] for row in rows} == {f"letter-{n}.work" for n in ids}
 
 
+@pytest.mark.parametrize(
+    "command", [("jobs", "show"), ("jobs", "cancel"), ("dead", "show"), ("dead", "redrive")]
+)
+def test_a_command_on_an_archived_job_names_its_row(
+    cli: Cli, archived: dict[str, int], command: tuple[str, ...]
+) -> None:
+    row = archived["letter-2.work"]
+
+    ran = cli(*command, "letter-2.work")
+
+    assert ran.code is Exit.NOT_FOUND
+    assert f"is row {row} of the archive. See tidegate archive show {row}" in ran.err
+    assert "row" not in cli(*command, "letter-9.work").err
+
+
+def test_a_job_is_not_found_also_where_the_archive_does_not_answer(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:the-password@127.0.0.1:9/none")
+    ran = cli("jobs", "show", "gone.work")
+
+    assert ran.code is Exit.NOT_FOUND
+    assert "it never existed" in ran.err
+    assert "the archive can't be asked" in ran.err
+    assert "the-password" not in ran.err
+
+
 def test_a_row_is_redriven_once(cli: Cli, archived: dict[str, int]) -> None:
     row = str(archived["letter-1.work"])
     assert cli("archive", "redrive", row).out == "1 redriven\n"

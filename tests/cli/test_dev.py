@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,18 @@ def test_a_port_in_use_is_one_sentence(
 
     assert ran.code is Exit.CONFIGURATION
     assert f"can't listen on 127.0.0.1:{port}" in ran.err
+    assert "choose another port with --port, 0 for any" in ran.err
+
+
+def test_a_store_port_in_use_names_its_own_option(cli: Cli, server: Server) -> None:
+    port = str(urlsplit(server.printed["url"]).port)
+
+    dev, store = cli("dev", "--port", "0", "--store-port", port), cli("store", "--port", port)
+
+    assert (dev.code, store.code) == (Exit.CONFIGURATION, Exit.CONFIGURATION)
+    assert f"127.0.0.1:{port}" in dev.err
+    assert "another port with --store-port" in dev.err
+    assert "another port with --port" in store.err
 
 
 def test_applications_that_do_not_load_are_one_sentence(
@@ -304,4 +317,41 @@ def test_it_says_what_it_serves_and_when(spawn: Spawn, project: Path) -> None:
     err = end(process).err
 
     assert "Serves mine: letters (letter.send, letter.print)" in err
-    assert "A tick every 30 s, and at once when a job is due." in err
+    assert "A tick every 30 s, and at once when a job or a schedule is due." in err
+
+
+def test_occurrences_do_not_wait_for_the_next_tick(cli: Cli, spawn: Spawn) -> None:
+    process = spawn(
+        *("dev", *FREE, "--every", "3600", "--json"), TIDEGATE_APPS="tests.cli.second:app"
+    )
+    with client(printed_json(process)) as http:
+
+        def done() -> int:
+            return int(http.get("/api/v1/queues/seconds").json()["totals"]["done"])
+
+        eventually(lambda: done() >= 3, "several occurrences run")
+        http.post("/api/v1/schedules/second/refresh/pause").raise_for_status()
+        after = done() + 1  # one may be under way
+        time.sleep(2)
+        assert done() <= after
+
+    ran = end(process)
+
+    assert (ran.code, "Traceback" in ran.err) == (Exit.OK, False)
+
+
+def test_a_request_that_drains_ends_with_the_server(cli: Cli, spawn: Spawn, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    process = spawn("dev", *FREE, "--no-ticks", "--json")
+    printed = printed_json(process)
+    with client(printed) as http, ThreadPoolExecutor(1) as pool:
+        nap = enqueue(http, "nap", {"seconds": 18, "started": str(started)})
+        headers = {"Authorization": f"Bearer {printed['CRON_SECRET']}"}
+        tick = pool.submit(http.post, "/api/cron/drain", headers=headers)
+        eventually(started.exists, "the tick starts the job")
+
+        ran = end(process)
+
+        assert tick.result().json()["stop"] == "shutdown"
+    assert (ran.code, "Traceback" in ran.err) == (Exit.OK, False)
+    assert cli("jobs", "show", nap, "--json").json["state"] == "waiting"

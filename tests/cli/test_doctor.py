@@ -33,8 +33,28 @@ def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
     checks = ["settings", "apps", "keys", "retries", "rates", "entries", "alerts", "plan"]
     checks += ["platform", "window", "density", "store", "reach", "write", "scripts", "eviction"]
     checks += ["memory", "clock", "schemas", "migrations", "ticks", "backlogs", "room", "dead"]
-    checks += ["jobs"]
+    checks += ["undeclared", "jobs"]
     assert verdicts(ran.json["findings"]) == dict.fromkeys(checks, "OK")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [("work/backlog=5,slow/latency=3", "OK"), ("wrok/backlog=5", "WARN"), ("backlogg=3", None)],
+)
+def test_thresholds_are_of_queues_that_there_are(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, text: str, verdict: str | None
+) -> None:
+    monkeypatch.setenv("TIDEGATE_ALERTS", text)
+
+    ran = cli("doctor", "--json")
+
+    findings = {one["check"]: one for one in ran.json["findings"]}
+    if verdict is None:  # nothing starts with it
+        assert (ran.code, findings["settings"]["verdict"]) == (Exit.FAILED, "FAIL")
+        assert cli("status").code is Exit.CONFIGURATION
+        return
+    assert (ran.code, findings["alerts"]["verdict"]) == (Exit.OK, verdict)
+    assert ("no application declares: wrok" in findings["alerts"]["detail"]) == (verdict == "WARN")
 
 
 def test_each_finding_is_a_line(cli: Cli) -> None:

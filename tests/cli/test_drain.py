@@ -158,6 +158,24 @@ def test_a_signal_releases_the_running_job(
     assert (job["state"], job["attempts"]) == ("waiting", 0)
 
 
+def test_a_job_whose_thread_ran_on_says_so(
+    cli: Cli, spawn: Spawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_APPS", "tests.cli.second:app")
+    started = tmp_path / "started"
+    payload = f'{{"started": "{started}"}}'
+    cli("enqueue", "keyed", "photo.hold", "-p", payload, "--job-id", "held")
+    process = spawn("drain", "--budget", "60", "--json")
+    eventually(started.exists, "the job starts")
+
+    assert end(process, signal.SIGINT).json["outcomes"]["released"] == 1
+
+    explanation = cli("jobs", "show", "held.keyed", "--json").json["explanation"]
+    assert explanation["code"] == "released"
+    assert "its drain ended while it ran" in explanation["detail"]
+    assert "its thread may run on" in cli("jobs", "show", "held.keyed").out
+
+
 def test_status_is_a_plain_table_in_a_pipe(cli: Cli) -> None:
     head, *rows = cli("status").out.splitlines()
 

@@ -167,6 +167,7 @@ def test_a_payload_over_the_queues_limit_is_refused(cli: Cli) -> None:
 
     assert ran.code is Exit.USAGE
     assert "queue 'slow' takes 200" in ran.err
+    assert ran.err.endswith("\nnothing was enqueued\n")  # of one payload there are no lines
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,36 @@ def test_jobs_are_listed_by_state(cli: Cli) -> None:
     assert cli("jobs", "list", "--state", "parked").out == "no parked jobs\n"
 
 
+def test_until_when_a_key_holds_a_job_is_printed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_APPS", "tests.cli.second:app")
+    for n in range(3):
+        cli("enqueue", "keyed", "photo.scale", "--key", "cat", "--job-id", f"j{n}")
+    cli("drain", "keyed")
+
+    job = cli("jobs", "show", "j2.keyed", "--json").json
+    shown = cli("jobs", "show", "j2.keyed").out
+
+    assert job["explanation"]["code"] == "key_limited"
+    until = job["explanation"]["until"][:19].replace("T", " ")
+    assert f"start before it (until {until} UTC)" in shown
+    assert cli("jobs", "list", "keyed", "--state", "delayed").out.count("its key has room") == 2
+
+
+@pytest.mark.parametrize("options", [("--delay", "60"), ("--run-at", "2099-01-01T00:00:00Z")])
+def test_until_when_a_job_is_delayed_is_printed(cli: Cli, options: tuple[str, ...]) -> None:
+    cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "later", *options)
+
+    due = cli("jobs", "show", "later.work", "--json").json["due_at"][:19].replace("T", " ")
+
+    assert f"it is not due yet (until {due} UTC)" in cli("jobs", "show", "later.work").out
+
+
+def test_a_cancel_may_be_repeated(cli: Cli, job_id: str) -> None:
+    first, second = (cli("jobs", "cancel", job_id) for _ in range(2))
+
+    assert (first.code, first.out) == (second.code, second.out) == (Exit.OK, "cancelled\n")
+
+
 def test_an_unknown_state_is_refused(cli: Cli) -> None:
     ran = cli("jobs", "list", "--state", "running")
     assert (ran.code, "waiting, delayed" in ran.err) == (Exit.USAGE, True)

@@ -72,6 +72,18 @@ def test_nothing_is_overwritten(cli: Cli, folder: Path, there: str) -> None:
     assert files(folder) == before
 
 
+def test_the_same_name_again_is_told_as_such(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)  # as `python -m` has it: the project can be imported
+    assert cli("new", "foo").code is Exit.OK
+
+    ran = cli("new", "foo")
+
+    assert (ran.code, ran.err.startswith("tidegate: foo exists already")) == (Exit.USAGE, True)
+
+
 def test_a_folder_that_is_not_there_is_one_sentence(cli: Cli, folder: Path) -> None:
     ran = cli("new", "shop", "--into", str(folder / "nowhere"))
 

@@ -50,7 +50,7 @@ def test_a_failed_import_is_one_sentence_with_the_user_s_line(
 @pytest.mark.parametrize(
     ("attribute", "sentence"),
     [
-        ("app", "has no 'app'"),
+        ("app", "has no 'app'; it was imported from {module}"),
         ("number", "is neither an App nor a list of them"),
         ("queue", "is neither an App nor a list of them"),
         ("mixed", "is neither an App nor a list of them"),
@@ -71,7 +71,7 @@ def test_what_is_no_application_is_one_sentence(
     for command in COMMANDS:
         ran = cli(*command)
         assert (ran.code, ran.err.count("\n")) == (Exit.CONFIGURATION, 1)
-        assert sentence in ran.err
+        assert sentence.format(module=module) in ran.err
 
 
 def test_doctor_says_the_same(cli: Cli, module: Path) -> None:

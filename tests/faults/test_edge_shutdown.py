@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from shared import JobContext
+from shared.observe.explain import explain
 from tests.faults.conftest import Play
 from tests.support.values import Number
 from tests.support.world import World
@@ -59,5 +60,6 @@ def test_a_thread_that_runs_on_does_not_hold_up_the_report(play: Play[None]) -> 
         assert (report.outcomes, report.seconds_used <= 3) == ({"released": 1}, True)
         assert view.state == "delayed"
         assert view.at_ms - view.now_ms > 40_000
+        assert "its thread may run on" in explain(view)[0].detail
 
     play(story)

@@ -142,6 +142,24 @@ def test_hooks_are_told_of_the_error_and_its_job(play: Play[None]) -> None:
     assert told[0][1] == JobFailure(**first, attempt=1, attempts=2, retry_in=1.0)
 
 
+def test_the_log_rounds_the_wait_of_a_retry(
+    play: Play[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.app.queue("q", retry=Retry.fixed(attempts=2, wait=4.575299514410872))
+
+        @queue.job("t")
+        async def handle(payload: Number) -> None:
+            raise KeyError
+
+        await world.enqueue(queue, 1)
+        await world.drained(queue, budget=3)
+
+    play(story)
+
+    assert failures(caplog)[0].retry_in == 4.6
+
+
 def fail_in_place(_error: BaseException, _job: JobFailure) -> None:
     raise SystemExit(3)
 

@@ -7,6 +7,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -43,12 +44,13 @@ def _read_variables(modules: dict[str, ast.Module]) -> set[str]:
     return names
 
 
-def _commands(command: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """Each command under its whole name."""
     if isinstance(command, TyperGroup):
         for name, subcommand in command.commands.items():
             yield from _commands(subcommand, (*path, name))
     else:
-        yield " ".join(path)
+        yield " ".join(path), command
 
 
 def _paths(routes: list[BaseRoute], prefix: str = "") -> Iterator[str]:
@@ -99,12 +101,42 @@ def test_the_table_names_no_variable_that_nothing_reads(
 
 def test_every_command_of_the_tool_is_documented(documents: str) -> None:
     cli = importlib.import_module("shared.cli")
-    commands = sorted(_commands(typer.main.get_command(cli.app)))
+    commands = sorted(name for name, _ in _commands(typer.main.get_command(cli.app)))
 
     missing = [name for name in commands if f"tidegate {name}" not in documents]
 
     assert "demo" in commands, "This test no longer sees the commands: correct it."
     assert not missing, f"Show `tidegate <command>` in README.md or docs/ for {missing}"
+
+
+def _options_by_command(page: str) -> dict[str, set[str]]:
+    """The options in the table of docs/cli.md, by command."""
+    found: dict[str, set[str]] = {}
+    for line in page.partition("\n## Options\n")[2].splitlines():
+        commands, _, options = line.strip("| ").partition(" | ")
+        for name in re.findall(r"`tidegate ([a-z ]+)`", commands):
+            found.setdefault(name, set()).update(re.findall(r"`(--[a-z-]+)", options))
+    return found
+
+
+def test_the_table_of_options_is_that_of_the_commands(root: Path) -> None:
+    cli = importlib.import_module("shared.cli")
+    documented = _options_by_command((root / "docs/cli.md").read_text(encoding="utf-8"))
+    everywhere = {"--json", "--help"}
+
+    taken = {
+        name: {option for one in command.params for option in one.opts if option[:2] == "--"}
+        for name, command in _commands(typer.main.get_command(cli.app))
+    }
+
+    assert taken["store"] >= {"--port", "--json"}, "This test no longer sees options: correct it."
+    differ = {
+        name: sorted((taken.get(name, set()) ^ documented.get(name, set())) - everywhere)
+        for name in taken.keys() | documented.keys()
+    }
+    assert not {name: options for name, options in differ.items() if options}, (
+        "Correct the table under Options in docs/cli.md: these stand there or in the code only."
+    )
 
 
 def test_every_route_is_documented(documents: str) -> None:

@@ -90,6 +90,7 @@ async def wrong() -> None:
     await ship.enqueue_many([Order(number=1)])  # E: List item 0 .* expected "Job"
     handle = await ship.enqueue(Order(number=1))
     handle.delete()  # E: "JobHandle" has no attribute "delete"
+    print((await handle.status()).state == "complete")  # E: Non-overlapping equality check
     number: int = await handle.cancel()  # E: Incompatible types in assignment
     app.queue("x", overrides=5)  # E: Argument "overrides"
     await ship.enqueue(Order(number=1), then=[Order(number=1)])  # E: List item 0 .* expected "Job"

@@ -62,6 +62,10 @@ BODIES: Mapping[str, tuple[bytes, int, str]] = {
     "jobs is no list": (b'{"jobs":{}}', 422, "jobs"),
     "jobs and more": (b'{"jobs":[],"type":"double"}', 422, "nothing else"),
     "options is a list": (b'{"type":"double","payload":{"n":1},"options":[]}', 422, "options"),
+    "option beside payload": (
+        b'{"type":"double","payload":{"n":1},"delay":3}', 422, "delay: put it into `options`"
+    ),
+    "unknown field": (b'{"type":"double","payload":{"n":1},"colour":3}', 422, "colour: Extra"),
     "unknown option": (job(colour="red"), 422, "options.colour"),
     "delay is a text": (job(delay="5"), 422, "options.delay"),
     "delay is true": (job(delay=True), 422, "options.delay"),

@@ -121,8 +121,18 @@ async def test_a_list_that_makes_no_sense_is_refused(
 ) -> None:
     answer = await api.get("/api/v1/jobs", params=query)
 
+    problem = answer.json()
     assert answer.status_code == 422
-    assert named in answer.json()["detail"]
+    assert named in problem["detail"]
+    fields = [one["field"] for one in problem.get("errors", [])]
+    assert fields == [named] * (named in ("state", "cursor"))
+
+
+async def test_a_list_without_a_state_says_that_the_query_needs_one(api: Client) -> None:
+    problem = (await api.get("/api/v1/jobs")).json()
+
+    assert problem["title"] == "The request does not fit"
+    assert problem["detail"].startswith("the query needs state: one of waiting, ")
 
 
 async def test_a_damaged_record_is_listed_and_hides_no_other(api: Client, world: World) -> None:

@@ -99,6 +99,16 @@ def test_a_handler_must_say_its_payload(queue: Queue, handler: Any, sentence: st
         queue.job("t")(handler)
 
 
+def test_a_decorator_without_its_parentheses_says_what_to_write(queue: Queue) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        queue.job(handle)  # type: ignore[arg-type]  # what is tested
+
+    assert str(refused.value) == (
+        "Queue.job: name is a text, not the function 'handle': a decorator is written with its "
+        'name, as @queue.job("order.ship")'
+    )
+
+
 def test_what_a_handler_returns_may_be_a_name_for_type_checkers_only(queue: Queue) -> None:
     def handler(payload: Payload, job: JobContext) -> Nowhere: ...  # type: ignore[name-defined] # noqa: F821
 

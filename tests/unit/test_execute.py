@@ -76,9 +76,13 @@ async def test_a_sync_handler_runs_in_a_thread_of_ours_and_in_its_callers_contex
             lambda: "x" * (LARGEST_RESULT - 1),
             {"result_error": "the result has 65537 bytes; 65536 are kept"},
         ),
-        (object, {"result_error": "the result is not JSON: PydanticSerializationError"}),
+        (object, {"result_error": "the result is not JSON: it holds a value of type object"}),
+        (
+            lambda: {"lines": [1, threading.Lock()]},
+            {"result_error": "the result is not JSON: it holds a value of type _thread.lock"},
+        ),
     ],
-    ids=["none", "zero", "largest", "too-large", "no-json"],
+    ids=["none", "zero", "largest", "too-large", "no-json", "no-json-inside"],
 )
 async def test_a_result_is_stored_or_the_reason_why_not_is(
     queue: Queue,

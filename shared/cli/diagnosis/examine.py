@@ -22,6 +22,7 @@ from .queues import check_backlogs, check_jobs, check_room, check_ticks
 from .schemas import check_alert_state, check_migrations
 from .settings import check_alerts, contradictions
 from .store import check_kind, check_store
+from .undeclared import check_undeclared
 
 
 async def examine(
@@ -58,12 +59,8 @@ def _declared(settings: Settings, registry: Registry, env: Mapping[str, str]) ->
     yield check_retries(registry)
     yield check_rates(registry)
     yield check_entries(registry)
-    try:
-        alerts = AlertSettings.from_env(env)
-    except ConfigurationError as error:
-        yield Finding("alerts", "FAIL", str(error), "correct it: no alert is evaluated meanwhile")
-        return
-    yield check_alerts(settings, alerts)
+    alerts = AlertSettings.from_env(env)  # Settings has refused what can't be read
+    yield check_alerts(settings, registry, alerts)
     yield check_plan(registry, alerts)
 
 
@@ -100,6 +97,7 @@ async def _stored(
             yield finding
         yield await check_alert_state(deployment)
         yield await check_migrations(deployment)
+        yield await check_undeclared(deployment)
         if deployment.registry.queues():
             async for finding in _queued(deployment, env):
                 yield finding

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from ...config.alerts import AlertSettings
 from ...config.settings import Settings
 from ...config.variables import unknown_variables
+from ...declare.app import Registry
 from .finding import Finding
 
 
@@ -37,8 +38,13 @@ def _secrets(settings: Settings) -> Iterator[Finding]:
         yield _warn("no CRON_SECRET: cron ticks are refused", "make one: tidegate tokens generate")
 
 
-def check_alerts(settings: Settings, alerts: AlertSettings) -> Finding:
-    """Whether somebody is told of an alert."""
+def check_alerts(settings: Settings, registry: Registry, alerts: AlertSettings) -> Finding:
+    """Whether somebody is told of an alert, and whether each threshold is one of a queue."""
+    declared = {queue.name for queue in registry.queues()}
+    others = sorted({queue for queue, _ in alerts.thresholds if queue} - declared)
+    if others:
+        detail = f"TIDEGATE_ALERTS names queues that no application declares: {', '.join(others)}"
+        return Finding("alerts", "WARN", detail, "correct the names, or leave these out")
     also = [
         *(["the webhook"] if alerts.webhook is not None else []),
         *(["by e-mail"] if alerts.mail is not None else []),
