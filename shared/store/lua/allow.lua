@@ -11,7 +11,8 @@ local time = redis.call("TIME")
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local today = math.floor(now / DAY)
 local full_at, day, used = string.match(redis.call("GET", KEYS[1]) or "", "^(%d+) (%d+) (%d+)$")
-full_at, used = tonumber(full_at or 0), tonumber(day) == today and tonumber(used) or 0
+full_at = tonumber(full_at or 0)
+used = tonumber(day) == today and tonumber(used) or 0
 
 local function refused(micros, left) return { 3, whole(math.ceil(micros / 1000)), whole(left) } end
 
