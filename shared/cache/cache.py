@@ -17,7 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from ..checks import check_function, check_type, checked, plain, require
-from ..declare.payload import difference
+from ..declare.difference import difference
 from ..errors import ConfigurationError, StoreError
 from ..jobs.body import byte_length
 from ..jobs.ids import NAME_GRAMMAR, is_name

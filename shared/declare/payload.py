@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -11,13 +9,13 @@ from pydantic_core import PydanticSerializationError, from_json
 
 from ..errors import InvalidPayload, PayloadTooLarge
 from ..jobs.body import byte_length, to_text
+from .difference import difference
 from .field_errors import field_errors, sentence
 
 if TYPE_CHECKING:
     from .queue import JobType, Queue
 
 _NOT_FINITE = "a number is out of range; JSON has no infinity"
-_CHANGED = "it would read back as another value; give it a type or a serializer that JSON keeps"
 _UNREADABLE = "what it writes as JSON is not what it reads (look at its aliases and serializers)"
 
 
@@ -31,9 +29,9 @@ def text_of(job_type: JobType[Any], payload: BaseModel) -> str:
         )
     text, read = _round_trip(job_type, payload)
     if read != payload:
-        field = difference(payload, read, "payload")
-        if field is not None:
-            raise _invalid(job_type, [{"field": field, "message": _CHANGED}])
+        changed = difference(payload, read, "payload")
+        if changed is not None:
+            raise _invalid(job_type, [changed])
     check_size(job_type.queue, text)
     return text
 
@@ -99,59 +97,6 @@ def _round_trip(job_type: JobType[Any], payload: BaseModel) -> tuple[str, BaseMo
     fields = field_errors(failure, "payload") if failure else []
     unreadable = [{**one, "message": f"{one['message']}; {_UNREADABLE}"} for one in fields]
     raise _invalid(job_type, unreadable)
-
-
-def difference(given: object, read: object, path: str) -> str | None:
-    """The path of a value that reads back as another one; None where all are the same. Private
-    attributes and cached properties are no part of a payload."""
-    if _equal(given, read):
-        return None
-    if type(given) is not type(read):
-        return path
-    pairs = _parts(given, read)
-    if pairs is None:
-        return path
-    for name, one, other in pairs:
-        field = difference(one, other, f"{path}.{name}")
-        if field is not None:
-            return field
-    return None
-
-
-def _equal(given: object, read: object) -> bool:
-    try:
-        if isinstance(given, float) and isinstance(read, float) and math.isnan(given):
-            return math.isnan(read)
-        # An object without an equality of its own can't be told from another one of its class.
-        opaque = type(given).__eq__ is object.__eq__ and type(given) is type(read)
-        return opaque or bool(given == read)
-    except Exception:  # noqa: BLE001 - any class may compare in any way
-        return type(given) is type(read)
-
-
-def _parts(given: object, read: object) -> list[tuple[object, object, object]] | None:
-    """The parts of two values of one class, by name; None where their shapes differ."""
-    ours: Mapping[Any, object]
-    theirs: Mapping[Any, object]
-    if isinstance(given, BaseModel) and isinstance(read, BaseModel):
-        ours, theirs = _fields(given), _fields(read)
-    elif isinstance(given, Mapping) and isinstance(read, Mapping):
-        ours, theirs = given, read
-    elif isinstance(given, list | tuple) and isinstance(read, list | tuple):
-        ours, theirs = dict(enumerate(given)), dict(enumerate(read))
-    else:
-        return None
-    if ours.keys() != theirs.keys():
-        return None
-    return [(name, ours[name], theirs[name]) for name in ours]
-
-
-def _fields(model: BaseModel) -> dict[Any, Any]:
-    values = vars(model)
-    fields: dict[Any, Any] = {
-        name: values[name] for name in type(model).model_fields if name in values
-    }
-    return fields | (model.model_extra or {})
 
 
 def _invalid(job_type: JobType[Any], fields: list[dict[str, str]]) -> InvalidPayload:

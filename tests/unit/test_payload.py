@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import decimal
 import enum
@@ -10,7 +11,8 @@ import re
 import uuid
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -257,6 +259,99 @@ def test_a_payload_that_would_read_back_otherwise_is_refused_by_name(
         job_type(model).job(payload)
 
     assert "Rex" not in str(caught.value)
+
+
+@dataclasses.dataclass
+class Slot:
+    at: dt.datetime
+
+
+class Span(NamedTuple):
+    begin: dt.datetime
+    end: dt.datetime
+
+
+class Inner(BaseModel):
+    at: dt.datetime
+
+
+class Instants(BaseModel):
+    """One instant in each place that a payload has."""
+
+    at: dt.datetime
+    inner: Inner
+    listed: list[dt.datetime]
+    span: Span
+    slot: Slot
+    by_name: dict[str, dt.datetime]
+    by_instant: dict[dt.datetime, int]
+    instants: set[dt.datetime]
+
+    @classmethod
+    def of(cls, at: dt.datetime) -> Instants:
+        return cls(
+            at=at,
+            inner=Inner(at=at),
+            listed=[at, at],
+            span=Span(at, at),
+            slot=Slot(at),
+            by_name={"a": at},
+            by_instant={at: 1},
+            instants={at},
+        )
+
+
+ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "UTC")
+CHANGES = [
+    dt.datetime(2026, 10, 25, 2, 30),  # noqa: DTZ001 - wall clocks; zones come later
+    dt.datetime(2026, 11, 1, 1, 30),  # noqa: DTZ001
+    dt.datetime(2027, 3, 28, 2, 30),  # noqa: DTZ001
+    dt.datetime(2026, 4, 5, 1, 45),  # noqa: DTZ001
+    dt.datetime(9999, 12, 31, 23, 59),  # noqa: DTZ001
+]
+WALLS = st.sampled_from(CHANGES) | st.datetimes(dt.datetime(1980, 1, 1))  # noqa: DTZ001
+
+
+@given(WALLS, st.sampled_from(ZONES), st.sampled_from([0, 1]))
+def test_an_instant_at_which_clocks_change_is_stored_exactly(
+    wall: dt.datetime, zone: str, fold: int
+) -> None:
+    at = wall.replace(tzinfo=ZoneInfo(zone), fold=fold)
+
+    text = job_type(Instants).job(Instants.of(at)).payload
+
+    read = Instants.model_validate_json(text)
+    span, instants = read.span, [*read.by_instant, *read.instants, *read.listed]
+    for one in [read.at, read.inner.at, read.slot.at, *span, *instants, *read.by_name.values()]:
+        assert one.utcoffset() == at.utcoffset()
+        assert one.replace(tzinfo=None) == wall
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        dt.datetime(1890, 1, 1, tzinfo=ZoneInfo("Europe/Berlin")),
+        dt.datetime(2026, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=-3, seconds=-7))),
+        dt.datetime(2026, 1, 1, tzinfo=dt.timezone(dt.timedelta(microseconds=5))),
+    ],
+)
+def test_an_offset_with_seconds_is_refused_for_what_it_is(at: dt.datetime) -> None:
+    with pytest.raises(InvalidPayload, match=r"payload\.at: its offset from UTC has seconds"):
+        job_type(Inner).job(Inner(at=at))
+
+    job_type(Inner).job(Inner(at=at.astimezone(dt.UTC)))
+
+
+@pytest.mark.parametrize("shape", ["at", "instants", "by_instant", "slot"])
+def test_another_instant_is_told_from_it_in_each_place(shape: str) -> None:
+    class Later(Instants):
+        @field_serializer(shape, when_used="json")
+        def later(self, _value: object) -> Any:
+            return getattr(Instants.of(self.inner.at + dt.timedelta(hours=1)), shape)
+
+    at = dt.datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    with pytest.raises(InvalidPayload, match=f"payload.{shape}.*: it would read back"):
+        job_type(Later).job(Later.of(at))
 
 
 JSON = st.recursive(
