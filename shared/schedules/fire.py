@@ -7,11 +7,14 @@ instant, and an entry only moves forward. So a stop between the steps fires the 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ..clock import utc
 from ..declare.queue import Queue
 from ..declare.schedule import Schedule
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, StoreError
 from ..jobs.job import Enqueued, Job
 from ..store import Store
 from .jobs import job_of
@@ -25,8 +28,8 @@ async def fire(
 ) -> list[Queue]:
     """Fire those whose entry has come. Answers the queues that have new jobs. Raises StoreError.
 
-    An occurrence for which there is no room, or whose payload can't be made, stays due: that is
-    logged, and the next tick tries again.
+    An occurrence for which there is no room stays due: that is logged, and the next tick tries
+    again. One whose payload can't be made or stored is logged with its instant, and skipped.
     """
     jobs: dict[Queue, list[tuple[Job, Schedule]]] = {}
     moves: dict[str, int] = {}
@@ -70,14 +73,34 @@ async def _enqueue(
 
 def _due_jobs(schedule: Schedule, planned: int, now: int) -> tuple[list[Job], int] | None:
     """The jobs of the occurrences that are due, and the instant of the entry after them; None where
-    a payload can't be made."""
+    that can't be told now."""
     try:
         instants, following = due(schedule, planned, now)
-        return [job_of(schedule, instant, now) for instant in instants], following
+        made = [_job_of(schedule, instant, now) for instant in instants]
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
-        facts = {"schedule": schedule.key, "error": type(error).__name__}
-        plain = not schedule.job_type.queue.encrypt  # else its text may quote the payload
-        log.exception("schedule_error", exc_info=plain, extra=facts)
+    except BaseException:
+        log.exception("schedule_error", **_facts(schedule))
         return None
+    return [job for job in made if job is not None], following
+
+
+def _job_of(schedule: Schedule, instant: int, now: int) -> Job | None:
+    """The job of an occurrence; None where its payload can't be made or stored: tried again, it
+    would hold up all later ones for ever. Raises StoreError and ConfigurationError, which pass."""
+    try:
+        return job_of(schedule, instant, now)
+    except (KeyboardInterrupt, StoreError, ConfigurationError):
+        raise
+    except BaseException:
+        log.exception("schedule_occurrence_skipped", **_facts(schedule, instant))
+        return None
+
+
+def _facts(schedule: Schedule, instant: int | None = None) -> dict[str, Any]:
+    """Of the error at hand, for a log line. Its text may quote the payload, so an encrypted queue's
+    is left out."""
+    facts = {"schedule": schedule.key, "error": type(sys.exception()).__name__}
+    if instant is not None:
+        facts["planned"] = utc(instant).isoformat()
+    return {"exc_info": not schedule.job_type.queue.encrypt, "extra": facts}

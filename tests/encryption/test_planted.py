@@ -172,7 +172,7 @@ async def test_a_bug_of_the_model_or_of_a_schedule_is_logged_without_texts(
     text = "\n".join(written.lines)
     assert [answer.status_code for answer in answers] == [500, 500]
     assert "RuntimeError" in text
-    assert "schedule_error" in text
+    assert "schedule_occurrence_skipped" in text
     assert "LookupError" in text
     assert SECRET not in text + answers[0].text + answers[1].text
 
