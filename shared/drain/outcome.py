@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from ..declare.policy import Retry
@@ -70,10 +72,11 @@ def outcome_of_bug(bug: BaseException, attempt: int) -> Outcome:
     return Outcome("dead" if attempt >= BUG_ATTEMPTS else "retry", BUG_WAIT, detail)
 
 
-def retry_after(error: BaseException) -> float | None:
+def retry_after(error: BaseException, now: Callable[[], float] = time.time) -> float | None:
     """Seconds that a server asked to wait (RFC 9110 §10.2.3), if the error carries its response.
 
-    A header that can't be read counts as absent. A date is read against the response's own Date.
+    A header that can't be read counts as absent. A date is read against the response's own Date,
+    without one against `now` (seconds of Unix time).
     """
     try:
         headers = error.response.headers  # type: ignore[attr-defined]
@@ -81,15 +84,20 @@ def retry_after(error: BaseException) -> float | None:
         if not isinstance(text, str):
             return None
         number = _DELAY_SECONDS.fullmatch(text)
-        seconds = float(text) if number else _between(headers.get("date"), text)
+        seconds = float(text) if number else _until(text, headers.get("date"), now)
     except BaseException:  # noqa: BLE001 - attributes and headers come from outside and may do anything
         return None
     return min(LONGEST_RETRY_AFTER, max(0.0, seconds))
 
 
-def _between(earlier: str, later: str) -> float:
-    """Seconds between two HTTP dates. Raises ValueError and others where one can't be read."""
-    return (parsedate_to_datetime(later) - parsedate_to_datetime(earlier)).total_seconds()
+def _until(text: str, date: object, now: Callable[[], float]) -> float:
+    """Seconds from the date of a response to an HTTP date. Raises ValueError and others where that
+    one can't be read."""
+    end = parsedate_to_datetime(text)
+    try:
+        return (end - parsedate_to_datetime(str(date))).total_seconds()
+    except (ValueError, TypeError):  # there is none, or none that can be read
+        return (end - datetime.fromtimestamp(now(), UTC)).total_seconds()
 
 
 def _signal(errors: list[BaseException]) -> BaseException | None:

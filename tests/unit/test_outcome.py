@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import math
 from collections.abc import Callable
 from datetime import timedelta
@@ -149,8 +150,24 @@ def test_the_servers_own_word_on_when_to_come_back_is_honoured(
     assert outcome_of(error, attempt=1, retry=RETRY).delay == max(10, seconds or 0)
 
 
-def test_a_date_without_the_responses_own_date_says_nothing() -> None:
-    assert retry_after(refused({"retry-after": "Wed, 21 Oct 2099 07:28:00 GMT"})) is None
+@pytest.mark.parametrize("own", [{}, {"date": ""}, {"date": "soon"}, {"date": "1"}])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Wed, 21 Oct 2026 07:29:30 GMT", 90.0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 86_400.0),
+        ("soon", None),
+    ],
+)
+def test_a_date_without_the_responses_own_date_is_read_against_our_clock(
+    own: dict[str, str], header: str, seconds: float | None
+) -> None:
+    def now() -> float:
+        return dt.datetime(2026, 10, 21, 7, 28, tzinfo=dt.UTC).timestamp()
+
+    assert retry_after(refused({"retry-after": header, **own}), now) == seconds
 
 
 def test_a_servers_word_counts_inside_a_group_too() -> None:
