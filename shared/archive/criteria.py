@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pydantic_core import from_json, to_json
 
 from ..errors import InvalidOption
+from ..jobs.body import to_text
 
 LONGEST_PAYLOAD = 2_000
 Position = tuple[datetime, int]
@@ -74,13 +75,13 @@ def _contained(payload: str) -> str:
         value = from_json(payload[: LONGEST_PAYLOAD + 1], allow_inf_nan=False)
         if not isinstance(value, dict) or not value or _has_nul(value):
             raise ValueError("no object with fields")
+        return to_text({"payload": value})
     except ValueError:
         raise InvalidOption(
             f'payload: a JSON object of fields and their values, such as {{"user": 7}}, of at most '
             f"{LONGEST_PAYLOAD} characters",
             "payload",
         ) from None
-    return to_json({"payload": value}).decode()
 
 
 def _has_nul(value: object) -> bool:
