@@ -37,8 +37,8 @@ class Event(NamedTuple):
 
 class EventPage(NamedTuple):
     """Events of whole turns, oldest first. `next`: the cursor behind them; None: there never were
-    any. `gap`: some before or among them are not there: too old, or too many of one turn. `more`:
-    there may be more at once."""
+    any. `gap`: some before or among them are not there: too old, or too many of one turn, or of
+    another store than the cursor. `more`: there may be more at once."""
 
     events: list[Event]
     next: str | None
@@ -47,7 +47,8 @@ class EventPage(NamedTuple):
 
 
 async def read_events(rest: Rest, prefix: str, cursor: str | None) -> EventPage:
-    """The events behind a cursor, without one from the oldest that is kept. One command. Raises
+    """The events behind a cursor, without one from the oldest that is kept. One command, and a
+    second for a cursor beyond the last event: its page is a gap, and ends at that event. Raises
     InvalidOption for what is no cursor, and StoreError."""
     if cursor is not None and not _CURSOR.match(cursor):
         raise InvalidOption("cursor: the `next` of a page of events", "cursor")
@@ -61,6 +62,12 @@ async def read_events(rest: Rest, prefix: str, cursor: str | None) -> EventPage:
         TURNS + 1,
     ]
     entries = await rest.execute(command, "events") or []
+    if not entries and cursor is not None:  # not even its own: the store lost it, or never had it
+        last_entry = await rest.execute(
+            ["XREVRANGE", keys.events(prefix), "+", "-", "COUNT", 1], "events"
+        )
+        end = str(last_entry[0][0]) if last_entry else None
+        return EventPage([], end, gap=True, more=False)
     seen = bool(entries) and entries[0][0] == cursor
     entries = entries[1:] if seen else entries[:TURNS]
     events, omitted = list[Event](), 0

@@ -178,6 +178,26 @@ async def test_pages_follow_each_other_and_tell_what_is_gone(
     assert (await read(store, first.next)).gap
 
 
+@pytest.mark.parametrize("kept", [0, 1, 3])
+async def test_a_cursor_beyond_the_last_event_is_a_gap_and_goes_on_from_there(
+    store: Store, declare: Declare, kept: int
+) -> None:
+    """A client that followed another store, or this one before it lost its data."""
+    queue = declare()
+    await store.enqueue(queue, numbered(kept + 1))
+    owner = Owner(store, queue)
+    held = await owner.claim(1)
+    for _ in range(kept):
+        held = (await owner.turn(1, [settle(c) for c in held], events=True)).claims
+
+    page = await read(store, "999999999999999-0")
+    assert page == EventPage([], (await read(store)).next, gap=True, more=False)
+    await owner.turn(0, [settle(c) for c in held], events=True)
+
+    after = await read(store, page.next)
+    assert ([one.id for one in after.events], after.gap) == ([f"j{kept:03}.q"], False)
+
+
 @pytest.mark.parametrize("cursor", ["", "1", "1-", "x-1", "1-1\n", "(1-1", "9" * 40 + "-1"])
 async def test_what_is_no_cursor_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(InvalidOption, match="cursor"):
