@@ -12,9 +12,14 @@ from ..errors import InvalidRequest
 
 def read_key(request: Request, body: dict[str, Any]) -> Key | None:
     """The request's key, quoted as the IETF draft has it or bare. Raises InvalidRequest."""
-    text = request.headers.get("idempotency-key")
-    if text is None:
+    texts = request.headers.getlist("idempotency-key")
+    if not texts:
         return None
+    if len(texts) > 1:
+        raise InvalidRequest(
+            "Idempotency-Key: the request has the header more than once; give one."
+        )
+    text = texts[0]
     quoted = len(text) >= 2 and text.startswith('"') and text.endswith('"')
     name = text[1:-1] if quoted else text
     if not is_key(name):

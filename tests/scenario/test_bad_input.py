@@ -221,6 +221,20 @@ async def test_a_bad_header_is_refused(api: Client, headers: dict[str, str], sta
     assert response.status_code == status
 
 
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize("second", ["a", "b", ""])
+async def test_an_idempotency_key_that_comes_twice_is_refused(api: Client, second: str) -> None:
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Idempotency-Key", "a"),
+        ("idempotency-key", second),
+    ]
+    response = await api.post(JOBS, content=json.dumps(ENQUEUE), headers=headers)
+
+    assert response.status_code == 422
+    assert "more than once" in response.text
+
+
 @pytest.mark.parametrize(
     "kind", ["application/json", "application/json; charset=utf-8", "application/vnd.x+json", None]
 )
