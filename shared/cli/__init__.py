@@ -30,6 +30,7 @@ from . import (
     store,
     tokens,
 )
+from .output import replace_unwritable
 
 app = typer.Typer(
     name="tidegate",
@@ -92,5 +93,6 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """The console script."""
+    replace_unwritable()
     sys.path.append("")  # TIDEGATE_APPS may name modules of the working directory
     app(prog_name="tidegate")

@@ -14,7 +14,7 @@ from .confirm import Yes, confirmed
 from .context import open_deployment
 from .exit_codes import Exit
 from .options import Cursor, Decrypt, DryRun, Json, Most, Queues
-from .output import as_json, fields, printable, table, written
+from .output import as_json, as_written, fields, printable, table, written
 
 if TYPE_CHECKING:
     from ..jobs.erase_report import EraseReport
@@ -35,6 +35,8 @@ RUN_TABLES = {
     "log": ("at", "attempt", "line"),
 }
 """Tables of a shown job, with their columns."""
+VALUES = {"payload", "result"}
+"""Fields of a shown job that hold the application's own values."""
 CANCEL_ANSWERS = {
     "cancelled": "cancelled",
     "cancel_requested": "the job is running; its cancellation is requested",
@@ -163,6 +165,8 @@ def show_record(record: dict[str, Any]) -> None:
     the application's own frames."""
     apart = ("error", "errors", "runs", "log", "explanation", "gates")
     rest = {name: value for name, value in record.items() if name not in apart}
+    for name in VALUES.intersection(rest):
+        rest[name] = as_written(rest[name])
     told = [_gate(gate) for gate in record.get("gates", [])]
     fields({**rest, "explanation": told[0] if told else None, "also": told[1:]})
     for name, columns in RUN_TABLES.items():

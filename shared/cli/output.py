@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from io import TextIOWrapper
 from typing import Any
 
 GAP = "  "
@@ -82,6 +83,14 @@ def flush() -> None:
     sys.stderr.flush()
 
 
+def replace_unwritable() -> None:
+    """Have both streams write ? for a character that their encoding lacks: a Latin one is usual
+    where a pipe gets the output on Windows."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="replace")
+
+
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr during the block, if stderr is a terminal."""
@@ -106,14 +115,30 @@ def written(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
 
 
+def as_written(value: object) -> object:
+    """A value of the application for a cell: as JSON has it, for a number of its own may be no
+    quantity. Texts, objects and arrays, and nothing, stay."""
+    return json.dumps(value) if isinstance(value, bool | int | float) else value
+
+
 def _one_line(text: str) -> str:
     """Printable text without line breaks: a value can't forge a row."""
     return printable(text).replace("\n", "\\n")
 
 
 def _escaped(match: re.Match[str]) -> str:
-    """Control and direction characters as JSON escapes; they stand in strings only."""
-    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
+    """Control and direction characters as JSON escapes, and those that stdout can't write; they
+    stand in strings only."""
+    shown = match[0].isprintable() and _is_writable(match[0])
+    return match[0] if shown else json.dumps(match[0])[1:-1]
+
+
+def _is_writable(text: str) -> bool:
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _framed(columns: Sequence[str], texts: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
