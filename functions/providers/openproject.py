@@ -139,7 +139,7 @@ def openproject() -> OpenProject:
             "OPENPROJECT_URL, OPENPROJECT_API_KEY and OPENPROJECT_PROJECT are not all set"
         )
     closed = os.environ.get("OPENPROJECT_CLOSED_STATUS") or str(CLOSED)
-    if not closed.isdecimal():
+    if not (closed.isascii() and closed.isdecimal()):
         raise ConfigurationError(
             f"OPENPROJECT_CLOSED_STATUS={closed!r:.40}: give the number of a status"
         )

@@ -112,6 +112,7 @@ def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "OPENPROJECT_URL",
         "TASKS_DATA_DIR",
         "TASKS_TIMEZONE",
+        "TELEGRAM_BOT_NAME",
         "TELEGRAM_BOT_TOKEN",
         "TELEGRAM_URL",
         "TELEGRAM_USERS",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared import Completed, JobContext
+import datetime as dt
+
+from shared import Completed, Discard, JobContext
 
 from .payloads import AccessGrant
 from .queues import provisioning
@@ -10,9 +12,12 @@ from .queues import provisioning
 
 @provisioning.job("access.grant")
 async def grant_access(payload: AccessGrant, job: JobContext) -> dict[str, object]:
-    """Put the user on the access list of each strategy. Any number of runs leave the same lists."""
+    """Put the user on the access list of each strategy. Any number of runs leave the same lists.
+    Raises Discard for an access that would have ended already."""
     from functions.providers.tradingview import tradingview  # noqa: PLC0415 - cold start
 
+    if payload.until is not None and payload.until <= dt.datetime.now(dt.UTC):
+        raise Discard(f"until: {payload.until.isoformat()} is over; give a later instant")
     lists, new = tradingview(), 0
     for done, strategy in enumerate(payload.strategies, start=1):
         new += await lists.grant(payload.username, strategy, payload.until)

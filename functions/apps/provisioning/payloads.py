@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from functions.providers.address import Address
+from functions.providers.instant import Instant
 
 Username = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Strategy = Annotated[str, StringConstraints(pattern=r"^PUB;[A-Za-z0-9]{8,64}$")]
@@ -21,4 +22,4 @@ class AccessGrant(BaseModel):
     username: Username
     strategies: tuple[Strategy, ...] = Field(min_length=1, max_length=20)
     email: Address
-    until: AwareDatetime | None = None
+    until: Instant | None = None

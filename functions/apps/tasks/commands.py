@@ -10,10 +10,14 @@ from pydantic import ValidationError
 
 from .payloads import Message, NewTask, Reminder, Request, TaskChange, Update
 from .texts import HELP, sorry
+from .times import instant_of
 
-_COMMAND = re.compile(r"/([a-z]+)(?:@\w+)?(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_AT = re.compile(r"(\d{4}-\d\d-\d\d)[T\s]+(\d\d?:\d\d)\s+(?:#(\d{1,9})\s+)?(.+)", re.DOTALL)
+_COMMAND = re.compile(r"/([A-Za-z]+)(?:@([A-Za-z0-9_]+))?(?:\s+(.*))?", re.DOTALL)
+# Not \d, which is a digit of any script.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_AT = re.compile(
+    rf"({_DAY.pattern})[T\s]+([0-9]{{1,2}}:[0-9]{{2}})\s+(?:#([0-9]{{1,10}})\s+)?(.+)", re.DOTALL
+)
 
 
 class TaskList(Request):
@@ -25,10 +29,11 @@ class _NotUnderstood(Exception):
 
 
 def read_command(
-    update: Update, members: Collection[int], zone: dt.tzinfo
+    update: Update, members: Collection[int], zone: dt.tzinfo, bot: str | None = None
 ) -> Request | Message | None:
     """What an update asks for, or the answer to one that can't be read. None for what is no text of
-    a member: then nobody gets an answer. `zone`: the time zone of the times in it."""
+    a member, or is for another bot than `bot`: then nobody gets an answer. `zone`: the time zone of
+    the times in it."""
     message, user = update.message, update.user
     if message is None or not message.text or user is None or user not in members:
         return None
@@ -36,13 +41,15 @@ def read_command(
     if command is None:
         # In a group people talk to each other.
         return Message(chat_id=message.chat.id, text=HELP) if message.chat.id == user else None
+    if bot and command[2] and command[2].lower() != bot.lower():
+        return None
     read = _READERS.get(command[1].lower())
     if read is None:
         return Message(chat_id=message.chat.id, text=HELP)
     who: dict[str, int] = {"user_id": user, "chat_id": message.chat.id}
     now = dt.datetime.fromtimestamp(message.date, zone)
     try:
-        return read(command[2] or "", who, now)
+        return read(command[3] or "", who, now)
     except _NotUnderstood as error:
         reason = str(error)
     except ValidationError as error:
@@ -53,10 +60,11 @@ def read_command(
 
 def _task(text: str, who: dict[str, int], _now: dt.datetime) -> NewTask:
     title, _, description = text.partition("\n")
+    title = " ".join(title.split())
     before, by, day = title.rpartition(" by ")
     values = {**who, "title": title, "description": description.strip()}
-    if by and _DAY.fullmatch(day.strip()):
-        values |= {"title": before, "due_date": day.strip()}
+    if by and _DAY.fullmatch(day):
+        values |= {"title": before, "due_date": day}
     return NewTask.model_validate(values)
 
 
@@ -74,10 +82,13 @@ def _remind(text: str, who: dict[str, int], now: dt.datetime) -> Reminder:
         raise _NotUnderstood("write a day, a time and a text")
     day, time, task, what = parts.groups()
     try:
-        at = dt.datetime.fromisoformat(f"{day}T{time:0>5}").replace(tzinfo=now.tzinfo)
+        written = dt.datetime.fromisoformat(f"{day}T{time:0>5}")
+        at = instant_of(written, now.tzinfo or dt.UTC, now.astimezone(dt.UTC))
+    except OverflowError:
+        raise _NotUnderstood(f"{day} is too far away") from None
     except ValueError:
         raise _NotUnderstood(f"there is no {day} {time}") from None
-    if at <= now:
+    if at <= now.astimezone(dt.UTC):
         raise _NotUnderstood(f"{day} {time} is over")
     return Reminder.model_validate({**who, "text": " ".join(what.split()), "at": at, "task": task})
 

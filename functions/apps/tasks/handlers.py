@@ -76,15 +76,15 @@ async def sync_task(payload: TaskSync) -> dict[str, object]:
 @openproject_webhook.job("openproject.event")
 async def receive_event(payload: ProjectEvent, job: JobContext) -> dict[str, object]:
     """Enqueue a read of a task that changed in OpenProject. Anyone can send an event, and it may
-    come late, so only the number in it is used."""
+    come late, so its state is read, and a version that is kept is not read again."""
     changed = payload.work_package
     if changed is None or not payload.action.startswith("work_package:"):
         return {"ignored": True}
-    if await asyncio.to_thread((await _tables()).task, changed.id) is None:
+    known = await asyncio.to_thread((await _tables()).task, changed.id)
+    if known is None or changed.version <= known.version:
         return {"ignored": True}
-    # OpenProject may send several events of one version, and no caller can take this id before.
-    version = job.child_id(f"{changed.id} {changed.version}", root="openproject")
-    handle = await sync_task.enqueue(TaskSync(task=changed.id), job_id=version)
+    # Each event has its own read: one that failed, or did not see the task, hides no later one.
+    handle = await sync_task.enqueue(TaskSync(task=changed.id), job_id=job.child_id("sync"))
     return {"job": handle.id}
 
 
@@ -121,11 +121,14 @@ async def schedule_reminder(payload: Reminder, job: JobContext) -> dict[str, obj
 @reminder_send.job("reminder.send", key=user_of)
 async def send_reminder(payload: Reminder, job: JobContext) -> dict[str, object]:
     """Send a reminder, unless it is about a task that is closed."""
+    from .texts import reminder  # noqa: PLC0415 - cold start
+
+    task = None
     if payload.task is not None:
         task = await asyncio.to_thread((await _tables()).task, payload.task)
         if task is not None and task.closed:
             return {"sent": False}
-    message = Message(chat_id=payload.chat, text=f"Reminder: {payload.text}")
+    message = Message(chat_id=payload.chat, text=reminder(payload, task))
     await send_message.enqueue(message, job_id=job.child_id("message"))
     return {"sent": True}
 
@@ -142,18 +145,25 @@ async def send_message(payload: Message, job: JobContext) -> dict[str, object]:
 async def run_command(payload: Update, job: JobContext) -> dict[str, object]:
     """Run the command that a member of the team wrote to the bot. Other people's are ignored."""
     from .commands import TaskList, read_command  # noqa: PLC0415 - cold start
-    from .settings import members, timezone  # noqa: PLC0415
-    from .texts import task_list  # noqa: PLC0415
+    from .settings import bot_name, members, timezone  # noqa: PLC0415
 
-    request = read_command(payload, members(), timezone())
+    request = read_command(payload, members(), timezone(), bot_name())
     if request is None:
         return {"ignored": True}
     if isinstance(request, TaskList):
-        tables = await _tables()
-        tasks = await asyncio.to_thread(tables.open_tasks_of, request.user_id, MOST_LISTED)
-        request = Message(chat_id=request.chat, text=task_list(tasks))
+        request = await _list_of(request)
     job_type: Any = _JOBS[type(request)]
     return {"job": (await job_type.enqueue(request, job_id=job.child_id("asked"))).id}
+
+
+async def _list_of(request: Request) -> Message:
+    """The message with the user's open tasks."""
+    from .listing import task_list  # noqa: PLC0415 - cold start
+
+    tables = await _tables()
+    tasks = await asyncio.to_thread(tables.open_tasks_of, request.user_id, MOST_LISTED)
+    total = await asyncio.to_thread(tables.open_count_of, request.user_id)
+    return Message(chat_id=request.chat, text=task_list(tasks, total))
 
 
 _JOBS: dict[type, Any] = {

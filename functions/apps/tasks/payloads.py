@@ -3,27 +3,54 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated
+from unicodedata import category
 
 from pydantic import (
-    AwareDatetime,
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
-UserId = Annotated[int, Field(gt=0, lt=2**52)]
+from functions.providers.instant import Instant
+
+_DIGITS = re.compile("-?[0-9]+")
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that show nothing."""
+_INVISIBLE = {"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"}
+"""Categories of characters that show nothing by themselves."""
+
+
+def _check_digits(value: object) -> object:
+    # Python and pydantic also read 3_7 as 37.
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("give a number in digits, as 37")
+    return value
+
+
+def _check_visible(value: str) -> str:
+    if all(one in _BLANK_LETTERS or category(one) in _INVISIBLE for one in value):
+        raise ValueError("give at least one character that can be seen")
+    return value
+
+
+_Digits = BeforeValidator(_check_digits)
+UserId = Annotated[int, _Digits, Field(gt=0, lt=2**52)]
 """A user of Telegram. Its private chat with the bot has the same id."""
-ChatId = Annotated[int, Field(gt=-(2**52), lt=2**52)]
-TaskNumber = Annotated[int, Field(gt=0, lt=2**31)]
+ChatId = Annotated[int, _Digits, Field(gt=-(2**52), lt=2**52)]
+TaskNumber = Annotated[int, _Digits, Field(gt=0, lt=2**31)]
 """The number of a work package in OpenProject."""
 Title = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$"
     ),
+    AfterValidator(_check_visible),
 ]
 Text = Annotated[str, StringConstraints(max_length=4096, pattern=r"^[^\x00]*$")]
 
@@ -73,7 +100,7 @@ class Reminder(Request):
     """A text to send at an instant; one about a task is sent only if that is open then."""
 
     text: Title
-    at: AwareDatetime
+    at: Instant
     task: TaskNumber | None = None
 
 

@@ -19,11 +19,16 @@ def members() -> frozenset[int]:
     Raises ConfigurationError."""
     text = os.environ.get("TELEGRAM_USERS") or ""
     ids = [part.strip() for part in text.split(",") if part.strip()]
-    if not ids or not all(name.isdecimal() for name in ids):
+    if not ids or not all(name.isascii() and name.isdecimal() for name in ids):
         raise ConfigurationError(
             f"TELEGRAM_USERS={text!r:.80}: give the Telegram ids of the users, comma-separated"
         )
     return frozenset(map(int, ids))
+
+
+def bot_name() -> str | None:
+    """The bot's user name on Telegram, without `@`; None where it is not set."""
+    return (os.environ.get("TELEGRAM_BOT_NAME") or "").strip().removeprefix("@") or None
 
 
 def timezone() -> dt.tzinfo:

@@ -9,14 +9,15 @@ from typing import NamedTuple
 from functions.providers.openproject import PAGE, OpenProject
 from shared import JobContext
 
-from .tables import Tables
+from .tables import NOT_VISIBLE, Tables
 
 SECONDS_A_PAGE = 16.0
 """The longest that a request may take."""
 
 
 class Comparison(NamedTuple):
-    """The tasks that changed or are gone, up to task `last`; `more`: open ones come after that."""
+    """The tasks that changed, went out of sight or came back, up to task `last`; `more`: open ones
+    come after that."""
 
     different: list[int]
     last: int
@@ -34,7 +35,9 @@ async def compare(
         known = await asyncio.to_thread(tables.open_tasks, last, PAGE)
         if known:
             versions = await projects().versions([task.task for task in known])
-            different += [task.task for task in known if versions.get(task.task) != task.version]
+            different += [
+                task.task for task in known if versions.get(task.task, NOT_VISIBLE) != task.version
+            ]
             last = known[-1].task
         more = len(known) == PAGE
     return Comparison(different, last, more)

@@ -24,16 +24,21 @@ _UPDATE = """
 UPDATE tasks_tasks SET subject = ?, due = ?, closed = ?, version = ?
 WHERE task = ? AND version <= ?
 """
+_HIDE = "UPDATE tasks_tasks SET version = ? WHERE task = ? AND closed = 0"
 _OPEN = "SELECT * FROM tasks_tasks WHERE closed = 0 AND task > ? ORDER BY task LIMIT ?"
 _OPEN_OF = "SELECT * FROM tasks_tasks WHERE closed = 0 AND user_id = ? ORDER BY task LIMIT ?"
+_COUNT_OF = "SELECT count(*) FROM tasks_tasks WHERE closed = 0 AND user_id = ?"
 _SENT = "INSERT INTO tasks_messages VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+NOT_VISIBLE = -1
+"""The version of a task that OpenProject does not show: deleted, or hidden for a while. It is lower
+than any that OpenProject gives, so the task's state is kept again as soon as it is shown."""
 KEPT = dt.timedelta(days=14)
 """For which it is remembered which messages are sent: longer than a job of theirs is kept."""
 
 
 class Task(NamedTuple):
     """A task as it was last seen in OpenProject. `job`: the one that created it; `due`: ISO 8601;
-    `closed`: 0 or 1."""
+    `closed`: 0 or 1; `version`: the one that is kept, or NOT_VISIBLE."""
 
     task: int
     job: str
@@ -42,6 +47,11 @@ class Task(NamedTuple):
     due: str | None
     closed: int
     version: int
+
+    @property
+    def is_visible(self) -> bool:
+        """True if OpenProject showed it when it was last read."""
+        return self.version != NOT_VISIBLE
 
 
 class Tables:
@@ -61,8 +71,13 @@ class Tables:
         state = (package.subject, _due(package), int(package.is_closed), package.version)
         return self._db.change(_UPDATE, (*state, package.id, package.version)) == 1
 
+    def hide(self, task: int) -> None:
+        """Keep that OpenProject does not show an open task. It stays open: its project may only be
+        out of sight."""
+        self._db.change(_HIDE, (NOT_VISIBLE, task))
+
     def close(self, task: int) -> None:
-        """Keep that a task is no more."""
+        """Close a task here that OpenProject does not show."""
         self._db.change("UPDATE tasks_tasks SET closed = 1 WHERE task = ?", (task,))
 
     def created_by(self, job: str) -> Task | None:
@@ -80,6 +95,10 @@ class Tables:
     def open_tasks_of(self, user: int, most: int) -> list[Task]:
         """A user's open tasks, oldest first."""
         return [Task(*row) for row in self._db.select(_OPEN_OF, (user, most))]
+
+    def open_count_of(self, user: int) -> int:
+        """The number of a user's open tasks."""
+        return int(self._db.select(_COUNT_OF, (user,))[0][0])
 
     def mark_sent(self, job: str, message: int, today: dt.date) -> None:
         """Remember that this job's message is sent, and forget those of long ago."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .payloads import Reminder
@@ -27,12 +27,6 @@ def sorry(reason: str) -> str:
     return f"Sorry: {reason}\n\n{HELP}"
 
 
-def task_list(tasks: Sequence[Task]) -> str:
-    """The user's open tasks, one a line."""
-    lines = [f"#{t.task} {t.subject}" + (f" (by {t.due})" if t.due else "") for t in tasks]
-    return "\n".join(lines) or "You have no open tasks."
-
-
 def created(result: Mapping[str, Any]) -> str:
     """That a task is created. `result`: of its job."""
     return f"Task created: {result['subject']} (#{result['task']})"
@@ -47,6 +41,14 @@ def changed(result: Mapping[str, Any]) -> str:
 def reminder_set(reminder: Reminder, zone: dt.tzinfo) -> str:
     """That a reminder will come."""
     return f"I will remind you on {reminder.at.astimezone(zone):%Y-%m-%d at %H:%M}: {reminder.text}"
+
+
+def reminder(due: Reminder, task: Task | None) -> str:
+    """The reminder itself. `task`: what is known of the task that it is about."""
+    text = f"Reminder: {due.text}"
+    if task is None or task.is_visible:
+        return text
+    return f"{text}\nOpenProject does not show task #{task.task} now: it may be done."
 
 
 def failed(verb: str, what: str, reason: str | None) -> str:

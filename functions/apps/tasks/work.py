@@ -34,14 +34,14 @@ async def create(
 
 
 async def change(wanted: TaskChange, tables: Tables, projects: OpenProject) -> dict[str, object]:
-    """Change one of the user's own tasks. Raises Discard for one of others, or one that is gone."""
+    """Change one of the user's own tasks. Raises Discard for one of others, and for one that
+    OpenProject does not show; that is closed here if the user says that it is done."""
     known = await asyncio.to_thread(tables.task, wanted.task)
     if known is None or known.user_id != wanted.user_id:
         raise Discard(f"you have no task #{wanted.task}")
     package = await projects.get(wanted.task)
     if package is None:
-        await asyncio.to_thread(tables.close, wanted.task)
-        raise Discard(f"task #{wanted.task} is no more")
+        raise Discard(await _leave_unchanged(wanted, tables))
     changed = await projects.change(
         package,
         subject=wanted.title,
@@ -53,11 +53,22 @@ async def change(wanted: TaskChange, tables: Tables, projects: OpenProject) -> d
     return {"task": changed.id, "subject": changed.subject, "closed": changed.is_closed}
 
 
+async def _leave_unchanged(wanted: TaskChange, tables: Tables) -> str:
+    """What the user is told about a change of a task that OpenProject does not show."""
+    await asyncio.to_thread(tables.hide, wanted.task)
+    hidden = f"OpenProject does not show task #{wanted.task}"
+    if not wanted.done:
+        return f"{hidden} now"
+    # Else a task that was deleted there would stay on the list for ever.
+    await asyncio.to_thread(tables.close, wanted.task)
+    return f"{hidden}: it is off your list here, and not closed there"
+
+
 async def sync(number: int, tables: Tables, projects: OpenProject) -> dict[str, object]:
     """Keep the state that a task has in OpenProject."""
     package = await projects.get(number)
     if package is None:
-        await asyncio.to_thread(tables.close, number)
-        return {"exists": False}
+        await asyncio.to_thread(tables.hide, number)
+        return {"visible": False}
     kept = await asyncio.to_thread(tables.update, package)
-    return {"exists": True, "version": package.version, "kept": kept}
+    return {"visible": True, "version": package.version, "kept": kept}

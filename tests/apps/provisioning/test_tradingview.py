@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 import respx
+from pydantic import ValidationError
 
 from functions.apps.provisioning import AccessGrant, grant_access
 from functions.providers.http import UnreadableAnswer
@@ -21,7 +22,7 @@ from ..conftest import MakeContext
 
 SCRIPTS = ("PUB;aaaaaaaaaaaa", "PUB;bbbbbbbbbbbb")
 GRANT = AccessGrant(username="ada_l", strategies=SCRIPTS, email="ada@example.com")
-UNTIL = datetime(2027, 1, 31, 12, tzinfo=UTC)
+UNTIL = datetime(9998, 1, 31, 12, tzinfo=UTC)
 ADD, MODIFY = f"{SITE}/pine_perm/add/", f"{SITE}/pine_perm/modify_user_expiration/"
 
 
@@ -53,7 +54,7 @@ async def test_a_new_user_is_put_on_each_list(site: respx.MockRouter, context: M
     ("until", "end"),
     [
         (None, {"noExpiration": "true"}),
-        (UNTIL, {"expiration": "2027-01-31T12:00:00+00:00"}),
+        (UNTIL, {"expiration": "9998-01-31T12:00:00+00:00"}),
     ],
 )
 async def test_who_is_on_the_list_gets_the_new_end(
@@ -66,6 +67,27 @@ async def test_who_is_on_the_list_gets_the_new_end(
 
     assert result == {"strategies": 2, "new": 0}
     assert forms(modify) == [{"pine_id": one, "username_recip": "ada_l"} | end for one in SCRIPTS]
+
+
+@pytest.mark.parametrize("until", ["1970-01-01T00:00:00+00:00", "2026-01-01T00:00:00+14:00"])
+async def test_an_access_that_is_over_is_refused_before_anything_is_granted(
+    until: str, site: respx.MockRouter, context: MakeContext
+) -> None:
+    over = AccessGrant.model_validate(GRANT.model_dump() | {"until": until})
+
+    with pytest.raises(Discard, match="is over; give a later instant"):
+        await grant_access(over, context())
+
+    assert not site.calls
+
+
+@pytest.mark.parametrize(
+    "until",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "1969-12-31T23:59:59Z"],
+)
+def test_an_instant_that_has_no_date_in_each_zone_is_refused_at_the_door(until: str) -> None:
+    with pytest.raises(ValidationError, match="give an instant from 1970 on and before 9999"):
+        AccessGrant.model_validate(GRANT.model_dump() | {"until": until})
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])

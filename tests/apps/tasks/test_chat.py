@@ -177,7 +177,7 @@ async def test_no_error_shows_the_bot_s_token(chat: Chat) -> None:
     assert "7:token" not in str(view.history)
 
 
-@pytest.mark.parametrize("text", [None, "", "ada", "1,ada"])
+@pytest.mark.parametrize("text", [None, "", "ada", "1,ada", "1,\u0663"])
 async def test_a_bot_without_a_team_runs_no_command(
     text: str | None, context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +188,21 @@ async def test_a_bot_without_a_team_runs_no_command(
 
     with pytest.raises(ConfigurationError, match="TELEGRAM_USERS"):
         await run_command(update("/help"), context())
+
+
+@pytest.mark.parametrize("name", ["flrts_bot", "@flrts_bot", " FLRTS_bot "])
+async def test_the_bot_knows_its_own_name(
+    name: str, projects: Projects, chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEGRAM_BOT_NAME", name)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        await run_command.enqueue(update("/task@other_bot Rain?", chat=-100))
+        await run_command.enqueue(update("/task@flrts_bot Buy milk", chat=-100))
+        await drain(store, clock)
+
+    assert chat.sent == [(-100, "Task created: Buy milk (#37)")]
 
 
 async def test_a_zone_that_does_not_exist_is_one_clear_sentence(

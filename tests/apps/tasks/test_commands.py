@@ -20,6 +20,10 @@ from .conftest import ADA, BO, STRANGER, update
 TEAM, GROUP = {ADA, BO}, -1001234567890
 WHO = {"user_id": ADA, "chat_id": ADA}
 
+ODD = ("3_7", "+37", "37.0", "\u0663\u0667", "\uff13\uff17", "##37", "3 7")
+"""Numbers that Python or pydantic would read."""
+BLANK = ("\u200b", "\u200b\u200d\ufeff", "\u2060 \u200e", "\u3164", "\ufe0f")
+
 
 def read(text: str, **options: int) -> object:
     return read_command(update(text, **options), TEAM, dt.UTC)
@@ -42,6 +46,13 @@ def read(text: str, **options: int) -> object:
             ),
         ),
         ("/task Stand by me", NewTask(title="Stand by me", **WHO)),
+        ("/task Buy\tmilk", NewTask(title="Buy milk", **WHO)),
+        ("/task Buy \u00a0 milk\r\n\tsoon", NewTask(title="Buy milk", description="soon", **WHO)),
+        (
+            "/task Buy\tmilk\tby\t2027-01-05 ",
+            NewTask(title="Buy milk", due_date=dt.date(2027, 1, 5), **WHO),
+        ),
+        ("/task 👩\u200d💻", NewTask(title="👩\u200d💻", **WHO)),
         ("/task 2027-01-05", NewTask(title="2027-01-05", **WHO)),
         ("/done 37", TaskChange(task=37, done=True, **WHO)),
         ("/done #37", TaskChange(task=37, done=True, **WHO)),
@@ -71,6 +82,12 @@ def test_a_command_is_read(text: str, asked: object) -> None:
         ("/done", "task"),
         ("/done milk", "task"),
         ("/done -1", "task"),
+        *((f"/done {number}", "task: Value error, give a number in digits") for number in ODD),
+        *((f"/task {blank}", "title: ") for blank in BLANK),
+        *((f"/remind 2027-01-05 09:00 {blank}", "text: ") for blank in BLANK),
+        ("/remind 2027-01-05 09:00 #9999999999 Milk!", "task: "),
+        ("/remind \uff12\uff10\uff12\uff17-01-05 09:00 Call Ada", "write a day, a time and a text"),
+        ("/remind 2027-01-05 \u06609:00 Call Ada", "write a day, a time and a text"),
         ("/remind tomorrow Call Ada", "write a day, a time and a text"),
         ("/remind 2027-01-05 09:00", "write a day, a time and a text"),
         ("/remind 2027-02-30 09:00 Call Ada", "there is no 2027-02-30 09:00"),
@@ -99,6 +116,21 @@ def test_a_group_hears_only_answers_to_commands() -> None:
     asked = read("/done 37", chat=GROUP)
     assert isinstance(asked, TaskChange)
     assert (asked.user_id, asked.chat) == (ADA, GROUP)
+
+
+@pytest.mark.parametrize("bot", ["flrts_bot", "FLRTS_Bot"])
+@pytest.mark.parametrize("chat", [ADA, GROUP])
+@pytest.mark.parametrize("text", ["/task@other_bot Rain?", "/nonsense@other_bot", "/tasks@flrts"])
+def test_a_command_for_another_bot_is_ignored(text: str, chat: int, bot: str) -> None:
+    assert read_command(update(text, chat=chat), TEAM, dt.UTC, bot) is None
+
+
+@pytest.mark.parametrize("bot", ["flrts_bot", None])
+@pytest.mark.parametrize("text", ["/done@flrts_bot 37", "/done@FLRTS_bot 37", "/done 37"])
+def test_a_command_for_this_bot_is_read(text: str, bot: str | None) -> None:
+    asked = read_command(update(text, chat=GROUP), TEAM, dt.UTC, bot)
+
+    assert isinstance(asked, TaskChange)
 
 
 def test_a_stranger_is_ignored() -> None:
@@ -143,7 +175,7 @@ def test_updates_of_other_kinds_are_ignored(kind: str) -> None:
     ("date", "zone"), [(0, "America/New_York"), (2**37 - 1, "Pacific/Kiritimati")]
 )
 def test_a_message_has_a_date_in_every_zone(date: int, zone: str) -> None:
-    sent = update("/remind 9999-12-31 23:59 Call Ada").model_dump(by_alias=True)
+    sent = update("/remind 9998-12-31 12:00 Call Ada").model_dump(by_alias=True)
     sent["message"]["date"] = date
 
     asked = read_command(Update.model_validate(sent), TEAM, ZoneInfo(zone))

@@ -83,6 +83,27 @@ async def test_a_reminder_of_a_task_that_is_done_is_not_sent(
     assert chat.sent == [(ADA, "Reminder: Milk!")] * sent
 
 
+@pytest.mark.parametrize("back", [False, True])
+async def test_a_reminder_of_a_task_that_was_out_of_sight_is_sent(
+    back: bool, chat: Chat, projects: Projects, context: MakeContext
+) -> None:
+    clock = FakeClock()
+    reminder = Reminder(user_id=ADA, text="Milk!", at=in_an_hour(clock), task=37)
+    await create_task(NewTask(user_id=ADA, title="Buy milk"), context())
+    packages, projects.packages = projects.packages, {}
+
+    async with embedded_store(clock=clock) as store:
+        await schedule_reminder(reminder, context("a"))
+        await sync_task(TaskSync(task=37))
+        if back:
+            projects.packages = packages
+            await sync_task(TaskSync(task=37))
+        await drain(store, clock, seconds=61 * MINUTE)
+
+    word = "" if back else "\nOpenProject does not show task #37 now: it may be done."
+    assert chat.sent == [(ADA, f"Reminder: Milk!{word}")]
+
+
 async def test_a_reminder_is_at_most_a_year_ahead(context: MakeContext) -> None:
     at = dt.datetime.now(dt.UTC) + dt.timedelta(days=366)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from functions.apps.tasks import (
@@ -62,8 +63,10 @@ async def test_a_change_that_the_webhook_tells_is_read(
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        first = await receive_event(event(37, 1), context())
-        again = await receive_event(event(37, 1), context())
+        await receive_event(event(37, 1), context("first"))
+        await receive_event(event(37, 1), context("first"))
+        await drain(store, clock)
+        again = await receive_event(event(37, 1), context("again"))
         await drain(store, clock)
         read = sum(request.method == "GET" for request in projects.requests)
 
@@ -75,7 +78,7 @@ async def test_a_change_that_the_webhook_tells_is_read(
         1,
         1,
     )
-    assert (first, read) == (again, 1)
+    assert (again, read) == ({"ignored": True}, 1)
 
 
 @pytest.mark.parametrize("dedup", [{"id": "37-1", "ttl": 31_622_400.0}, {"ttl": 31_622_400.0}])
@@ -103,10 +106,11 @@ async def test_a_change_while_one_is_read_is_read_too(
 
     async with embedded_store():
         jobs = [
-            (await receive_event(event(37, version), context()))["job"] for version in (1, 2, 2, 3)
+            (await receive_event(event(37, version), context(f"event-{n}")))["job"]
+            for n, version in enumerate((1, 2, 2, 3))
         ]
 
-    assert len(set(map(str, jobs))) == 3
+    assert len(set(map(str, jobs))) == 4
 
 
 @pytest.mark.parametrize(
@@ -154,12 +158,78 @@ async def test_a_comparison_finds_what_the_webhook_did_not_tell(
     async with embedded_store(clock=clock) as store:
         result = await sync_project(ProjectSync(), context("sync", queue="flrts.openproject.sync"))
         await drain(store, clock)
+        again = await sync_project(ProjectSync(), context("next", queue="flrts.openproject.sync"))
 
     assert result == {"different": 3, "more": False}
-    assert [(task.task, task.subject) for task in tables.open_tasks(0, 10)] == [
-        (37, "one!"),
-        (40, "four"),
+    assert again == {"different": 0, "more": False}
+    assert [(task.task, task.subject, task.is_visible) for task in tables.open_tasks(0, 10)] == [
+        (37, "one!", True),
+        (39, "three", False),
+        (40, "four", True),
     ]
+
+
+@pytest.mark.parametrize("told", ["comparison", "event"])
+@pytest.mark.parametrize("changed", [False, True])
+async def test_a_task_that_was_out_of_sight_comes_back(
+    changed: bool, told: str, projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await created(context, "Buy milk", "Call Bo")
+    packages, projects.packages = projects.packages, {}
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        await receive_event(event(37, 1), context("unseen"))
+        await sync_project(ProjectSync(), context("sync", queue="flrts.openproject.sync"))
+        await drain(store, clock)
+        hidden = tables.open_tasks(0, 10)
+        projects.packages = packages
+        if changed:
+            projects.edit(37, subject="Buy oat milk")
+        if told == "event":
+            await receive_event(event(37, int(changed)), context("seen"))
+        else:
+            await sync_project(ProjectSync(), context("next", queue="flrts.openproject.sync"))
+        await drain(store, clock)
+
+    back = tables.task(37)
+    assert back is not None
+    assert [task.is_visible for task in hidden] == [False, False]
+    assert (back.subject, back.closed, back.version) == (
+        "Buy oat milk" if changed else "Buy milk",
+        0,
+        int(changed),
+    )
+
+
+async def test_an_event_after_a_read_that_failed_is_read(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await created(context, "Buy milk")
+    projects.edit(37, subject="Buy oat milk")
+    projects.faults = [httpx.Response(422, json={"message": "no"})]
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        for name in ("first", "later"):
+            await receive_event(event(37, 1), context(name))
+            await drain(store, clock)
+
+    task = tables.task(37)
+    assert task is not None
+    assert task.subject == "Buy oat milk"
+
+
+async def test_a_closed_task_that_is_deleted_stays_closed(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await created(context, "Buy milk")
+    projects.edit(37, closed=True)
+    await sync_task(TaskSync(task=37))
+    del projects.packages[37]
+
+    assert await sync_task(TaskSync(task=37)) == {"visible": False}
+    assert tables.open_tasks(0, 10) == []
 
 
 async def test_a_comparison_short_of_time_is_finished_by_a_further_job(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import httpx
 import pytest
@@ -164,16 +165,28 @@ async def test_nobody_changes_the_tasks_of_others(projects: Projects, context: M
     )
 
 
-async def test_a_task_that_was_deleted_can_t_be_changed(
-    projects: Projects, context: MakeContext, tables: Tables
+@pytest.mark.parametrize(
+    ("change", "told", "listed"),
+    [
+        ({"title": "Buy oat milk"}, "OpenProject does not show task #37 now", [False]),
+        ({"done": True}, "task #37: it is off your list here, and not closed there", []),
+    ],
+)
+async def test_a_task_out_of_sight_can_t_be_changed_and_its_user_can_drop_it(
+    change: dict[str, Any],
+    told: str,
+    listed: list[bool],
+    projects: Projects,
+    context: MakeContext,
+    tables: Tables,
 ) -> None:
     await create_task(MILK, context())
     del projects.packages[37]
 
-    with pytest.raises(Discard, match="task #37 is no more"):
-        await update_task(TaskChange(user_id=ADA, task=37, done=True))
+    with pytest.raises(Discard, match=told):
+        await update_task(TaskChange(user_id=ADA, task=37, **change))
 
-    assert tables.open_tasks_of(ADA, 10) == []
+    assert [task.is_visible for task in tables.open_tasks_of(ADA, 10)] == listed
 
 
 async def test_a_change_that_meets_another_one_is_made_of_the_new_state(
