@@ -42,9 +42,8 @@ async def download(
     Returns the server's Content-Type, "" where it sends none.
 
     Raises Discard where no retry helps (the address may not be fetched, the answer is a redirect,
-    a refusal, compressed or too large) and FetchFailed where one may. No text of the server, and
-    nothing of the address, stands in either.
-    """
+    a refusal, compressed or too large), FetchFailed where one may. Neither has a text of the server
+    or a part of the address."""
     url = check(address)
     # Plain bytes only: a small compressed response can unpack to any size.
     headers = {"Accept-Encoding": "identity", "Accept": accept}
