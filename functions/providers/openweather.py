@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, FiniteFloat
 
 from shared import ConfigurationError
 
@@ -14,19 +14,23 @@ from .http import client, read
 API = "https://api.openweathermap.org"
 
 
+_Celsius = Annotated[FiniteFloat, Field(ge=-150, le=150)]
+"""Wider than any weather: what lies outside is kelvin or no temperature."""
+
+
 class _Condition(BaseModel):
     id: int
     description: str = ""
 
 
 class _Main(BaseModel):
-    temp: float
-    feels_like: float
-    humidity: Annotated[float, Field(ge=0, le=100)]
+    temp: _Celsius
+    feels_like: _Celsius
+    humidity: Annotated[FiniteFloat, Field(ge=0, le=100)]
 
 
 class _Wind(BaseModel):
-    speed: Annotated[float, Field(ge=0)] = 0.0
+    speed: Annotated[FiniteFloat, Field(ge=0)] = 0.0
 
 
 class Weather(BaseModel):

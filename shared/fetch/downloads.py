@@ -37,13 +37,13 @@ async def download(
     timeout: float = 60.0,
     accept: str = "*/*",
     transport: httpx.AsyncBaseTransport | None = None,
-) -> None:
+) -> str:
     """Write the body of `address` to `into`: at most `max_bytes`, in at most `timeout` seconds.
+    Returns the server's Content-Type, "" where it sends none.
 
     Raises Discard where no retry helps (the address may not be fetched, the answer is a redirect,
-    a refusal, compressed or too large) and FetchFailed where one may. No text of the server, and
-    nothing of the address, stands in either.
-    """
+    a refusal, compressed or too large), FetchFailed where one may. Neither has a text of the server
+    or a part of the address."""
     url = check(address)
     # Plain bytes only: a small compressed response can unpack to any size.
     headers = {"Accept-Encoding": "identity", "Accept": accept}
@@ -60,6 +60,7 @@ async def download(
                 if left < 0:
                     raise Discard(f"the file is larger than {max_bytes} bytes; split it")
                 into.write(chunk)
+            return str(response.headers.get("content-type", ""))
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
         # The cause is left out: its text is the server's, or reveals what a private network holds.
         raise FetchFailed from None

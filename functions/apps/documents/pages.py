@@ -12,7 +12,10 @@ from functions.providers.files import OWN, Files, own_file
 from shared import Discard
 from shared.fetch import bare_urls, download
 
+from .decoding import decode
+
 MAX_BYTES = 2 * 2**20
+ACCEPT = "text/html, text/plain, text/*"
 LONGEST_TEXT = 24_000
 """Characters of all pages together: what fits beside the question in a small model's context."""
 _SILENT = frozenset({"script", "style", "noscript", "template", "svg", "title", "nav", "footer"})
@@ -26,8 +29,9 @@ _NO_CHARACTER = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
 
 
 async def read_pages(urls: Sequence[str], files: Files) -> str:
-    """The pages' text, an equal share of each. Raises Discard where none of them has any, or an
-    address can't be fetched by anyone; FetchFailed where a server does not answer now."""
+    """The pages' text, an equal share of each. Raises Discard where none of them has any, one is no
+    text, or an address can't be fetched by anyone; FetchFailed where a server does not answer now.
+    """
     share = LONGEST_TEXT // len(urls)
     texts = [(url, await _text(url, files)) for url in urls]
     if not any(text for _url, text in texts):
@@ -39,12 +43,11 @@ async def read_pages(urls: Sequence[str], files: Files) -> str:
 async def _text(url: str, files: Files) -> str:
     if url.startswith(OWN):
         content = await asyncio.to_thread(own_file, files, "pages", url)
-        return text_of(content.decode("utf-8", errors="replace"))
+        return text_of(decode(content))
     with tempfile.TemporaryFile() as stream:
-        await download(url, stream, max_bytes=MAX_BYTES, accept="text/html, text/plain, text/*")
+        kind = await download(url, stream, max_bytes=MAX_BYTES, accept=ACCEPT)
         stream.seek(0)
-        source = stream.read().decode("utf-8", errors="replace")
-    return text_of(source)
+        return text_of(decode(stream.read(), kind))
 
 
 def text_of(source: str) -> str:

@@ -23,6 +23,8 @@ _ALIASES = {
     "close/last": "close",
 }
 """Names that vendors give to our columns, in lower case, spaces as underscores."""
+_TIMES = frozenset({"time", "hour", "minute", "time_(utc)", "trade_time"})
+"""Names of columns with the time of day that belongs to the day in another column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class Layout:
         values = {name: text.strip() for name, text in named if name in COLUMNS and text.strip()}
         return values if self.symbol is None else {**values, "symbol": self.symbol}
 
+    def times(self, fields: list[str]) -> list[str]:
+        """The fields of the columns with a time of day."""
+        named = zip(self.columns, fields, strict=True)
+        return [text for name, text in named if name in _TIMES]
+
 
 def read_layout(lines: Iterator[str], symbol: str | None) -> Layout:
     """The layout that the first line describes. Excel's `sep=` line may stand before it.
@@ -51,9 +58,11 @@ def read_layout(lines: Iterator[str], symbol: str | None) -> Layout:
     Raises Discard with what is missing. No text of the file is in it: the readers of the error may
     not read the file.
     """
-    first = next(lines, "")
-    if first.lower().startswith("sep="):
-        first = next(lines, "")
+    first = next(lines, None)
+    if first is not None and first.lower().startswith("sep="):
+        first = next(lines, None)
+    if first is None:
+        raise Discard("the file is empty")
     found = [(delimiter, _columns(first, delimiter)) for delimiter in DELIMITERS]
     delimiter, columns = max(found, key=lambda one: len(COLUMNS.intersection(one[1])))
     if not columns:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,6 +24,7 @@ _DAY = re.compile(
     r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
     r"(?:[T ]00:00(?::00(?:\.0{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,15}")
 _TIME = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T ][0-9]{2}:")
 
 
@@ -34,9 +36,24 @@ def _day(value: object) -> object:
     match = _DAY.match(value) if isinstance(value, str) else None
     if match is not None:
         return f"{match[1]}-{match[3]}-{match[4]}"
-    if isinstance(value, str) and _TIME.match(value):
+    if isinstance(value, str) and is_time_of_day(value):
         raise PydanticCustomError("day", "a time of day: give one row a day")
     raise PydanticCustomError("day", "write the day as YYYY-MM-DD")
+
+
+def is_time_of_day(text: str) -> bool:
+    """True for a day with a time that is not its midnight."""
+    return _TIME.match(text) is not None and _DAY.match(text) is None
+
+
+def _symbol(text: str) -> str:
+    if _SYMBOL.fullmatch(text) is None:
+        raise PydanticCustomError(
+            "symbol",
+            "write a symbol in at most 16 letters, digits, points, hyphens, ^ or =, "
+            "as BRK.B or BTC-USD",
+        )
+    return text
 
 
 def _plain(value: object) -> object:
@@ -47,17 +64,16 @@ def _plain(value: object) -> object:
 
 
 def _require_order(lower: Decimal, upper: Decimal, reason: str) -> None:
-    """`lower` is at most `upper`, or above it by the last bit of a float and what that lost when it
-    was written in decimals. Raises PydanticCustomError with this reason."""
-    if lower > upper and lower - upper > Decimal(1.5 * math.ulp(float(lower))):
+    """`lower` is at most `upper`, or the next float above it. Raises PydanticCustomError with this
+    reason. Floats are compared: as decimals they differ by what each lost when it was written."""
+    if lower > upper and float(lower) > math.nextafter(float(upper), math.inf):
         raise PydanticCustomError("price_order", "{reason}", {"reason": reason})
 
 
 Symbol = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z0-9^][A-Za-z0-9.^=-]{0,15}$"
-    ),
+    StringConstraints(strip_whitespace=True, to_upper=True),
+    AfterValidator(_symbol),
 ]
 Price = Annotated[
     Decimal,

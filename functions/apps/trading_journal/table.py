@@ -5,11 +5,14 @@ The work for a byte is bounded: lines, columns, rows over several lines and blan
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from pydantic import ValidationError
@@ -17,6 +20,7 @@ from pydantic import ValidationError
 from shared import Discard
 
 from .layout import Layout, read_layout
+from .misreading import is_doubtful, refuse_misreading
 from .rows import PriceRow
 
 LONGEST_LINE = 64 * 1024
@@ -56,16 +60,47 @@ def read_prices(stream: BinaryIO, symbol: str | None = None) -> Iterator[Line | 
     """Every line after the header, in order, without blank lines. `symbol` is that of a file which
     has no such column.
 
-    The bytes are UTF-8, with or without a byte order mark. Raises Discard when the header lacks
-    columns of a `PriceRow`, or when the file can't be one of prices.
+    The bytes are UTF-8, with or without byte order marks; the stream can seek. Raises Discard when
+    the header lacks columns of a `PriceRow`, or when the file can't be one of daily prices.
     """
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    start = _after_marks(stream)
+    with _lines_from(stream, start) as lines:
+        layout = _layout(lines, symbol)
+        _refuse_misreading(lines, layout)
+    with _lines_from(stream, start) as lines:
+        _layout(lines, symbol)
+        for number, fields in _records(lines, layout):
+            yield fields if isinstance(fields, Rejected) else _row(number, fields, layout)
+
+
+def _after_marks(stream: BinaryIO) -> int:
+    """The position after the byte order marks: programs that add one to each file add a second."""
+    start = stream.tell()
+    while stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+        start += len(codecs.BOM_UTF8)
+    return start
+
+
+@contextmanager
+def _lines_from(stream: BinaryIO, start: int) -> Iterator[_Lines]:
+    stream.seek(start)
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     try:
-        lines = _Lines(text)
-        layout = read_layout((line.text for line in iter(lines.next, None)), symbol)
-        yield from _rows(lines, layout)
+        yield _Lines(text)
     finally:
         text.detach()  # the caller closes the stream
+
+
+def _layout(lines: _Lines, symbol: str | None) -> Layout:
+    return read_layout((line.text for line in iter(lines.next, None)), symbol)
+
+
+def _refuse_misreading(lines: _Lines, layout: Layout) -> None:
+    records = _records(lines, layout)
+    rows = ((number, fields) for number, fields in records if not isinstance(fields, Rejected))
+    first = next(rows, None)
+    if first is not None and is_doubtful(layout, first[1]):
+        refuse_misreading(chain([first], rows), layout)
 
 
 class _Lines:
@@ -100,19 +135,21 @@ class _Lines:
         self._again.extendleft(reversed(lines))
 
 
-def _rows(lines: _Lines, layout: Layout) -> Iterator[Line | Rejected]:
+def _records(lines: _Lines, layout: Layout) -> Iterator[tuple[int, list[str] | Rejected]]:
+    """The number of the last line of each row, and its fields."""
     while (first := lines.next()) is not None:
         if not first.text:
-            yield Rejected(first.number, "", f"longer than {LONGEST_LINE} characters")
+            reason = f"longer than {LONGEST_LINE} characters"
+            yield first.number, Rejected(first.number, "", reason)
             continue
         whole = _with_its_quotes(first, lines)
         fields = _fields(whole, layout)
         if not isinstance(fields, str):
-            yield _row(whole[-1].number, fields, layout)
+            yield whole[-1].number, fields
             continue
         lines.put_back(whole[1:])  # an open quote costs its own line only
         reason = "a quote is left open" if whole[1:] else fields
-        yield Rejected(first.number, "", reason)
+        yield first.number, Rejected(first.number, "", reason)
 
 
 def _with_its_quotes(first: _Text, lines: _Lines) -> list[_Text]:

@@ -11,6 +11,8 @@ from .payloads import AlertBatch, Garment, Place, Upload, WeatherAlert
 from .queues import alerts, colors, moderation, weather
 from .settings import data_folder
 
+AHEAD = dt.timedelta(hours=1)
+"""By which a measurement may be in the future: clocks differ."""
 KEPT = dt.timedelta(days=14)
 """For which it is remembered who was warned: longer than any warning's jobs are retried or kept."""
 
@@ -18,16 +20,20 @@ KEPT = dt.timedelta(days=14)
 @weather.job("weather.ingest")
 async def ingest_weather(payload: Place, job: JobContext) -> dict[str, object]:
     """Store the weather of a place, and warn of it: once a day and kind."""
-    from functions.providers.openweather import openweather  # noqa: PLC0415 - cold start
+    from functions.providers.http import UnreadableAnswer  # noqa: PLC0415 - cold start
+    from functions.providers.openweather import openweather  # noqa: PLC0415
 
     from .tables import tables_in  # noqa: PLC0415
     from .warnings import warnings  # noqa: PLC0415
 
     current = await openweather().current(payload.latitude, payload.longitude)
+    # Once stored, a time to come would keep out the right answers until then.
+    if current.dt > (dt.datetime.now(dt.UTC) + AHEAD).timestamp():
+        raise UnreadableAnswer(f"OpenWeather: dt: {current.dt} s since 1970 is in the future")
+    due = warnings(payload, current)
     tables = await asyncio.to_thread(tables_in, data_folder())
     text = current.model_dump_json()
     await asyncio.to_thread(tables.set_weather, payload.name, current.dt, text)
-    due = warnings(payload, current)
     for alert in due:
         # One id for all measurements of a day, that no caller can take before the first of them.
         name = f"{alert.place} {alert.kind} {alert.day}"

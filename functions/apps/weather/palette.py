@@ -14,6 +14,12 @@ SIDE = 200
 """The longest side at which colors are counted: a palette needs no more."""
 OPAQUE = 128
 """Alpha from which on a pixel is seen."""
+_WIDE = ("I", "F")
+"""Pillow's modes of 32 bits a sample, whole numbers and floats."""
+_TOO_LARGE = f"the picture is too large: at most {MOST_PIXELS:,} pixels"
+_UNKNOWN_RANGE = (
+    "the picture has 32 bits a sample, whose range is not known; save it with 8 or 16 bits a sample"
+)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
@@ -49,22 +55,42 @@ def _small(source: BinaryIO) -> Image.Image:
             warnings.simplefilter("ignore")  # of damaged metadata, which colors do not need
             with Image.open(source, formats=FORMATS) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
-                    raise Discard(
-                        f"{picture.width} x {picture.height} pixels: at most {MOST_PIXELS}"
-                    )
+                    raise Discard(_TOO_LARGE)
+                if picture.mode in _WIDE:
+                    raise Discard(_UNKNOWN_RANGE)
                 picture.draft("RGB", (SIDE, SIDE))  # a JPEG is decoded at a fraction of its size
-                picture.thumbnail((SIDE, SIDE))
+                # Pillow's first step of two, a fast one, can't read 16 bits a sample.
+                picture.thumbnail((SIDE, SIDE), reducing_gap=None if _is_deep(picture) else 2.0)
                 return ImageOps.exif_transpose(_in_bytes(picture)).convert("RGBA")
     except Discard:
         raise
+    except Image.DecompressionBombError:
+        raise Discard(_TOO_LARGE) from None
     except UnidentifiedImageError:
         raise Discard(f"it is no picture of a known format: {', '.join(FORMATS)}") from None
     except Exception as error:  # noqa: BLE001 - decoders of strangers' bytes raise anything
         raise Discard(f"the picture is damaged: {error}") from None
 
 
+def _is_deep(picture: Image.Image) -> bool:
+    return picture.mode.startswith("I;16")
+
+
 def _in_bytes(picture: Image.Image) -> Image.Image:
-    """The picture with 8 bits a sample: Pillow cuts 16 bits off at 255 where it should divide."""
-    if not picture.mode.startswith("I"):
-        return picture
-    return picture.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
+    """The picture with 8 bits a sample of gray or RGB. Pillow cuts 16 bits off at 255 where it
+    should divide, and reads LAB as transparent."""
+    if _is_deep(picture):
+        return picture.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
+    if picture.mode == "LAB":
+        return _from_lab(picture)
+    return picture
+
+
+def _from_lab(picture: Image.Image) -> Image.Image:
+    from PIL import ImageCms  # noqa: PLC0415 - for the rare picture that needs it
+
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(picture, lab, rgb, outputMode="RGB")
+    if converted is None:  # only where it converts in place
+        raise TypeError("no picture")
+    return converted

@@ -10,8 +10,11 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import pytest
 import respx
+from hypothesis import given
+from hypothesis import strategies as st
 
 from functions.apps.documents import DocumentRequest, app, generate_docs
+from functions.apps.documents.decoding import decode
 from functions.apps.documents.pages import MAX_BYTES, text_of
 from functions.providers.openai import API
 from shared import Discard
@@ -122,6 +125,114 @@ async def test_a_page_of_the_application_s_own_files_is_read_there(
 
     asked = json.loads(chat.calls[0].request.content)["messages"][1]["content"]
     assert "Kettle It boils & stops." in asked
+
+
+WORDS = "<p>Größe € 10</p>"
+JAPANESE = "<p>日本語の薬缶</p>"
+
+
+def declared(name: str, text: str, encoding: str) -> bytes:
+    return f'<html><head><meta charset="{name}"></head>{text}'.encode(encoding)
+
+
+def http_equiv(name: str, text: str) -> bytes:
+    head = f'<meta http-equiv="Content-Type" content="text/html; charset={name}">'
+    return f"{head}{text}".encode(name)
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "seen"),
+    [
+        (WORDS.encode(), "", "Größe € 10"),
+        (declared("windows-1252", WORDS, "cp1252"), "", "Größe € 10"),
+        (declared("iso-8859-1", WORDS, "cp1252"), "", "Größe € 10"),  # as browsers read it
+        (http_equiv("windows-1252", WORDS), "text/html", "Größe € 10"),
+        (declared("shift_jis", JAPANESE, "shift_jis"), "", "日本語の薬缶"),
+        (declared("Shift_JIS", JAPANESE, "shift_jis"), "", "日本語の薬缶"),
+        (declared("euc-jp", JAPANESE, "euc_jp"), "", "日本語の薬缶"),
+        (declared("gb2312", "<p>汉语</p>", "gb18030"), "", "汉语"),
+        (declared("koi8-r", "<p>Чай</p>", "koi8-r"), "", "Чай"),
+        (
+            b'<?xml version="1.0" encoding="windows-1252"?>' + WORDS.encode("cp1252"),
+            "",
+            "Größe € 10",
+        ),
+        (JAPANESE.encode("shift_jis"), "text/html; charset=Shift_JIS", "日本語の薬缶"),
+        (WORDS.encode("cp1252"), 'text/html; charset="windows-1252"', "Größe € 10"),
+        (JAPANESE.encode("utf-16-le"), "text/html; charset=utf-16le", "日本語の薬缶"),
+        # a byte order mark before the server, the server before the page
+        (declared("windows-1252", WORDS, "utf-8-sig"), "text/html; charset=koi8-r", "Größe € 10"),
+        (declared("koi8-r", WORDS, "utf-8"), "text/html; charset=utf-8", "Größe € 10"),
+        (JAPANESE.encode("utf-16"), "", "日本語の薬缶"),
+        (b"\xfe\xff" + JAPANESE.encode("utf-16-be"), "", "日本語の薬缶"),
+        (JAPANESE.encode("utf-32"), "", "日本語の薬缶"),
+        # names of none that is known, and one that its own page contradicts
+        (declared("utf-16", WORDS, "utf-8"), "", "Größe € 10"),
+        *(
+            (declared(name, WORDS, "utf-8"), f"text/html; charset={name}", "Größe € 10")
+            for name in ("none", "rot13", "zlib", "idna", "punycode", "undefined", "unicode_escape")
+        ),
+        (b"<p>a\xffb</p>", "", "a\ufffdb"),
+        (b"", "", ""),
+        (b"\xef\xbb\xbf", "", ""),
+    ],
+)
+def test_a_page_is_read_in_its_own_encoding(content: bytes, content_type: str, seen: str) -> None:
+    assert text_of(decode(content, content_type)) == seen
+
+
+@given(st.binary(max_size=400), st.text(max_size=60))
+def test_any_bytes_are_text_or_refused(content: bytes, content_type: str) -> None:
+    try:
+        assert "\0" not in decode(content, content_type)
+    except Discard:
+        return
+
+
+NO_PAGES = {
+    "a PDF": b"%PDF-1.7\n1 0 obj\n",
+    "a PNG picture": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "a JPEG picture": b"\xff\xd8\xff\xe0\0\x10JFIF",
+    "a GIF picture": b"GIF89a\x01",
+    "a ZIP archive": b"PK\x03\x04\x14",
+    "compressed": b"\x1f\x8b\x08",
+    "no text": b"RIFF\0\0\0\0WEBP",
+    "UTF-16 that does not say so": "<p>x</p>".encode("utf-16-le"),
+}
+
+
+@respx.mock
+@pytest.mark.parametrize("kind", NO_PAGES)
+@pytest.mark.parametrize("own", [True, False])
+async def test_a_page_that_is_no_text_is_refused_before_anything_is_paid(
+    folder: Path, context: MakeContext, kind: str, *, own: bool
+) -> None:
+    (folder / "pages").mkdir()
+    (folder / "pages" / "good.html").write_text(PAGE, encoding="utf-8")
+    (folder / "pages" / "bad").write_bytes(NO_PAGES[kind])
+    respx.get(host="93.184.215.14").respond(
+        200, content=NO_PAGES[kind], headers={"content-type": "text/html; charset=utf-8"}
+    )
+    chat = respx.post(CHAT).mock(side_effect=answer)
+    pages = ("file:good.html", "file:bad" if own else "https://kettle.example/")
+
+    with pytest.raises(Discard, match=f"a page is .*{kind}"):
+        await generate_docs(REQUEST.model_copy(update={"pages": pages}), context())
+    assert not chat.called
+
+
+@respx.mock
+async def test_the_server_s_encoding_reaches_the_page(folder: Path, context: MakeContext) -> None:
+    respx.get(host="93.184.215.14").respond(
+        200,
+        content=JAPANESE.encode("euc_jp"),
+        headers={"content-type": "text/html; charset=EUC-JP"},
+    )
+    chat = respx.post(CHAT).mock(side_effect=answer)
+
+    await generate_docs(REQUEST.model_copy(update={"sections": ("Use",)}), context())
+
+    assert "日本語の薬缶" in json.loads(chat.calls[0].request.content)["messages"][1]["content"]
 
 
 @respx.mock

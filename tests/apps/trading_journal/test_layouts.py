@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import pytest
@@ -153,12 +154,6 @@ def test_a_header_without_our_columns_is_refused_by_their_names(content: str, re
             "open",
             "write numbers with a point",
         ),
-        # intraday bars
-        (
-            "Date,Open,High,Low,Close,Volume\n2000-03-01 09:30:00,1,1,1,1,1\n",
-            "date",
-            "one row a day",
-        ),
     ],
 )
 def test_a_row_in_other_conventions_is_rejected_with_what_to_write(
@@ -169,6 +164,72 @@ def test_a_row_in_other_conventions_is_rejected_with_what_to_write(
     assert isinstance(fault, Rejected)
     assert fault.column == column
     assert reason in fault.reason
+
+
+STOOQ = "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>"
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (STOOQ, "AAPL.US,60,20000301,{hour:02}0000,1,2,1,2,5"),
+        (STOOQ.replace(",", ";"), "AAPL.US;60;20000301;{hour:02}0000;1;2;1;2;5"),
+        ("Symbol,Date,Time,Open,High,Low,Close,Volume", "X,2000-03-01,{hour:02}:00,1,2,1,2,5"),
+        ("Symbol,Date,Hour,Open,High,Low,Close,Volume", "X,2000-03-01,{hour},1,2,1,2,5"),
+        ("Symbol,timestamp,Open,High,Low,Close,Volume", "X,2000-03-01 {hour:02}:00,1,2,1,2,5"),
+        ("Symbol,Date,Open,High,Low,Close,Volume", "X,2000-03-01T{hour:02}:00:00Z,1,2,1,2,5"),
+    ],
+)
+@pytest.mark.parametrize("hours", [range(24), range(23, -1, -1), [0] * 40 + [1], [9]])
+def test_a_file_with_prices_within_days_is_refused_before_its_first_row(
+    header: str, row: str, hours: Iterable[int]
+) -> None:
+    rows = read_prices(
+        io.BytesIO("\n".join([header, *(row.format(hour=hour) for hour in hours)]).encode())
+    )
+
+    with pytest.raises(Discard, match="has a time of day: this file has prices within days"):
+        next(rows)
+
+
+GERMAN = "Ticker;Date;Open;High;Low;Close;Volume"
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("volume", ["41.000", "41.500", "1.000", "999.000.000"])
+def test_a_volume_that_may_have_points_between_thousands_is_refused_before_the_first_row(
+    delimiter: str, volume: str
+) -> None:
+    content = (
+        f"{GERMAN}\nTOYOTA;2024-01-03;2.612;2.668;2.590;2.666;500\n"
+        f"TOYOTA;2024-01-04;2.612;2.668;2.590;2.666;{volume}\n"
+    )
+
+    with pytest.raises(Discard, match=r"line 3: a volume .* write numbers without separators"):
+        next(read_prices(io.BytesIO(content.replace(";", delimiter).encode())))
+
+
+def test_a_price_with_points_beside_prices_with_decimal_commas_is_refused() -> None:
+    content = (
+        f"{GERMAN}\nTOYOTA;2024-01-04;2.612;2.668;2.590;2.666;500\n"
+        "TOYOTA;2024-01-05;2.612,5;2.668;2.590;2.666;500\n"
+    )
+
+    with pytest.raises(Discard, match="line 3: a price has a point before three digits"):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "volume"),
+    [(",", "41.000"), (";", "41"), (";", "41.0"), (";", "41000.000"), (";", "9616100")],
+)
+def test_points_that_are_decimal_ones_are_read(delimiter: str, volume: str) -> None:
+    content = f"{GERMAN}\nTOYOTA;2024-01-04;2.612;2.668;2.590;2.666;{volume}\n"
+
+    (line,) = read(content.replace(";", delimiter))
+
+    assert isinstance(line, Line)
+    assert (str(line.row.open), line.row.volume) == ("2.612", int(float(volume)))
 
 
 def test_a_symbol_beside_a_column_of_symbols_is_refused() -> None:

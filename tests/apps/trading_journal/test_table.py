@@ -35,7 +35,7 @@ def test_line_numbers_are_those_an_editor_shows(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("mark", ["", "\ufeff", "\ufeff\ufeff", "\ufeff" * 3 + "\r\n"])
 def test_line_ends_and_byte_order_marks_of_every_system_are_read(
     lines: list[str], end: str, mark: str
 ) -> None:
@@ -92,6 +92,14 @@ def test_a_broken_header_is_refused(lines: list[str]) -> None:
 
 def test_a_header_alone_has_no_rows(lines: list[str]) -> None:
     assert read(lines[0]) == []
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\ufeff", "\ufeff\ufeff", "\n", " \r\n\t\n", "\ufeff\n\n", "sep=;\n\n"]
+)
+def test_a_file_without_a_line_of_text_is_empty(content: str) -> None:
+    with pytest.raises(Discard, match="the file is empty"):
+        read(content)
 
 
 def test_a_bad_value_is_rejected_with_line_column_and_reason(lines: list[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 import respx
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from functions.apps.weather import Garment, Upload, extract_colors, review_upload
 from functions.apps.weather.palette import palette
@@ -75,12 +75,67 @@ def test_gray_pictures_have_gray_colors(mode: str) -> None:
     assert color == {"hex": "#000000", "share": 1.0}
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
-def test_sixteen_bits_a_sample_are_divided(file_format: str) -> None:
+@pytest.mark.parametrize("size", [(64, 64), (199, 799), (800, 800), (2500, 1000), (1, 3000)])
+@pytest.mark.parametrize(
+    ("mode", "file_format"), [("I;16", "PNG"), ("I;16", "TIFF"), ("I;16B", "TIFF")]
+)
+def test_sixteen_bits_a_sample_are_divided(
+    mode: str, file_format: str, size: tuple[int, int]
+) -> None:
     out = io.BytesIO()
-    Image.new("I;16", (64, 64), 16384).save(out, file_format)
+    Image.new(mode, size, 16384).save(out, file_format)
 
     assert palette(out, 2) == [{"hex": "#404040", "share": 1.0}]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (800, 600), (2500, 1000)])
+def test_a_picture_in_lab_has_its_colors(size: tuple[int, int]) -> None:
+    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    image = ImageCms.profileToProfile(Image.new("RGB", size, RED), rgb, lab, outputMode="LAB")
+    assert image is not None
+    out = io.BytesIO()
+    image.save(out, "TIFF")
+
+    (color,) = palette(out, 2)
+
+    assert near(color["hex"], RED)
+
+
+@pytest.mark.parametrize(("mode", "sample"), [("F", 0.8), ("F", 200.0), ("I", 2**30), ("I", 200)])
+@pytest.mark.parametrize("size", [(64, 64), (800, 800)])
+def test_samples_of_an_unknown_range_are_refused(
+    mode: str, sample: float, size: tuple[int, int]
+) -> None:
+    out = io.BytesIO()
+    Image.new(mode, size, sample).save(out, "TIFF")
+
+    with pytest.raises(Discard, match="32 bits a sample, whose range is not known"):
+        palette(out, 2)
+
+
+@pytest.mark.parametrize("size", [(800, 600), (4000, 3000)])
+@pytest.mark.parametrize(
+    ("mode", "file_format"),
+    [
+        *(("L", f) for f in ("PNG", "TIFF", "JPEG", "BMP")),
+        *(("P", f) for f in ("PNG", "TIFF", "GIF", "BMP")),
+        *(("1", f) for f in ("PNG", "TIFF", "BMP")),
+        *(("CMYK", f) for f in ("JPEG", "TIFF")),
+        *(("RGBA", f) for f in ("PNG", "TIFF", "WEBP")),
+        *(("LA", f) for f in ("PNG", "TIFF")),
+    ],
+)
+def test_large_pictures_of_every_mode_are_read(
+    mode: str, file_format: str, size: tuple[int, int]
+) -> None:
+    out = io.BytesIO()
+    Image.new("RGBA", size, (255, 255, 255, 255)).convert("RGB").convert(mode).save(
+        out, file_format
+    )
+
+    (color,) = palette(out, 2)
+
+    assert near(color["hex"], (255, 255, 255))
 
 
 def test_damaged_metadata_end_the_job_and_nothing_else() -> None:
@@ -128,15 +183,30 @@ def test_no_damage_crashes_it(data: st.DataObject) -> None:
     assert all(0 < color["share"] <= 1 for color in found)
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+def bomb_png(width: int, height: int) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         crc = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + crc
 
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
-    with pytest.raises(Discard):
+
+def bomb_gif(width: int, height: int) -> bytes:
+    screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0)
+    return screen + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x00;"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        *(bomb_png(side, side) for side in (7_100, 10_000, 20_000, 60_000)),
+        bomb_png(50_000_001, 1),
+        *(bomb_gif(side, side) for side in (7_100, 20_000, 65_535)),
+    ],
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(bomb: bytes) -> None:
+    with pytest.raises(Discard, match="at most 50,000,000 pixels"):
         palette(io.BytesIO(bomb), 3)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,73 @@ async def test_faults_of_the_weather_service(
     with pytest.raises(error):
         await ingest_weather(BERLIN, context())
     assert tables.weather("berlin") is None
+
+
+def garbled(**fields: str) -> str:
+    """An answer in which fields have these texts as values, JSON or not."""
+    text = json.dumps(answer())
+    for name, value in fields.items():
+        text, count = re.subn(rf'("{name}": )[^,}}]+', rf"\g<1>{value}", text, count=1)
+        assert count == 1
+    return text
+
+
+AHEAD = dt.datetime.now(dt.UTC) + handlers.AHEAD
+
+
+@respx.mock
+@pytest.mark.parametrize("name", ["temp", "feels_like", "humidity", "speed"])
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "null", '"?"']
+)
+async def test_weather_that_is_no_number_is_not_kept(
+    name: str, value: str, tables: Tables, context: MakeContext
+) -> None:
+    respx.get(CURRENT).respond(200, text=garbled(**{name: value}))
+
+    with pytest.raises(UnreadableAnswer, match=name):
+        await ingest_weather(BERLIN, context())
+    assert tables.weather("berlin") is None
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dt", "1772442000000"),  # milliseconds
+        ("dt", "9" * 30),
+        ("dt", "4102444800"),  # 2100-01-01
+        ("dt", str(int(AHEAD.timestamp()) + 3_600)),
+        ("dt", "0"),
+        ("dt", "NaN"),
+        ("dt", "1e999"),
+        ("timezone", "1e999"),
+        ("temp", "288.15"),  # kelvin
+        ("temp", "1e300"),
+    ],
+)
+async def test_garbage_keeps_out_no_later_right_answer(
+    name: str, value: str, tables: Tables, context: MakeContext
+) -> None:
+    route = respx.get(CURRENT).respond(200, text=garbled(**{name: value}))
+    with pytest.raises(UnreadableAnswer, match=name):
+        await ingest_weather(BERLIN, context())
+    assert tables.weather("berlin") is None
+
+    route.respond(200, json=answer())
+    async with embedded_store():
+        assert (await ingest_weather(BERLIN, context()))["measured"] == 1_772_442_000
+
+
+@respx.mock
+async def test_a_clock_that_is_a_little_ahead_is_believed(
+    tables: Tables, context: MakeContext
+) -> None:
+    soon = int(AHEAD.timestamp()) - 60
+    respx.get(CURRENT).respond(200, json={**answer(), "dt": soon})
+
+    async with embedded_store():
+        assert (await ingest_weather(BERLIN, context()))["measured"] == soon
 
 
 @respx.mock
