@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -159,11 +158,11 @@ class Drain:
         looks for lost entries and foreign records in the queues: a command or two more."""
         store, clock = self._store, self._budget.clock
         queues = self._registry.queues() if among is None else among
-        fresh, passed = store.swept_at == -math.inf, clock.monotonic() - store.swept_at + ROUNDING
+        passed = clock.monotonic() - store.sweeps.at + ROUNDING
         is_time = first if among is not None else passed >= self._sweep_every
         sweeping = bool(queues) and is_time and self._sweep_every > 0
         if sweeping and among is None:
-            store.swept_at, self.swept = clock.monotonic(), True
+            store.sweeps.at, self.swept = clock.monotonic(), True
         agenda = await store.agenda()
         now = clock.epoch_ms() + store.rest.skew_ms()  # known by now: a reply came
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
@@ -172,8 +171,7 @@ class Drain:
             fired = await _fire(store, self._registry, queues, agenda, int(now), sweeping=whole)
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
-            parts = {q.name: _unlisted_parts(agenda.get(q.name), now, first=fresh) for q in queues}
-            resync |= dict.fromkeys(await store.find_work(parts), True)
+            resync |= dict.fromkeys(await _find_unlisted(store, queues, agenda, now), True)
         due = [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
         if len(due) > OPEN_CONSUMERS:
             due = _rotated(due, int(now))
@@ -256,6 +254,20 @@ async def _fire(
     reached = {queue.name for queue in queues}
     schedules = [one for one in registry.schedules if one.job_type.queue.name in reached]
     return [queue.name for queue in await fire(store, schedules, agenda, now)]
+
+
+async def _find_unlisted(
+    store: Store, queues: Sequence[Queue], agenda: dict[str, float], now: float
+) -> list[str]:
+    """These queues' names that have work which the agenda does not promise to look at."""
+    seen = store.sweeps.queues
+    parts = {
+        name: _unlisted_parts(agenda.get(name), now, first=name not in seen)
+        for name in (queue.name for queue in queues)
+    }
+    found = await store.find_work(parts)
+    seen.update(parts)
+    return found
 
 
 def _unlisted_parts(instant: float | None, now: float, *, first: bool) -> Sequence[str]:

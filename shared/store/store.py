@@ -8,7 +8,6 @@ may be this request's own work, and is answered as such. Raises StoreError.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
@@ -32,6 +31,7 @@ from .reads import Reads, job_not_found
 from .schedules import ScheduleEntries
 from .scripts import Calls, script
 from .survey import REPAIRS
+from .sweeps import Sweeps
 from .turn import TurnReply, TurnRequest, read_reply
 from .usage import UsageByShard, write_usage
 
@@ -64,9 +64,9 @@ class Store(Reads):
         self.access = AccessEntries(rest, prefix)
         self.deaths = Deaths(self._calls)
         self.alerts = AlertState(rest, prefix, key_locking=key_locking)
-        # Of this process's drains: their last sweep (monotonic), the queues that have suspects,
-        # and by queue what no turn has counted yet.
-        self.swept_at = -math.inf
+        # Of this process's drains: their sweeps, the queues that have suspects, and by queue what
+        # no turn has counted yet.
+        self.sweeps = Sweeps()
         self.suspects: set[str] = set()
         self.uncounted = defaultdict[str, Counter[str]](Counter)  # see drain/turns.py
 

@@ -125,3 +125,24 @@ def test_the_first_tick_of_a_new_deployment_goes_by_its_limits(
         assert len(new.ran) >= 4
 
     play(story)
+
+
+async def test_turns_of_two_versions_in_turn_get_to_all_of_many_keys(
+    store: Store, declare: Declare, clock: FakeClock
+) -> None:
+    versions = [declare(per_key=KeyLimit(rate=RateLimit(1, per=per))) for per in (3600, 3000)]
+    names = [f"k{n:03}" for n in range(250)]
+    await store.enqueue(versions[0], [job for k in names for job in jobs(k + "a", k + "b", key=k)])
+    before = Owner(store, versions[0], "before")
+    await before.finish(*await before.claim(250))
+    await before.finish(*await before.claim(250))
+    clock.advance(7200)
+
+    owners, started = [Owner(store, one, f"v{i}") for i, one in enumerate(versions)], list[str]()
+    for n in range(20):
+        claims = await owners[n % 2].claim(20)
+        started += ids(claims)
+        await owners[n % 2].finish(*claims)
+        clock.advance(0.05)
+
+    assert sorted(started) == [key + "b" for key in names]

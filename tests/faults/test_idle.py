@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from shared import RateLimit
+from shared import KeyLimit, RateLimit
 from shared.drain.drain import SWEEP_EVERY
 from tests.faults.conftest import Play
 from tests.support.values import Number
@@ -81,7 +81,7 @@ def test_an_idle_tick_is_one_command_in_every_state(play: Play[None], state: Sta
         elsewhere: Tasks = []
         await state(world, "q", elsewhere)
         await settle_in(world)
-        world.store.swept_at = world.clock.monotonic()
+        world.store.sweeps.at = world.clock.monotonic()
 
         assert await ticks(world, 4) == [1, 1, 1, 1]
 
@@ -98,7 +98,7 @@ def test_an_idle_tick_of_thirty_queues_in_all_states_is_one_command(play: Play[N
         for i in range(30):
             await STATES[i % len(STATES)](world, f"q{i}", elsewhere)
         await settle_in(world)
-        world.store.swept_at = world.clock.monotonic()
+        world.store.sweeps.at = world.clock.monotonic()
 
         assert await ticks(world, 4) == [1, 1, 1, 1]
 
@@ -116,10 +116,41 @@ def test_a_sweep_of_what_idles_is_two_commands(play: Play[None], state: State) -
         await settle_in(world)
 
         new_process = await world.drain(world.client()).tick()
-        world.store.swept_at = world.clock.monotonic() - SWEEP_EVERY
+        world.store.sweeps.at = world.clock.monotonic() - SWEEP_EVERY
         old_process = await world.drain().tick()
 
         assert (new_process.commands, old_process.commands) == (2, 2)
+        for task in elsewhere:
+            task.cancel()
+
+    play(story)
+
+
+async def backlogged(world: World, name: str, _elsewhere: Tasks) -> None:
+    """Jobs wait for their key, and its next token is a day away."""
+    queue = world.queue(name, per_key=KeyLimit(rate=RateLimit(1, per=DAY)))
+    await world.enqueue(queue, 3, key="k")
+
+
+@pytest.mark.parametrize("state", [*STATES, backlogged])
+def test_each_tick_of_some_queues_is_two_commands_while_they_idle(
+    play: Play[None], state: State
+) -> None:
+    """After the first few, also in a process that never makes a tick of all."""
+
+    async def story(world: World) -> None:
+        elsewhere: Tasks = []
+        for i in range(5):
+            await state(world, f"q{i}", elsewhere)
+        await settle_in(world)
+        process, queues = world.client(), [*world.app.queues.values()]
+
+        commands = []
+        for _ in range(6):
+            commands.append((await world.drain(process).tick(queues[:4])).commands)
+            await world.clock.sleep(TICK)
+
+        assert commands[1:] == [2, 2, 2, 2, 2]
         for task in elsewhere:
             task.cancel()
 

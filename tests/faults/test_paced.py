@@ -109,7 +109,7 @@ def test_functions_of_long_windows_that_overlap_pay_few_commands_a_job(
         drains = []
         while len(await world.probe.ids("q", "completed")) < jobs:
             client = world.client(latency=ROUND_TRIP_MS / 1000)
-            client.swept_at = world.clock.monotonic()
+            client.sweeps.at = world.clock.monotonic()
             drains.append(asyncio.create_task(world.drain(client, budget=window).tick()))
             await world.clock.sleep(TICK)
             assert len(drains) <= MOST_TICKS

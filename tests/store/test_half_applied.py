@@ -15,8 +15,7 @@ from shared.jobs.job import Guard, Job
 from shared.store import Store
 from shared.store.deaths import RestoreRequest
 from shared.store.repair import repair
-from shared.store.scripts import script
-from tests.support.failing import failing, failing_lua
+from tests.support.failing import failing
 from tests.support.records import record
 from tests.support.turns import Owner, ids, jobs, settle
 from tests.support.world import World
@@ -141,9 +140,8 @@ async def _strike(world: World, queue: Queue, verb: Verb, n: int) -> bool:
     fault = await failing(world, verb.name, n)
     try:
         await verb.act(world.store, queue)
-    except StoreError:
-        assert await fault.command()
-        return True
+    except StoreError as error:
+        return bool(await fault.struck(error))
     assert not await fault.command()
     return False
 
@@ -151,12 +149,14 @@ async def _strike(world: World, queue: Queue, verb: Verb, n: int) -> bool:
 async def _kill(world: World, queue: Queue, verb: Verb, n: int) -> None:
     """Run the verb with every write from the n-th on failing, so that it can undo nothing, and
     repeat it if it failed."""
-    killed = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
-    world.protocol.preface_next(script(verb.name).sha, killed)
+    fault = await failing(world, verb.name, n, killed=True)
     try:
         await verb.act(world.store, queue)
-    except StoreError:
+    except StoreError as error:
+        await fault.struck(error)
         await verb.act(world.store, queue)
+    else:
+        assert n > 1
 
 
 every_verb = pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
@@ -167,6 +167,7 @@ every_write = pytest.mark.parametrize("n", range(1, MOST_WRITES))
 async def test_the_table_covers_every_write_of_the_verb(world: World, verb: Verb) -> None:
     queue = await _prepare(world)
 
+    assert await _strike(world, queue, verb, 1)
     assert not await _strike(world, queue, verb, MOST_WRITES)
 
 
@@ -283,11 +284,11 @@ async def test_a_kill_while_jobs_give_way_leaves_true_counts(
     await world.store.enqueue(queue, jobs("old1", "old2", "old3"))
     owner = Owner(world.store, queue)
     await owner.finish(*await owner.claim(), kind="cancelled" if cancelled else "done")
-    killed = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
-    world.protocol.preface_next(script("enqueue").sha, killed)
+    fault = await failing(world, "enqueue", n, killed=True)
     try:
         await world.store.enqueue(queue, jobs("n"))
-    except StoreError:
+    except StoreError as error:
+        await fault.struck(error)
         records = (await world.probe.snapshot()).get("records", {})
         stored = [raw for raw in records.values() if raw and raw[0] != "w"]
         stats = await world.store.stats(queue)

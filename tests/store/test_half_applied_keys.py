@@ -7,8 +7,7 @@ import pytest
 
 from shared import KeyLimit, RateLimit
 from shared.errors import StoreError
-from shared.store.scripts import script
-from tests.support.failing import failing, failing_lua
+from tests.support.failing import failing
 from tests.support.nudges import SeenNudges
 from tests.support.turns import Owner, ids, jobs
 from tests.support.world import World
@@ -32,9 +31,11 @@ async def test_tokens_of_an_enqueue_that_failed_at_a_write_go_back(
     fault = await failing(world, "enqueue", n)
     try:
         await world.store.enqueue(queue, batch)
-    except StoreError:
-        assert await fault.command()
+    except StoreError as error:
+        await fault.struck(error)
         await world.store.enqueue(queue, batch)
+    else:
+        assert n > 1
 
     rest = await world.store.enqueue(
         queue, [*jobs("d", "e", key="k"), *jobs("f", "g", "h", key="l")]
@@ -52,13 +53,15 @@ async def test_an_enqueue_that_is_killed_at_a_write_spends_its_tokens_once_at_mo
     queue = world.app.queue(
         "q", per_key=KeyLimit(rate=RateLimit(3, per=3600, burst=3)), if_limited="refuse"
     )
-    killed = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
-    world.protocol.preface_next(script("enqueue").sha, killed)
+    fault = await failing(world, "enqueue", n, killed=True)
     batch = jobs("a", "b", key="k")
     try:
         answers = await world.store.enqueue(queue, batch)
-    except StoreError:
+    except StoreError as error:
+        await fault.struck(error)
         answers = await world.store.enqueue(queue, batch)
+    else:
+        assert n > 1
 
     rest = await world.store.enqueue(queue, jobs("c", "d", key="k"))
 
@@ -79,12 +82,15 @@ async def test_an_enqueue_that_failed_at_a_write_and_its_repeat_call_one_drain_a
     seen.on(world.store, 1.0)
     queue = world.app.queue("q")
     batch = jobs("a") if lone else [*jobs("a", "b"), *jobs("c", priority="high")]
-    await failing(world, "enqueue", n)
+    fault = await failing(world, "enqueue", n)
     try:
         await world.store.enqueue(queue, batch)
-    except StoreError:
+    except StoreError as error:
+        await fault.struck(error)
         assert seen.calls == []
         await world.store.enqueue(queue, batch)
+    else:
+        assert n > 1
 
     assert len(seen.calls) <= 1  # the note of a nudge may stay, then a tick comes instead
     assert sorted(ids(await Owner(world.store, queue).claim())) == sorted(j.id for j in batch)

@@ -16,9 +16,8 @@ from shared.errors import StoreError
 from shared.jobs.job import Guard
 from shared.jobs.outcome import Kind
 from shared.store.repair import repair
-from shared.store.scripts import script
 from shared.store.turn import Settle
-from tests.support.failing import MARK, failing, failing_lua
+from tests.support.failing import failing
 from tests.support.turns import Owner, jobs, settle
 from tests.support.world import World
 
@@ -214,23 +213,17 @@ every_turn = pytest.mark.parametrize("turn", TURNS, ids=lambda turn: turn.name)
 repeats = pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "not repeated"])
 
 
-_FIRST = f'server.call("SET", "{MARK}", name, "NX")'
-
-
 async def _strike(
     world: World, owner: Owner, turn: Turn, settles: Sequence[Settle], n: int, *, killed: bool
 ) -> str:
     """Take the turn with a fault at its n-th write, or at every write from there on. Returns the
     command that failed first; "" where the turn has fewer writes."""
-    fault = await failing(world, "turn", n)
-    if killed:
-        lua = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
-        lua = lua.replace(f'server.call("SET", "{MARK}", name)', _FIRST)
-        world.protocol.preface_next(script("turn").sha, lua)
+    fault = await failing(world, "turn", n, killed=killed)
     try:
         await owner.turn(turn.want, settles, **turn.ask)
-    except StoreError:
-        return await fault.command()
+    except StoreError as error:
+        return await fault.struck(error)
+    assert n > 1
     assert not await fault.command()
     return ""
 

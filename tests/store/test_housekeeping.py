@@ -99,7 +99,7 @@ async def test_what_is_kept_goes_by_age_though_nothing_else_happens(
     for _ in range(14):
         world.clock.advance(DAY)
         for _ in range(4):
-            world.store.swept_at = world.clock.monotonic()
+            world.store.sweeps.at = world.clock.monotonic()
             commands.append((await world.drain().tick()).commands)
             world.clock.advance(60)
 

@@ -10,8 +10,7 @@ import pytest
 from shared import Queue
 from shared.errors import StoreError
 from shared.store.repair import repair
-from shared.store.scripts import script
-from tests.support.failing import failing_lua
+from tests.support.failing import failing
 from tests.support.turns import LEASE_MS, Owner, ids, jobs, make_exclusive, numbered, settle
 from tests.support.world import World
 
@@ -21,10 +20,10 @@ BETWEEN = (2, 3)
 
 async def _cut(world: World, owner: Owner, n: int, **options: bool) -> None:
     """A claim of which every write from the n-th on fails."""
-    lua = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
-    world.protocol.preface_next(script("turn").sha, lua)
-    with pytest.raises(StoreError):
+    fault = await failing(world, "turn", n, killed=True)
+    with pytest.raises(StoreError) as raised:
         await owner.claim(3, **options)
+    await fault.struck(raised.value)
 
 
 async def _queue(world: World) -> Queue:

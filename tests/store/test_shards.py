@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 import pytest
 
@@ -16,10 +15,9 @@ from shared.jobs.ids import new_id
 from shared.jobs.job import Guard, Job
 from shared.store import Store, keys
 from shared.store.repair import repair
-from shared.store.scripts import script
 from shared.store.usage import Usage, fullness
 from shared.testing import FakeClock
-from tests.support.failing import failing_lua
+from tests.support.failing import failing
 from tests.support.probe import Probe
 from tests.support.records import record
 from tests.support.turns import Owner, ids, jobs, numbered, settle
@@ -259,10 +257,13 @@ async def test_the_enqueue_that_grows_a_queue_may_be_killed_at_any_write(
 ) -> None:
     await world.store.enqueue(declared(1), numbered(10))
     batch = numbered(10, "new")
-    killed = failing_lua(n).replace("if left ~= 0 then", "if left > 0 then")
-    world.protocol.preface_next(script("enqueue").sha, killed)
-    with suppress(StoreError):
+    fault = await failing(world, "enqueue", n, killed=True)
+    try:
         await world.client().enqueue(declared(4), batch)
+    except StoreError as error:
+        await fault.struck(error)
+    else:
+        assert n > 1
 
     await world.client().enqueue(declared(repeated_by), batch)
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 from shared.embedded.commands import WRITES
 from shared.embedded.engine import Engine
+from shared.errors import StoreError
 from shared.store.scripts import script
 from tests.support.world import World
 
 FULL = "ERR max single record size exceeded"
 """Upstash's error for a write to an entry of 100 MB."""
 MARK = "tidegate:failed-write"
-"""The key that has the name of the command that failed."""
+"""The key that has the name of the command that failed first."""
 
 _LUA = """
 local redis = (function(real)
@@ -24,8 +25,8 @@ local redis = (function(real)
   local writes = {%s}
   local function failure(name)
     if writes[string.upper(name)] then left = left - 1 else return nil end
-    if left ~= 0 then return nil end
-    server.call("SET", "%s", name)
+    if left %s 0 then return nil end
+    server.call("SET", "%s", name, "NX")
     return {err = "%s"}
   end
   local function call(name, ...)
@@ -41,11 +42,11 @@ end)(redis)
 """
 
 
-def failing_lua(n: int, error: str = FULL) -> str:
+def failing_lua(n: int, error: str = FULL, *, killed: bool = False) -> str:
     """One line of Lua: the n-th write command (the first is 1) of the body behind it fails with
-    `error`."""
+    `error`. `killed`: so does every write after it, so that the body can undo nothing."""
     writes = ",".join(f"{name}=true" for name in sorted(WRITES))
-    return " ".join((_LUA % (n, writes, MARK, error)).split())
+    return " ".join((_LUA % (n, writes, ">" if killed else "~=", MARK, error)).split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,22 @@ class WriteFault:
         name = await self.engine.execute(("GET", MARK))
         return name.decode() if isinstance(name, bytes) else ""
 
+    async def struck(self, error: StoreError) -> str:
+        """The command that failed. An error that is not this fault's (the script may not even
+        compile behind it) fails the test."""
+        command = await self.command()
+        assert command, f"not the error of a write that failed: {error}"
+        return command
 
-async def failing(world: World, verb: str, n: int, error: str = FULL) -> WriteFault:
-    """Let the n-th write command (the first is 1) of the next run of this verb's script fail.
+
+async def failing(
+    world: World, verb: str, n: int, error: str = FULL, *, killed: bool = False
+) -> WriteFault:
+    """Let the n-th write command (the first is 1) of the next run of this verb's script fail, and
+    where the script is `killed`, every write after it.
 
     A fault that has not struck stays until the verb's next run; a new one replaces it.
     """
     await world.engine.execute(("DEL", MARK))
-    world.protocol.preface_next(script(verb).sha, failing_lua(n, error))
+    world.protocol.preface_next(script(verb).sha, failing_lua(n, error, killed=killed))
     return WriteFault(world.engine)

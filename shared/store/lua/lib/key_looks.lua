@@ -17,13 +17,14 @@ local function touch(q, limits, key)
   return state
 end
 
--- A deploy has declared other limits: the instants of the keys were those of the old ones.
+-- A deploy has declared other limits: the instants of the keys were those of the old ones, and half of
+-- each has passed. Their order stays, so that turns of two versions get to the end of many keys.
 local function look_at_all_if_changed(q, request)
   local declared = request.key_limits_text
   if declared == (q.key_limits or "") then return end
   q.key_limits = declared
   if q.backlog > 0 then
-    call("ZUNIONSTORE", KEY_TIMERS, 1, KEY_TIMERS, "WEIGHTS", 0)
+    call("ZUNIONSTORE", KEY_TIMERS, 1, KEY_TIMERS, "WEIGHTS", 0.5)
     q.key_due = 0
   end
 end

@@ -1,10 +1,11 @@
 -- staged: the order of a turn's writes. A script may stop at any write, and Redis keeps those before
 -- it, so the source of a move stays until its target is written:
---   1  completed ids, which retention then trims, and leases: a repeat writes the same again
+--   1  completed ids, which retention then trims, leases, and timers of keys that get earlier: a repeat
+--      writes the same again
 --   2  records and the queue's numbers, in one HSET; records to be deleted become empty
 --   3  lists: without the ids that were leased, with others; timers and the other ended sets
---   4  what the ids leave: empty records, ended sets, leases, timers, inbox; then the agenda entry,
---      which may only rise here
+--   4  what the ids leave: empty records, ended sets, leases, timers, inbox; timers of keys that get later;
+--      then the agenda entry, which may only rise here
 -- A stop before 2 leaves each lease open for the repeat, or for recovery: lib/phantoms.lua finds those
 -- whose jobs still wait, also after a stop before 3. A stop after 2 leaves each source in its set: lib/unfinished.lua, lib/due.lua
 -- and the next trim finish the move.
