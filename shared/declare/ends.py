@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema, to_json
 
 P = TypeVar("P", bound=BaseModel)
+
+
+class _NoneWhereItDoesNotFit:
+    """The annotation of a payload that is None where its model does not take the stored JSON."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        schema = handler(source)
+        # A function is given the value of the JSON, not its text; a strict model takes dates from
+        # text only.
+        from_text = core_schema.json_schema(schema)
+        fitting = core_schema.no_info_wrap_validator_function(_fitting, from_text)
+        return core_schema.json_or_python_schema(json_schema=fitting, python_schema=schema)
+
+
+def _fitting(value: Any, read: Callable[[bytes], Any]) -> Any:
+    try:
+        return read(to_json(value, inf_nan_mode="constants"))
+    except BaseException:  # noqa: BLE001 - a validator of the application may do anything
+        return None
 
 
 class JobError(BaseModel):
@@ -42,5 +65,5 @@ class Dead(BaseModel, Generic[P]):
     queue: str
     type: str
     attempts: int
-    payload: P | None
+    payload: Annotated[P | None, _NoneWhereItDoesNotFit()]
     error: JobError

@@ -10,7 +10,7 @@ from ..errors import Discard, InvalidOption
 from ..jobs.follow_ups import FollowUp, FollowUps
 from ..jobs.job import Job
 from .payload import check_size
-from .requests import MOST_FOLLOW_UPS
+from .requests import MOST_FOLLOW_UPS, MOST_LEVELS
 
 if TYPE_CHECKING:
     from .queue import JobType
@@ -22,6 +22,13 @@ def check_follow_ups(then: object, on_dead: object, callback: str | None) -> Fol
     if callback is not None:
         _check_url(callback)
     follow_ups = FollowUps(_jobs("then", then), _jobs("on_dead", on_dead), callback)
+    if follow_ups.levels > MOST_LEVELS:
+        name = "then" if FollowUps(follow_ups.then).levels > MOST_LEVELS else "on_dead"
+        raise InvalidOption(
+            f"{name}: follow-ups are nested at most {MOST_LEVELS} levels deep: let a handler "
+            "enqueue what comes later",
+            name,
+        )
     return follow_ups if any(follow_ups) else None
 
 

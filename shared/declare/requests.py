@@ -14,6 +14,9 @@ from .policy import LONGEST_TIMEOUT, MOST_ATTEMPTS
 MOST_JOBS_A_BODY = 1000
 LONGEST_TYPE = 64
 MOST_FOLLOW_UPS = 20
+MOST_LEVELS = 5
+"""Follow-ups within follow-ups. Each level is text within the text of the one around it, whose
+quotes and backslashes double its size."""
 """Of one job and one end. A job that needs more enqueues another one that enqueues them."""
 LONGEST_WAITS = MOST_ATTEMPTS - 1
 _BY: dict[type, str] = {list: "as_list", dict: "as_object", str: "as_text"}

@@ -3,26 +3,19 @@ to exactly one of those. The certificate is checked against the name."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
 import httpx
 
 from .address import check, host_of, is_public
+from .lookups import look_up
 
 MOST_TRIED = 3
 """Addresses of one name that are tried in turn."""
 UNREACHABLE = "no public server answers at this address"
 Resolve = Callable[[str], Awaitable[list[str]]]
-
-
-async def look_up(host: str) -> list[str]:
-    """Every IP address of a host, in the order of the resolver. Raises OSError, UnicodeError."""
-    entries = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 class PublicTransport(httpx.AsyncBaseTransport):

@@ -74,6 +74,13 @@ class FollowUps(NamedTuple):
         """True if the death of the job has one, the webhook included."""
         return bool(self.on_dead) or self.callback is not None
 
+    @property
+    def levels(self) -> int:
+        """How deep they are nested: 1 where no follow-up has follow-ups of its own. Raises
+        ValueError, TypeError and AttributeError as `read_follow_ups` does."""
+        lines = {one.payload.partition("\n")[2] for one in (*self.then, *self.on_dead)}
+        return 1 + max((read_follow_ups(line).levels for line in lines if line), default=0)
+
     def line(self) -> str:
         """Their text in a body; "" where there are none."""
         values: dict[str, Any] = {"then": self.then, "on_dead": self.on_dead}

@@ -7,17 +7,21 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from random import Random
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import httpx
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from shared import Completed, Dead, Discard, JobContext, JobFailure, Queue, Retry
+from shared.declare.ends import JobError
 from shared.declare.queue import JobType
+from shared.errors import InvalidOption
 from shared.jobs.claim import Claim
 from shared.jobs.ends import DecidedEnd
 from shared.observe.explain import explain
@@ -546,3 +550,88 @@ async def test_the_payload_of_a_dead_job_that_fits_no_model_is_left_out(world: W
 
     (end,) = seen
     assert (end.payload, end.error.type) == (None, "InvalidPayload")
+
+
+class Trap(BaseModel):
+    """A payload whose validator ends the process where it runs, unless `armed` is empty."""
+
+    at: datetime
+    tags: tuple[int, ...]
+    model_config = ConfigDict(strict=True)
+    armed: ClassVar[list[type[BaseException]]] = []
+    read: ClassVar[list[str]] = []
+
+    @model_validator(mode="after")
+    def _spring(self) -> Trap:
+        self.read.append("")
+        for error in self.armed:
+            raise error
+        return self
+
+
+@pytest.mark.parametrize("error", [None, KeyError, SystemExit])
+async def test_the_payload_of_a_dead_job_is_read_in_the_job_of_its_handler_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | None
+) -> None:
+    queue, seen = world.app.queue("q"), list[Dead[Trap]]()
+    later = world.app.queue("later")
+    monkeypatch.setattr(Trap, "armed", [])
+    monkeypatch.setattr(Trap, "read", [])
+
+    @queue.job("t")
+    async def work(payload: Trap) -> None:
+        raise Discard("no")
+
+    @work.on_dead(queue=later)
+    async def dead(end: Dead[Trap]) -> None:
+        seen.append(end)
+
+    payload = Trap(at=datetime(2026, 1, 1, tzinfo=UTC), tags=(1,))
+    await work.enqueue(payload)
+    Trap.read.clear()
+    await world.drain(budget=50).run([queue])
+    assert (len(Trap.read), seen) == (1, [])  # by the job itself, not for its end
+
+    Trap.armed.extend([error] if error else [])
+    await world.drained(later)
+
+    assert [end.payload for end in seen] == [None if error else payload]
+
+
+def test_a_handler_of_deaths_may_be_tested_with_a_payload_of_its_own() -> None:
+    error = JobError(type="Crashed", message="")
+    end = Dead[Number](id="a.q", queue="q", type="t", attempts=0, payload=Number(n=1), error=error)
+
+    assert end.payload == Number(n=1)
+
+
+@pytest.mark.parametrize("payload", ['1, "id": "forged"', "{", "NaN", "[" * 300 + "]" * 300])
+async def test_a_stored_payload_changes_nothing_else_of_a_death(world: World, payload: str) -> None:
+    queue, seen = world.queue(), list[Dead[Number]]()
+    work: JobType[Number] = queue.types["t"]
+
+    @work.on_dead
+    async def dead(end: Dead[Number]) -> None:
+        seen.append(end)
+
+    job = replace(work.job(Number(), job_id="one"), payload=payload)
+    await world.store.enqueue(queue, [job])
+    for _ in range(3):
+        await world.drained(queue)
+        world.clock.advance(86_400)
+
+    assert [(end.id, end.payload) for end in seen] == [("one.q", None)]
+
+
+def test_the_deepest_follow_ups_take_no_more_than_their_levels_allow(world: World) -> None:
+    work: JobType[Number] = world.queue().types["t"]
+    job = work.job(Number())
+    for _ in range(5):
+        job = work.job(Number(), then=[job])
+
+    assert len(job.payload) < 6 * 2**5 * 100
+    with pytest.raises(InvalidOption, match="then: follow-ups are nested at most 5") as refused:
+        work.job(Number(), then=[job])
+    assert refused.value.field == "then"
+    with pytest.raises(InvalidOption, match="on_dead: follow-ups are nested at most 5"):
+        work.job(Number(), then=[work.job(Number())], on_dead=[job])

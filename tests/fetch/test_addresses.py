@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from shared import Discard
 from shared.fetch.address import REFUSED, check, is_public
-from shared.fetch.transport import PublicTransport, look_up
+from shared.fetch.lookups import look_up
+from shared.fetch.transport import PublicTransport
 
 INSIDE = [
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),

@@ -57,3 +57,22 @@ async def test_a_job_and_its_follow_ups_are_no_larger_than_a_payload_may_be(api:
 
     assert response.status_code == 413
     assert "takes 2048" in response.text
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """A job with follow-ups within follow-ups."""
+    job = GOOD
+    for _ in range(levels):
+        job = {**GOOD, "options": {"then": [job]}}
+    return job
+
+
+@pytest.mark.parametrize("levels", [1, 5, 6, 13, 40])
+async def test_follow_ups_are_nested_five_levels_deep_at_most(api: Client, levels: int) -> None:
+    response = await api.post(JOBS, json=nested(levels))
+
+    if levels > 5:
+        assert response.status_code in (400, 422)
+        assert "then: follow-ups are nested at most 5 levels deep" in response.text
+    report = await api.tick()
+    assert report.get("outcomes", {}) == ({"done": levels + 1} if levels <= 5 else {})
