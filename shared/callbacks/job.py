@@ -49,7 +49,8 @@ async def _send(callback: Callback, job: JobContext) -> None:
         raise MissingSecret(f"{VARIABLE} is not set: a callback must be signed")
     content = callback.content.encode()
     message_id = f"msg_{local_id(job.id).lstrip('~')}"
-    async with room().for_call(urlsplit(callback.url).hostname or ""):
+    host = urlsplit(callback.url).hostname or ""
+    async with room().for_call(job.queue, host, waited=job.snoozed_for()):
         headers = signed_headers(message_id, int(time.time()), content, secrets)
         headers["content-type"] = "application/json"
         await post(callback.url, content, headers, timeout=SECONDS)

@@ -8,7 +8,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from .claim import Claim
-from .history import read_history, sanitize
+from .history import number, read_history, sanitize
 from .ids import ChildId, child_id, public_id
 from .log import Log, read_log
 
@@ -78,6 +78,11 @@ class JobContext:
     def budget_left(self) -> float:
         """Seconds that this job may still use: what its timeout and the function leave."""
         return self._budget_left()
+
+    def snoozed_for(self) -> float:
+        """Seconds since the first of the snoozes in a row that led to this run; 0.0 without."""
+        since = number(read_history(self._history), "snoozed_since")
+        return max(0.0, (self._now_ms() - since) / 1000) if since else 0.0
 
     def child_id(self, name: str, *, root: str | None = None) -> ChildId:
         """A `job_id` for a job that this one enqueues: equal in all its runs, so that a second run

@@ -9,7 +9,7 @@ import pytest
 
 from shared import fetch
 from shared.callbacks import room as bounds
-from shared.callbacks.room import MOST, MOST_OF_HOST, Room
+from shared.callbacks.room import MOST, MOST_OF_QUEUE, MOST_OF_SITE, Room, site_of
 from shared.config.callbacks import VARIABLE
 from shared.errors import Snooze
 from tests.support.values import Number
@@ -26,13 +26,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_host_takes_its_part_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     room = Room()
     async with AsyncExitStack() as held:
-        for _ in range(MOST_OF_HOST):
-            await held.enter_async_context(room.for_call("a"))
+        for _ in range(MOST_OF_SITE):
+            await held.enter_async_context(room.for_call("q", "a"))
         with pytest.raises(Snooze):
-            await held.enter_async_context(room.for_call("a"))
-        async with room.for_call("b"):
+            await held.enter_async_context(room.for_call("q", "a"))
+        async with room.for_call("q", "b"):
             pass
-    async with room.for_call("a"):
+    async with room.for_call("q", "a"):
         pass
 
 
@@ -40,18 +40,18 @@ async def test_all_hosts_together_take_what_there_is() -> None:
     room = Room()
     async with AsyncExitStack() as held:
         for number in range(MOST):
-            await held.enter_async_context(room.for_call(f"host-{number}"))
+            await held.enter_async_context(room.for_call(f"q{number}", f"host-{number}"))
         with pytest.raises(Snooze):
-            await held.enter_async_context(room.for_call("one more"))
-    async with room.for_call("one more"):
+            await held.enter_async_context(room.for_call("q", "one more"))
+    async with room.for_call("q", "one more"):
         pass
 
 
 async def test_hosts_without_a_call_are_forgotten() -> None:
     room = Room()
     for number in range(1000):
-        async with room.for_call(f"host-{number}"):
-            assert len(room._hosts) == 1  # noqa: SLF001 - what it keeps is seen nowhere else
+        async with room.for_call(f"q{number}", f"host-{number}"):
+            assert len(room._shares) == 3  # noqa: SLF001 - what it keeps is seen nowhere else
 
 
 async def test_a_call_that_waits_gets_the_place_of_one_that_ends(
@@ -61,10 +61,10 @@ async def test_a_call_that_waits_gets_the_place_of_one_that_ends(
     room, ended = Room(), asyncio.Event()
 
     async def call() -> None:
-        async with room.for_call("a"):
+        async with room.for_call("q", "a"):
             await ended.wait()
 
-    calls = [asyncio.create_task(call()) for _ in range(3 * MOST_OF_HOST)]
+    calls = [asyncio.create_task(call()) for _ in range(3 * MOST_OF_SITE)]
     await asyncio.sleep(0)
     ended.set()
     await asyncio.gather(*calls)
@@ -80,7 +80,7 @@ async def test_a_slow_receiver_holds_eight_and_the_others_are_tried_again(
     async def post(url: str, content: bytes, headers: object, *, timeout: float) -> None:
         nonlocal under_way
         under_way += url == SLOW
-        assert under_way <= MOST_OF_HOST
+        assert under_way <= MOST_OF_SITE
         called.append(url)
         if url == SLOW:
             await done.wait()
@@ -95,6 +95,93 @@ async def test_a_slow_receiver_holds_eight_and_the_others_are_tried_again(
 
     report = await world.drain(budget=50, patience=0).tick()
 
-    assert called.count(SLOW) == MOST_OF_HOST
+    assert called.count(SLOW) == MOST_OF_SITE
     assert called.count(FAST) == 1
-    assert report.outcomes == {"done": 31 + 1 + MOST_OF_HOST, "snoozed": 30 - MOST_OF_HOST}
+    assert report.outcomes == {"done": 31 + 1 + MOST_OF_SITE, "snoozed": 30 - MOST_OF_SITE}
+
+
+async def test_one_queue_takes_its_part_and_no_more() -> None:
+    room = Room()
+    async with AsyncExitStack() as held:
+        for number in range(MOST_OF_QUEUE):
+            await held.enter_async_context(room.for_call("q", f"{number}.com"))
+        with pytest.raises(Snooze):
+            await held.enter_async_context(room.for_call("q", "one.more"))
+        async with room.for_call("other", "one.more"):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        ("a1.evil.example", "evil.example"),
+        ("x.a2.evil.example.", "evil.example"),
+        ("evil.example", "evil.example"),
+        ("93.184.216.34", "93.184.216.34"),
+        ("2606:4700::1111", "2606:4700::1111"),
+        ("", ""),
+    ],
+)
+def test_the_names_under_one_domain_are_one_site(host: str, site: str) -> None:
+    assert site_of(host) == site
+
+
+async def test_where_no_answer_comes_nothing_waits_for_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room()
+    async with AsyncExitStack() as held:
+        for _ in range(MOST_OF_SITE):
+            await held.enter_async_context(room.for_call("q", "a"))
+        monkeypatch.setattr(bounds, "WAIT", -1.0)  # they are under way for longer
+        call = held.enter_async_context(room.for_call("q", "a"))
+
+        with pytest.raises(Snooze):
+            call.send(None)  # it ends without a single wait
+
+
+@pytest.mark.parametrize(("waited", "least", "most"), [(0, 20, 40), (60, 60, 120), (9e5, 300, 600)])
+async def test_one_without_room_waits_longer_each_time(
+    waited: float, least: float, most: float
+) -> None:
+    room = Room()
+    async with AsyncExitStack() as held:
+        for _ in range(MOST_OF_SITE):
+            await held.enter_async_context(room.for_call("q", "a"))
+        with pytest.raises(Snooze) as put_off:
+            await held.enter_async_context(room.for_call("q", "a", waited=waited))
+
+    assert least <= put_off.value.seconds <= most
+
+
+def test_rooms_of_closed_loops_are_dropped() -> None:
+    async def call() -> None:
+        async with bounds.room().for_call("q", "a"):
+            pass
+
+    for _ in range(5):
+        asyncio.run(call())
+
+    assert sum(loop.is_closed() for loop in bounds._ROOMS) <= 1  # noqa: SLF001 - seen nowhere else
+
+
+async def test_a_callback_tells_how_long_it_waits_for_room_already(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "whsec_" + "QUFB" * 8)
+    told = list[float]()
+
+    def for_call(_queue: str, _host: str, *, waited: float) -> None:
+        told.append(waited)
+        raise Snooze(max(20.0, waited))
+
+    monkeypatch.setattr(bounds.Room, "for_call", lambda _room, *a, **named: for_call(*a, **named))
+    queue = world.queue()
+    await world.store.enqueue(queue, [queue.types["t"].job(Number(), callback=SLOW)])
+    for _ in range(12):
+        await world.drain(budget=50, patience=0).tick()
+        world.clock.advance(20)
+
+    assert told[0] == 0.0
+    assert 20.0 <= told[1] < 40.0 <= told[2] < told[3]
+    assert len(told) <= 5
