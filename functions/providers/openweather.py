@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, FiniteFloat
 
 from shared import ConfigurationError
+from shared.jobs.redact import keep_secret
 
 from .http import client, read
 
@@ -49,6 +50,7 @@ class OpenWeather:
     """The API of one account."""
 
     def __init__(self, key: str, api: str = API) -> None:
+        keep_secret([key])  # it stands in the URL, which the HTTP client logs
         self._key = key
         self._url = f"{api.rstrip('/')}/data/2.5/weather"
 

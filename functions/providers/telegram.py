@@ -1,7 +1,7 @@
 """Telegram's Bot API: messages of one bot. https://core.telegram.org/bots/api
 
 The bot's token is a part of each URL. So no error of a response leaves this module: its text would
-show the token.
+show the token. The log of the HTTP client, which has each URL, shows it blanked.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shared import ConfigurationError, Discard, Snooze
+from shared.jobs.redact import keep_secret
 
 from .http import UnreadableAnswer, client, is_transient
 
@@ -53,6 +54,7 @@ class Telegram:
     """One bot."""
 
     def __init__(self, token: str, api: str = API) -> None:
+        keep_secret([token])
         self._url = f"{api.rstrip('/')}/bot{token}/sendMessage"
 
     async def send(self, chat: int, text: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from .rules import Snapshot
 from .sinks import LogSink, Sink, WebhookSink
 from .state import State, advance, delivered
 from .state_json import read_state, write_state
+
+log = logging.getLogger("tidegate.alerts")
 
 INSTANTS = 2.0
 """Agenda scores below this are no instants: the queue is due, since an unknown time."""
@@ -101,7 +104,19 @@ async def _send(notices: Sequence[Notice], sinks: Sequence[Sink]) -> dict[str, l
     for sink in sinks:
         for notice in notices:
             if sink.name in notice.pending:
-                if not await sink.tell(notice):
+                if not await _tell(sink, notice):
                     break  # it is down: the others wait with this one
                 sinks_by_id[notice.id].append(sink.name)
     return dict(sinks_by_id)
+
+
+async def _tell(sink: Sink, notice: Notice) -> bool:
+    """Whether the sink has taken it. What a sink raises must not keep the others from theirs, nor
+    the maintenance behind an evaluation from its work."""
+    try:
+        return await sink.tell(notice)
+    except Exception as error:  # noqa: BLE001 - a sink may be anyone's
+        # Its text is left out: it may hold an address or a password.
+        extra = {"notice": notice.id, "sink": sink.name, "error": type(error).__name__}
+        log.warning("alert_sink_failed", extra=extra)
+        return False

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import smtplib
+import socket
 import ssl
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from threading import Timer
 
 from ..config.mail import MailSettings
 from .notice import Notice
@@ -16,7 +19,7 @@ from .notice import Notice
 log = logging.getLogger("tidegate.alerts")
 
 SECONDS = 10.0
-"""Longest wait for one answer of the server."""
+"""Longest wait for one answer of the server, however many lines it has."""
 
 
 class EmailSink:
@@ -30,7 +33,7 @@ class EmailSink:
     async def tell(self, notice: Notice) -> bool:
         try:
             await asyncio.to_thread(self._send, self._message(notice))
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             # Its text is left out: servers repeat addresses and what they were told.
             extra = {"notice": notice.id, "error": type(error).__name__}
             log.warning("alert_email_failed", extra=extra)
@@ -51,17 +54,45 @@ class EmailSink:
 
     def _send(self, message: EmailMessage) -> None:
         settings, context = self._settings, ssl.create_default_context()
-        with self._connect(context) as server:
+        server = self._connect(context)
+        try:
             if not settings.tls and (not settings.is_local or server.has_extn("starttls")):
                 server.starttls(context=context)
             if settings.user is not None:
                 server.login(settings.user, settings.password or "")
             server.send_message(message)
+            # The server has taken the mail: what it answers to QUIT does not change that.
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                server.quit()
+        finally:
+            server.close()
 
     def _connect(self, context: ssl.SSLContext) -> smtplib.SMTP:
         settings = self._settings
         if settings.tls:
-            return smtplib.SMTP_SSL(settings.host, settings.port, timeout=SECONDS, context=context)
-        server = smtplib.SMTP(settings.host, settings.port, timeout=SECONDS)
+            return _TlsClient(settings.host, settings.port, timeout=SECONDS, context=context)
+        server = _Client(settings.host, settings.port, timeout=SECONDS)
         server.ehlo_or_helo_if_needed()
         return server
+
+
+class _Client(smtplib.SMTP):
+    """A client that waits for a whole answer as long as for a line of it: the time-out of a socket
+    begins anew with each byte."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        timer = Timer(SECONDS, self._cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            return super().getreply()
+        finally:
+            timer.cancel()
+
+    def _cut(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # it is closed already
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _TlsClient(_Client, smtplib.SMTP_SSL):
+    """The same over TLS."""

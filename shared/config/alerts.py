@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ..errors import ConfigurationError
 from ..jobs.ids import is_name
+from ..jobs.redact import keep_secret
 from .addresses import is_service_url
 from .callbacks import VARIABLE as SECRET
 from .callbacks import callback_secrets
@@ -59,6 +60,7 @@ class AlertSettings:
         """Read and check the environment. Raises ConfigurationError."""
         webhook = env.get("TIDEGATE_ALERT_WEBHOOK", "").strip() or None
         secrets = callback_secrets(env)
+        keep_secret([webhook])  # the path of one may be all that a receiver asks for
         if webhook is not None and not is_service_url(webhook):
             raise ConfigurationError("TIDEGATE_ALERT_WEBHOOK must be an https:// address")
         if webhook is not None and not secrets:

@@ -63,8 +63,12 @@ def _server(text: str, to: tuple[str, ...], sender: str) -> MailSettings:
     except ValueError:
         raise ConfigurationError(_GRAMMAR) from None
     keep_secret([password])
-    if parts.scheme not in PORTS or not host or parts.path.strip("/") or parts.query:
+    rest = (parts.path.strip("/"), parts.query, parts.fragment)
+    if parts.scheme not in PORTS or not host or any(rest):
         raise ConfigurationError(_GRAMMAR)
+    _require_host(host)
+    _require_printable(user, "user")
+    _require_printable(password, "password")
     return MailSettings(
         to=to,
         sender=sender,
@@ -79,3 +83,22 @@ def _server(text: str, to: tuple[str, ...], sender: str) -> MailSettings:
 def _require_address(text: str, name: str) -> None:
     if not _ADDRESS.fullmatch(text):
         raise ConfigurationError(f"{name}: {text[:80]!r} is no e-mail address: write name@host")
+
+
+def _require_host(host: str) -> None:
+    """Raises ConfigurationError for a name that no resolver takes."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ConfigurationError(
+            f"{SERVER}: the host is no name of the DNS: each part of it has 1 to 63 characters"
+        ) from None
+
+
+def _require_printable(text: str, what: str) -> None:
+    """Raises ConfigurationError, without the text, for what SMTP's login can't carry."""
+    if not (text.isascii() and (text.isprintable() or not text)):
+        raise ConfigurationError(
+            f"{SERVER}: the {what} has characters beyond printable ASCII, which the login of SMTP "
+            "can't carry; choose another one at the mail server"
+        )

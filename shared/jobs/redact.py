@@ -22,12 +22,15 @@ LOGGERS = (
     *("tidegate.access", "tidegate.alerts", "tidegate.archive"),
 )
 """All loggers of this package: a filter of a logger does not see what its children log."""
+CLIENT_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2")
+"""Loggers of the HTTP client: at INFO it writes the URL of each request, and some services want
+their secret there."""
 
 
 def keep_secret(values: Iterable[str | None]) -> None:
     """From now on blank these values wherever text is kept or logged."""
     _secrets.update(value for value in values if value and len(value) >= SHORTEST)
-    for name in LOGGERS:
+    for name in (*LOGGERS, *CLIENT_LOGGERS):
         logging.getLogger(name).addFilter(_filter)  # once: a logger keeps a filter one time
 
 

@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from shared.alerts.evaluate import evaluate
+from shared.alerts.notice import Notice
 from shared.alerts.rules import SAMPLES
 from shared.alerts.state import MOST_NOTICES
 from shared.config.alerts import AlertSettings
@@ -285,6 +286,28 @@ async def test_a_sink_that_is_down_is_told_later_and_once(alerts: Alerts, told: 
 
     assert both == [("backlog", "q", True), ("backlog", "q", False)]
     assert told.take() == []
+
+
+@pytest.mark.parametrize("error", [
+    ValueError("a"), OSError("a"), UnicodeEncodeError("ascii", "\u00e4", 0, 1, "no"), KeyError("a"),
+], ids=lambda error: type(error).__name__)  # fmt: skip
+async def test_what_a_sink_raises_keeps_no_other_from_its_notice(
+    alerts: Alerts, told: Told, error: Exception
+) -> None:
+    class Broken:
+        name = "broken"
+
+        async def tell(self, _notice: Notice) -> bool:
+            raise error
+
+    await alerts.enqueue(101)
+    for _ in range(3):
+        alerts.world.clock.advance(60)
+        settings = AlertSettings.from_env({})
+        left = await evaluate(alerts.world.store, alerts.queues, settings, sinks=[Broken(), told])
+
+    assert told.take() == [("backlog", "q", True)]
+    assert [one.pending for one in left.notices] == [("broken",)]
 
 
 async def test_two_evaluations_at_once_tell_once(alerts: Alerts, told: Told) -> None:

@@ -163,3 +163,16 @@ def test_no_token_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None
 
     with pytest.raises(ConfigurationError, match="TELEGRAM_BOT_TOKEN is not set"):
         telegram()
+
+
+@respx.mock
+async def test_the_log_of_the_http_client_shows_no_token(
+    bot: Telegram, caplog: pytest.LogCaptureFixture
+) -> None:
+    respx.post(SEND).respond(200, json=SENT)
+
+    with caplog.at_level("DEBUG"):
+        await bot.send(1, "x")
+
+    assert "sendMessage" in caplog.text
+    assert TOKEN not in caplog.text
