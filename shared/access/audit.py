@@ -20,7 +20,9 @@ from ..jobs.redact import redact
 from ..store.access import AccessEntries
 
 LONGEST_OBJECT = 300
-_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}\Z")
+_ID = re.compile(r"(?!0+-0+\Z)[0-9]{1,15}-[0-9]{1,15}\Z")
+"""The id of an entry that others may stand before: nothing is before 0-0, and the store refuses to
+look."""
 
 
 class AuditRow(NamedTuple):

@@ -12,7 +12,7 @@ class Caller(NamedTuple):
     """A known caller. `who`: as the audit names it. `queues`: the names of those that it reaches;
     None: all. `subject`: what the jobs that it enqueues keep of it; "" for the tokens of the
     environment, which have no identity of their own. `types`, `keys`: of the jobs that it reaches;
-    None: all. `allowance`: how much it may request."""
+    None: all. `allowance`: how much it may request. `expires_ms`: its end; None: it has none."""
 
     who: str
     rights: frozenset[Right] = frozenset()
@@ -21,6 +21,7 @@ class Caller(NamedTuple):
     types: frozenset[str] | None = None
     keys: frozenset[str] | None = None
     allowance: Allowance = NO_LIMITS
+    expires_ms: int | None = None
 
     @property
     def is_scoped(self) -> bool:
@@ -38,11 +39,12 @@ class Caller(NamedTuple):
             self.keys is None or key in self.keys
         )
 
-    def require_job(self, job_type: str, key: str) -> None:
-        """Raises Forbidden for a job that it may not store."""
+    def require_job(self, job_type: str, key: str | None) -> None:
+        """Raises Forbidden for a job that it may not store. `key`: None where it is not known
+        yet."""
         if self.types is not None and job_type not in self.types:
             raise Forbidden("The token is limited to some job types, and this is not one of them.")
-        if self.keys is not None and key not in self.keys:
+        if self.keys is not None and key is not None and key not in self.keys:
             raise Forbidden("The token is limited to some keys, and the job has none of them.")
 
     def reads_only_own(self, access: Access) -> bool:

@@ -46,7 +46,7 @@ class Token:
         """Whom it stands for."""
         return Caller(
             f"token:{self.id}", self.rights, self.queues, self.subject,
-            self.types, self.keys, self.allowance,
+            self.types, self.keys, self.allowance, self.expires_ms,
         )  # fmt: skip
 
     def ended_at(self, instant: int) -> Token:

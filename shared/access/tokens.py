@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from ..clock import Clock
+from ..clock import Clock, utc
 from ..declare.key import check_word
 from ..declare.queue import Queue
 from ..errors import Forbidden, InvalidOption, UnknownToken
@@ -57,9 +57,8 @@ class Tokens:
         allowance: Allowance = NO_LIMITS,
     ) -> NewToken:
         """Store a new token. `queues`, `types`, `keys`: None for all; `seconds`: None: it does not
-        expire. Raises InvalidOption, and Forbidden for rights that its maker does not have."""
+        expire. Raises InvalidOption, and Forbidden for what its maker does not have."""
         _check_name(name)
-        _require_rights(by, rights)
         now = self._clock.epoch_ms()
         text = new_text(self._prefix)
         token = Token(
@@ -76,6 +75,7 @@ class Tokens:
             keys=None if keys is None else frozenset(check_word(key, "keys") for key in keys),
             allowance=_checked(allowance),
         )
+        _require_within(by, token)
         await self._make_room(await self._entries.tokens())
         await self._entries.put_tokens({token.id: write_token(token)})
         return NewToken(token, text.text)
@@ -88,11 +88,10 @@ class Tokens:
 
     async def rotate(self, token_id: str, *, by: Caller, overlap: float = OVERLAP) -> NewToken:
         """A new token with the same name, rights, limits and time to live; it sees the jobs of the
-        old one, which goes on working for `overlap` seconds. Raises UnknownToken, InvalidOption and
-        Forbidden."""
+        old one, which goes on working for `overlap` seconds. A token that rotates itself keeps its
+        end. Raises UnknownToken, InvalidOption and Forbidden."""
         fields = await self._entries.tokens()
         old, now = _find(fields, token_id), self._clock.epoch_ms()
-        _require_rights(by, old.rights)
         ends = now + _milliseconds(overlap, "overlap")
         lifetime = _lifetime(old, fields)
         text = new_text(self._prefix)
@@ -104,6 +103,9 @@ class Tokens:
             created_by=by.who,
             digest=text.digest,
         )
+        if token.subject == by.subject and by.expires_ms is not None:
+            token = token.ended_at(by.expires_ms)
+        _require_within(by, token)
         await self._make_room(fields)
         # One command: no stop can leave the old one ended without the new one.
         end = old.ended_at(ends).expires_ms or ends
@@ -157,10 +159,23 @@ def _checked(allowance: Allowance) -> Allowance:
     return allowance
 
 
-def _require_rights(by: Caller, rights: frozenset[Right]) -> None:
-    missing = sorted(rights - by.rights)
+def _require_within(by: Caller, token: Token) -> None:
+    """Raises Forbidden where the token may do more than its maker."""
+    missing = sorted(token.rights - by.rights)
     if missing:
         raise Forbidden(f"Nobody hands out a right without having it: {', '.join(missing)}.")
+    reaches = ((by.queues, token.queues), (by.types, token.types), (by.keys, token.keys))
+    if any(own is not None and (other is None or other - own) for own, other in reaches):
+        raise Forbidden("Nobody hands out queues, job types or keys that they do not reach.")
+    ends = token.expires_ms
+    if by.expires_ms is not None and (ends is None or ends > by.expires_ms):
+        raise Forbidden(
+            f"Nobody hands out a token that outlives theirs: it ends {utc(by.expires_ms)}."
+        )
+    if any(by.allowance) and token.subject != by.subject:
+        raise Forbidden(
+            "A token whose requests or jobs are limited hands out no other: each has its own count."
+        )
 
 
 def _find(fields: dict[str, object], token_id: str) -> Token:

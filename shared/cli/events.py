@@ -63,7 +63,7 @@ async def _list(pages: AsyncIterator[EventPage], wanted: Wanted, *, json: bool) 
     """Print all events that are kept."""
     rows, gap = list[dict[str, Any]](), False
     async for page in pages:
-        rows, gap = rows + _rows(page, wanted), gap or page.gap
+        rows, gap = rows + _rows(page, wanted), gap or wanted.gap(page)
         if not page.more:
             break
     if json:
@@ -78,7 +78,7 @@ async def _list(pages: AsyncIterator[EventPage], wanted: Wanted, *, json: bool) 
 async def _follow(pages: AsyncIterator[EventPage], wanted: Wanted, *, json: bool) -> EventPage:
     """Print events as they come."""
     async for page in pages:
-        if page.gap:
+        if wanted.gap(page):
             note("some events are missing here: too old, or too many at once")
         for row in _rows(page, wanted):
             as_json_line(row) if json else line([row[name] for name in COLUMNS])

@@ -23,8 +23,9 @@ _NO_OPTIONS = EnqueueOptions.model_construct()  # does not build its schema, as 
 FindQueue: TypeAlias = Callable[[str], Queue]
 """Answers the queue of a name. Raises UnknownQueue."""
 AnyRedrive = TypeVar("AnyRedrive", bound=Redrive)
-Check: TypeAlias = Callable[[str, str], None]
-"""Told the type and the key of a job, raises what forbids it."""
+Check: TypeAlias = Callable[[str, str | None], None]
+"""Told the type and the key of a job, raises what forbids it. At first the key is None: that is
+before the type or its payload is looked at, so a caller learns nothing of types out of reach."""
 
 
 class Reach(NamedTuple):
@@ -59,6 +60,7 @@ def parse_job(
 
 
 def _job(queue: Queue, request: EnqueueOne, guard: Guard | None, reach: Reach) -> Job:
+    reach.check(request.type, None)
     job_type = queue.types.get(request.type)
     if job_type is None or job_type.follows:
         known = ", ".join(sorted(queue.open_types)) or "none"

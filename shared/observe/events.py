@@ -23,10 +23,15 @@ class Wanted(NamedTuple):
     def of(self, page: EventPage) -> list[Event]:
         """Those of a page."""
         return [
-            one
-            for one in page.events
-            if (self.queues is None or one.queue in self.queues) and self.kind in (None, one.kind)
+            one for one in page.events if self._has(one.queue) and self.kind in (None, one.kind)
         ]
+
+    def gap(self, page: EventPage) -> bool:
+        """True if some of those may not be there: too old, or too many of one turn."""
+        return page.trimmed or any(map(self._has, page.cut))
+
+    def _has(self, queue: str) -> bool:
+        return self.queues is None or queue in self.queues
 
 
 def check_kind(kind: str | None) -> str | None:

@@ -37,12 +37,14 @@ class Event(NamedTuple):
 
 class EventPage(NamedTuple):
     """Events of whole turns, oldest first. `next`: the cursor behind them; None: there never were
-    any. `gap`: some before or among them are not there: too old, or too many of one turn, or of
-    another store than the cursor. `more`: there may be more at once."""
+    any. `trimmed`: some before them are gone, nobody knows of which queue, or the cursor is of
+    another store. `cut`: the queues of which one turn had too many. `more`: there may be more at
+    once."""
 
     events: list[Event]
     next: str | None
-    gap: bool
+    trimmed: bool
+    cut: frozenset[str]
     more: bool
 
 
@@ -67,24 +69,24 @@ async def read_events(rest: Rest, prefix: str, cursor: str | None) -> EventPage:
             ["XREVRANGE", keys.events(prefix), "+", "-", "COUNT", 1], "events"
         )
         end = str(last_entry[0][0]) if last_entry else None
-        return EventPage([], end, gap=True, more=False)
+        return EventPage([], end, trimmed=True, cut=frozenset(), more=False)
     seen = bool(entries) and entries[0][0] == cursor
     entries = entries[1:] if seen else entries[:TURNS]
-    events, omitted = list[Event](), 0
+    events, cut = list[Event](), set[str]()
     for _id, (_field, text) in entries:
-        told, left_out = _read(str(text))
+        told, queue = _read(str(text))
         events += told
-        omitted += left_out
-    gap = bool(omitted) or (bool(entries) and cursor is not None and not seen)
+        cut.update(filter(None, [queue]))
+    trimmed = bool(entries) and cursor is not None and not seen
     last = str(entries[-1][0]) if entries else cursor
-    return EventPage(events, last, gap, len(entries) == TURNS)
+    return EventPage(events, last, trimmed, frozenset(cut), len(entries) == TURNS)
 
 
-def _read(text: str) -> tuple[list[Event], int]:
-    """The events of one turn, and how many it left out."""
+def _read(text: str) -> tuple[list[Event], str | None]:
+    """The events of one turn, and its queue if it left some out."""
     head, *lines = text.split("\n")
     queue, now, omitted = head.split(" ")
-    return list(_events(queue, int(now), lines)), int(omitted)
+    return list(_events(queue, int(now), lines)), queue if int(omitted) else None
 
 
 def _events(queue: str, at_ms: int, lines: list[str]) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..encryption.keyring import Keyring
 
 LARGEST_ROW = 2**63 - 1
+_ROW = re.compile(r"[1-9][0-9]{0,18}")
 
 
 class ArchivedResponse(DeadLetterResponse):
@@ -182,6 +184,7 @@ def _keyring(call: Call) -> Keyring | None:
 
 def _row(call: Call) -> int:
     text = call.param("row")
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:20]) <= LARGEST_ROW):
+    row = int(text) if _ROW.fullmatch(text) else 0
+    if not 0 < row <= LARGEST_ROW:
         raise JobNotFound(f"{text[:80]!r} is no row of the archive; rows are whole numbers")
-    return int(text)
+    return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,10 +13,12 @@ from ..declare.queue import Queue
 from ..errors import IdempotencyMismatch, KeyLimited, QueueFull, StoreError, TidegateError
 from ..jobs.job import Enqueued, Job
 from .call import Call
-from .problems import problem_of
+from .problems import Problem, problem_of
 
 CHUNK = 500
 """Jobs a store request: a failure half-way leaves the earlier chunks stored and answered."""
+READS = 50
+"""Reads at a time of the jobs that stand for those of a limited token."""
 
 Answer = Enqueued | dict[str, Any]
 """What became of one job: stored, or the document of its problem."""
@@ -56,6 +59,10 @@ class Bulk:
             self._answers[first] = stored
         for at in range(0, len(positions), CHUNK):
             await self._store_chunk(positions[at : at + CHUNK])
+        if self._by.is_scoped:
+            answered = list(self._answers)
+            for at in range(0, len(answered), READS):
+                await asyncio.gather(*map(self._hide, answered[at : at + READS]))
 
     def answers(self) -> list[Answer]:
         """One answer a value, in order."""
@@ -73,6 +80,17 @@ class Bulk:
                 raise
             answers = [problem_of(error)[0]] * len(positions)
         self._answers.update(zip(positions, answers, strict=True))
+
+    async def _hide(self, position: int) -> None:
+        """Where a job that the caller does not reach stands for this one, say so and no more."""
+        from .restricted import require_reached  # noqa: PLC0415 - no other token pays for it
+
+        answer = self._answers[position]
+        if isinstance(answer, Enqueued):
+            try:
+                await require_reached(self._store, self._queue, self._by, answer)
+            except Problem as error:
+                self._answers[position] = problem_of(error)[0]
 
     def _some_stored(self) -> bool:
         return any(isinstance(answer, Enqueued) for answer in self._answers.values())

@@ -59,6 +59,10 @@ async def enqueue(call: Call) -> Response:
         stored = await store.enqueue_one(queue, job)
     except KeyLimited as error:
         raise limited(queue, error) from None
+    if call.caller.is_scoped:
+        from .restricted import require_reached  # noqa: PLC0415 - no other token pays for it
+
+        await require_reached(store, queue, call.caller, stored)
     response = EnqueueResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
     mounted_at = call.request.scope.get("root_path", "")
     return json_response(response, 202, {"Location": f"{mounted_at}/api/v1/jobs/{stored.id}"})

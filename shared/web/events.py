@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from ..config.platform import LAMBDA
 from ..errors import StoreError
 from .body import json_response
 from .call import Call
-from .problems import SAFE_HEADERS
+from .problems import SAFE_HEADERS, Problem, ProblemType, problem_response
 from .responses import ResponseModel
 
 if TYPE_CHECKING:
@@ -28,7 +29,27 @@ STREAM_SECONDS = 55.0
 RESERVE = 2.0
 """Seconds before the platform's own end of a request by which a stream ends."""
 RETRY_MS = 2000
+MOST_STREAMS = 20
+FULL = ProblemType("too-many-streams", 503, "Too many streams")
+BUSY = f"{MOST_STREAMS} streams of events are open here; read pages instead, or come again later."
 log = logging.getLogger("tidegate.web")
+
+
+class Stream(StreamingResponse):
+    """A stream among at most MOST_STREAMS that are open in the process: each reads the store."""
+
+    open: ClassVar[int] = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if Stream.open >= MOST_STREAMS:
+            refusal = Problem(FULL, BUSY, headers={"Retry-After": str(round(STREAM_SECONDS))})
+            await problem_response(refusal)(scope, receive, send)
+            return
+        Stream.open += 1
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Stream.open -= 1
 
 
 class EventResponse(ResponseModel):
@@ -67,7 +88,7 @@ async def index(call: Call) -> Response:
     first = await anext(pages)  # what is wrong with the request or the store becomes a problem
     if seconds > 0:
         headers = {**SAFE_HEADERS, "Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"}
-        return StreamingResponse(_stream(first, pages, wanted), headers=headers)
+        return Stream(_stream(first, pages, wanted), headers=headers)
     return json_response(_page(first, wanted))
 
 
@@ -82,12 +103,15 @@ def _stream_seconds(call: Call) -> float:
     accepts = MEDIA_TYPE in call.request.headers.get("accept", "")
     if not accepts or call.request.method == "HEAD" or call.deployment.settings.platform == LAMBDA:
         return 0.0
-    return min(STREAM_SECONDS, max(0.0, call.seconds_left() - RESERVE))
+    seconds, ends_ms = min(STREAM_SECONDS, call.seconds_left() - RESERVE), call.caller.expires_ms
+    if ends_ms is not None:  # a token follows no further than to its end
+        seconds = min(seconds, (ends_ms - call.deployment.clock.epoch_ms()) / 1000)
+    return max(0.0, seconds)
 
 
 def _page(page: EventPage, wanted: Wanted) -> EventPageResponse:
     return EventPageResponse(
-        events=_described(page, wanted), next=page.next, gap=page.gap, more=page.more
+        events=_described(page, wanted), next=page.next, gap=wanted.gap(page), more=page.more
     )
 
 
@@ -112,7 +136,7 @@ async def _stream(
 
 def _text(page: EventPage, wanted: Wanted) -> str:
     """Also an empty page says something: so a connection that broke is noticed."""
-    blocks = ["event: gap\ndata: {}\n\n"] if page.gap else []
+    blocks = ["event: gap\ndata: {}\n\n"] if wanted.gap(page) else []
     blocks += [
         f"event: {one.event}\ndata: {to_json(one).decode()}\n\n" for one in _described(page, wanted)
     ]

@@ -3,13 +3,39 @@ alone; any other request costs nothing here."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from ..access.caller import Caller
 from ..access.rights import Allowance
-from ..errors import Forbidden, TokenLimited
+from ..declare.queue import Queue
+from ..errors import Forbidden, JobNotFound, TokenLimited
+from ..jobs.ids import split_id
+from ..jobs.job import Enqueued
+from ..store import Store
 from ..store.allowances import Taken, take
 from ..store.reads import job_not_found
 from .body import read_object
 from .call import Call
 from .operation import Operation
+from .problems import Problem, ProblemType
+
+TAKEN = ProblemType("id-taken", 409, "The id or the name is taken")
+REMEMBERED = 60.0
+"""Seconds for which a refusal is not asked for again, at most: clocks of functions may stand."""
+MOST_REMEMBERED = 1000
+
+
+class Refusal(NamedTuple):
+    """What the store answered at this instant of the process: come again after so many seconds."""
+
+    at: float
+    seconds: float
+    message: str
+
+
+_refusals: dict[tuple[str, bool], Refusal] = {}
+"""By the subject of a token, and whether it is about jobs, of which none are left, or about all
+requests."""
 
 
 async def restrict(operation: Operation, call: Call) -> None:
@@ -34,6 +60,8 @@ async def _take(operation: Operation, call: Call) -> None:
     jobs = await _jobs(call) if operation.access == "enqueue" and allowance.jobs_a_day else 0
     if not (allowance.requests_a_minute or jobs):
         return
+    now = call.deployment.clock.monotonic()
+    _refuse_again(caller.subject, now, has_jobs=bool(jobs))
     taken = await take(
         call.deployment.store,
         caller.subject,
@@ -42,7 +70,25 @@ async def _take(operation: Operation, call: Call) -> None:
         jobs=jobs,
     )
     if taken.wait_ms:
-        raise TokenLimited(taken.wait_ms / 1000, _message(allowance, jobs, taken))
+        refusal = Refusal(now, taken.wait_ms / 1000, _message(allowance, jobs, taken))
+        if jobs <= taken.jobs_left or not taken.jobs_left:
+            _remember(refusal, caller.subject, of_jobs=jobs > taken.jobs_left)
+        raise TokenLimited(refusal.seconds, refusal.message)
+
+
+def _refuse_again(subject: str, now: float, *, has_jobs: bool) -> None:
+    """Raises TokenLimited where the store has just refused the like: a token that is used up costs
+    no command for each of its requests."""
+    for of_jobs in (False, True)[: 1 + has_jobs]:
+        refusal = _refusals.get((subject, of_jobs))
+        if refusal and now - refusal.at < min(refusal.seconds, REMEMBERED):
+            raise TokenLimited(refusal.at + refusal.seconds - now, refusal.message)
+
+
+def _remember(refusal: Refusal, subject: str, *, of_jobs: bool) -> None:
+    if len(_refusals) >= MOST_REMEMBERED:
+        _refusals.clear()
+    _refusals[subject, of_jobs] = refusal
 
 
 def _message(allowance: Allowance, jobs: int, taken: Taken) -> str:
@@ -55,6 +101,37 @@ def _message(allowance: Allowance, jobs: int, taken: Taken) -> str:
 
 
 async def _jobs(call: Call) -> int:
-    """How many jobs the request wants to store, whatever becomes of them."""
-    many = (await read_object(call.request)).get("jobs")
-    return len(many) if isinstance(many, list) else 1
+    """How many jobs the request wants to store, whatever becomes of them: its own, and those that
+    follow them, of either end."""
+    body = await read_object(call.request)
+    many = body.get("jobs")
+    left, count = list(many) if isinstance(many, list) else [body], 0
+    while left:  # as long as the body, which is bounded
+        count, job = count + 1, left.pop()
+        options = job.get("options") if isinstance(job, dict) else None
+        if not isinstance(options, dict):
+            continue
+        count += options.get("callback") is not None
+        for name in ("then", "on_dead"):
+            following = options.get(name)
+            left += following if isinstance(following, list) else ()
+    return count
+
+
+async def require_reached(store: Store, queue: Queue, caller: Caller, stored: Enqueued) -> None:
+    """For a token that is limited to types or keys. Raises Problem where another job stands for the
+    one that it asked for, and is none that it reaches: it is told no state of it."""
+    parts = split_id(stored.id)
+    if not (caller.is_scoped and stored.duplicate and parts):
+        return
+    try:
+        view = await store.inspect(queue, parts[0])
+        is_reached = caller.reaches_job(view.type, view.key)
+    except JobNotFound:
+        is_reached = False
+    if not is_reached:
+        raise Problem(
+            TAKEN,
+            "A job that the token does not reach, or that is gone, has taken the job_id or the "
+            "deduplication name; choose another one.",
+        )

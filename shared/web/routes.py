@@ -40,7 +40,7 @@ _ONLY = {"queue": "Drain these queues, comma-separated, whether they are due or 
 ROUTES: tuple[Operation, ...] = (
     Operation("POST", _JOBS, "enqueue", "enqueue:enqueue",
           {202: ("EnqueueResponse", "EnqueueManyResponse")},
-          (f"{_BODIES}:EnqueueOne", f"{_BODIES}:EnqueueMany"), headers=_KEY, problems=(507,)),
+          (f"{_BODIES}:EnqueueOne", f"{_BODIES}:EnqueueMany"), headers=_KEY, problems=(409, 507)),
     Operation("GET", "/api/v1/jobs", "read", "jobs:index", {200: ("JobPageResponse",)},
           query=_STATE, filters=True),
     Operation("GET", "/api/v1/jobs/{id}", "read", "jobs:show", {200: ("JobResponse",)}, own=True),

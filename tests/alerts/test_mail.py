@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ async def test_an_answer_without_an_end_is_cut_off(
     {"host": f"{'a' * 64}.example.com"},
 ])  # fmt: skip
 async def test_settings_that_smtp_cannot_carry_fail_the_notice_alone(
-    server: MailServer, wrong: dict[str, str]
+    server: MailServer, wrong: dict[str, Any]
 ) -> None:
     server.features = "AUTH PLAIN LOGIN"
     settings = MailSettings(("a@b.de",), "a@b.de", server.host, server.port, tls=False)

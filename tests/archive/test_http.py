@@ -189,7 +189,20 @@ async def test_a_wrong_redrive_is_told(dying: World, api: Client, body: dict[str
     assert (await api.post(f"{ARCHIVE}/redrive", json=body)).status_code == 422
 
 
-@pytest.mark.parametrize("row", ["0", "-1", "x", "9" * 30, "1.5", "9223372036854775807", "٣"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "0",
+        "-1",
+        "x",
+        "9" * 30,
+        "9" * 4400,
+        "0" * 19 + "1" + "9" * 4400,
+        "1.5",
+        "9223372036854775807",
+        "٣",
+    ],
+)
 async def test_an_unknown_row_is_not_found(dying: World, api: Client, row: str) -> None:
     await dying.maintain()
 

@@ -278,3 +278,13 @@ async def test_refused_requests_are_counted_and_cost_their_caller_no_command(
     assert await store.access.counts() == {"401": 3, "403": 2}
 
     assert [record.msg for record in caplog.records].count("requests_refused") == 1
+
+
+@pytest.mark.parametrize("cursor", ["0-0", "00-000", "x", "", "1", "0-0-0", f"{'9' * 16}-0"])
+async def test_a_cursor_of_no_row_is_refused(api: Client, cursor: str) -> None:
+    assert (await api.get(f"/api/v1/audit?cursor={cursor}")).status_code == 422
+
+
+@pytest.mark.parametrize("cursor", ["0-1", "1-0", f"{'9' * 15}-{'9' * 15}"])
+async def test_any_other_cursor_has_a_page(api: Client, cursor: str) -> None:
+    assert (await api.get(f"/api/v1/audit?cursor={cursor}")).status_code == 200

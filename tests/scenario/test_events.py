@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 
 from shared.store import Store
 from shared.testing import FakeClock
-from shared.web.events import STREAM_SECONDS
+from shared.web.events import MOST_STREAMS, STREAM_SECONDS
 from tests.scenario.tokens import TokenShop
 from tests.scenario.world import TOKENS, Client, World, application
 
@@ -172,3 +173,27 @@ async def test_nothing_that_a_job_carries_is_in_its_events(api: Client, store: S
     assert "double" in raw
     for word in (secret, "no file", "twice", "half way", "ValueError"):
         assert word not in raw
+
+
+async def test_a_stream_ends_with_its_token(app: Starlette, store: Store, clock: FakeClock) -> None:
+    follower = await TokenShop(app, store, clock).client_of("viewer", seconds=5)
+    began = clock.monotonic()
+
+    assert (await follower.get(EVENTS, headers=STREAM)).status_code == 200
+
+    assert clock.monotonic() - began == pytest.approx(5)
+    clock.advance(1)
+    assert (await follower.get(EVENTS, headers=STREAM)).status_code == 401
+
+
+async def test_streams_of_a_process_are_bounded(api: Client) -> None:
+    answers = await asyncio.gather(
+        *(api.get(EVENTS, headers=STREAM) for _ in range(MOST_STREAMS + 3))
+    )
+
+    codes = [one.status_code for one in answers]
+    assert (codes.count(200), codes.count(503)) == (MOST_STREAMS, 3)
+    (refused, *_others) = [one for one in answers if one.status_code == 503]
+    assert refused.json()["type"] == "/problems/too-many-streams"
+    assert int(refused.headers["retry-after"]) > 0
+    assert (await api.get(EVENTS, headers=STREAM)).status_code == 200, "the others have ended"

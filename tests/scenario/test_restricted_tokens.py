@@ -63,6 +63,21 @@ class TestTypesAndKeys:
         assert ("id" in first) is stored
         assert "id" in second, "each job of many is answered by itself"
 
+    @pytest.mark.parametrize("other", [
+        {"type": "fail", "payload": {"n": "wrong"}},
+        {"type": "no-such-type", "payload": {"n": 1}},
+        {"type": "double", "payload": {"n": 1}, "options": {"key": "ada", "then": [
+            {"type": "fail", "payload": {"n": "wrong"}}]}},
+    ])  # fmt: skip
+    async def test_it_learns_nothing_of_other_types(
+        self, limited: Client, other: dict[str, Any]
+    ) -> None:
+        refused = await limited.post(JOBS, json=other)
+
+        assert refused.status_code in (403, 422)
+        assert "limited to some job types" in refused.json()["detail"]
+        assert "known" not in refused.text
+
     @pytest.mark.parametrize("operation", ROUTES, ids=lambda o: f"{o.method} {o.path}")
     async def test_it_opens_what_is_about_jobs_one_by_one_and_nothing_else(
         self, limited: Client, operation: Any
@@ -93,6 +108,39 @@ class TestTypesAndKeys:
             assert (await api.job(other))["state"] == "waiting"
         assert (await limited.job(own))["key"] == "ada"
         assert (await limited.delete(f"/api/v1/jobs/{own}")).status_code == 200
+
+    @pytest.mark.parametrize("other", [
+        {"key": "bob"}, {"type": "echo", "key": "ada"}, {"type": "echo"}, {},
+    ])  # fmt: skip
+    async def test_an_id_of_a_job_out_of_reach_is_taken_and_no_more(
+        self, limited: Client, api: Client, other: dict[str, Any]
+    ) -> None:
+        taken = await api.enqueue(**{"type": "double", **other}, job_id="order-8")
+        mine = one(key="ada", job_id="order-8")
+
+        alone = await limited.post(JOBS, json=mine)
+        many = await limited.post(JOBS, json={"jobs": [mine, one(key="ada", job_id="order-9")]})
+        await api.delete(f"/api/v1/jobs/{taken}")
+        ended = await limited.post(JOBS, json=mine)
+
+        assert alone.status_code == ended.status_code == 409
+        assert alone.json() == ended.json(), "whatever its state"
+        assert "waiting" not in alone.text
+        first, second = many.json()["jobs"]
+        assert first["error"] == alone.json()
+        assert second["id"] == "order-9.work"
+
+    async def test_a_name_of_a_job_out_of_reach_is_taken(
+        self, limited: Client, api: Client
+    ) -> None:
+        await api.enqueue(key="bob", dedup="d")
+
+        assert (await limited.post(JOBS, json=one(key="ada", dedup="d"))).status_code == 409
+
+    async def test_its_own_job_is_a_duplicate_as_ever(self, limited: Client) -> None:
+        for is_duplicate in (False, True):
+            stored = await limited.post(JOBS, json=one(key="ada", job_id="mine"))
+            assert (stored.status_code, stored.json()["duplicate"]) == (202, is_duplicate)
 
     async def test_its_dead_letters_are_handled_and_no_others(
         self, shop: TokenShop, api: Client
@@ -152,6 +200,35 @@ class TestNumbers:
         clock.advance(midnight + 1)
         assert (await client.post(JOBS, json=one())).status_code == 202
 
+    @pytest.mark.parametrize(("options", "count"), [
+        ({"then": [one(), one()]}, 3),
+        ({"then": [one(then=[one(), one()], on_dead=[one()])], "on_dead": [one()]}, 6),
+        ({"callback": "https://example.com/hook"}, 2),
+        ({"then": [one(callback="https://example.com/hook")]}, 3),
+    ])  # fmt: skip
+    async def test_follow_ups_count_as_jobs(
+        self, shop: TokenShop, clock: FakeClock, options: dict[str, Any], count: int
+    ) -> None:
+        for body, jobs in ((one(**options), count), ({"jobs": [one(**options)] * 2}, 2 * count)):
+            less = await shop.client_of("producer", allowance=Allowance(jobs_a_day=jobs - 1))
+            enough = await shop.client_of("producer", allowance=Allowance(jobs_a_day=jobs))
+            clock.advance(10)  # until functions know them
+
+            assert (await less.post(JOBS, json=body)).status_code == 429
+            assert (await enough.post(JOBS, json=body)).status_code != 429
+            assert (await enough.post(JOBS, json=one())).status_code == 429
+
+    @pytest.mark.parametrize("options", [
+        {"then": 1}, {"then": [1, None, "a"]}, {"on_dead": {"then": []}},
+        {"then": [{"options": 1}]},
+    ])  # fmt: skip
+    async def test_what_is_no_follow_up_is_refused_as_ever(
+        self, shop: TokenShop, options: dict[str, Any]
+    ) -> None:
+        client = await shop.client_of("producer", allowance=Allowance(jobs_a_day=9))
+
+        assert (await client.post(JOBS, json=one(**options))).status_code == 422
+
     async def test_a_refused_enqueue_stores_nothing_and_takes_no_request(
         self, shop: TokenShop, api: Client
     ) -> None:
@@ -194,6 +271,25 @@ class TestNumbers:
         assert store.meter.by_verb.get("allow", 0) - before == (
             4 if limits.requests_a_minute else 0
         )
+
+    async def test_a_token_that_is_used_up_costs_no_command(
+        self, shop: TokenShop, store: Store, clock: FakeClock
+    ) -> None:
+        requests = await shop.client_of("viewer", allowance=Allowance(requests_a_minute=1))
+        jobs = await shop.client_of("producer", allowance=Allowance(jobs_a_day=1))
+        for _ in range(2):
+            await status(requests)
+            await jobs.post(JOBS, json=one())
+        before = store.meter.commands
+
+        for _ in range(20):
+            assert await status(requests) == 429
+            assert (await jobs.post(JOBS, json=one())).status_code == 429
+
+        assert store.meter.commands == before
+        assert await status(jobs) == 404, "reads are no jobs"
+        clock.advance(61)
+        assert await status(requests) == 404
 
     async def test_what_was_used_expires(self, shop: TokenShop, store: Store) -> None:
         token = await shop.make("viewer", allowance=Allowance(requests_a_minute=6))

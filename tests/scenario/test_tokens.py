@@ -6,17 +6,18 @@ import asyncio
 import json
 import logging
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
-from shared.access.rights import RIGHTS, ROLES
+from shared.access.caller import Caller
+from shared.access.rights import RIGHTS, ROLES, Allowance
 from shared.access.token_text import new_text, read_text
 from shared.access.tokens import MOST_TOKENS
-from shared.errors import InvalidOption
+from shared.errors import Forbidden, InvalidOption
 from shared.store import Store
 from shared.testing import FakeClock, Fate, LossyTransport, store_on
 from tests.scenario.tokens import PREFIX, TokenShop
@@ -69,6 +70,75 @@ class TestText:
         token = new_text(PREFIX)
         assert token.text not in repr(token)
         assert token.digest not in repr(token)
+
+
+class TestHandingOut:
+    """Nobody hands out more than they have."""
+
+    BODY: ClassVar[dict[str, Any]] = {"name": "next", "roles": ["producer"], "expires_in": 60}
+
+    @pytest.mark.parametrize(("options", "body", "status"), [
+        ({}, {"expires_in": None}, 201),
+        ({"seconds": 3600}, {}, 201),
+        ({"seconds": 3600}, {"expires_in": 3601}, 403),
+        ({"seconds": 3600}, {"expires_in": None}, 403),
+        ({"allowance": Allowance(60, None)}, {}, 403),
+        ({"allowance": Allowance(60, None)}, {"requests_a_minute": 1}, 403),
+        ({"allowance": Allowance(None, 60)}, {"jobs_a_day": 60}, 403),
+        ({"queues": ["work"]}, {"queues": ["work"]}, 403),
+        ({"types": ["double"]}, {"types": ["double"]}, 403),
+    ])  # fmt: skip
+    async def test_over_http(
+        self, shop: TokenShop, options: dict[str, Any], body: dict[str, Any], status: int
+    ) -> None:
+        admin = await shop.client_of("admin", **options)
+
+        made = await admin.post("/api/v1/tokens", json={**self.BODY, **body})
+
+        assert made.status_code == status, made.text
+
+    @pytest.mark.parametrize("limit", ["queues", "types", "keys"])
+    async def test_no_more_queues_types_and_keys_in_python(
+        self, shop: TokenShop, limit: str
+    ) -> None:
+        own: dict[str, Any] = {limit: frozenset("ab")}
+        by = Caller("test", frozenset(RIGHTS))._replace(**own)
+        options: dict[str, Any] = {"queues": None}
+
+        for names, fits in (("a", True), ("ab", True), ("c", False), ("abc", False), (None, False)):
+            make = shop.tokens.create(
+                "n", frozenset(ROLES["producer"]), **{**options, limit: names}, by=by
+            )
+            if fits:
+                await make
+            else:
+                with pytest.raises(Forbidden):
+                    await make
+
+    async def test_a_token_that_rotates_itself_keeps_its_end_and_its_limits(
+        self, shop: TokenShop, clock: FakeClock
+    ) -> None:
+        limits = Allowance(60, 60)
+        old = await shop.make("admin", seconds=3600, allowance=limits)
+        clock.advance(1800)
+
+        made = await shop.client(old).post(f"/api/v1/tokens/{old.token.id}/rotate", json={})
+
+        (new,) = [one for one in await shop.tokens.list() if one.id != old.token.id]
+        assert made.status_code == 201
+        assert (new.expires_ms, new.allowance) == (old.token.expires_ms, limits)
+
+    async def test_a_rotation_hands_out_no_other_token_that_is_more(
+        self, shop: TokenShop, clock: FakeClock
+    ) -> None:
+        free = await shop.make("producer")
+        for options in ({"seconds": 3600}, {"allowance": Allowance(60, 60)}):
+            admin = await shop.client_of("admin", **options)
+            clock.advance(10)  # until functions know it
+
+            made = await admin.post(f"/api/v1/tokens/{free.token.id}/rotate", json={})
+
+            assert made.status_code == 403
 
 
 class TestCost:

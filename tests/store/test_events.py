@@ -7,6 +7,7 @@ import pytest
 from shared.errors import InvalidOption
 from shared.jobs.outcome import Kind
 from shared.store import Store
+from shared.observe.events import Wanted
 from shared.store.events import Event, EventPage, read_events
 from shared.testing import FakeClock
 from tests.support.turns import LEASE_MS, Owner, jobs, make_exclusive, numbered, settle
@@ -147,7 +148,8 @@ async def test_the_stream_is_bounded_by_turns_and_by_bytes(store: Store, declare
 
     page = await read(store)
 
-    assert page.gap, "a page that lacks events says so"
+    assert page.cut == {"q"}, "a page that lacks events says so"
+    assert [Wanted(queues).gap(page) for queues in (None, ["q"], ["other"])] == [True, True, False]
     assert 3 * 300 < len(page.events) < 3 * 500
     for n in range(300):
         await store.enqueue(queue, jobs(f"one{n}"))
@@ -159,7 +161,7 @@ async def test_pages_follow_each_other_and_tell_what_is_gone(
     store: Store, declare: Declare
 ) -> None:
     queue = declare()
-    assert await read(store) == EventPage([], None, gap=False, more=False)
+    assert await read(store) == EventPage([], None, trimmed=False, cut=frozenset(), more=False)
     await store.enqueue(queue, numbered(30))
     owner = Owner(store, queue)
     held = await owner.claim(1)
@@ -170,12 +172,12 @@ async def test_pages_follow_each_other_and_tell_what_is_gone(
     second = await read(store, first.next)
     third = await read(store, second.next)
 
-    assert [len(first.events), first.more, first.gap] == [20, True, False]
-    assert [len(second.events), second.more, second.gap] == [5, False, False]
-    assert third == EventPage([], second.next, gap=False, more=False)
+    assert [len(first.events), first.more, first.trimmed] == [20, True, False]
+    assert [len(second.events), second.more, second.trimmed] == [5, False, False]
+    assert third == EventPage([], second.next, trimmed=False, cut=frozenset(), more=False)
     assert [one.id for one in [*first.events, *second.events]] == [f"j{n:03}.q" for n in range(25)]
     await store.rest.execute(["XDEL", f"{store.prefix}:events", str(first.next)], "test")
-    assert (await read(store, first.next)).gap
+    assert (await read(store, first.next)).trimmed
 
 
 @pytest.mark.parametrize("kept", [0, 1, 3])
