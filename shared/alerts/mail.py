@@ -90,8 +90,9 @@ class _Client(smtplib.SMTP):
             timer.cancel()
 
     def _cut(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):  # it is closed already
-            self.sock.shutdown(socket.SHUT_RDWR)
+        if self.sock is not None:
+            with contextlib.suppress(OSError):  # it is closed already
+                self.sock.shutdown(socket.SHUT_RDWR)
 
 
 class _TlsClient(_Client, smtplib.SMTP_SSL):

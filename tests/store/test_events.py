@@ -6,8 +6,8 @@ import pytest
 
 from shared.errors import InvalidOption
 from shared.jobs.outcome import Kind
-from shared.store import Store
 from shared.observe.events import Wanted
+from shared.store import Store
 from shared.store.events import Event, EventPage, read_events
 from shared.testing import FakeClock
 from tests.support.turns import LEASE_MS, Owner, jobs, make_exclusive, numbered, settle
