@@ -37,9 +37,9 @@ class Event(NamedTuple):
 
 class EventPage(NamedTuple):
     """Events of whole turns, oldest first. `next`: the cursor behind them; None: there never were
-    any. `trimmed`: some before them are gone, of which queue is not known, or the cursor is beyond
-    the last event, of another store. `cut`: the queues of which one turn had too many. `more`:
-    there may be more at once."""
+    any. `trimmed`: some before them are gone, of which queue is not known, or the cursor is of
+    another store. `cut`: the queues of which one turn had too many. `more`: there may be more at
+    once."""
 
     events: list[Event]
     next: str | None
