@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from typing import Annotated
-from unicodedata import category
 
 from pydantic import (
     AfterValidator,
@@ -34,6 +33,8 @@ def _check_digits(value: object) -> object:
 
 
 def _check_visible(value: str) -> str:
+    from unicodedata import category  # noqa: PLC0415 - cold start: only these payloads need it
+
     if all(one in _BLANK_LETTERS or category(one) in _INVISIBLE for one in value):
         raise ValueError("give at least one character that can be seen")
     return value
