@@ -78,7 +78,7 @@ def _parts(
         else:
             by_queue.setdefault(letter.record.queue.name, []).append(letter)
     for rows in by_queue.values():
-        for part in by_size(rows, lambda row: len(row.raw), most=AT_ONCE, most_bytes=MOST_BYTES):
+        for part in by_size(rows, lambda row: len(row.raw), most=AT_ONCE, most_size=MOST_BYTES):
             yield part[0].record.queue, part
 
 

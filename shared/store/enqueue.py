@@ -58,7 +58,7 @@ Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[Enq
 def split(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Items in requests that stay below the store's size limit."""
     return by_size(
-        items, lambda item: item.size, most=MOST_JOBS_A_REQUEST, most_bytes=MOST_BODY_BYTES
+        items, lambda item: item.size, most=MOST_JOBS_A_REQUEST, most_size=MOST_BODY_BYTES
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ..declare.queue import Queue
 from . import keys
 from .queue_stats import QueueStats, read_stats
 from .scripts import Calls, script
+from .split import by_size
 
 MOST_KEYS = 4000
 """Keys of one call. GopherLua, which Upstash runs, unpacks some 5,000 values."""
@@ -20,7 +21,13 @@ async def read_overview(
     is missing has more shards than this process has seen. Raises StoreError."""
     by_name: dict[str, QueueStats] = {}
     overview = script("overview", key_locking=calls.key_locking)
-    for page in _pages(calls, queues):
+    width = len(keys.PARTS) - 1  # and a key for each shard
+    for page in by_size(
+        queues,
+        lambda queue: width + calls.shards(queue),
+        most=MOST_KEYS,
+        most_size=MOST_KEYS,
+    ):
         names = [key for queue in page for key in _keys(calls, queue)]
         args: list[str | int] = [len(keys.PARTS)]
         for queue in page:
@@ -36,16 +43,3 @@ async def read_overview(
 def _keys(calls: Calls, queue: Queue) -> list[str]:
     names = (*keys.PARTS, *keys.records(calls.shards(queue))[1:])
     return keys.parts(calls.prefix, queue.name, names)
-
-
-def _pages(calls: Calls, queues: Sequence[Queue]) -> Iterator[list[Queue]]:
-    page, count = list[Queue](), 0
-    for queue in queues:
-        width = len(keys.PARTS) + calls.shards(queue) - 1
-        if page and count + width > MOST_KEYS:
-            yield page
-            page, count = [], 0
-        page.append(queue)
-        count += width
-    if page:
-        yield page

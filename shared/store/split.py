@@ -1,4 +1,4 @@
-"""Things in batches that fit a request: by their number and by their bytes."""
+"""Things in batches that fit a request: by their number and by their size."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 
 def by_size(
-    items: Iterable[T], size: Callable[[T], int], *, most: int, most_bytes: int
+    items: Iterable[T], size: Callable[[T], int], *, most: int, most_size: int
 ) -> Iterator[list[T]]:
-    """Batches of at most `most` items and `most_bytes` bytes, in order, none of them empty. An item
-    that is larger is a batch by itself."""
+    """Batches of at most `most` items, whose sizes together are at most `most_size`, in order, none
+    of them empty. An item that is larger is a batch by itself."""
     batch, total = list[T](), 0
     for item in items:
         length = size(item)
-        if batch and (len(batch) == most or total + length > most_bytes):
+        if batch and (len(batch) == most or total + length > most_size):
             yield batch
             batch, total = [], 0
         batch.append(item)

@@ -96,4 +96,7 @@ def test_a_wrong_setting_of_alerts_stops_the_start(wrong: dict[str, str]) -> Non
 
 
 def test_right_settings_of_alerts_do_not() -> None:
-    Settings.from_env({"TIDEGATE_ALERTS": "backlog=3", "TIDEGATE_STORE_BYTES": " 100 "})
+    right = {"TIDEGATE_ALERTS": "backlog=3", "TIDEGATE_STORE_BYTES": " 100 "}
+
+    assert Settings.from_env(right) == Settings.from_env({})
+    assert AlertSettings.from_env(right).store_bytes == 100
