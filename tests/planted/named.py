@@ -187,6 +187,19 @@ def expired_names_are_deleted(world: World) -> None:
     assert list(world.last[queue.name].dedup) == ["dedup:d"], "expired names pile up"
 
 
+def a_queue_without_names_leaves_the_agenda(world: World) -> None:
+    queue = world.queues[0]
+    put(world, queue, "a", dedup=Guard("dedup:a", 1_000))
+    (claim,) = turn(world, queue, TurnRequest("o", 1, 1, 60_000))
+    turn(world, queue, TurnRequest("o", 2, 0, 60_000, [Settle(claim, "done")]))
+    for seq in range(3, 6):
+        world.wall += 2 * round(queue.completed.age_ms or 0)
+        turn(world, queue, TurnRequest("o", seq, 0, 60_000))
+    turn(world, queue, TurnRequest("p", 1, 0, 60_000))
+
+    assert world.last[queue.name].agenda is None, "nothing is left, and the queue is looked at"
+
+
 def more_foreign_jobs_than_a_page_come_with_the_next_turn(world: World) -> None:
     queue = world.queues[0]
     world.push(queue, ["{}"] * 101)
@@ -271,6 +284,7 @@ STORIES: tuple[Story, ...] = (
     a_claim_that_a_failover_lost_is_not_settled,
     an_id_twice_in_one_request_is_one_job,
     expired_names_are_deleted,
+    a_queue_without_names_leaves_the_agenda,
     more_foreign_jobs_than_a_page_come_with_the_next_turn,
     the_store_learns_how_long_jobs_take,
     a_suspect_whose_key_is_busy_holds_nobody_up,

@@ -241,6 +241,21 @@ async def test_a_script_that_is_killed_at_a_write_heals_by_its_repeat_and_a_repa
     assert (await repair(world.store, queue, dry_run=True)).is_sound
 
 
+@pytest.mark.one_shard
+@pytest.mark.parametrize(
+    "verb", [verb for verb in VERBS if verb.name in ("delete", "purge")], ids=lambda verb: verb.name
+)
+@every_write
+async def test_a_delete_that_is_killed_and_repeated_counts_each_job_once(
+    world: World, verb: Verb, n: int
+) -> None:
+    queue = await _prepare(world)
+    await _kill(world, queue, verb, n)
+
+    records = (await world.probe.snapshot()).get("records", {})
+    assert (await world.store.stats(queue)).jobs == len([raw for raw in records.values() if raw])
+
+
 @pytest.mark.parametrize("verb", _enqueues(), ids=lambda verb: "+".join(sorted(verb.new)))
 @every_write
 async def test_an_enqueue_that_is_killed_at_a_write_succeeds_when_it_is_repeated(
