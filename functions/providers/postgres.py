@@ -52,7 +52,11 @@ class Postgres:
     def _connect(self) -> psycopg.Connection[Any]:
         # No prepared statements: a pooler such as PgBouncer may give each call another server.
         return psycopg.connect(
-            self._url, autocommit=True, connect_timeout=CONNECT, prepare_threshold=None
+            self._url,
+            autocommit=True,
+            connect_timeout=CONNECT,
+            prepare_threshold=None,
+            client_encoding="utf8",  # else a SQL_ASCII database gives texts as bytes
         )
 
 

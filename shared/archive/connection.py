@@ -30,9 +30,15 @@ async def connected(url: str, *, migrates: bool = True) -> AsyncIterator[AsyncCo
     try:
         # No prepared statements: a pooler such as PgBouncer may give each call another server.
         db = await psycopg.AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None
+            url,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            prepare_threshold=None,
+            client_encoding="utf8",  # else psycopg gives names as bytes from a SQL_ASCII database
         )
         async with db:
+            if not (db.info.parameter_status("DateStyle") or "").startswith("ISO"):
+                await db.execute("SET datestyle TO ISO")  # psycopg reads instants in no other
             if migrates and url not in _ready:
                 await migrate(db)
                 _ready.add(url)

@@ -7,6 +7,7 @@ text; the record has it as it was.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from ..store.deaths import Death
 from ..store.views import JobRecord, read_row
 
 NUL, REPLACEMENT = "\0", "�"
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""JSON's escape of a NUL character. Where the backslash itself is escaped, it is plain text."""
 _LATEST = datetime.fromtimestamp(YEAR_10000 - 1, UTC)
 
 
@@ -97,7 +100,7 @@ def _job_data(record: JobRecord, *, as_text: bool) -> str:
 def _fits_jsonb(payload: str | bytes) -> bool:
     """True where Postgres is expected to take the payload's own text. Lone surrogates and bytes
     that are no UTF-8 are no JSON to begin with."""
-    if isinstance(payload, bytes) or "\\u0000" in payload:
+    if isinstance(payload, bytes) or _NUL.search(payload):
         return False
     try:
         from_json(payload, allow_inf_nan=False)

@@ -33,18 +33,17 @@ class BulkJobs:
 
 
 def read_lines(source: str) -> list[Line]:
-    """The payloads of `source`: JSON text, `@file`, or `-` for standard input.
+    """The payloads of `source`: JSON text (line 0), `@file`, or `-` for standard input.
 
     A file or stdin holds one JSON document, or one for each line (NDJSON; lines end with LF or CR
-    LF). Raises InvalidPayload
-    for an unreadable file.
+    LF). Raises InvalidPayload for an unreadable file.
     """
     if source != "-" and not source.startswith("@"):
         return [Line(0, source)]
     text = _read(source)
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         lines = text.split("\n")  # and no other line end: texts in JSON may hold U+2028 as it is
         return [Line(n, line) for n, line in enumerate(lines, start=1) if line.strip()]
     return [Line(1, text)]
@@ -66,12 +65,11 @@ def parse_lines(
 
     bulk = BulkJobs()
     for line in lines:
-        number = line.number if len(lines) > 1 else 0
         try:
             request = {
                 "type": job_type,
                 "payload": _parse(line.text),
-                "options": _for_line(options, number),
+                "options": _for_line(options, line.number),
             }
             bulk.jobs.append(parse_job(queue, request, find_queue=find_queue))
         except (InvalidPayload, PayloadTooLarge) as error:
@@ -80,7 +78,8 @@ def parse_lines(
 
 
 def _for_line(options: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """The options of one line: each line of several has an id and a key of its own."""
+    """The options of one line: each line of a file has an id and a key of its own, also where the
+    file has one line so far, so that it can grow and be sent again."""
     own = {name: f"{options[name]}-{number}" for name in ("job_id", "idempotency_key")
            if number and name in options}  # fmt: skip
     return {**options, **own}

@@ -228,7 +228,15 @@ def _archive_url(env: Mapping[str, str]) -> str | None:
     url = env.get("DATABASE_URL", "").strip()
     if not url.startswith(("postgres://", "postgresql://")):
         return None
-    keep_secret([url, urlsplit(url).password])
+    keep_secret([url])
+    try:
+        password = urlsplit(url).password
+    except ValueError:  # its text may quote the password
+        raise ConfigurationError(
+            "DATABASE_URL can't be read: write postgresql://user:password@host:5432/name, with "
+            "each of [ ] / ? # @ : in user and password percent-encoded (%5B for [)"
+        ) from None
+    keep_secret([password])
     return url
 
 

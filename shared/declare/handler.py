@@ -51,7 +51,7 @@ def shape_of(handler: Handler) -> Shape:
         raise ConfigurationError(f"handler {name!r} can't be called: {error}") from None
     if not parameters or parameters[0].kind not in _POSITIONAL:
         raise ConfigurationError(f"handler {name!r}: its first parameter takes the payload")
-    hints = _hints(_innermost(handler), name)
+    hints = _hints(_innermost(handler), parameters[0].name, name)
     return Shape(
         model=_model(hints.get(parameters[0].name), name),
         context=_context(parameters[1:], hints, name),
@@ -109,17 +109,23 @@ def _innermost(handler: Handler) -> Any:
         handler = function.__wrapped__
 
 
-def _hints(function: Any, name: str) -> dict[str, Any]:
-    """The types of its parameters. What it returns may be a name that only type checkers know."""
-    notes = getattr(function, "__annotations__", {})
-    parameters = {key: note for key, note in notes.items() if key != "return"}
-    scope = getattr(function, "__globals__", {})
-    try:
-        return get_type_hints(SimpleNamespace(__annotations__=parameters), scope)
-    except Exception as error:  # noqa: BLE001 - an annotation may be any expression
-        raise ConfigurationError(
-            f"{_sentence(name)} ({error}; define the model at module level)"
-        ) from None
+def _hints(function: Any, payload: str, name: str) -> dict[str, Any]:
+    """The types of its parameters. Those of parameters with defaults, and of what it returns, may
+    be names that only type checkers know; the payload's and the context's may not."""
+    scope, hints = getattr(function, "__globals__", {}), dict[str, Any]()
+    for parameter, note in getattr(function, "__annotations__", {}).items():
+        if parameter == "return":
+            continue
+        try:
+            hints |= get_type_hints(SimpleNamespace(__annotations__={parameter: note}), scope)
+        except Exception as error:  # noqa: BLE001 - an annotation may be any expression
+            if parameter == payload:
+                problem = f"{_sentence(name)} ({error}; define the model at module level)"
+                raise ConfigurationError(problem) from None
+            if JobContext.__name__ in str(note):
+                problem = f"handler {name!r}: its parameter {parameter!r} can't be read: {error}"
+                raise ConfigurationError(problem) from None
+    return hints
 
 
 def _model(hint: Any, name: str) -> type[BaseModel]:

@@ -11,6 +11,7 @@ from ..errors import InvalidPayload, PayloadTooLarge
 from ..jobs.body import byte_length, to_text
 from .difference import difference
 from .field_errors import field_errors, sentence
+from .sets import with_sorted_sets
 
 if TYPE_CHECKING:
     from .queue import JobType, Queue
@@ -88,6 +89,7 @@ def _round_trip(job_type: JobType[Any], payload: BaseModel) -> tuple[str, BaseMo
     for by_alias in (True, False):
         try:
             text = payload.model_dump_json(by_alias=by_alias, round_trip=True, warnings=False)
+            text = with_sorted_sets(payload, _finite(job_type, text))
             return text, job_type.model.model_validate_json(text)
         except ValidationError as error:
             failure = failure or error
@@ -97,6 +99,16 @@ def _round_trip(job_type: JobType[Any], payload: BaseModel) -> tuple[str, BaseMo
     fields = field_errors(failure, "payload") if failure else []
     unreadable = [{**one, "message": f"{one['message']}; {_UNREADABLE}"} for one in fields]
     raise _invalid(job_type, unreadable)
+
+
+def _finite(job_type: JobType[Any], text: str) -> str:
+    """The text, if it is JSON: a model may be configured to write Infinity and NaN."""
+    if "Infinity" in text or "NaN" in text:  # a text may just hold the word
+        try:
+            from_json(text, allow_inf_nan=False)
+        except ValueError:
+            raise _invalid(job_type, [{"field": "payload", "message": _NOT_FINITE}]) from None
+    return text
 
 
 def _invalid(job_type: JobType[Any], fields: list[dict[str, str]]) -> InvalidPayload:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, Protocol, TypeVar, Unpack, overload
 
@@ -104,17 +104,17 @@ class JobType(Generic[P]):
         (answer,) = await self._store([self.job(payload, **options)])
         return JobHandle.of(self.queue, one_stored(answer))
 
-    async def enqueue_many(self, jobs: Sequence[Job]) -> list[JobHandle]:
+    async def enqueue_many(self, jobs: Iterable[Job]) -> list[JobHandle]:
         """Store jobs made by `job`, some 500 a request; one handle each, in order. Raises QueueFull
         or IdempotencyMismatch where some were not stored; its `answers` tell which."""
-        answers = all_stored(await self._store(jobs))
+        answers = all_stored(await self._store(list(jobs)))
         return [JobHandle.of(self.queue, answer) for answer in answers]
 
     def enqueue_sync(self, payload: P, **options: Unpack[JobOptions]) -> JobHandle:
         """`enqueue` for code without an event loop (`def` handlers, Flask, Django). It blocks."""
         return run_blocking(lambda: self.enqueue(payload, **options), "enqueue")
 
-    def enqueue_many_sync(self, jobs: Sequence[Job]) -> list[JobHandle]:
+    def enqueue_many_sync(self, jobs: Iterable[Job]) -> list[JobHandle]:
         """`enqueue_many` for code without an event loop. It blocks."""
         return run_blocking(lambda: self.enqueue_many(jobs), "enqueue_many")
 

@@ -93,11 +93,18 @@ def retry_after(error: BaseException, now: Callable[[], float] = time.time) -> f
 def _until(text: str, date: object, now: Callable[[], float]) -> float:
     """Seconds from the date of a response to an HTTP date. Raises ValueError and others where that
     one can't be read."""
-    end = parsedate_to_datetime(text)
+    end = _http_date(text)
     try:
-        return (end - parsedate_to_datetime(str(date))).total_seconds()
+        return (end - _http_date(str(date))).total_seconds()
     except (ValueError, TypeError):  # there is none, or none that can be read
         return (end - datetime.fromtimestamp(now(), UTC)).total_seconds()
+
+
+def _http_date(text: str) -> datetime:
+    """An HTTP date in any of its three forms (RFC 9110 §5.6.7). Of asctime's, which has no zone,
+    the RFC says that it is in UTC; so is one of the zone -0000."""
+    date = parsedate_to_datetime(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _signal(errors: list[BaseException]) -> BaseException | None:

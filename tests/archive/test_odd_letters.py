@@ -17,6 +17,8 @@ DEEP = "[" * 5_000 + "]" * 5_000
 ODD = {
     "object": '{"user": 7}',
     "nul": '{"a": "x\\u0000y"}',
+    "escaped": '{"a": "\\\\u0000y"}',
+    "escaped-nul": '{"a": "\\\\\\u0000y"}',
     "surrogate": '{"a": "\\ud800"}',
     "pair": '{"a": "\\ud83d\\ude00"}',
     "huge-number": '{"a": ' + "9" * 200_000 + "}",
@@ -42,7 +44,7 @@ async def test_any_payload_becomes_a_row_that_keeps_its_bytes(dying: World, name
     by_id = {row["job_id"]: row for row in dying.rows()}
     assert job.body().encode() in by_id[f"{name}.q"]["record"]
     data = by_id[f"{name}.q"]["job_data"]
-    assert ("payload" in data) == (name in ("object", "pair", "twice", "large"))
+    assert ("payload" in data) == (name in ("object", "escaped", "pair", "twice", "large"))
     assert data["type"] == "t"
 
 

@@ -122,6 +122,19 @@ def test_a_repeated_file_with_the_same_ids_changes_nothing(cli: Cli, tmp_path: P
     assert waiting(cli) == 2
 
 
+@pytest.mark.parametrize("option", ["--job-id", "--idempotency-key"])
+@pytest.mark.parametrize("before", [1, 2])
+def test_a_file_that_grew_adds_its_new_lines(
+    cli: Cli, tmp_path: Path, before: int, option: str
+) -> None:
+    file, lines = tmp_path / "notes.ndjson", [f'{{"text": "{n}"}}\n' for n in range(3)]
+    for count in (before, 3, 3):
+        file.write_text("".join(lines[:count]))
+        ran = cli("enqueue", "work", "note.keep", "-p", f"@{file}", option, "batch", "--json")
+
+    assert len(ran.json["jobs"]) == waiting(cli) == 3
+
+
 def test_a_file_may_hold_one_document_over_several_lines(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "note.json"
     file.write_text('{\n  "text": "pretty"\n}\n')

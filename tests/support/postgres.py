@@ -38,13 +38,14 @@ def _serve(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def empty_database(server: str) -> Iterator[str]:
-    """The URL of a new database on the server, which is dropped in the end."""
+def empty_database(server: str, options: str = "") -> Iterator[str]:
+    """The URL of a new database on the server, which is dropped in the end. `options`: SQL behind
+    CREATE DATABASE."""
     name = f"test_{os.getpid()}_{next(_number)}"
     import psycopg  # noqa: PLC0415 - few tests need it
 
     with psycopg.connect(server, autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {name}".encode())
+        db.execute(f"CREATE DATABASE {name} {options}".encode())
         try:
             yield server.replace("/postgres?", f"/{name}?")
         finally:

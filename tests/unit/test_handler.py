@@ -6,7 +6,7 @@ import contextlib
 import functools
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,9 @@ from shared.drain.timeouts import Timeouts
 from shared.jobs.claim import Claim
 from shared.jobs.job import Job
 from shared.jobs.outcome import Outcome
+
+if TYPE_CHECKING:
+    from httpx import Client  # a name that only type checkers know
 
 
 class Payload(BaseModel):
@@ -69,8 +72,14 @@ def defaults(payload: Payload, more: int = 5, *args: Any, **kwargs: Any) -> str:
     return f"{payload.n}"
 
 
+def checked_only(payload: Payload, job: JobContext, client: Client | None = None) -> str:
+    assert client is None
+    return f"{payload.n} {job.type}"
+
+
 BODIES: list[Callable[..., str]] = [
     none, positional, unannotated, positional_only, keyword, behind, optional, annotated, defaults,
+    checked_only,
 ]  # fmt: skip
 
 
@@ -215,6 +224,9 @@ def odd_annotation(payload: "1/0") -> None: ...  # type: ignore[valid-type] # no
 def odd_syntax(payload: "a b") -> None: ...  # type: ignore[valid-type] # noqa: F722
 
 
+def odd_context(payload: Payload, job: "JobContext | types.Missing" = None) -> None: ...  # type: ignore[name-defined] # noqa: UP037
+
+
 def missing(payload: "types.Missing") -> None: ...  # type: ignore[name-defined] # noqa: UP037
 
 
@@ -230,6 +242,7 @@ def missing(payload: "types.Missing") -> None: ...  # type: ignore[name-defined]
         odd_annotation,
         odd_syntax,
         missing,
+        odd_context,
         functools.partial(none, Payload()),
         functools.partial(none, payload=Payload()),
         lambda payload: None,

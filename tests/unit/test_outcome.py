@@ -136,6 +136,10 @@ def test_the_wait_of_a_retry_has_its_jitter() -> None:
         ("soon", None),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("Wed, 21 Oct 2026 07:29:30 GMT", 90.0),
+        ("Wednesday, 21-Oct-26 07:29:30 GMT", 90.0),
+        ("Wed Oct 21 07:29:30 2026", 90.0),
+        ("Wed Oct  7 07:29:30 2026", 0.0),
+        ("Wed, 21 Oct 2026 07:29:30 -0000", 90.0),
         ("Wed, 21 Oct 2099 07:28:00 GMT", 86_400.0),
         ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
         ("", None),
@@ -155,6 +159,7 @@ def test_the_servers_own_word_on_when_to_come_back_is_honoured(
     ("header", "seconds"),
     [
         ("Wed, 21 Oct 2026 07:29:30 GMT", 90.0),
+        ("Wed Oct 21 07:29:30 2026", 90.0),
         ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("Wed, 21 Oct 2099 07:28:00 GMT", 86_400.0),

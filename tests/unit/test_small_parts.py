@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from pathlib import Path
 
 import pytest
@@ -292,6 +293,22 @@ def test_a_postgres_in_database_url_is_the_archive(url: str | None, *, archive: 
 
     assert settings.archive_url == (url.strip() if url and archive else None)
     assert "u:p" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://postgres:[S3cretPass99]@db.example.com:5432/postgres",
+        "postgresql://postgres:S3cretPass99]x@db.example.com/postgres",
+        "postgresql://postgres:[S3cretPass99@db.example.com/postgres",
+        "postgresql://u:p℀S3cretPass99@db.example.com/postgres",
+    ],
+)
+def test_a_database_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="DATABASE_URL can't be read") as caught:
+        Settings.from_env({"DATABASE_URL": url})
+
+    assert "S3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_every_variable_that_is_described_is_known() -> None:
