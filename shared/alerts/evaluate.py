@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..config.alerts import AlertSettings
 from ..declare.queue import Queue
+from ..schedules.due_jobs import PATIENCE_MS, failing_since
 from ..store import Store
 from ..store.counters import COMMANDS
 from ..store.queue_stats import QueueStats
@@ -90,12 +91,18 @@ def seconds_late(stats: Sequence[QueueStats], agenda: Mapping[str, float], now_m
     for member, instant in agenda.items():
         queue = by_name.get(member)
         if is_schedule(member):
-            since += [int(instant)] if "#" in member else []
+            since += [_last_try(agenda, member)] if "#" in member else []
         elif queue is not None and instant >= INSTANTS:
             since.append(max(int(instant), queue.turn_ms))
         elif queue is not None and queue.oldest_ms is not None:
             since.append(max(queue.oldest_ms, queue.turn_ms))
     return max(0, now_ms - min(since)) / 1000
+
+
+def _last_try(agenda: Mapping[str, float], entry: str) -> int:
+    """When a tick must have moved a schedule's entry on."""
+    failing = failing_since(agenda, entry)
+    return int(agenda[entry]) if failing is None else failing + PATIENCE_MS
 
 
 async def _send(notices: Sequence[Notice], sinks: Sequence[Sink]) -> dict[str, list[str]]:

@@ -28,10 +28,12 @@ RETRY = Retry.waits([5, 300, 1800, 7200, 18_000, 36_000, 36_000], jitter=0.1)
 
 
 class Callback(BaseModel):
-    """A webhook: where to, and its body as text, the same in each try."""
+    """A webhook: where to, and its body as text, the same in each try. `caller`: the subject of the
+    stored token that asked for it, "" for any other way."""
 
     url: str
     content: str
+    caller: str = ""
 
 
 @lru_cache(maxsize=256)
@@ -50,7 +52,8 @@ async def _send(callback: Callback, job: JobContext) -> None:
     content = callback.content.encode()
     message_id = f"msg_{local_id(job.id).lstrip('~')}"
     host = urlsplit(callback.url).hostname or ""
-    async with room().for_call(job.queue, host, waited=job.snoozed_for()):
+    waited = job.snoozed_for()
+    async with room().for_call(job.queue, host, caller=callback.caller, waited=waited):
         headers = signed_headers(message_id, int(time.time()), content, secrets)
         headers["content-type"] = "application/json"
         await post(callback.url, content, headers, timeout=SECONDS)

@@ -11,8 +11,12 @@ from ipaddress import ip_address
 
 from ..errors import Snooze
 
-MOST, MOST_OF_QUEUE, MOST_OF_SITE = 32, 16, 8
-"""Callbacks under way in one process: in all, of one queue, and to one site."""
+MOST, MOST_OF_QUEUE, MOST_OF_CALLER, MOST_OF_SITE = 32, 16, 8, 8
+"""Callbacks under way in one process: in all, of one queue, of one caller (the token that enqueued
+the job), and to one site. A caller may own any number of sites: its part of a queue is a half."""
+WAITING = 8
+"""Calls that may wait for each of those places. A later one would find none within WAIT, unless an
+answer took less than a quarter of a second; and each one that waits holds a slot of its queue."""
 WAIT = 2.0
 """Seconds for which a callback waits for room: receivers that answer make room much sooner."""
 AGAIN = (20.0, 600.0)
@@ -24,13 +28,16 @@ class Share:
     """A bounded part of the room, and the calls that take it."""
 
     def __init__(self, most: int) -> None:
-        self._places = asyncio.Semaphore(most)
+        self._most, self._places = most, asyncio.Semaphore(most)
         self._begun: dict[object, float] = {}
         self.users = 0
 
     @property
-    def is_stuck(self) -> bool:
-        """True if it is full of calls, and the oldest one has no answer for longer than WAIT."""
+    def is_hopeless(self) -> bool:
+        """True if it is full, and one more need not wait: too many wait already, or the oldest call
+        has no answer for longer than WAIT."""
+        if self.users > self._most * (1 + WAITING):
+            return True
         if not self._places.locked() or not self._begun:
             return False
         return asyncio.get_running_loop().time() - next(iter(self._begun.values())) > WAIT
@@ -54,17 +61,21 @@ class Room:
         self._shares: dict[str, Share] = {}
 
     @asynccontextmanager
-    async def for_call(self, queue: str, host: str, *, waited: float = 0.0) -> AsyncIterator[None]:
+    async def for_call(
+        self, queue: str, host: str, *, caller: str = "", waited: float = 0.0
+    ) -> AsyncIterator[None]:
         """Room for the call that the block is. Raises Snooze where there is none within WAIT, and
-        at once where the calls under way get no answer: a wait would only hold a slot. `waited`:
-        seconds since it was first put off."""
-        bounds = {f"site {site_of(host)}": MOST_OF_SITE, f"queue {queue}": MOST_OF_QUEUE, "": MOST}
+        at once where a wait would only hold a slot. `caller`: the stored token that enqueued the
+        job, "" for any other way. `waited`: seconds since it was first put off."""
+        # One that waits for its caller's or its site's part must hold no other's.
+        bounds = {f"caller {caller}": MOST_OF_CALLER} if caller else {}
+        bounds |= {f"site {site_of(host)}": MOST_OF_SITE, f"queue {queue}": MOST_OF_QUEUE, "": MOST}
         shares = [self._shares.setdefault(name, Share(most)) for name, most in bounds.items()]
         for share in shares:
             share.users += 1
         try:
             async with AsyncExitStack() as held:
-                if any(share.is_stuck for share in shares):
+                if any(share.is_hopeless for share in shares):
                     raise _put_off(waited)
                 try:
                     async with asyncio.timeout(WAIT):

@@ -70,7 +70,8 @@ def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterato
         yield child(f"handler {job_type.queue.name}/{job_type.name}", one, by="")
     if follow_ups.callback is not None:
         content = _webhook(event, _public_facts(facts, run), end.at_ms)
-        payload = json.dumps({"url": follow_ups.callback, "content": content})
+        facts = {"url": follow_ups.callback, "content": content}
+        payload = json.dumps(facts | ({"caller": run.body.by} if run.body.by else {}))
         yield child("callback", FollowUp(run.claim.queue, CALLBACK, payload, key=run.claim.key))
 
 

@@ -7,18 +7,16 @@ instant, and an entry only moves forward. So a stop between the steps fires the 
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from ..clock import utc
 from ..declare.queue import Queue
 from ..declare.schedule import Schedule
-from ..errors import ConfigurationError, StoreError
-from ..jobs.job import Enqueued, Job
+from ..errors import ConfigurationError
+from ..jobs.job import Job
 from ..store import Store
-from .jobs import job_of
-from .occurrences import due
+from ..store.keys import NEVER
+from ..store.schedules import failing_of
+from .due_jobs import due_jobs
 
 log = logging.getLogger("tidegate.schedules")
 
@@ -29,78 +27,47 @@ async def fire(
     """Fire those whose entry has come. Answers the queues that have new jobs. Raises StoreError.
 
     An occurrence for which there is no room stays due: that is logged, and the next tick tries
-    again. One whose payload can't be made or stored is logged with its instant, and skipped.
+    again. One whose payload can't be made or stored stays due for a while (due_jobs.py).
     """
+    found = [
+        (schedule, made)
+        for schedule in schedules
+        if agenda.get(schedule.entry, NEVER) <= now and schedule.pause not in agenda
+        if (made := due_jobs(schedule, agenda, now)) is not None
+    ]
     jobs: dict[Queue, list[tuple[Job, Schedule]]] = {}
-    moves: dict[str, int] = {}
-    for schedule in schedules:
-        planned = agenda.get(schedule.entry)
-        if planned is None or planned > now or schedule.pause in agenda:
-            continue
-        made = _due_jobs(schedule, int(planned), now)
-        if made is not None:
-            pairs = [(job, schedule) for job in made[0]]
-            jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
-            moves[schedule.entry] = made[1]
+    for schedule, made in found:
+        pairs = [(job, schedule) for job in made.jobs]
+        jobs.setdefault(schedule.job_type.queue, []).extend(pairs)
+    stay = set[str]()
     for queue, pairs in jobs.items():
-        answers = await _enqueue(store, queue, pairs)
-        if answers is None:
-            for _, schedule in pairs:
-                moves.pop(schedule.entry, None)
-            continue
-        for answer, (_, schedule) in zip(answers, pairs, strict=True):
-            if answer.full or answer.limited_for is not None:
-                event = "schedule_queue_full" if answer.full else "schedule_key_limited"
-                log.error(event, extra={"schedule": schedule.key})
-                moves.pop(schedule.entry, None)
+        stay |= await _enqueue(store, queue, pairs)
+    moves, failing = dict[str, int](), dict[str, int]()
+    for entry, made in ((schedule.entry, made) for schedule, made in found):
+        if entry not in stay and made.following > agenda[entry]:
+            moves[entry] = made.following
+        if made.failed and agenda.get(failing_of(entry), 0) < made.following:
+            failing[failing_of(entry)] = now
     await store.schedules.move(moves)
+    await store.schedules.mark(failing)
     return [queue for queue, pairs in jobs.items() if pairs]
 
 
-async def _enqueue(
-    store: Store, queue: Queue, pairs: Sequence[tuple[Job, Schedule]]
-) -> list[Enqueued] | None:
-    """The answers; None where this function can't enqueue on the queue: its secret is missing."""
+async def _enqueue(store: Store, queue: Queue, pairs: Sequence[tuple[Job, Schedule]]) -> set[str]:
+    """The entries that stay due: there was no room, or this function can't enqueue on the queue,
+    whose secret is missing."""
     try:
         # This tick drains it.
-        return await store.enqueue(queue, [job for job, _ in pairs], nudge=False)
+        answers = await store.enqueue(queue, [job for job, _ in pairs], nudge=False)
     except ConfigurationError as error:
         for key in {schedule.key for _, schedule in pairs}:
             facts = {"schedule": key, "error": f"{type(error).__name__}: {error}"}
             log.error("schedule_error", extra=facts)  # noqa: TRY400 - the sentence says it all
-        return None
-
-
-def _due_jobs(schedule: Schedule, planned: int, now: int) -> tuple[list[Job], int] | None:
-    """The jobs of the occurrences that are due, and the instant of the entry after them; None where
-    that can't be told now."""
-    try:
-        instants, following = due(schedule, planned, now)
-        made = [_job_of(schedule, instant, now) for instant in instants]
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        log.exception("schedule_error", **_facts(schedule))
-        return None
-    return [job for job in made if job is not None], following
-
-
-def _job_of(schedule: Schedule, instant: int, now: int) -> Job | None:
-    """The job of an occurrence; None where its payload can't be made or stored: tried again, it
-    would hold up all later ones for ever. Raises StoreError and ConfigurationError, which pass."""
-    try:
-        return job_of(schedule, instant, now)
-    except (KeyboardInterrupt, StoreError, ConfigurationError):
-        raise
-    except BaseException:
-        log.exception("schedule_occurrence_skipped", **_facts(schedule, instant))
-        return None
-
-
-def _facts(schedule: Schedule, instant: int | None = None) -> dict[str, Any]:
-    """Of the error at hand, for a log line. Its text may quote the payload, so an encrypted queue's
-    is left out."""
-    facts = {"schedule": schedule.key, "error": type(sys.exception()).__name__}
-    if instant is not None:
-        facts["planned"] = utc(instant).isoformat()
-    return {"exc_info": not schedule.job_type.queue.encrypt, "extra": facts}
+        return {schedule.entry for _, schedule in pairs}
+    stay = set[str]()
+    for answer, (_, schedule) in zip(answers, pairs, strict=True):
+        if answer.full or answer.limited_for is not None:
+            event = "schedule_queue_full" if answer.full else "schedule_key_limited"
+            log.error(event, extra={"schedule": schedule.key})
+            stay.add(schedule.entry)
+    return stay

@@ -2,7 +2,7 @@
 to repeat.
 
 A schedule is nothing but an entry, whose instant is the planned one. While it is paused there is a
-second entry, which names no times.
+second entry, which names no times; where its payload function fails, one that says since when.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ def is_schedule(member: str) -> bool:
     return member.startswith("@")
 
 
+def failing_of(entry: str) -> str:
+    """The agenda's member that says since when (ms) the payload function of a schedule fails."""
+    return entry.replace("#", "!")
+
+
 class ScheduleEntries:
     """The entries of one deployment's agenda. Raises StoreError."""
 
@@ -35,6 +40,10 @@ class ScheduleEntries:
     async def move(self, entries: Mapping[str, int]) -> None:
         """Move entries forward. One that was removed meanwhile stays so."""
         await self._zadd(["XX", "GT"], entries)
+
+    async def mark(self, failing: Mapping[str, int]) -> None:
+        """Note since when payload functions fail, over what stands there of occurrences before."""
+        await self._zadd(["GT"], failing)
 
     async def remove(self, entries: Sequence[str]) -> None:
         """Remove entries."""

@@ -165,13 +165,14 @@ async def test_a_bug_of_the_model_or_of_a_schedule_is_logged_without_texts(
     async with producer(vault, vault.store) as client:
         answers = [await client.post(path, json=body) for body in (job, {"jobs": [job]})]
     drain = partial(Drain, vault.store, Registry([vault.app]), patience=0.0, sweep_every=1.0)
-    for _ in range(2):
+    for _ in range(4):
         await drain(Budget.of(60, clock=vault.clock)).tick()
-        vault.clock.advance(90)
+        vault.clock.advance(400)
 
     text = "\n".join(written.lines)
     assert [answer.status_code for answer in answers] == [500, 500]
     assert "RuntimeError" in text
+    assert "schedule_payload_failed" in text
     assert "schedule_occurrence_skipped" in text
     assert "LookupError" in text
     assert SECRET not in text + answers[0].text + answers[1].text

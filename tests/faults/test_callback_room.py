@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
 from shared import fetch
 from shared.callbacks import room as bounds
-from shared.callbacks.room import MOST, MOST_OF_QUEUE, MOST_OF_SITE, Room, site_of
+from shared.callbacks.room import (
+    MOST,
+    MOST_OF_CALLER,
+    MOST_OF_QUEUE,
+    MOST_OF_SITE,
+    WAITING,
+    Room,
+    site_of,
+)
 from shared.config.callbacks import VARIABLE
 from shared.errors import Snooze
 from tests.support.values import Number
@@ -111,6 +120,52 @@ async def test_one_queue_takes_its_part_and_no_more() -> None:
             pass
 
 
+async def test_a_caller_with_many_sites_leaves_half_of_a_queue_to_others() -> None:
+    room = Room()
+    async with AsyncExitStack() as held:
+        for number in range(MOST_OF_CALLER):
+            await held.enter_async_context(room.for_call("q", f"{number}.com", caller="mallory"))
+        for queue in ("q", "other"):
+            with pytest.raises(Snooze):
+                await held.enter_async_context(room.for_call(queue, "one.more", caller="mallory"))
+        for number in range(MOST_OF_QUEUE - MOST_OF_CALLER):
+            await held.enter_async_context(room.for_call("q", f"{number}.org", caller="alice"))
+
+
+@pytest.mark.parametrize(
+    ("most", "queue", "caller", "host"),
+    [
+        (MOST, "q{}", "c{}", "{}.com"),
+        (MOST_OF_QUEUE, "q", "c{}", "{}.com"),
+        (MOST_OF_CALLER, "q{}", "c", "{}.com"),
+        (MOST_OF_SITE, "q{}", "c{}", "a{}.evil.example"),
+    ],
+)
+async def test_no_more_wait_for_room_than_may_find_some(
+    most: int, queue: str, caller: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "WAIT", 60.0)
+    room, ended, under_way = Room(), asyncio.Event(), 0
+
+    async def call(number: int) -> None:
+        nonlocal under_way
+        names = [name.format(number) for name in (queue, host, caller)]
+        async with room.for_call(names[0], names[1], caller=names[2]):
+            under_way += 1
+            await ended.wait()
+
+    calls = [asyncio.create_task(call(number)) for number in range(most * (1 + WAITING) + 5)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    put_off = [one for one in calls if one.done()]
+    assert (len(put_off), under_way) == (5, most)
+    assert all(isinstance(one.exception(), Snooze) for one in put_off)
+
+    ended.set()
+    await asyncio.gather(*(one for one in calls if one not in put_off))
+    assert under_way == most * (1 + WAITING)
+
+
 @pytest.mark.parametrize(
     ("host", "site"),
     [
@@ -165,19 +220,22 @@ def test_rooms_of_closed_loops_are_dropped() -> None:
     assert sum(loop.is_closed() for loop in bounds._ROOMS) <= 1  # noqa: SLF001 - seen nowhere else
 
 
-async def test_a_callback_tells_how_long_it_waits_for_room_already(
-    world: World, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by", ["", "token:alice"])
+async def test_a_callback_tells_its_caller_and_how_long_it_waits_for_room_already(
+    world: World, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     monkeypatch.setenv(VARIABLE, "whsec_" + "QUFB" * 8)
     told = list[float]()
 
-    def for_call(_queue: str, _host: str, *, waited: float) -> None:
+    def for_call(_queue: str, _host: str, *, caller: str, waited: float) -> None:
+        assert caller == by
         told.append(waited)
         raise Snooze(max(20.0, waited))
 
     monkeypatch.setattr(bounds.Room, "for_call", lambda _room, *a, **named: for_call(*a, **named))
     queue = world.queue()
-    await world.store.enqueue(queue, [queue.types["t"].job(Number(), callback=SLOW)])
+    job = replace(queue.types["t"].job(Number(), callback=SLOW), by=by)
+    await world.store.enqueue(queue, [job])
     for _ in range(12):
         await world.drain(budget=50, patience=0).tick()
         world.clock.advance(20)

@@ -20,7 +20,7 @@ from shared.drain.endings import Endings
 from shared.drain.exclusive import SharedExclusiveLock
 from shared.jobs.ends import DecidedEnd
 from shared.jobs.ids import new_id
-from shared.schedules import fire
+from shared.schedules import due_jobs
 from shared.schedules.jobs import job_of
 from shared.schedules.occurrences import Due, due, first_after
 from shared.store import Store, TurnReply, TurnRequest
@@ -34,8 +34,8 @@ HANDLER_TIME = (Budget, "handler_time")
 SEND = (Store, "turn")
 AGENDA = (Store, "agenda")
 ARGUMENTS = (TurnRequest, "args")
-OCCURRENCE = (fire, "job_of")
-DUE = (fire, "due")
+OCCURRENCE = (due_jobs, "job_of")
+DUE = (due_jobs, "due")
 SKEW = (Rest, "skew_ms")
 CHILDREN = (endings, "children_of")
 WITH_CHILDREN = (endings, "end_with_children")

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared import Retention
-from shared.clock import utc
 from shared.declare.queue import JobType
 from shared.declare.schedule import Schedule
 from shared.errors import ConfigurationError, Unreachable
@@ -164,51 +163,6 @@ async def test_a_payload_can_be_made_of_the_planned_instant(world: World) -> Non
     await minutes(world, 3)
 
     assert seen == [START // 1000 + 60, START // 1000 + 120]
-
-
-@pytest.mark.parametrize(
-    "error", [LookupError("no rate"), SystemExit(2), GeneratorExit(), asyncio.CancelledError()]
-)
-@pytest.mark.parametrize("missed", ["all", "latest"])
-async def test_an_occurrence_whose_payload_can_not_be_made_holds_up_no_other(
-    world: World,
-    error: BaseException,
-    missed: Any,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    def of(at: datetime) -> Number:
-        if at == utc(START + 120_000):
-            raise error
-        return Number()
-
-    queue = world.queue()
-    world.app.schedule("broken", queue.types["t"], of, every=60, missed=missed)
-    await minutes(world, 5)
-
-    assert planned(world) == [1, 3, 4]
-    skipped = [one for one in caplog.records if one.msg == "schedule_occurrence_skipped"]
-    assert [(vars(one)["schedule"], vars(one)["planned"]) for one in skipped] == [
-        ("world/broken", utc(START + 120_000).isoformat())
-    ]
-    assert skipped[0].levelname == "ERROR"
-
-
-async def test_occurrences_that_can_not_be_stored_are_skipped_among_others(world: World) -> None:
-    """One tick makes them all: neither the first nor the last that is refused changes the rest."""
-
-    def of(at: datetime) -> Number:
-        number = (int(at.timestamp() * 1000) - START) // 60_000
-        n: Any = "no number" if number in {1, 4, 9} else number
-        return Number.model_construct(n=n)
-
-    queue = world.queue()
-    world.app.schedule("some", queue.types["t"], of, every=60, missed="all")
-    await world.drain().tick()
-    world.clock.advance(9 * 60 + 1)
-
-    await minutes(world, 3)
-
-    assert sorted(planned(world)) == [2, 3, 5, 6, 7, 8, 10, 11]
 
 
 @pytest.mark.parametrize("error", [Unreachable("no store"), ConfigurationError("no secret")])
