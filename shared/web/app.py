@@ -66,9 +66,9 @@ def create_app(
     return app
 
 
-class Opened(NamedTuple):
-    """A deployment that is served, who may call it, the requests that were refused, and what the
-    others have used (None: nobody wants to know)."""
+class ServiceResources(NamedTuple):
+    """What all requests of a service share: its deployment, the authorizer of their callers, the
+    count of refused ones, and the count of what the others used (None: no plan is configured)."""
 
     deployment: Deployment
     authorizer: Authorizer
@@ -82,10 +82,10 @@ class Service:
 
     def __init__(self, open_deployment: Callable[[], Deployment], seconds_left: Deadline) -> None:
         self._open_deployment, self._seconds_left = open_deployment, seconds_left
-        self._opened: Opened | None = None
+        self._resources: ServiceResources | None = None
         self._refused_ticks = Every(LOG_EVERY)
 
-    def open(self) -> Opened:
+    def open(self) -> ServiceResources:
         deployment = self._open_deployment()
         settings, clock = deployment.settings, deployment.clock
         known = KnownTokens(lambda: deployment.store.access, settings.prefix, clock)
@@ -94,49 +94,51 @@ class Service:
             from .usage import ApiUsage  # noqa: PLC0415 - cold start: only where a plan is named
 
             usage = ApiUsage(deployment)
-        self._opened = Opened(deployment, authorizer, Refusals(clock), usage)
-        return self._opened
+        self._resources = ServiceResources(deployment, authorizer, Refusals(clock), usage)
+        return self._resources
 
     async def reopen(self) -> None:
         """Close it; the next request opens it anew: the application has changed."""
         await self.close()
-        self._opened = None
+        self._resources = None
 
     def stop(self) -> None:
         """Stop the drains that requests run, so that these end soon."""
-        if self._opened is not None:
-            self._opened.deployment.stop()
+        if self._resources is not None:
+            self._resources.deployment.stop()
 
     async def close(self) -> None:
-        if self._opened is not None:
-            await self._opened.deployment.close()
+        if self._resources is not None:
+            await self._resources.deployment.close()
 
     async def answer(self, request: Request, operation: Operation) -> Response:
         """The answer to a request, if its caller may have it. Raises what becomes a problem."""
-        opened = self._opened or self.open()
+        resources = self._resources or self.open()
         try:
-            call = await self._authorize(request, operation, opened)
+            call = await self._authorize(request, operation, resources)
             if operation.is_audited:
                 answer = await perform(operation, call)
             else:
                 answer = await operation.handler(call)
         except (Unauthenticated, Forbidden) as error:
-            opened.refusals.add(PROBLEM_TYPES[type(error)].status)
+            resources.refusals.add(PROBLEM_TYPES[type(error)].status)
             if operation.access == "drain" and self._refused_ticks.is_due():
                 # The schedule that sent it shows the answer to no person.
                 log.warning("tick_refused", extra={"error": str(error)})
             raise
         if operation.access != "public":
-            if opened.refusals.unwritten:
-                await opened.refusals.write(opened.deployment.store.access)
-            if opened.usage is not None:
-                await opened.usage.write()
+            if resources.refusals.unwritten:
+                await resources.refusals.write(resources.deployment.store.access)
+            if resources.usage is not None:
+                await resources.usage.write()
         return answer
 
-    async def _authorize(self, request: Request, operation: Operation, opened: Opened) -> Call:
+    async def _authorize(
+        self, request: Request, operation: Operation, resources: ServiceResources
+    ) -> Call:
         header, access = request.headers.get("authorization"), operation.access
-        caller = await opened.authorizer.authorize(header, access, own=operation.own)
-        call = Call(request, opened.deployment, caller, self._seconds_left)
+        caller = await resources.authorizer.authorize(header, access, own=operation.own)
+        call = Call(request, resources.deployment, caller, self._seconds_left)
         if caller.queues is not None and not operation.filters:
             call.require_reach()
         if caller.is_restricted:
