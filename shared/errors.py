@@ -126,7 +126,7 @@ class NameTaken(TidegateError):
 
 
 class NotStored(TidegateError):
-    """A job was not stored. `answers`, of an enqueue of several: one `Enqueued` each, in order;
+    """A job was not stored. `answers`, of an enqueue of several: an `EnqueueAnswer` each, in order;
     `stored` is False for those that were not stored."""
 
     def __init__(self, message: str | None = None, answers: Sequence[Any] = ()) -> None:

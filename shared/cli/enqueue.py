@@ -16,7 +16,7 @@ from .output import as_json, note, progress
 
 if TYPE_CHECKING:
     from ..declare.queue import Queue
-    from ..jobs.job import Enqueued, Job
+    from ..jobs.job import EnqueueAnswer, Job
     from ..store import Store
 
 CHUNK = 500
@@ -121,18 +121,18 @@ def _read(payload: str, dedup: str | None) -> list[Line]:
 
 async def _enqueue(
     name: str, job_type: str, lines: list[Line], options: dict[str, Any], *, partly: bool
-) -> tuple[BulkJobs, list[Enqueued]]:
+) -> tuple[BulkJobs, list[EnqueueAnswer]]:
     """`partly`: send the valid lines even if others are invalid."""
     async with open_deployment() as deployment:
         queue = deployment.registry.queue(name)
         bulk = parse_lines(lines, queue, job_type, options, deployment.registry.queue)
-        answers: list[Enqueued] = []
+        answers: list[EnqueueAnswer] = []
         if partly or not bulk.problems:
             answers = await _send(deployment.store, queue, bulk.jobs)
     return bulk, answers
 
 
-def _report(answers: list[Enqueued], bulk: BulkJobs, *, json: bool) -> Exit:
+def _report(answers: list[EnqueueAnswer], bulk: BulkJobs, *, json: bool) -> Exit:
     stored = [answer for answer in answers if answer.stored]
     full = [answer.id for answer in answers if answer.full]
     mismatched = [answer.id for answer in answers if answer.mismatch]
@@ -175,8 +175,8 @@ def _from_json(backoff: str) -> Any:
         return backoff
 
 
-async def _send(store: Store, queue: Queue, jobs: list[Job]) -> list[Enqueued]:
-    answers: list[Enqueued] = []
+async def _send(store: Store, queue: Queue, jobs: list[Job]) -> list[EnqueueAnswer]:
+    answers: list[EnqueueAnswer] = []
     try:
         with progress(f"enqueue on {queue.name}", len(jobs)) as advance:
             for at in range(0, len(jobs), CHUNK):
@@ -202,7 +202,7 @@ def _print_problems(bulk: BulkJobs, *, stored: bool) -> None:
 
 
 def _print_answers(
-    answers: list[Enqueued], refused: list[str], bulk: BulkJobs, *, json: bool
+    answers: list[EnqueueAnswer], refused: list[str], bulk: BulkJobs, *, json: bool
 ) -> None:
     if json:
         jobs = [{"id": a.id, "state": a.state, "duplicate": a.duplicate} for a in answers]

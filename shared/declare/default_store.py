@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..checks import check_type
 from ..errors import ConfigurationError
-from ..jobs.job import Enqueued, Job
+from ..jobs.job import EnqueueAnswer, Job
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -24,7 +24,7 @@ class JobStore(Protocol):
         """The clock of this process."""
         ...
 
-    async def enqueue(self, queue: Any, jobs: Sequence[Job]) -> list[Enqueued]:
+    async def enqueue(self, queue: Any, jobs: Sequence[Job]) -> list[EnqueueAnswer]:
         """Store jobs of one queue; one answer each, in order."""
         ...
 

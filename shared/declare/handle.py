@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import NameTaken, NoResult
 from ..jobs.ids import local_id
-from ..jobs.job import Enqueued
+from ..jobs.job import EnqueueAnswer
 from .default_store import JobStore, default_store
 from .sync import run_blocking, run_in_drain
 
@@ -38,7 +38,7 @@ class JobHandle:
     duplicate: bool = False
 
     @classmethod
-    def of(cls, queue: Queue, answer: Enqueued) -> JobHandle:
+    def of(cls, queue: Queue, answer: EnqueueAnswer) -> JobHandle:
         """The handle of an answered job."""
         return cls(answer.id, queue, answer.state, answer.duplicate)
 

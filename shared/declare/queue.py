@@ -12,7 +12,7 @@ from ..checks import check_fields, check_function, checked, require
 from ..errors import InvalidRequest, JobNotFound
 from ..jobs.failure import FailureHook
 from ..jobs.ids import NAME_GRAMMAR, is_name, new_id, public_id, split_id
-from ..jobs.job import Enqueued, Job, Priority, all_stored, one_stored
+from ..jobs.job import EnqueueAnswer, Job, Priority, all_stored, one_stored
 from .default_store import default_store
 from .followers import FollowCompleted, FollowDead, FollowerOptions, Followers, follow
 from .handle import JobHandle
@@ -141,11 +141,11 @@ class JobType(Generic[P]):
         of this type's model."""
         return follow(self, "dead", handler, options)
 
-    async def _store(self, jobs: Sequence[Job]) -> list[Enqueued]:
+    async def _store(self, jobs: Sequence[Job]) -> list[EnqueueAnswer]:
         for job in jobs:
             self._check_origin(job)
 
-        async def store() -> list[Enqueued]:
+        async def store() -> list[EnqueueAnswer]:
             return await default_store().enqueue(self.queue, jobs)  # that of the loop it runs in
 
         return await run_in_drain(store)

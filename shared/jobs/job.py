@@ -73,7 +73,7 @@ class Job:
         return encode_body(self.type, self.values(), self.payload, self.made_ms)
 
 
-class Enqueued(NamedTuple):
+class EnqueueAnswer(NamedTuple):
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
     it. `mismatch`, `full`, `limited_for`: the job was not stored; its key has a token in so many
     seconds. `nudge`: its request put the first job in line, so a drain is to be called; only the
@@ -93,7 +93,7 @@ class Enqueued(NamedTuple):
         return not (self.mismatch or self.full or self.limited_for is not None)
 
 
-def one_stored(answer: Enqueued) -> Enqueued:
+def one_stored(answer: EnqueueAnswer) -> EnqueueAnswer:
     """The answer. Raises IdempotencyMismatch, QueueFull and KeyLimited."""
     if answer.mismatch:
         raise IdempotencyMismatch
@@ -104,7 +104,7 @@ def one_stored(answer: Enqueued) -> Enqueued:
     return answer
 
 
-def all_stored(answers: list[Enqueued]) -> list[Enqueued]:
+def all_stored(answers: list[EnqueueAnswer]) -> list[EnqueueAnswer]:
     """The answers. Raises QueueFull, IdempotencyMismatch or KeyLimited, which carry them, where a
     job was not stored: a caller that reads no answers would lose it without notice."""
     full = sum(answer.full for answer in answers)

@@ -10,7 +10,7 @@ from ..declare.queue import Queue
 from ..declare.schedule import Schedule
 from ..errors import JobNotFound
 from ..jobs.ids import public_id
-from ..jobs.job import Enqueued
+from ..jobs.job import EnqueueAnswer
 from ..store import Store
 from ..store.keys import NEVER
 from .jobs import job_at, occurrence_id
@@ -73,7 +73,7 @@ async def resume(store: Store, schedule: Schedule, now: int) -> bool:
     return True
 
 
-async def run_now(store: Store, schedule: Schedule, now: int) -> Enqueued:
+async def run_now(store: Store, schedule: Schedule, now: int) -> EnqueueAnswer:
     """Enqueue a job beside the occurrences. With `overlap="skip"` it is a duplicate while another
     has not ended. Raises StoreError, QueueFull."""
     job = job_at(schedule, now)

@@ -16,7 +16,7 @@ from ..encryption.keyring import Keyring
 from ..errors import STORE_DOWN
 from ..jobs.body import byte_length
 from ..jobs.ids import created_ms, public_id
-from ..jobs.job import Enqueued, Guard, Job
+from ..jobs.job import EnqueueAnswer, Guard, Job
 from .client.rest import READ_TIMEOUT
 from .codec import ANSWERED, ON_DEAD, PRIORITY_CODES
 from .key_limits import door_limit
@@ -51,7 +51,7 @@ class Item(NamedTuple):
         return byte_length(self.body)
 
 
-Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[Enqueued]]]
+Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[EnqueueAnswer]]]
 """Queue, items of one request, seconds to repeat it (None: the usual) → one answer an item."""
 
 
@@ -71,7 +71,7 @@ class Enqueues:
         self._calls, self._keyring, self._nudges = calls, keyring, nudges
         self._batcher = EnqueueBatcher(self._send, calls.rest.clock)
 
-    async def store(self, queue: Queue, jobs: Sequence[Job], *, nudge: bool) -> list[Enqueued]:
+    async def store(self, queue: Queue, jobs: Sequence[Job], *, nudge: bool) -> list[EnqueueAnswer]:
         """Store jobs; one answer each, in order. `nudge`: call a drain if they make the queue
         due."""
         if len(jobs) != 1:
@@ -81,7 +81,7 @@ class Enqueues:
             await self._call_drain(queue)
         return [answer]
 
-    async def follow(self, queue: Queue, jobs: Sequence[Job], within: float) -> list[Enqueued]:
+    async def follow(self, queue: Queue, jobs: Sequence[Job], within: float) -> list[EnqueueAnswer]:
         """Store follow-ups, each request repeated for at most `within` seconds. They may take
         ROOM_OF_FOLLOW_UPS of the queue's bounds: their jobs hold their own places until then."""
         return await self._store_pages(queue, jobs, within, room=ROOM_OF_FOLLOW_UPS)
@@ -94,7 +94,7 @@ class Enqueues:
         *,
         room: float = 1.0,
         nudge: bool = True,
-    ) -> list[Enqueued]:
+    ) -> list[EnqueueAnswer]:
         answers = []
         for batch in split(self._item(queue, job) for job in jobs):
             stored = await self._send(queue, batch, within, room=room)
@@ -111,7 +111,7 @@ class Enqueues:
 
     async def _send(
         self, queue: Queue, batch: list[Item], within: float | None, *, room: float = 1.0
-    ) -> list[Enqueued]:
+    ) -> list[EnqueueAnswer]:
         nudges = self._nudges()
         args: list[str | int] = [len(batch)]
         args += [int(queue.max_jobs * room), int(queue.max_bytes * room)]
@@ -142,7 +142,7 @@ class _Waiting(NamedTuple):
 
     item: Item
     since: float
-    answer: asyncio.Future[Enqueued]
+    answer: asyncio.Future[EnqueueAnswer]
 
 
 @dataclass(slots=True)
@@ -162,11 +162,11 @@ class EnqueueBatcher:
         self._lines: dict[str, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def enqueue(self, queue: Queue, item: Item) -> Enqueued:
+    async def enqueue(self, queue: Queue, item: Item) -> EnqueueAnswer:
         """The answer to this job alone. Raises StoreError."""
         line = self._lines.setdefault(queue.name, _Line())
         if line.under_way >= UNDER_WAY:
-            future: asyncio.Future[Enqueued] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[EnqueueAnswer] = asyncio.get_running_loop().create_future()
             line.waiting.append(_Waiting(item, self._clock.monotonic(), future))
             return await future
         line.under_way += 1
@@ -238,20 +238,20 @@ def encode_options(job: Job) -> str:
 
 def decode_enqueued(
     queue: str, job: Job, code: str, others: Iterator[str], *, repeated: bool
-) -> Enqueued:
+) -> EnqueueAnswer:
     """What enqueue.lua answers for one job. `repeated`: if the job that stands for it is itself, it
     was stored by an earlier attempt of this request."""
     if code in "wd":
-        return Enqueued(public_id(job.id, queue), ANSWERED[code], duplicate=False)
+        return EnqueueAnswer(public_id(job.id, queue), ANSWERED[code], duplicate=False)
     if code in "MF":
         refused = {"mismatch": code == "M", "full": code == "F"}
-        return Enqueued(public_id(job.id, queue), "", duplicate=False, **refused)
+        return EnqueueAnswer(public_id(job.id, queue), "", duplicate=False, **refused)
     if code == "L":
         wait = int(next(others)) / 1000
-        return Enqueued(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
+        return EnqueueAnswer(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
     holder, state = next(others), next(others)
     duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
-    return Enqueued(public_id(holder, queue), ANSWERED[state], duplicate=duplicate)
+    return EnqueueAnswer(public_id(holder, queue), ANSWERED[state], duplicate=duplicate)
 
 
 def _is_new(job: Job, state: str) -> bool:

@@ -17,7 +17,7 @@ from ..declare.queue import Queue
 from ..encryption.keyring import NO_KEYS, Keyring
 from ..errors import JobNotFound
 from ..jobs.ids import public_id
-from ..jobs.job import Enqueued, Job, one_stored
+from ..jobs.job import EnqueueAnswer, Job, one_stored
 from . import keys
 from .access import AccessEntries
 from .alert_state import AlertState
@@ -82,7 +82,7 @@ class Store(Reads):
 
     async def enqueue(
         self, queue: Queue, jobs: Sequence[Job], *, nudge: bool = True
-    ) -> list[Enqueued]:
+    ) -> list[EnqueueAnswer]:
         """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
         job that the queue has no room for. Single jobs under way together share requests. `nudge`:
         call a drain if this makes the queue due; False where the caller drains it itself. Raises
@@ -91,13 +91,13 @@ class Store(Reads):
 
     async def enqueue_follow_ups(
         self, queue: Queue, jobs: Sequence[Job], *, within: float
-    ) -> list[Enqueued]:
+    ) -> list[EnqueueAnswer]:
         """Store jobs that follow others which have ended, each request repeated for at most
         `within` seconds. They may go half beyond the queue's bounds. Answers and raises as
         `enqueue`."""
         return await self._enqueues.follow(queue, jobs, within)
 
-    async def enqueue_one(self, queue: Queue, job: Job) -> Enqueued:
+    async def enqueue_one(self, queue: Queue, job: Job) -> EnqueueAnswer:
         """Store one job. Raises IdempotencyMismatch where its key came before with another body,
         and QueueFull."""
         return one_stored((await self.enqueue(queue, [job]))[0])

@@ -11,7 +11,7 @@ from ..declare.idempotency import Key
 from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..errors import IdempotencyMismatch, KeyLimited, QueueFull, StoreError, TidegateError
-from ..jobs.job import Enqueued, Job
+from ..jobs.job import EnqueueAnswer, Job
 from .call import Call
 from .problems import Problem, problem_of
 
@@ -20,7 +20,7 @@ CHUNK = 500
 READS = 50
 """Reads at a time of the jobs that stand for those of a limited token."""
 
-Answer = Enqueued | dict[str, Any]
+Answer = EnqueueAnswer | dict[str, Any]
 """What became of one job: stored, or the document of its problem."""
 
 
@@ -86,17 +86,17 @@ class Bulk:
         from .restricted import require_reached  # noqa: PLC0415 - no other token pays for it
 
         answer = self._answers[position]
-        if isinstance(answer, Enqueued):
+        if isinstance(answer, EnqueueAnswer):
             try:
                 await require_reached(self._store, self._queue, self._by, answer)
             except Problem as error:
                 self._answers[position] = problem_of(error)[0]
 
     def _some_stored(self) -> bool:
-        return any(isinstance(answer, Enqueued) for answer in self._answers.values())
+        return any(isinstance(answer, EnqueueAnswer) for answer in self._answers.values())
 
 
-def _answer(enqueued: Enqueued) -> Answer:
+def _answer(enqueued: EnqueueAnswer) -> Answer:
     if enqueued.full:
         return problem_of(QueueFull())[0]
     if enqueued.limited_for is not None:

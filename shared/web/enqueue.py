@@ -12,7 +12,7 @@ from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..declare.requests import MOST_JOBS_A_BODY
 from ..errors import InvalidRequest, KeyLimited
-from ..jobs.job import Enqueued
+from ..jobs.job import EnqueueAnswer
 from .body import json_response, read_object
 from .bulk import Bulk
 from .call import Call
@@ -105,7 +105,7 @@ async def _enqueue_many(
     await bulk.store_jobs()
     return [
         EnqueueResponse(id=answer.id, state=answer.state, duplicate=answer.duplicate)
-        if isinstance(answer, Enqueued)
+        if isinstance(answer, EnqueueAnswer)
         else {"error": answer}
         for answer in bulk.answers()
     ]

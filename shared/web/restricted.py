@@ -10,7 +10,7 @@ from ..access.rights import Allowance
 from ..declare.queue import Queue
 from ..errors import Forbidden, JobNotFound, TokenLimited
 from ..jobs.ids import split_id
-from ..jobs.job import Enqueued
+from ..jobs.job import EnqueueAnswer
 from ..store import Store
 from ..store.allowances import Taken, take
 from ..store.reads import job_not_found
@@ -118,7 +118,9 @@ async def _jobs(call: Call) -> int:
     return count
 
 
-async def require_reached(store: Store, queue: Queue, caller: Caller, stored: Enqueued) -> None:
+async def require_reached(
+    store: Store, queue: Queue, caller: Caller, stored: EnqueueAnswer
+) -> None:
     """For a token that is limited to types or keys. Raises Problem where another job stands for the
     one that it asked for, and is none that it reaches: it is told no state of it."""
     parts = split_id(stored.id)

@@ -15,7 +15,7 @@ from shared import Queue
 from shared.clock import Clock
 from shared.declare.schedule import Schedule
 from shared.jobs.ids import schedule_id
-from shared.jobs.job import Enqueued, Job
+from shared.jobs.job import EnqueueAnswer, Job
 from shared.schedules.occurrences import after
 from shared.store import Store
 from shared.store.enqueue import encode_options
@@ -128,12 +128,12 @@ class ToldStore(Store):
 
     async def enqueue(
         self, queue: Queue, jobs: Sequence[Job], *, nudge: bool = True
-    ) -> list[Enqueued]:
+    ) -> list[EnqueueAnswer]:
         self.occurrences.remember(jobs)
         return await super().enqueue(queue, jobs, nudge=nudge)
 
     async def enqueue_follow_ups(
         self, queue: Queue, jobs: Sequence[Job], *, within: float
-    ) -> list[Enqueued]:
+    ) -> list[EnqueueAnswer]:
         self.occurrences.remember(jobs)
         return await super().enqueue_follow_ups(queue, jobs, within=within)
