@@ -54,7 +54,7 @@ def _follow_up(field: str, job: object) -> FollowUp:
     if not isinstance(job, Job) or not job.queue:
         raise InvalidOption(f"{field}: a job made by job_type.job(…)", field)
     for option, given in (
-        ("job_id", job.made_ms),
+        ("job_id", job.created_ms),
         ("dedup", job.dedup),
         ("idempotency_key", job.idempotency),
     ):

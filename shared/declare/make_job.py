@@ -63,7 +63,7 @@ def make_job(
         dedup=_dedup(job_type, payload, options),
         idempotency=_idempotency(job_type, payload, options, guard, follow_ups),
         overrides=overrides,
-        made_ms=0 if own is None else round(time.time() * 1000),
+        created_ms=0 if own is None else round(time.time() * 1000),
         follows_death=follow_ups is not None and follow_ups.follow_death,
     )
 

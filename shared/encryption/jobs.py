@@ -24,7 +24,7 @@ def encrypt_job(keyring: Keyring, queue: str, job: Job) -> tuple[Job, str]:
     MissingSecret and MissingExtra."""
     key = keyring.first(queue)
     values = {"encryption": key.label, **job.values()}
-    line = encode_body(job.type, values, "", job.made_ms)
+    line = encode_body(job.type, values, "", job.created_ms)
     body = line + encrypt(key, Place("payload", queue, job.id), job.payload, context=line)
     return _with_keyed_names(keyring, queue, job), body
 

@@ -1,6 +1,7 @@
 r"""A job's body: one line of JSON (type, overrides, the subject of the stored token that
-enqueued it, and when it was made where its id does not tell), `\n`, the payload as it was enqueued.
-Where the first line has that mark, the last one has the job's follow-ups (jobs/follow_ups.py).
+enqueued it, and when it was created where its id does not tell), `\n`, the payload as it was
+enqueued. Where the first line has that mark, the last one has the job's follow-ups
+(jobs/follow_ups.py).
 
 Written once and never again, so a retry sees the original bytes. Scripts don't read it.
 """
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-_MADE = ',"made":'
+_CREATED = ',"made":'
 """Nothing else in a line can hold this: a type is a JSON string, whose quotes are escaped."""
 
 
@@ -28,28 +29,28 @@ FOLLOW_UPS = "follow_ups"
 
 class Body(NamedTuple):
     """A decoded body. `overrides`: the job's own numbers in place of its queue's (attempts,
-    backoff, timeout). `made_ms`: when it was made, by its maker's clock; None where its id tells.
-    `encryption`: the label of the key with which the payload is encrypted, "" if it is plain.
-    `follow_ups`: their line, "" where it has none, or is encrypted with the payload. `by`: the
-    subject of the stored token that enqueued it, "" for any other way. `trace`: the `traceparent`
-    of its enqueue, "" without one."""
+    backoff, timeout). `created_ms`: when the job was created, by its producer's clock; None where
+    its id tells. `encryption`: the label of the key with which the payload is encrypted, "" if it
+    is plain. `follow_ups`: their line, "" where it has none, or is encrypted with the payload.
+    `by`: the subject of the stored token that enqueued it, "" for any other way. `trace`: the
+    `traceparent` of its enqueue, "" without one."""
 
     type: str
     overrides: Mapping[str, Any]
     payload: str | bytes
-    made_ms: int | None = None
+    created_ms: int | None = None
     encryption: str = ""
     follow_ups: str = ""
     by: str = ""
     trace: str = ""
 
 
-def encode_body(job_type: str, values: Mapping[str, Any], payload: str, made_ms: int = 0) -> str:
+def encode_body(job_type: str, values: Mapping[str, Any], payload: str, created_ms: int = 0) -> str:
     """The text that the store keeps: the first line with its newline, and the payload. `values`:
-    what the line has beside the type. `made_ms`: 0 where the job's id tells it."""
+    what the line has beside the type. `created_ms`: 0 where the job's id tells it."""
     line = _line({"type": job_type, **values}) if values else _line_of_type(job_type)
-    if made_ms:  # the last member, so that the rest of the line stays equal for jobs of one type
-        line = f"{line[:-2]}{_MADE}{made_ms}}}\n"
+    if created_ms:  # the last member, so that the rest of the line is equal for jobs of one type
+        line = f"{line[:-2]}{_CREATED}{created_ms}}}\n"
     return line + payload
 
 
@@ -78,10 +79,10 @@ def decode_body(body: str | bytes) -> Body:
     line, newline, rest = body.partition("\n")
     if not newline:
         raise ValueError("it has no payload")
-    line, made_ms = _without_made(line)
+    line, created_ms = _without_instant(line)
     first = _first_line(line)
     read = Body(
-        first.type, first.overrides, rest, made_ms, first.encryption, "", first.by, first.trace
+        first.type, first.overrides, rest, created_ms, first.encryption, "", first.by, first.trace
     )
     return with_content(read, rest) if first.has_follow_ups and not first.encryption else read
 
@@ -94,7 +95,7 @@ def with_content(body: Body, content: str) -> Body:
 
 def has_follow_ups(body: str) -> bool:
     """True if the first line of a body marks the last one as follow-ups."""
-    return _first_line(_without_made(body.partition("\n")[0])[0]).has_follow_ups
+    return _first_line(_without_instant(body.partition("\n")[0])[0]).has_follow_ups
 
 
 def is_encrypted(body: str | bytes) -> bool:
@@ -103,7 +104,7 @@ def is_encrypted(body: str | bytes) -> bool:
         return False
     line, newline, _payload = body.partition("\n")
     try:
-        return bool(newline) and bool(_first_line(_without_made(line)[0]).encryption)
+        return bool(newline) and bool(_first_line(_without_instant(line)[0]).encryption)
     except ValueError:
         return False
 
@@ -127,8 +128,8 @@ def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
     return value["type"], value["payload"], value.get("options")
 
 
-def _without_made(line: str) -> tuple[str, int | None]:
-    head, found, instant = line.rpartition(_MADE)
+def _without_instant(line: str) -> tuple[str, int | None]:
+    head, found, instant = line.rpartition(_CREATED)
     if not found or not instant[:-1].isdecimal():
         return line, None
     return head + "}", int(instant[:-1])

@@ -48,7 +48,7 @@ class Claim(NamedTuple):
     decided: bool = False
     isolated: bool = False
     since_ms: int = 0
-    """When it began to wait or was due, by the store's time or that of its maker; 0: unknown."""
+    """When it began to wait or was due, by the store's time or its producer's; 0: unknown."""
 
     @property
     def public_id(self) -> str:

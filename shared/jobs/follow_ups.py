@@ -46,14 +46,15 @@ class FollowUp(NamedTuple):
             job.delay_ms, job.run_at_ms, job.follows_death,
         )  # fmt: skip
 
-    def job(self, job_id: str, made_ms: int, by: str, trace: str) -> Job:
-        """The job to enqueue. `made_ms`: the instant of the end that it follows. `by`: the subject
-        of the stored token that asked for it, `trace`: the `traceparent` of its parent, or ""."""
+    def job(self, job_id: str, created_ms: int, by: str, trace: str) -> Job:
+        """The job to enqueue. `created_ms`: the instant of the end that it follows. `by`: the
+        subject of the stored token that asked for it, `trace`: the `traceparent` of its parent, or
+        ""."""
         return Job(
             queue=self.queue, type=self.type, payload=self.payload, overrides=self.overrides,
             priority=self.priority, key=self.key, delay_ms=self.delay_ms,
             run_at_ms=self.run_at_ms, follows_death=self.follows_death,
-            id=job_id, made_ms=made_ms, by=by, trace=trace,
+            id=job_id, created_ms=created_ms, by=by, trace=trace,
             idempotency=Guard(f"follow-up:{job_id}", GUARD_MS),
         )  # fmt: skip
 

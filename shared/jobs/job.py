@@ -53,8 +53,8 @@ class Job:
     queue: str = ""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The job's own numbers in place of its job type's: attempts, backoff, timeout."""
-    made_ms: int = 0
-    """When it was made, by this machine's clock, where the id does not tell. It is only shown."""
+    created_ms: int = 0
+    """When it was created, by this machine's clock, where the id does not tell. Only shown."""
     follows_death: bool = False
     by: str = ""
     """The subject of the stored token that enqueues it; "" for any other way."""
@@ -70,7 +70,7 @@ class Job:
 
     def body(self) -> str:
         """The text that the store keeps."""
-        return encode_body(self.type, self.values(), self.payload, self.made_ms)
+        return encode_body(self.type, self.values(), self.payload, self.created_ms)
 
 
 class EnqueueAnswer(NamedTuple):

@@ -24,7 +24,7 @@ def job_of(schedule: Schedule, planned: int, now: int) -> Job:
         job,
         id=occurrence_id(schedule, planned),
         run_at_ms=planned + _jitter_ms(schedule, planned),
-        made_ms=now,
+        created_ms=now,
         idempotency=Guard(f"occurrence:{schedule.key}:{planned}", GUARD_MS),
     )
 

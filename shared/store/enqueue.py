@@ -226,7 +226,7 @@ def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
 
 def encode_options(job: Job) -> str:
     """What enqueue.lua is told of a job besides its body."""
-    since = f" {job.made_ms}" if job.made_ms else ""
+    since = f" {job.created_ms}" if job.created_ms else ""
     dedup, idem = job.dedup or NO_GUARD, job.idempotency or NO_GUARD
     priority = PRIORITY_CODES.get(job.priority, "?")  # the script refuses an unknown one
     return (

@@ -18,9 +18,10 @@ from .key_views import KeyView, read_key
 class JobRecord(FromHistory):
     """One stored job. `at_ms` is store time in milliseconds and belongs to the state: the instant
     at which it is due, at which its lease ends, or at which it ended. `since_ms`: when it began to
-    wait or is due; None where the record does not tell. `created_ms`: when it was made, by its
-    maker's clock. `reason`: "suspect", "exclusive", "crashed", "unfit", "damaged" or None. `dedup`:
-    the name that it holds until it ends, and as a dead letter takes again when it is redriven.
+    wait or is due; None where the record does not tell. `created_ms`: when it was created, by its
+    producer's clock. `reason`: "suspect", "exclusive", "crashed", "unfit", "damaged" or None.
+    `dedup`: the name that it holds until it ends, and as a dead letter takes again when it is
+    redriven.
     """
 
     id: str
@@ -166,7 +167,7 @@ def read_listed(queue: Queue, state: State, row: list[Any]) -> ListedJob:
         header=header,
         at_ms=int(float(instant or 0)),
         since_ms=int(header.since) if header and header.since else created_ms(job_id),
-        created_ms=body.made_ms or created_ms(job_id),
+        created_ms=body.created_ms or created_ms(job_id),
         encryption=body.encryption,
     )
 
@@ -197,7 +198,7 @@ def _read(queue: Queue, job_id: str, instant: str, record: str | bytes) -> JobRe
         history=readable,
         at_ms=int(float(instant)),
         since_ms=int(header.since) if header.since else created_ms(job_id),
-        created_ms=body.made_ms or created_ms(job_id),
+        created_ms=body.created_ms or created_ms(job_id),
         encryption=encryption,
         by=body.by,
     )

@@ -235,7 +235,7 @@ def test_eviction_fails(cli: Cli, data: Path, policy: str) -> None:
 
 def test_jobs_that_no_drain_comes_for_are_a_warning(cli: Cli) -> None:
     longago = round(time.time() * 1000) - 600_000
-    job = Job("note.keep", '{"text": "x"}', id="old", made_ms=longago)
+    job = Job("note.keep", '{"text": "x"}', id="old", created_ms=longago)
 
     async def store() -> None:
         deployment = Deployment.from_env()

@@ -68,8 +68,8 @@ def _enqueue_one(
     due = job.run_at_ms or now + job.delay_ms
     state = "d" if timed and due > now else "w"
     until_ended = job.dedup.name if job.dedup and job.dedup.ttl_ms == 0 else "-"
-    made = f" {job.made_ms}" if job.made_ms else ""
-    since = f" {due}" if timed else made
+    created = f" {job.created_ms}" if job.created_ms else ""
+    since = f" {due}" if timed else created
     if book.queue.refused_rate and job.key != "-":
         wait = book.keys.ms_to_token(job.key, now)
         if wait:

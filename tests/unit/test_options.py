@@ -202,10 +202,10 @@ def test_an_option_means_the_same_in_python_and_over_http(
 ) -> None:
     python, http = job_type.job(Number(), **options), of_http(job_type.queue, options)
 
-    own = {"made_ms"} if options.get("job_id") else {"made_ms", "id"}  # of each job, not of options
+    own = {"created_ms"} if options.get("job_id") else {"created_ms", "id"}  # no options
     names = [name for name in Job.__slots__ if name not in own]
     assert {n: getattr(python, n) for n in names} == {n: getattr(http, n) for n in names}
-    assert (python.made_ms > 0) == (http.made_ms > 0)
+    assert (python.created_ms > 0) == (http.created_ms > 0)
 
 
 def test_a_ttl_without_a_name_is_that_of_equal_payloads(job_type: JobType[Number]) -> None:

@@ -4,7 +4,7 @@
 --       none is sent)  6 rate of each key beyond which its enqueues are refused ("rate per burst", or
 --       ""); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms idempotency
 --       its_ttl_ms fingerprint flags since" ("-" where there is none; since, in ms, is empty for an id
---       that tells when it was made), body
+--       that tells when it was created), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
 --       F the queue is full, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
 --       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
