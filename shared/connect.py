@@ -17,7 +17,7 @@ from .store import Store
 from .store.client.rest import Rest
 
 if TYPE_CHECKING:
-    from .embedded import Embedded
+    from .embedded import EmbeddedStore
     from .nudge.nudge import Nudge
 
 
@@ -80,7 +80,7 @@ class _EmbeddedTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._opening: asyncio.Task[Embedded] | None = None
+        self._opening: asyncio.Task[EmbeddedStore] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._opening is None:
@@ -92,7 +92,7 @@ class _EmbeddedTransport(httpx.AsyncBaseTransport):
         if self._opening is not None:
             await (await self._opening).close()
 
-    async def _open(self) -> Embedded:
+    async def _open(self) -> EmbeddedStore:
         from .embedded import open_embedded
         from .store.scripts import script_shas
 

@@ -28,7 +28,7 @@ class TelegramFailed(Exception):
     """Telegram can't take a message now. A retry may succeed."""
 
 
-class _Sent(BaseModel):
+class _SentMessage(BaseModel):
     message_id: int
 
 
@@ -39,7 +39,7 @@ class _Parameters(BaseModel):
 
 class _Answer(BaseModel):
     ok: bool
-    result: _Sent | None = None
+    result: _SentMessage | None = None
     description: str = ""
     parameters: _Parameters = _Parameters()
 

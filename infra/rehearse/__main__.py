@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .application_steps import lambda_apps, vercel_apps
 from .aws_steps import sls_deploy, sls_package
-from .checks import Failed, Skipped
+from .checks import CheckFailed, StepSkipped
 from .coldstart import cold_starts
 from .lambda_steps import lambda_journey, lambda_kill, lambda_sigterm
 from .local_steps import sls_invoke_local, sls_offline
@@ -57,9 +57,9 @@ def run(name: str) -> Result:
     began = time.monotonic()
     try:
         verdict, detail = "ok", STEPS[name]()
-    except Skipped as reason:
+    except StepSkipped as reason:
         verdict, detail = "skipped", str(reason)
-    except Failed as error:
+    except CheckFailed as error:
         verdict, detail = "FAILED", str(error).partition("\n")[0]
         print(error, flush=True)
     except Exception as error:  # noqa: BLE001 - a step that breaks must not keep the others from running

@@ -20,7 +20,7 @@ from botocore.config import Config
 from ..manifest import FUNCTIONS, ROOT
 from ..package import ALL, Target
 from .builds import artefacts
-from .checks import Failed, check, wait_for
+from .checks import CheckFailed, check, wait_for
 from .lambda_steps import LOGS
 from .processes import free_port, running
 from .template import STAGE, check_template
@@ -131,7 +131,7 @@ def cloud() -> Generator[str, None, None]:
 
         def ready() -> bool:
             if program.process.poll() is not None:
-                raise Failed(f"moto did not start:\n{program.output()}")
+                raise CheckFailed(f"moto did not start:\n{program.output()}")
             return "READY" in program.output()
 
         wait_for(ready, what="moto")

@@ -12,24 +12,24 @@ PATIENCE = 60.0
 requirement on speed."""
 
 
-class Failed(Exception):
+class CheckFailed(Exception):
     """A check of the rehearsal failed."""
 
 
-class Skipped(Exception):
+class StepSkipped(Exception):
     """This machine lacks a tool of the step; the message names it."""
 
 
 def check(condition: object, otherwise: str) -> None:
-    """Raises Failed with `otherwise` unless `condition` holds."""
+    """Raises CheckFailed with `otherwise` unless `condition` holds."""
     if not condition:
-        raise Failed(otherwise)
+        raise CheckFailed(otherwise)
 
 
 def wait_for(
     probe: Callable[[], T | None], *, what: str, within: float = PATIENCE, every: float = 0.1
 ) -> T:
-    """The first truthy value of `probe`. Raises Failed after `within` seconds without one."""
+    """The first truthy value of `probe`. Raises CheckFailed after `within` seconds without one."""
     end = time.monotonic() + within
     while True:
         expired = time.monotonic() >= end  # read first, so that a slow probe still counts
@@ -37,5 +37,5 @@ def wait_for(
         if value:
             return value
         if expired:
-            raise Failed(f"waited {within:g} s in vain for {what}")
+            raise CheckFailed(f"waited {within:g} s in vain for {what}")
         time.sleep(every)

@@ -65,7 +65,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class StartTimes:
     """The fastest start of each process in seconds, and as a ratio to the base. The fastest, since
     other work on this machine can only add time."""
 
@@ -86,7 +86,7 @@ class Measured:
 
 
 def cold_starts() -> str:
-    """Measure. Raises Failed if a function exceeds its limit, as source tree or as artefact."""
+    """Measure. Raises CheckFailed if a function exceeds its limit, as tree or as artefact."""
     measured = measure(ROUNDS)
     print(f"  {measured}")
     over = []
@@ -102,7 +102,7 @@ def cold_starts() -> str:
     return f"{measured}{missed}"
 
 
-def measure(rounds: int) -> Measured:
+def measure(rounds: int) -> StartTimes:
     """The fastest of `rounds`, after one round that warms the caches."""
     with (
         embedded_store(CACHE / "logs" / "coldstart" / "store.log") as store,
@@ -116,7 +116,7 @@ def measure(rounds: int) -> Measured:
                 seconds = start.seconds()
                 if turn:
                     times[start.name].append(seconds)
-        return Measured({name: min(taken) for name, taken in times.items()})
+        return StartTimes({name: min(taken) for name, taken in times.items()})
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from .checks import Failed, check, wait_for
+from .checks import CheckFailed, check, wait_for
 from .processes import Program, free_port, running
 from .tools import HERE, bare_environment, lambda_emulator
 
@@ -42,7 +42,9 @@ class Function:
         """Status and body of one request through an HTTP API event."""
         answer = self.invoke(http_event(method, path, body))
         if not isinstance(answer, dict) or "statusCode" not in answer:
-            raise Failed(f"{method} {path} was no HTTP answer: {answer}\n{self.program.output()}")
+            raise CheckFailed(
+                f"{method} {path} was no HTTP answer: {answer}\n{self.program.output()}"
+            )
         return answer["statusCode"], answer["body"]
 
     def runtime_pid(self) -> int:

@@ -16,7 +16,7 @@ import httpx
 from ..manifest import FUNCTIONS, ROOT, own_files
 from .aws_steps import credentials, osls, service
 from .builds import sources
-from .checks import PATIENCE, Failed, check, wait_for
+from .checks import PATIENCE, CheckFailed, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN, http_event
 from .processes import Program, Store, embedded_store, free_port, running
@@ -97,7 +97,7 @@ def _invoke(function: str, event: Mapping[str, Any], env: Mapping[str, str]) -> 
     # Log lines come first; the handler's result is the last, indented JSON document.
     answers = re.findall(r"^\{\n.*?^\}", output, re.MULTILINE | re.DOTALL)
     if not answers:
-        raise Failed(f"`sls invoke local -f {function}` answered:\n{output}")
+        raise CheckFailed(f"`sls invoke local -f {function}` answered:\n{output}")
     return json.loads(answers[-1])
 
 
@@ -116,7 +116,7 @@ def _environment(store: Store) -> dict[str, str]:
 
 def _alive(url: str, program: Program) -> bool:
     if program.process.poll() is not None:
-        raise Failed(f"serverless-offline did not start:\n{program.output()}")
+        raise CheckFailed(f"serverless-offline did not start:\n{program.output()}")
     try:
         return httpx.get(f"{url}/healthz", timeout=30).status_code == 200
     except httpx.TransportError:

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from ..manifest import ROOT
-from .checks import Failed, wait_for
+from .checks import CheckFailed, wait_for
 from .tools import bare_environment
 
 GRACE = 5.0
@@ -95,7 +95,7 @@ def embedded_store(log: Path) -> Generator[Store, None, None]:
 
         def printed() -> dict[str, str] | None:
             if program.process.poll() is not None:
-                raise Failed(f"the embedded store did not start:\n{program.output()}")
+                raise CheckFailed(f"the embedded store did not start:\n{program.output()}")
             lines = [line.partition("=") for line in program.output().splitlines(keepends=True)]
             pairs = {name: value.strip() for name, _, value in lines if value.endswith("\n")}
             return pairs if "UPSTASH_REDIS_REST_TOKEN" in pairs else None

@@ -113,7 +113,7 @@ ALARMS = {
 
 
 def check_template(template: Mapping[str, Any]) -> None:
-    """Raises Failed with the first difference."""
+    """Raises CheckFailed with the first difference."""
     types = {name: resource["Type"] for name, resource in template["Resources"].items()}
     difference = sorted(set(types.items()) ^ set(RESOURCES.items()))
     check(not difference, f"resources that are too many or missing: {difference}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..manifest import LOCK, ROOT
 from ..package import uv
-from .checks import Failed, Skipped, check
+from .checks import CheckFailed, StepSkipped, check
 
 HERE = Path(__file__).resolve().parent
 CACHE = ROOT / ".cache" / "rehearse"
@@ -23,7 +23,7 @@ NODE_NEEDED = 20
 def node_modules() -> Path:
     """osls, serverless-offline and the Vercel CLI, exactly as locked."""
     if shutil.which("npm") is None or _node_major() < NODE_NEEDED:
-        raise Skipped(f"needs Node.js {NODE_NEEDED} or newer with npm")
+        raise StepSkipped(f"needs Node.js {NODE_NEEDED} or newer with npm")
     locks = [HERE / "package.json", HERE / "package-lock.json"]
 
     def install(folder: Path) -> None:
@@ -97,7 +97,7 @@ def run_tool(
     env: dict[str, str] | None = None,
     within: float = 600,
 ) -> str:
-    """The command's output. Raises Failed, with the end of the output, if the command fails or
+    """The command's output. Raises CheckFailed, with the end of the output, if the command fails or
     exceeds `within` seconds."""
     try:
         result = subprocess.run(
@@ -112,10 +112,10 @@ def run_tool(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise Failed(f"`{' '.join(command[:3])} …` took more than {within:g} s") from error
+        raise CheckFailed(f"`{' '.join(command[:3])} …` took more than {within:g} s") from error
     if result.returncode != 0:
         output = result.stdout[-3000:]
-        raise Failed(f"`{' '.join(command)}` ended with {result.returncode}:\n{output}")
+        raise CheckFailed(f"`{' '.join(command)}` ended with {result.returncode}:\n{output}")
     return result.stdout
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from .checks import PATIENCE, Failed
+from .checks import PATIENCE, CheckFailed
 from .processes import Program, running
 from .tools import bare_environment
 
@@ -94,7 +94,7 @@ def vercel_function(
                     port = _announced(connection)
                     yield VercelFunction(f"http://127.0.0.1:{port}", program)
             except TimeoutError:
-                raise Failed(f"the function announced nothing:\n{program.output()}") from None
+                raise CheckFailed(f"the function announced nothing:\n{program.output()}") from None
 
 
 def _announced(connection: socket.socket) -> int:
@@ -108,6 +108,6 @@ def _announced(connection: socket.socket) -> int:
                 port: int = message["payload"]["httpPort"]
                 return port
             if message["type"] == "unrecoverable-error":
-                raise Failed(f"the function does not start: {message['payload']}")
+                raise CheckFailed(f"the function does not start: {message['payload']}")
         if not chunk:
-            raise Failed("the function ended before it was ready")
+            raise CheckFailed("the function ended before it was ready")

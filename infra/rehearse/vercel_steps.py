@@ -26,7 +26,7 @@ from ..manifest import DEVELOPERS_ONLY, FUNCTIONS, ROOT, SOURCES, locked
 from ..package import uv
 from .builds import sources
 from .checkpoints import Checkpoints
-from .checks import PATIENCE, Failed, Skipped, check, wait_for
+from .checks import PATIENCE, CheckFailed, StepSkipped, check, wait_for
 from .lambda_steps import LOGS
 from .lambdas import CRON_SECRET, TOKEN
 from .processes import embedded_store
@@ -215,7 +215,7 @@ def interpreter() -> tuple[str, Path]:
     """Vercel's runtime needs Python 3.12 or newer."""
     newest = newest_python(*PYTHONS)
     if newest is None:
-        raise Skipped("needs Python 3.12 or newer (vercel-runtime), and there is none here")
+        raise StepSkipped("needs Python 3.12 or newer (vercel-runtime), and there is none here")
     return newest
 
 
@@ -287,14 +287,16 @@ def _enqueue_beside_a_drain(running: VercelFunction, checkpoints: Checkpoints) -
 
 
 def _enqueue_during(running: VercelFunction, drain: Future[httpx.Response], number: int) -> float:
-    """The seconds of one enqueue. Raises Failed unless it is answered during the drain."""
+    """The seconds of one enqueue. Raises CheckFailed unless it is answered during the drain."""
     began = time.monotonic()
     payload = {"name": f"beside-{number}"}
     try:
         enqueue(running, "rehearsal", "step", payload, seconds=PATIENCE)
     except httpx.TimeoutException:
-        raise Failed("an enqueue beside an open drain was not answered: it is blocked") from None
+        raise CheckFailed(
+            "an enqueue beside an open drain was not answered: it is blocked"
+        ) from None
     took = time.monotonic() - began
     if drain.done():
-        raise Failed(f"the drain ended although its jobs are held: {drain.result().text}")
+        raise CheckFailed(f"the drain ended although its jobs are held: {drain.result().text}")
     return took

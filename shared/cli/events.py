@@ -14,7 +14,7 @@ from .options import Cursor, Json, Queues
 from .output import as_json, as_json_line, flush, line, note, table
 
 if TYPE_CHECKING:
-    from ..observe.events import Wanted
+    from ..observe.events import EventFilter
     from ..store.events import EventPage
 
 COLUMNS = ("at", "event", "id", "type", "state", "attempt", "progress")
@@ -44,13 +44,13 @@ async def events(
 
     Drains tell it where TIDEGATE_EVENTS=1 is set. With --follow --json one document a line.
     """
-    from ..observe.events import Wanted, check_kind
+    from ..observe.events import EventFilter, check_kind
     from ..observe.events import follow as follow_pages
 
     kind = check_kind(event)
     async with open_deployment() as deployment:
         queues = [queue.name for queue in deployment.queues(names)] if names else None
-        wanted = Wanted(queues, kind)
+        wanted = EventFilter(queues, kind)
         pages = follow_pages(deployment.store, cursor, seconds=seconds, every=every)
         show = _follow if follow else _list
         last = await show(pages, wanted, json=json)
@@ -59,7 +59,7 @@ async def events(
     return Exit.OK
 
 
-async def _list(pages: AsyncIterator[EventPage], wanted: Wanted, *, json: bool) -> EventPage:
+async def _list(pages: AsyncIterator[EventPage], wanted: EventFilter, *, json: bool) -> EventPage:
     """Print all events that are kept."""
     rows, gap = list[dict[str, Any]](), False
     async for page in pages:
@@ -75,7 +75,7 @@ async def _list(pages: AsyncIterator[EventPage], wanted: Wanted, *, json: bool) 
     return page
 
 
-async def _follow(pages: AsyncIterator[EventPage], wanted: Wanted, *, json: bool) -> EventPage:
+async def _follow(pages: AsyncIterator[EventPage], wanted: EventFilter, *, json: bool) -> EventPage:
     """Print events as they come."""
     async for page in pages:
         if wanted.gap(page):
@@ -88,7 +88,7 @@ async def _follow(pages: AsyncIterator[EventPage], wanted: Wanted, *, json: bool
     return page
 
 
-def _rows(page: EventPage, wanted: Wanted) -> list[dict[str, Any]]:
+def _rows(page: EventPage, wanted: EventFilter) -> list[dict[str, Any]]:
     from ..observe.events import describe_event
 
     return [describe_event(one) for one in wanted.of(page)]

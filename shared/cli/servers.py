@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..embedded import Embedded, open_embedded
+from ..embedded import EmbeddedStore, open_embedded
 from ..errors import ConfigurationError
 from ..extras import packages_of
 from ..store import keys
@@ -36,7 +36,7 @@ GRACE = 5
 class LocalStore:
     """The embedded store and the address of its REST protocol."""
 
-    embedded: Embedded
+    embedded: EmbeddedStore
     url: str
     token: str
     prefix: str
@@ -87,7 +87,7 @@ async def local_store(
         await embedded.close()
 
 
-def describe_store(embedded: Embedded) -> str:
+def describe_store(embedded: EmbeddedStore) -> str:
     """The engine and the place of the data, as a sentence."""
     if embedded.volatile or embedded.local is None:
         return f"Embedded store: {embedded.engine_name}, volatile: its jobs end with this process."

@@ -13,28 +13,28 @@ EXITS = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
 
 @dataclass(slots=True)
-class Stopped:
-    """`exit`: the code of the first signal that came, OK before one."""
+class SignalExit:
+    """The exit code of the first signal that came; OK before one."""
 
     exit: Exit = Exit.OK
 
 
 @contextmanager
-def stop_signals(stop: Callable[[], object]) -> Generator[Stopped, None, None]:
+def stop_signals(stop: Callable[[], object]) -> Generator[SignalExit, None, None]:
     """Call `stop` on Ctrl-C or SIGTERM during the block, instead of ending the process."""
     import asyncio
 
-    stopped = Stopped()
+    signal_exit = SignalExit()
 
     def on(number: signal.Signals) -> None:
-        stopped.exit = stopped.exit or EXITS[number]
+        signal_exit.exit = signal_exit.exit or EXITS[number]
         stop()
 
     loop = asyncio.get_running_loop()
     for number in EXITS:
         loop.add_signal_handler(number, on, number)
     try:
-        yield stopped
+        yield signal_exit
     finally:
         for number in EXITS:
             loop.remove_signal_handler(number)

@@ -69,7 +69,7 @@ class Pace:
         return max(round_trip, idle)
 
 
-class HeldLeases:
+class ConsumerLeases:
     """The leases of one consumer. Times are monotonic.
 
     On a limited queue the script adds to LEASE the time until the last token that was taken ahead:

@@ -24,7 +24,7 @@ from ..store.turn import MOST_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
 from .durations import bucket_of
-from .leases import LEASE_MS, HeldLeases
+from .leases import LEASE_MS, ConsumerLeases
 from .report import ConsumerReport
 from .resources import DrainResources
 from .suspects import ClaimPlan
@@ -62,7 +62,7 @@ class Turns:
         self._store, self._queue, self._budget = resources.store, queue, budget
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
-        self.leases = HeldLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
+        self.leases = ConsumerLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
         followers = [job_type.followers for job_type in queue.types.values()]
         self._always: dict[str, Any] = {
             "settles_deaths": any(one.dead for one in followers),

@@ -27,7 +27,7 @@ with packages_of("embedded", "the embedded store"):
 if TYPE_CHECKING:
     from .local import LocalRedis
 
-__all__ = ["Embedded", "Limits", "open_embedded"]
+__all__ = ["EmbeddedStore", "Limits", "open_embedded"]
 
 URL = "http://embedded.tidegate.localhost"
 """The URL for clients of the in-process transport. No server listens on it."""
@@ -36,7 +36,7 @@ log = logging.getLogger("tidegate.embedded")
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class EmbeddedStore:
     """An open embedded store. `close` ends it and the server that it started."""
 
     protocol: UpstashProtocol
@@ -76,7 +76,7 @@ async def open_embedded(
     allowed_scripts: Container[str] | None = None,
     limits: Limits | None = None,
     read_only_token: str | None = None,
-) -> Embedded:
+) -> EmbeddedStore:
     """Open the store in `data_dir` (default `.tidegate`), or a `volatile` one.
 
     Without `token` it generates one. `UpstashProtocol` explains the arguments behind it. On a
@@ -94,7 +94,7 @@ async def open_embedded(
         limits=limits,
         read_only_token=read_only_token,
     )
-    return Embedded(protocol, engine, token, local=local)
+    return EmbeddedStore(protocol, engine, token, local=local)
 
 
 async def _open_engine(

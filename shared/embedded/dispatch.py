@@ -10,7 +10,7 @@ from . import commands, positions
 from .engine import Command, Engine, EngineError, Reply
 from .entries import Entries
 from .growth import KINDS, OVERHEAD, Kind
-from .guard import Guarded
+from .guard import GuardedScript
 from .limits import Limits, size, too_large
 from .meter import ServerMeter
 from .refusals import read_only_refusal, refusal, unknown_to_engine
@@ -30,7 +30,7 @@ class _Step:
 
     name: str
     command: Command | None
-    script: Guarded | None = None
+    script: GuardedScript | None = None
     answer: Reply = None
     discards: bool = False
     direct: bool = False
@@ -172,7 +172,7 @@ class Dispatcher:
             return unknown_to_engine(step.name, self._engine.name, reply)
         return reply
 
-    def _script_reply(self, script: Guarded, reply: Reply, *, billed: bool = True) -> Reply:
+    def _script_reply(self, script: GuardedScript, reply: Reply, *, billed: bool = True) -> Reply:
         calls, growth, result = unwrap(script, reply)
         self._entries.report(growth)
         if billed:

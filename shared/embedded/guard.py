@@ -152,7 +152,7 @@ return {%(counts)s, false, result}
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded:
+class GuardedScript:
     """A guarded script: `text` and its `sha` for the engine, and the number of `prologue` lines
     above the body."""
 
@@ -163,14 +163,14 @@ class Guarded:
     checked: bool
     """True if the script may use declared keys only."""
 
-    def prefaced(self, lua: str) -> Guarded:
+    def prefaced(self, lua: str) -> GuardedScript:
         """This script with `lua` in front of its body. `lua` is one line, so that the numbers of
         the body's lines stay."""
         opening = _OPEN.encode()
         text = self.text.replace(opening, b"%b%b " % (opening, lua.encode()), 1)
         return replace(self, text=text, sha=_sha1(text))
 
-    def measuring(self, entry_limit: int) -> Guarded:
+    def measuring(self, entry_limit: int) -> GuardedScript:
         """This script, measuring every entry before it grows."""
         text = without_slack(self.text, entry_limit)
         return replace(self, text=text, sha=_sha1(text))
@@ -186,7 +186,7 @@ class Guarded:
         return shifted if shifted.startswith("user_script:") else f"user_script: {shifted}"
 
 
-def compose(script: bytes, *, strict: bool, clock: bool, growth: str = "") -> Guarded:
+def compose(script: bytes, *, strict: bool, clock: bool, growth: str = "") -> GuardedScript:
     """The guarded variant of `script`. Its keys are checked if it has the flag, or with `strict`.
 
     With `clock`, the caller appends an ARGV, `"seconds micros"`. The prologue removes it and uses
@@ -203,7 +203,7 @@ def compose(script: bytes, *, strict: bool, clock: bool, growth: str = "") -> Gu
         "counts": "counts()" if growth else "calls",
     }
     text = shebang.encode() + prologue.encode() + body + close.encode()
-    return Guarded(text, _sha1(text), body, lines, checked)
+    return GuardedScript(text, _sha1(text), body, lines, checked)
 
 
 def _sha1(text: bytes) -> bytes:

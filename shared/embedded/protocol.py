@@ -22,7 +22,7 @@ from .limits import Limits, too_large
 from .meter import ServerMeter
 from .refusals import missing_route
 from .reply import dump, item, resp2
-from .request import Malformed, many_commands, number, one_command
+from .request import MalformedRequest, many_commands, number, one_command
 from .scripts import Scripts
 
 
@@ -155,7 +155,7 @@ class UpstashProtocol:
             else:
                 args = one_command(method, route, query, body)
                 answer = form.one(await run.one(args, read_only=read_only))
-        except Malformed as error:
+        except MalformedRequest as error:
             return _error(str(error))
         answer.headers.append((b"upstash-sync-token", self._sync_token(headers)))
         return answer
@@ -185,13 +185,15 @@ class _Form:
         encoding = headers.get("upstash-encoding", "")
         form = headers.get("upstash-response-format", "json")
         if encoding not in {"", "base64"}:
-            raise Malformed(f"ERR invalid Upstash-Encoding: {encoding}")
+            raise MalformedRequest(f"ERR invalid Upstash-Encoding: {encoding}")
         if form not in {"json", "resp2"}:
-            raise Malformed(f"ERR invalid Upstash-Response-Format: {form}")
+            raise MalformedRequest(f"ERR invalid Upstash-Response-Format: {form}")
         if form == "resp2" and encoding == "base64":
-            raise Malformed("ERR Upstash-Encoding: base64 is not permitted with the resp2 format")
+            raise MalformedRequest(
+                "ERR Upstash-Encoding: base64 is not permitted with the resp2 format"
+            )
         if form == "resp2" and route == "/multi-exec":
-            raise Malformed("ERR the resp2 format is not applicable to /multi-exec")
+            raise MalformedRequest("ERR the resp2 format is not applicable to /multi-exec")
         return cls(base64=encoding == "base64", raw=form == "resp2")
 
     def one(self, reply: Reply) -> Response:

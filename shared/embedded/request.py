@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 Args: TypeAlias = list[str | bytes]
 
 
-class Malformed(Exception):
+class MalformedRequest(Exception):
     """A request without a valid command. The text is the error reply."""
 
 
@@ -32,9 +32,9 @@ def many_commands(body: bytes) -> list[Args]:
     """The body of `/pipeline` and `/multi-exec`: a JSON array of commands, at least one."""
     rows = _parse(body)
     if not isinstance(rows, list):
-        raise Malformed("ERR expected JSON array")
+        raise MalformedRequest("ERR expected JSON array")
     if not rows:
-        raise Malformed("ERR empty pipeline request")
+        raise MalformedRequest("ERR empty pipeline request")
     return [_arguments(row) for row in rows]
 
 
@@ -48,19 +48,19 @@ _DIGITS = 18
 
 def _parse(body: bytes) -> object:
     if not body:
-        raise Malformed("ERR failed to parse the request body: EOF")
+        raise MalformedRequest("ERR failed to parse the request body: EOF")
     try:
         document: object = _decode(body.decode())
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"ERR failed to parse the request body as JSON: {error}") from error
+        raise MalformedRequest(f"ERR failed to parse the request body as JSON: {error}") from error
     return document
 
 
 def _arguments(row: object) -> Args:
     if not isinstance(row, list):
-        raise Malformed("ERR expected JSON array")
+        raise MalformedRequest("ERR expected JSON array")
     if not row:
-        raise Malformed("ERR empty command")
+        raise MalformedRequest("ERR empty command")
     return [_argument(value) for value in row]
 
 
@@ -70,9 +70,9 @@ def _argument(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None:
-        raise Malformed("ERR null args are not supported")
+        raise MalformedRequest("ERR null args are not supported")
     opening = "[" if isinstance(value, list) else "{"
-    raise Malformed(f'ERR unsupported arg type: "{opening}": json.Delim')
+    raise MalformedRequest(f'ERR unsupported arg type: "{opening}": json.Delim')
 
 
 def _utf8(text: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .commands import word
 from .engine import Command, Engine, EngineError, Reply
 from .entries import Entries
-from .guard import Guarded, compose
+from .guard import GuardedScript, compose
 from .limits import Limits
 
 # Compiles without a run: it detects a body that would close the guard's function early.
@@ -29,7 +29,7 @@ _NOT_BUSY = EngineError("NOTBUSY No scripts in execution right now.")
 class ScriptCall:
     """A script call for the engine, in two forms: by SHA and as text."""
 
-    script: Guarded
+    script: GuardedScript
     by_sha: Command
     by_text: Command
 
@@ -55,7 +55,7 @@ class Scripts:
         self._strict = strict
         self._clock = clock
         self._allowed = allowed
-        self._known: dict[str, Guarded] = {}
+        self._known: dict[str, GuardedScript] = {}
         self._prefaces: dict[str, str] = {}
 
     def preface_next(self, sha: str, lua: str) -> None:
@@ -72,7 +72,7 @@ class Scripts:
             return error
         if name.startswith("EVALSHA"):
             sha = word(args[1]).lower()
-            loaded: Guarded | EngineError = self._known.get(sha, _NO_SCRIPT)
+            loaded: GuardedScript | EngineError = self._known.get(sha, _NO_SCRIPT)
         else:
             sha = _sha1(args[1])
             loaded = await self._load(args[1])
@@ -97,7 +97,7 @@ class Scripts:
         return ScriptCall(script, ("EVALSHA", script.sha, *rest), ("EVAL", script.text, *rest))
 
     async def _call(
-        self, script: Guarded, args: list[str | bytes], *, read_only: bool
+        self, script: GuardedScript, args: list[str | bytes], *, read_only: bool
     ) -> ScriptCall | EngineError:
         keys = args[3 : 3 + int(args[2])]
         error = self._limits.keys_refusal(keys)
@@ -129,7 +129,7 @@ class Scripts:
             return _NOT_BUSY
         return EngineError(f"ERR unknown subcommand or wrong number of arguments for '{verb}'")
 
-    async def _load(self, text: str | bytes) -> Guarded | EngineError:
+    async def _load(self, text: str | bytes) -> GuardedScript | EngineError:
         sha = _sha1(text)
         known = self._known.get(sha)
         if known is not None:
@@ -154,7 +154,7 @@ class Scripts:
         return script
 
 
-def unwrap(script: Guarded, reply: Reply) -> tuple[int, list[Reply], Reply]:
+def unwrap(script: GuardedScript, reply: Reply) -> tuple[int, list[Reply], Reply]:
     """The number of inner calls, the growth of entries (see `Entries.report`), and the reply for
     the script's caller.
 

@@ -14,7 +14,7 @@ EVERY = 2.0
 """Seconds between two reads while nothing comes."""
 
 
-class Wanted(NamedTuple):
+class EventFilter(NamedTuple):
     """The events that a follower asks for. None: all."""
 
     queues: Collection[str] | None = None

@@ -137,7 +137,7 @@ class Enqueues:
             await nudges.send([queue.name])
 
 
-class _Waiting(NamedTuple):
+class _WaitingJob(NamedTuple):
     """A job that waits for the request under way to end."""
 
     item: Item
@@ -150,7 +150,7 @@ class _Line:
     """One queue's requests under way, and the jobs that wait for one of them to end."""
 
     under_way: int = 0
-    waiting: list[_Waiting] = field(default_factory=list)
+    waiting: list[_WaitingJob] = field(default_factory=list)
 
 
 class EnqueueBatcher:
@@ -167,7 +167,7 @@ class EnqueueBatcher:
         line = self._lines.setdefault(queue.name, _Line())
         if line.under_way >= UNDER_WAY:
             future: asyncio.Future[EnqueueAnswer] = asyncio.get_running_loop().create_future()
-            line.waiting.append(_Waiting(item, self._clock.monotonic(), future))
+            line.waiting.append(_WaitingJob(item, self._clock.monotonic(), future))
             return await future
         line.under_way += 1
         try:
@@ -190,7 +190,7 @@ class EnqueueBatcher:
         self._tasks.add(task)  # the loop itself holds tasks weakly
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, queue: Queue, line: _Line, batch: list[_Waiting]) -> None:
+    async def _run(self, queue: Queue, line: _Line, batch: list[_WaitingJob]) -> None:
         try:
             await self._deliver(queue, batch)
         finally:
@@ -198,7 +198,7 @@ class EnqueueBatcher:
                 waiting.answer.cancel()  # without effect on an answered one
             self._send_next(queue, line)
 
-    async def _deliver(self, queue: Queue, batch: list[_Waiting]) -> None:
+    async def _deliver(self, queue: Queue, batch: list[_WaitingJob]) -> None:
         """Answer each job. A request that the store refuses is halved until the job that is to
         blame is alone: the others are stored."""
         waited = self._clock.monotonic() - batch[0].since
@@ -218,7 +218,7 @@ class EnqueueBatcher:
                 waiting.answer.set_result(answer)
 
 
-def _fail(batch: Iterable[_Waiting], error: Exception) -> None:
+def _fail(batch: Iterable[_WaitingJob], error: Exception) -> None:
     for waiting in batch:
         if not waiting.answer.done():
             waiting.answer.set_exception(copy(error))  # a traceback belongs to one caller

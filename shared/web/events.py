@@ -20,7 +20,7 @@ from .problems import SAFE_HEADERS, Problem, ProblemType, problem_response
 from .responses import ResponseModel
 
 if TYPE_CHECKING:
-    from ..observe.events import Wanted
+    from ..observe.events import EventFilter
     from ..store.events import EventPage
 
 MEDIA_TYPE = "text/event-stream"
@@ -78,10 +78,12 @@ async def index(call: Call) -> Response:
     """The events behind a cursor: jobs that completed, failed, stalled or report progress. With
     `Accept: text/event-stream` a stream of them for 55 seconds, but on AWS Lambda, which can't
     stream here: there it is a page too."""
-    from ..observe.events import Wanted, check_kind, follow  # noqa: PLC0415 - rarely needed
+    from ..observe.events import EventFilter, check_kind, follow  # noqa: PLC0415 - rarely needed
 
     parameters, request = call.query("queue", "event", "cursor"), call.request
-    wanted = Wanted(_queues(call, parameters.get("queue")), check_kind(parameters.get("event")))
+    wanted = EventFilter(
+        _queues(call, parameters.get("queue")), check_kind(parameters.get("event"))
+    )
     cursor = request.headers.get("last-event-id") or parameters.get("cursor")
     seconds = _stream_seconds(call)
     pages = follow(call.deployment.store, cursor, seconds=seconds)
@@ -109,20 +111,20 @@ def _stream_seconds(call: Call) -> float:
     return max(0.0, seconds)
 
 
-def _page(page: EventPage, wanted: Wanted) -> EventPageResponse:
+def _page(page: EventPage, wanted: EventFilter) -> EventPageResponse:
     return EventPageResponse(
         events=_described(page, wanted), next=page.next, gap=wanted.gap(page), more=page.more
     )
 
 
-def _described(page: EventPage, wanted: Wanted) -> list[EventResponse]:
+def _described(page: EventPage, wanted: EventFilter) -> list[EventResponse]:
     from ..observe.events import describe_event  # noqa: PLC0415 - as above
 
     return [EventResponse(**describe_event(one)) for one in wanted.of(page)]
 
 
 async def _stream(
-    first: EventPage, pages: AsyncIterator[EventPage], wanted: Wanted
+    first: EventPage, pages: AsyncIterator[EventPage], wanted: EventFilter
 ) -> AsyncIterator[str]:
     """The pages as text. The `id` comes behind a page: a client that is cut off within one sees it
     again."""
@@ -134,7 +136,7 @@ async def _stream(
         log.warning("events_ended", extra={"error": str(error)})
 
 
-def _text(page: EventPage, wanted: Wanted) -> str:
+def _text(page: EventPage, wanted: EventFilter) -> str:
     """Also an empty page says something: so a connection that broke is noticed."""
     blocks = ["event: gap\ndata: {}\n\n"] if wanted.gap(page) else []
     blocks += [

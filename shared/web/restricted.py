@@ -12,7 +12,7 @@ from ..errors import Forbidden, JobNotFound, TokenLimited
 from ..jobs.ids import split_id
 from ..jobs.job import EnqueueAnswer
 from ..store import Store
-from ..store.allowances import Taken, take
+from ..store.allowances import TakeAnswer, take
 from ..store.reads import job_not_found
 from .body import read_object
 from .call import Call
@@ -91,7 +91,7 @@ def _remember(refusal: Refusal, subject: str, *, of_jobs: bool) -> None:
     _refusals[subject, of_jobs] = refusal
 
 
-def _message(allowance: Allowance, jobs: int, taken: Taken) -> str:
+def _message(allowance: Allowance, jobs: int, taken: TakeAnswer) -> str:
     if jobs > taken.jobs_left:
         return (
             f"The token may store {allowance.jobs_a_day} jobs a day, until midnight in UTC; "

@@ -23,7 +23,7 @@ from tests.support.world import World
 
 
 @dataclass
-class Told:
+class RecordingSink:
     """A sink. `down`: it can't be reached."""
 
     name: str = "told"
@@ -45,7 +45,7 @@ class Told:
 class Alerts:
     """Evaluates, and makes work on queue "q". `env`: the environment of the settings."""
 
-    def __init__(self, world: World, told: Told) -> None:
+    def __init__(self, world: World, told: RecordingSink) -> None:
         self.world, self.told = world, told
         self.env: Mapping[str, str] = {}
         self._broken, self._seconds, self._ids = False, 0.0, itertools.count()
@@ -102,10 +102,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def told() -> RecordingSink:
+    return RecordingSink()
 
 
 @pytest.fixture
-def alerts(world: World, told: Told) -> Alerts:
+def alerts(world: World, told: RecordingSink) -> Alerts:
     return Alerts(world, told)

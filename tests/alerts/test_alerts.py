@@ -13,12 +13,14 @@ from shared.alerts.rules import SAMPLES
 from shared.alerts.state import MOST_NOTICES
 from shared.config.alerts import AlertSettings
 from shared.testing import Fate
-from tests.alerts.conftest import Alerts, Told
+from tests.alerts.conftest import Alerts, RecordingSink
 from tests.support.turns import LEASE_MS, Owner
 from tests.support.world import World
 
 
-async def test_a_backlog_fires_when_it_lasts_and_recovers(alerts: Alerts, told: Told) -> None:
+async def test_a_backlog_fires_when_it_lasts_and_recovers(
+    alerts: Alerts, told: RecordingSink
+) -> None:
     await alerts.enqueue(101)
     await alerts.evaluate(1)
     once = told.take()
@@ -34,7 +36,7 @@ async def test_a_backlog_fires_when_it_lasts_and_recovers(alerts: Alerts, told: 
     assert told.take() == [("backlog", "q", False)]
 
 
-async def test_a_hundred_waiting_jobs_are_no_backlog(alerts: Alerts, told: Told) -> None:
+async def test_a_hundred_waiting_jobs_are_no_backlog(alerts: Alerts, told: RecordingSink) -> None:
     await alerts.enqueue(100)
     for _ in range(2):
         await alerts.evaluate(1)
@@ -42,7 +44,9 @@ async def test_a_hundred_waiting_jobs_are_no_backlog(alerts: Alerts, told: Told)
     assert told.take() == []
 
 
-async def test_a_burst_that_the_next_drain_takes_is_no_backlog(alerts: Alerts, told: Told) -> None:
+async def test_a_burst_that_the_next_drain_takes_is_no_backlog(
+    alerts: Alerts, told: RecordingSink
+) -> None:
     for _ in range(3):
         await alerts.enqueue(150)
         await alerts.evaluate(1)
@@ -52,7 +56,7 @@ async def test_a_burst_that_the_next_drain_takes_is_no_backlog(alerts: Alerts, t
     assert told.take() == []
 
 
-async def test_thresholds_are_by_queue(alerts: Alerts, told: Told) -> None:
+async def test_thresholds_are_by_queue(alerts: Alerts, told: RecordingSink) -> None:
     alerts.env = {"TIDEGATE_ALERTS": "backlog=500, q/backlog=10"}
     await alerts.enqueue(11)
     for _ in range(2):
@@ -65,7 +69,7 @@ async def test_thresholds_are_by_queue(alerts: Alerts, told: Told) -> None:
 
 
 async def test_a_failure_rate_fires_above_five_percent_and_recovers(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     await alerts.evaluate()
     await alerts.run(18)
@@ -79,7 +83,7 @@ async def test_a_failure_rate_fires_above_five_percent_and_recovers(
     assert told.take() == [("failure_rate", "q", False)]
 
 
-async def test_five_percent_are_not_above_five_percent(alerts: Alerts, told: Told) -> None:
+async def test_five_percent_are_not_above_five_percent(alerts: Alerts, told: RecordingSink) -> None:
     await alerts.evaluate()
     await alerts.run(19)
     await alerts.run(1, broken=True)
@@ -89,7 +93,7 @@ async def test_five_percent_are_not_above_five_percent(alerts: Alerts, told: Tol
 
 
 async def test_a_failure_rate_needs_its_samples_over_however_many_evaluations(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     await alerts.evaluate()
     for done in range(1, SAMPLES + 1):
@@ -104,7 +108,7 @@ async def test_a_failure_rate_needs_its_samples_over_however_many_evaluations(
 
 
 async def test_a_latency_fires_at_more_than_twice_the_usual_one_and_recovers(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     await alerts.evaluate()
     for _ in range(3):
@@ -123,7 +127,7 @@ async def test_a_latency_fires_at_more_than_twice_the_usual_one_and_recovers(
 
 
 async def test_a_latency_needs_a_baseline_and_samples_and_more_than_a_second(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     await alerts.evaluate()
     await alerts.run(SAMPLES, seconds=1.0)  # without a baseline
@@ -138,7 +142,7 @@ async def test_a_latency_needs_a_baseline_and_samples_and_more_than_a_second(
     assert told.take() == [("latency", "q", True)]
 
 
-async def test_milliseconds_that_double_disturb_nobody(alerts: Alerts, told: Told) -> None:
+async def test_milliseconds_that_double_disturb_nobody(alerts: Alerts, told: RecordingSink) -> None:
     await alerts.evaluate()
     await alerts.run(SAMPLES, seconds=0.002)
     await alerts.evaluate()
@@ -158,7 +162,7 @@ async def crash(alerts: Alerts, n: int) -> None:
 
 
 async def test_a_crash_loop_fires_with_the_third_crash_and_recovers(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     await alerts.evaluate()
     await crash(alerts, 2)
@@ -177,7 +181,9 @@ async def test_a_crash_loop_fires_with_the_third_crash_and_recovers(
     assert told.take() == [("crash_loop", "q", False)]
 
 
-async def test_a_queue_that_is_nearly_full_fires_and_recovers(alerts: Alerts, told: Told) -> None:
+async def test_a_queue_that_is_nearly_full_fires_and_recovers(
+    alerts: Alerts, told: RecordingSink
+) -> None:
     alerts.env = {"TIDEGATE_ALERTS": "backlog=off"}
     await alerts.enqueue(801)
     await alerts.evaluate(1)
@@ -190,7 +196,7 @@ async def test_a_queue_that_is_nearly_full_fires_and_recovers(alerts: Alerts, to
 
 
 async def test_the_memory_of_the_plan_fires_at_four_fifths_and_recovers(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     await alerts.enqueue(10)
     stored = (await alerts.world.store.stats(alerts.queue)).bytes
@@ -210,7 +216,7 @@ async def test_the_memory_of_the_plan_fires_at_four_fifths_and_recovers(
 
 @pytest.mark.parametrize("delay", [None, 30.0])  # waiting; delayed
 async def test_missed_ticks_fire_while_work_is_due_and_recover(
-    alerts: Alerts, told: Told, delay: float | None
+    alerts: Alerts, told: RecordingSink, delay: float | None
 ) -> None:
     if delay is None:
         await alerts.enqueue(1)
@@ -230,7 +236,7 @@ async def test_missed_ticks_fire_while_work_is_due_and_recover(
     assert told.take() == [("missed_ticks", "", False)]
 
 
-async def test_what_cannot_run_misses_no_tick(alerts: Alerts, told: Told) -> None:
+async def test_what_cannot_run_misses_no_tick(alerts: Alerts, told: RecordingSink) -> None:
     await alerts.enqueue(3)
     await Owner(alerts.world.store, alerts.queue, lease_ms=7200_000).turn(1)
     await alerts.world.store.pause(alerts.queue, paused=True)
@@ -240,14 +246,16 @@ async def test_what_cannot_run_misses_no_tick(alerts: Alerts, told: Told) -> Non
     assert told.take() == []
 
 
-async def test_the_archive_is_behind_beyond_an_hour(alerts: Alerts, told: Told) -> None:
+async def test_the_archive_is_behind_beyond_an_hour(alerts: Alerts, told: RecordingSink) -> None:
     for lag in (None, 3600.0, 3601.0, 4000.0, 10.0):
         await alerts.evaluate(1, archive_lag=lag)
 
     assert told.take() == [("archive_behind", "", True), ("archive_behind", "", False)]
 
 
-async def test_a_queue_that_is_not_declared_any_more_recovers(alerts: Alerts, told: Told) -> None:
+async def test_a_queue_that_is_not_declared_any_more_recovers(
+    alerts: Alerts, told: RecordingSink
+) -> None:
     await alerts.enqueue(101)
     for _ in range(2):
         await alerts.evaluate(1)
@@ -261,7 +269,7 @@ async def test_a_queue_that_is_not_declared_any_more_recovers(alerts: Alerts, to
     assert left.state.standings == {}
 
 
-async def test_counts_that_fall_begin_anew(alerts: Alerts, told: Told) -> None:
+async def test_counts_that_fall_begin_anew(alerts: Alerts, told: RecordingSink) -> None:
     await alerts.evaluate()
     await alerts.run(SAMPLES)
     await alerts.evaluate()
@@ -272,7 +280,9 @@ async def test_counts_that_fall_begin_anew(alerts: Alerts, told: Told) -> None:
     assert told.take() == []
 
 
-async def test_a_sink_that_is_down_is_told_later_and_once(alerts: Alerts, told: Told) -> None:
+async def test_a_sink_that_is_down_is_told_later_and_once(
+    alerts: Alerts, told: RecordingSink
+) -> None:
     await alerts.enqueue(101)
     told.down = True
     for _ in range(3):
@@ -292,9 +302,9 @@ async def test_a_sink_that_is_down_is_told_later_and_once(alerts: Alerts, told: 
     ValueError("a"), OSError("a"), UnicodeEncodeError("ascii", "\u00e4", 0, 1, "no"), KeyError("a"),
 ], ids=lambda error: type(error).__name__)  # fmt: skip
 async def test_what_a_sink_raises_keeps_no_other_from_its_notice(
-    alerts: Alerts, told: Told, error: Exception
+    alerts: Alerts, told: RecordingSink, error: Exception
 ) -> None:
-    class Broken:
+    class BrokenSink:
         name = "broken"
 
         async def tell(self, _notice: Notice) -> bool:
@@ -304,13 +314,15 @@ async def test_what_a_sink_raises_keeps_no_other_from_its_notice(
     for _ in range(3):
         alerts.world.clock.advance(60)
         settings = AlertSettings.from_env({})
-        left = await evaluate(alerts.world.store, alerts.queues, settings, sinks=[Broken(), told])
+        left = await evaluate(
+            alerts.world.store, alerts.queues, settings, sinks=[BrokenSink(), told]
+        )
 
     assert told.take().count(("backlog", "q", True)) == 1
     assert {one.pending for one in left.state.outbox} == {("broken",)}
 
 
-async def test_two_evaluations_at_once_tell_once(alerts: Alerts, told: Told) -> None:
+async def test_two_evaluations_at_once_tell_once(alerts: Alerts, told: RecordingSink) -> None:
     await alerts.enqueue(101)
     await alerts.evaluate(1)
     stores = [alerts.world.client() for _ in range(5)]
@@ -321,7 +333,7 @@ async def test_two_evaluations_at_once_tell_once(alerts: Alerts, told: Told) -> 
     assert sum(one.kept for one in done) >= 1
 
 
-async def test_a_lost_reply_loses_no_notice(alerts: Alerts, told: Told) -> None:
+async def test_a_lost_reply_loses_no_notice(alerts: Alerts, told: RecordingSink) -> None:
     await alerts.enqueue(101)
     await alerts.evaluate(1)
     fates = [*[Fate.DELIVERED] * 4, Fate.LOST_AFTER]  # overview, agenda, counts, state, exchange
@@ -334,7 +346,7 @@ async def test_a_lost_reply_loses_no_notice(alerts: Alerts, told: Told) -> None:
 
 
 async def test_the_state_is_bounded_and_goes_when_nothing_evaluates(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     told.down = True
     for _ in range(MOST_NOTICES):
@@ -373,7 +385,7 @@ async def test_the_log_tells_what_fires(alerts: Alerts, caplog: pytest.LogCaptur
 
 
 async def test_refused_logins_fire_beyond_a_hundred_within_an_hour_and_recover(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     counts = alerts.world.store.access
     await counts.add("401", 5000)  # before the first evaluation: nobody's
@@ -398,7 +410,9 @@ async def test_refused_logins_fire_beyond_a_hundred_within_an_hour_and_recover(
     assert told.take() == [("refused", "", False)]
 
 
-async def test_a_slow_trickle_of_refused_logins_is_none(alerts: Alerts, told: Told) -> None:
+async def test_a_slow_trickle_of_refused_logins_is_none(
+    alerts: Alerts, told: RecordingSink
+) -> None:
     await alerts.evaluate()
     for _ in range(5):
         await alerts.world.store.access.add("401", 100)
@@ -408,7 +422,7 @@ async def test_a_slow_trickle_of_refused_logins_is_none(alerts: Alerts, told: To
 
 
 async def test_the_commands_of_the_month_fire_at_four_fifths_and_recover_with_the_next(
-    alerts: Alerts, told: Told
+    alerts: Alerts, told: RecordingSink
 ) -> None:
     alerts.env = {"TIDEGATE_STORE_COMMANDS": "10000"}
     counts = alerts.world.store.access
@@ -428,7 +442,7 @@ async def test_the_commands_of_the_month_fire_at_four_fifths_and_recover_with_th
     assert told.take()[-1] == ("month_commands", "", False)
 
 
-async def test_counts_that_were_deleted_begin_anew(alerts: Alerts, told: Told) -> None:
+async def test_counts_that_were_deleted_begin_anew(alerts: Alerts, told: RecordingSink) -> None:
     alerts.env = {"TIDEGATE_STORE_COMMANDS": "100"}
     counts = alerts.world.store.access
     await counts.add("401", 90)
@@ -443,7 +457,9 @@ async def test_counts_that_were_deleted_begin_anew(alerts: Alerts, told: Told) -
     assert told.take() == []
 
 
-async def test_notices_beyond_the_bound_are_counted_and_told(alerts: Alerts, told: Told) -> None:
+async def test_notices_beyond_the_bound_are_counted_and_told(
+    alerts: Alerts, told: RecordingSink
+) -> None:
     told.down = True
     for _ in range(MOST_NOTICES):
         await alerts.evaluate(1, archive_lag=9999.0)

@@ -8,7 +8,7 @@ from shared import Queue, Retention
 
 
 @dataclass(frozen=True)
-class Required:
+class QueueRequirement:
     """What a document demands of one queue. `limit`: (jobs, seconds). `waits`: seconds after each
     failure but the last. `completed` and `dead`: (count, age in seconds)."""
 

@@ -45,7 +45,7 @@ UNFINISHED = ("waiting", "delayed", "active", "parked")
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedApps:
     """All applications, as a deployment serves them."""
 
     registry: Registry
@@ -53,7 +53,9 @@ class Served:
 
 def api(world: World) -> Client:
     """The HTTP API of all applications, by an administrator's token."""
-    return Client(application(Served(Registry(APPS)), world.store, world.clock), TOKENS["admin"])
+    return Client(
+        application(ServedApps(Registry(APPS)), world.store, world.clock), TOKENS["admin"]
+    )
 
 
 async def enqueue(

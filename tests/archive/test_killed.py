@@ -25,12 +25,12 @@ LETTERS, MINUTES, KILLS = 5_000, 10, 20
 SEED = 20_261_127
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """The process ends here."""
 
 
 def kill() -> None:
-    raise Killed
+    raise ProcessKilled
 
 
 async def assert_none_lost(dying: World, names: list[str]) -> None:
@@ -50,7 +50,7 @@ async def test_a_stop_at_any_step_is_finished_by_the_next_run(dying: World) -> N
         with stopping(at, kill) as steps:
             try:
                 await dying.maintain()
-            except Killed:
+            except ProcessKilled:
                 pass
             else:
                 break

@@ -21,12 +21,12 @@ from tests.support.values import Number
 from tests.support.world import World as StoreWorld
 
 
-class Killed(BaseException):
+class ProcessKilled(BaseException):
     """The process ends here."""
 
 
 def kill() -> None:
-    raise Killed
+    raise ProcessKilled
 
 
 async def all_rows(dying: World, archive: Archive, store: Store | None = None) -> list[Verdict]:
@@ -49,7 +49,7 @@ async def test_a_stop_at_any_step_redrives_once_in_the_end(dying: World) -> None
         with stopping(at, kill):
             try:
                 await left(dying)
-            except Killed:
+            except ProcessKilled:
                 pass
             else:
                 break

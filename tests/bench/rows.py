@@ -85,7 +85,7 @@ SUMMARY: tuple[Row, ...] = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequiredNumber:
     """A number that the requirements ask for: at least `bound` if `more`, else at most. `name` is
     that of a sample of ours; one that ends with a slash means the best of its variants."""
 
@@ -106,15 +106,28 @@ class Asked:
 
 
 ASKED = (
-    Asked("jobs/s of a simple queue", f"drain noop +0 ms/{TIDEGATE.name}/", 1000, more=True),
-    Asked(
+    RequiredNumber(
+        "jobs/s of a simple queue", f"drain noop +0 ms/{TIDEGATE.name}/", 1000, more=True
+    ),
+    RequiredNumber(
         "enqueue to start with a nudge, ms (p50)", f"nudge/{TIDEGATE.name}/a job each 1.2 s", 100
     ),
     *(
-        Asked(f"bytes a {state} job, {queue}", f"kept/{TIDEGATE.name}/{state}, {queue}", 1024)
+        RequiredNumber(
+            f"bytes a {state} job, {queue}", f"kept/{TIDEGATE.name}/{state}, {queue}", 1024
+        )
         for queue in ("plain", "encrypted")
         for state in ("waiting", "completed", "dead")
     ),
 )
 
-__all__ = ["ASKED", "BULLMQ", "PYTHON", "SUMMARY", "TIDEGATE", "Asked", "Row", "best_python"]
+__all__ = [
+    "ASKED",
+    "BULLMQ",
+    "PYTHON",
+    "SUMMARY",
+    "TIDEGATE",
+    "RequiredNumber",
+    "Row",
+    "best_python",
+]

@@ -34,7 +34,7 @@ class Where:
 
 
 @dataclass
-class Done:
+class WorkerResult:
     """What a worker (or several) did."""
 
     n: int
@@ -76,14 +76,14 @@ def answer(process: subprocess.Popen[str], within: float) -> dict[str, Any]:
     return said
 
 
-def enqueue(peer: Peer, where: Where, n: int, **ask: Any) -> Done:
+def enqueue(peer: Peer, where: Where, n: int, **ask: Any) -> WorkerResult:
     """Store n jobs in a process of their own."""
     within = PATIENCE + ask.get("gap", 0.0) * n + n / 15
     said = answer(start(peer, "enqueue", where, n=n, **ask), within)
-    return Done(said["n"], said["seconds"])
+    return WorkerResult(said["n"], said["seconds"])
 
 
-def work(peer: Peer, where: Where, n: int, concurrency: int, **ask: Any) -> Done:
+def work(peer: Peer, where: Where, n: int, concurrency: int, **ask: Any) -> WorkerResult:
     """Run jobs until n have ended or `seconds` are over."""
     within = ask.get("seconds", 60.0) + PATIENCE
     if not peer.processes or concurrency == 1:
@@ -108,7 +108,9 @@ def working(peer: Peer, where: Where, **ask: Any) -> Iterator[subprocess.Popen[s
                 pipe.close()
 
 
-def drained(peer: Peer, server: Server, where: Where, concurrency: int, n: int, **ask: Any) -> Done:
+def drained(
+    peer: Peer, server: Server, where: Where, concurrency: int, n: int, **ask: Any
+) -> WorkerResult:
     """Fill an empty store and drain it. The filling goes to the servers directly."""
     server.flush()
     direct = Where(server.port, server.rest_port)
@@ -128,16 +130,18 @@ def nudge_port(peer: Peer) -> int:
     return free_port() if peer.over_rest else 0
 
 
-def _done(said: list[dict[str, Any]]) -> Done:
+def _done(said: list[dict[str, Any]]) -> WorkerResult:
     if len(said) == 1:
         one = said[0]
         known = ("n", "seconds", "waits", "first")
         more = {name: value for name, value in one.items() if name not in known}
-        return Done(one["n"], one["seconds"], one.get("waits", []), one.get("first", 0.0), more)
+        return WorkerResult(
+            one["n"], one["seconds"], one.get("waits", []), one.get("first", 0.0), more
+        )
     # Processes do not start together: each counts by its own time.
     rate = sum(one["n"] / one["seconds"] for one in said if one["n"])
     n = sum(one["n"] for one in said)
-    return Done(n, n / rate if rate else 0.0, first=min(one["first"] for one in said))
+    return WorkerResult(n, n / rate if rate else 0.0, first=min(one["first"] for one in said))
 
 
 def _tail(text: str) -> str:

@@ -94,7 +94,7 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 @dataclass(frozen=True)
-class Counted:
+class WorkCost:
     """What a stretch of work cost: commands as clients sent them, commands that the server ran
     inside scripts on top of these, and round trips."""
 

@@ -36,13 +36,13 @@ class Secret(BaseModel):
     code: SecretStr = SecretStr("shh")
 
 
-class Excluded(BaseModel):
+class ExcludedField(BaseModel):
     """A value with a field that is not written."""
 
     token: str = Field(default="none", exclude=True)
 
 
-class Rounded(BaseModel):
+class RoundedField(BaseModel):
     """A value that is not written in full."""
 
     price: float
@@ -58,7 +58,7 @@ class Base(BaseModel):
     a: int
 
 
-class Derived(Base):
+class DerivedModel(Base):
     b: int = 0
 
 
@@ -137,11 +137,11 @@ async def test_a_value_is_read_as_it_was_written(make: Make, model: Any, value: 
 LOST = [
     (Secret, Secret()),
     (float, float("nan")),
-    (Excluded, Excluded(token="t")),
-    (Rounded, Rounded(price=1.23456)),
-    (list[Rounded], [Rounded(price=1.23456)]),
-    (Base, Derived(a=1, b=2)),
-    (list[Base], [Derived(a=1, b=2)]),
+    (ExcludedField, ExcludedField(token="t")),
+    (RoundedField, RoundedField(price=1.23456)),
+    (list[RoundedField], [RoundedField(price=1.23456)]),
+    (Base, DerivedModel(a=1, b=2)),
+    (list[Base], [DerivedModel(a=1, b=2)]),
     (Base | Same, Same(a=1)),
     (Base, {"a": 1}),
     (Any, Base(a=1)),

@@ -16,26 +16,26 @@ keyed = app.queue("keyed", per_key=KeyLimit(rate=RateLimit(1, per=600)))
 LONGEST = 20.0
 
 
-class Nothing(BaseModel): ...
+class EmptyPayload(BaseModel): ...
 
 
-class Started(BaseModel):
+class StartedPayload(BaseModel):
     started: str
 
 
 @seconds.job("second.count")
-async def count(payload: Nothing) -> None: ...
+async def count(payload: EmptyPayload) -> None: ...
 
 
 @keyed.job("photo.scale")
-async def scale(payload: Nothing) -> None: ...
+async def scale(payload: EmptyPayload) -> None: ...
 
 
 @keyed.job("photo.hold")
-def hold(payload: Started) -> None:
+def hold(payload: StartedPayload) -> None:
     """Runs in a thread, and ends by itself much later."""
     Path(payload.started).touch()
     time.sleep(LONGEST)
 
 
-app.schedule("refresh", count, Nothing(), every=1)
+app.schedule("refresh", count, EmptyPayload(), every=1)

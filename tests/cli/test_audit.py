@@ -81,7 +81,7 @@ def test_a_command_has_the_name_of_its_operation_over_http() -> None:
 @pytest.mark.parametrize("command", ACTIONS)
 def test_an_action_is_a_row_that_began_and_one_that_is_done(cli: Cli, command: str) -> None:
     verb, words = ACTIONS[command]
-    words = words.format_map(_Made(cli))
+    words = words.format_map(_AuditedObjects(cli))
 
     ran = cli(*command.split(), *words.split())
 
@@ -157,7 +157,7 @@ def test_pages_of_the_audit_follow_each_other(cli: Cli) -> None:
     assert cli("audit", "--cursor", "odd").code is Exit.USAGE
 
 
-class _Made(dict[str, str]):
+class _AuditedObjects(dict[str, str]):
     """What a command is about, made where its words name it."""
 
     def __init__(self, cli: Cli) -> None:

@@ -37,7 +37,7 @@ UPSTASH = Settings(redis_url="https://a.upstash.io", redis_token="x")
 SECRET = "whsec_" + "QUFB" * 8
 
 
-class Nothing(BaseModel):
+class EmptyPayload(BaseModel):
     """An empty payload."""
 
 
@@ -54,7 +54,7 @@ def queue(**options: object) -> Registry:
         one = app.queue("q", timeout=120, **options)  # type: ignore[arg-type]  # any option
 
         @one.job("t")
-        async def handle(payload: Nothing) -> None: ...
+        async def handle(payload: EmptyPayload) -> None: ...
 
     return registry(declare)
 
@@ -66,10 +66,10 @@ def scheduled(limit: RateLimit | None, *times: Mapping[str, object]) -> Registry
         one = app.queue("q", limit=limit)
 
         @one.job("t")
-        async def handle(payload: Nothing) -> None: ...
+        async def handle(payload: EmptyPayload) -> None: ...
 
         for at, options in enumerate(times):
-            app.schedule(f"s{at}", handle, Nothing(), **options)  # type: ignore[arg-type]  # as above
+            app.schedule(f"s{at}", handle, EmptyPayload(), **options)  # type: ignore[arg-type]  # as above
 
     return registry(declare)
 

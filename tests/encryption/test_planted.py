@@ -24,7 +24,7 @@ from tests.scenario.world import TOKENS, Client, application
 MODES = ["done", "fail", "progress", "group"]
 
 
-class Written(logging.Handler):
+class RecordingHandler(logging.Handler):
     """Every record of every logger, in both formats."""
 
     def __init__(self) -> None:
@@ -37,9 +37,9 @@ class Written(logging.Handler):
 
 
 @pytest.fixture
-def written() -> Iterator[Written]:
+def written() -> Iterator[RecordingHandler]:
     """What is logged during the test."""
-    handler, root = Written(), logging.getLogger()
+    handler, root = RecordingHandler(), logging.getLogger()
     root.addHandler(handler)
     level = root.level
     root.setLevel(logging.DEBUG)
@@ -84,7 +84,7 @@ async def test_the_dump_sees_the_secret_of_a_queue_that_is_not_encrypted(vault: 
     assert SECRET in await vault.dump()
 
 
-async def test_the_logs_hold_no_secret(vault: Vault, written: Written) -> None:
+async def test_the_logs_hold_no_secret(vault: Vault, written: RecordingHandler) -> None:
     await play(vault)
 
     text = "\n".join(written.lines)
@@ -94,7 +94,7 @@ async def test_the_logs_hold_no_secret(vault: Vault, written: Written) -> None:
 
 
 async def test_a_hook_gets_the_error_and_its_own_failure_is_logged_without_texts(
-    vault: Vault, written: Written
+    vault: Vault, written: RecordingHandler
 ) -> None:
     errors: list[str] = []
 
@@ -113,7 +113,7 @@ async def test_a_hook_gets_the_error_and_its_own_failure_is_logged_without_texts
 
 
 async def test_jobs_that_come_over_http_are_encrypted_one_or_many(
-    vault: Vault, written: Written
+    vault: Vault, written: RecordingHandler
 ) -> None:
     path, charge = "/api/v1/queues/cards/jobs", {"type": "charge", "payload": {"number": SECRET}}
 
@@ -153,7 +153,7 @@ async def test_the_jobs_of_a_schedule_are_encrypted_under_their_own_ids(vault: V
 
 
 async def test_a_bug_of_the_model_or_of_a_schedule_is_logged_without_texts(
-    vault: Vault, written: Written
+    vault: Vault, written: RecordingHandler
 ) -> None:
     path, bad = "/api/v1/queues/cards/jobs", f"bug {SECRET}"
     job = {"type": "charge", "payload": {"number": bad}}

@@ -13,7 +13,7 @@ from shared.jobs.ids import local_id
 from tests.encryption.conftest import Card, Vault
 
 
-class Stored:
+class StoredRecord:
     """One waiting job's record, in parts."""
 
     def __init__(self, record: str) -> None:
@@ -26,9 +26,9 @@ class Stored:
         return "\n".join((" ".join(words), self.line, self.payload))
 
 
-async def stored(vault: Vault, job_id: str, queue: str = "cards") -> Stored:
+async def stored(vault: Vault, job_id: str, queue: str = "cards") -> StoredRecord:
     records = await vault.probe.read(queue, "records")
-    return Stored(records[local_id(job_id)])
+    return StoredRecord(records[local_id(job_id)])
 
 
 async def state(vault: Vault, job_id: str, queue: str = "cards") -> tuple[str, str]:

@@ -217,7 +217,7 @@ def test_a_redrive_gives_a_job_its_snoozes_again(play: Play[None]) -> None:
     play(story)
 
 
-class Versioned(BaseModel):
+class VersionedPayload(BaseModel):
     """Fits while the functions that run are of its own version."""
 
     fits: ClassVar[bool] = False
@@ -241,16 +241,16 @@ def test_a_payload_that_fitted_meanwhile_has_a_day_again_when_it_does_not(
         queue = world.app.queue("q", retry=Retry(attempts=9, first=1))
 
         @queue.job("t")
-        async def handle(payload: Versioned) -> None:
+        async def handle(payload: VersionedPayload) -> None:
             assert ending is not None
             raise ending
 
         await world.store.enqueue(queue, [Job("t", '{"n":1}', id="a")])
         await world.drain().run([queue])
         world.clock.advance(DAY - 1)
-        monkeypatch.setattr(Versioned, "fits", ending is not None)
+        monkeypatch.setattr(VersionedPayload, "fits", ending is not None)
         await world.drain().run([queue])
-        monkeypatch.setattr(Versioned, "fits", False)
+        monkeypatch.setattr(VersionedPayload, "fits", False)
         world.clock.advance(1000)
         await world.store.redrive(queue, ["a"])  # for the one that is dead
         await world.drain().run([queue])

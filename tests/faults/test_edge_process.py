@@ -11,7 +11,7 @@ from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.server import server
 from shared.store import Store
 from shared.testing import TOKEN
-from tests.support.blocking import LONG, Nothing, handle, queue
+from tests.support.blocking import LONG, EmptyPayload, handle, queue
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ async def test_a_process_ends_with_its_report_though_a_handlers_thread_runs_on(
     while not web.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0)
     url = f"http://127.0.0.1:{web.servers[0].sockets[0].getsockname()[1]}"
-    await store.enqueue(queue, [handle.job(Nothing(), job_id="a")])
+    await store.enqueue(queue, [handle.job(EmptyPayload(), job_id="a")])
 
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.support.blocking", url, TOKEN),

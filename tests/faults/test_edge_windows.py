@@ -307,7 +307,7 @@ def test_a_job_that_snoozes_for_ever_is_dead_after_a_week(play: Play[None]) -> N
 
 
 @dataclass(frozen=True)
-class Raising(Retry):
+class RaisingPolicy(Retry):
     """A policy with a bug."""
 
     def delay_after(self, attempt: int, rng: object = None) -> float:
@@ -318,7 +318,7 @@ def test_a_policy_that_exits_for_a_job_that_does_not_end_costs_its_neighbours_no
     play: Play[None],
 ) -> None:
     async def story(world: World) -> None:
-        queue = world.app.queue("q", timeout=10, retry=Raising(attempts=5))
+        queue = world.app.queue("q", timeout=10, retry=RaisingPolicy(attempts=5))
 
         @queue.job("t")
         async def handle(payload: Number, job: JobContext) -> None:

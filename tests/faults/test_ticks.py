@@ -10,7 +10,7 @@ from tests.support.values import Number
 from tests.support.world import World
 
 
-class Skewed:
+class SkewedClock:
     """A machine's clock that goes right and shows the wrong time."""
 
     def __init__(self, clock: FakeClock, seconds: int) -> None:
@@ -129,7 +129,7 @@ def test_a_function_whose_clock_is_wrong_still_finds_what_is_due(
 ) -> None:
     async def story(world: World) -> None:
         (job,) = await world.enqueue(world.queue(), 1, delay=30)
-        wrong = Skewed(world.clock, skew)
+        wrong = SkewedClock(world.clock, skew)
         client = world.client(machine=wrong)
         for expected in ([], [job]):
             await world.drain(client, clock=wrong, sweep_every=0, patience=0).tick()

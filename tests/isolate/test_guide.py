@@ -29,11 +29,11 @@ async def test_the_guides_example_runs_in_child_processes(
     await Drain(store, registry, Budget.of(30.0), patience=0).run([queue])
 
     results = [(await job.status()).result for job in jobs]
-    assert results[0] == digest.handler(digest.model(text="abc"), _Ignored())
+    assert results[0] == digest.handler(digest.model(text="abc"), _DirectContext())
     assert results[1] == 3
 
 
-class _Ignored:
+class _DirectContext:
     """A context for a direct call."""
 
     def progress(self, done: float, note: str = "") -> None:

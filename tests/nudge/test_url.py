@@ -109,7 +109,7 @@ async def test_a_sender_logs_a_failure_without_the_secret_and_raises_nothing(
 
 
 async def test_an_address_that_hangs_costs_a_bounded_time() -> None:
-    class Hanging:
+    class HangingNudge:
         async def call(self, queues: object, hops: int) -> None:
             await asyncio.Event().wait()
 
@@ -117,19 +117,19 @@ async def test_an_address_that_hangs_costs_a_bounded_time() -> None:
 
     loop = asyncio.get_running_loop()
     began = loop.time()
-    assert not await NudgeSender(Hanging(), 1.0).send(["q"])
+    assert not await NudgeSender(HangingNudge(), 1.0).send(["q"])
     assert loop.time() - began >= MOST_SECONDS
-    assert not await NudgeSender(Hanging(), 1.0).send(["q"], within=0.0)
+    assert not await NudgeSender(HangingNudge(), 1.0).send(["q"], within=0.0)
 
 
 async def test_a_caller_that_gives_up_is_given_up() -> None:
-    class Hanging:
+    class HangingNudge:
         async def call(self, queues: object, hops: int) -> None:
             await asyncio.Event().wait()
 
         async def close(self) -> None: ...
 
-    sending = asyncio.create_task(NudgeSender(Hanging(), 1.0).send(["q"]))
+    sending = asyncio.create_task(NudgeSender(HangingNudge(), 1.0).send(["q"]))
     await asyncio.sleep(0)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):

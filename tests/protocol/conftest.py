@@ -16,7 +16,7 @@ from shared.embedded.protocol import Response, UpstashProtocol
 TOKEN = "secret-token"
 
 
-class Everything:
+class EveryScript:
     """Allows any script, which only tests of our own scripts may do on fakeredis."""
 
     def __contains__(self, sha: object) -> bool:
@@ -93,7 +93,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture
 def client(engine: Engine) -> Client:
     """On both engines: for what must not differ."""
-    return Client(UpstashProtocol(engine, token=TOKEN, allowed_scripts=Everything()))
+    return Client(UpstashProtocol(engine, token=TOKEN, allowed_scripts=EveryScript()))
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ FULL = "ERR max single record size exceeded. Limit: 10000 bytes, Actual: "
 RUN = "return redis.call(unpack(ARGV))"
 
 
-class Everything:
+class EveryScript:
     def __contains__(self, sha: object) -> bool:
         return True
 
@@ -33,7 +33,7 @@ def small(engine: Engine, client: Any) -> Any:
 def protocol(engine: Engine, **limits: int) -> UpstashProtocol:
     low = {"key_bytes": KEY, "member_bytes": MEMBER, "entry_bytes": ENTRY, **limits}
     return UpstashProtocol(
-        engine, token="secret-token", limits=Limits(**low), allowed_scripts=Everything()
+        engine, token="secret-token", limits=Limits(**low), allowed_scripts=EveryScript()
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.embedded import Embedded, open_embedded
+from shared.embedded import EmbeddedStore, open_embedded
 from shared.embedded.binary import find_server
 from shared.embedded.engine import EngineLost, EngineUnreachable
 from shared.embedded.local import LocalRedis
@@ -51,7 +51,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def started(store: Embedded) -> bool:
+def started(store: EmbeddedStore) -> bool:
     return store.local is not None and store.local.pid is not None
 
 

@@ -308,7 +308,7 @@ class TestNumbers:
         assert await status(client) == 404
 
 
-class TestMaking:
+class TestCreation:
     """What can be asked for over HTTP, and how it is stored."""
 
     BODY: ClassVar[dict[str, Any]] = {

@@ -25,7 +25,7 @@ def client(
     return Client(application(world, store, clock), TOKENS["admin"])
 
 
-class Broken(httpx.AsyncBaseTransport):
+class BrokenTransport(httpx.AsyncBaseTransport):
     """A store that gives every request the same reply, or none. `count`: its requests."""
 
     def __init__(self, status: int | None = None, **content: Any) -> None:
@@ -38,7 +38,7 @@ class Broken(httpx.AsyncBaseTransport):
         return httpx.Response(self.status or 0, **self.content)
 
 
-class Refusing(Broken):
+class RefusingTransport(BrokenTransport):
     """A store that can't be connected to."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -101,7 +101,7 @@ async def test_one_failed_request_is_repeated_and_makes_no_second_job(
 async def test_an_error_of_the_store_is_translated_and_not_repeated(
     world: World, protocol: UpstashProtocol, clock: FakeClock, error: str, status: int, slug: str
 ) -> None:
-    async with over(world, protocol, clock, Broken(400, json={"error": error})) as api:
+    async with over(world, protocol, clock, BrokenTransport(400, json={"error": error})) as api:
         response = await api.post(JOBS, json=JOB)
 
     assert response.status_code == status
@@ -145,7 +145,7 @@ QUOTA = "ERR max requests limit exceeded. Limit: 500000, Usage: 500001."
 async def test_a_plan_that_is_used_up_is_named_whatever_the_status_and_asked_once(
     world: World, protocol: UpstashProtocol, clock: FakeClock, status: int, form: dict[str, Any]
 ) -> None:
-    store = Broken(status, **form)
+    store = BrokenTransport(status, **form)
     async with over(world, protocol, clock, store) as api:
         enqueue = await api.post(JOBS, json=JOB)
         requests = store.count
@@ -158,10 +158,14 @@ async def test_a_plan_that_is_used_up_is_named_whatever_the_status_and_asked_onc
 
 
 @pytest.mark.parametrize(
-    "store", [Broken(500, json={"error": "ERR away"}), Broken(502, html="<h1>Bad Gateway</h1>")]
+    "store",
+    [
+        BrokenTransport(500, json={"error": "ERR away"}),
+        BrokenTransport(502, html="<h1>Bad Gateway</h1>"),
+    ],
 )
 async def test_a_drain_asks_a_store_that_answers_errors_four_times(
-    world: World, protocol: UpstashProtocol, clock: FakeClock, store: Broken
+    world: World, protocol: UpstashProtocol, clock: FakeClock, store: BrokenTransport
 ) -> None:
     async with over(world, protocol, clock, store) as api:
         response = await api.post("/api/cron/drain?queue=work")
@@ -173,13 +177,13 @@ async def test_a_drain_asks_a_store_that_answers_errors_four_times(
 @pytest.mark.parametrize(
     ("broken", "slug"),
     [
-        (Refusing, "store-unreachable"),
-        (Broken, "store-unknown-outcome"),
-        (lambda: Broken(502, html="<h1>Bad Gateway</h1>"), "store-unknown-outcome"),
-        (lambda: Broken(500, json={"error": "ERR away"}), "store-unknown-outcome"),
-        (lambda: Broken(429, json={"error": "ERR rate limit"}), "store-throttled"),
-        (lambda: Broken(429, headers={"retry-after": "1"}), "store-throttled"),
-        (lambda: Broken(200, text="no json"), "store-unknown-outcome"),
+        (RefusingTransport, "store-unreachable"),
+        (BrokenTransport, "store-unknown-outcome"),
+        (lambda: BrokenTransport(502, html="<h1>Bad Gateway</h1>"), "store-unknown-outcome"),
+        (lambda: BrokenTransport(500, json={"error": "ERR away"}), "store-unknown-outcome"),
+        (lambda: BrokenTransport(429, json={"error": "ERR rate limit"}), "store-throttled"),
+        (lambda: BrokenTransport(429, headers={"retry-after": "1"}), "store-throttled"),
+        (lambda: BrokenTransport(200, text="no json"), "store-unknown-outcome"),
     ],
     ids=["refuses", "hangs", "502", "500", "throttles", "names-a-time", "garbage"],
 )
@@ -190,7 +194,7 @@ def test_health_and_numbers_answer_within_two_seconds_while_the_store_does_not(
     world: World,
     protocol: UpstashProtocol,
     clock: FakeClock,
-    broken: Callable[[], Broken],
+    broken: Callable[[], BrokenTransport],
     slug: str,
     path: str,
 ) -> None:

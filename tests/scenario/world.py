@@ -31,7 +31,7 @@ class Numbers(BaseModel):
     more: Any = None
 
 
-class Broken(BaseModel):
+class BrokenModel(BaseModel):
     """A model whose validator has a bug."""
 
     n: int
@@ -91,7 +91,7 @@ class World(SharedWorld):
     async def _gate(self, payload: Numbers) -> None:
         await self.release.wait()
 
-    async def _broken_model(self, payload: Broken) -> None:
+    async def _broken_model(self, payload: BrokenModel) -> None:
         raise AssertionError("its payload is never valid")
 
     @property
@@ -99,7 +99,7 @@ class World(SharedWorld):
         return Registry([self.app])
 
 
-class Served(Protocol):
+class ServedWorld(Protocol):
     """A world whose applications are served."""
 
     @property
@@ -111,7 +111,7 @@ def settings(**changes: Any) -> Settings:
     return Settings(**{"api_tokens": tokens, "cron_secret": CRON_SECRET, **changes})
 
 
-def application(world: Served, store: Store, clock: Clock, **changes: Any) -> Starlette:
+def application(world: ServedWorld, store: Store, clock: Clock, **changes: Any) -> Starlette:
     deployment = Deployment(
         settings(**changes), world.registry, clock=clock, open_store=lambda: store
     )

@@ -86,7 +86,7 @@ class Version:
         return True
 
 
-class Expected:
+class ExpectedOccurrences:
     """The occurrences that have to run: each that comes due while its schedule is not paused, at
     the times of each version that ticks."""
 
@@ -125,7 +125,7 @@ def test_no_sweep_of_another_version_loses_an_occurrence_or_a_pause(
         clock = FakeClock(START)
         async with empty_engine(kinds()[0], servers) as engine, World(engine, clock) as world:
             versions = {name: Version(world, every) for name, every in EVERY.items()}
-            expected = Expected()
+            expected = ExpectedOccurrences()
             for version in versions.values():
                 await version.tick(fresh=True)
             for step in steps:

@@ -25,7 +25,7 @@ ZONES = (
 FIRST, YEARS = 2020, 10
 
 
-class Nothing(BaseModel):
+class EmptyPayload(BaseModel):
     """A payload."""
 
 
@@ -34,9 +34,9 @@ def schedule(**options: object) -> Schedule:
     queue = app.queue("q")
 
     @queue.job("t")
-    async def handle(_payload: Nothing) -> None: ...
+    async def handle(_payload: EmptyPayload) -> None: ...
 
-    return app.schedule("s", handle, Nothing(), **options)  # type: ignore[arg-type]
+    return app.schedule("s", handle, EmptyPayload(), **options)  # type: ignore[arg-type]
 
 
 def ms(at: datetime) -> int:

@@ -58,7 +58,7 @@ class Consumer:
     settles_deaths: bool = False
     ending: dict[str, tuple[Claim, DecidedEnd]] = field(default_factory=dict)
     """Ends by their leases, from their decision to their settle."""
-    outbox: list[Storing] = field(default_factory=list)
+    outbox: list[FollowUpProducer] = field(default_factory=list)
 
     @property
     def ready(self) -> bool:
@@ -136,7 +136,7 @@ class Consumer:
         found = children(self.queue.name, claim.id, str(claim.body), end)
         for queue, child in found:
             call = enqueue_call(self.queues[queue], [child])
-            self.outbox.append(Storing(call, consumer=self, lease=lease))
+            self.outbox.append(FollowUpProducer(call, consumer=self, lease=lease))
 
     def child_stored(self, lease: str, *, stored: bool) -> None:
         """One follow-up was answered. Where all are stored, the job ends; else it waits."""
@@ -234,7 +234,7 @@ class Producer:
 
 
 @dataclass(slots=True, eq=False)
-class Storing(Producer):
+class FollowUpProducer(Producer):
     """The enqueue of one follow-up by the consumer that has decided an end."""
 
     consumer: Consumer = field(kw_only=True)

@@ -17,7 +17,7 @@ LOOKED_AT_ONCE = 100
 
 
 @dataclass(slots=True)
-class Told:
+class ExpectedReply:
     """What the turn must be told; None stands for an answer that this turn was overtaken."""
 
     reason: str
@@ -65,9 +65,9 @@ class Claimant:
     now: int
     ask: TurnRequest
     started: Sequence[str]
-    told: Told = field(init=False)
+    told: ExpectedReply = field(init=False)
 
-    def claim(self, most: int, most_bytes: int) -> Told:
+    def claim(self, most: int, most_bytes: int) -> ExpectedReply:
         """At most `most` jobs, whose records are expected to fill the reply."""
         book, now, ask = self.book, self.now, self.ask
         told, starts = starting(book, now, ask)
@@ -231,7 +231,7 @@ class Claimant:
         batch.size += _length(book, job)
 
 
-def starting(book: Book, now: int, ask: TurnRequest) -> tuple[Told, int]:
+def starting(book: Book, now: int, ask: TurnRequest) -> tuple[ExpectedReply, int]:
     """How many may start, and what holds the others back."""
     limit = book.queue.limit
     if limit:
@@ -243,8 +243,8 @@ def starting(book: Book, now: int, ask: TurnRequest) -> tuple[Told, int]:
         book.level, book.level_at, book.per = min(full, level), now, limit.per_ms
     book.unspent.clear()
     if book.paused:
-        return Told("paused", 0, "", []), 0
-    told, starts = Told("more", 0, "", []), ask.want
+        return ExpectedReply("paused", 0, "", []), 0
+    told, starts = ExpectedReply("more", 0, "", []), ask.want
     if book.room() <= 0 or starts > book.room():
         told.reason, starts = "full", book.room()
     tokens = book.tokens(now, 0 if _takes_suspects(book, ask) else ask.ahead_ms)
@@ -303,4 +303,4 @@ def answers(book: Book, leases: Sequence[str]) -> list[object]:
     return found
 
 
-__all__ = ["Claimant", "Told", "answers"]
+__all__ = ["Claimant", "ExpectedReply", "answers"]

@@ -333,7 +333,7 @@ async def invoke(town: Town, window: float) -> None:
     store = ToldStore(rest, PREFIX, key_locking=False)
     store.occurrences = town.occurrences
     drain = Drain(
-        store, _Served(town), Budget.of(window, clock=clock),
+        store, _TownRegistry(town), Budget.of(window, clock=clock),
         batch=town.rng.choice((1, 3, 10)), patience=town.rng.choice((0.0, 5.0)),
     )  # fmt: skip
     function.drain = drain
@@ -355,7 +355,7 @@ def _left_nothing(town: Town, function: Function) -> None:
         require(not held, "B4 a function ended and left leases", held)
 
 
-class _Served(Registry):
+class _TownRegistry(Registry):
     def __init__(self, town: Town) -> None:
         super().__init__([])
         self._queues = {queue.name: queue for queue in town.world.queues}

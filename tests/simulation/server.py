@@ -118,7 +118,7 @@ class Server:
 
 
 @cache
-def on_fake_time(body: str) -> guard.Guarded:
+def on_fake_time(body: str) -> guard.GuardedScript:
     """A production script whose TIME is the last ARGV; nothing else about it changes."""
     return guard.compose(body.encode(), strict=False, clock=True)
 

@@ -11,7 +11,7 @@ from random import Random
 from shared import Queue
 
 from . import recovery
-from .actors import AHEADS, LEASES, Consumer, Producer, Storing
+from .actors import AHEADS, LEASES, Consumer, FollowUpProducer, Producer
 from .audit import ViolationError, require
 from .requests import operate, produce
 from .server import Reply
@@ -181,7 +181,7 @@ class Simulation:
             self.flying.append(message)
         elif isinstance(client, Consumer):
             client.die()
-        elif isinstance(client, Storing):
+        elif isinstance(client, FollowUpProducer):
             client.give_up()
         else:
             client.alive = False
@@ -196,7 +196,7 @@ class Simulation:
                 next(others), next(others)
             elif code == "L":
                 next(others)
-        if isinstance(client, Storing):
+        if isinstance(client, FollowUpProducer):
             client.heard(codes)
 
     def _harm(self, rng: Random) -> None:

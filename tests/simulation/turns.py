@@ -8,7 +8,7 @@ from shared.store.codec import KIND_CODES
 from shared.store.turn import MOST_BYTES, TurnRequest
 
 from .book import BANDS, DECIDED, NEVER, ON_DEAD, Book, Entry, Memo, fresh
-from .claims import Claimant, Told, answers
+from .claims import Claimant, ExpectedReply, answers
 
 PAGE = 100
 _SUSPECTED = ("exclusive", "crashed")
@@ -25,7 +25,7 @@ def turn(
     ask: TurnRequest,
     most_bytes: int = MOST_BYTES,
     started: Sequence[str] = (),
-) -> Told | None:
+) -> ExpectedReply | None:
     """`started`: the ids that the scripts claimed, to know whose backlogs they took first."""
     now = book.now(wall)
     last = book.memos.get(ask.owner)
@@ -33,7 +33,7 @@ def turn(
         return None
     if last and ask.seq == last.seq:
         held = [lease for lease in _in_order(book.sets["active"]) if lease in last.claimed]
-        told = Told("more", 0, last.verdicts, answers(book, held), replayed=True)
+        told = ExpectedReply("more", 0, last.verdicts, answers(book, held), replayed=True)
         told.level, told.at = last.level, last.at
         return told
     book.mark = now
@@ -272,4 +272,4 @@ def _trim(book: Book, now: int, settled: int) -> None:
     book.forget(extra[:TRIM_PAGE], "")
 
 
-__all__ = ["NEVER", "Told", "turn"]
+__all__ = ["NEVER", "ExpectedReply", "turn"]

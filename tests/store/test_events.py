@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import InvalidOption
 from shared.jobs.outcome import Kind
-from shared.observe.events import Wanted
+from shared.observe.events import EventFilter
 from shared.store import Store
 from shared.store.events import Event, EventPage, read_events
 from shared.testing import FakeClock
@@ -149,7 +149,11 @@ async def test_the_stream_is_bounded_by_turns_and_by_bytes(store: Store, declare
     page = await read(store)
 
     assert page.cut == {"q"}, "a page that lacks events says so"
-    assert [Wanted(queues).gap(page) for queues in (None, ["q"], ["other"])] == [True, True, False]
+    assert [EventFilter(queues).gap(page) for queues in (None, ["q"], ["other"])] == [
+        True,
+        True,
+        False,
+    ]
     assert 3 * 300 < len(page.events) < 3 * 500
     for n in range(300):
         await store.enqueue(queue, jobs(f"one{n}"))

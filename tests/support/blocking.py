@@ -20,7 +20,7 @@ from shared.store import Store
 from shared.store.client.rest import Rest
 
 
-class Nothing(BaseModel):
+class EmptyPayload(BaseModel):
     """No fields."""
 
 
@@ -31,7 +31,7 @@ LONG = 40.0
 
 
 @queue.job("t")
-def handle(payload: Nothing) -> None:
+def handle(payload: EmptyPayload) -> None:
     threading.Event().wait(LONG)
 
 

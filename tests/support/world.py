@@ -42,7 +42,7 @@ class Latency(httpx.AsyncBaseTransport):
 Answer = tuple[int, dict[str, str]]
 
 
-class Answering(httpx.AsyncBaseTransport):
+class AnsweringTransport(httpx.AsyncBaseTransport):
     """Answers the first requests itself: (status, body), or None where they go through."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, answers: Iterable[Answer | None]) -> None:
@@ -55,7 +55,7 @@ class Answering(httpx.AsyncBaseTransport):
         return httpx.Response(answer[0], json=answer[1])
 
 
-class Watching(httpx.AsyncBaseTransport):
+class WatchingTransport(httpx.AsyncBaseTransport):
     """Records after each request how many jobs of queue "q" the store has handed out."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport, world: World) -> None:
@@ -131,7 +131,9 @@ class World:
         """A store client of a function of its own; `transports[-1]` knows its requests' fates."""
 
         def wrap(inner: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-            lossy = LossyTransport(Answering(Watching(inner, self), answers), fates)
+            lossy = LossyTransport(
+                AnsweringTransport(WatchingTransport(inner, self), answers), fates
+            )
             self.transports.append(lossy)
             return Latency(lossy, self.clock, latency) if latency else lossy
 

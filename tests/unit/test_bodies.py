@@ -79,7 +79,7 @@ class Numbers(BaseModel):
     numbers: list[int]
 
 
-class _Uncounted:
+class _UncountedError:
     """An error of which only the number may be asked."""
 
     def error_count(self) -> int:
@@ -90,7 +90,7 @@ class _Uncounted:
 
 
 def test_of_many_errors_only_the_number_is_told() -> None:
-    fields = field_errors(cast("ValidationError", _Uncounted()), "payload")
+    fields = field_errors(cast("ValidationError", _UncountedError()), "payload")
 
     assert fields == [{"field": "payload", "message": "700,000 places do not fit"}]
 

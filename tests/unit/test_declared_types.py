@@ -216,7 +216,7 @@ NO_DECLARATIONS = {
         *("ConfigurationError", "TidegateError"),
         *("Completed", "Dead", "JobContext", "JobFailure", "JobHandle"),  # made by Tidegate
     },
-    "shared.embedded": {"Embedded", "open_embedded"},
+    "shared.embedded": {"EmbeddedStore", "open_embedded"},
     "shared.testing": {"Fate", "VirtualLoop"},
 }
 

@@ -25,13 +25,13 @@ class Plain(BaseModel):
     tags: list[str] = Field(default_factory=list)
 
 
-class Typed(BaseModel):
+class TypedFields(BaseModel):
     x: float = 0
     at: dt.datetime | None = None
     more: Any = None
 
 
-class Aliased(BaseModel):
+class AliasedField(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     user_id: int = Field(alias="userId")
@@ -52,16 +52,16 @@ class Hidden(BaseModel):
     key: str = Field("", exclude=True)
 
 
-class Stamped(BaseModel):
+class StampedModel(BaseModel):
     n: int = 0
     request: uuid.UUID = Field(default_factory=uuid.uuid4)
 
 
-class Counted(BaseModel):
+class CountedModel(BaseModel):
     n: int = Field(default_factory=lambda: next(numbers))
 
 
-class Rounded(BaseModel):
+class RoundedField(BaseModel):
     x: Annotated[float, PlainSerializer(round)]
 
 
@@ -93,10 +93,10 @@ NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 EQUAL: list[tuple[BaseModel, list[Any]]] = [
     (Plain(n=2), [{"n": 2}, {"n": "2"}, {"n": 2.0}, {"note": "none", "n": 2}, {"n": 2, "zzz": 1}]),
     (Plain(n=2, tags=["a"]), [{"tags": ["a"], "n": 2}]),
-    (Typed(x=1), [{"x": 1}, {"x": 1.0}, {"x": "1"}, {"more": None, "x": 1, "at": None}]),
-    (Typed(at=NOON), [{"at": "2026-01-01T12:00:00Z"}, {"at": "2026-01-01T12:00:00+00:00"}]),
-    (Typed(more={"a": 1, "b": [2]}), [{"more": {"b": [2], "a": 1}}]),
-    (Aliased(user_id=5), [{"userId": 5}, {"user_id": 5}]),
+    (TypedFields(x=1), [{"x": 1}, {"x": 1.0}, {"x": "1"}, {"more": None, "x": 1, "at": None}]),
+    (TypedFields(at=NOON), [{"at": "2026-01-01T12:00:00Z"}, {"at": "2026-01-01T12:00:00+00:00"}]),
+    (TypedFields(more={"a": 1, "b": [2]}), [{"more": {"b": [2], "a": 1}}]),
+    (AliasedField(user_id=5), [{"userId": 5}, {"user_id": 5}]),
     (Open.model_validate({"n": 1, "z": 2}), [{"z": 2, "n": 1}, {"n": "1", "z": 2}]),
 ]
 
@@ -116,12 +116,12 @@ def test_equal_payloads_share_a_name_however_they_are_spelled(
     ("model", "payloads"),
     [
         (Plain, [{"n": 1}, {"n": 2}, {"n": 1, "note": ""}, {"n": 1, "tags": ["none"]}]),
-        (Typed, [{"more": 1}, {"more": 1.0}, {"more": "1"}, {"more": True}, {"more": None}]),
+        (TypedFields, [{"more": 1}, {"more": 1.0}, {"more": "1"}, {"more": True}, {"more": None}]),
         (Open, [{"n": 1}, {"n": 1, "z": 1}, {"n": 1, "z": 2}]),
         (Secret, [{"key": "a"}, {"key": "b"}, {"key": "**********"}]),
         (Hidden, [{"key": "a"}, {"key": "b"}, {}]),
-        (Stamped, [{"request": str(uuid.UUID(int=n))} for n in range(3)]),
-        (Rounded, [{"x": 1.2}, {"x": 1.3}, {"x": 1}]),
+        (StampedModel, [{"request": str(uuid.UUID(int=n))} for n in range(3)]),
+        (RoundedField, [{"x": 1.2}, {"x": 1.3}, {"x": 1}]),
     ],
 )
 def test_payloads_that_differ_never_share_a_name(model: Any, payloads: list[Any]) -> None:
@@ -130,7 +130,7 @@ def test_payloads_that_differ_never_share_a_name(model: Any, payloads: list[Any]
     assert len({name_over_http(jobs, payload) for payload in payloads}) == len(payloads)
 
 
-@pytest.mark.parametrize("model", [Stamped, Counted])
+@pytest.mark.parametrize("model", [StampedModel, CountedModel])
 def test_a_default_that_changes_each_time_does_not_hide_a_repeated_request(model: Any) -> None:
     jobs = job_type(model)
 

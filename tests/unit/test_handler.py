@@ -166,7 +166,7 @@ class Service:
         return f"{payload.n} {job.type}"
 
 
-class Called:
+class CallableHandler:
     def __call__(self, payload: Payload, job: JobContext) -> str:
         return f"{payload.n} {job.type}"
 
@@ -187,7 +187,7 @@ def with_prefix(prefix: str, payload: Payload, job: JobContext) -> str:
         Service().async_method,
         Service.of_class,
         Service.static,
-        Called(),
+        CallableHandler(),
         AsyncCallable(),
         functools.partial(AsyncCallable()),
         functools.partial(with_prefix, ""),

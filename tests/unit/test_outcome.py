@@ -217,7 +217,7 @@ def test_an_error_whose_response_is_odd_has_no_retry_after(response: Any) -> Non
     assert retry_after(error) is None
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("even this fails")
 
@@ -249,7 +249,7 @@ def test_an_error_of_code_that_has_no_file_is_described_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "failure"), [(Broken(), "RuntimeError"), (Hostile(), "SystemExit")]
+    ("error", "failure"), [(BrokenError(), "RuntimeError"), (Hostile(), "SystemExit")]
 )
 def test_an_error_that_can_not_even_say_its_name_is_still_described(
     error: Exception, failure: str

@@ -53,7 +53,7 @@ class Plain(BaseModel):
     text: str = ""
 
 
-class Aliased(BaseModel):
+class AliasedField(BaseModel):
     user_id: int = Field(alias="userId")
 
 
@@ -69,7 +69,7 @@ class ReadByName(BaseModel):
     user_id: int = Field(validation_alias="userId", serialization_alias="user-id")
 
 
-class Computed(BaseModel):
+class ComputedField(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     n: int
@@ -80,7 +80,7 @@ class Computed(BaseModel):
         return 2 * self.n
 
 
-class Cached(BaseModel):
+class CachedField(BaseModel):
     n: int
 
     @cached_property
@@ -93,7 +93,7 @@ class Private(BaseModel):
     _lock: object = PrivateAttr(default_factory=object)
 
 
-class Nested(BaseModel):
+class NestedModel(BaseModel):
     inner: Private
     many: list[Private] = []
     named: dict[str, Private] = {}
@@ -121,7 +121,7 @@ class Extra(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class Opened(BaseModel):
+class OpenedSecret(BaseModel):
     secret: SecretStr
 
     @field_serializer("secret", when_used="json")
@@ -133,13 +133,13 @@ Numbers = RootModel[list[int]]
 
 KEPT: list[BaseModel] = [
     Plain(n=1, text="ü\u2028"),
-    Aliased(userId=1),
+    AliasedField(userId=1),
     ByName(user_id=1),
     ReadByName(user_id=1),
-    Computed(n=1),
-    Cached(n=1),
+    ComputedField(n=1),
+    CachedField(n=1),
     Private(n=1),
-    Nested(inner=Private(n=1), many=[Private(n=2)], named={"a": Private(n=3)}),
+    NestedModel(inner=Private(n=1), many=[Private(n=2)], named={"a": Private(n=3)}),
     Odd(
         at=dt.datetime(2026, 1, 17, 9, tzinfo=dt.UTC),
         span=dt.timedelta(microseconds=1),
@@ -152,14 +152,14 @@ KEPT: list[BaseModel] = [
         raw="[1]",
     ),
     Extra(more=[1]),
-    Opened(secret=SecretStr("x")),
+    OpenedSecret(secret=SecretStr("x")),
     Numbers([1, 2]),
 ]
 
 
 @pytest.mark.parametrize("payload", KEPT, ids=lambda payload: type(payload).__name__)
 def test_a_payload_that_reads_back_alike_is_stored(payload: BaseModel) -> None:
-    if isinstance(payload, Cached):
+    if isinstance(payload, CachedField):
         assert payload.twice == 2
 
     made = job_type(type(payload)).job(payload)
@@ -172,11 +172,11 @@ class Secret(BaseModel):
     password: SecretStr
 
 
-class Excluded(BaseModel):
+class ExcludedField(BaseModel):
     n: int = Field(1, exclude=True)
 
 
-class Rounded(BaseModel):
+class RoundedField(BaseModel):
     x: Annotated[float, PlainSerializer(lambda x: round(x, 1), return_type=float)]
 
 
@@ -229,8 +229,8 @@ def constructed(model: Any, **values: Any) -> Any:
 
 LOST: list[tuple[type[BaseModel], object, str]] = [
     (Secret, Secret(password=SecretStr("x")), "payload.password: it would read back as another"),
-    (Excluded, Excluded(n=2), "payload.n: it would read back"),
-    (Rounded, Rounded(x=0.123), "payload.x: it would read back"),
+    (ExcludedField, ExcludedField(n=2), "payload.n: it would read back"),
+    (RoundedField, RoundedField(x=0.123), "payload.x: it would read back"),
     (OneWay, OneWay(userId=1), "payload.userId: Field required; what it writes as JSON is not"),
     (Pet, Pet(pet=Dog(name="Rex")), "payload.pet: it would read back"),
     (Loose, Loose(more=(1, 2)), "payload.more: it would read back"),

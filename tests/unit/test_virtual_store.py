@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.embedded import Embedded, open_embedded
+from shared.embedded import EmbeddedStore, open_embedded
 from shared.testing import FakeClock, embedded_store, run_virtually
 
 LATE = 0.05
@@ -33,17 +33,17 @@ def test_neither_opening_nor_closing_a_store_takes_virtual_time(
 ) -> None:
     clock = FakeClock()
 
-    async def opened(**options: Any) -> Embedded:
+    async def opened(**options: Any) -> EmbeddedStore:
         await answer_late()
         return await open_embedded(**options)
 
-    async def closed(embedded: Embedded) -> None:
+    async def closed(embedded: EmbeddedStore) -> None:
         await answer_late()
         await close(embedded)
 
-    close = Embedded.close
+    close = EmbeddedStore.close
     monkeypatch.setattr("shared.testing.store.open_embedded", opened)
-    monkeypatch.setattr(Embedded, "close", closed)
+    monkeypatch.setattr(EmbeddedStore, "close", closed)
 
     async def story() -> None:
         async with embedded_store(clock=clock):

@@ -160,7 +160,7 @@ class Update(_Foreign):
         return sender.id if sender and not sender.is_bot else None
 
 
-class _Changed(_Foreign):
+class _WorkPackage(_Foreign):
     id: TaskNumber
     version: int = Field(alias="lockVersion")
 
@@ -172,4 +172,4 @@ class ProjectEvent(_Foreign):
     """
 
     action: str = Field(max_length=64)
-    work_package: _Changed | None = None
+    work_package: _WorkPackage | None = None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from shared import Discard
 
 from .price_math import restated
-from .table import Line, Rejected
+from .table import Line, RejectedLine
 
 MOST_SYMBOLS = 20_000
 
@@ -45,9 +45,9 @@ class Chains:
         self._chains: dict[str, _Chain] = {}
         self._gaps: dict[str | None, int] = {}
 
-    def add(self, line: Line | Rejected) -> Iterator[RowAndPrevious | Rejected]:
+    def add(self, line: Line | RejectedLine) -> Iterator[RowAndPrevious | RejectedLine]:
         """The rows whose neighbour is known now, and rejected lines."""
-        if isinstance(line, Rejected):
+        if isinstance(line, RejectedLine):
             self._break(line.symbol)
             yield line
             return
@@ -68,15 +68,15 @@ class Chains:
             raise Discard(f"the file has over {MOST_SYMBOLS} symbols; split it")
         self._chains[line.row.symbol] = _Chain(line, self._gaps_of(line))
 
-    def _follow(self, chain: _Chain, line: Line) -> Iterator[RowAndPrevious | Rejected]:
+    def _follow(self, chain: _Chain, line: Line) -> Iterator[RowAndPrevious | RejectedLine]:
         day, last = line.row.date, chain.last.row.date
         if day == last:
-            yield Rejected(line.line, "date", f"{day} comes twice; the first row counts")
+            yield RejectedLine(line.line, "date", f"{day} comes twice; the first row counts")
             return
         descending = day < last
         if chain.descending not in (None, descending):
             self._break(line.row.symbol)
-            yield Rejected(line.line, "date", f"{day} is out of order; sort each symbol by day")
+            yield RejectedLine(line.line, "date", f"{day} is out of order; sort each symbol by day")
             return
         chain.descending = descending
         known = chain.gaps == self._gaps_of(line)

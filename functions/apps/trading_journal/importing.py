@@ -22,7 +22,7 @@ from .chains import Chains, RowAndPrevious
 from .payloads import CsvImport, EmailMessage, Resume, TradeRecord
 from .rows import PriceRow
 from .sources import open_source
-from .table import Rejected, read_prices
+from .table import RejectedLine, read_prices
 
 T = TypeVar("T")
 Entry = tuple[int, TradeRecord | None]
@@ -55,7 +55,7 @@ class _Tally:
     enqueued: int = 0
     known: int = 0
     taken: int = 0
-    shown: list[Rejected] = field(default_factory=list)
+    shown: list[RejectedLine] = field(default_factory=list)
     first_date: dt.date = dt.date.max
     last_date: dt.date = dt.date.min
 
@@ -68,7 +68,7 @@ class _Tally:
         self.enqueued += new
         self.known += of - new
 
-    def reject(self, rejected: Rejected) -> None:
+    def reject(self, rejected: RejectedLine) -> None:
         self.rejected += 1
         if len(self.shown) < REJECTED_SHOWN:
             self.shown.append(rejected)
@@ -161,8 +161,8 @@ def _entries(stream: BinaryIO, payload: CsvImport, tally: _Tally) -> Generator[E
         yield _entry(entry, payload.account, tally)
 
 
-def _entry(entry: RowAndPrevious | Rejected, account: str, tally: _Tally) -> Entry:
-    if isinstance(entry, Rejected):
+def _entry(entry: RowAndPrevious | RejectedLine, account: str, tally: _Tally) -> Entry:
+    if isinstance(entry, RejectedLine):
         tally.reject(entry)
         return entry.line, None
     row = entry.line.row
@@ -195,10 +195,10 @@ def _facts(summary: dict[str, object]) -> dict[str, str | int]:
     return {name: str(summary[name] if summary[name] is not None else "none") for name in names}
 
 
-def _shown(rejected: Rejected) -> dict[str, object]:
+def _shown(rejected: RejectedLine) -> dict[str, object]:
     return {"line": rejected.line, "column": rejected.column, "reason": rejected.reason}
 
 
-def _sentence(rejected: Rejected) -> str:
+def _sentence(rejected: RejectedLine) -> str:
     where = f"line {rejected.line}" + (f", {rejected.column}" if rejected.column else "")
     return f"{where}: {rejected.reason}"

@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedLine:
     """A line that is not a valid row. `column` is empty when the whole line is at fault; `symbol`
     is that of the row, where it can be read."""
 
@@ -56,7 +56,7 @@ class _Text(NamedTuple):
     text: str
 
 
-def read_prices(stream: BinaryIO, symbol: str | None = None) -> Iterator[Line | Rejected]:
+def read_prices(stream: BinaryIO, symbol: str | None = None) -> Iterator[Line | RejectedLine]:
     """Every line after the header, in order, without blank lines. `symbol` is that of a file which
     has no such column.
 
@@ -70,7 +70,7 @@ def read_prices(stream: BinaryIO, symbol: str | None = None) -> Iterator[Line | 
     with _lines_from(stream, start) as lines:
         _layout(lines, symbol)
         for number, fields in _records(lines, layout):
-            yield fields if isinstance(fields, Rejected) else _row(number, fields, layout)
+            yield fields if isinstance(fields, RejectedLine) else _row(number, fields, layout)
 
 
 def _after_marks(stream: BinaryIO) -> int:
@@ -97,7 +97,7 @@ def _layout(lines: _Lines, symbol: str | None) -> Layout:
 
 def _refuse_misreading(lines: _Lines, layout: Layout) -> None:
     records = _records(lines, layout)
-    rows = ((number, fields) for number, fields in records if not isinstance(fields, Rejected))
+    rows = ((number, fields) for number, fields in records if not isinstance(fields, RejectedLine))
     first = next(rows, None)
     if first is not None and is_doubtful(layout, first[1]):
         refuse_misreading(chain([first], rows), layout)
@@ -135,12 +135,12 @@ class _Lines:
         self._again.extendleft(reversed(lines))
 
 
-def _records(lines: _Lines, layout: Layout) -> Iterator[tuple[int, list[str] | Rejected]]:
+def _records(lines: _Lines, layout: Layout) -> Iterator[tuple[int, list[str] | RejectedLine]]:
     """The number of the last line of each row, and its fields."""
     while (first := lines.next()) is not None:
         if not first.text:
             reason = f"longer than {LONGEST_LINE} characters"
-            yield first.number, Rejected(first.number, "", reason)
+            yield first.number, RejectedLine(first.number, "", reason)
             continue
         whole = _with_its_quotes(first, lines)
         fields = _fields(whole, layout)
@@ -149,7 +149,7 @@ def _records(lines: _Lines, layout: Layout) -> Iterator[tuple[int, list[str] | R
             continue
         lines.put_back(whole[1:])  # an open quote costs its own line only
         reason = "a quote is left open" if whole[1:] else fields
-        yield first.number, Rejected(first.number, "", reason)
+        yield first.number, RejectedLine(first.number, "", reason)
 
 
 def _with_its_quotes(first: _Text, lines: _Lines) -> list[_Text]:
@@ -176,7 +176,7 @@ def _fields(whole: list[_Text], layout: Layout) -> list[str] | str:
     return f"{len(fields)} fields where the header has {len(layout.columns)}"
 
 
-def _row(number: int, fields: list[str], layout: Layout) -> Line | Rejected:
+def _row(number: int, fields: list[str], layout: Layout) -> Line | RejectedLine:
     values = layout.values(fields)
     try:
         return Line(number, PriceRow.model_validate(values))
@@ -184,4 +184,4 @@ def _row(number: int, fields: list[str], layout: Layout) -> Line | Rejected:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         column = ".".join(map(str, fault["loc"]))
         symbol = None if column == "symbol" else values["symbol"].upper()
-        return Rejected(number, column, fault["msg"], symbol)
+        return RejectedLine(number, column, fault["msg"], symbol)

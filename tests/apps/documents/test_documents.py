@@ -22,7 +22,7 @@ from shared.fetch import FetchFailed
 from shared.testing import FakeClock, embedded_store, run_job
 
 from ..conftest import MakeContext
-from ..declared import Required
+from ..declared import QueueRequirement
 
 CHAT = f"{API}/chat/completions"
 PAGE = "<html><head><title>x</title></head><body><h1>Kettle</h1><p>It boils &amp; stops.</p></body>"
@@ -54,7 +54,7 @@ def document(result: dict[str, object]) -> str:
 def test_the_queue_has_the_numbers_of_the_requirements() -> None:
     assert set(app.queues) == {"documentation-generation"}
     day = 86_400.0
-    Required(
+    QueueRequirement(
         concurrency=5,
         waits=(5.0, 10.0),
         completed=(1_000_000, 7 * day),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functions.apps import APPS
 from functions.apps.provisioning import app
 
-from ..declared import Required
+from ..declared import QueueRequirement
 
 
 def test_the_queue_has_the_numbers_of_the_requirements() -> None:
     assert set(app.queues) == {"provisioning"}
-    Required(
+    QueueRequirement(
         concurrency=5,
         waits=(5.0, 10.0),
         limit=(10, 1.0),

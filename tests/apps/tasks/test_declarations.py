@@ -8,7 +8,7 @@ from functions.apps import APPS
 from functions.apps.tasks import app
 from shared import KeyLimit, RateLimit
 
-from ..declared import Required
+from ..declared import QueueRequirement
 
 QUEUES = {
     "flrts:tasks:create",
@@ -21,7 +21,7 @@ QUEUES = {
     "flrts:openproject:sync",
     "flrts:openproject:webhook",
 }
-REQUIRED = Required(
+REQUIRED = QueueRequirement(
     concurrency=10,
     waits=(2.0, 4.0),
     limit=(100, 60.0),

@@ -33,14 +33,14 @@ def clock() -> FakeClock:
     return FakeClock(time.time_ns() // 1_000_000)
 
 
-class Served:
+class ServedApp:
     registry = Registry([app])
 
 
 @pytest.fixture
 async def as_role(world: World, tables: Tables) -> AsyncIterator[AsRole]:
     """A client with the token of this role."""
-    served = application(Served(), world.store, world.clock)
+    served = application(ServedApp(), world.store, world.clock)
     async with AsyncExitStack() as stack:
 
         def client(role: str) -> Client:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from functions.apps.trading_journal import chains
 from functions.apps.trading_journal.chains import Chains, RowAndPrevious
 from functions.apps.trading_journal.rows import PriceRow
-from functions.apps.trading_journal.table import Line, Rejected
+from functions.apps.trading_journal.table import Line, RejectedLine
 from shared import Discard
 
 FIRST = dt.date(2026, 1, 1)
@@ -34,12 +34,12 @@ def day(number: int, symbol: str = "A", line: int = 0) -> Line:
     return Line(line or number, row)
 
 
-def read(*lines: Line | Rejected) -> list[RowAndPrevious | Rejected]:
+def read(*lines: Line | RejectedLine) -> list[RowAndPrevious | RejectedLine]:
     all_chains = Chains()
     return [*(entry for line in lines for entry in all_chains.add(line)), *all_chains.end()]
 
 
-def previous(*lines: Line | Rejected) -> dict[tuple[str, int], int | None]:
+def previous(*lines: Line | RejectedLine) -> dict[tuple[str, int], int | None]:
     """(symbol, day) -> the day whose close came before; None: not known."""
     return {
         (entry.line.row.symbol, (entry.line.row.date - FIRST).days): None
@@ -80,9 +80,9 @@ def test_symbols_are_chained_apart_whatever_their_orders(
 
 @pytest.mark.parametrize("step", [1, -1])
 def test_a_rejected_day_leaves_a_gap_in_its_symbol_only(step: int) -> None:
-    lines: list[Line | Rejected] = []
+    lines: list[Line | RejectedLine] = []
     for n in range(5):
-        lines.append(Rejected(n, "volume", "0", "A") if n == 2 else day(n, "A"))
+        lines.append(RejectedLine(n, "volume", "0", "A") if n == 2 else day(n, "A"))
         lines.append(day(n, "B"))
 
     found = previous(*lines[::step])
@@ -96,20 +96,20 @@ def test_a_rejected_day_leaves_a_gap_in_its_symbol_only(step: int) -> None:
 
 
 def test_a_line_whose_symbol_is_not_known_may_be_a_day_of_any() -> None:
-    found = previous(day(0, "A"), day(0, "B"), Rejected(3, "", "?"), day(1, "A"), day(1, "B"))
+    found = previous(day(0, "A"), day(0, "B"), RejectedLine(3, "", "?"), day(1, "A"), day(1, "B"))
 
     assert set(found.values()) == {None}
 
 
 def test_a_rejected_line_of_a_symbol_without_other_days_is_no_gap() -> None:
-    assert previous(day(0), Rejected(2, "open", "?", "Z"), day(1))["A", 1] == 0
+    assert previous(day(0), RejectedLine(2, "open", "?", "Z"), day(1))["A", 1] == 0
 
 
 @pytest.mark.parametrize("step", [1, -1])
 def test_a_day_that_comes_twice_is_rejected_and_is_no_gap(step: int) -> None:
     entries = read(*[day(0), day(1), day(1, line=99), day(2)][::step])
 
-    (fault,) = [entry for entry in entries if isinstance(entry, Rejected)]
+    (fault,) = [entry for entry in entries if isinstance(entry, RejectedLine)]
     assert (fault.column, "comes twice" in fault.reason) == ("date", True)
     assert previous(*[day(0), day(1), day(1), day(2)][::step]) == {
         ("A", 0): None, ("A", 1): 0, ("A", 2): 1
@@ -121,7 +121,7 @@ def test_a_day_out_of_order_is_rejected_and_the_next_has_no_false_return(step: i
     numbers = [0, 1, 3, 2, 4, 5] if step == 1 else [5, 4, 2, 3, 1, 0]
     entries = read(*(day(n) for n in numbers))
 
-    (fault,) = [entry for entry in entries if isinstance(entry, Rejected)]
+    (fault,) = [entry for entry in entries if isinstance(entry, RejectedLine)]
     assert "out of order; sort each symbol by day" in fault.reason
     after = previous(*(day(n) for n in numbers))
     assert after["A", 4 if step == 1 else 2] is None

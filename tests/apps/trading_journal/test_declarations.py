@@ -11,19 +11,19 @@ import pytest
 from functions.apps import APPS
 from functions.apps.trading_journal import app
 
-from ..declared import Required
+from ..declared import QueueRequirement
 
 ROOT = Path(__file__).parents[3]
 
 WEEK = 7 * 86_400.0
 REQUIRED = {
-    "broker-sync": Required(
+    "broker-sync": QueueRequirement(
         2, (5.0, 10.0, 20.0, 40.0), (10, 60.0), "high", completed=(100, WEEK), dead=(1000, WEEK)
     ),
-    "ai": Required(5, (1.0, 2.0), (20, 60.0), "normal"),
-    "import": Required(3, (2.0, 4.0), (5, 60.0), "normal"),
-    "email": Required(10, (5.0, 5.0), (100, 60.0), "low"),
-    "default": Required(5, (1.0, 2.0), None, "low"),
+    "ai": QueueRequirement(5, (1.0, 2.0), (20, 60.0), "normal"),
+    "import": QueueRequirement(3, (2.0, 4.0), (5, 60.0), "normal"),
+    "email": QueueRequirement(10, (5.0, 5.0), (100, 60.0), "low"),
+    "default": QueueRequirement(5, (1.0, 2.0), None, "low"),
 }
 
 

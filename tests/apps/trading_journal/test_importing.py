@@ -177,12 +177,12 @@ async def test_a_provider_that_fails_leaves_nothing_half_done(
 
 
 async def test_an_enqueue_that_fails_is_the_engine_s_to_retry(context: MakeContext) -> None:
-    class Broken(Recorder):
+    class BrokenRecorder(Recorder):
         async def record(self, records: object) -> int:
             raise ConnectionError("store")
 
     with pytest.raises(ConnectionError):
-        await run_import(CsvImport(source="stocks.csv"), context(), Broken())
+        await run_import(CsvImport(source="stocks.csv"), context(), BrokenRecorder())
 
 
 async def test_the_job_type_is_that_import(folder: Path, header: str, context: MakeContext) -> None:

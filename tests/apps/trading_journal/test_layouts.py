@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from functions.apps.trading_journal.table import Line, Rejected, read_prices
+from functions.apps.trading_journal.table import Line, RejectedLine, read_prices
 from shared import Discard
 
 
-def read(content: str, symbol: str | None = None) -> list[Line | Rejected]:
+def read(content: str, symbol: str | None = None) -> list[Line | RejectedLine]:
     return list(read_prices(io.BytesIO(content.encode()), symbol))
 
 
@@ -161,7 +161,7 @@ def test_a_row_in_other_conventions_is_rejected_with_what_to_write(
 ) -> None:
     (fault,) = read(content, "AAPL")
 
-    assert isinstance(fault, Rejected)
+    assert isinstance(fault, RejectedLine)
     assert fault.column == column
     assert reason in fault.reason
 

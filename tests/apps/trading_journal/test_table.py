@@ -12,18 +12,18 @@ from functions.apps.trading_journal.table import (
     LONGEST_LINE,
     MOST_LINES,
     Line,
-    Rejected,
+    RejectedLine,
     read_prices,
 )
 from shared import Discard
 
 
-def read(content: str | bytes) -> list[Line | Rejected]:
+def read(content: str | bytes) -> list[Line | RejectedLine]:
     return list(read_prices(io.BytesIO(content.encode() if isinstance(content, str) else content)))
 
 
-def rejected(content: str) -> Rejected:
-    only = [line for line in read(content) if isinstance(line, Rejected)]
+def rejected(content: str) -> RejectedLine:
+    only = [line for line in read(content) if isinstance(line, RejectedLine)]
     assert len(only) == 1
     return only[0]
 
@@ -105,7 +105,7 @@ def test_a_file_without_a_line_of_text_is_empty(content: str) -> None:
 def test_a_bad_value_is_rejected_with_line_column_and_reason(lines: list[str]) -> None:
     bad = lines[1].replace("132.06", "118.0")
 
-    assert rejected(f"{lines[0]}\n{bad}\n{lines[2]}") == Rejected(
+    assert rejected(f"{lines[0]}\n{bad}\n{lines[2]}") == RejectedLine(
         2, "high", "high is below open", "AAPL"
     )
 
@@ -113,7 +113,7 @@ def test_a_bad_value_is_rejected_with_line_column_and_reason(lines: list[str]) -
 def test_a_missing_value_is_rejected_under_its_column(lines: list[str]) -> None:
     bad = lines[1].replace("9616100", " ")
 
-    assert rejected(f"{lines[0]}\n{bad}") == Rejected(2, "volume", "Field required", "AAPL")
+    assert rejected(f"{lines[0]}\n{bad}") == RejectedLine(2, "volume", "Field required", "AAPL")
 
 
 @pytest.mark.parametrize("change", [",7", ""])
@@ -140,15 +140,15 @@ def test_an_open_quote_costs_its_own_line_only(lines: list[str], at: int, place:
     rows = read("\n".join([f"{lines[0]},Note", *days]))
 
     assert len(rows) == 6000
-    faults = [row for row in rows if isinstance(row, Rejected)]
-    assert faults == [Rejected(at, "", "a quote is left open")]
+    faults = [row for row in rows if isinstance(row, RejectedLine)]
+    assert faults == [RejectedLine(at, "", "a quote is left open")]
 
 
 def test_a_line_too_long_for_prices_is_rejected_and_the_next_is_read(lines: list[str]) -> None:
     for length in (LONGEST_LINE - 10, LONGEST_LINE, 5 * LONGEST_LINE):
         rows = read("\n".join([lines[0], "A" * length + lines[1], lines[2]]))
 
-        assert rows[0] == Rejected(2, "", f"longer than {LONGEST_LINE} characters")
+        assert rows[0] == RejectedLine(2, "", f"longer than {LONGEST_LINE} characters")
         assert [row.line for row in rows] == [2, 3]
 
 

@@ -7,17 +7,23 @@ import pytest
 from functions.apps.weather import app
 from shared import RateLimit
 
-from ..declared import Required
+from ..declared import QueueRequirement
 
 COMPLETED, DEAD = (100, 604_800.0), (1000, 604_800.0)
 RETRIES = (1.0, 5.0, 25.0)
 REQUIRED = {
-    "weather-ingestion": Required(
+    "weather-ingestion": QueueRequirement(
         10, RETRIES, (60, 60.0), timeout=30, completed=COMPLETED, dead=DEAD
     ),
-    "alert-fanout": Required(20, RETRIES, None, "high", timeout=10, completed=COMPLETED, dead=DEAD),
-    "color-extraction": Required(5, RETRIES, (5, 1.0), timeout=60, completed=COMPLETED, dead=DEAD),
-    "moderation-review": Required(10, RETRIES, None, timeout=120, completed=COMPLETED, dead=DEAD),
+    "alert-fanout": QueueRequirement(
+        20, RETRIES, None, "high", timeout=10, completed=COMPLETED, dead=DEAD
+    ),
+    "color-extraction": QueueRequirement(
+        5, RETRIES, (5, 1.0), timeout=60, completed=COMPLETED, dead=DEAD
+    ),
+    "moderation-review": QueueRequirement(
+        10, RETRIES, None, timeout=120, completed=COMPLETED, dead=DEAD
+    ),
 }
 
 

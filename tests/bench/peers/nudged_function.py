@@ -15,11 +15,11 @@ APP = App("nudged")
 queue = APP.queue(QUEUE)
 
 
-class Sent(BaseModel):
+class SendTime(BaseModel):
     at: float
 
 
 @queue.job("stamp")
-async def stamp(payload: Sent) -> float:
+async def stamp(payload: SendTime) -> float:
     """Seconds since its enqueue was sent."""
     return time.time() - payload.at
