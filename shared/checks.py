@@ -68,7 +68,7 @@ def check_type(value: object, hint: Any, what: str) -> None:
             given = f"the function {value.__name__!r}"
             if hint is str:  # a decorator without its parentheses
                 given += ': a decorator is written with its name, as @queue.job("order.ship")'
-        raise ConfigurationError(f"{what} is {_expected(hint)}, not {given}")
+        raise ConfigurationError(f"{what} is {_type_in_words(hint)}, not {given}")
 
 
 def check_function(
@@ -137,16 +137,16 @@ def _test(hint: Any) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kind)
 
 
-def _expected(hint: Any) -> str:
+def _type_in_words(hint: Any) -> str:
     """The type in words: "a number or None"."""
     kind, args = get_origin(hint) or hint, get_args(hint)
     if kind in _UNIONS:
-        return _alternatives([_expected(one) for one in args])
+        return _alternatives([_type_in_words(one) for one in args])
     if kind is Literal:
         return _alternatives([repr(one) for one in args])
     name = _WORDS.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
     if kind in (Sequence, tuple):  # "a list of numbers"
-        return f"{name} of {_expected(args[0]).partition(' ')[2]}s"
+        return f"{name} of {_type_in_words(args[0]).partition(' ')[2]}s"
     return name
 
 

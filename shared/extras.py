@@ -31,16 +31,16 @@ def packages_of(extra: str, purpose: str) -> Generator[None, None, None]:
         package = (error.name or "").partition(".")[0]
         if package not in PACKAGES[extra]:
             raise
-        raise _missing(package, extra, purpose) from None
+        raise _missing_package(package, extra, purpose) from None
 
 
 def require_package(package: str, extra: str, purpose: str) -> None:
     """Raises MissingExtra unless `package` is there. It imports nothing."""
     if find_spec(package) is None:
-        raise _missing(package, extra, purpose)
+        raise _missing_package(package, extra, purpose)
 
 
-def _missing(package: str, extra: str, purpose: str) -> MissingExtra:
+def _missing_package(package: str, extra: str, purpose: str) -> MissingExtra:
     return MissingExtra(
         f"{purpose} needs the package {package}, which is not installed here. "
         f"Install it with: pip install 'tidegate[{extra}]'"

@@ -19,14 +19,14 @@ from shared.store.meter import Meter
 from .claims import Bill, Evidence, check, count_outcomes
 from .live import Board, lines
 from .summary import show, summarize
-from .workloads import Workload, shown, workload
+from .workloads import Workload, app_names, workload
 from .world import DemoFailed, World, background, open_world
 
 
 async def run_demo(*, json: bool, app: str | None = None) -> None:
     """Run it, check it, print it; `app`: this application only. Raises DemoFailed if it can't go
     on or a claim does not hold, ConfigurationError for an unknown application."""
-    apps = shown()
+    apps = app_names()
     if app is not None:
         if app not in apps:
             raise ConfigurationError(f"the demonstration has no {app!r}; it has {', '.join(apps)}")

@@ -152,15 +152,15 @@ class World:
                 for state in UNFINISHED
             )
 
-        await self.until(are_empty, f"{names} finish", progress=self.done)
+        await self.until(are_empty, f"{names} finish", progress=self.finished_jobs)
         self.log(f"{names}: every job has ended")
 
-    def done(self) -> int:
+    def finished_jobs(self) -> int:
         """Jobs that have been run to an outcome, of all queues."""
         totals: Mapping[str, int] = self.stats.get("totals", {})
         return sum(totals.get(name, 0) for name in ("done", "retried", "dead"))
 
-    def sent(self, queue: str) -> list[float]:
+    def email_times(self, queue: str) -> list[float]:
         """The instants at which a queue's emails reached the mail folder, in order."""
         if not self.mail.is_dir():
             return []

@@ -46,14 +46,14 @@ def database(file: Path, schema: str) -> Database:
     """
     url = os.environ.get("DATABASE_URL")
     if url:
-        return _opened(f"{url} {file.name}", lambda: _postgres(url, schema))
+        return _open_once(f"{url} {file.name}", lambda: _postgres(url, schema))
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ or "VERCEL" in os.environ:
         raise ConfigurationError(
             "DATABASE_URL is not set: the application's tables have no place, since a function's "
             "disk is deleted"
         )
     path = file.absolute()
-    return _opened(str(path), lambda: _sqlite(path, schema))
+    return _open_once(str(path), lambda: _sqlite(path, schema))
 
 
 def close_databases() -> None:
@@ -63,7 +63,7 @@ def close_databases() -> None:
             _open.pop(key).close()
 
 
-def _opened(name: str, open_it: Callable[[], Database]) -> Database:
+def _open_once(name: str, open_it: Callable[[], Database]) -> Database:
     key = (name, os.getpid())
     with _opening:
         if key not in _open:

@@ -48,7 +48,7 @@ def own_file(files: Files, folder: str, address: str) -> bytes:
     there is none: no retry helps."""
     name = address.removeprefix(OWN)
     try:
-        content = files.read(f"{folder}/{_checked(name)}")
+        content = files.read(f"{folder}/{_check_name(name)}")
     except ValueError:
         content = None
     if content is None:
@@ -79,7 +79,7 @@ class Bucket:
         return content
 
     def _key(self, name: str) -> str:
-        return f"{self._prefix}/{_checked(name)}" if self._prefix else _checked(name)
+        return f"{self._prefix}/{_check_name(name)}" if self._prefix else _check_name(name)
 
 
 class Folder:
@@ -89,7 +89,7 @@ class Folder:
         self._folder = folder
 
     def write(self, name: str, content: bytes, content_type: str) -> str:  # noqa: ARG002 - of S3
-        path = self._folder / _checked(name)
+        path = self._folder / _check_name(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
             part.write(content)
@@ -97,11 +97,11 @@ class Folder:
         return path.absolute().as_uri()
 
     def read(self, name: str) -> bytes | None:
-        path = self._folder / _checked(name)
+        path = self._folder / _check_name(name)
         return path.read_bytes() if path.is_file() else None
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise ValueError(f"{name!r} is no name of a file below a folder")

@@ -28,23 +28,23 @@ class Postgres:
 
     def change(self, statement: str, values: Sequence[object]) -> int:
         with self._lock:
-            return self._connected().execute(_own(statement), values).rowcount
+            return self._connection().execute(_own(statement), values).rowcount
 
     def change_many(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
         with self._lock:
-            db = self._connected()
+            db = self._connection()
             with db.transaction(), db.cursor() as cursor:
                 cursor.executemany(_own(statement), list(rows))
                 return max(0, cursor.rowcount)
 
     def select(self, query: str, values: Sequence[object]) -> list[Any]:
         with self._lock:
-            return self._connected().execute(_own(query), values).fetchall()
+            return self._connection().execute(_own(query), values).fetchall()
 
     def close(self) -> None:
         self._db.close()
 
-    def _connected(self) -> psycopg.Connection[Any]:
+    def _connection(self) -> psycopg.Connection[Any]:
         if self._db.closed:
             self._db = self._connect()
         return self._db

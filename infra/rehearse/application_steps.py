@@ -12,9 +12,9 @@ from ..upload import prepare
 from .builds import sources
 from .checks import check
 from .lambda_steps import runtime
-from .lambdas import unzipped
+from .lambdas import unzip
 from .tools import CACHE, bare_environment, run_tool
-from .vercel import unpacked
+from .vercel import unpack
 from .vercel_steps import interpreter, run_build
 
 HEAVY = {"pictures": "PIL", "postgres": "psycopg", "encryption": "cryptography"}
@@ -42,7 +42,7 @@ def lambda_apps() -> str:
             drain = functions(app)["drain"]
             artefact = build(drain, Target.here(version), Path(made) / app, root=sources())
             check(artefact.zipped <= largest(drain), f"{artefact} is too large")
-            tree = unzipped(artefact.path, Path(made) / app / "task")
+            tree = unzip(artefact.path, Path(made) / app / "task")
             _check_packages(app, drain.needs, {path.name for path in tree.iterdir()})
             if app == "weather":
                 _run_palette(python, tree, tree)
@@ -59,7 +59,7 @@ def vercel_apps() -> str:
         output = run_build(folder)
         task = folder.with_name(f"{app}-task")
         shutil.rmtree(task, ignore_errors=True)
-        unpacked(output, folder, task)
+        unpack(output, folder, task)
         vendored = {path.name for path in (task / "_vendor").iterdir()}
         _check_packages(app, functions(app)["api"].needs, vendored)
         if app == "weather":

@@ -22,7 +22,7 @@ from ..manifest import ROOT
 from ..package import Target
 from .builds import artefacts
 from .checks import check
-from .lambdas import TOKEN, http_event, schedule_event, unzipped
+from .lambdas import TOKEN, http_event, schedule_event, unzip
 from .processes import Store, embedded_store
 from .tools import CACHE, HERE, bare_environment, empty_environment, plain_environment
 
@@ -140,7 +140,7 @@ def _starts(store: Store) -> Generator[list[Start], None, None]:
         ]
         built = artefacts(Target.here(version))
         for name, code in _CODE.items():
-            tree = unzipped(built[name].path, folder / name)
+            tree = unzip(built[name].path, folder / name)
             for kind, python, root in (("plain", plain, ROOT), ("artefact", bare, tree)):
                 path = {"PYTHONPATH": f"{root}:{HERE / 'app'}"}
                 command = [python, "-c", code]

@@ -26,7 +26,7 @@ from ..package import RUNTIME, Target
 from .builds import artefacts
 from .checkpoints import Checkpoints
 from .checks import PATIENCE, check, wait_for
-from .lambdas import Function, http_event, lambda_function, schedule_event, unzipped
+from .lambdas import Function, http_event, lambda_function, schedule_event, unzip
 from .processes import embedded_store
 from .tools import CACHE, python_tools
 
@@ -160,7 +160,7 @@ def deployment(name: str, *, timeout: int) -> Generator[Deployment, None, None]:
         checkpoints = Checkpoints(folder / "checkpoints")
         checkpoints.folder.mkdir()
         trees = {
-            name: unzipped(artefact.path, folder / name)
+            name: unzip(artefact.path, folder / name)
             for name, artefact in artefacts(Target.here(version)).items()
         }
         before = _files(folder / "drain")

@@ -91,7 +91,7 @@ def lambda_function(
         yield Function(url, timeout, program)
 
 
-def unzipped(path: Path, folder: Path) -> Path:
+def unzip(path: Path, folder: Path) -> Path:
     """The zip's content in an empty folder."""
     folder.mkdir(parents=True)
     with zipfile.ZipFile(path) as archive:

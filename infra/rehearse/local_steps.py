@@ -65,11 +65,11 @@ def sls_offline() -> str:
                 check(accepted.status_code == 202, f"enqueueing answered {accepted.text}")
                 job_id = accepted.json()["id"]
 
-                def completed() -> bool:
+                def is_completed() -> bool:
                     state: str = client.get(f"/api/v1/jobs/{job_id}").json()["state"]
                     return state == "completed"
 
-                wait_for(completed, within=MINUTES * 60, every=2.0, what="the schedule's tick")
+                wait_for(is_completed, within=MINUTES * 60, every=2.0, what="the schedule's tick")
     return "the job that HTTP enqueued was completed by a tick of the local schedule"
 
 

@@ -10,7 +10,7 @@ from ..package import PLATFORMS, RUNTIME, Artefact, Target, build, largest
 from .builds import artefacts, sources
 from .checks import check
 from .lambda_steps import runtime
-from .lambdas import unzipped
+from .lambdas import unzip
 from .tools import CACHE, bare_environment, run_tool
 
 
@@ -43,7 +43,7 @@ def _loads(artefact: Artefact, folder: Path) -> str:
     version, python = runtime()
     if version != RUNTIME or Target.here(version) != artefact.target:
         return f"unknown, there is no Python {RUNTIME} for {artefact.target.arch} here"
-    tree = unzipped(artefact.path, folder)
+    tree = unzip(artefact.path, folder)
     code = (
         f"import sys; sys.path.insert(0, {str(tree)!r}); import {artefact.function.module}; "
         "print(*sorted({name.split('.')[0] for name in sys.modules}"

@@ -36,7 +36,7 @@ def node_modules() -> Path:
         locked = (folder / "package-lock.json").read_bytes()
         check(locked == locks[1].read_bytes(), "npm installed something else than its lock says")
 
-    return _made("node", locks, install) / "node_modules"
+    return _make("node", locks, install) / "node_modules"
 
 
 def plain_environment(interpreter: Path, version: str) -> Path:
@@ -48,7 +48,7 @@ def plain_environment(interpreter: Path, version: str) -> Path:
         command = [str(uv()), "pip", "install", "--quiet", "--compile-bytecode", "--python"]
         run_tool([*command, str(python), "--require-hashes", "--no-deps", "-r", str(LOCK)])
 
-    return _made(f"plain-{version}", [LOCK], install) / "env" / "bin" / "python"
+    return _make(f"plain-{version}", [LOCK], install) / "env" / "bin" / "python"
 
 
 def empty_environment(interpreter: Path, version: str) -> Path:
@@ -58,7 +58,7 @@ def empty_environment(interpreter: Path, version: str) -> Path:
     def install(folder: Path) -> None:
         _environment(folder, interpreter)
 
-    return _made(f"empty-{version}", [], install) / "env" / "bin" / "python"
+    return _make(f"empty-{version}", [], install) / "env" / "bin" / "python"
 
 
 def python_tools(lock: str, interpreter: Path, version: str) -> Path:
@@ -70,7 +70,7 @@ def python_tools(lock: str, interpreter: Path, version: str) -> Path:
         command = [str(uv()), "pip", "install", "--quiet", "--python", str(python)]
         run_tool([*command, "--require-hashes", "--no-deps", "-r", str(requirements)])
 
-    return _made(f"{lock}-{version}", [requirements], install) / "env" / "bin" / "python"
+    return _make(f"{lock}-{version}", [requirements], install) / "env" / "bin" / "python"
 
 
 def lambda_emulator() -> Path:
@@ -87,7 +87,7 @@ def lambda_emulator() -> Path:
         (folder / "rie").chmod(0o755)
         shutil.rmtree(wheel)
 
-    return _made("emulator", [requirements], install) / "rie"
+    return _make("emulator", [requirements], install) / "rie"
 
 
 def run_tool(
@@ -142,7 +142,7 @@ def _environment(folder: Path, interpreter: Path) -> Path:
     return folder / "env" / "bin" / "python"
 
 
-def _made(name: str, locks: list[Path], install: Callable[[Path], None]) -> Path:
+def _make(name: str, locks: list[Path], install: Callable[[Path], None]) -> Path:
     digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
     folder, stamp = CACHE / name, CACHE / name / ".ready"
     if not stamp.exists() or stamp.read_text("utf-8") != digest:

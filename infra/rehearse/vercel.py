@@ -52,7 +52,7 @@ class VercelFunction:
         )
 
 
-def unpacked(output: Path, sources: Path, folder: Path) -> Path:
+def unpack(output: Path, sources: Path, folder: Path) -> Path:
     """The function's files as its configuration maps them, in an empty folder."""
     function = output / "functions" / "python.func"
     mapped = json.loads((function / ".vc-config.json").read_text("utf-8"))["filePathMap"]
@@ -91,13 +91,13 @@ def vercel_function(
                 connection, _ = listening.accept()
                 with connection:
                     connection.settimeout(PATIENCE)
-                    port = _announced(connection)
+                    port = _read_port(connection)
                     yield VercelFunction(f"http://127.0.0.1:{port}", program)
             except TimeoutError:
                 raise CheckFailed(f"the function announced nothing:\n{program.output()}") from None
 
 
-def _announced(connection: socket.socket) -> int:
+def _read_port(connection: socket.socket) -> int:
     received = b""
     while True:
         chunk = connection.recv(65536)

@@ -38,7 +38,7 @@ from .tools import (
     run_tool,
     tool_environment,
 )
-from .vercel import MAX_DURATION, VercelFunction, unpacked, vercel_function
+from .vercel import MAX_DURATION, VercelFunction, unpack, vercel_function
 from .vercel_calls import enqueue, state, tick, tick_until_gone
 
 BUILD = CACHE / "vercel"
@@ -162,7 +162,7 @@ def deployed(
         tempfile.TemporaryDirectory(prefix="tidegate-vercel-") as made,
         embedded_store(logs / "store.log") as store,
     ):
-        folder = unpacked(output, BUILD, Path(made) / "task")
+        folder = unpack(output, BUILD, Path(made) / "task")
         checkpoints = Checkpoints(Path(made) / "checkpoints")
         checkpoints.folder.mkdir()
         environment = {

@@ -41,14 +41,14 @@ class Authorizer:
             return PUBLIC
         scheme, _space, text = (authorization or "").partition(" ")
         token = text.strip() if scheme.lower() == "bearer" else ""
-        caller = self._configured(token, access) or await self._stored(token)
+        caller = self._configured_caller(token, access) or await self._stored_caller(token)
         if caller is None:
             self._require_secrets(access)
             raise Unauthenticated("Send a known token: Authorization: Bearer <token>.")
         caller.require(access, own=own)
         return caller
 
-    def _configured(self, token: str, access: Access) -> Caller | None:
+    def _configured_caller(self, token: str, access: Access) -> Caller | None:
         """The caller by a token of the environment, or by the cron secret."""
         presented = _digest(token)
         match = None
@@ -58,7 +58,7 @@ class Authorizer:
         is_cron = self._cron is not None and hmac.compare_digest(self._cron, presented)
         return _CRON if is_cron and access == "drain" else match
 
-    async def _stored(self, token_text: str) -> Caller | None:
+    async def _stored_caller(self, token_text: str) -> Caller | None:
         """The caller by a stored token. Raises Unauthenticated for one that is not known."""
         presented = read_text(token_text, self._known.prefix)
         if presented is None:

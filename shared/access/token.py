@@ -61,9 +61,9 @@ def write_token(token: Token) -> str:
         "subject": token.subject,
         "name": token.name,
         "rights": sorted(token.rights),
-        "queues": _written(token.queues),
-        "types": _written(token.types),
-        "keys": _written(token.keys),
+        "queues": _sorted_names(token.queues),
+        "types": _sorted_names(token.types),
+        "keys": _sorted_names(token.keys),
         "allowance": list(token.allowance),
         "created": token.created_ms,
         "expires": token.expires_ms,
@@ -72,7 +72,7 @@ def write_token(token: Token) -> str:
     })  # fmt: skip
 
 
-def _written(names: frozenset[str] | None) -> list[str] | None:
+def _sorted_names(names: frozenset[str] | None) -> list[str] | None:
     return None if names is None else sorted(names)
 
 

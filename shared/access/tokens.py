@@ -73,7 +73,7 @@ class Tokens:
             digest=text.digest,
             types=None if types is None else frozenset(types),
             keys=None if keys is None else frozenset(check_word(key, "keys") for key in keys),
-            allowance=_checked(allowance),
+            allowance=_check_allowance(allowance),
         )
         _require_within(by, token)
         await self._make_room(await self._entries.tokens())
@@ -151,7 +151,7 @@ def check_types(types: Iterable[str], queues: Iterable[Queue]) -> list[str]:
     return wanted
 
 
-def _checked(allowance: Allowance) -> Allowance:
+def _check_allowance(allowance: Allowance) -> Allowance:
     for name, value in allowance._asdict().items():
         most = MOST[name]
         if value is not None and not 1 <= value <= most:

@@ -62,7 +62,7 @@ def advance(
         spent = change is not None and is_spent(change)
         readings[name] = before if before and change and not spent else now
         baselines[name] = baseline.learn(change) if change and spent else baseline
-    verdicts += _dropped(state, verdicts, {one.queue.name for one in snapshot.queues})
+    verdicts += _verdicts_of_gone(state, verdicts, {one.queue.name for one in snapshot.queues})
     standings, notices = _stand(state.standings, verdicts, snapshot.now_ms, sinks)
     outbox = bounded([*state.outbox, *notices], MOST_NOTICES)
     told = any(one.rule == "refused" and one.finding != "unknown" for one in verdicts)
@@ -108,7 +108,7 @@ def _stand(
     return standings, notices
 
 
-def _dropped(state: State, verdicts: Sequence[Verdict], queues: set[str]) -> list[Verdict]:
+def _verdicts_of_gone(state: State, verdicts: Sequence[Verdict], queues: set[str]) -> list[Verdict]:
     """A verdict for what is not judged any more: the queue is gone, or the rule has no setting."""
     judged = {(one.rule, one.queue) for one in verdicts}
     return [

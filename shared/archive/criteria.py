@@ -44,7 +44,7 @@ class Criteria:
         if self.until is not None:
             parts.append(("failed_at < %s", [_instant(self.until, "until")]))
         if self.payload is not None:
-            parts.append(("job_data @> %s::jsonb", [_contained(self.payload)]))
+            parts.append(("job_data @> %s::jsonb", [_required_data(self.payload)]))
         if self.redriven is not None:
             parts.append((f"redriven_at IS {'NOT ' * self.redriven}NULL", []))
         return [sql for sql, _ in parts], [value for _, values in parts for value in values]
@@ -68,7 +68,7 @@ def read_cursor(text: str) -> Position:
         raise InvalidOption("cursor: pass on the `next` of an earlier page.", "cursor") from None
 
 
-def _contained(payload: str) -> str:
+def _required_data(payload: str) -> str:
     """What `job_data` has to contain. Raises InvalidOption for what is no JSON object, or none that
     Postgres can compare."""
     try:

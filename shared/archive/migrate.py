@@ -31,7 +31,7 @@ async def migrate(db: AsyncConnection[Any]) -> list[str]:
     nothing is. Raises ArchiveError for a table `job_failures` of another maker."""
     from psycopg.errors import DuplicateTable
 
-    if not await _missing(db):
+    if not await _missing_migrations(db):
         return []
     try:
         async with db.transaction():
@@ -40,7 +40,7 @@ async def migrate(db: AsyncConnection[Any]) -> list[str]:
                 f"CREATE TABLE IF NOT EXISTS {_TABLE} "
                 "(name TEXT PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL DEFAULT now())"
             )
-            missing = await _missing(db)  # another process may have been first
+            missing = await _missing_migrations(db)  # another process may have been first
             for name, sql in missing.items():
                 await db.execute(sql.encode())
                 await db.execute(f"INSERT INTO {_TABLE} (name) VALUES (%s)", (name,))
@@ -55,16 +55,16 @@ async def migrate(db: AsyncConnection[Any]) -> list[str]:
 async def difference(db: AsyncConnection[Any]) -> tuple[list[str], list[str]]:
     """The names of the migrations that the database lacks, and of those that it has and this code
     does not. Changes nothing."""
-    applied = await _applied(db)
+    applied = await _applied_migrations(db)
     return [name for name in migrations() if name not in applied], sorted(applied - {*migrations()})
 
 
-async def _missing(db: AsyncConnection[Any]) -> dict[str, str]:
-    applied = await _applied(db)
+async def _missing_migrations(db: AsyncConnection[Any]) -> dict[str, str]:
+    applied = await _applied_migrations(db)
     return {name: sql for name, sql in migrations().items() if name not in applied}
 
 
-async def _applied(db: AsyncConnection[Any]) -> set[str]:
+async def _applied_migrations(db: AsyncConnection[Any]) -> set[str]:
     cursor = await db.execute("SELECT to_regclass(%s)", (_TABLE,))
     row = await cursor.fetchone()
     if row is None or row[0] is None:

@@ -43,7 +43,7 @@ def row_values(
 ) -> tuple[object, ...]:
     """The values of a death for the columns of an INSERT. `as_text`: the payload in `job_data` is a
     text, whatever it is."""
-    record = read_row(queue, death.id, str(death.at_ms), _stored(death.record))
+    record = read_row(queue, death.id, str(death.at_ms), _as_stored(death.record))
     last = record.errors[-1] if record.errors else {}
     return (
         prefix,
@@ -70,11 +70,11 @@ def read_letter(queue: Queue, columns: Sequence[Any]) -> ArchivedLetter:
     row, job_id, failed_at, raw, archived_at, redriven_at = columns
     raw, local_id = bytes(raw), job_id.partition(".")[0]
     at_ms = round(failed_at.timestamp() * 1000)
-    record = read_row(queue, local_id, str(at_ms), _stored(raw))
+    record = read_row(queue, local_id, str(at_ms), _as_stored(raw))
     return ArchivedLetter(row, record, raw, archived_at, redriven_at)
 
 
-def _stored(record: bytes) -> str | bytes:
+def _as_stored(record: bytes) -> str | bytes:
     """A record as the store's client gives it."""
     try:
         return record.decode()

@@ -49,14 +49,14 @@ class Flights(Generic[T]):
         while flight := self._flights.get(place):
             flight.followers += 1
             try:
-                with _needed(flight):
+                with _mark_waiting(flight):
                     return _copy(await asyncio.shield(flight.value))
             except asyncio.CancelledError:
                 if not flight.value.cancelled() or _is_cancelled():
                     raise
         flight = self._flights[place] = Flight(key, place[0].create_future())
         try:
-            with _needed(flight):
+            with _mark_waiting(flight):
                 value = await _run(flight, load)
                 flight.value.set_result(_copy(value) if flight.followers else value)
         except asyncio.CancelledError:
@@ -89,7 +89,7 @@ async def _run(flight: Flight[T], load: Callable[[], Awaitable[T]]) -> T:
 
 
 @contextmanager
-def _needed(flight: Flight[Any]) -> Iterator[None]:
+def _mark_waiting(flight: Flight[Any]) -> Iterator[None]:
     """For the length of the block the current load, if any, waits for this one."""
     current = _current.get()
     if current is None:

@@ -32,7 +32,7 @@ class _Forwarder(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._channel.send({"log": _fields(record), "raised": _raised(record)})
+            self._channel.send({"log": _fields(record), "raised": _exception_texts(record)})
         except Exception:  # noqa: BLE001 - as every handler: logging must not fail
             self.handleError(record)
 
@@ -44,7 +44,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return fields | {name: _plain(value) for name, value in own.items()}
 
 
-def _raised(record: logging.LogRecord) -> list[str] | None:
+def _exception_texts(record: logging.LogRecord) -> list[str] | None:
     """Class, text and traceback of the record's exception."""
     if not record.exc_info or record.exc_info[1] is None:
         return None

@@ -86,11 +86,11 @@ class _Jobs:
         """Run a job and send its end. Any failure on the way is sent too, or the parent would
         wait for the end until the job's timeout."""
         try:
-            self._channel.send({"ended": await self._ended(request)})
+            self._channel.send({"ended": await self._run_job(request)})
         except BaseException as error:  # noqa: BLE001 - code of the application runs here, too
             self._channel.send({"failed": _line(error)})
 
-    async def _ended(self, request: Message) -> Message:
+    async def _run_job(self, request: Message) -> Message:
         claim = Claim(*request["claim"])
         queue = self._finder.queue(claim.queue)
         serve_threads()
@@ -100,7 +100,7 @@ class _Jobs:
         self._report(run)
         _flush()
         self._parent.report_costs()
-        return _ended(run, outcome, self._memory)
+        return _outcome_message(run, outcome, self._memory)
 
     async def _outcome(self, run: Run, request: Message) -> Outcome:
         clock = SystemClock()
@@ -133,7 +133,7 @@ def end_before_parent() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _ended(run: Run, outcome: Outcome, memory: MemoryBound) -> Message:
+def _outcome_message(run: Run, outcome: Outcome, memory: MemoryBound) -> Message:
     exhausted = run.error is not None and any(is_a(e, MemoryError) for e in leaves(run.error))
     detail = dict(outcome.detail)
     if exhausted and memory.bound is not None and "error" in detail:

@@ -28,8 +28,8 @@ class MemoryBound:
     def set(self) -> None:
         """From now on it holds."""
         if self.bound is not None:
-            self._before = self._before or _used()
-            soft = self.bound + self._left()
+            self._before = self._before or _bytes_used()
+            soft = self.bound + self._bytes_left()
             self._limit(soft if self._hard < 0 else min(soft, self._hard))
 
     def lift(self) -> None:
@@ -40,15 +40,15 @@ class MemoryBound:
     @property
     def is_outgrown(self) -> bool:
         """True if the jobs have left so much behind that a new process is to serve the next one."""
-        return self.bound is not None and self._left() > MOST_LEFT * self.bound
+        return self.bound is not None and self._bytes_left() > MOST_LEFT * self.bound
 
     @property
     def text(self) -> str:
         """Of a job that has used all of it."""
         return f"exceeded its memory bound of {(self.bound or 0) / MIB:g} MiB"
 
-    def _left(self) -> int:
-        return max(0, _used() - self._before)
+    def _bytes_left(self) -> int:
+        return max(0, _bytes_used() - self._before)
 
     def _limit(self, soft: int) -> None:
         import resource  # noqa: PLC0415 - as above
@@ -56,7 +56,7 @@ class MemoryBound:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, self._hard))
 
 
-def _used() -> int:
+def _bytes_used() -> int:
     """Bytes that the limit counts (its thread stacks included)."""
     import resource  # noqa: PLC0415 - as above
 

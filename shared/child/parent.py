@@ -30,7 +30,7 @@ class Parent:
 
     def serve_jobs(self) -> None:
         """Be the store of `job_type.enqueue(…)`."""
-        set_default_store(self._opened)
+        set_default_store(self._get_store)
         set_default_archive(_erase_rows)
 
     def deliver(self, answer: Message) -> None:
@@ -45,7 +45,7 @@ class Parent:
             self._channel.send({"billed": self._store.meter.by_verb})
             self._store.meter.by_verb = {}
 
-    def _opened(self) -> Store:
+    def _get_store(self) -> Store:
         if self._store is None:
             from .store import open_store  # noqa: PLC0415 - most handlers enqueue nothing
 
@@ -60,7 +60,7 @@ class Parent:
             if Settings.from_env().cache_url is not None:
                 self._clients = environment_provider()
             else:
-                client = CacheClient(self._opened().rest, self._start["prefix"])
+                client = CacheClient(self._get_store().rest, self._start["prefix"])
                 self._clients = lambda: client
         return self._clients()
 

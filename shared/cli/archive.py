@@ -120,14 +120,14 @@ async def redrive(
         action = f"make {len(letters):,} jobs again from rows of the archive"
         if not confirmed(action, deployment.settings, yes=yes or len(letters) < 2):
             return Exit.FAILED
-        async with _audited(deployment, letters) as audit:
+        async with _audit_action(deployment, letters) as audit:
             verdicts = await redrive_rows(deployment.store, archive, letters)
             if len(letters) > 1:
                 audit.count = sum(verdict.left is None for verdict in verdicts)
     return _print_verdicts(verdicts, json=json)
 
 
-def _audited(
+def _audit_action(
     deployment: Deployment, letters: list[ArchivedLetter]
 ) -> AbstractAsyncContextManager[Action]:
     """The audit's rows of a redrive; they name one row, or how many of which queues."""

@@ -21,12 +21,12 @@ def command(main: Callable[P, Coroutine[Any, Any, Exit]]) -> Callable[P, None]:
 
     @functools.wraps(main)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_guarded(lambda: _run(main(*args, **kwargs))))
+        raise typer.Exit(_exit_of(lambda: _run(main(*args, **kwargs))))
 
     return run
 
 
-def _guarded(function: Callable[[], Exit]) -> Exit:
+def _exit_of(function: Callable[[], Exit]) -> Exit:
     try:
         return function()
     except TidegateError as error:

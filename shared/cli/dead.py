@@ -99,7 +99,7 @@ async def redrive(
         sure = yes or len(chosen) < 2  # one can be told by its id
         if not confirmed(_action("redrive", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
-        async with _audited(deployment, "deadletters.redrive", chosen) as action:
+        async with _audit_action(deployment, "deadletters.redrive", chosen) as action:
             verdicts = await verdicts_by_id(chosen, deployment.store.redrive)
             action.count = _count(verdicts, chosen)
         code = await _print_reasons(deployment, verdicts)
@@ -120,7 +120,7 @@ async def delete(
         sure = yes or not chosen
         if not confirmed(_action("delete", chosen), deployment.settings, yes=sure):
             return Exit.FAILED
-        async with _audited(deployment, "deadletters.delete", chosen) as action:
+        async with _audit_action(deployment, "deadletters.delete", chosen) as action:
             verdicts = await verdicts_by_id(chosen, partial(deployment.store.delete, state="dead"))
             action.count = _count(verdicts, chosen)
         code = await _print_reasons(deployment, verdicts)
@@ -141,7 +141,7 @@ def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
     return f"{verb} {some} of {queues} {', '.join(map(repr, names))}"
 
 
-def _audited(
+def _audit_action(
     deployment: Deployment, verb: str, chosen: list[tuple[Queue, str]]
 ) -> AbstractAsyncContextManager[Action]:
     """The audit's rows of this action; they name one job, or how many of which queues."""

@@ -46,7 +46,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         for i in range(len(columns))
     ]
     if sys.stdout.isatty():
-        _framed(columns, texts, right)
+        _print_table(columns, texts, right)
         return
     lines = [list(columns), *texts]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
@@ -141,7 +141,9 @@ def _is_writable(text: str) -> bool:
     return True
 
 
-def _framed(columns: Sequence[str], texts: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+def _print_table(
+    columns: Sequence[str], texts: Sequence[Sequence[str]], right: Sequence[bool]
+) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

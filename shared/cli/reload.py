@@ -19,7 +19,7 @@ class UserModules:
         """True if a file has changed since the last call. New modules are watched from now on, and
         a module whose import failed is still watched."""
         files = {*self._seen, *(path for _, path in _modules())}
-        now = {path: _modified(path) for path in files}
+        now = {path: _modified_at(path) for path in files}
         changed = any(now[path] != seen for path, seen in self._seen.items())
         self._seen = now
         return changed
@@ -41,7 +41,7 @@ def _modules() -> list[tuple[str, Path]]:
     ]
 
 
-def _modified(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:  # it was deleted, or is being replaced

@@ -173,7 +173,7 @@ async def ask(
             yield Answer(number, question, expected, reply)
 
 
-def unasked() -> list[Answer]:
+def rows_before_survey() -> list[Answer]:
     """The rows of the page before the survey has run."""
     return [
         Answer(number, question, expected, "not yet run")

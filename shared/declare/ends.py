@@ -21,11 +21,11 @@ class _NoneWhereItDoesNotFit:
         # A function is given the value of the JSON, not its text; a strict model takes dates from
         # text only.
         from_text = core_schema.json_schema(schema)
-        fitting = core_schema.no_info_wrap_validator_function(_fitting, from_text)
+        fitting = core_schema.no_info_wrap_validator_function(_read_or_none, from_text)
         return core_schema.json_or_python_schema(json_schema=fitting, python_schema=schema)
 
 
-def _fitting(value: Any, read: Callable[[bytes], Any]) -> Any:
+def _read_or_none(value: Any, read: Callable[[bytes], Any]) -> Any:
     try:
         return read(to_json(value, inf_nan_mode="constants"))
     except BaseException:  # noqa: BLE001 - a validator of the application may do anything

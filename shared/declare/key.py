@@ -28,7 +28,7 @@ def key_of(job_type: JobType[Any], payload: BaseModel, given: str | None = None)
     """
     if job_type.key is None:
         return NO_KEY if given is None else check_word(given, "key")
-    declared = _declared(job_type, job_type.key, payload)
+    declared = _declared_key(job_type, job_type.key, payload)
     if given not in (None, declared):
         raise InvalidOption(
             f"key: job type {job_type.name!r} declares the key of its jobs; leave it out", "key"
@@ -44,7 +44,7 @@ def check_word(text: str, name: str) -> str:
     return plain(text)
 
 
-def _declared(job_type: JobType[Any], function: KeyFunction, payload: BaseModel) -> str:
+def _declared_key(job_type: JobType[Any], function: KeyFunction, payload: BaseModel) -> str:
     what = f"the key of a job of type {job_type.name!r}"
     try:
         value: object = function(payload)

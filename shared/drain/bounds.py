@@ -36,7 +36,7 @@ def bound(outcome: Outcome, run: Run, window: float, now_ms: int) -> Outcome:
     if outcome.kind == "release" and run.cancel_reason == "deadline" and run.allowed:
         outcome = _cut(run, window)
     elif outcome.kind == "snooze":
-        outcome = _snoozed(outcome, run, now_ms)
+        outcome = _limit_snooze(outcome, run, now_ms)
     return end_rows(outcome, run)
 
 
@@ -71,7 +71,7 @@ def _cut(run: Run, window: float) -> Outcome:
     return outcome._replace(detail={**outcome.detail, **detail})
 
 
-def _snoozed(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
+def _limit_snooze(outcome: Outcome, run: Run, now_ms: int) -> Outcome:
     since = number(read_history(run.claim.history), "snoozed_since") or now_ms
     if now_ms - since <= SNOOZE_HORIZON * 1000:
         return outcome._replace(detail={**outcome.detail, "snoozed_since": int(since)})

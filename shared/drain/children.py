@@ -44,7 +44,7 @@ def end_with_children(run: Run, outcome: Outcome) -> End | None:
     event = EVENTS[kind]
     if run.job_type is not None and run.job_type.followers.of(event):
         return kind
-    follow_ups = _enqueued(run) if run.body.follow_ups else NO_FOLLOW_UPS
+    follow_ups = _enqueued_follow_ups(run) if run.body.follow_ups else NO_FOLLOW_UPS
     return kind if follow_ups.of(event) or follow_ups.callback is not None else None
 
 
@@ -52,7 +52,7 @@ def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterato
     """The follow-ups of a decided end. `history` has the result or the error. Their delays count
     from the end, however long they find no room."""
     event = EVENTS[end.kind]
-    parent, follow_ups = run.claim.public_id, _enqueued(run)
+    parent, follow_ups = run.claim.public_id, _enqueued_follow_ups(run)
     facts = _describe(run, parent, event, history)
 
     def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
@@ -75,7 +75,7 @@ def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterato
         yield child("callback", FollowUp(run.claim.queue, CALLBACK, payload, key=run.claim.key))
 
 
-def _enqueued(run: Run) -> FollowUps:
+def _enqueued_follow_ups(run: Run) -> FollowUps:
     """Those that the enqueue asked for. A damaged line counts as none: nobody could read it."""
     try:
         return read_follow_ups(run.body.follow_ups)

@@ -76,9 +76,9 @@ async def _execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeou
             result = await shape.call(job_type.handler, payload, run.context)
         else:
             result = await _call_in_thread(run, job_type, payload, threads)
-        return _DONE if result is None else _done(result)
+        return _DONE if result is None else _outcome_of_result(result)
     except BaseException as error:  # noqa: BLE001 - the one place where exceptions become outcomes
-        outcome = _failed(run, error)
+        outcome = _outcome_of_failure(run, error)
     finally:
         timeouts.remove(run)
     return bound(outcome, run, budget.window, budget.clock.epoch_ms())
@@ -89,7 +89,7 @@ def _payload(run: Run) -> Any:
     if isinstance(run.error, NotStarted):
         return run.error.outcome
     if run.claim.crashed and (run.job_type is not None or run.error is not None):
-        return _crashed(run)
+        return _outcome_of_crashes(run)
     if run.error is not None:
         return _invalid(run, "InvalidRecord", str(run.error))
     if run.job_type is None:
@@ -106,7 +106,7 @@ def _payload(run: Run) -> Any:
         return _outcome_of(run, error)._replace(started=False)
 
 
-def _crashed(run: Run) -> Outcome:
+def _outcome_of_crashes(run: Run) -> Outcome:
     """The death of a job whose functions died, each time it ran by itself."""
     message = f"the functions that ran it died {run.claim.crashes} times, with no other job in them"
     run.error = Crashed(message)
@@ -114,13 +114,13 @@ def _crashed(run: Run) -> Outcome:
     return Outcome("dead", detail={"error": error}, started=False)
 
 
-def _done(result: Any) -> Outcome:
+def _outcome_of_result(result: Any) -> Outcome:
     if inspect.isgenerator(result) or inspect.isasyncgen(result):
         raise TypeError("the handler returned a generator, so its body did not run")
     return Outcome("done", detail=_result(result))
 
 
-def _failed(run: Run, error: BaseException) -> Outcome:
+def _outcome_of_failure(run: Run, error: BaseException) -> Outcome:
     if run.cancel_reason is not None and not any(is_a(one, Signal) for one in leaves(error)):
         return outcome_of_cancelled(run, error)  # it fails because we cancelled it
     return _outcome_of(run, error)

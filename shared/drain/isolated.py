@@ -91,7 +91,7 @@ class Children(Slots):
         except Exception as error:  # noqa: BLE001 - the application's import may fail in any way
             if run.claim.isolated:
                 return self._not_isolated(error)._replace(started=False)
-            return self._failed(run, error)
+            return self._outcome_of_failure(run, error)
         _warn_of_bound(run)
         return await self._run(run, child, start)
 
@@ -187,9 +187,9 @@ class Children(Slots):
             return ended.outcome
         if run.cancel_reason is not None:
             return self._bound(run, outcome_of_cancelled(run, error))
-        return self._failed(run, error)
+        return self._outcome_of_failure(run, error)
 
-    def _failed(self, run: Run, error: BaseException) -> Outcome:
+    def _outcome_of_failure(self, run: Run, error: BaseException) -> Outcome:
         run.error = error.with_traceback(None)  # its frames are all ours
         outcome = outcome_of(error, attempt=run.claim.attempt, retry=run.retry, own=run.package)
         return self._bound(run, outcome)

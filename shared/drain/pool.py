@@ -189,14 +189,14 @@ class Pool:
         try:
             if run.thread_runs:  # in effect at the earliest when it has probably ended
                 outcome = outcome._replace(delay=max(outcome.delay, THREAD_REST))
-            outcome = _reported(run, outcome, self._budget.clock)
-            self.settle(run.claim, self._proposed(run, outcome))
+            outcome = _with_report(run, outcome, self._budget.clock)
+            self.settle(run.claim, self._propose(run, outcome))
         except Exception as bug:  # noqa: BLE001 - what it holds can't be written
             noted, ended = outcome.detail.get(RUN), log_bug(run.claim, bug, encrypted=run.encrypted)
             ended = ended._replace(detail={**ended.detail, RUN: noted})
-            self.settle(run.claim, self._proposed(run, ended))
+            self.settle(run.claim, self._propose(run, ended))
 
-    def _proposed(self, run: Run, outcome: Outcome) -> Outcome:
+    def _propose(self, run: Run, outcome: Outcome) -> Outcome:
         """The outcome to settle, which decides an end that has follow-ups."""
         may_follow = self._has_followers or run.body.follow_ups
         return self.endings.propose(run, outcome) if may_follow else outcome
@@ -238,7 +238,7 @@ def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcom
     return outcome._replace(started=run.allowed > 0)
 
 
-def _reported(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
+def _with_report(run: Run, outcome: Outcome, clock: Clock) -> Outcome:
     """The outcome with what the handler reported, which survives the end, and with the run of which
     the job's history tells: when it began and ended, and how."""
     reported = run.context and run.context.reported()

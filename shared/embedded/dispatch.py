@@ -125,9 +125,9 @@ class Dispatcher:
         if name == "WAIT":
             # There are no replicas: a WAIT for one would block the connection for all callers.
             return _Step(name, ("WAIT", "0", *args[2:]))
-        return await self._sized(name, args) if name in KINDS else _Step(name, args)
+        return await self._sized_step(name, args) if name in KINDS else _Step(name, args)
 
-    async def _sized(self, name: str, args: Args) -> _Step:
+    async def _sized_step(self, name: str, args: Args) -> _Step:
         """The step of a command that makes an entry grow. Near the entry's limit it runs as a
         script, which measures the entry at the moment of the write."""
         kind = KINDS[name]
@@ -140,14 +140,14 @@ class Dispatcher:
         key = args[at]
         count = sum(map(size, args[2:])) + OVERHEAD * len(args)
         if await self._entries.is_near(key, count):
-            return await self._measured(name, args, key)
+            return await self._measured_step(name, args, key)
         if kind is Kind.INTO:
             self._entries.forget(key)
         else:
             self._entries.add(key, count)
         return _Step(name, args)
 
-    async def _measured(self, name: str, args: Args, key: str | bytes) -> _Step:
+    async def _measured_step(self, name: str, args: Args, key: str | bytes) -> _Step:
         if len(args) > _MOST_UNPACKED:
             count = sum(map(size, args[2:]))
             free = await self._entries.free_bytes(key)
@@ -164,10 +164,10 @@ class Dispatcher:
             return step.answer
         reply = next(replies)
         if step.script is None:
-            return self._known(step, reply)
+            return self._known_reply(step, reply)
         return self._script_reply(step.script, reply, billed=not step.direct)
 
-    def _known(self, step: _Step, reply: Reply) -> Reply:
+    def _known_reply(self, step: _Step, reply: Reply) -> Reply:
         if isinstance(reply, EngineError):
             return unknown_to_engine(step.name, self._engine.name, reply)
         return reply

@@ -131,7 +131,7 @@ class RespEngine:
         opening = self._opening.get(loop)
         if opening is None:
             opening = self._opening[loop] = loop.create_task(self._connect(loop))
-            opening.add_done_callback(lambda done: self._opened(loop, done))
+            opening.add_done_callback(lambda done: self._on_opened(loop, done))
         return await asyncio.shield(opening)
 
     async def _connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
@@ -142,7 +142,9 @@ class RespEngine:
         self._connections[loop] = connection
         return connection
 
-    def _opened(self, loop: asyncio.AbstractEventLoop, opening: asyncio.Task[Connection]) -> None:
+    def _on_opened(
+        self, loop: asyncio.AbstractEventLoop, opening: asyncio.Task[Connection]
+    ) -> None:
         self._opening.pop(loop, None)
         if not opening.cancelled():
             opening.exception()  # retrieved, or asyncio would log it if every caller was cancelled

@@ -65,7 +65,7 @@ class Entries:
 
     async def free_bytes(self, key: str | bytes) -> int:
         """The bytes that an entry may still grow by, measured now."""
-        (reply,) = await self._engine.send([self._measuring(key)])
+        (reply,) = await self._engine.send([self._measure_command(key)])
         return self._limit - _bytes(reply)
 
     def add(self, key: str | bytes, count: int) -> None:
@@ -107,11 +107,11 @@ class Entries:
             self._arguments.clear()
             self._near.clear()
         self._unmeasured.clear()
-        replies = await self._engine.send([self._measuring(name) for name in names])
+        replies = await self._engine.send([self._measure_command(name) for name in names])
         for name, reply in zip(names, replies, strict=True):
             self._set(name, _bytes(reply))
 
-    def _measuring(self, key: str | bytes) -> Command:
+    def _measure_command(self, key: str | bytes) -> Command:
         # fakeredis has no MEMORY, and no sandbox.
         return ("MEMORY", "USAGE", key, "SAMPLES", "0") if self._engine.sandboxed else ("DUMP", key)
 

@@ -42,14 +42,14 @@ def keys(name: str, args: Args) -> Args:
     if rule == _PAIRS:
         return words[::2]
     if rule in (_COUNTED, _DEST_COUNTED):
-        return _counted(words, 0 if rule == _COUNTED else 1)
+        return _keys_by_count(words, 0 if rule == _COUNTED else 1)
     if rule == _STREAMS:
         return _streams(words)
     first, last = {_TWO: (0, 2), _SECOND: (1, 2)}.get(rule, (1, len(words)))
     return words[first:last]
 
 
-def _counted(words: Args, at: int) -> Args:
+def _keys_by_count(words: Args, at: int) -> Args:
     try:
         count = int(words[at])
     except (IndexError, ValueError):

@@ -163,10 +163,10 @@ class ApiFunction:
 
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)  # Mangum asks for one; Python 3.12 warns without
-            self._adapter = Mangum(self._staged, lifespan="off", text_mime_types=TEXT)
+            self._adapter = Mangum(self._serve_stage, lifespan="off", text_mime_types=TEXT)
         return self._adapter, self._loop
 
-    async def _staged(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _serve_stage(self, scope: Any, receive: Any, send: Any) -> None:
         """The application. A stage with a name begins the path: it is mounted there."""
         stage = scope["aws.event"]["requestContext"].get("stage")
         if stage and f"{scope['path']}/".startswith(f"/{stage}/"):

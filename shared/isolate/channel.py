@@ -23,7 +23,7 @@ class Channel:
         os.set_inheritable(descriptor, False)  # a program that the handler starts must not hold it
         self._socket = socket.socket(fileno=descriptor)
         self._sending = threading.Lock()
-        self._messages = self._received()
+        self._messages = self._receive()
 
     def send(self, message: Message) -> None:
         """Send a message. Blocks until the parent has room for it."""
@@ -50,7 +50,7 @@ class Channel:
 
         threading.Thread(target=listen, name="channel", daemon=True).start()
 
-    def _received(self) -> Iterator[Message]:
+    def _receive(self) -> Iterator[Message]:
         frames = Frames()
         try:
             while data := self._socket.recv(_CHUNK):

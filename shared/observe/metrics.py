@@ -36,7 +36,7 @@ def _gauges(stats: Sequence[QueueStats]) -> Iterator[Family]:
             _oldest,
         ),
         ("last_turn_timestamp_seconds", "When a drain last looked at the queue.", _last_turn),
-        ("paused", "1 while an operator keeps the queue from being claimed.", _paused),
+        ("paused", "1 while an operator keeps the queue from being claimed.", _paused_value),
         (
             "archive_lag_seconds",
             "Since the oldest dead letter died that maintain left for the archive; 0: none waits.",
@@ -139,5 +139,5 @@ def _last_turn(stats: QueueStats) -> float | None:
     return stats.turn_ms / 1000 if stats.turn_ms else None
 
 
-def _paused(stats: QueueStats) -> float:
+def _paused_value(stats: QueueStats) -> float:
     return int(stats.paused)

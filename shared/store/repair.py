@@ -48,7 +48,7 @@ async def repair(store: Store, queue: Queue, *, dry_run: bool = False) -> Repair
     """Compare and repair one queue. Costs a request for 200 records and for 1,000 ids of each list
     and set. Functions may go on draining the queue meanwhile."""
     before, after, counted, states = await _records(store, queue)
-    suspected = list(_suspected(states, await _places(store, queue)))
+    suspected = list(_suspect_ids(states, await _places(store, queue)))
     verdicts: Counter[str] = Counter()
     for at in range(0, len(suspected), BATCH):
         batch = suspected[at : at + BATCH]
@@ -99,7 +99,7 @@ async def _places(store: Store, queue: Queue) -> dict[str, set[str]]:
     return places
 
 
-def _suspected(states: Mapping[str, str], places: Mapping[str, set[str]]) -> Iterator[str]:
+def _suspect_ids(states: Mapping[str, str], places: Mapping[str, set[str]]) -> Iterator[str]:
     """Ids whose record and places do not agree. An active job is among them: it stands nowhere but
     in its lease, which the script reads."""
     for job_id, state in states.items():

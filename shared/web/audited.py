@@ -50,10 +50,10 @@ def _fields(body: dict[str, Any], known: Sequence[str] = ()) -> dict[str, Any]:
     """The fields, the known ones first: a caller's long ones push no other out. Without those named
     "payload": who reads the audit may lack the right to see them."""
     names = [*(name for name in known if name in body), *(name for name in body)]
-    return {_text(name): _shown(body[name]) for name in names if name != "payload"}
+    return {_text(name): _abridge(body[name]) for name in names if name != "payload"}
 
 
-def _shown(value: object) -> object:
+def _abridge(value: object) -> object:
     if isinstance(value, dict):
         return _fields(value)
     if isinstance(value, list):
@@ -65,7 +65,7 @@ def _items(values: list[Any]) -> list[Any]:
     """The first different ones, and where that are not all, how many there are."""
     shown, room = list[Any](), LONGEST_LIST
     for value in values:
-        one = _shown(value)
+        one = _abridge(value)
         if one in shown:
             continue
         room -= len(str(one))

@@ -113,11 +113,11 @@ def _stream_seconds(call: Call) -> float:
 
 def _page(page: EventPage, wanted: EventFilter) -> EventPageResponse:
     return EventPageResponse(
-        events=_described(page, wanted), next=page.next, gap=wanted.gap(page), more=page.more
+        events=_describe(page, wanted), next=page.next, gap=wanted.gap(page), more=page.more
     )
 
 
-def _described(page: EventPage, wanted: EventFilter) -> list[EventResponse]:
+def _describe(page: EventPage, wanted: EventFilter) -> list[EventResponse]:
     from ..observe.events import describe_event  # noqa: PLC0415 - as above
 
     return [EventResponse(**describe_event(one)) for one in wanted.of(page)]
@@ -140,6 +140,6 @@ def _text(page: EventPage, wanted: EventFilter) -> str:
     """Also an empty page says something: so a connection that broke is noticed."""
     blocks = ["event: gap\ndata: {}\n\n"] if wanted.gap(page) else []
     blocks += [
-        f"event: {one.event}\ndata: {to_json(one).decode()}\n\n" for one in _described(page, wanted)
+        f"event: {one.event}\ndata: {to_json(one).decode()}\n\n" for one in _describe(page, wanted)
     ]
     return "".join([*blocks, f"id: {page.next}\n\n" if page.next else ": nothing yet\n\n"])

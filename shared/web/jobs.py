@@ -111,7 +111,7 @@ async def index(call: Call) -> Response:
     page = await list_jobs(
         call.deployment.store,
         call.queues(parameters.get("queue")),
-        check_state(_required(parameters, "state")),
+        check_state(_required_parameter(parameters, "state")),
         cursor=parameters.get("cursor"),
         most=page_size(parameters),
     )
@@ -119,7 +119,7 @@ async def index(call: Call) -> Response:
     return json_response(JobPageResponse(jobs=rows, next=page.next))
 
 
-def _required(parameters: Mapping[str, str], name: str) -> str:
+def _required_parameter(parameters: Mapping[str, str], name: str) -> str:
     """A parameter without a default. Raises InvalidRequest."""
     if name not in parameters:
         sentence = f"the query needs {name}: one of {', '.join(STATES)}"

@@ -71,7 +71,7 @@ def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> di
     described: dict[str, Any] = {
         "operationId": "_".join([operation.method.lower(), *words]),
         "summary": summary.partition(".")[0],
-        "description": f"{summary} Needs: {_need(operation)}.",
+        "description": f"{summary} Needs: {_access_in_words(operation)}.",
         "parameters": _parameters(operation),
         "responses": {
             **_answers(operation, names),
@@ -85,7 +85,7 @@ def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> di
     return described
 
 
-def _need(operation: Operation) -> str:
+def _access_in_words(operation: Operation) -> str:
     """What its caller needs, in words."""
     if operation.access == "public":
         return "nothing"

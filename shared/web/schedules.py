@@ -92,14 +92,16 @@ async def show(call: Call) -> Response:
 async def pause(call: Call) -> Response:
     """No occurrence from now on."""
     schedule = call.schedule()
-    return _switched(schedule, await control.pause(call.deployment.store, schedule), paused=True)
+    return _pause_response(
+        schedule, await control.pause(call.deployment.store, schedule), paused=True
+    )
 
 
 async def resume(call: Call) -> Response:
     """Go on with the next occurrence. What was due while it was paused does not run."""
     schedule, deployment = call.schedule(), call.deployment
     before = await control.resume(deployment.store, schedule, deployment.clock.epoch_ms())
-    return _switched(schedule, before, paused=False)
+    return _pause_response(schedule, before, paused=False)
 
 
 async def run(call: Call) -> Response:
@@ -110,7 +112,7 @@ async def run(call: Call) -> Response:
     return json_response(response, status=202)
 
 
-def _switched(schedule: Schedule, before: bool, *, paused: bool) -> Response:  # noqa: FBT001
+def _pause_response(schedule: Schedule, before: bool, *, paused: bool) -> Response:  # noqa: FBT001
     return json_response(
         SchedulePauseResponse(
             app=schedule.app, name=schedule.name, paused=paused, was_paused=before

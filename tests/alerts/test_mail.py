@@ -63,7 +63,7 @@ class MailServer:
 
 
 @asynccontextmanager
-async def serving(host: str = "127.0.0.1") -> AsyncIterator[MailServer]:
+async def serve_mail(host: str = "127.0.0.1") -> AsyncIterator[MailServer]:
     mail = MailServer(host)
     listening = await asyncio.start_server(mail.serve, host, 0)
     mail.port = listening.sockets[0].getsockname()[1]
@@ -74,7 +74,7 @@ async def serving(host: str = "127.0.0.1") -> AsyncIterator[MailServer]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[MailServer]:
-    async with serving() as mail:
+    async with serve_mail() as mail:
         yield mail
 
 
@@ -144,7 +144,7 @@ async def test_a_server_that_is_not_there_is_tried_again() -> None:
 
 
 async def test_nothing_is_sent_to_another_machine_without_tls() -> None:
-    async with serving("127.0.0.2") as server:
+    async with serve_mail("127.0.0.2") as server:
         assert not await sink(server).tell(NOTICE)
 
     assert server.said

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from functions.apps import APPS
-from functions.demo.workloads import shown
+from functions.demo.workloads import app_names
 from infra.manifest import applications, functions, locked
 from shared.declare.app import Registry
 from shared.testing import FakeClock, embedded_store, run_job
@@ -44,7 +44,7 @@ def main() -> None:
     said = {
         "served": list(applications()),
         "locked": len(locked(functions()["drain"])),
-        "shown": shown(),
+        "shown": app_names(),
         "ended": {app: asyncio.run(end_of_job(app)) for app in applications() if app in JOBS},
     }
     print(json.dumps(said))

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from functions.demo.claims import Bill, Claim, Evidence, check
-from functions.demo.workloads import shown
+from functions.demo.workloads import app_names
 from functions.demo.workloads.trading_journal.claims import email_claims, row_claims
 from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Cli, Spawn
@@ -41,7 +41,7 @@ def test_the_demo_succeeds_and_leaves_nothing_behind(
     summary = json.loads(out)
     assert summary["ok"] is True
     assert summary["jobs"] > 3500
-    assert {claim["of"] for claim in summary["claims"]} == {"engine", *shown()}
+    assert {claim["of"] for claim in summary["claims"]} == {"engine", *app_names()}
     queues = summary["queues"]
     assert (queues["email"]["done"], queues["import"]["done"]) == (110, 2)
     assert (queues["import"]["dead"], queues["import"]["redriven"]) == (1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shared.cli.upstash_survey import QUESTIONS, Answer, ask, page, unasked
+from shared.cli.upstash_survey import QUESTIONS, Answer, ask, page, rows_before_survey
 from shared.embedded.engine import Engine
 from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.transport import EmbeddedTransport
@@ -28,7 +28,7 @@ def test_the_page_says_that_it_has_no_answers_yet() -> None:
     text = PAGE.read_text(encoding="utf-8")
 
     if "Asked on" not in text:
-        assert text == page(unasked(), when="None has been run yet.")
+        assert text == page(rows_before_survey(), when="None has been run yet.")
 
 
 async def test_every_question_gets_an_answer_and_leaves_no_key(engine: Engine) -> None:

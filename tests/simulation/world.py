@@ -199,11 +199,11 @@ class AuditedStore:
         settled = {settle.lease.split(" ")[0] for settle in ask.settles}
         bodies = {job: book.entries[job].body for job in settled if job in book.entries}
         met = _Met(book.lines["low"][:1], bodies)
-        told = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]), claimed)
+        expected = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]), claimed)
         self._adopt(book, after)
-        if told is None or told.replayed:
+        if expected is None or expected.replayed:
             require(before.same(after), "I5 a repeated turn changed something", call)
-        if told is None:
+        if expected is None:
             require(isinstance(answer, ReplyError), "I5 an overtaken turn was answered", call)
             require("overtaken" in str(answer), "I5", answer)
             return
@@ -211,52 +211,56 @@ class AuditedStore:
         now = book.now(self.wall)
         _billed, at, why, wait, suspects, verdicts, cancel, *rest, claims = answer
         require(int(at) == now, "I5 the time told", at, now)
-        require(verdicts == told.verdicts, "I4 verdicts", verdicts, told.verdicts, call)
-        require(list(claims) == told.claims, "claims", claims, "booked", told.claims, call)
+        require(verdicts == expected.verdicts, "I4 verdicts", verdicts, expected.verdicts, call)
+        require(list(claims) == expected.claims, "claims", claims, "booked", expected.claims, call)
         require(set(cancel.split()) == book.cancel, "cancel", cancel, book.cancel)
         claimed_at, level = map(int, rest[1:])
-        require((claimed_at, level) == (told.at, told.level), "bucket", claimed_at, level, call)
-        require(why == told.reason, "why", why, told.reason, call)
+        require(
+            (claimed_at, level) == (expected.at, expected.level), "bucket", claimed_at, level, call
+        )
+        require(why == expected.reason, "why", why, expected.reason, call)
         require(suspects == len(book.lines["suspects"]), "suspects", suspects, call)
-        self._wait(book, why, int(wait), told, now)
-        if not told.replayed:
-            self._take_in(call, auditor, told, met, now)
-            self._agenda(book, ask, told, after, now + int(wait))
+        self._wait(book, why, int(wait), expected, now)
+        if not expected.replayed:
+            self._take_in(call, auditor, expected, met, now)
+            self._agenda(book, ask, expected, after, now + int(wait))
 
-    def _take_in(self, call: Call, auditor: Auditor, told: turns.Told, met: _Met, now: int) -> None:
+    def _take_in(
+        self, call: Call, auditor: Auditor, expected: turns.ExpectedReply, met: _Met, now: int
+    ) -> None:
         """What the auditor must know of a new turn."""
         ask: TurnRequest = call.told
         book = self.books[call.queue.name]
-        leases = [str(lease) for lease in told.claims[::2]]
-        self.seen["started from backlogs"] += told.from_backlogs
+        leases = [str(lease) for lease in expected.claims[::2]]
+        self.seen["started from backlogs"] += expected.from_backlogs
         self.seen["isolated"] += ask.isolated and sum(lease[-1] == "1" for lease in leases)
         self.seen["decided"] += sum(settle.kind == "decide" for settle in ask.settles)
-        applied = zip(ask.settles, told.verdicts, strict=True)
+        applied = zip(ask.settles, expected.verdicts, strict=True)
         auditor.not_started([s for s, ok in applied if ok == "1" and s.unstarted_ms])
-        starts = start_times(call.queue, told.level, now, len(leases))
+        starts = start_times(call.queue, expected.level, now, len(leases))
         self.starts[ask.owner, ask.seq] = starts
         auditor.started(book, leases, starts)
         if book.keys.rate_of_starts:
             ids = [lease.split(" ")[0] for lease in leases]
             keys = [book.entries[job].limiting_key for job in ids]
             auditor.took_tokens(book, [key for key in keys if key != "-"], now)
-        self.ledger.settled(call.queue, ask.settles, told.verdicts, met.bodies)
-        if told.reason != "suspect":
+        self.ledger.settled(call.queue, ask.settles, expected.verdicts, met.bodies)
+        if expected.reason != "suspect":
             passed = bool(met.low) and book.lines["low"][:1] == met.low
-            auditor.claimed_from(book, told.claimed, passed=passed)
+            auditor.claimed_from(book, expected.claimed, passed=passed)
 
     def _agenda(
-        self, book: Book, ask: TurnRequest, told: turns.Told, after: Census, token: int
+        self, book: Book, ask: TurnRequest, expected: turns.ExpectedReply, after: Census, token: int
     ) -> None:
         """Where nothing was claimed, no turn comes in vain. `token`: ms at which a limited queue
         may have one."""
-        if told.claimed or not ask.want:
+        if expected.claimed or not ask.want:
             return
-        if told.reason == "empty":
+        if expected.reason == "empty":
             self._idle(book, after)
-        if told.reason in ("paused", "limited", "full"):
-            require(_held(after.agenda), "held, yet a sweep looks", told.reason, after.agenda)
-        if told.reason == "limited":
+        if expected.reason in ("paused", "limited", "full"):
+            require(_held(after.agenda), "held, yet a sweep looks", expected.reason, after.agenda)
+        if expected.reason == "limited":
             self._limited(book, after, token)
 
     def _adopt(self, book: Book, after: Census) -> None:
@@ -269,12 +273,14 @@ class AuditedStore:
             entry.reason += position
             book.save(job, entry)
 
-    def _wait(self, book: Book, reason: str, wait: int, told: turns.Told, now: int) -> None:
-        if told.blocked:
-            require(0 < wait <= told.wait, "wait for a key", wait, told.wait)
+    def _wait(
+        self, book: Book, reason: str, wait: int, expected: turns.ExpectedReply, now: int
+    ) -> None:
+        if expected.blocked:
+            require(0 < wait <= expected.wait, "wait for a key", wait, expected.wait)
             return
         if reason != "empty":
-            require(wait == told.wait, "wait", reason, wait, told.wait)
+            require(wait == expected.wait, "wait", reason, wait, expected.wait)
             return
         first = min(book.first_due(), book.first_expiry(), book.first_of_keys(now))
         true = 0 if first == turns.NEVER else max(1, first - now)

@@ -50,30 +50,30 @@ def decode(content: bytes, content_type: str = "") -> str:
     for start, kind in _NO_TEXT:
         if content.startswith(start):
             raise Discard(f"a page is {kind}: give pages of HTML or plain text")
-    text = _decoded(content, content_type)
+    text = _decode(content, content_type)
     if "\0" in text:
         raise Discard("a page is no text, or UTF-16 that does not say so: save it as UTF-8")
     return text
 
 
-def _decoded(content: bytes, content_type: str) -> str:
+def _decode(content: bytes, content_type: str) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, errors="replace")
-    encoding = _named(content_type) or _declared(content) or "utf-8"
+    encoding = _encoding_named(content_type) or _declared_encoding(content) or "utf-8"
     return content.decode(encoding, errors="replace")
 
 
-def _declared(content: bytes) -> str | None:
+def _declared_encoding(content: bytes) -> str | None:
     """The encoding that the page names itself. Its name was read as ASCII: so it is not UTF-16."""
     for element in _DECLARED.finditer(content[:DECLARED_WITHIN]):
-        encoding = _named(element[0].decode("ascii", errors="replace"))
+        encoding = _encoding_named(element[0].decode("ascii", errors="replace"))
         if encoding is not None:
             return "utf-8" if encoding.startswith(("utf-16", "utf-32")) else encoding
     return None
 
 
-def _named(text: str) -> str | None:
+def _encoding_named(text: str) -> str | None:
     """The encoding that a header or an element names; None where it names none that is known."""
     match = _CHARSET.search(text)
     try:

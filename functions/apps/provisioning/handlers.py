@@ -30,6 +30,6 @@ async def send_granted(end: Completed[AccessGrant], job: JobContext) -> dict[str
     """Tell the user that the access is ready. Any number of runs send one email."""
     from functions.providers.mail import mail_provider  # noqa: PLC0415 - cold start
 
-    from .templates import granted  # noqa: PLC0415
+    from .templates import grant_email  # noqa: PLC0415
 
-    return await mail_provider().send(granted(end.payload), job.id)
+    return await mail_provider().send(grant_email(end.payload), job.id)

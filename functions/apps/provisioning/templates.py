@@ -21,7 +21,7 @@ _GRANTED = Draft(
 )
 
 
-def granted(grant: AccessGrant) -> Email:
+def grant_email(grant: AccessGrant) -> Email:
     """The email to the user who has access now."""
     end = "for good" if grant.until is None else f"until {grant.until:%Y-%m-%d}"
     values = {"username": grant.username, "count": len(grant.strategies), "end": end}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from pydantic import ValidationError
 
 from .payloads import Message, NewTask, Reminder, Request, TaskChange, Update
-from .texts import HELP, sorry
+from .texts import HELP, apology
 from .times import instant_of
 
 _COMMAND = re.compile(r"/([A-Za-z]+)(?:@([A-Za-z0-9_]+))?(?:\s+(.*))?", re.DOTALL)
@@ -46,37 +46,39 @@ def read_command(
     read = _READERS.get(command[1].lower())
     if read is None:
         return Message(chat_id=message.chat.id, text=HELP)
-    who: dict[str, int] = {"user_id": user, "chat_id": message.chat.id}
+    sender: dict[str, int] = {"user_id": user, "chat_id": message.chat.id}
     now = dt.datetime.fromtimestamp(message.date, zone)
     try:
-        return read(command[3] or "", who, now)
+        return read(command[3] or "", sender, now)
     except _NotUnderstood as error:
         reason = str(error)
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{first['loc'][-1]}: {first['msg']}" if first["loc"] else first["msg"]
-    return Message(chat_id=message.chat.id, text=sorry(reason))
+    return Message(chat_id=message.chat.id, text=apology(reason))
 
 
-def _task(text: str, who: dict[str, int], _now: dt.datetime) -> NewTask:
+def _task(text: str, sender: dict[str, int], _now: dt.datetime) -> NewTask:
     title, _, description = text.partition("\n")
     title = " ".join(title.split())
     before, by, day = title.rpartition(" by ")
-    values = {**who, "title": title, "description": description.strip()}
+    values = {**sender, "title": title, "description": description.strip()}
     if by and _DAY.fullmatch(day):
         values |= {"title": before, "due_date": day}
     return NewTask.model_validate(values)
 
 
-def _tasks(_text: str, who: dict[str, int], _now: dt.datetime) -> TaskList:
-    return TaskList.model_validate(who)
+def _tasks(_text: str, sender: dict[str, int], _now: dt.datetime) -> TaskList:
+    return TaskList.model_validate(sender)
 
 
-def _done(text: str, who: dict[str, int], _now: dt.datetime) -> TaskChange:
-    return TaskChange.model_validate({**who, "task": text.strip().removeprefix("#"), "done": True})
+def _task_done(text: str, sender: dict[str, int], _now: dt.datetime) -> TaskChange:
+    return TaskChange.model_validate(
+        {**sender, "task": text.strip().removeprefix("#"), "done": True}
+    )
 
 
-def _remind(text: str, who: dict[str, int], now: dt.datetime) -> Reminder:
+def _remind(text: str, sender: dict[str, int], now: dt.datetime) -> Reminder:
     parts = _AT.fullmatch(text.strip())
     if parts is None:
         raise _NotUnderstood("write a day, a time and a text")
@@ -90,12 +92,14 @@ def _remind(text: str, who: dict[str, int], now: dt.datetime) -> Reminder:
         raise _NotUnderstood(f"there is no {day} {time}") from None
     if at <= now.astimezone(dt.UTC):
         raise _NotUnderstood(f"{day} {time} is over")
-    return Reminder.model_validate({**who, "text": " ".join(what.split()), "at": at, "task": task})
+    return Reminder.model_validate(
+        {**sender, "text": " ".join(what.split()), "at": at, "task": task}
+    )
 
 
 _READERS: dict[str, Callable[[str, dict[str, int], dt.datetime], Request]] = {
     "task": _task,
     "tasks": _tasks,
-    "done": _done,
+    "done": _task_done,
     "remind": _remind,
 }

@@ -12,7 +12,7 @@ from .handlers import create_task, run_command, schedule_reminder, send_message,
 from .payloads import Message, NewTask, Reminder, TaskChange, Update
 from .queues import telegram_outbound
 from .settings import timezone
-from .texts import changed, created, failed, reminder_set
+from .texts import failure, reminder_set, task_changed, task_created
 
 P = TypeVar("P", NewTask, TaskChange, Reminder)
 
@@ -20,13 +20,13 @@ P = TypeVar("P", NewTask, TaskChange, Reminder)
 @create_task.on_completed(queue=telegram_outbound)
 async def tell_created(end: Completed[NewTask], job: JobContext) -> None:
     """Tell the number of the new task."""
-    await _tell(end.payload.chat, created(end.result), job)
+    await _tell(end.payload.chat, task_created(end.result), job)
 
 
 @update_task.on_completed(queue=telegram_outbound)
 async def tell_changed(end: Completed[TaskChange], job: JobContext) -> None:
     """Tell that the task is changed, or done."""
-    await _tell(end.payload.chat, changed(end.result), job)
+    await _tell(end.payload.chat, task_changed(end.result), job)
 
 
 @schedule_reminder.on_completed(queue=telegram_outbound)
@@ -58,7 +58,7 @@ async def tell_command_failed(end: Dead[Update], job: JobContext) -> None:
     """Tell that a command failed."""
     message = end.payload and end.payload.message
     if message:
-        await _tell(message.chat.id, failed("run", message.text or "", _reason(end)), job)
+        await _tell(message.chat.id, failure("run", message.text or "", _reason(end)), job)
 
 
 async def _tell_failure(
@@ -66,7 +66,7 @@ async def _tell_failure(
 ) -> None:
     """Tell that an action on this subject failed, and why; no payload names no chat."""
     if (payload := end.payload) is not None:
-        await _tell(payload.chat, failed(action, subject(payload), _reason(end)), job)
+        await _tell(payload.chat, failure(action, subject(payload), _reason(end)), job)
 
 
 def _reason(end: Dead[Any]) -> str | None:

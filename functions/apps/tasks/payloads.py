@@ -91,7 +91,7 @@ class TaskChange(Request):
     done: bool = False
 
     @model_validator(mode="after")
-    def _something(self) -> TaskChange:
+    def _require_change(self) -> TaskChange:
         if (self.title, self.description, self.due_date, self.done) == (None, None, None, False):
             raise ValueError("give what to change: title, description, due_date or done")
         return self

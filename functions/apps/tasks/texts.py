@@ -22,17 +22,17 @@ LONGEST = 300
 """Characters of what is quoted."""
 
 
-def sorry(reason: str) -> str:
+def apology(reason: str) -> str:
     """The answer to a command that can't be read."""
     return f"Sorry: {reason}\n\n{HELP}"
 
 
-def created(result: Mapping[str, Any]) -> str:
+def task_created(result: Mapping[str, Any]) -> str:
     """That a task is created. `result`: of its job."""
     return f"Task created: {result['subject']} (#{result['task']})"
 
 
-def changed(result: Mapping[str, Any]) -> str:
+def task_changed(result: Mapping[str, Any]) -> str:
     """That a task is changed, or done. `result`: of its job."""
     what = "done" if result["closed"] else "changed"
     return f"Task {what}: {result['subject']} (#{result['task']})"
@@ -51,7 +51,7 @@ def reminder(due: Reminder, task: Task | None) -> str:
     return f"{text}\nOpenProject does not show task #{task.task} now: it may be done."
 
 
-def failed(verb: str, what: str, reason: str | None) -> str:
+def failure(verb: str, what: str, reason: str | None) -> str:
     """That something failed for good."""
     why = reason or "It does not work now; try it again later."
     return f"Failed to {verb}: {what[:LONGEST]}\n{why[:LONGEST]}"

@@ -81,7 +81,7 @@ class _Tally:
             "accepted": self.accepted,
             "enqueued": self.enqueued,
             "known": self.known,
-            "rejected": {"count": self.rejected, "first": [_shown(line) for line in self.shown]},
+            "rejected": {"count": self.rejected, "first": [_describe(line) for line in self.shown]},
             "first_date": self.first_date.isoformat() if self.accepted else None,
             "last_date": self.last_date.isoformat() if self.accepted else None,
         }
@@ -195,7 +195,7 @@ def _facts(summary: dict[str, object]) -> dict[str, str | int]:
     return {name: str(summary[name] if summary[name] is not None else "none") for name in names}
 
 
-def _shown(rejected: RejectedLine) -> dict[str, object]:
+def _describe(rejected: RejectedLine) -> dict[str, object]:
     return {"line": rejected.line, "column": rejected.column, "reason": rejected.reason}
 
 

@@ -95,7 +95,7 @@ class AnalysisRequest(BaseModel):
     last: dt.date
 
     @model_validator(mode="after")
-    def _ordered(self) -> AnalysisRequest:
+    def _require_order(self) -> AnalysisRequest:
         if self.last < self.first:
             raise ValueError("last is before first")
         return self

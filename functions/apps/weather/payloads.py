@@ -66,7 +66,7 @@ class Upload(BaseModel):
     image: Url | None = None
 
     @model_validator(mode="after")
-    def _something(self) -> Upload:
+    def _require_content(self) -> Upload:
         if not self.text and self.image is None:
             raise ValueError("give a text, an image, or both")
         return self

@@ -52,7 +52,7 @@ class Faults:
 
     async def answer(self, subject: str, serve: Callable[[], Response]) -> Response:
         """What `serve` answers, unless this request meets a fault."""
-        with self._counted():
+        with self._count_call():
             await asyncio.sleep(self.takes)
             kind = self._fault(subject)
             match kind:
@@ -81,7 +81,7 @@ class Faults:
         return kind
 
     @contextmanager
-    def _counted(self) -> Generator[None, None, None]:
+    def _count_call(self) -> Generator[None, None, None]:
         self.starts.append(asyncio.get_running_loop().time())
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)

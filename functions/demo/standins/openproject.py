@@ -79,9 +79,9 @@ class OpenProject:
         if _is_stranger(request):
             return _refuse(401, "You need to be authenticated to access this resource.")
         filters = request.query_params["filters"]
-        return await self.faults.answer(f"list {filters}", lambda: self._found(filters))
+        return await self.faults.answer(f"list {filters}", lambda: self._search(filters))
 
-    def _found(self, filters: str) -> Response:
+    def _search(self, filters: str) -> Response:
         ((name, rule),) = json.loads(filters)[0].items()
         shown = [_brief(one) for one in self.packages.values() if _fits(one, name, rule["values"])]
         return JSONResponse({"_type": "WorkPackageCollection", "_embedded": {"elements": shown}})

@@ -33,7 +33,7 @@ class Workload(Protocol):
         """What else is worth a line, by name."""
 
 
-def shown() -> list[str]:
+def app_names() -> list[str]:
     """The applications that the demonstration can show."""
     packages = [package.name for package in pkgutil.iter_modules(apps.__path__) if package.ispkg]
     return [name for name in packages if importlib.util.find_spec(f"{__name__}.{name}")]

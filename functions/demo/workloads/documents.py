@@ -71,4 +71,4 @@ class Demonstration:
             return job["state"] in ("completed", "dead")
 
         what = "the first document is written"
-        await self._world.until(has_ended, what, progress=self._world.done)
+        await self._world.until(has_ended, what, progress=self._world.finished_jobs)

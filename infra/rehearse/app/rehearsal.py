@@ -55,7 +55,7 @@ async def step(payload: Step, job: JobContext) -> dict[str, Any]:
 async def held_step(payload: Step) -> None:
     """Create the job's checkpoint, then await the release."""
     end = _hold(payload.name)
-    while not _released(payload.name, end):  # noqa: ASYNC110 - another process releases it
+    while not _is_released(payload.name, end):  # noqa: ASYNC110 - another process releases it
         await asyncio.sleep(POLL)
 
 
@@ -63,7 +63,7 @@ async def held_step(payload: Step) -> None:
 def held_thread(payload: Step) -> None:
     """The same in a plain function, which blocks its thread."""
     end = _hold(payload.name)
-    while not _released(payload.name, end):
+    while not _is_released(payload.name, end):
         time.sleep(POLL)
 
 
@@ -72,7 +72,7 @@ def _hold(name: str) -> float:
     return time.monotonic() + LONGEST_HOLD
 
 
-def _released(name: str, end: float) -> bool:
+def _is_released(name: str, end: float) -> bool:
     if _checkpoint("released").exists():
         return True
     if time.monotonic() > end:

@@ -45,15 +45,17 @@ async def examine(
         yield Finding("apps", "FAIL", str(error), "correct TIDEGATE_APPS, or the declaration")
     for finding in contradictions(settings, env):
         yield finding
-    for finding in _declared(settings, registry, env):
+    for finding in _check_declarations(settings, registry, env):
         yield finding
-    for finding in _hosted(settings, registry, folder, plan):
+    for finding in _check_host(settings, registry, folder, plan):
         yield finding
-    async for finding in _stored(Deployment(settings, registry), wait, env):
+    async for finding in _check_stores(Deployment(settings, registry), wait, env):
         yield finding
 
 
-def _declared(settings: Settings, registry: Registry, env: Mapping[str, str]) -> Iterator[Finding]:
+def _check_declarations(
+    settings: Settings, registry: Registry, env: Mapping[str, str]
+) -> Iterator[Finding]:
     """What the declarations and the environment tell by themselves."""
     yield check_keys(settings, registry)
     yield check_retries(registry)
@@ -64,7 +66,7 @@ def _declared(settings: Settings, registry: Registry, env: Mapping[str, str]) ->
     yield check_plan(registry, alerts)
 
 
-def _hosted(
+def _check_host(
     settings: Settings, registry: Registry, folder: Path, plan: Plan | None
 ) -> Iterator[Finding]:
     """What the host's files tell."""
@@ -79,7 +81,7 @@ def _hosted(
     yield check_density(registry, files)
 
 
-async def _stored(
+async def _check_stores(
     deployment: Deployment, wait: float, env: Mapping[str, str]
 ) -> AsyncIterator[Finding]:
     """What the store and the archive tell."""
@@ -99,7 +101,7 @@ async def _stored(
         yield await check_migrations(deployment)
         yield await check_undeclared(deployment)
         if deployment.registry.queues():
-            async for finding in _queued(deployment, env):
+            async for finding in _check_queues(deployment, env):
                 yield finding
     except StoreError as error:
         yield Finding("reach", "FAIL", str(error), "check the URL, the token and the network")
@@ -107,7 +109,7 @@ async def _stored(
         await deployment.close()
 
 
-async def _queued(deployment: Deployment, env: Mapping[str, str]) -> AsyncIterator[Finding]:
+async def _check_queues(deployment: Deployment, env: Mapping[str, str]) -> AsyncIterator[Finding]:
     """What the queues hold."""
     stats = [await deployment.store.stats(queue) for queue in deployment.queues()]
     yield check_ticks(stats)

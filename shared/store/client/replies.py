@@ -96,7 +96,7 @@ def parse(response: httpx.Response, raw: bytes) -> Any:
 
 
 def _error_type(text: str, status: int) -> type[StoreError]:
-    meaning = _meaning(text, _MEANINGS)
+    meaning = _first_meaning(text, _MEANINGS)
     if meaning is not None:
         return meaning
     if status == 429:
@@ -107,7 +107,7 @@ def _error_type(text: str, status: int) -> type[StoreError]:
 def _unshaped_error(raw: bytes, status: int) -> StoreError:
     """The error of a reply that is not the store's JSON: a gateway wrote it."""
     text = raw[:MOST_ERROR_TEXT].decode(errors="replace")
-    limit = _meaning(text, _LIMITS)
+    limit = _first_meaning(text, _LIMITS)
     if limit is not None:
         return limit(f"the store answered {status}: {text[:200]}")
     if status in (401, 403):
@@ -117,7 +117,7 @@ def _unshaped_error(raw: bytes, status: int) -> StoreError:
     return UnknownOutcome(f"the store answered {status} without a result: {raw[:80]!r}")
 
 
-def _meaning(
+def _first_meaning(
     text: str, meanings: tuple[tuple[str, type[StoreError]], ...]
 ) -> type[StoreError] | None:
     lowered = text.lower()

@@ -120,7 +120,7 @@ class Rest:
         body = to_json(command)
         if len(body) > LARGEST_REQUEST:
             raise TooLarge(f"the request has {len(body)} bytes; the store takes {LARGEST_REQUEST}")
-        waits, answered_waits = _doubling(), iter(ANSWERED_WAITS)
+        waits, answered_waits = _doubling_waits(), iter(ANSWERED_WAITS)
         share = FIRST_SHARE
         while True:
             try:
@@ -172,7 +172,7 @@ class Rest:
         return parse(response, raw)
 
 
-def _doubling() -> Iterator[float]:
+def _doubling_waits() -> Iterator[float]:
     wait = FIRST_WAIT
     while True:
         yield wait

@@ -29,7 +29,7 @@ def _tables(tables: Tables) -> None:
     """Every test has tables, in a file and in Postgres."""
 
 
-async def created(context: MakeContext, *titles: str) -> None:
+async def create_tasks(context: MakeContext, *titles: str) -> None:
     for title in titles:
         await create_task(NewTask(user_id=ADA, title=title), context(title.replace(" ", "-")))
 
@@ -58,7 +58,7 @@ def event(number: int, version: int, action: str = "work_package:updated") -> Pr
 async def test_a_change_that_the_webhook_tells_is_read(
     projects: Projects, context: MakeContext, tables: Tables
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
     projects.edit(37, subject="Buy oat milk", dueDate="2027-01-05", closed=True)
     clock = FakeClock()
 
@@ -85,7 +85,7 @@ async def test_a_change_that_the_webhook_tells_is_read(
 async def test_no_caller_can_take_the_place_of_a_change_that_is_read(
     projects: Projects, context: MakeContext, tables: Tables, dedup: DedupOption
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
     projects.edit(37, subject="Buy oat milk")
     clock = FakeClock()
 
@@ -102,7 +102,7 @@ async def test_no_caller_can_take_the_place_of_a_change_that_is_read(
 async def test_a_change_while_one_is_read_is_read_too(
     projects: Projects, context: MakeContext
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
 
     async with embedded_store():
         jobs = [
@@ -125,7 +125,7 @@ async def test_a_change_while_one_is_read_is_read_too(
 async def test_what_concerns_no_task_of_ours_is_ignored(
     other: ProjectEvent, projects: Projects, context: MakeContext
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
 
     assert await receive_event(other, context()) == {"ignored": True}
 
@@ -133,7 +133,7 @@ async def test_what_concerns_no_task_of_ours_is_ignored(
 async def test_what_is_older_replaces_nothing(
     projects: Projects, context: MakeContext, tables: Tables
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
     old = dict(projects.packages[37])
     projects.edit(37, subject="Buy oat milk")
     await sync_task(TaskSync(task=37))
@@ -149,7 +149,7 @@ async def test_what_is_older_replaces_nothing(
 async def test_a_comparison_finds_what_the_webhook_did_not_tell(
     projects: Projects, context: MakeContext, tables: Tables
 ) -> None:
-    await created(context, "one", "two", "three", "four")
+    await create_tasks(context, "one", "two", "three", "four")
     projects.edit(37, subject="one!")
     projects.edit(38, closed=True)
     del projects.packages[39]
@@ -174,7 +174,7 @@ async def test_a_comparison_finds_what_the_webhook_did_not_tell(
 async def test_a_task_that_was_out_of_sight_comes_back(
     changed: bool, told: str, projects: Projects, context: MakeContext, tables: Tables
 ) -> None:
-    await created(context, "Buy milk", "Call Bo")
+    await create_tasks(context, "Buy milk", "Call Bo")
     packages, projects.packages = projects.packages, {}
     clock = FakeClock()
 
@@ -205,7 +205,7 @@ async def test_a_task_that_was_out_of_sight_comes_back(
 async def test_an_event_after_a_read_that_failed_is_read(
     projects: Projects, context: MakeContext, tables: Tables
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
     projects.edit(37, subject="Buy oat milk")
     projects.faults = [httpx.Response(422, json={"message": "no"})]
     clock = FakeClock()
@@ -223,7 +223,7 @@ async def test_an_event_after_a_read_that_failed_is_read(
 async def test_a_closed_task_that_is_deleted_stays_closed(
     projects: Projects, context: MakeContext, tables: Tables
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
     projects.edit(37, closed=True)
     await sync_task(TaskSync(task=37))
     del projects.packages[37]
@@ -236,7 +236,7 @@ async def test_a_comparison_short_of_time_is_finished_by_a_further_job(
     projects: Projects, context: MakeContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("functions.apps.tasks.syncing.PAGE", 2)
-    await created(context, "one", "two", "three")
+    await create_tasks(context, "one", "two", "three")
     for number in (37, 39):
         projects.edit(number, subject="changed")
     left = iter([10.0])
@@ -254,7 +254,7 @@ async def test_a_comparison_short_of_time_is_finished_by_a_further_job(
 async def test_each_hour_a_comparison_is_due(
     projects: Projects, context: MakeContext, tables: Tables
 ) -> None:
-    await created(context, "Buy milk")
+    await create_tasks(context, "Buy milk")
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:

@@ -22,7 +22,7 @@ WRITTEN = st.datetimes(*(dt.datetime.fromisoformat(f"{year}-01-01") for year in 
 ZONES = [BERLIN, "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu", "UTC"]
 
 
-def asked(written: str, zone: str, sent: str) -> object:
+def read_reminder(written: str, zone: str, sent: str) -> object:
     """What is asked for by a reminder that is sent at this instant."""
     message = update(f"/remind {written} Tea").model_dump(by_alias=True)
     message["message"]["date"] = int(dt.datetime.fromisoformat(sent).timestamp())
@@ -52,7 +52,7 @@ def asked(written: str, zone: str, sent: str) -> object:
 def test_a_time_is_the_instant_that_its_user_means(
     written: str, zone: str, sent: str, at: str
 ) -> None:
-    reminder = asked(written, zone, sent)
+    reminder = read_reminder(written, zone, sent)
 
     assert isinstance(reminder, Reminder)
     assert reminder.at == dt.datetime.fromisoformat(at)
@@ -68,7 +68,7 @@ def test_a_time_is_the_instant_that_its_user_means(
     ],
 )
 def test_a_time_that_has_passed_each_time_is_over(written: str, sent: str) -> None:
-    assert f"{written} is over" in str(asked(written, BERLIN, sent))
+    assert f"{written} is over" in str(read_reminder(written, BERLIN, sent))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,9 @@ def test_a_time_that_has_passed_each_time_is_over(written: str, sent: str) -> No
     [("9999-12-31 23:59", "America/New_York"), ("0001-01-01 00:30", BERLIN)],
 )
 def test_a_time_without_a_date_in_utc_is_refused(written: str, zone: str) -> None:
-    assert f"{written[:10]} is too far away" in str(asked(written, zone, "2027-01-01T00:00Z"))
+    assert f"{written[:10]} is too far away" in str(
+        read_reminder(written, zone, "2027-01-01T00:00Z")
+    )
 
 
 @given(

@@ -11,9 +11,9 @@ from typing import Any
 from functions.apps.tasks.tables import Tables, tables_in
 
 from ...claims import Claim, Evidence
+from ...dump import dump_store
 from ...standins.openproject import REFUSED
 from ...standins.telegram import TEAM
-from ...stored import stored
 from ...world import World
 from .claims import Account, claims
 
@@ -154,7 +154,9 @@ class Demonstration:
         async def are_there() -> bool:
             return len(await self._open_tasks(user)) == number
 
-        await self._world.until(are_there, "the tasks are created", progress=self._world.done)
+        await self._world.until(
+            are_there, "the tasks are created", progress=self._world.finished_jobs
+        )
         return await self._open_tasks(user)
 
     async def _open_tasks(self, user: int) -> list[int]:
@@ -163,7 +165,7 @@ class Demonstration:
 
     async def _look(self) -> None:
         """Keep what the store holds now."""
-        self._account.stored += await stored(self._world.local)
+        self._account.stored += await dump_store(self._world.local)
 
     def _tables(self) -> Tables:
         return tables_in(self._world.inbound)

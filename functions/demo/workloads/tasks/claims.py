@@ -43,9 +43,9 @@ def claims(
     outcomes: Sequence[Mapping[str, int]],
 ) -> Iterator[Claim]:
     """`outcomes`: of each queue of the application."""
-    yield from _created(account, project)
-    yield from _told(account, project, chat)
-    yield from _limited(account, project)
+    yield from _creation_claims(account, project)
+    yield from _message_claims(account, project, chat)
+    yield from _limit_claims(account, project)
     early = [
         text
         for (_chat, text), at in chat.first_sent.items()
@@ -60,10 +60,10 @@ def claims(
     failing = met.total() - met["slow"]
     sentence = "each fault of OpenProject and Telegram was tried again"
     yield Claim(sentence, again >= failing, f"{again} again, {failing} faults")
-    yield from _secret(account)
+    yield from _secrecy_claims(account)
 
 
-def _created(account: Account, project: OpenProject) -> Iterator[Claim]:
+def _creation_claims(account: Account, project: OpenProject) -> Iterator[Claim]:
     subjects = Counter(package["subject"] for package in project.packages.values())
     lost = project.faults.met["lost answer"]
     sentence = f"each task is in OpenProject once, although {lost} answers were lost"
@@ -71,7 +71,7 @@ def _created(account: Account, project: OpenProject) -> Iterator[Claim]:
     yield Claim(sentence, subjects == Counter(list(account.tasks)) and lost > 0, numbers)
 
 
-def _told(account: Account, project: OpenProject, chat: Telegram) -> Iterator[Claim]:
+def _message_claims(account: Account, project: OpenProject, chat: Telegram) -> Iterator[Claim]:
     numbers = {package["subject"]: number for number, package in project.packages.items()}
     expected = {
         (user, f"Task created: {subject} (#{numbers.get(subject)})")
@@ -94,7 +94,7 @@ def _told(account: Account, project: OpenProject, chat: Telegram) -> Iterator[Cl
     yield Claim("a stranger gets no answer", not strangers, f"{strangers or 'none'}")
 
 
-def _limited(account: Account, project: OpenProject) -> Iterator[Claim]:
+def _limit_claims(account: Account, project: OpenProject) -> Iterator[Claim]:
     sentence = "commands beyond ten a minute are refused, and taken when they come back"
     yield Claim(sentence, account.refusals >= 2, f"{account.refusals} refused")
     for user in (TEAM[0], TEAM[-1]):
@@ -103,7 +103,7 @@ def _limited(account: Account, project: OpenProject) -> Iterator[Claim]:
         yield within_limit(sentence, times, burst=BURST, rate=RATE, lag=LAG)
 
 
-def _secret(account: Account) -> Iterator[Claim]:
+def _secrecy_claims(account: Account) -> Iterator[Claim]:
     written = [*account.tasks, *(text.partition(": ")[2] for text in account.reminders)]
     written += ["the caterer's price", "Open the safe", "Task created"]
     seen = [text for text in written if text.encode() in account.stored]

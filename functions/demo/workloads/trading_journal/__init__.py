@@ -52,7 +52,7 @@ class Demonstration:
         lines = {"main": len(self._lines) - 1, "broker": BROKER_ROWS}
         yield from row_claims(self._imports, lines, self._rows())
         retried = evidence.outcomes_of("email")["retried"]
-        yield from email_claims(self._world.sent("email"), EMAILS, EARLY, retried)
+        yield from email_claims(self._world.email_times("email"), EMAILS, EARLY, retried)
         yield equal("one import was a dead letter", evidence.outcomes_of("import")["dead"], 1)
         fills = self._select("SELECT count(*), count(vector) FROM journal_fills")
         yield equal(
@@ -63,7 +63,7 @@ class Demonstration:
 
     def figures(self) -> Mapping[str, str]:
         rate = _rows_per_second(self._row_counts)
-        sent = self._world.sent("email")
+        sent = self._world.email_times("email")
         pauses = (n for n in range(1, len(sent)) if sent[n] - sent[n - 1] > PAUSE)
         first = next(pauses, len(sent))
         seconds = sent[-1] - sent[first - 1] if sent else 0.0

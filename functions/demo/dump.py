@@ -17,7 +17,7 @@ _READ = {
 """Kind of a key -> the command that reads all of it, without the key."""
 
 
-async def stored(local: LocalStore) -> bytes:
+async def dump_store(local: LocalStore) -> bytes:
     """Every key and value. It asks the server itself, so the meter counts nothing."""
     execute = local.embedded.engine.execute
     names = await execute(("KEYS", "*"))
