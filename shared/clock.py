@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Clock(Protocol):
-    """What Tidegate asks of time. Seconds as floats, epoch as whole milliseconds."""
+    """What Tidegate needs of time. Seconds as floats, epoch as whole milliseconds."""
 
     def monotonic(self) -> float:
         """Seconds on a clock that never steps back."""

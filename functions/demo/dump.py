@@ -18,7 +18,7 @@ _READ = {
 
 
 async def dump_store(local: LocalStore) -> bytes:
-    """Every key and value. It asks the server itself, so the meter counts nothing."""
+    """Every key and value. Read from the server behind the meter, which counts nothing."""
     execute = local.embedded.engine.execute
     names = await execute(("KEYS", "*"))
     parts: list[Any] = [names]

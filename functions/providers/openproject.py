@@ -1,6 +1,6 @@
 """OpenProject's API v3: the work packages of one project.
 
-https://www.openproject.org/docs/api/. It knows no idempotency keys, so `create` leaves a reference
+https://www.openproject.org/docs/api/. It has no idempotency keys, so `create` leaves a reference
 in the work package by which `find` finds it.
 """
 

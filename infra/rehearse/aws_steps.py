@@ -184,6 +184,6 @@ def _client(name: str, endpoint: str) -> Any:
         region_name=REGION,
         endpoint_url=endpoint,
         aws_access_key_id="rehearsal",
-        aws_secret_access_key="rehearsal",  # noqa: S106 - moto asks for any
+        aws_secret_access_key="rehearsal",  # noqa: S106 - moto requires one
         config=Config(retries={"max_attempts": 1}),
     )

@@ -11,7 +11,7 @@ from .checks import wait_for
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """The folder that app/rehearsal.py knows as REHEARSAL_CHECKPOINTS."""
+    """The folder that app/rehearsal.py reads from REHEARSAL_CHECKPOINTS."""
 
     folder: Path
 

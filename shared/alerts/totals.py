@@ -24,7 +24,7 @@ class Totals:
 
     @classmethod
     def first(cls, now_ms: int, refused: int, commands: int) -> Totals:
-        """The totals of a first evaluation: what was counted before it is nobody's."""
+        """The totals of a first evaluation: what was counted before it is not judged."""
         return cls(now_ms, refused, refused, commands, _month(now_ms), 0)
 
     def at(self, now_ms: int, refused: int, commands: int) -> Totals:

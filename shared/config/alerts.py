@@ -60,7 +60,7 @@ class AlertSettings:
         """Read and check the environment. Raises ConfigurationError."""
         webhook = env.get("TIDEGATE_ALERT_WEBHOOK", "").strip() or None
         secrets = callback_secrets(env)
-        keep_secret([webhook])  # the path of one may be all that a receiver asks for
+        keep_secret([webhook])  # the path of one may be its only credential
         if webhook is not None and not is_service_url(webhook):
             raise ConfigurationError("TIDEGATE_ALERT_WEBHOOK must be an https:// address")
         if webhook is not None and not secrets:

@@ -61,7 +61,7 @@ class Settings:
     sweep_every: float = 300.0
     log_level: str = "INFO"
     events: bool = False
-    """Drains tell those who follow what becomes of jobs: one command more a turn with news."""
+    """Drains write events for their readers: one command more in a turn that has any."""
     nudge: NudgeSettings = field(default_factory=NudgeSettings)
     platform: str = LOCAL
 

@@ -1,4 +1,4 @@
-"""The time that an invocation has left. Nothing else in Tidegate knows a deadline."""
+"""The time that an invocation has left. Nothing else in Tidegate holds a deadline."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def read_reported(value: object) -> Message:
 
 
 def read_request(message: Message) -> Command | Nudge:
-    """The command that a child asks for, or its nudge. Raises ChildDied."""
+    """The command that a child requests, or its nudge. Raises ChildDied."""
     match message:
         case {"id": int(number), "nudge": list(queues)} if len(queues) <= MOST_QUEUES and all(
             isinstance(queue, str) and is_name(queue) for queue in queues

@@ -76,7 +76,7 @@ def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterato
 
 
 def _enqueued_follow_ups(run: Run) -> FollowUps:
-    """Those that the enqueue asked for. A damaged line counts as none: nobody could read it."""
+    """Those that the enqueue named. A damaged line counts as none: it can't be read."""
     try:
         return read_follow_ups(run.body.follow_ups)
     except (ValueError, TypeError, AttributeError):

@@ -44,7 +44,7 @@ class Conversation:
         self._characters = 0
 
     async def hold(self, left: float, window: float) -> ChildResult:
-        """Have the job run, and do what the child asks for meanwhile. Raises ChildDied."""
+        """Have the job run, and do what the child requests meanwhile. Raises ChildDied."""
         run = self._run
         self._child.output.attach(self._write)
         request = {"claim": list(_plain_claim(run)), "encryption": run.body.encryption,

@@ -66,7 +66,7 @@ def outcome_of(
 
 def outcome_of_bug(bug: BaseException, attempt: int) -> Outcome:
     """The outcome of an attempt whose own one could not be made, by a fault of ours or by a retry
-    policy that raises. So it asks neither."""
+    policy that raises. So it calls neither."""
     message = f"no outcome could be made of attempt {attempt}; the log tells why (job_bug)"
     detail = {"error": {"type": type_name(bug), "message": message}}
     return Outcome("dead" if attempt >= BUG_ATTEMPTS else "retry", BUG_WAIT, detail)

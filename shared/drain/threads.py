@@ -35,7 +35,7 @@ class HandlerThreads(Slots, Executor):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(fn(*args, **kwargs))
-                except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits the future
+                except BaseException as error:  # noqa: BLE001 - it belongs to the code that awaits the future
                     future.set_exception(error)
 
         self._work.put(work)

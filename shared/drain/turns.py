@@ -39,7 +39,7 @@ meanwhile, and every turn of the queue reads it, so keep it short."""
 FIRST_TURN_SECONDS = 10.0
 """The first turn is not repeated for longer: a store that is away should end the drain early."""
 FIRST_PREFETCH = 10
-"""Records that the first turn reads before it knows how large they are."""
+"""Records that the first turn reads before their size is known."""
 HOLDING = frozenset({"limited", "full", "paused"})
 """Reasons of a turn that name what holds jobs back."""
 

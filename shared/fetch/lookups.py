@@ -15,7 +15,7 @@ MOST_THREADS = 16
 """Look-ups under way in one process. The resolver can't be stopped, so a name without an answer
 holds its thread for as long as the system waits."""
 MOST_WAITING = 1000
-"""Look-ups that wait for a thread, those that nobody awaits any more included."""
+"""Look-ups that wait for a thread, those that are no longer awaited included."""
 
 
 async def look_up(host: str) -> list[str]:
@@ -56,7 +56,7 @@ class LookupThreads:
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(_addresses(host))
-                except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits the future
+                except BaseException as error:  # noqa: BLE001 - it belongs to the code that awaits the future
                     future.set_exception(error)
             del future
             self._idle.release()

@@ -162,7 +162,7 @@ class ApiFunction:
             from mangum import Mangum  # noqa: PLC0415 - Lambda only
 
             self._loop = asyncio.new_event_loop()
-            asyncio.set_event_loop(self._loop)  # Mangum asks for one; Python 3.12 warns without
+            asyncio.set_event_loop(self._loop)  # Mangum needs one; Python 3.12 warns without
             self._adapter = Mangum(self._serve_stage, lifespan="off", text_mime_types=TEXT)
         return self._adapter, self._loop
 

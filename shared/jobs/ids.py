@@ -131,7 +131,7 @@ def split_id(job_id: str) -> tuple[str, str] | None:
 
 class ChildId(str):
     """The id of a job that another job enqueues. It begins with "~", which no caller may write, so
-    nobody outside can take it before the parent does."""
+    no other producer can take it before the parent does."""
 
     __slots__ = ()
 

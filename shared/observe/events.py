@@ -15,7 +15,7 @@ EVERY = 2.0
 
 
 class EventFilter(NamedTuple):
-    """The events that a follower asks for. None: all."""
+    """The events that a reader wants. None: all."""
 
     queues: Collection[str] | None = None
     kind: str | None = None

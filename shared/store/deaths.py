@@ -81,7 +81,7 @@ class Deaths:
         return OldestDeaths(int(now), by_queue)
 
     async def keep_oldest(self, queue: Queue, at_ms: int | None) -> None:
-        """Keep this instant beside the queue's own numbers, for whoever reads those: it costs them
+        """Keep this instant beside the queue's own numbers, for the readers of those: it costs them
         no command. None: there is none."""
         key = keys.part(self._calls.prefix, queue.name, "records")
         change: list[str | int] = ["HDEL", key, ":archive"]

@@ -30,7 +30,7 @@ class Settle(NamedTuple):
     """One lease to close (or, kinds "keep" and "decide", to prolong). `history` replaces the job's
     history. `unstarted_ms`: `at_ms` of the claim (the store's time from which it might start) if
     its handler was not called, so that its token can be given back; else 0. `label`: its progress
-    and type for those who follow events ("" where none are told)."""
+    and type for readers of events ("" where none are written)."""
 
     lease: str
     kind: Kind

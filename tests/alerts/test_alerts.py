@@ -388,7 +388,7 @@ async def test_refused_logins_fire_beyond_a_hundred_within_an_hour_and_recover(
     alerts: Alerts, told: RecordingSink
 ) -> None:
     counts = alerts.world.store.access
-    await counts.add("401", 5000)  # before the first evaluation: nobody's
+    await counts.add("401", 5000)  # before the first evaluation: not judged
     await alerts.evaluate()
     await counts.add("401", 99)
     await counts.add("403", 1)

@@ -1,4 +1,4 @@
-"""The archive's tables: made once, whoever is first, from any older version."""
+"""The archive's tables: made once, whichever process is first, from any older version."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_tables_that_were_dropped_are_made_again(dying: World, empty_postg
 async def test_errors_of_postgres_have_one_type_and_no_password(clock: FakeClock) -> None:
     with pytest.raises(ArchiveError, match="refused") as error:
         async with connected("postgresql://me:secret-password@127.0.0.1:9/db"):
-            raise AssertionError("nobody listens there")
+            raise AssertionError("no server listens there")
     assert "secret-password" not in str(error.value)
 
 

@@ -111,7 +111,7 @@ class Bench:
                 self.samples.save()
 
     def again(self) -> None:
-        """More runs of everybody's best with no-op jobs, beside those that are there."""
+        """More runs of each peer's best with no-op jobs, beside those that are there."""
         for delay in self.plan.delays:
             with self.delayed(delay) as where:
                 for _ in range(self.plan.rounds):
@@ -127,7 +127,7 @@ class Bench:
     def _concurrencies(self, peer: Peer, delay: int) -> tuple[int, ...]:
         if not self.plan.every_concurrency:
             return (peer.usual,)
-        # Where a round trip costs milliseconds, nobody is at his best below 50.
+        # Where a round trip costs milliseconds, no peer is at its best below 50.
         return tuple(c for c in peer.concurrencies if not delay or c >= 50 or peer.processes)
 
     def _drain(

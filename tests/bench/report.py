@@ -128,7 +128,7 @@ def _asked(samples: Samples) -> str:
 
 
 def _missing(samples: Samples) -> str:
-    """Rows of the summary that nobody has measured yet, so that none is missing in silence."""
+    """Rows of the summary that are not measured yet, so that none is missing in silence."""
     missing = [row.title for row in SUMMARY if row.figure(samples, TIDEGATE) is None]
     return f"\nNot measured yet: {'; '.join(missing)}.\n" if missing else ""
 

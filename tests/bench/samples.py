@@ -108,7 +108,7 @@ def await_quiet(seconds: float) -> float:
 
 @contextlib.contextmanager
 def watched() -> Iterator[Sample]:
-    """A sample that knows, when the block ends, what else the machine did meanwhile."""
+    """A sample that holds, when the block ends, what else the machine did meanwhile."""
     sample = Sample(0.0)
     began, busy, own = time.monotonic(), busy_seconds(), own_seconds()
     yield sample

@@ -1,4 +1,4 @@
-"""The processes that a benchmark needs: one Redis for everybody, the REST server in front of it,
+"""The processes that a benchmark needs: one Redis for all peers, the REST server in front of it,
 proxies. All listen on the loopback interface and end with the harness."""
 
 from __future__ import annotations

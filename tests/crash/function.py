@@ -3,7 +3,7 @@
 `python -m tests.crash.function SOCKET LEDGER CLOCK`. Commands on its input: "drain BUDGET" (answers
 the child's pid), "wait PID" (answers how it ended). Handlers write to the ledger with fsync:
 "began ID FENCE PID ATTEMPT" and "done …". CLOCK is a file with the milliseconds by which the
-store's clock is ahead, so that leases end without anybody waiting for them.
+store's clock is ahead, so that leases end without a wait.
 """
 
 from __future__ import annotations

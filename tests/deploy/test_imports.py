@@ -15,7 +15,7 @@ from infra.package import Artefact
 
 BOTH = {
     "annotated_types",
-    "anyio",  # httpx asks whether it is there
+    "anyio",  # httpx checks whether it is there
     "aws_lambda_powertools",
     "functions",
     "httpx",

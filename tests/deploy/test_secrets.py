@@ -38,7 +38,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
 
 
 def _forget() -> None:
-    """Values and clients: one made under another mock would ask nobody."""
+    """Values and clients: one made under another mock would reach no service."""
     parameters.clear_caches()  # type: ignore[no-untyped-call]
 
 

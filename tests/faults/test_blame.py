@@ -1,5 +1,5 @@
 """A function that lives and could not reach its store was not the death of its jobs: once it can
-reach it again, it says so, and nobody is blamed."""
+reach it again, it says so, and no job is blamed."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_a_lone_job_with_a_nudge_costs_one_command_more_than_with_a_tick(
     async def story(world: World) -> None:
         queue, warm = world.queue(), world.queue("warm")
         await world.store.enqueue(warm, [warm.types["t"].job(Number())])
-        await world.drain().tick()  # sweeps; the store knows the scripts from here on
+        await world.drain().tick()  # sweeps; the store has the scripts from here on
         if nudges:
             SeenNudges().on(world.store, WINDOW)
         job = queue.types["t"].job(Number())

@@ -61,7 +61,7 @@ async def among_neighbours(world: World, act: Callable[[], Any], odd: str = "odd
     report = await world.drained(one, two, patience=0)
 
     assert (report.error, report.outcomes["done"]) in ((None, 20), (None, 21))
-    again = report.outcomes["retried"]  # at once, where the signal asks for no wait
+    again = report.outcomes["retried"]  # at once, where the signal names no wait
     assert 21 <= sum(report.outcomes.values()) <= 21 + again
     assert report.seconds_used < 2
     runs = Counter(job_id for job_id in world.ran if not job_id.startswith("odd"))

@@ -40,7 +40,7 @@ TICKS = 12
 
 
 class Note(BaseModel):
-    """What a follow-up knows: the job that it follows, and how that ended."""
+    """What a follow-up gets: the job that it follows, and how that ended."""
 
     of: int
     end: str

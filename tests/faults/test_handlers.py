@@ -1,4 +1,4 @@
-"""Handlers that fail in every way Python knows: each is an outcome, and neighbours never pay."""
+"""Handlers that fail in every way of Python: each is an outcome, and no other job pays."""
 
 from __future__ import annotations
 

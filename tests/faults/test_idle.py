@@ -158,7 +158,7 @@ def test_each_tick_of_some_queues_is_two_commands_while_they_idle(
 
 
 async def _load_scripts(world: World) -> None:
-    """A store that knows every script: the first call of each costs a request more."""
+    """A store that has every script: the first call of each costs a request more."""
     queue = world.app.queues["q0"]
     await world.store.enqueue(queue, [queue.types["t"].job(Number(), job_id="first")])
     await world.probe.run("DEL", world.probe.key("q0", "agenda"))

@@ -21,7 +21,7 @@ class Number(BaseModel):
 
 
 class Gate:
-    """Holds a job until the test lets it go on; the test knows when it runs."""
+    """Holds a job until the test lets it go on; the test sees when it runs."""
 
     def __init__(self) -> None:
         self.running = asyncio.Event()

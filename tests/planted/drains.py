@@ -42,7 +42,7 @@ WITH_CHILDREN = (endings, "end_with_children")
 RESUME = (Endings, "resume")
 STORE_ON = (Endings, "_store_on")
 EXCLUSIVE = "exclusive"
-"""The field of `TurnRequest` by which a turn asks for a suspect."""
+"""The field of `TurnRequest` by which a turn requests a suspect."""
 
 Patch: TypeAlias = Callable[[object, str, object], None]
 """`setattr` of a `pytest.MonkeyPatch`: it fails where the name does not exist."""

@@ -28,7 +28,7 @@ def projects(monkeypatch: pytest.MonkeyPatch) -> OpenProject:
 
 
 def answer(number: int = 37, version: int = 1, *, closed: bool = False) -> dict[str, Any]:
-    """A work package as OpenProject 15 answers it, without what nobody reads."""
+    """A work package as OpenProject 15 answers it, without the fields that are not read."""
     status = {"_type": "Status", "id": 12 if closed else 1, "name": "New", "isClosed": closed}
     return {
         "_type": "WorkPackage",

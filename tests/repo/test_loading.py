@@ -15,7 +15,7 @@ from shared.web.operation import Operation
 from shared.web.routes import ROUTES
 
 # Not here: rich, which httpx takes where it is installed (the runtime lock does not), and the bare
-# name botocore, which powertools only asks for its presence; its session is what costs.
+# name botocore, whose presence alone powertools checks; its session is what costs.
 NEVER = {
     "cryptography",
     "psycopg",
@@ -63,7 +63,7 @@ def test_a_function_loads_only_what_it_uses(module: str, root: Path) -> None:
     needless = FORBIDDEN[module].intersection(json.loads(run.stdout.splitlines()[-1]))
     assert not needless, (
         f"{module} loads {sorted(needless)} at start: import where it is used. "
-        f"`python -X importtime -c 'import {module}'` shows who asked."
+        f"`python -X importtime -c 'import {module}'` shows which module imports it."
     )
 
 

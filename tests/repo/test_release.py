@@ -35,7 +35,7 @@ def test_the_changelog_uses_only_the_agreed_headings(root: Path) -> None:
 
     assert headings, "CHANGELOG.md says nothing to users: add a heading and a line."
     unknown = set(headings) - {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
-    assert not unknown, f"Keep a Changelog knows no {sorted(unknown)}: use one of its six headings."
+    assert not unknown, f"Keep a Changelog has no {sorted(unknown)}: use one of its six headings."
 
 
 def test_what_is_installed_is_this_version(root: Path) -> None:

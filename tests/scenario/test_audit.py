@@ -213,7 +213,7 @@ class TestHalfFailures:
         *,
         paused: bool,
     ) -> None:
-        await api.post("/api/v1/queues/work/resume")  # the store knows the script
+        await api.post("/api/v1/queues/work/resume")  # the store has the script
         before = len(await _rows(api))
         async with Client(broken, "admin-token-of-these-tests") as client:
             await client.get("/healthz")

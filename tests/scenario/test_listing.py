@@ -93,7 +93,7 @@ async def test_pages_hold_every_job_of_all_queues_once(
 async def test_a_list_costs_a_bounded_number_of_commands(api: Client, store: Store) -> None:
     for n in range(150):
         await api.enqueue(job_id=f"j{n}", priority=("high", "normal", "low")[n % 3])
-    await listed(api, "waiting")  # the store knows the script from now on
+    await listed(api, "waiting")  # the store has the script from now on
     before = store.meter.snapshot()
 
     assert len(await listed(api, "waiting", limit=100, queue="work")) == 100

@@ -23,7 +23,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/api/v1/queues/{queue}/jobs"): {"type": "double", "payload": {"n": 1}},
 }
 ARCHIVE = "/api/v1/archive"
-"""Its routes answer 404 here, where there is no archive; tests/archive asks them with one."""
+"""Its routes answer 404 here, where there is no archive; tests/archive calls them with one."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""How long jobs wait, counted from when they began to, and why a job waits that nobody drains."""
+"""How long jobs wait, counted from when they began to, and why a job waits that no drain takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Schedules through ticks: each occurrence is one job, whoever fires it, however often and late."""
+"""Schedules through ticks: each occurrence is one job, in whichever function, however often and
+late it is fired."""
 
 from __future__ import annotations
 

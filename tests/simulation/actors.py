@@ -128,7 +128,7 @@ class Consumer:
             self._decided(claim.lease, known=True)
 
     def _decided(self, lease: str, *, known: bool) -> None:
-        """Store the follow-ups of an end, if the store knows of it."""
+        """Store the follow-ups of an end, if the store has it."""
         claim, end = self.ending[lease] if known and lease in self.ending else (None, None)
         if claim is None or end is None:
             self.ending.pop(lease, None)

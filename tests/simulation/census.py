@@ -72,8 +72,8 @@ class Census:
 
 
 def read(answers: list[Any], before: Census | None = None) -> Census:
-    """The answers to `commands` as values. Those that are as `before` are not read again: nobody
-    changes a census."""
+    """The answers to `commands` as values. Those that are as `before` are not read again: a census
+    never changes."""
     if before is None:
         values = [_reader(i)(answer) for i, answer in enumerate(answers)]
     else:

@@ -292,7 +292,7 @@ def _function_of(town: Town, job: JobContext) -> tuple[Function, str]:
 
 
 def _wait(town: Town, job: str, seconds: float) -> float:
-    """The delay that the handler asks for. A lease whose turns arrive has more than this left, so
+    """The delay that the handler wants. A lease whose turns arrive has more than this left, so
     it holds where the settle is lost as well."""
     town.not_before[job] = town.clock.monotonic() + seconds
     return seconds

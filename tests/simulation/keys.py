@@ -1,4 +1,4 @@
-"""What the book knows of the keys of a queue's jobs: their tokens and their backlogs. The rules in
+"""What the book holds of the keys of a queue's jobs: their tokens and their backlogs. The rules in
 whole numbers; that the scripts keep one instant a key, and when they forget it, is theirs."""
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ EVENTS: Mapping[str, Event] = {"done": "completed", "dead": "dead"}
 
 
 def follow_ups_of(body: str) -> FollowUps:
-    """Those that a job's body asks for."""
+    """Those that a job's body names."""
     if FOLLOW_UPS not in body:  # most have none
         return NO_FOLLOW_UPS
     try:
@@ -73,8 +73,8 @@ class Ledger:
         )  # fmt: skip
 
     def fall_back(self, to: Ledger) -> None:
-        """The store lost what was written since: decisions that their functions still know of, and
-        follow-ups of ends that it knows."""
+        """The store lost what was written since: decisions that their functions still hold, and
+        follow-ups of ends that it still has."""
         for job in self.due.keys() - to.due.keys():
             self.excused |= {job, self.due[job]}
         self.excused |= {job for job in self.counts if not to.counts[job]}

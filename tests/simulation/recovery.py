@@ -24,7 +24,7 @@ def settle_down(simulation: Simulation) -> None:
     """Until nothing waits, is delayed, active or parked."""
     world = simulation.world
     rng = Random(simulation.seed)
-    for message in simulation.flying:  # what was still on its way arrives, nobody listens
+    for message in simulation.flying:  # what was still on its way arrives, no client listens
         world.execute(message.call)
     simulation.flying.clear()
     simulation.lanes.clear()
@@ -65,7 +65,7 @@ def _to_the_next_instant(simulation: Simulation) -> None:
     stuck = [
         q.name for q in simulation.world.queues if _live(simulation, q) and q.name not in entries
     ]
-    require(not stuck, "I8 jobs that nobody will ever look at", stuck)
+    require(not stuck, "I8 jobs that no drain will ever look at", stuck)
     first = min(entries.values(), default=0.0)
     simulation.world.wall = max(simulation.world.wall + 1_000, int(first))
 

@@ -124,7 +124,7 @@ def on_fake_time(body: str) -> guard.GuardedScript:
 
 
 def production() -> dict[str, str]:
-    """Every verb's script as it is sent to a server that knows no key-locking."""
+    """Every verb's script as it is sent to a server without key-locking."""
     return {name: script(name, key_locking=False).body for name in verbs()}
 
 

@@ -1,4 +1,4 @@
-"""One story: a seed decides who moves, what becomes of every request, who dies and what the store
+"""One story: a seed decides what moves, what becomes of every request, what dies and what the store
 forgets. Each step draws from its own number, so a story with steps left out is still a story."""
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ HARMS = {
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A request on its way. Without a client nobody waits for its reply any more."""
+    """A request on its way. Without a client its reply is not awaited any more."""
 
     call: Call
     client: Consumer | Producer | None
 
 
 class Simulation:
-    """A world and those who act in it. `told` gets each step in words."""
+    """A world and the actors in it. `told` gets each step in words."""
 
     def __init__(
         self, seed: int, world: AuditedStore, *, told: Callable[[str], None] | None = None
@@ -173,7 +173,7 @@ class Simulation:
             self._acknowledge(client, reply)
 
     def _failed(self, message: Message, rng: Random) -> None:
-        """The client knows nothing: it asks again, or gives up."""
+        """The client got no reply: it sends again, or gives up."""
         client = message.client
         if client is None or not client.alive:
             return
@@ -227,7 +227,7 @@ class Simulation:
             case "snapshot":
                 self.snapshot = world.snapshot()
             case "failover" if self.snapshot and world.writes - self.snapshot.writes < LOST_WRITES:
-                # Copies that nobody waits for end with the store they were on their way to
+                # Copies that no client awaits end with the store they were on their way to
                 # (tests/failure-rows.md, A24: one that outlived it could claim for its owner).
                 self.flying = [m for m in self.flying if m.client is not None]
                 world.fall_back(self.snapshot)
@@ -244,7 +244,7 @@ class Simulation:
         return {job.id for call in calls if call.verb == "enqueue" for job in call.told}
 
     def check_acked(self) -> None:
-        """I2: whatever was acknowledged has ended, or somebody ended it."""
+        """I2: whatever was acknowledged has ended, or was ended."""
         for queue, job in self.acked:
             book = self.world.books[queue]
             require(job in book.ended, "I2 an acknowledged job was lost", queue, job)

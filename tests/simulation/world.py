@@ -287,7 +287,7 @@ class AuditedStore:
         require(wait == true or 0 < wait <= true or true == 0, "wait", wait, true)
 
     def _idle(self, book: Book, after: Census) -> None:
-        """Nothing to do: the agenda calls nobody before the next timer (an idle tick is one
+        """Nothing to do: the agenda calls no drain before the next timer (an idle tick is one
         command)."""
         if book.lines["suspects"] or book.foreign:
             return
@@ -311,7 +311,7 @@ class AuditedStore:
         require((after.agenda or 0) >= first, "limited, yet called", after.agenda, "next", first)
 
     def push(self, queue: Queue, raws: Sequence[str]) -> None:
-        """A foreign producer writes to the inbox. It knows no scripts; the sweep finds it."""
+        """A foreign producer writes to the inbox. It runs no scripts; the sweep finds it."""
         name = queue.name
         self.server.run("RPUSH", keys.part(PREFIX, name, "inbox"), *raws)
         self.books[name].lines["inbox"] += raws

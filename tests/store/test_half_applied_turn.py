@@ -37,7 +37,7 @@ class Turn:
     want: int = 5
     options: dict[str, Any] = field(default_factory=dict)
     ask: dict[str, Any] = field(default_factory=dict)
-    """What the turn asks for besides."""
+    """What the turn requests besides."""
 
 
 async def _waiting(world: World, queue: Queue, owner: Owner) -> list[Settle]:
@@ -240,7 +240,7 @@ async def _drain(world: World, queue: Queue) -> Counter[str]:
 
 
 async def _check(world: World, queue: Queue, jobs_before: set[str]) -> None:
-    if queue.per_key:  # as the agenda asks for after a write that failed
+    if queue.per_key:  # as the agenda requires after a write that failed
         await Owner(world.store, queue, "recounts").turn(0, resync=True)
     snapshot = await world.probe.snapshot(queue.name)
     assert not {part: snapshot[part] for part in PLACES if part in snapshot}

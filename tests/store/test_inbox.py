@@ -112,7 +112,7 @@ async def test_a_push_between_its_two_commands_meets_a_turn_and_is_found(
 ) -> None:
     queue = declare()
     await probe.run("RPUSH", probe.key("q", "inbox"), "x")
-    await Owner(store, queue).turn()  # ends empty, and knows of no foreign producer
+    await Owner(store, queue).turn()  # ends empty, and has seen no foreign producer
     await probe.run("ZADD", probe.key("q", "agenda"), 0, "q")
 
     assert await store.agenda() == {"q": 0}

@@ -166,7 +166,7 @@ async def test_an_enqueue_that_may_be_refused_has_a_price_whatever_the_number_of
     store: Store, declare: Declare, batch: int
 ) -> None:
     queue = declare(per_key=KeyLimit(rate=RateLimit(batch, per=60)), if_limited="refuse")
-    await store.enqueue(declare("warm"), jobs("x"))  # the store knows the script
+    await store.enqueue(declare("warm"), jobs("x"))  # the store has the script
     before = store.meter.snapshot()
 
     first = await store.enqueue(queue, _of_keys(batch, 1, "a"))

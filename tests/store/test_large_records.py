@@ -72,7 +72,7 @@ async def test_the_order_and_the_ids_are_the_same_whatever_is_read_at_first(
 
 
 async def test_small_jobs_are_read_with_the_numbers_of_the_queue(world: World) -> None:
-    await Owner(world.store, world.app.queue("warm")).turn()  # the store knows the script
+    await Owner(world.store, world.app.queue("warm")).turn()  # the store has the script
     prices = []
     for prefetch in (100, 0):
         queue = world.app.queue(f"q{prefetch}")

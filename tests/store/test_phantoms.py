@@ -1,5 +1,5 @@
 """A claim that is killed between its leases and its lists: the jobs wait on and run once, the
-leases that nobody was told of go without a crash, and no job is handed out twice."""
+leases of which no client was told go without a crash, and no job is handed out twice."""
 
 from __future__ import annotations
 

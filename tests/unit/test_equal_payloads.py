@@ -1,5 +1,5 @@
-"""Jobs without a name of their own are duplicates if their payloads are equal, whoever enqueued
-them and however the payload was spelled; and only then."""
+"""Jobs without a name of their own are duplicates if their payloads are equal, by whichever way
+they came and however the payload was spelled; and only then."""
 
 from __future__ import annotations
 

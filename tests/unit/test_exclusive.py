@@ -96,7 +96,7 @@ def test_after_others_have_waited_an_exclusive_holder_rests() -> None:
         assert lock.rest() == pytest.approx(4 * REST_FACTOR)
         assert not lock.try_acquire_exclusive()
         assert await lock.acquire_exclusive()
-        lock.release_exclusive()  # nobody has waited
+        lock.release_exclusive()  # no other holder has waited
         assert lock.rest() == 0
 
     run_virtually(story(), clock)

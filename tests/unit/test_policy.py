@@ -186,7 +186,7 @@ Seconds = NewType("Seconds", float)
 
 @dataclass(frozen=True)
 class Patient(Retry):
-    """A policy of the application's, with annotations that nobody can evaluate at run time."""
+    """A policy of the application's, with annotations that can't be evaluated at run time."""
 
     longest: ClassVar[float] = 5.0
     pause: Seconds = Seconds(1.0)

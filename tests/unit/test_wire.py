@@ -436,7 +436,7 @@ async def test_over_tls_the_server_must_prove_its_name(
 
     async with server(OK, OK, tls=theirs) as (url, seen), wired(1) as transport:
         named = url.replace("http://127.0.0.1", "https://localhost")
-        with pytest.raises(httpx.ConnectError):  # nobody vouches for it
+        with pytest.raises(httpx.ConnectError):  # no authority has signed it
             await post(transport, named)
         monkeypatch.setattr(wire, "_tls", lambda: trusting)
         with pytest.raises(httpx.ConnectError):  # vouched for, under another name

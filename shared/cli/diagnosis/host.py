@@ -49,7 +49,7 @@ def check_window(settings: Settings, registry: Registry, files: Sequence[HostFil
 
 
 def check_tick_plan(files: Sequence[HostFile], plan: Plan | None) -> Finding:
-    """Whether Vercel's plan takes what `vercel.json` asks for. `plan`: None where nobody told."""
+    """Whether Vercel's plan takes what `vercel.json` needs. `plan`: None where it is not known."""
     file = next((one for one in files if one.name == "vercel.json"), None)
     if file is None:
         return Finding("platform", "OK", "no vercel.json here")

@@ -106,7 +106,7 @@ async def test_a_failure_that_may_pass_is_retried_when_openproject_says(
 
 
 async def test_a_task_that_fails_twice_is_created_by_the_third_attempt(projects: Projects) -> None:
-    # A retry first asks for the work package, which succeeds.
+    # A retry first searches for the work package, which succeeds.
     projects.faults = [httpx.Response(500), None, httpx.Response(500)]
     clock = FakeClock()
     begun = clock.epoch_ms()

@@ -66,7 +66,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def public_server(monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of every name, so that no test asks a real resolver; requests go to it."""
+    """The address of every name, so that no test calls a real resolver; requests go to it."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
     return "93.184.215.14"

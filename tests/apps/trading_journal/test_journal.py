@@ -1,4 +1,4 @@
-"""The journal holds one record of a day, whoever writes at once."""
+"""The journal holds one record of a day, however many runs write at once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
--- events: what a turn tells those who follow the jobs (store/events.py): one entry of the deployment's
+-- events: what a turn writes for readers of events (store/events.py): one entry of the deployment's
 -- stream a turn, "queue now omitted" and a line for each event, "kind state attempt id progress type". The
--- oldest entries go as new ones come. Only a client that asks for events has any written.
+-- oldest entries go as new ones come. Only where a client turns events on are any written.
 --- @include "keys"
 --- @include "numbers"
 --- @include "undo"

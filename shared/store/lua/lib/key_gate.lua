@@ -1,5 +1,5 @@
 -- key_gate: which jobs of a claim their keys let start. A job whose key has no room leaves its list for
--- the key's backlog: it is put off once, spends nothing and blocks nobody. It starts when its key has a
+-- the key's backlog: it is put off once, spends nothing and blocks no other. It starts when its key has a
 -- token again, or when one of the key's jobs has ended, in the same turn.
 --- @include "backlog_entries"
 --- @include "backlog_moves"

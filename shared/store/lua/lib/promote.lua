@@ -10,7 +10,7 @@ local function promote_one(q, id, job)
   local buffer = job.reason == "unfit" and buffer_push_front or buffer_push
   if job.state == STATE.parked or job.reason == "unfit" then
     if job.state == STATE.parked then job.since = " " .. whole(q.now) end
-    if job.reason ~= "crashed" then job.reason = NONE end -- it waits for a deployment that knows its type
+    if job.reason ~= "crashed" then job.reason = NONE end -- it waits for a deployment that declares its type
     job.state = STATE.live
     save_job(id, job)
   end
