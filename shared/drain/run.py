@@ -50,7 +50,7 @@ NO_CUTS = Cuts()
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """A decoded claim and, once started, its task.
+    """One run of a claimed job, from its decoded claim on; once started, it has a task.
 
     `job_type` is None if no handler is registered. `began`: its start (monotonic). `allowed`: the
     seconds that it got. `start_after`: seconds until the time of its token. `cancel_reason` says

@@ -20,6 +20,7 @@ from ..declare.app import Registry
 from ..deployment import Deployment
 from ..observe import log
 from ..web import create_app
+from .start import collector_paused
 from .vercel import seconds_until_deadline
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ GATEWAY_SECONDS = 29.0
 """An AWS HTTP API answers 504 after 30 seconds, whatever time the function has."""
 
 
+@collector_paused()
 def create_api(nudge: Nudge | None = None) -> Starlette:
     """The application of the deployment that the environment describes. `nudge`: what calls a drain
     in this process, in place of the configured way.

@@ -20,6 +20,7 @@ from ..drain.budget import Budget
 from ..errors import ConfigurationError
 from ..nudge.hops import read_origin
 from ..observe import log
+from .start import collector_paused
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -110,6 +111,7 @@ class MaintainFunction(ScheduledFunction):
         return self._run(self._deployment.maintain, context).as_dict()
 
 
+@collector_paused()
 def drain_handler() -> DrainFunction:
     """The handler of a scheduled drain, as the environment describes it.
 
@@ -118,6 +120,7 @@ def drain_handler() -> DrainFunction:
     return DrainFunction(Deployment.from_env())
 
 
+@collector_paused()
 def maintain_handler() -> MaintainFunction:
     """The handler of a scheduled maintain run, as the environment describes it. Raises
     ConfigurationError, as `drain_handler` does."""
