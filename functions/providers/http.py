@@ -4,21 +4,31 @@ retry. An address that a stranger wrote is fetched with `shared.fetch`."""
 from __future__ import annotations
 
 import functools
+import random
 import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from shared import Discard
+from shared import Discard, Snooze
+from shared.drain.outcome import retry_after
 
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+WAIT = 5.0
+"""Seconds to wait after a 429 that names no time."""
+SPREAD = 30.0
+"""Seconds over which the jobs come back that a service has limited. At once they would meet its
+limit at once."""
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-_MESSAGES = ("message", "detail", "error", "description")
+_MESSAGES = ("message", "detail", "error", "description", "errors")
 """Fields in which services say what is wrong."""
 LONGEST_MESSAGE = 200
+_NAMES = ("name", "code", "type")
+_QUOTAS = {"insufficient_quota", "daily_quota_exceeded", "monthly_quota_exceeded"}
+"""What OpenAI and Resend call a 429 that ends with a payment or a period, not with a wait."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -42,11 +52,22 @@ def is_transient(response: httpx.Response) -> bool:
     return response.is_server_error or response.status_code in _TRANSIENT
 
 
+def limited(service: str, seconds: float | None) -> Snooze:
+    """The signal of a job that a limit of the whole account stopped: it spends no attempt, and
+    comes back after `seconds` (None: the service names no time) and a random share of SPREAD."""
+    spread = SPREAD * random.random()  # noqa: S311 - no secret
+    return Snooze((WAIT if seconds is None else seconds) + spread, f"{service} limits the account")
+
+
 def check(response: httpx.Response, service: str) -> None:
-    """Raise HTTPStatusError for a failure that may pass, Discard for any other."""
+    """Raise Snooze where the service limits the account, HTTPStatusError for another failure that
+    may pass, Discard for any other."""
     if response.is_success:
         return
-    if is_transient(response):
+    is_limit = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    if is_limit and not names_of(response) & _QUOTAS:
+        raise limited(service, _retry_after(response))
+    if is_transient(response) and not is_limit:
         response.raise_for_status()
     raise Discard(f"{service} answers {response.status_code}: {message_of(response)}")
 
@@ -73,14 +94,36 @@ def message_of(response: httpx.Response) -> str:
 
 
 def field_of(response: httpx.Response, name: str) -> str:
-    """A field of a JSON body as text, in at most 200 characters; "" where there is none."""
-    try:
-        value = response.json().get(name, "")
-    except (ValueError, AttributeError):  # not JSON, or not an object
-        return ""
+    """A field of a JSON body as text, in at most 200 characters; "" where there is none. Of an
+    object, or of the first one in a list, it is the message."""
+    value = _body(response).get(name)
+    if isinstance(value, list):
+        value = value[0] if value else None
     if isinstance(value, dict):
-        value = value.get("message", "")
-    return str(value)[:LONGEST_MESSAGE]
+        value = value.get("message") or value.get("code")
+    return "" if value is None else str(value)[:LONGEST_MESSAGE]
+
+
+def names_of(response: httpx.Response) -> set[str]:
+    """What a failure is called: the fields `name`, `code` and `type` of the body, of its `error`
+    and of its `errors`."""
+    body = _body(response)
+    errors = body.get("errors")
+    parts = [body, body.get("error"), *(errors if isinstance(errors, list) else ())]
+    fields = [part.get(name) for part in parts if isinstance(part, dict) for name in _NAMES]
+    return {name for name in fields if isinstance(name, str)}
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    return retry_after(httpx.HTTPStatusError("", request=response.request, response=response))
+
+
+def _body(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 @functools.cache

@@ -16,10 +16,12 @@ from typing import Protocol
 
 from shared import ConfigurationError
 
-from .http import check, client, field_of
+from .http import check, client, field_of, limited
 from .templates import Email
 
 RESEND = "https://api.resend.com/emails"
+QUOTA_WAIT = 3600.0
+"""Seconds to wait where the emails of a day are used up: until the next day some hours pass."""
 
 
 class Provider(Protocol):
@@ -50,7 +52,8 @@ def mail_provider() -> Provider:
 
 
 class Resend:
-    """Resend's HTTP API. It stores an Idempotency-Key for a day, longer than any retry waits."""
+    """Resend's HTTP API. It stores an Idempotency-Key for a day, longer than any retry waits. It
+    takes two to five requests a second of a whole team: those beyond them wait."""
 
     def __init__(self, api_key: str, sender: str) -> None:
         self._api_key = api_key
@@ -68,8 +71,11 @@ class Resend:
         async with client() as http:
             response = await http.post(RESEND, headers=headers, json=body)
         # A request of an earlier attempt may still be under way; the retry gets its result.
-        if field_of(response, "name") == "concurrent_idempotent_requests":
+        name = field_of(response, "name")
+        if name == "concurrent_idempotent_requests":
             response.raise_for_status()
+        if name == "daily_quota_exceeded":
+            raise limited("Resend", QUOTA_WAIT)
         check(response, "Resend")
         return {"sent": "resend", "id": field_of(response, "id")}
 

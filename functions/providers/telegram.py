@@ -11,16 +11,14 @@ import os
 import httpx
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from shared import ConfigurationError, Discard, Snooze
+from shared import ConfigurationError, Discard
 from shared.jobs.redact import keep_secret
 
-from .http import UnreadableAnswer, client, is_transient
+from .http import UnreadableAnswer, client, is_transient, limited
 
 API = "https://api.telegram.org"
 LONGEST_TEXT = 4096
 """UTF-16 code units of a message: Telegram counts these."""
-WAIT = 5.0
-"""Seconds to wait after a 429 that names no time."""
 LONGEST_WAIT = 86_400.0
 
 
@@ -70,8 +68,8 @@ class Telegram:
         if answer.result is not None:
             return answer.result.message_id
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            seconds = answer.parameters.retry_after or WAIT
-            raise Snooze(min(seconds, LONGEST_WAIT), "Telegram limits the bot")
+            seconds = answer.parameters.retry_after
+            raise limited("Telegram", None if seconds is None else min(seconds, LONGEST_WAIT))
         said = f"Telegram answers {response.status_code}: {answer.description[:200]}"
         raise TelegramFailed(said) if is_transient(response) else Discard(said)
 

@@ -65,7 +65,7 @@ async def test_embeddings_of_other_texts_are_refused(
 
 
 @respx.mock
-@pytest.mark.parametrize("status", [408, 429, 500, 503])
+@pytest.mark.parametrize("status", [408, 500, 503])
 async def test_a_failure_that_may_pass_carries_its_retry_after(
     status: int, model: LanguageModel
 ) -> None:

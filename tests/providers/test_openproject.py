@@ -167,7 +167,7 @@ def call(request: pytest.FixtureRequest) -> Callable[[OpenProject], Awaitable[ob
 
 
 @respx.mock
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [408, 500, 502, 503])
 async def test_a_failure_that_may_pass_carries_its_retry_after(
     status: int, call: Callable[[OpenProject], Awaitable[object]], projects: OpenProject
 ) -> None:

@@ -163,7 +163,7 @@ async def test_a_response_that_is_not_json_is_still_a_success(
 
 
 @respx.mock
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [500, 503])
 async def test_a_provider_error_carries_its_retry_after(
     status: int, resend: None, context: MakeContext
 ) -> None:

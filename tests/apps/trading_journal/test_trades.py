@@ -104,7 +104,7 @@ async def test_a_sync_that_fails_goes_on_after_its_last_page(
         side_effect=lambda request: (
             page_of(fills, request)
             if not healthy or healthy.pop(0)
-            else httpx.Response(429, headers={"retry-after": "30"})
+            else httpx.Response(503, headers={"retry-after": "30"})
         )
     )
 

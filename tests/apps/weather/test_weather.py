@@ -25,7 +25,7 @@ from functions.apps.weather.tables import Tables
 from functions.apps.weather.warnings import warnings
 from functions.providers import expo, openweather
 from functions.providers.http import UnreadableAnswer
-from shared import ConfigurationError, Discard
+from shared import ConfigurationError, Discard, Snooze
 from shared.declare.app import Registry
 from shared.declare.options import DedupOption
 from shared.drain.budget import Budget
@@ -175,7 +175,7 @@ async def test_a_batch_whose_request_failed_is_sent_again(
     tables: Tables, context: MakeContext
 ) -> None:
     batch = AlertBatch(alert=STORM, tokens=("a", "b"))
-    respx.post(PUSH).respond(429, headers={"retry-after": "7"})
+    respx.post(PUSH).respond(503, headers={"retry-after": "7"})
 
     with pytest.raises(httpx.HTTPStatusError):
         await send_alert(batch, context())
@@ -220,7 +220,7 @@ async def test_a_phone_that_is_gone_is_forgotten(tables: Tables, context: MakeCo
     ("response", "error"),
     [
         (httpx.Response(401, json={"cod": 401, "message": "Invalid API key"}), Discard),
-        (httpx.Response(429, json={"cod": 429, "message": "Too many"}), httpx.HTTPStatusError),
+        (httpx.Response(429, json={"cod": 429, "message": "Too many"}), Snooze),
         (httpx.Response(502, text="<html>"), httpx.HTTPStatusError),
         (httpx.Response(200, text="<html>"), UnreadableAnswer),
         (httpx.Response(200, json={"cod": "404"}), UnreadableAnswer),
