@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -13,19 +14,26 @@ from shared import Cache
 from .payloads import Place
 from .settings import data_folder
 from .tables import Tables, tables_in
-from .warnings import warnings
+from .warnings import is_current, warnings
 
 
 class Advice(BaseModel):
-    """What to wear. `warnings`: kinds of weather to beware of."""
+    """What to wear now. `measured`: when the last known weather was; `warnings`: kinds of weather
+    to beware of. Weather of hours ago advises nothing: `temperature` is None."""
 
     temperature: float | None
     wear: str
+    measured: dt.datetime | None = None
     warnings: list[str] = []
 
 
+def _user_of(key: str) -> str:
+    """The user of a key `user/place`. A user's id may have a slash, a place's name has none."""
+    return key.rpartition("/")[0]
+
+
 # 60 seconds, as the story's ADR-002 says; a user's change of preferences ends it at once.
-advice_cache = Cache("advice", Advice, ttl=60, tags=lambda key: [key.partition("/")[0]])
+advice_cache = Cache("advice", Advice, ttl=60, tags=lambda key: [_user_of(key)])
 
 
 async def advice_for(user: str, place: Place, *, coldest: float = 12.0) -> Advice:
@@ -48,7 +56,10 @@ def _advice(folder: Path, place: Place, coldest: float) -> Advice:
     if stored is None:
         return Advice(temperature=None, wear="no weather is known yet")
     current = Weather.model_validate_json(stored)
+    measured = dt.datetime.fromtimestamp(current.dt, dt.UTC)
+    if not is_current(current):
+        return Advice(temperature=None, wear="no current weather is known", measured=measured)
     feels = current.main.feels_like
     wear = "a coat" if feels < coldest else "a jacket" if feels < coldest + 8 else "light clothes"
     kinds = [alert.kind for alert in warnings(place, current)]
-    return Advice(temperature=current.main.temp, wear=wear, warnings=kinds)
+    return Advice(temperature=current.main.temp, wear=wear, measured=measured, warnings=kinds)

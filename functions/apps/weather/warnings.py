@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 from functions.providers.openweather import Weather
 
@@ -10,6 +11,9 @@ from .payloads import Kind, Place, WeatherAlert
 
 HOT, COLD, WINDY = 35.0, 0.0, 17.0
 """°C, °C, m/s (a gale)."""
+LONGEST_CURRENT = 3 * 3600
+"""Seconds after which a measurement says nothing about now. Stations measure each hour, or every
+three."""
 _TEXTS: dict[Kind, str] = {
     "storm": "A thunderstorm at {place}: stay dry, and leave the umbrella at home.",
     "heat": "{temp} °C at {place}: choose light, loose clothes and a hat.",
@@ -29,6 +33,11 @@ def warnings(place: Place, weather: Weather) -> list[WeatherAlert]:
         for kind in _TEXTS
         if _shows(kind, weather)
     ]
+
+
+def is_current(weather: Weather) -> bool:
+    """True if the weather is that of now."""
+    return weather.dt > time.time() - LONGEST_CURRENT
 
 
 def _shows(kind: Kind, weather: Weather) -> bool:
