@@ -12,6 +12,8 @@ Url = Annotated[str, StringConstraints(pattern=r"^https://", max_length=2048)]
 Picture = Annotated[str, StringConstraints(pattern=r"^(https://|file:.{1,200}$)", max_length=2048)]
 """An address, or `file:` and a name in the folder `pictures` of the app's own files."""
 Kind = Literal["storm", "heat", "frost", "rain", "snow", "wind"]
+Token = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
+"""Of a phone, as Expo gives it: `ExponentPushToken[…]`."""
 
 
 class Place(BaseModel):
@@ -34,6 +36,11 @@ class WeatherAlert(BaseModel):
     day: dt.date
     text: str = Field(min_length=1, max_length=178)
 
+    @property
+    def name(self) -> str:
+        """What a phone gets once: the warning of its place, kind and day."""
+        return f"{self.place}-{self.kind}-{self.day}"
+
 
 class AlertBatch(BaseModel):
     """A warning to some phones."""
@@ -41,9 +48,7 @@ class AlertBatch(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     alert: WeatherAlert
-    tokens: tuple[Annotated[str, StringConstraints(max_length=128)], ...] = Field(
-        min_length=1, max_length=100
-    )
+    tokens: tuple[Token, ...] = Field(min_length=1, max_length=100)
 
 
 class Garment(BaseModel):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from functions.providers.database import Database, database
+
+from .payloads import Token
+
+HELD = 60
+"""Seconds for which a phone that a job has taken is its own, and not warned by another: longer than
+one run, which takes the phone anew. A job that died lets go of its phones so."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS weather_places (
@@ -15,9 +22,9 @@ CREATE TABLE IF NOT EXISTS weather_places (
 CREATE TABLE IF NOT EXISTS weather_subscribers (
     place TEXT NOT NULL, token TEXT NOT NULL, PRIMARY KEY (place, token)
 );
-CREATE TABLE IF NOT EXISTS weather_sent (
+CREATE TABLE IF NOT EXISTS weather_warned (
     alert TEXT NOT NULL, token TEXT NOT NULL, job TEXT NOT NULL, done INTEGER NOT NULL,
-    day TEXT NOT NULL, PRIMARY KEY (alert, token)
+    taken INTEGER NOT NULL, PRIMARY KEY (alert, token)
 );
 CREATE TABLE IF NOT EXISTS weather_palettes (
     garment TEXT PRIMARY KEY, palette TEXT NOT NULL
@@ -32,12 +39,18 @@ ON CONFLICT (place) DO UPDATE SET measured = excluded.measured, weather = exclud
 WHERE excluded.measured >= mine.measured
 """
 _SUBSCRIBE = "INSERT INTO weather_subscribers VALUES (?, ?) ON CONFLICT DO NOTHING"
-_SUBSCRIBERS = """
-SELECT token FROM weather_subscribers WHERE place = ? AND token > ? ORDER BY token LIMIT ?
+_UNWARNED = """
+SELECT token FROM weather_subscribers AS phone WHERE place = ? AND token > ? AND NOT EXISTS (
+    SELECT 1 FROM weather_warned WHERE alert = ? AND token = phone.token AND done = 1
+) ORDER BY token LIMIT ?
 """
-_TAKE = "INSERT INTO weather_sent VALUES (?, ?, ?, 0, ?) ON CONFLICT DO NOTHING"
-_TAKEN = "SELECT token FROM weather_sent WHERE alert = ? AND job = ? AND done = 0 ORDER BY token"
-_DONE = "UPDATE weather_sent SET done = 1 WHERE alert = ? AND job = ?"
+_TAKE = """
+INSERT INTO weather_warned AS mine VALUES (?, ?, ?, 0, ?) ON CONFLICT (alert, token) DO UPDATE
+SET job = excluded.job, taken = excluded.taken
+WHERE mine.done = 0 AND (mine.job = excluded.job OR mine.taken < ?)
+"""
+_TAKEN = "SELECT token FROM weather_warned WHERE alert = ? AND job = ? AND done = 0 ORDER BY token"
+_DONE = "UPDATE weather_warned SET done = 1 WHERE alert = ? AND token = ?"
 _SET_PALETTE = """
 INSERT INTO weather_palettes VALUES (?, ?) ON CONFLICT (garment) DO UPDATE
 SET palette = excluded.palette
@@ -54,40 +67,44 @@ class Tables:
     def __init__(self, tables: Database) -> None:
         self._db = tables
 
-    def set_weather(self, place: str, measured: int, weather: str) -> None:
-        """Store a place's weather (JSON), unless a later one is stored."""
-        self._db.change(_SET_WEATHER, (place, measured, weather))
+    def set_weather(self, place: str, measured: int, weather: str) -> bool:
+        """Store a place's weather (JSON); False where a later one is stored, which stays."""
+        return self._db.change(_SET_WEATHER, (place, measured, weather)) > 0
 
     def weather(self, place: str) -> str | None:
         """The last weather of a place, as JSON."""
         return self._one("SELECT weather FROM weather_places WHERE place = ?", place)
 
     def subscribe(self, place: str, tokens: Iterable[str]) -> None:
-        """Warn these phones of the weather at a place."""
-        self._db.change_many(_SUBSCRIBE, [(place, token) for token in tokens])
+        """Warn these phones of the weather at a place. Raises ValidationError for what can be no
+        phone's token: it would end the warning of all others at the place."""
+        fit = TypeAdapter(list[Token]).validate_python(list(tokens))
+        self._db.change_many(_SUBSCRIBE, [(place, token) for token in fit])
 
     def unsubscribe(self, tokens: Sequence[str]) -> None:
         """Warn these phones of nothing any more."""
         delete = "DELETE FROM weather_subscribers WHERE token = ?"
         self._db.change_many(delete, [(token,) for token in tokens])
 
-    def subscribers(self, place: str, after: str, most: int) -> list[str]:
-        """Phones at a place, in order, after one of them ("" for the first ones)."""
-        return [row[0] for row in self._db.select(_SUBSCRIBERS, (place, after, most))]
+    def unwarned(self, place: str, alert: str, after: str, most: int) -> list[str]:
+        """Phones at a place that have not got this warning, in order, after one of them ("" for the
+        first ones)."""
+        return [row[0] for row in self._db.select(_UNWARNED, (place, after, alert, most))]
 
-    def take(self, alert: str, today: dt.date, tokens: Sequence[str], job: str) -> list[str]:
-        """Those of the phones that this job has to warn: no other job took them, and no run of this
-        one has warned them."""
-        self._db.change_many(_TAKE, [(alert, token, job, today.isoformat()) for token in tokens])
+    def take(self, alert: str, now: int, tokens: Sequence[str], job: str) -> list[str]:
+        """Those of the phones that this job has to warn: they are not warned, and no other job
+        holds them. `now`: seconds since 1970."""
+        rows = [(alert, token, job, now, now - HELD) for token in tokens]
+        self._db.change_many(_TAKE, rows)
         return [row[0] for row in self._db.select(_TAKEN, (alert, job))]
 
-    def forget_sent(self, before: dt.date) -> None:
-        """Forget who was taken on the days before: no job of theirs runs any more."""
-        self._db.change("DELETE FROM weather_sent WHERE day < ?", (before.isoformat(),))
+    def forget_warned(self, before: int) -> None:
+        """Forget who was taken before an instant: no job of theirs runs any more."""
+        self._db.change("DELETE FROM weather_warned WHERE taken < ?", (before,))
 
-    def mark_sent(self, alert: str, job: str) -> None:
-        """Remember that the phones that this job took are warned."""
-        self._db.change(_DONE, (alert, job))
+    def mark_warned(self, alert: str, tokens: Sequence[str]) -> None:
+        """Remember that these phones, which are taken, get the warning no more."""
+        self._db.change_many(_DONE, [(alert, token) for token in tokens])
 
     def set_palette(self, garment: str, palette: str) -> None:
         """Store a garment's colors (JSON)."""
