@@ -10,17 +10,26 @@ import os
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from shared import ConfigurationError
 
-from .http import client, read
+from .http import Model, client, read
 
 SITE = "https://www.tradingview.com"
 
 
 class _Answer(BaseModel):
     status: Literal["ok", "exists"]
+
+
+class _User(BaseModel):
+    username: str
+    expiration: AwareDatetime | None = None
+
+
+class _Users(BaseModel):
+    results: list[_User]
 
 
 class TradingView:
@@ -33,18 +42,31 @@ class TradingView:
 
     async def grant(self, username: str, script: str, until: datetime | None) -> bool:
         """Put the user on the script's list; True if new there. For one who is on it, `until`
-        becomes the end of the access, so that any number of calls leave the same list."""
+        becomes the end of the access where it is later: calls one after another leave the latest
+        end, in whatever order and however often they come."""
         form = {"pine_id": script, "username_recip": username}
         end = {} if until is None else {"expiration": until.astimezone(UTC).isoformat()}
-        answer = await self._post("add", form | end)
-        if answer.status == "exists":
-            await self._post("modify_user_expiration", form | (end or {"noExpiration": "true"}))
-        return answer.status == "ok"
+        answer = await self._post("add", form | end, _Answer)
+        if answer.status == "ok":
+            return True
+        if not await self._lasts(username, script, until):
+            change = form | (end or {"noExpiration": "true"})
+            await self._post("modify_user_expiration", change, _Answer)
+        return False
 
-    async def _post(self, verb: str, form: dict[str, str]) -> _Answer:
+    async def _lasts(self, username: str, script: str, until: datetime | None) -> bool:
+        """True if the user has access until then, or for longer."""
+        listed = await self._post("list_users", {"pine_id": script, "username": username}, _Users)
+        for user in listed.results:  # the site also finds names that begin so
+            if user.username.casefold() == username.casefold():
+                present = user.expiration
+                return present is None or (until is not None and present >= until)
+        return False
+
+    async def _post(self, verb: str, form: dict[str, str], model: type[Model]) -> Model:
         async with client(headers=self._headers) as http:
             response = await http.post(f"{self._site}/pine_perm/{verb}/", data=form)
-        return read(response, _Answer, "TradingView")
+        return read(response, model, "TradingView")
 
 
 def tradingview() -> TradingView:

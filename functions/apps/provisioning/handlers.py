@@ -10,10 +10,16 @@ from .payloads import AccessGrant
 from .queues import provisioning
 
 
-@provisioning.job("access.grant")
+def user_of(grant: AccessGrant) -> str:
+    """The key of a grant: one at a time for each user. The site tells no case apart."""
+    return grant.username.casefold()
+
+
+@provisioning.job("access.grant", key=user_of)
 async def grant_access(payload: AccessGrant, job: JobContext) -> dict[str, object]:
-    """Put the user on the access list of each strategy. Any number of runs leave the same lists.
-    Raises Discard for an access that would have ended already."""
+    """Put the user on the access list of each strategy. Any number of runs leave the same lists,
+    and an older grant that is late shortens no access. Raises Discard for an access that would have
+    ended already."""
     from functions.providers.tradingview import tradingview  # noqa: PLC0415 - cold start
 
     if payload.until is not None and payload.until <= dt.datetime.now(dt.UTC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared import App, RateLimit, Retention, Retry
+from shared import App, KeyLimit, RateLimit, Retention, Retry
 
 DAY = 86_400.0
 
@@ -15,6 +15,8 @@ provisioning = app.queue(
     limit=RateLimit(10, per=1, burst=10),
     retry=Retry.exponential(attempts=3, first=5.0, jitter=0.0),
     timeout=60,
+    # Two grants of one user at once would each read the list before the other has changed it.
+    per_key=KeyLimit(concurrency=1),
     completed=Retention(age=DAY, count=1000),
     dead=Retention(age=7 * DAY, count=1_000_000),  # the document names no number
 )

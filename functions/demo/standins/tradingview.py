@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -19,10 +20,11 @@ UNKNOWN = "nobody"
 
 @dataclass(slots=True)
 class TradingView:
-    """The lists of one author: script -> users."""
+    """The lists of one author."""
 
     faults: Faults
-    lists: dict[str, set[str]] = field(default_factory=dict)
+    lists: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """Script -> user -> end of the access, as the site was told it; None: it never ends."""
     added: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often a user was new on a list."""
 
@@ -33,15 +35,20 @@ class TradingView:
         if request.cookies.get("sessionid") != SESSION or "origin" not in request.headers:
             return JSONResponse({"detail": "log in"}, 403)
         form = dict(parse_qsl((await request.body()).decode()))
-        user = form["username_recip"]
+        verb = request.path_params["verb"]
+        user = form["username" if verb == "list_users" else "username_recip"].casefold()
         if user == UNKNOWN:
             return JSONResponse({"detail": f"there is no user {user}"}, 422)
-        return await self.faults.answer(user, lambda: self._grant(user, form["pine_id"]))
+        return await self.faults.answer(user, lambda: JSONResponse(self._answer(verb, user, form)))
 
-    def _grant(self, user: str, script: str) -> Response:
-        users = self.lists.setdefault(script, set())
-        if user in users:
-            return JSONResponse({"status": "exists"})
-        users.add(user)
-        self.added[user, script] += 1
-        return JSONResponse({"status": "ok"})
+    def _answer(self, verb: str, user: str, form: dict[str, str]) -> dict[str, Any]:
+        users = self.lists.setdefault(form["pine_id"], {})
+        if verb == "list_users":
+            found = [(name, end) for name, end in users.items() if name.startswith(user)]
+            return {"results": [{"username": name, "expiration": end} for name, end in found]}
+        if verb == "add" and user in users:
+            return {"status": "exists"}
+        if verb == "add":
+            self.added[user, form["pine_id"]] += 1
+        users[user] = form.get("expiration")
+        return {"status": "ok"}

@@ -14,6 +14,7 @@ import respx
 from pydantic import ValidationError
 
 from functions.apps.provisioning import AccessGrant, app, grant_access
+from functions.demo.standins import StandIns
 from functions.providers.http import SPREAD, UnreadableAnswer
 from functions.providers.mail import RESEND
 from functions.providers.tradingview import SITE
@@ -24,11 +25,13 @@ from shared.drain.drain import Drain
 from shared.testing import FakeClock, embedded_store, run_job, run_virtually
 
 from ..conftest import MakeContext
+from ..outside import failing
 
 SCRIPTS = ("PUB;aaaaaaaaaaaa", "PUB;bbbbbbbbbbbb")
 GRANT = AccessGrant(username="ada_l", strategies=SCRIPTS, email="ada@example.com")
 UNTIL = datetime(9998, 1, 31, 12, tzinfo=UTC)
 ADD, MODIFY = f"{SITE}/pine_perm/add/", f"{SITE}/pine_perm/modify_user_expiration/"
+LIST = f"{SITE}/pine_perm/list_users/"
 
 
 @pytest.fixture
@@ -55,23 +58,108 @@ async def test_a_new_user_is_put_on_each_list(site: respx.MockRouter, context: M
     assert job.last_progress == {"progress": 100}
 
 
+EARLIER, LATER = UNTIL.replace(day=1), UNTIL.replace(month=7)
+
+
 @pytest.mark.parametrize(
-    ("until", "end"),
+    ("until", "present", "end"),
     [
-        (None, {"noExpiration": "true"}),
-        (UNTIL, {"expiration": "9998-01-31T12:00:00+00:00"}),
+        (None, UNTIL, {"noExpiration": "true"}),
+        (UNTIL, EARLIER, {"expiration": "9998-01-31T12:00:00+00:00"}),
+        (UNTIL, UNTIL, None),
+        (UNTIL, LATER, None),
+        (UNTIL, None, None),
+        (None, None, None),
     ],
 )
-async def test_who_is_on_the_list_gets_the_new_end(
-    until: datetime | None, end: dict[str, str], site: respx.MockRouter, context: MakeContext
+async def test_who_is_on_the_list_gets_the_later_end(
+    until: datetime | None,
+    present: datetime | None,
+    end: dict[str, str] | None,
+    site: respx.MockRouter,
+    context: MakeContext,
 ) -> None:
     site.post(ADD).respond(200, json={"status": "exists"})
+    # A name that begins so is another user's; the site tells no case apart.
+    longer = {"username": "ada_love", "expiration": None}
+    own = {"username": "Ada_L", "expiration": present and present.isoformat()}
+    listed = site.post(LIST).respond(200, json={"results": [longer, own], "next": ""})
     modify = site.post(MODIFY).respond(200, json={"status": "ok"})
 
     result = await grant_access(GRANT.model_copy(update={"until": until}), context())
 
     assert result == {"strategies": 2, "new": 0}
-    assert forms(modify) == [{"pine_id": one, "username_recip": "ada_l"} | end for one in SCRIPTS]
+    assert forms(listed) == [{"pine_id": one, "username": "ada_l"} for one in SCRIPTS]
+    change = [] if end is None else [end] * 2
+    assert forms(modify) == [
+        {"pine_id": one, "username_recip": "ada_l"} | each
+        for one, each in zip(SCRIPTS, change, strict=False)
+    ]
+
+
+async def test_who_left_the_list_meanwhile_is_given_the_end(
+    site: respx.MockRouter, context: MakeContext
+) -> None:
+    site.post(ADD).respond(200, json={"status": "exists"})
+    site.post(LIST).respond(200, json={"results": []})
+    modify = site.post(MODIFY).respond(200, json={"status": "ok"})
+
+    await grant_access(GRANT, context())
+
+    assert modify.call_count == 2
+
+
+@pytest.mark.parametrize("user", ["ada", "Ada"])
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [
+        (("9997-02-01", "9998-02-01"), "9998-02-01"),
+        (("9998-02-01", "9997-02-01"), "9998-02-01"),
+        (("9997-02-01", None), None),
+        ((None, "9997-02-01"), None),
+        (("9997-02-01", "9997-02-01"), "9997-02-01"),
+    ],
+)
+@pytest.mark.parametrize("late", [0, 1])
+def test_an_older_grant_that_is_late_shortens_no_access(
+    late: int,
+    ends: tuple[str | None, str | None],
+    last: str | None,
+    user: str,
+    standins: StandIns,
+    folder: Path,
+) -> None:
+    grants = [
+        AccessGrant.model_validate(
+            {"username": name, "strategies": SCRIPTS, "email": "ada@example.com"}
+            | ({} if end is None else {"until": f"{end}T00:00:00Z"})
+        )
+        for name, end in zip(("ada", user), ends, strict=True)
+    ]
+    clock, met = FakeClock(), list[str]()
+
+    def fail(request: httpx.Request) -> httpx.Response | None:
+        end = dict(parse_qsl(request.content.decode())).get("expiration", "")
+        if met or not end.startswith(ends[late] or "?"):
+            return None
+        met.append(end)
+        return httpx.Response(503)
+
+    async def story() -> None:
+        async with embedded_store(clock=clock) as store:
+            await grant_access.enqueue_many([grant_access.job(grant) for grant in grants])
+            for _minute in range(3):
+                drain = Drain(store, Registry([app]), Budget.of(55, clock=clock))
+                await drain.run([grant_access.queue])
+                clock.advance(20)
+            assert (await store.stats(grant_access.queue)).totals["done"] == 4
+
+    with failing("tradingview", fail):
+        run_virtually(story(), clock)
+
+    for script in SCRIPTS:
+        (end,) = standins.tradingview.lists[script].values()
+        assert (end and end[:10]) == last
 
 
 @pytest.mark.parametrize("until", ["1970-01-01T00:00:00+00:00", "2026-01-01T00:00:00+14:00"])
