@@ -44,7 +44,7 @@ class _Embeddings(BaseModel):
 
 class _Moderation(BaseModel):
     flagged: bool
-    categories: dict[str, bool]
+    categories: dict[str, bool | None]
 
 
 class _Moderations(BaseModel):
