@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import BinaryIO, TypedDict
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from shared import Discard
 
@@ -16,6 +16,8 @@ OPAQUE = 128
 """Alpha from which on a pixel is seen."""
 _WIDE = ("I", "F")
 """Pillow's modes of 32 bits a sample, whole numbers and floats."""
+_WIDENED = {"L;2": 85, "L;4": 17}
+"""By what Pillow multiplies gray samples of 2 and 4 bits, by its names of them."""
 _TOO_LARGE = f"the picture is too large: at most {MOST_PIXELS:,} pixels"
 _UNKNOWN_RANGE = (
     "the picture has 32 bits a sample, whose range is not known; save it with 8 or 16 bits a sample"
@@ -58,6 +60,7 @@ def _small(source: BinaryIO) -> Image.Image:
                     raise Discard(_TOO_LARGE)
                 if picture.mode in _WIDE:
                     raise Discard(_UNKNOWN_RANGE)
+                _widen_transparency(picture)
                 picture.draft("RGB", (SIDE, SIDE))  # a JPEG is decoded at a fraction of its size
                 # Pillow's first step of two, a fast one, can't read 16 bits a sample.
                 picture.thumbnail((SIDE, SIDE), reducing_gap=None if _is_deep(picture) else 2.0)
@@ -70,6 +73,15 @@ def _small(source: BinaryIO) -> Image.Image:
         raise Discard(f"it is no picture of a known format: {', '.join(FORMATS)}") from None
     except Exception as error:  # noqa: BLE001 - decoders of strangers' bytes raise anything
         raise Discard(f"the picture is damaged: {error}") from None
+
+
+def _widen_transparency(picture: Image.Image) -> None:
+    """Pillow makes 8 bits of a gray PNG's 2 or 4, and leaves the transparent sample as it was."""
+    tiles = picture.tile if isinstance(picture, ImageFile.ImageFile) else []
+    samples = tiles[0].args if tiles else None
+    sample = picture.info.get("transparency")
+    if isinstance(samples, str) and samples in _WIDENED and isinstance(sample, int):
+        picture.info["transparency"] = sample * _WIDENED[samples]
 
 
 def _is_deep(picture: Image.Image) -> bool:

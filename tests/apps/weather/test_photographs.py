@@ -162,6 +162,36 @@ def test_what_is_transparent_counts_nothing() -> None:
     assert color["hex"] == "#c81e28"
 
 
+@pytest.mark.parametrize("side", [64, 800])
+@pytest.mark.parametrize(
+    ("depth", "kind", "clear", "seen", "color"),
+    [
+        (1, 0, b"\xff", b"\x00", "#000000"),
+        (2, 0, b"\xff", b"\x55", "#555555"),
+        (2, 0, b"\x55", b"\xff", "#ffffff"),
+        (4, 0, b"\xff", b"\x55", "#555555"),
+        (4, 0, b"\x00", b"\x33", "#333333"),
+        (8, 0, b"\xff", b"\x5a", "#5a5a5a"),
+        (16, 0, b"\xff\xff", b"\x80\x80", "#808080"),
+        (8, 2, b"\xff\xff\xff", b"\xc8\x1e\x28", "#c81e28"),
+        (16, 2, b"\xff" * 6, b"\xc8\xc8\x1e\x1e\x28\x28", "#c81e28"),
+    ],
+)
+def test_the_transparent_color_of_a_png_counts_nothing(
+    depth: int, kind: int, clear: bytes, seen: bytes, color: str, side: int
+) -> None:
+    channels = 3 if kind == 2 else 1
+    transparent = [int.from_bytes(clear, "big") & (1 << depth) - 1] * channels
+    a_row = side * depth * channels // 8 // len(clear) // 2
+    rows = (b"\x00" + clear * a_row + seen * a_row) * side
+    trns = struct.pack(f">{len(transparent)}H", *transparent)
+    content = png(side, side, depth, kind, (b"tRNS", trns), (b"IDAT", zlib.compress(rows)))
+
+    first = palette(io.BytesIO(content), 4)[0]
+
+    assert (first["hex"], first["share"] > 0.95) == (color, True)
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_crash_it(content: bytes) -> None:
     with pytest.raises(Discard):
@@ -183,13 +213,20 @@ def test_no_damage_crashes_it(data: st.DataObject) -> None:
     assert all(0 < color["share"] <= 1 for color in found)
 
 
-def bomb_png(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        crc = struct.pack(">I", zlib.crc32(kind + content))
-        return struct.pack(">I", len(content)) + kind + content + crc
+def png(width: int, height: int, depth: int, kind: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG of these chunks; `kind`: 0 gray, 2 RGB, 3 palette."""
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    def chunk(name: bytes, content: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + crc
+
+    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
+    every = [(b"IHDR", header), *chunks, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in every)
+
+
+def bomb_png(width: int, height: int) -> bytes:
+    return png(width, height, 8, 2, (b"IDAT", b""))
 
 
 def bomb_gif(width: int, height: int) -> bytes:
@@ -251,10 +288,14 @@ def test_a_page_in_place_of_a_picture_is_refused(tables: Tables, public_server: 
         ({"violence": False, "hate": False}, False, []),
         ({"violence": True, "hate": False}, True, ["violence"]),
         ({"violence": False}, True, ["flagged"]),
+        ({"violence": True, "illicit": None}, True, ["violence"]),
+        ({"violence": False, "illicit": None, "illicit/violent": None}, False, []),
+        ({"illicit": None}, True, ["flagged"]),
+        ({}, False, []),
     ],
 )
 async def test_an_upload_s_verdict_is_kept(
-    flags: dict[str, bool], flagged: bool, categories: list[str], tables: Tables
+    flags: dict[str, bool | None], flagged: bool, categories: list[str], tables: Tables
 ) -> None:
     body = {"results": [{"flagged": flagged, "categories": flags}]}
     route = respx.post(f"{openai.API}/moderations").respond(200, json=body)
