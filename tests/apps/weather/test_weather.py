@@ -22,7 +22,7 @@ from functions.apps.weather import (
     ingest_weather,
     send_alert,
 )
-from functions.apps.weather.tables import HELD, Tables
+from functions.apps.weather.tables import Tables
 from functions.apps.weather.warnings import warnings
 from functions.providers import expo, openweather
 from functions.providers.http import UnreadableAnswer
@@ -256,15 +256,6 @@ async def test_a_phone_that_comes_during_a_storm_is_warned_too(tables: Tables) -
             tables.subscribe("berlin", [token])
 
     assert phones(push.calls) == ["a", "b"]
-
-
-async def test_a_phone_is_one_job_s_at_a_time(tables: Tables) -> None:
-    assert tables.take("storm", 1000, ["a", "b"], "first") == ["a", "b"]
-    assert tables.take("storm", 1000 + HELD, ["a", "b", "c"], "second") == ["c"]
-    tables.mark_warned("storm", ["b"])
-    assert tables.take("storm", 1000 + HELD + 1, ["a", "b", "c"], "third") == ["a"]
-    assert tables.take("storm", 1000 + HELD + 2, ["a", "b"], "first") == []
-    assert tables.take("frost", 1000 + HELD + 2, ["a", "b"], "first") == ["a", "b"]
 
 
 @respx.mock
