@@ -11,7 +11,7 @@ from .queues import provisioning
 
 
 def user_of(grant: AccessGrant) -> str:
-    """The key of a grant: one at a time for each user. The site tells no case apart."""
+    """The key of a grant: one at a time for each user. Names on the site have no case."""
     return grant.username.casefold()
 
 

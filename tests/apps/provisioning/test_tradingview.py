@@ -80,7 +80,7 @@ async def test_who_is_on_the_list_gets_the_later_end(
     context: MakeContext,
 ) -> None:
     site.post(ADD).respond(200, json={"status": "exists"})
-    # A name that begins so is another user's; the site tells no case apart.
+    # A name that begins so is another user's; names have no case.
     longer = {"username": "ada_love", "expiration": None}
     own = {"username": "Ada_L", "expiration": present and present.isoformat()}
     listed = site.post(LIST).respond(200, json={"results": [longer, own], "next": ""})
