@@ -209,12 +209,16 @@ class Claimant:
             self._none_left(batch)
 
     def _none_left(self, batch: Batch) -> None:
-        """Nothing stands in the backlog of a key that has room."""
+        """Nothing stands in the backlog of a key that has room. Where the first job of one is more
+        than a reply holds, the claim ends there, so that smaller jobs never pass it for ever."""
         book = self.book
-        for key, ids in book.keys.backlogs.items():
-            if ids and batch.fits(_length(book, ids[0])):
-                room = book.key_room(key, self.now)
-                require(room <= 0, "I17 stuck behind a key with room", key, ids, room)
+        left = {
+            key: ids
+            for key, ids in book.keys.backlogs.items()
+            if ids and book.key_room(key, self.now) > 0
+        }
+        if all(batch.fits(_length(book, ids[0])) for ids in left.values()):
+            require(not left, "I17 stuck behind a key with room", left)
 
     def _start(self, batch: Batch, job: str, entry: Entry) -> None:
         book, ask, key = self.book, self.ask, entry.limiting_key
