@@ -5,15 +5,16 @@ https://docs.alpaca.markets/reference/getaccountactivitiesbyactivitytype
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, Field, RootModel
+from pydantic import AwareDatetime, BaseModel, Field, RootModel, ValidationError
 
 from shared import ConfigurationError
 
-from .http import client, read
+from .http import UnreadableAnswer, client, read
 
 API = "https://api.alpaca.markets"
 PAGE = 100
@@ -21,7 +22,8 @@ PAGE = 100
 
 
 class Fill(BaseModel):
-    """One execution of an order. `id` grows with time and is unique in its account."""
+    """One execution of an order. `id` is unique in its account. Its order is not that of time: it
+    begins with New York's clock, which goes back in November, and ends at random."""
 
     id: str = Field(min_length=1, max_length=100)
     transaction_time: AwareDatetime
@@ -31,7 +33,16 @@ class Fill(BaseModel):
     price: Annotated[Decimal, Field(ge=0)]
 
 
-class _Fills(RootModel[list[Fill]]):
+class Page(NamedTuple):
+    """The fills of one answer, oldest first. `unreadable`: what is wrong with those that are left
+    out; `token`: the position after this page; None after the last one."""
+
+    fills: list[Fill]
+    unreadable: list[str]
+    token: str | None
+
+
+class _Activities(RootModel[list[dict[str, Any]]]):
     pass
 
 
@@ -42,14 +53,16 @@ class Alpaca:
         self._headers = {"apca-api-key-id": key, "apca-api-secret-key": secret}
         self._url = f"{api.rstrip('/')}/v2/account/activities/FILL"
 
-    async def fills(self, after: str | None) -> list[Fill]:
-        """The next fills, oldest first, after the one of this id; at most PAGE."""
+    async def fills(self, since: dt.datetime | None, token: str | None) -> Page:
+        """The next page of the fills since an instant, after the page of this token."""
         params: dict[str, str | int] = {"direction": "asc", "page_size": PAGE}
-        if after is not None:
-            params["page_token"] = after
+        if since is not None:
+            params["after"] = since.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+        if token is not None:
+            params["page_token"] = token
         async with client(headers=self._headers) as http:
             response = await http.get(self._url, params=params)
-        return read(response, _Fills, "Alpaca").root
+        return _page(read(response, _Activities, "Alpaca").root)
 
 
 def broker() -> Alpaca:
@@ -58,3 +71,21 @@ def broker() -> Alpaca:
     if not key or not secret:
         raise ConfigurationError("ALPACA_KEY_ID and ALPACA_SECRET_KEY are not set")
     return Alpaca(key, secret, os.environ.get("ALPACA_URL") or API)
+
+
+def _page(activities: list[dict[str, Any]]) -> Page:
+    """Raises UnreadableAnswer where none can be read: then it is the API that has changed."""
+    fills, unreadable = list[Fill](), list[str]()
+    for activity in activities:
+        try:
+            fills.append(Fill.model_validate(activity))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(activity.get("id"))[:100]
+            unreadable.append(f"{name}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+    if unreadable and not fills:
+        raise UnreadableAnswer(f"Alpaca: {unreadable[0]}")
+    if len(activities) < PAGE:
+        return Page(fills, unreadable, None)
+    last = activities[-1].get("id")
+    return Page(fills, unreadable, last if last and isinstance(last, str) else fills[-1].id)

@@ -51,13 +51,17 @@ async def sync_trades(payload: BrokerSync, job: JobContext) -> dict[str, object]
     from functions.providers.alpaca import broker  # noqa: PLC0415 - cold start
 
     from .settings import data_folder  # noqa: PLC0415
-    from .syncing import sync  # noqa: PLC0415
+    from .syncing import UNREADABLE_SHOWN, sync  # noqa: PLC0415
     from .trades import trades_in  # noqa: PLC0415
 
-    synced = await sync(job, broker(), trades_in(data_folder(), payload.account))
-    if synced.more:
-        await sync_trades.enqueue(payload, job_id=job.child_id("rest"))
-    return {"fetched": synced.fetched, "new": synced.new, "more": synced.more}
+    trades = trades_in(data_folder(), payload.account)
+    report = await sync(job, broker(), trades, payload.resume)
+    for fault in report.unreadable[:UNREADABLE_SHOWN]:
+        job.log(f"a fill can't be read: {fault}")
+    if report.rest is not None:
+        rest = payload.model_copy(update={"resume": report.rest})
+        await sync_trades.enqueue(rest, job_id=job.child_id(f"after {report.rest.token}"))
+    return report.summary()
 
 
 @ai.job("ai.feedback")

@@ -6,7 +6,14 @@ import datetime as dt
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from functions.providers.address import Address
 
@@ -68,12 +75,24 @@ class EmailMessage(BaseModel):
     values: dict[str, str | int] = Field(default_factory=dict, max_length=50)
 
 
+class SyncPosition(BaseModel):
+    """A position in a list of a broker's fills: after the page of this token. `since`: where the list
+    begins."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    since: AwareDatetime | None
+    token: str = Field(min_length=1, max_length=200)
+
+
 class BrokerSync(BaseModel):
-    """The fills of one broker account, as far as the journal has not got them."""
+    """The fills of one broker account, as far as the journal has not got them. `resume`: where the
+    sync stopped whose rest this is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     account: Account = "main"
+    resume: SyncPosition | None = None
 
 
 class CoachRequest(BaseModel):

@@ -58,11 +58,11 @@ class Trades:
         """Store the fills that are missing, all or none; how many were."""
         return self._tables.change_many(_ADD, [self._row(fill) for fill in fills])
 
-    def last_id(self) -> str | None:
-        """The id of the last fill: after it a sync goes on."""
-        query = "SELECT max(id) FROM journal_fills WHERE account = ?"
+    def last_instant(self) -> dt.datetime | None:
+        """When the last fill was."""
+        query = "SELECT max(at) FROM journal_fills WHERE account = ?"
         last: str | None = self._tables.select(query, (self._account,))[0][0]
-        return last
+        return None if last is None else dt.datetime.fromisoformat(last)
 
     def between(self, first: dt.date, last: dt.date) -> list[Trade]:
         """The trades of the days from one to another (UTC), in order of time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .faults import Faults
+
+_EVER = "1970-01-01T00:00:00Z"
 
 
 @dataclass(slots=True)
@@ -27,9 +30,14 @@ class Alpaca:
         if not request.headers.get("apca-api-key-id"):
             return JSONResponse({"message": "forbidden."}, 403)
         after = request.query_params.get("page_token", "")
+        since = dt.datetime.fromisoformat(request.query_params.get("after", _EVER))
         most = int(request.query_params["page_size"])
-        page = [fill for fill in self.fills if fill["id"] > after][:most]
-        return await self.faults.answer(after, lambda: JSONResponse(page))
+        page = [
+            fill
+            for fill in self.fills
+            if fill["id"] > after and dt.datetime.fromisoformat(fill["transaction_time"]) > since
+        ]
+        return await self.faults.answer(after, lambda: JSONResponse(page[:most]))
 
 
 def fills_at(prices: Sequence[str]) -> list[dict[str, Any]]:
