@@ -76,8 +76,8 @@ class EmailMessage(BaseModel):
 
 
 class SyncPosition(BaseModel):
-    """A position in a list of a broker's fills: after the page of this token. `since`: where the list
-    begins."""
+    """A position in a list of a broker's fills: after the page of this token. `since`: where the
+    list begins."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 

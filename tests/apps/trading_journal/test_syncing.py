@@ -160,7 +160,7 @@ def _of(payload: BrokerSync, trades: Trades) -> tuple[Any, Trades, Any]:
     return broker(), trades, payload.resume
 
 
-UNREADABLE = {
+UNREADABLE: dict[str, dict[str, Any]] = {
     "a side of its own": {"side": "buy_to_cover"},
     "no quantity": {"qty": "0"},
     "no instant": {"transaction_time": None},
