@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from functions.apps.documents import DocumentRequest, app, generate_docs
 from functions.apps.documents.decoding import decode
-from functions.apps.documents.pages import MAX_BYTES, text_of
+from functions.apps.documents.markup import text_of
+from functions.apps.documents.pages import MAX_BYTES
 from functions.providers.openai import API
 from shared import Discard
 from shared.fetch import FetchFailed
@@ -254,7 +255,7 @@ async def test_the_model_never_reads_the_secrets_in_an_address(
 
 @respx.mock
 async def test_pages_without_text_are_refused(folder: Path, context: MakeContext) -> None:
-    respx.get(host="93.184.215.14").respond(200, text="<script>var a = 1</script>")
+    respx.get(host="93.184.215.14").respond(200, html="<script>var a = 1</script>")
 
     with pytest.raises(Discard, match="no text"):
         await generate_docs(REQUEST, context())
@@ -321,4 +322,95 @@ def test_a_reference_to_no_character_ends_no_attempt(
     ],
 )
 def test_a_page_s_text_is_what_a_reader_sees(source: str, seen: str) -> None:
-    assert text_of(source) == seen
+    assert text_of(source, "text/html") == seen
+
+
+README = (
+    "# kettle-js\n\nWrap the widget in a `<nav>` element.\n\n## Install\n\nnpm install kettle-js\n"
+)
+PLAIN = [
+    README,
+    "Handlers are `Map<String, List<Integer>>`; call `kettle run <job-id> --to <host>`.",
+    "Use Vec<u8> and curl https://api.example/v1/<tenant>/x\n#include <stdio.h>",
+    "Set the `<title>` of the page. The warranty is 2 years.",
+    "```vue\n<template>\n  <kettle/>\n</template>\n```\nThen boil water.",
+    "if a <!-- b then c. The rest of a text. 2 < 3 &amp; 3 > 1",
+    "Write to Ada <ada@example.com>, or see <https://example.com/x>",
+    '<p align="center"><img src="x.svg"></p>\n\n# Kettle\n\nWrap it in a `<nav>`.\n\nIt boils.',
+]
+
+
+@pytest.mark.parametrize("source", PLAIN)
+@pytest.mark.parametrize("kind", ["text/plain", "text/markdown; charset=utf-8", "TEXT/X-RST", ""])
+def test_a_plain_text_keeps_what_looks_like_tags(source: str, kind: str) -> None:
+    if kind or not source.startswith("<p"):
+        assert text_of(source, kind) == " ".join(source.split())
+
+
+@respx.mock
+@pytest.mark.parametrize("name", ["kettle.md", "kettle.TXT", "kettle"])
+async def test_an_own_file_that_is_plain_text_is_read_whole(
+    name: str, folder: Path, context: MakeContext
+) -> None:
+    (folder / "pages").mkdir()
+    (folder / "pages" / name).write_text(README, encoding="utf-8")
+    chat = respx.post(CHAT).mock(side_effect=answer)
+
+    own = DocumentRequest(title="Kettle", pages=(f"file:{name}",), sections=("Use",))
+    await generate_docs(own, context())
+
+    asked = json.loads(chat.calls[0].request.content)["messages"][1]["content"]
+    assert "`<nav>` element. ## Install npm install kettle-js" in asked
+
+
+@respx.mock
+@pytest.mark.parametrize(("kind", "kept"), [("text/plain", True), ("text/html", False)])
+async def test_the_server_s_type_says_whether_tags_are_text(
+    kind: str, folder: Path, context: MakeContext, *, kept: bool
+) -> None:
+    page = "Call `run <job-id>`."
+    respx.get(host="93.184.215.14").respond(200, text=page, headers={"content-type": kind})
+    chat = respx.post(CHAT).mock(side_effect=answer)
+
+    await generate_docs(REQUEST.model_copy(update={"sections": ("Use",)}), context())
+
+    asked = json.loads(chat.calls[0].request.content)["messages"][1]["content"]
+    assert ("<job-id>" in asked) is kept
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["<!DOCTYPE html>", "\n <html lang=en>", "<!-- x --><!doctype html>", "<?xml version='1'?>"],
+)
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/octet-stream"])
+def test_a_whole_document_is_html_whatever_its_type(start: str, kind: str) -> None:
+    assert text_of(f"{start}<p>a<b>b</b>", kind) == "a b"
+
+
+XHTML = "application/xhtml+xml"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "seen"),
+    [
+        ("<p>A</p><svg class='icon'/><p>B</p>", "text/html", "A B"),
+        ("<p>A</p><svg class=icon /><p>B</p>", "text/html", "A B"),
+        ('<p>A</p><svg a="x y"/><svg/><p>B</p>', "text/html", "A B"),
+        # as browsers read it: the slash is the end of the value
+        ("<p>A</p><svg class=icon/><p>x</p></svg><p>B</p>", "text/html", "A B"),
+        ("<p>A</p><svg><use href='#i'/><title/></svg><p>B</p>", "text/html", "A B"),
+        # HTML has no closed title, so what follows is one
+        ("<title/><p>x</p></title><p>B</p>", "text/html", "B"),
+        ("<head><title/><script src='a.js'/></head><p>B</p>", XHTML, "B"),
+        ("<?xml version='1.0'?><html><title/><nav/><p>B</p>", "", "B"),
+        (
+            '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "x"><html><title/><p>B</p>',
+            "text/html",
+            "B",
+        ),
+        ("<nav/><p>x</p></nav>B", "text/html", "B"),
+        ("<p>A</p><!--><p>B</p><!---><p>C</p><!-- x --!>D", "text/html", "A B C D"),
+    ],
+)
+def test_an_element_that_is_closed_at_once_hides_nothing(source: str, kind: str, seen: str) -> None:
+    assert text_of(source, kind) == seen
