@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterator
 
 from shared import Discard
+
+from .labels import codec_of, is_refused
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -19,19 +22,9 @@ _CHARSET = re.compile(rf"(?:charset|encoding){_NAME}", re.IGNORECASE)
 _DECLARED = re.compile(rb"<(?:meta\b|\?xml\b)[^>]{0,500}", re.IGNORECASE)
 DECLARED_WITHIN = 1024
 """Bytes at a page's start that may declare its encoding: as browsers have it."""
-_AS_BROWSERS_READ = {
-    **dict.fromkeys(("ascii", "iso8859-1"), "cp1252"),
-    **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-    "iso8859-9": "cp1254",
-    "iso8859-11": "cp874",
-}
-_KNOWN = re.compile(
-    r"utf-8|utf-(?:16|32)(?:-[lb]e)?|iso8859-\d+|cp(?:125\d|866|874|932|949)|koi8-[ru]"
-    r"|euc_jp|iso2022_jp|gb18030|big5|mac-(?:roman|cyrillic)"
-)
-"""Encodings of pages, by Python's names. Its others are no text, or slow to decode (punycode)."""
+MOST_FAULTS = 10
+"""Characters of a page that can't be read, beside one in a hundred: a few are a slip of a page's
+author, and more are a text in another encoding."""
 _NO_TEXT = (
     (b"%PDF-", "a PDF"),
     (b"\x89PNG", "a PNG picture"),
@@ -44,15 +37,19 @@ _NO_TEXT = (
 
 
 def decode(content: bytes, content_type: str = "") -> str:
-    """The page's text. `content_type`: the server's header, "" where there is none. An encoding
-    that is not known counts as none, and a page without one as UTF-8. Raises Discard for a PDF, a
-    picture, and whatever else is no text."""
+    """The page's text. `content_type`: the server's header, "" where there is none. A page that
+    names no encoding counts as UTF-8. Raises Discard for a PDF, a picture, whatever else is no
+    text, and a text in another encoding than it says."""
     for start, kind in _NO_TEXT:
         if content.startswith(start):
             raise Discard(f"a page is {kind}: give pages of HTML or plain text")
     text = _decode(content, content_type)
     if "\0" in text:
         raise Discard("a page is no text, or UTF-16 that does not say so: save it as UTF-8")
+    if text.count("\ufffd") > max(MOST_FAULTS, len(text) // 100):
+        raise Discard(
+            "a page is not in the encoding that it names, or names none: save it as UTF-8"
+        )
     return text
 
 
@@ -60,25 +57,29 @@ def _decode(content: bytes, content_type: str) -> str:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, errors="replace")
-    encoding = _encoding_named(content_type) or _declared_encoding(content) or "utf-8"
-    return content.decode(encoding, errors="replace")
-
-
-def _declared_encoding(content: bytes) -> str | None:
-    """The encoding that the page names itself. Its name was read as ASCII: so it is not UTF-16."""
-    for element in _DECLARED.finditer(content[:DECLARED_WITHIN]):
-        encoding = _encoding_named(element[0].decode("ascii", errors="replace"))
-        if encoding is not None:
-            return "utf-8" if encoding.startswith(("utf-16", "utf-32")) else encoding
-    return None
-
-
-def _encoding_named(text: str) -> str | None:
-    """The encoding that a header or an element names; None where it names none that is known."""
-    match = _CHARSET.search(text)
+    labels = [*_CHARSET.findall(content_type)[:1], *_declared_labels(content)]
+    known = next(filter(None, map(_known_codec, labels)), None)
     try:
-        name = codecs.lookup(match[1]).name if match else ""
-    except LookupError:
-        return None
-    name = _AS_BROWSERS_READ.get(name, name)
-    return name if _KNOWN.fullmatch(name) else None
+        return content.decode(
+            known or "utf-8", errors="strict" if labels and not known else "replace"
+        )
+    except UnicodeDecodeError:
+        raise Discard(_not_known(labels[0])) from None
+
+
+def _declared_labels(content: bytes) -> Iterator[str]:
+    """The labels that the page gives itself. They were read as ASCII: so it is not UTF-16."""
+    for element in _DECLARED.finditer(content[:DECLARED_WITHIN]):
+        label = _CHARSET.search(element[0].decode("ascii", errors="replace"))
+        if label is not None:
+            yield "utf-8" if (codec_of(label[1]) or "").startswith("utf-16") else label[1]
+
+
+def _known_codec(label: str) -> str | None:
+    if is_refused(label):
+        raise Discard(_not_known(label))
+    return codec_of(label)
+
+
+def _not_known(label: str) -> str:
+    return f"a page's encoding {label!r} is none that browsers read: save it as UTF-8"

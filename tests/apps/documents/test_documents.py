@@ -182,6 +182,70 @@ def test_a_page_is_read_in_its_own_encoding(content: bytes, content_type: str, s
     assert text_of(decode(content, content_type)) == seen
 
 
+STANDARD = {  # https://encoding.spec.whatwg.org/#names-and-labels: the labels of each encoding
+    "iso8859-8": "csiso88598i iso-8859-8-i logical visual iso-ir-138",
+    "cp874": "dos-874 iso-8859-11 iso8859-11 iso885911 tis-620 windows-874",
+    "cp932": "csshiftjis ms932 ms_kanji shift-jis shift_jis sjis windows-31j x-sjis",
+    "euc_jp": "cseucpkdfmtjapanese euc-jp x-euc-jp",
+    "iso2022_jp": "csiso2022jp iso-2022-jp",
+    "gb18030": "chinese csgb2312 csiso58gb231280 gb18030 gb2312 gb_2312-80 gbk iso-ir-58 x-gbk",
+    "big5": "big5 big5-hkscs cn-big5 csbig5 x-x-big5",
+    "cp949": "cseuckr euc-kr korean ks_c_5601-1987 ks_c_5601-1989 ksc_5601 windows-949",
+    "koi8-u": "koi8-ru koi8-u",
+    "mac-roman": "csmacintosh mac macintosh x-mac-roman",
+    "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "cp866": "866 cp866 csibm866 ibm866",
+    "cp1252": "ansi_x3.4-1968 ascii cp1252 cp819 iso-8859-1 iso_8859-1:1987 latin1 us-ascii",
+    "cp1254": "cp1254 iso-8859-9 iso_8859-9:1989 l5 latin5 windows-1254 x-cp1254",
+    "iso8859-7": "ecma-118 elot_928 greek8 iso_8859-7:1987 sun_eu_greek",
+    "utf-8": "unicode-1-1-utf-8 unicode11utf8 utf8 utf-8 x-unicode20utf8 utf_8",
+}
+SAMPLES = {
+    "iso8859-8": "קומקום",
+    "cp874": "กาต้มน้ำ",
+    **dict.fromkeys(("cp932", "euc_jp", "iso2022_jp"), "日本語の薬缶"),
+    **dict.fromkeys(("gb18030", "big5"), "水壶"[:1]),
+    "cp949": "주전자",
+    **dict.fromkeys(("koi8-u", "mac-cyrillic", "cp866"), "Чайник"),
+    "iso8859-7": "βραστήρας",
+}
+
+
+@pytest.mark.parametrize("codec", STANDARD)
+@pytest.mark.parametrize("where", ["server", "page"])
+def test_every_label_that_browsers_know_is_read(codec: str, where: str) -> None:
+    seen = SAMPLES.get(codec, "Größe")
+    for label in STANDARD[codec].split():
+        head = "" if where == "server" else f"<meta charset={label.upper()}>"
+        kind = f"text/html; charset={label}" if where == "server" else ""
+        content = f"{head}<p>{seen}</p>".encode(codec)
+        assert text_of(decode(content, kind)) == seen, label
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "told"),
+    [
+        ("<p>Größe".encode("cp1252"), "text/html; charset=x-nobody", "'x-nobody' is none that"),
+        (b"<meta charset=x-nobody>\xff", "", "'x-nobody' is none that"),
+        (
+            "<p>주전자".encode("iso2022_kr"),
+            "text/html; charset=ISO-2022-KR",
+            "'ISO-2022-KR' is none",
+        ),
+        (b"<meta charset=hz-gb-2312>~{<:Ky~}", "", "'hz-gb-2312' is none"),
+        (("<p>" + "日本語の薬缶" * 5).encode("cp932"), "", "names none"),
+        (
+            ("<p>" + "Чайник " * 9).encode("cp1251"),
+            "text/html; charset=utf-8",
+            "not in the encoding",
+        ),
+    ],
+)
+def test_a_page_that_can_t_be_read_is_told(content: bytes, content_type: str, told: str) -> None:
+    with pytest.raises(Discard, match=told):
+        decode(content, content_type)
+
+
 @given(st.binary(max_size=400), st.text(max_size=60))
 def test_any_bytes_are_text_or_refused(content: bytes, content_type: str) -> None:
     try:
