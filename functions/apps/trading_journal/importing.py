@@ -22,7 +22,7 @@ from .chains import Chains, RowAndPrevious
 from .payloads import CsvImport, EmailMessage, Resume, TradeRecord
 from .rows import PriceRow
 from .sources import open_source
-from .table import RejectedLine, read_prices
+from .table import RejectedLine, read_header, read_prices
 
 T = TypeVar("T")
 Entry = tuple[int, TradeRecord | None]
@@ -56,6 +56,7 @@ class _Tally:
     known: int = 0
     taken: int = 0
     shown: list[RejectedLine] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     first_date: dt.date = dt.date.max
     last_date: dt.date = dt.date.min
 
@@ -84,6 +85,7 @@ class _Tally:
             "rejected": {"count": self.rejected, "first": [_describe(line) for line in self.shown]},
             "first_date": self.first_date.isoformat() if self.accepted else None,
             "last_date": self.last_date.isoformat() if self.accepted else None,
+            **({"unread_adjustments": self.unread} if self.unread else {}),
         }
 
 
@@ -93,7 +95,8 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
     Raises Discard when the file can never be imported, or has rows of which none is valid. When
     the budget runs short, a second job imports the rest: `continued_by` is its id, and its summary
     covers the whole file. `enqueued` counts the rows that this run added to the queue, `known`
-    those whose jobs an earlier run had enqueued.
+    those whose jobs an earlier run had enqueued. `unread_adjustments` names columns whose
+    names say that they have adjusted prices, and which are not read.
     """
     run, done = _position(payload.resume, job)
     tally = _Tally()
@@ -154,6 +157,7 @@ def _entries(stream: BinaryIO, payload: CsvImport, tally: _Tally) -> Generator[E
     """Every line number with its record, or with None for a rejected line; in one order in all
     runs."""
     chains = Chains()
+    tally.unread = read_header(stream, payload.symbol).unread_adjustments
     for line in read_prices(stream, payload.symbol):
         for entry in chains.add(line):
             yield _entry(entry, payload.account, tally)

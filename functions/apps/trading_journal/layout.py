@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from shared import Discard
 
@@ -15,22 +17,28 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MOST_COLUMNS = 1_000
 COLUMNS = frozenset(PriceRow.model_fields)
 _REQUIRED = frozenset(name for name, field in PriceRow.model_fields.items() if field.is_required())
-_ALIASES = {
+_NAMES = {
+    **{name.replace("_", ""): name for name in PriceRow.model_fields},
     **dict.fromkeys(("ticker", "instrument"), "symbol"),
-    **dict.fromkeys(("timestamp", "day", "trade_date"), "date"),
-    **dict.fromkeys(("adjclose", "adjusted_close", "adj._close", "adj_close*"), "adj_close"),
-    **dict.fromkeys(("vol", "vol."), "volume"),
-    "close/last": "close",
+    **dict.fromkeys(("timestamp", "day", "tradedate", "tradingdate"), "date"),
+    **dict.fromkeys(("adjustedclose", "closeadj", "closeadjusted", "adjusted"), "adj_close"),
+    **dict.fromkeys(("adjclosing", "adjustedclosing"), "adj_close"),
+    **dict.fromkeys(("vol", "sharevolume", "volumeshares"), "volume"),
+    **dict.fromkeys(("closelast", "closing"), "close"),
+    "opening": "open",
 }
-"""Names that vendors give to our columns, in lower case, spaces as underscores."""
-_TIMES = frozenset({"time", "hour", "minute", "time_(utc)", "trade_time"})
+"""Our columns by the names that vendors give them, in the form that `_plain` makes."""
+_PRICES = frozenset({"open", "high", "low", "close", "adj_close"})
+_TIMES = frozenset({"time", "hour", "minute", "timeutc", "tradetime"})
 """Names of columns with the time of day that belongs to the day in another column."""
+_NUMBER = re.compile(r"\s*[0-9]{1,2}[.)]")
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A delimiter, our names of the columns from left to right, and the symbol of every row where
-    the file has no such column."""
+    """A delimiter, the names of the columns from left to right (ours, or what `_plain` makes of the
+    file's), and the symbol of every row where the file has no such column."""
 
     delimiter: str
     columns: tuple[str, ...]
@@ -50,6 +58,13 @@ class Layout:
         """The fields of the columns with a time of day."""
         named = zip(self.columns, fields, strict=True)
         return [text for name, text in named if name in _TIMES]
+
+    @property
+    def unread_adjustments(self) -> list[str]:
+        """The first columns that may have adjusted prices and are none of ours. Without a column
+        of adjusted closes a split looks like a loss."""
+        unread = (name for name in self.columns if name not in COLUMNS and "adj" in name)
+        return [name[:40] for name in islice(unread, MOST_NAMED)]
 
 
 def read_layout(lines: Iterator[str], symbol: str | None) -> Layout:
@@ -87,8 +102,18 @@ def _columns(line: str, delimiter: str) -> tuple[str, ...]:
         names = _split(line, delimiter)
     except csv.Error:
         return ()
-    words = ("_".join(name.strip(" \t<>").lower().split()) for name in names)
-    return tuple(_ALIASES.get(name, name) for name in words)
+    return tuple(map(_column, names))
+
+
+def _column(name: str) -> str:
+    plain = _plain(name)
+    price = _NAMES.get(plain.removesuffix("price"))
+    return _NAMES.get(plain) or (price if price and price in _PRICES else plain)
+
+
+def _plain(name: str) -> str:
+    """One form of what vendors spell in many: `Adj Close**`, `adjClose`, `5. adjusted close`."""
+    return re.sub(r"[^a-z0-9]", "", _NUMBER.sub("", name, count=1).lower())
 
 
 def _what_is_missing(missing: frozenset[str], present: frozenset[str], delimiter: str) -> str:

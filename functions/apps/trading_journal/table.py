@@ -73,6 +73,17 @@ def read_prices(stream: BinaryIO, symbol: str | None = None) -> Iterator[Line | 
             yield fields if isinstance(fields, RejectedLine) else _row(number, fields, layout)
 
 
+def read_header(stream: BinaryIO, symbol: str | None = None) -> Layout:
+    """The layout that the header describes; the stream's position stays. Raises Discard as
+    `read_prices` does."""
+    begin = stream.tell()
+    try:
+        with _lines_from(stream, _after_marks(stream)) as lines:
+            return _layout(lines, symbol)
+    finally:
+        stream.seek(begin)
+
+
 def _after_marks(stream: BinaryIO) -> int:
     """The position after the byte order marks: programs that add one to each file add a second."""
     start = stream.tell()

@@ -78,6 +78,17 @@ async def test_rejected_rows_are_counted_and_the_first_are_shown(
     }
 
 
+async def test_a_column_of_adjusted_prices_that_is_not_read_is_named(
+    folder: Path, lines: list[str], output: Recorder, context: MakeContext
+) -> None:
+    header, *rows = lines
+    file = write(folder, header.replace("Adj Close", "Adj Cls"), *rows)
+
+    summary = await run_import(file, context(), output)
+
+    assert summary["unread_adjustments"] == ["adjcls"]
+
+
 async def test_a_day_that_comes_twice_is_rejected(
     folder: Path, lines: list[str], output: Recorder, context: MakeContext
 ) -> None:

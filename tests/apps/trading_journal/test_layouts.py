@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
 
-from functions.apps.trading_journal.table import Line, RejectedLine, read_prices
+from functions.apps.trading_journal.table import Line, RejectedLine, read_header, read_prices
 from shared import Discard
 
 
@@ -92,6 +93,86 @@ IMPORTED = {
         "AAPL,2000-03-01,118.560000000000002274,118.56,118.5,118.500000000000014211,9616100",
     ),
 }
+
+
+ADJUSTED = [
+    *("Adj Close", "adj_close", "adj-close", "AdjClose", "adjClose", "Adj. Close", "Adj Close*"),
+    *(
+        "Adj Close**",
+        "Adj. Close*",
+        "AdjustedClose",
+        "Adjusted Close",
+        "adjusted_close",
+        "closeadj",
+    ),
+    *(
+        "5. adjusted close",
+        "AdjClosePrice",
+        "adjusted",
+        "Close (adj)",
+        "<ADJ_CLOSE>",
+        " ADJ  CLOSE ",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", ADJUSTED)
+def test_an_adjusted_close_is_known_however_it_is_spelled(name: str) -> None:
+    header = f"Date,Open,High,Low,Close,{name},Volume"
+
+    (line,) = read(f"{header}\n2000-06-20,101.25,103.94,100,101.25,3.25,4500000\n", "AAPL")
+
+    assert isinstance(line, Line)
+    assert (line.row.close, line.row.adj_close) == (Decimal("101.25"), Decimal("3.25"))
+
+
+SPELLED = [
+    str,
+    str.upper,
+    str.lower,
+    lambda name: f"<{name}>",
+    lambda name: f" {name} ",
+    lambda name: f"{name}**",
+    lambda name: f"2. {name}",
+    lambda name: f"_{name}_",
+]
+
+
+@pytest.mark.parametrize("spell", SPELLED)
+@pytest.mark.parametrize("price", ["", " Price", "_price", "Price"])
+def test_every_column_is_known_however_it_is_spelled(
+    spell: Callable[[str], str], price: str
+) -> None:
+    prices = [f"{name}{price}" for name in ("Open", "High", "Low", "Close")]
+    names = [spell(name) for name in ("Ticker", "Trade Date", *prices, "Volume")]
+
+    (line,) = read(f"{','.join(names)}\nAAPL,2000-06-20,101.25,103.94,100,101.25,4500000\n")
+
+    assert isinstance(line, Line)
+    assert (line.row.symbol, line.row.close, line.row.volume) == (
+        "AAPL",
+        Decimal("101.25"),
+        4500000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "unread"),
+    [
+        ("Adj Close", []),
+        ("Adj Close USD,Dividends", ["adjcloseusd"]),
+        ("adjClose,adjHigh,Unadjusted Volume", ["adjhigh", "unadjustedvolume"]),
+        (",".join(f"adj{n}" for n in range(40)), [f"adj{n}" for n in range(20)]),
+        ("adj" + "x" * 99, ["adj" + "x" * 37]),
+    ],
+)
+def test_columns_that_may_be_adjusted_and_are_not_read_are_named(
+    names: str, unread: list[str]
+) -> None:
+    stream = io.BytesIO(f"Ticker,Date,Open,High,Low,Close,Volume,{names}\n".encode())
+
+    assert read_header(stream).unread_adjustments == unread
+    assert stream.tell() == 0
 
 
 @pytest.mark.parametrize("vendor", IMPORTED)
