@@ -21,7 +21,7 @@ MOST_SYMBOLS = 20_000
 
 class RowAndPrevious(NamedTuple):
     """A row and the close of the day before it, in its own terms; None where that is not known: on
-    a symbol's first day, and beside a rejected row."""
+    a symbol's first day, beside a rejected row, and where an adjusted close is missing."""
 
     line: Line
     previous: Decimal | None
@@ -48,7 +48,8 @@ class Chains:
     def add(self, line: Line | RejectedLine) -> Iterator[RowAndPrevious | RejectedLine]:
         """The rows whose neighbour is known now, and rejected lines."""
         if isinstance(line, RejectedLine):
-            self._break(line.symbol)
+            if not line.no_trade:
+                self._break(line.symbol)
             yield line
             return
         chain = self._chains.get(line.row.symbol)
@@ -81,7 +82,8 @@ class Chains:
         chain.descending = descending
         known = chain.gaps == self._gaps_of(line)
         newer, older = (chain.last, line) if descending else (line, chain.last)
-        previous = restated(older.row, newer.row) if known else None
+        comparable = not (newer.unadjusted or older.unadjusted)
+        previous = restated(older.row, newer.row) if known and comparable else None
         if descending:
             yield RowAndPrevious(newer, previous)
         else:

@@ -20,9 +20,8 @@ from shared.fetch import bare_urls
 
 from .chains import Chains, RowAndPrevious
 from .payloads import CsvImport, EmailMessage, Resume, TradeRecord
-from .rows import PriceRow
 from .sources import open_source
-from .table import RejectedLine, read_header, read_prices
+from .table import Line, RejectedLine, read_header, read_prices
 
 T = TypeVar("T")
 Entry = tuple[int, TradeRecord | None]
@@ -57,13 +56,15 @@ class _Tally:
     taken: int = 0
     shown: list[RejectedLine] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    unadjusted: int = 0
     first_date: dt.date = dt.date.max
     last_date: dt.date = dt.date.min
 
-    def accept(self, row: PriceRow) -> None:
+    def accept(self, line: Line) -> None:
         self.accepted += 1
-        self.first_date = min(self.first_date, row.date)
-        self.last_date = max(self.last_date, row.date)
+        self.unadjusted += line.unadjusted
+        self.first_date = min(self.first_date, line.row.date)
+        self.last_date = max(self.last_date, line.row.date)
 
     def count(self, new: int, *, of: int) -> None:
         self.enqueued += new
@@ -86,6 +87,7 @@ class _Tally:
             "first_date": self.first_date.isoformat() if self.accepted else None,
             "last_date": self.last_date.isoformat() if self.accepted else None,
             **({"unread_adjustments": self.unread} if self.unread else {}),
+            **({"unadjusted": self.unadjusted} if self.unadjusted else {}),
         }
 
 
@@ -96,7 +98,8 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
     the budget runs short, a second job imports the rest: `continued_by` is its id, and its summary
     covers the whole file. `enqueued` counts the rows that this run added to the queue, `known`
     those whose jobs an earlier run had enqueued. `unread_adjustments` names columns whose
-    names say that they have adjusted prices, and which are not read.
+    names say that they have adjusted prices, and which are not read; `unadjusted` counts the rows
+    without an adjusted close in a file that has such a column.
     """
     run, done = _position(payload.resume, job)
     tally = _Tally()
@@ -170,7 +173,7 @@ def _entry(entry: RowAndPrevious | RejectedLine, account: str, tally: _Tally) ->
         tally.reject(entry)
         return entry.line, None
     row = entry.line.row
-    tally.accept(row)
+    tally.accept(entry.line)
     return entry.line.line, TradeRecord(account=account, row=row, previous_close=entry.previous)
 
 

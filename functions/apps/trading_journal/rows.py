@@ -81,13 +81,13 @@ Price = Annotated[
     BeforeValidator(_plain),
 ]
 """Up to 24 decimals: programs write a float with 17 digits or more."""
-Volume = Annotated[int, Field(gt=0, lt=2**63), BeforeValidator(_plain)]
-"""Shares; below 2^63, the largest whole number SQLite stores."""
+Volume = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_plain)]
+"""Shares; 0 for an index or a currency, below 2^63, the largest whole number SQLite stores."""
 
 
 class PriceRow(BaseModel):
-    """Guarantees: `low` ≤ `open`, `close` ≤ `high`, every price and the volume above zero. A price
-    that is off by an error of floats is set to the price that it should not pass.
+    """Guarantees: `low` ≤ `open`, `close` ≤ `high`, every price above zero, a volume of zero or
+    more. A price that is off by an error of floats is set to the price that it should not pass.
 
     `adj_close` is the close after later splits and dividends; not every file has it.
     """

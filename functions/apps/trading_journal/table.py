@@ -9,7 +9,7 @@ import codecs
 import csv
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -29,24 +29,31 @@ MOST_BLANK = 1_000
 MOST_LINES = 10
 """Lines of one row whose quotes hold line ends. A quote that is open for longer was left open."""
 
+_NOTHING = {"", "-", "null", "nan", "n/a", "none"}
+"""What programs write where there is no number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A valid row and the number of its last line in the file, counted from 1."""
+    """A valid row and the number of its last line in the file, counted from 1. `unadjusted`: the
+    file has adjusted closes, and that of this row can't be read."""
 
     line: int
     row: PriceRow
+    unadjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
     """A line that is not a valid row. `column` is empty when the whole line is at fault; `symbol`
-    is that of the row, where it can be read."""
+    is that of the row, where it can be read. `no_trade`: the row has no prices at all, as some
+    vendors write a holiday; no day is missing there."""
 
     line: int
     column: str
     reason: str
     symbol: str | None = None
+    no_trade: bool = False
 
 
 class _Text(NamedTuple):
@@ -189,10 +196,21 @@ def _fields(whole: list[_Text], layout: Layout) -> list[str] | str:
 
 def _row(number: int, fields: list[str], layout: Layout) -> Line | RejectedLine:
     values = layout.values(fields)
+    if all(values.get(name, "").lower() in _NOTHING for name in ("open", "high", "low", "close")):
+        return RejectedLine(number, "", "no prices: no trade that day", no_trade=True)
+    read = _validated(number, values)
+    if isinstance(read, RejectedLine) and read.column == "adj_close":  # an extra: all others are right
+        read = _validated(number, {**values, "adj_close": None})
+    if isinstance(read, RejectedLine):
+        return read
+    return Line(number, read, "adj_close" in layout.columns and read.adj_close is None)
+
+
+def _validated(number: int, values: Mapping[str, str | None]) -> PriceRow | RejectedLine:
     try:
-        return Line(number, PriceRow.model_validate(values))
+        return PriceRow.model_validate(values)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         column = ".".join(map(str, fault["loc"]))
-        symbol = None if column == "symbol" else values["symbol"].upper()
+        symbol = None if column == "symbol" else str(values["symbol"]).upper()
         return RejectedLine(number, column, fault["msg"], symbol)

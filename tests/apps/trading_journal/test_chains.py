@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import random
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from functions.apps.trading_journal import chains
 from functions.apps.trading_journal.chains import Chains, RowAndPrevious
 from functions.apps.trading_journal.rows import PriceRow
-from functions.apps.trading_journal.table import Line, RejectedLine
+from functions.apps.trading_journal.table import Line, RejectedLine, read_prices
 from shared import Discard
 
 FIRST = dt.date(2026, 1, 1)
@@ -132,3 +133,44 @@ def test_symbols_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(Discard, match="over 3 symbols; split it"):
         read(*(day(0, symbol) for symbol in "ABCD"))
+
+
+def closes(content: str) -> dict[int, float | None]:
+    """The day of April -> the close before it; None: not known."""
+    entries = read(*read_prices(io.BytesIO(content.encode()), "EURUSD=X"))
+    rows = [entry for entry in entries if isinstance(entry, RowAndPrevious)]
+    return {
+        entry.line.row.date.day: None if entry.previous is None else float(entry.previous)
+        for entry in rows
+    }
+
+
+HEAD = "Date,Open,High,Low,Close,Adj Close,Volume\n"
+NOTHING = ["null,null,null,null,null,null", ",,,,,", "nan,NaN,nan,nan,nan,0", "-,-,-,-,-,-"]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_row_without_prices_is_a_day_without_trade(nothing: str, step: int) -> None:
+    rows = ["2021-04-01,10,11,9,10,10,5", f"2021-04-02,{nothing}", "2021-04-05,10,12,9,11,11,5"]
+
+    assert closes(HEAD + "\n".join(rows[::step])) == {1: None, 5: 10.0}
+
+
+def test_a_row_with_some_prices_is_a_day_that_is_missing() -> None:
+    rows = ["2021-04-01,10,11,9,10,10,5", "2021-04-02,null,11,9,10,10,5"]
+
+    assert closes(HEAD + "\n".join([*rows, "2021-04-05,10,12,9,11,11,5"])) == {1: None, 5: None}
+
+
+@pytest.mark.parametrize("bad", ["null", "-0.01", "0", "", "x", "1e99"])
+def test_a_bad_adjusted_close_costs_the_returns_beside_it_and_no_day(bad: str) -> None:
+    days = [f"2021-04-{n:02},10,11,9,10,{bad if n == 2 else 10},5" for n in range(1, 6)]
+
+    assert closes(HEAD + "\n".join(days)) == {1: None, 2: None, 3: None, 4: 10.0, 5: 10.0}
+
+
+def test_an_index_and_a_currency_have_no_volume() -> None:
+    days = [f"2021-04-{n:02},10,11,9,10,10,0" for n in (1, 2)]
+
+    assert closes(HEAD + "\n".join(days)) == {1: None, 2: 10.0}

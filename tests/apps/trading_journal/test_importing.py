@@ -74,7 +74,7 @@ async def test_rejected_rows_are_counted_and_the_first_are_shown(
     assert summary["rejected"]["first"][0] == {
         "line": 4,
         "column": "volume",
-        "reason": "Input should be greater than 0",
+        "reason": "Input should be greater than or equal to 0",
     }
 
 
@@ -237,7 +237,7 @@ async def test_a_real_file_in_either_order_makes_the_same_records(
 async def test_a_gap_in_one_import_is_closed_by_the_next(
     folder: Path, header: str, output: Recorder, context: MakeContext
 ) -> None:
-    days = [f"X,2026-01-0{n},1,9,1,{n},{0 if n == 3 else 5},{n}" for n in range(1, 6)]
+    days = [f"X,2026-01-0{n},1,9,1,{n},{-1 if n == 3 else 5},{n}" for n in range(1, 6)]
 
     await run_import(write(folder, header, *days), context(), output)
 
