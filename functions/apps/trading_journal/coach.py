@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable
-from decimal import Decimal
 
 from functions.providers.openai import LanguageModel
 from shared import JobContext
 
-from .trades import Trade, Trades
+from .results import results_by_symbol
+from .trades import Trades
 
 MOST_TRADES = 200
 """Trades that one question shows: the last ones."""
@@ -25,7 +23,8 @@ _COACH = (
 _ANALYST = (
     "You analyse a trader's period. The user gives you the result of each symbol, computed from "
     "the fills. In at most 200 words: what carried the result, what cost most, which habit shows. "
-    "Use the given figures only. No advice to buy or sell."
+    "Use the given figures only; of a result that is unknown, say that the fills don't tell it. No "
+    "advice to buy or sell."
 )
 
 
@@ -46,11 +45,16 @@ async def analysis(
     done = await asyncio.to_thread(trades.between, first, last)
     if not done:
         return {"trades": 0, "analysis": None, "results": {}}
-    results = {symbol: str(result) for symbol, result in results_by_symbol(done).items()}
+    results = await asyncio.to_thread(_results, first, last, trades)
     lines = [f"{symbol}: {result}" for symbol, result in results.items()]
     text = await model.complete(_ANALYST, "\n".join(lines[:MOST_TRADES]))
     await asyncio.to_thread(trades.set_note, "analysis", f"{first}/{last}", text)
     return {"trades": len(done), "analysis": text, "results": results}
+
+
+def _results(first: dt.date, last: dt.date, trades: Trades) -> dict[str, str]:
+    figures = results_by_symbol(trades.history(first, last), first.isoformat())
+    return {name: "unknown" if figure is None else str(figure) for name, figure in figures.items()}
 
 
 async def embed(job: JobContext, trades: Trades, model: LanguageModel) -> dict[str, object]:
@@ -65,23 +69,3 @@ async def embed(job: JobContext, trades: Trades, model: LanguageModel) -> dict[s
             await asyncio.to_thread(trades.set_vectors, by_id)
         count, more = count + len(batch), len(batch) == BATCH
     return {"embedded": count, "more": more}
-
-
-def results_by_symbol(trades: Iterable[Trade]) -> dict[str, Decimal]:
-    """What each symbol's closed quantity earned: a close is set against the average price of what
-    was open. Trades come in order of time; what is open in the end counts nothing."""
-    open_quantity: dict[str, Decimal] = defaultdict(Decimal)
-    average: dict[str, Decimal] = defaultdict(Decimal)
-    results: dict[str, Decimal] = defaultdict(Decimal)
-    for trade in trades:
-        symbol, held = trade.symbol, open_quantity[trade.symbol]
-        change = trade.quantity if trade.side == "buy" else -trade.quantity
-        closed = min(abs(held), abs(change)) if held * change < 0 else Decimal(0)
-        results[symbol] += closed * (trade.price - average[symbol]) * (1 if held > 0 else -1)
-        open_quantity[symbol] = held + change
-        if closed < abs(change):  # the rest opens, or adds to what is open
-            rest = abs(held) if closed == 0 else Decimal(0)
-            opened = abs(change) - closed
-            cost = rest * average[symbol] + opened * trade.price
-            average[symbol] = cost / (rest + opened)
-    return dict(results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,12 @@ _BETWEEN = """
 SELECT id, at, symbol, side, quantity, price FROM journal_fills
 WHERE account = ? AND at >= ? AND at < ? ORDER BY at, id
 """
+_HISTORY = """
+SELECT id, at, symbol, side, quantity, price FROM journal_fills
+WHERE account = ? AND at < ? AND (at, side, id) > (?, ?, ?) AND symbol IN (
+    SELECT symbol FROM journal_fills WHERE account = ? AND at >= ? AND at < ?
+) ORDER BY at, side, id LIMIT ?
+"""
 _WITHOUT_VECTOR = """
 SELECT id, at, symbol, side, quantity, price FROM journal_fills
 WHERE account = ? AND vector IS NULL ORDER BY id LIMIT ?
@@ -31,6 +37,7 @@ _SET_NOTE = """
 INSERT INTO journal_notes VALUES (?, ?, ?, ?)
 ON CONFLICT (account, kind, period) DO UPDATE SET text = excluded.text
 """
+HISTORY_PAGE = 5_000
 _VERBS = {"buy": "bought", "sell": "sold", "sell_short": "sold short"}
 
 
@@ -68,6 +75,16 @@ class Trades:
         """The trades of the days from one to another (UTC), in order of time."""
         end = last + dt.timedelta(days=1)
         return self._select(_BETWEEN, first.isoformat(), end.isoformat())
+
+    def history(self, first: dt.date, last: dt.date) -> Iterator[Trade]:
+        """All trades up to a day, also those before the first one, of the symbols that were traded
+        between the two; in order of time, and a purchase before a sale of the same instant."""
+        begin, end = first.isoformat(), (last + dt.timedelta(days=1)).isoformat()
+        after = ("", "", "")
+        period = (self._account, begin, end)
+        while page := self._select(_HISTORY, end, *after, *period, HISTORY_PAGE):
+            yield from page
+            after = (page[-1].at, page[-1].side, page[-1].id)
 
     def without_vector(self, most: int) -> list[Trade]:
         """Trades that have no vector yet."""

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import respx
-from hypothesis import given
-from hypothesis import strategies as st
 
 from functions.apps.trading_journal import (
     AnalysisRequest,
@@ -24,7 +21,7 @@ from functions.apps.trading_journal import (
     give_feedback,
     sync_trades,
 )
-from functions.apps.trading_journal.coach import BATCH, results_by_symbol
+from functions.apps.trading_journal.coach import BATCH
 from functions.apps.trading_journal.syncing import MOST_PAGES
 from functions.apps.trading_journal.trades import Trade, Trades, trades_in
 from functions.providers import alpaca, openai
@@ -252,39 +249,3 @@ async def test_embedding_in_a_short_function_goes_on_in_another_job(trades: Trad
     assert asked.call_count == 3
     assert trades.without_vector(1) == []
     assert trades.without_vector(1) == []
-
-
-@pytest.mark.parametrize(
-    ("steps", "result"),
-    [
-        ([("buy", 10, 1)], 0),
-        ([("buy", 10, 1), ("sell", 10, 2)], 10),
-        ([("buy", 10, 1), ("buy", 10, 3), ("sell", 5, 3)], 5),
-        ([("sell_short", 10, 3), ("buy", 10, 1)], 20),
-        ([("buy", 10, 1), ("sell", 15, 2), ("buy", 5, 1)], 15),
-    ],
-)
-def test_a_result_is_what_closed_quantities_earned(
-    steps: list[tuple[str, int, int]], result: int
-) -> None:
-    trades = [Trade("", "", "A", s, Decimal(q), Decimal(p)) for s, q, p in steps]
-
-    assert results_by_symbol(trades) == {"A": Decimal(result)}
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["buy", "sell"]), st.integers(1, 9), st.integers(1, 9)),
-        min_size=1,
-        max_size=12,
-    )
-)
-def test_a_closed_book_s_result_is_its_cash(steps: list[tuple[str, int, int]]) -> None:
-    position = sum(q if s == "buy" else -q for s, q, _p in steps)
-    if position:
-        steps = [*steps, ("sell" if position > 0 else "buy", abs(position), 5)]
-    cash = sum(-q * p if s == "buy" else q * p for s, q, p in steps)
-
-    trades = [Trade("", "", "A", s, Decimal(q), Decimal(p)) for s, q, p in steps]
-
-    assert abs(results_by_symbol(trades)["A"] - cash) < Decimal("1e-20")
