@@ -126,6 +126,8 @@ async def send_reminder(payload: Reminder, job: JobContext) -> dict[str, object]
     task = None
     if payload.task is not None:
         task = await asyncio.to_thread((await _tables()).task, payload.task)
+        if task is not None and task.user_id != payload.user_id:
+            task = None  # the number was given to another task since, or never was the user's
         if task is not None and task.closed:
             return {"sent": False}
     message = Message(chat_id=payload.chat, text=reminder(payload, task))

@@ -20,6 +20,10 @@ CREATE TABLE IF NOT EXISTS tasks_messages (
 CREATE INDEX IF NOT EXISTS tasks_messages_day ON tasks_messages (day);
 """
 _ADD = "INSERT INTO tasks_tasks VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_TAKE = """
+UPDATE tasks_tasks SET job = ?, user_id = ?, subject = ?, due = ?, closed = ?, version = ?
+WHERE task = ?
+"""
 _UPDATE = """
 UPDATE tasks_tasks SET subject = ?, due = ?, closed = ?, version = ?
 WHERE task = ? AND version <= ?
@@ -60,11 +64,21 @@ class Tables:
     def __init__(self, tables: Database) -> None:
         self._db = tables
 
-    def add(self, job: str, user: int, package: WorkPackage) -> None:
-        """Remember that this job created this task, for this user."""
+    def add(self, job: str, user: int, package: WorkPackage) -> Task:
+        """Remember that this job created this task, for this user: unless another run of the job
+        has created one, which then counts.
+
+        A row of this number is of a task that is gone: OpenProject gives a number again where it
+        was restored from a backup, and another OpenProject gives its own. The new task replaces it.
+        """
         due, closed = _due(package), int(package.is_closed)
-        row = (package.id, job, user, package.subject, due, closed, package.version)
-        self._db.change(_ADD, row)
+        task = Task(package.id, job, user, package.subject, due, closed, package.version)
+        if self._db.change(_ADD, task) == 1:
+            return task
+        made = self.created_by(job)
+        if made is None:
+            self._db.change(_TAKE, (*task[1:], task.task))
+        return made or task
 
     def update(self, package: WorkPackage) -> bool:
         """Keep a task's new state, unless a later one is kept; False for one that we don't have."""

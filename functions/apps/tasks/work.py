@@ -29,8 +29,8 @@ async def create(
         package = await projects.find(reference)
     if package is None:
         package = await projects.create(new.title, new.description, new.due_date, reference)
-    await asyncio.to_thread(tables.add, job.id, new.user_id, package)
-    return {"task": package.id, "subject": package.subject}
+    made = await asyncio.to_thread(tables.add, job.id, new.user_id, package)
+    return {"task": made.task, "subject": made.subject}
 
 
 async def change(wanted: TaskChange, tables: Tables, projects: OpenProject) -> dict[str, object]:

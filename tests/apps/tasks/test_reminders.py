@@ -19,7 +19,7 @@ from shared import Discard
 from shared.testing import FakeClock, embedded_store
 
 from ..conftest import MakeContext
-from .conftest import ADA, Chat, Projects, drain
+from .conftest import ADA, BO, Chat, Projects, drain
 
 MINUTE, DAY = 60.0, 86_400.0
 
@@ -81,6 +81,22 @@ async def test_a_reminder_of_a_task_that_is_done_is_not_sent(
         await drain(store, clock, seconds=61 * MINUTE)
 
     assert chat.sent == [(ADA, "Reminder: Milk!")] * sent
+
+
+async def test_a_reminder_of_a_number_that_is_another_user_s_task_now_is_sent(
+    chat: Chat, projects: Projects, context: MakeContext
+) -> None:
+    clock = FakeClock()
+    reminder = Reminder(user_id=ADA, text="Milk!", at=in_an_hour(clock), task=37)
+    await create_task(NewTask(user_id=BO, title="Buy milk"), context())
+
+    async with embedded_store(clock=clock) as store:
+        await schedule_reminder(reminder, context("a"))
+        projects.edit(37, closed=True)
+        await sync_task(TaskSync(task=37))
+        await drain(store, clock, seconds=61 * MINUTE)
+
+    assert chat.sent == [(ADA, "Reminder: Milk!")]
 
 
 @pytest.mark.parametrize("back", [False, True])

@@ -10,6 +10,7 @@ import pytest
 
 from functions.apps.tasks import NewTask, TaskChange, create_task, update_task
 from functions.apps.tasks.tables import Tables
+from functions.providers.openproject import WorkPackage
 from shared import ConfigurationError, Discard
 from shared.testing import FakeClock, embedded_store, run_job
 
@@ -137,6 +138,39 @@ async def test_a_refusal_is_a_dead_letter_at_once(projects: Projects) -> None:
 
     assert (view.state, view.attempts, projects.posts) == ("dead", 1, 1)
     assert "Subject can't be blank." in view.history["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_number_that_openproject_gives_again_is_the_new_task_s(
+    closed: bool, projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    await create_task(MILK, context("a"))
+    for version in range(3):
+        projects.edit(37, subject=f"Ada's secret plan {version}", closed=closed)
+    tables.update(WorkPackage.model_validate(projects.packages[37]))
+    projects.packages = {}  # OpenProject is restored from a backup, or another one is used
+
+    result = await create_task(NewTask(user_id=BO, title="Bo's plan"), context("b"))
+
+    assert result == {"task": 37, "subject": "Bo's plan"}
+    assert await create_task(NewTask(user_id=BO, title="Bo's plan"), context("b")) == result
+    assert [task.subject for task in tables.open_tasks_of(BO, 9)] == ["Bo's plan"]
+    assert tables.open_tasks_of(ADA, 9) == []
+    projects.edit(37, subject="Bo's secret")
+    assert tables.update(WorkPackage.model_validate(projects.packages[37]))
+    assert tables.open_tasks_of(ADA, 9) == []
+    with pytest.raises(Discard, match="you have no task #37"):
+        await update_task(TaskChange(user_id=ADA, task=37, done=True))
+    assert (await update_task(TaskChange(user_id=BO, task=37, done=True)))["closed"] is True
+
+
+def test_two_runs_that_both_created_a_task_tell_the_same_one(tables: Tables) -> None:
+    first, second = ({"id": n, "lockVersion": 0, "subject": "Milk"} for n in (37, 38))
+
+    made = [tables.add("a", ADA, WorkPackage.model_validate(one)) for one in (first, second)]
+
+    assert [task.task for task in made] == [37, 37]
+    assert tables.task(38) is None
 
 
 async def test_a_user_changes_a_task_of_their_own(

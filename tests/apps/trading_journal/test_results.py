@@ -33,7 +33,8 @@ def results(
 ) -> Decimal | None:
     """The result of steps on days 1, 2, 3 …, or all on the first one."""
     trades = [
-        trade(1 if one_day else n, *step[:3], symbol=symbol) for n, step in enumerate(steps, 1)
+        trade(1 if one_day else day, side, quantity, price, symbol)
+        for day, (side, quantity, price) in enumerate(steps, 1)
     ]
     return results_by_symbol(trades, f"2024-01-{since:02}")[symbol]
 
