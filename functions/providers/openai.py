@@ -99,7 +99,7 @@ class LanguageModel:
         while True:
             tokens = most_tokens * self._tries[0]
             try:
-                return _whole(await self._ask(body, tokens))
+                return _whole_text(await self._ask(body, tokens))
             except _NotWhole:
                 if len(self._tries) == 1:
                     said = f"the language model's answer does not fit into {tokens} tokens"
@@ -163,7 +163,7 @@ def _refuses(response: httpx.Response, limit: str) -> bool:
     return response.status_code == httpx.codes.BAD_REQUEST and limit in said and not known
 
 
-def _whole(choice: _Choice) -> str:
+def _whole_text(choice: _Choice) -> str:
     """The text of an answer, without the model's thoughts. Raises _NotWhole, Discard for a refusal,
     and UnreadableAnswer where there is none: the next one may have some."""
     end = (choice.finish_reason or "").lower()

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
-from shared import ConfigurationError
+from shared import ConfigurationError, Discard
 
-from .http import client, read
+from .http import LONGEST_MESSAGE, Model, client, read
 
 CLOSED = 12
 """The id of the status "Closed" in OpenProject's own set of statuses."""
@@ -56,6 +56,18 @@ class _Collection(BaseModel):
     embedded: _Elements = Field(alias="_embedded")
 
 
+class _Problem(BaseModel):
+    message: str = ""
+
+
+class _Problems(BaseModel):
+    errors: list[_Problem]
+
+
+class _MultipleErrors(BaseModel):
+    problems: _Problems = Field(alias="_embedded")
+
+
 class OpenProject:
     """One project of an OpenProject."""
 
@@ -72,7 +84,7 @@ class OpenProject:
         text = f"{description}\n\n<!-- {reference} -->".lstrip()
         path = f"/projects/{self._project}/work_packages"
         response = await self._request("POST", path, _fields(subject, text, due))
-        return read(response, WorkPackage, "OpenProject")
+        return _read(response, WorkPackage)
 
     async def find(self, reference: str) -> WorkPackage | None:
         """The work package that was created with this reference."""
@@ -85,7 +97,7 @@ class OpenProject:
         response = await self._request("GET", f"/work_packages/{number}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        return read(response, WorkPackage, "OpenProject")
+        return _read(response, WorkPackage)
 
     async def change(
         self,
@@ -104,7 +116,7 @@ class OpenProject:
         response = await self._request("PATCH", f"/work_packages/{package.id}", body)
         if response.status_code == httpx.codes.CONFLICT:
             response.raise_for_status()
-        return read(response, WorkPackage, "OpenProject")
+        return _read(response, WorkPackage)
 
     async def versions(self, numbers: Sequence[int]) -> dict[int, int]:
         """The versions of those of these work packages, at most PAGE, that exist."""
@@ -115,7 +127,7 @@ class OpenProject:
     async def _list(self, path: str, filters: Sequence[Mapping[str, Any]]) -> list[WorkPackage]:
         params = {"filters": json.dumps(filters), "pageSize": str(PAGE)}
         response = await self._request("GET", path, params=params)
-        return read(response, _Collection, "OpenProject").embedded.elements
+        return _read(response, _Collection).embedded.elements
 
     async def _request(
         self,
@@ -144,6 +156,24 @@ def openproject() -> OpenProject:
             f"OPENPROJECT_CLOSED_STATUS={closed!r:.40}: give the number of a status"
         )
     return OpenProject(url, key, project, int(closed))
+
+
+def _read(response: httpx.Response, model: type[Model]) -> Model:
+    """The body of a success. Raises what `read` raises; of several errors in one answer, whose own
+    message names none, with the message of each."""
+    if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+        said = _messages(response)
+        if said:
+            raise Discard(f"OpenProject answers 422: {said[:LONGEST_MESSAGE]}")
+    return read(response, model, "OpenProject")
+
+
+def _messages(response: httpx.Response) -> str:
+    try:
+        found = _MultipleErrors.model_validate_json(response.content).problems.errors
+    except ValidationError:
+        return ""
+    return " ".join(problem.message for problem in found if problem.message)
 
 
 def _fields(subject: str | None, description: str | None, due: dt.date | None) -> dict[str, Any]:

@@ -55,16 +55,19 @@ class Telegram:
         keep_secret([token])
         self._url = f"{api.rstrip('/')}/bot{token}/sendMessage"
 
-    async def send(self, chat: int, text: str) -> int:
-        """Send plain text to a chat; the message's id. Text that is too long is cut.
+    async def send(self, chat: int, text: str, topic: int | None = None) -> int:
+        """Send plain text to a chat; the message's id. Text that is too long is cut. `topic`: that
+        of a forum, and where it is closed or deleted, the chat's general one.
 
         A 429 limits the bot and not the message: it raises Snooze, which spends no attempt. Raises
         Discard where Telegram will never take the message: the bot is blocked, or not in the chat.
         """
-        response, answer = await self._post(chat, text)
+        response, answer = await self._post(chat, text, topic)
+        if topic is not None and _has_no_topic(answer):
+            response, answer = await self._post(chat, text, None)
         moved = answer.parameters.migrate_to_chat_id
         if moved is not None:  # the group has become a supergroup, under this id
-            response, answer = await self._post(moved, text)
+            response, answer = await self._post(moved, text, None)
         if answer.result is not None:
             return answer.result.message_id
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
@@ -73,13 +76,17 @@ class Telegram:
         said = f"Telegram answers {response.status_code}: {answer.description[:200]}"
         raise TelegramFailed(said) if is_transient(response) else Discard(said)
 
-    async def _post(self, chat: int, text: str) -> tuple[httpx.Response, _Answer]:
+    async def _post(
+        self, chat: int, text: str, topic: int | None
+    ) -> tuple[httpx.Response, _Answer]:
         # Without a parse mode nothing in the text is markup.
         body = {
             "chat_id": chat,
             "text": _cut(text),
             "link_preview_options": {"is_disabled": True},
         }
+        if topic is not None:
+            body["message_thread_id"] = topic
         async with client() as http:
             response = await http.post(self._url, json=body)
         try:
@@ -87,6 +94,13 @@ class Telegram:
         except ValidationError as error:
             what = f"Telegram: the answer {response.status_code}"
             raise UnreadableAnswer(f"{what}: {error.errors()[0]['msg']}") from None
+
+
+def _has_no_topic(answer: _Answer) -> bool:
+    said = answer.description.lower()
+    return any(
+        part in said for part in ("message thread not found", "topic_closed", "topic_deleted")
+    )
 
 
 def telegram() -> Telegram:

@@ -193,6 +193,34 @@ async def test_a_refusal_is_final_and_says_why(
 
 
 @respx.mock
+@pytest.mark.parametrize(
+    ("problems", "told"),
+    [
+        (
+            [{"message": "Subject can't be blank."}, {"message": "Finish date is too early."}],
+            "Subject can't be blank. Finish date is too early.",
+        ),
+        ([{"message": "x" * 999}], "x" * 200 + "$"),
+        ([], "Multiple field constraints"),
+        ([{}, {"other": 1}], "Multiple field constraints"),
+        ("odd", "Multiple field constraints"),
+    ],
+)
+async def test_several_refusals_in_one_are_each_told(
+    problems: object,
+    told: str,
+    call: Callable[[OpenProject], Awaitable[object]],
+    projects: OpenProject,
+) -> None:
+    error = failure("MultipleErrors", "Multiple field constraints have been violated.")
+    body = {**error, "_embedded": {"errors": problems}}
+    respx.route(host="projects.example").respond(422, json=body)
+
+    with pytest.raises(Discard, match=f"OpenProject answers 422: {told}"):
+        await call(projects)
+
+
+@respx.mock
 @pytest.mark.parametrize("body", ["<html>", "", "[]", "{}", '{"id": 1}', "null"])
 async def test_an_answer_that_says_nothing_is_retried(
     body: str, call: Callable[[OpenProject], Awaitable[object]], projects: OpenProject

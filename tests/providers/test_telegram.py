@@ -53,6 +53,29 @@ async def test_a_message_is_sent_as_plain_text(bot: Telegram) -> None:
 
 
 @respx.mock
+async def test_a_message_goes_to_its_topic(bot: Telegram) -> None:
+    route = respx.post(SEND).respond(200, json=SENT)
+
+    await bot.send(-100123, "hello", 7)
+
+    assert json.loads(route.calls[0].request.content)["message_thread_id"] == 7
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    "said", ["Bad Request: message thread not found", "Bad Request: TOPIC_CLOSED", "TOPIC_DELETED"]
+)
+async def test_a_topic_that_is_gone_sends_to_the_chat(said: str, bot: Telegram) -> None:
+    route = respx.post(SEND)
+    route.side_effect = [refusal(400, said), httpx.Response(200, json=SENT), refusal(400, said)]
+
+    assert await bot.send(-100123, "hello", 7) == 4711
+    assert "message_thread_id" not in json.loads(route.calls[1].request.content)
+    with pytest.raises(Discard):
+        await bot.send(-100123, "hello")
+
+
+@respx.mock
 @pytest.mark.parametrize("text", ["x" * 5000, "🌊" * 3000, "x" + "🌊" * 3000])
 async def test_a_text_that_is_too_long_is_cut_between_characters(text: str, bot: Telegram) -> None:
     route = respx.post(SEND).respond(200, json=SENT)

@@ -34,8 +34,9 @@ _NO_CHARACTER = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
 def text_of(source: str, kind: str = "") -> str:
     """What a reader of this page, HTML or plain text, sees, with single spaces. `kind`: its media
     type; "" where nobody says it."""
-    seen = _seen(source, is_xml=_is_xml(source, kind)) if is_html(source, kind) else source
-    return " ".join(seen.split())
+    if is_html(source, kind):
+        source = _visible_text(source, is_xml=_is_xml(source, kind))
+    return " ".join(source.split())
 
 
 def is_html(source: str, kind: str) -> bool:
@@ -55,7 +56,7 @@ def _media_type(kind: str) -> str:
     return kind.partition(";")[0].strip().lower()
 
 
-def _seen(source: str, *, is_xml: bool) -> str:
+def _visible_text(source: str, *, is_xml: bool) -> str:
     """The text between tags, without that of elements which show none. Its time grows with the page
     and no faster, whatever a stranger wrote (html.parser's does not)."""
     seen, silent, at = list[str](), "", 0  # silent: the open element that shows no text

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 
 from pydantic import ValidationError
 
-from .payloads import Message, NewTask, Reminder, Request, TaskChange, Update
+from .payloads import ChatMessage, Message, NewTask, Reminder, Request, TaskChange, Update
 from .texts import HELP, apology
 from .times import instant_of
 
@@ -18,6 +18,10 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AT = re.compile(
     rf"({_DAY.pattern})[T\s]+([0-9]{{1,2}}:[0-9]{{2}})\s+(?:#([0-9]{{1,10}})\s+)?(.+)", re.DOTALL
 )
+
+
+Sender = dict[str, int | None]
+"""The fields of a request that name its user, chat and topic."""
 
 
 class TaskList(Request):
@@ -40,13 +44,13 @@ def read_command(
     command = _COMMAND.fullmatch(message.text.strip())
     if command is None:
         # In a group people talk to each other.
-        return Message(chat_id=message.chat.id, text=HELP) if message.chat.id == user else None
+        return _answer(message, HELP) if message.chat.id == user else None
     if bot and command[2] and command[2].lower() != bot.lower():
         return None
     read = _READERS.get(command[1].lower())
     if read is None:
-        return Message(chat_id=message.chat.id, text=HELP)
-    sender: dict[str, int] = {"user_id": user, "chat_id": message.chat.id}
+        return _answer(message, HELP)
+    sender: Sender = {"user_id": user, "chat_id": message.chat.id, "topic_id": message.topic}
     now = dt.datetime.fromtimestamp(message.date, zone)
     try:
         return read(command[3] or "", sender, now)
@@ -55,10 +59,14 @@ def read_command(
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{first['loc'][-1]}: {first['msg']}" if first["loc"] else first["msg"]
-    return Message(chat_id=message.chat.id, text=apology(reason))
+    return _answer(message, apology(reason))
 
 
-def _task(text: str, sender: dict[str, int], _now: dt.datetime) -> NewTask:
+def _answer(message: ChatMessage, text: str) -> Message:
+    return Message(chat_id=message.chat.id, topic_id=message.topic, text=text)
+
+
+def _task(text: str, sender: Sender, _now: dt.datetime) -> NewTask:
     title, _, description = text.partition("\n")
     title = " ".join(title.split())
     before, by, day = title.rpartition(" by ")
@@ -68,17 +76,17 @@ def _task(text: str, sender: dict[str, int], _now: dt.datetime) -> NewTask:
     return NewTask.model_validate(values)
 
 
-def _tasks(_text: str, sender: dict[str, int], _now: dt.datetime) -> TaskList:
+def _tasks(_text: str, sender: Sender, _now: dt.datetime) -> TaskList:
     return TaskList.model_validate(sender)
 
 
-def _task_done(text: str, sender: dict[str, int], _now: dt.datetime) -> TaskChange:
+def _task_done(text: str, sender: Sender, _now: dt.datetime) -> TaskChange:
     return TaskChange.model_validate(
         {**sender, "task": text.strip().removeprefix("#"), "done": True}
     )
 
 
-def _remind(text: str, sender: dict[str, int], now: dt.datetime) -> Reminder:
+def _remind(text: str, sender: Sender, now: dt.datetime) -> Reminder:
     parts = _AT.fullmatch(text.strip())
     if parts is None:
         raise _NotUnderstood("write a day, a time and a text")
@@ -97,7 +105,7 @@ def _remind(text: str, sender: dict[str, int], now: dt.datetime) -> Reminder:
     )
 
 
-_READERS: dict[str, Callable[[str, dict[str, int], dt.datetime], Request]] = {
+_READERS: dict[str, Callable[[str, Sender, dt.datetime], Request]] = {
     "task": _task,
     "tasks": _tasks,
     "done": _task_done,

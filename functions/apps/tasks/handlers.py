@@ -130,7 +130,8 @@ async def send_reminder(payload: Reminder, job: JobContext) -> dict[str, object]
             task = None  # the number was given to another task since, or never was the user's
         if task is not None and task.closed:
             return {"sent": False}
-    message = Message(chat_id=payload.chat, text=reminder(payload, task))
+    text = reminder(payload, task)
+    message = Message(chat_id=payload.chat, topic_id=payload.topic_id, text=text)
     await send_message.enqueue(message, job_id=job.child_id("message"))
     return {"sent": True}
 
@@ -140,7 +141,7 @@ async def send_message(payload: Message, job: JobContext) -> dict[str, object]:
     """Send a message of the bot."""
     from .sending import send  # noqa: PLC0415 - cold start
 
-    return await send(payload.chat_id, payload.text, job, await _tables())
+    return await send(payload, job, await _tables())
 
 
 @telegram_command.job("telegram.command", key=lambda update: update.user)
@@ -165,7 +166,8 @@ async def _list_of(request: Request) -> Message:
     tables = await _tables()
     tasks = await asyncio.to_thread(tables.open_tasks_of, request.user_id, MOST_LISTED)
     total = await asyncio.to_thread(tables.open_count_of, request.user_id)
-    return Message(chat_id=request.chat, text=task_list(tasks, total))
+    text = task_list(tasks, total)
+    return Message(chat_id=request.chat, topic_id=request.topic_id, text=text)
 
 
 _JOBS: dict[type, Any] = {

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from shared import Completed, Dead, JobContext
 
 from .handlers import create_task, run_command, schedule_reminder, send_message, update_task
-from .payloads import Message, NewTask, Reminder, TaskChange, Update
+from .payloads import Message, NewTask, Reminder, Request, TaskChange, Update
 from .queues import telegram_outbound
 from .settings import timezone
 from .texts import failure, reminder_set, task_changed, task_created
@@ -20,19 +20,19 @@ P = TypeVar("P", NewTask, TaskChange, Reminder)
 @create_task.on_completed(queue=telegram_outbound)
 async def tell_created(end: Completed[NewTask], job: JobContext) -> None:
     """Tell the number of the new task."""
-    await _tell(end.payload.chat, task_created(end.result), job)
+    await _tell(end.payload, task_created(end.result), job)
 
 
 @update_task.on_completed(queue=telegram_outbound)
 async def tell_changed(end: Completed[TaskChange], job: JobContext) -> None:
     """Tell that the task is changed, or done."""
-    await _tell(end.payload.chat, task_changed(end.result), job)
+    await _tell(end.payload, task_changed(end.result), job)
 
 
 @schedule_reminder.on_completed(queue=telegram_outbound)
 async def tell_reminder_set(end: Completed[Reminder], job: JobContext) -> None:
     """Tell when the reminder comes."""
-    await _tell(end.payload.chat, reminder_set(end.payload, timezone()), job)
+    await _tell(end.payload, reminder_set(end.payload, timezone()), job)
 
 
 @create_task.on_dead(queue=telegram_outbound)
@@ -58,7 +58,8 @@ async def tell_command_failed(end: Dead[Update], job: JobContext) -> None:
     """Tell that a command failed."""
     message = end.payload and end.payload.message
     if message:
-        await _tell(message.chat.id, failure("run", message.text or "", _reason(end)), job)
+        text = failure("run", message.text or "", _reason(end))
+        await _send(message.chat.id, message.topic, text, job)
 
 
 async def _tell_failure(
@@ -66,7 +67,7 @@ async def _tell_failure(
 ) -> None:
     """Tell that an action on this subject failed, and why; no payload names no chat."""
     if (payload := end.payload) is not None:
-        await _tell(payload.chat, failure(action, subject(payload), _reason(end)), job)
+        await _tell(payload, failure(action, subject(payload), _reason(end)), job)
 
 
 def _reason(end: Dead[Any]) -> str | None:
@@ -75,5 +76,9 @@ def _reason(end: Dead[Any]) -> str | None:
     return end.error.message if end.error.type == "Discard" else None
 
 
-async def _tell(chat: int, text: str, job: JobContext) -> None:
-    await send_message(Message(chat_id=chat, text=text), job)
+async def _tell(request: Request, text: str, job: JobContext) -> None:
+    await _send(request.chat, request.topic_id, text, job)
+
+
+async def _send(chat: int, topic: int | None, text: str, job: JobContext) -> None:
+    await send_message(Message(chat_id=chat, topic_id=topic, text=text), job)

@@ -44,6 +44,8 @@ _Digits = BeforeValidator(_check_digits)
 UserId = Annotated[int, _Digits, Field(gt=0, lt=2**52)]
 """A user of Telegram. Its private chat with the bot has the same id."""
 ChatId = Annotated[int, _Digits, Field(gt=-(2**52), lt=2**52)]
+TopicId = Annotated[int, _Digits, Field(gt=0, lt=2**52)]
+"""A topic of a group that is a forum."""
 TaskNumber = Annotated[int, _Digits, Field(gt=0, lt=2**31)]
 """The number of a work package in OpenProject."""
 Title = Annotated[
@@ -61,11 +63,12 @@ class _Payload(BaseModel):
 
 
 class Request(_Payload):
-    """What a user asks for. `chat_id`: where the user is told what became of it; absent: in
-    private."""
+    """What a user asks for. `chat_id` and `topic_id`: where the user is told what became of it;
+    absent: in private."""
 
     user_id: UserId
     chat_id: ChatId | None = None
+    topic_id: TopicId | None = None
 
     @property
     def chat(self) -> int:
@@ -109,6 +112,7 @@ class Message(_Payload):
     """A message of the bot."""
 
     chat_id: ChatId
+    topic_id: TopicId | None = None
     text: Annotated[str, Field(min_length=1, max_length=8192)]
 
 
@@ -139,11 +143,20 @@ class _Chat(_Foreign):
     id: ChatId
 
 
-class _ChatMessage(_Foreign):
+class ChatMessage(_Foreign):
+    """A message in a chat."""
+
     date: int = Field(ge=0, lt=2**37)  # until the year 6325
     chat: _Chat
     sender: _Sender | None = Field(None, alias="from")
     text: Text | None = None
+    thread: TopicId | None = Field(None, alias="message_thread_id")
+    in_topic: bool = Field(False, alias="is_topic_message")
+
+    @property
+    def topic(self) -> int | None:
+        """The topic of a forum. A thread of replies in another group is none."""
+        return self.thread if self.in_topic else None
 
 
 class Update(_Foreign):
@@ -151,7 +164,7 @@ class Update(_Foreign):
     is absent in those of other kinds."""
 
     update_id: int
-    message: _ChatMessage | None = None
+    message: ChatMessage | None = None
 
     @property
     def user(self) -> int | None:

@@ -12,14 +12,15 @@ import datetime as dt
 from functions.providers.telegram import telegram
 from shared import JobContext
 
+from .payloads import Message
 from .tables import Tables
 
 
-async def send(chat: int, text: str, job: JobContext, tables: Tables) -> dict[str, object]:
-    """Send the text, unless an earlier run of this job did."""
+async def send(new: Message, job: JobContext, tables: Tables) -> dict[str, object]:
+    """Send the message, unless an earlier run of this job did."""
     message = await asyncio.to_thread(tables.message_of, job.id)
     if message is None:
-        message = await telegram().send(chat, text)
+        message = await telegram().send(new.chat_id, new.text, new.topic_id)
         today = dt.datetime.now(dt.UTC).date()
         await asyncio.to_thread(tables.mark_sent, job.id, message, today)
     return {"message": message}

@@ -198,15 +198,17 @@ def _row(number: int, fields: list[str], layout: Layout) -> Line | RejectedLine:
     values = layout.values(fields)
     if all(values.get(name, "").lower() in _NOTHING for name in ("open", "high", "low", "close")):
         return RejectedLine(number, "", "no prices: no trade that day", no_trade=True)
-    read = _validated(number, values)
-    if isinstance(read, RejectedLine) and read.column == "adj_close":  # an extra: all others are right
-        read = _validated(number, {**values, "adj_close": None})
+    read = _validate(number, values)
+    if (
+        isinstance(read, RejectedLine) and read.column == "adj_close"
+    ):  # an extra: all others are right
+        read = _validate(number, {**values, "adj_close": None})
     if isinstance(read, RejectedLine):
         return read
     return Line(number, read, "adj_close" in layout.columns and read.adj_close is None)
 
 
-def _validated(number: int, values: Mapping[str, str | None]) -> PriceRow | RejectedLine:
+def _validate(number: int, values: Mapping[str, str | None]) -> PriceRow | RejectedLine:
     try:
         return PriceRow.model_validate(values)
     except ValidationError as error:

@@ -103,9 +103,11 @@ class Projects:
 
 @dataclass
 class Chat:
-    """The messages that the bot sent: (chat, text). `faults`: the answers to the next ones."""
+    """The messages that the bot sent: (chat, text). `topics`: that of each; `faults`: the answers
+    to the next ones."""
 
     sent: list[tuple[int, str]] = field(default_factory=list)
+    topics: list[int | None] = field(default_factory=list)
     faults: list[httpx.Response] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -113,6 +115,7 @@ class Chat:
             return self.faults.pop(0)
         body = json.loads(request.content)
         self.sent.append((body["chat_id"], body["text"]))
+        self.topics.append(body.get("message_thread_id"))
         return httpx.Response(200, json={"ok": True, "result": {"message_id": len(self.sent)}})
 
 
@@ -155,7 +158,9 @@ def chat(outside: respx.MockRouter) -> Chat:
     return fake
 
 
-def update(text: str, *, user: int = ADA, chat: int | None = None, number: int = 1) -> Update:
+def update(
+    text: str, *, user: int = ADA, chat: int | None = None, number: int = 1, **message: Any
+) -> Update:
     """An update as Telegram sends it for a message."""
     return Update.model_validate(
         {
@@ -173,6 +178,7 @@ def update(text: str, *, user: int = ADA, chat: int | None = None, number: int =
                 "date": 1767258000,  # 2026-01-01 09:00 UTC
                 "text": text,
                 "entities": [{"offset": 0, "length": 5, "type": "bot_command"}],
+                **message,
             },
         }
     )

@@ -7,7 +7,15 @@ import datetime as dt
 import httpx
 import pytest
 
-from functions.apps.tasks import Message, NewTask, create_task, run_command, send_message
+from functions.apps.tasks import (
+    Message,
+    NewTask,
+    Reminder,
+    create_task,
+    run_command,
+    schedule_reminder,
+    send_message,
+)
 from functions.apps.tasks.tables import Tables
 from functions.apps.tasks.texts import HELP
 from shared import ConfigurationError
@@ -212,3 +220,43 @@ async def test_a_zone_that_does_not_exist_is_one_clear_sentence(
 
     with pytest.raises(ConfigurationError, match="TASKS_TIMEZONE='Mars/Olympus'"):
         await run_command(update("/help"), context())
+
+
+FORUM = {"chat": -1001234567890, "message_thread_id": 7}
+
+
+@pytest.mark.parametrize(("in_topic", "topic"), [(True, 7), (False, None)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/task Buy milk",
+        "/tasks",
+        "/done 99",
+        "/done x",
+        "/help",
+        "/remind 2026-12-01 09:00 Call Bo",
+    ],
+)
+async def test_what_is_asked_in_a_topic_is_answered_there(
+    text: str, in_topic: bool, topic: int | None, projects: Projects, chat: Chat
+) -> None:
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        await run_command.enqueue(update(text, is_topic_message=in_topic, **FORUM))
+        await drain(store, clock)
+
+    assert {where for where, _text in chat.sent} == {FORUM["chat"]}
+    assert set(chat.topics) == {topic}
+
+
+async def test_a_reminder_comes_where_it_was_asked_for(chat: Chat, context: MakeContext) -> None:
+    clock = FakeClock()
+    at = dt.datetime.fromtimestamp(clock.epoch_ms() / 1000 + 60, dt.UTC)
+    reminder = Reminder(user_id=ADA, chat_id=-100, topic_id=7, text="Call Bo", at=at)
+
+    async with embedded_store(clock=clock) as store:
+        await schedule_reminder(reminder, context("a"))
+        await drain(store, clock, seconds=61)
+
+    assert chat.topics == [7]
