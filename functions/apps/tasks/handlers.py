@@ -6,7 +6,9 @@ import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from shared import Discard, JobContext
+from pydantic import BaseModel
+
+from shared import Discard, JobContext, JobHandle
 
 from .payloads import (
     Message,
@@ -84,7 +86,7 @@ async def receive_event(payload: ProjectEvent, job: JobContext) -> dict[str, obj
     if known is None or changed.version <= known.version:
         return {"ignored": True}
     # Each event has its own read: one that failed, or did not see the task, hides no later one.
-    handle = await sync_task.enqueue(TaskSync(task=changed.id), job_id=job.child_id("sync"))
+    handle = await _enqueue(sync_task, TaskSync(task=changed.id), job.child_id("sync"))
     return {"job": handle.id}
 
 
@@ -95,14 +97,15 @@ async def sync_project(payload: ProjectSync, job: JobContext) -> dict[str, objec
     from .syncing import compare  # noqa: PLC0415 - cold start
 
     comparison = await compare(payload.after, job, await _tables(), _projects)
-    jobs = [
-        sync_task.job(TaskSync(task=task), job_id=job.child_id(f"task {task}"))
-        for task in comparison.different
-    ]
-    await sync_task.enqueue_many(jobs)
+    reads = [TaskSync(task=task) for task in comparison.different]
+    jobs = [sync_task.job(read, job_id=job.child_id(f"task {read.task}")) for read in reads]
+    handles = await sync_task.enqueue_many(jobs)
+    again = [read for read, handle in zip(reads, handles, strict=True) if _is_spent(handle)]
+    if again:
+        await sync_task.enqueue_many([sync_task.job(read) for read in again])
     if comparison.more:
         rest = ProjectSync(after=comparison.last)
-        await sync_project.enqueue(rest, job_id=job.child_id("rest"))
+        await _enqueue(sync_project, rest, job.child_id(f"after {comparison.last}"))
     return {"different": len(jobs), "more": comparison.more}
 
 
@@ -114,7 +117,7 @@ async def schedule_reminder(payload: Reminder, job: JobContext) -> dict[str, obj
     """Enqueue a reminder for its instant."""
     if payload.at - dt.datetime.now(dt.UTC) > FARTHEST:
         raise Discard(f"a reminder is at most {FARTHEST.days} days ahead")
-    await send_reminder.enqueue(payload, run_at=payload.at, job_id=job.child_id("send"))
+    await _enqueue(send_reminder, payload, job.child_id("send"), run_at=payload.at)
     return {"at": payload.at.isoformat()}
 
 
@@ -132,7 +135,7 @@ async def send_reminder(payload: Reminder, job: JobContext) -> dict[str, object]
             return {"sent": False}
     text = reminder(payload, task)
     message = Message(chat_id=payload.chat, topic_id=payload.topic_id, text=text)
-    await send_message.enqueue(message, job_id=job.child_id("message"))
+    await _enqueue(send_message, message, job.child_id("message"))
     return {"sent": True}
 
 
@@ -176,6 +179,19 @@ _JOBS: dict[type, Any] = {
     Reminder: schedule_reminder,
     Message: send_message,
 }
+
+
+async def _enqueue(job_type: Any, payload: BaseModel, job_id: str, **options: Any) -> JobHandle:
+    """Enqueue a job under an id, or without one where a job that died or was cancelled holds it:
+    a caller may give this job's own id a second time."""
+    handle: JobHandle = await job_type.enqueue(payload, job_id=job_id, **options)
+    if _is_spent(handle):
+        handle = await job_type.enqueue(payload, **options)
+    return handle
+
+
+def _is_spent(handle: JobHandle) -> bool:
+    return handle.duplicate and handle.state in {"dead", "cancelled"}
 
 
 async def _tables() -> Tables:

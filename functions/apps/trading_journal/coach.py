@@ -57,15 +57,19 @@ def _results(first: dt.date, last: dt.date, trades: Trades) -> dict[str, str]:
     return {name: "unknown" if figure is None else str(figure) for name, figure in figures.items()}
 
 
-async def embed(job: JobContext, trades: Trades, model: LanguageModel) -> dict[str, object]:
+async def embed(job: JobContext, trades: Trades, model: LanguageModel) -> tuple[int, str | None]:
     """Vectors of the trades that have none, a batch a request, each kept before the next one. One
-    batch at least: where a function is short, each of its runs gets further."""
-    count, more = 0, True
-    while more and (count == 0 or job.budget_left() > SECONDS_A_BATCH):
+    batch at least: where a function is short, each of its runs gets further. How many there were,
+    and the id of the last one where there are more."""
+    count, last = 0, None
+    while count == 0 or job.budget_left() > SECONDS_A_BATCH:
         batch = await asyncio.to_thread(trades.without_vector, BATCH)
         if batch:
             vectors = await model.embed([str(trade) for trade in batch])
             by_id = {trade.id: vector for trade, vector in zip(batch, vectors, strict=True)}
             await asyncio.to_thread(trades.set_vectors, by_id)
-        count, more = count + len(batch), len(batch) == BATCH
-    return {"embedded": count, "more": more}
+        count += len(batch)
+        if len(batch) < BATCH:
+            return count, None
+        last = batch[-1].id
+    return count, last

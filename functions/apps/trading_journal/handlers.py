@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared import JobContext
+from shared import Discard, JobContext
 
 from .payloads import (
     AnalysisRequest,
@@ -60,7 +60,9 @@ async def sync_trades(payload: BrokerSync, job: JobContext) -> dict[str, object]
         job.log(f"a fill can't be read: {fault}")
     if report.rest is not None:
         rest = payload.model_copy(update={"resume": report.rest})
-        await sync_trades.enqueue(rest, job_id=job.child_id(f"after {report.rest.token}"))
+        # Without an id of its own: one that died under the same id would hold this one back, and
+        # two of them store each fill once.
+        await sync_trades.enqueue(rest)
     return report.summary()
 
 
@@ -98,10 +100,10 @@ async def embed_trades(payload: TradeEmbeddings, job: JobContext) -> dict[str, o
     from .settings import data_folder  # noqa: PLC0415
     from .trades import trades_in  # noqa: PLC0415
 
-    embedded = await embed(job, trades_in(data_folder(), payload.account), language_model())
-    if embedded["more"]:
-        await embed_trades.enqueue(payload, job_id=job.child_id("rest"))
-    return embedded
+    count, last = await embed(job, trades_in(data_folder(), payload.account), language_model())
+    if last is not None:
+        await embed_trades.enqueue(payload, job_id=job.child_id(f"after {last}"))
+    return {"embedded": count, "more": last is not None}
 
 
 class _Queues:
@@ -112,7 +114,12 @@ class _Queues:
         return sum(not stored.duplicate for stored in await record_trade.enqueue_many(jobs))
 
     async def resume(self, rest: CsvImport, job_id: str) -> str:
-        return (await import_csv.enqueue(rest, job_id=job_id)).id
+        handle = await import_csv.enqueue(rest, job_id=job_id)
+        if handle.duplicate and handle.state in {"dead", "cancelled"}:
+            raise Discard(
+                f"the rest of this import is {handle.id}, which is {handle.state}: redrive it"
+            )
+        return handle.id
 
     async def notify(self, email: EmailMessage, job_id: str) -> None:
         await send_email.enqueue(email, job_id=job_id)

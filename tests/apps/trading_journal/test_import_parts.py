@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
-from functions.apps.trading_journal import CsvImport
+import pytest
+
+from functions.apps.trading_journal import CsvImport, import_csv
 from functions.apps.trading_journal.importing import BATCH, run_import
-from shared import JobContext
+from shared import Discard, JobContext
 from shared.jobs.ids import child_id
+from shared.testing import embedded_store
 
 from ..conftest import MakeContext
 from .conftest import Recorder, row
@@ -62,3 +66,22 @@ async def test_parts_make_the_records_that_one_run_makes(context: MakeContext) -
     await finish(CsvImport(source="stocks.csv"), in_parts, context)
 
     assert in_parts.records == whole.records
+
+
+async def test_a_rest_that_was_cancelled_is_told_by_an_import_under_the_same_id(
+    folder: Path, context: MakeContext
+) -> None:
+    def short() -> JobContext:
+        return context("imp", left=lambda: 1.0)
+
+    payload = CsvImport(source="stocks.csv")
+
+    async with embedded_store():
+        first = await import_csv(payload, short())
+        again = await import_csv(payload, short())
+        rest = str(first["continued_by"])
+        assert again["continued_by"] == rest
+        await import_csv.queue.handle(rest.partition(".")[0]).cancel()
+
+        with pytest.raises(Discard, match=f"{rest}, which is cancelled"):
+            await import_csv(payload, short())

@@ -20,6 +20,9 @@ from functions.apps.trading_journal.trades import Trades, trades_in
 from functions.providers.alpaca import API, PAGE, Fill, Page
 from functions.providers.database import close_databases
 from functions.providers.http import UnreadableAnswer
+from shared.declare.app import Registry
+from shared.drain.budget import Budget
+from shared.drain.drain import Drain
 from shared.testing import FakeClock, embedded_store, run_job
 
 from ..conftest import MakeContext
@@ -192,3 +195,30 @@ async def test_a_page_of_which_no_fill_can_be_read_is_a_changed_api(
 
     with pytest.raises(UnreadableAnswer, match="side"):
         await sync_trades(BrokerSync(), context())
+
+
+@respx.mock
+async def test_a_rest_that_died_holds_back_no_later_one(
+    trades: Trades, context: MakeContext
+) -> None:
+    book = [activity(number) for number in range(PAGE + 5)]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        token = request.url.params.get("page_token")
+        if token and down:
+            return httpx.Response(403, json={"message": "forbidden"})
+        return httpx.Response(200, json=[one for one in book if one["id"] > (token or "")][:PAGE])
+
+    down = True
+    respx.get(FILLS).mock(side_effect=answer)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        for _time in range(3):
+            await sync_trades(BrokerSync(), context("sync", left=lambda: 1.0))
+            if _time == 1:
+                down = False
+            await Drain(store, Registry([]), Budget.of(60, clock=clock)).run([sync_trades.queue])
+            clock.advance(60)
+
+    assert len(trades.without_vector(1000)) == len(book)
