@@ -25,7 +25,7 @@ from shared import Discard, Snooze
 EMAIL = Email(to="ada@example.com", subject="s", text="t", html="<p>t</p>")
 MODEL = LanguageModel("k", "https://models.example", "m", "e")
 CALLS: dict[str, Callable[[], Awaitable[object]]] = {
-    "alpaca": lambda: Alpaca("k", "s").fills(None),
+    "alpaca": lambda: Alpaca("k", "s").fills(None, None),
     "chat": lambda: MODEL.complete("", "?"),
     "embeddings": lambda: MODEL.embed(["a"]),
     "expo": lambda: Expo(None).push(["a"], "t", "b"),
