@@ -1,4 +1,4 @@
-"""The tree of errors. A class's docstring is its default message.
+"""The tree of errors.
 
     TidegateError
     ├── ConfigurationError      a declaration or a setting that can't work
@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 LONGEST_RETRY_AFTER = 86_400.0
 """Seconds: the longest time that a server's Retry-After makes anything wait."""
@@ -54,8 +54,10 @@ LONGEST_DELAY = 366 * 86_400.0
 class TidegateError(Exception):
     """Something went wrong in Tidegate."""
 
+    default_message: ClassVar[str] = ""  # no docstring serves: `python -OO` drops those
+
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or self.__doc__ or "")
+        super().__init__(message or self.default_message or type(self).__name__)
 
 
 class ConfigurationError(TidegateError):
@@ -67,7 +69,9 @@ class MissingSecret(ConfigurationError):
 
 
 class NoArchive(ConfigurationError):
-    """There is no archive: set DATABASE_URL to a Postgres."""
+    """There is no archive."""
+
+    default_message = "There is no archive: set DATABASE_URL to a Postgres."
 
 
 class UnknownQueue(TidegateError):
@@ -127,7 +131,9 @@ class NameTaken(TidegateError):
 
 class NotStored(TidegateError):
     """A job was not stored. `answers`, of an enqueue of several: an `EnqueueAnswer` each, in order;
-    `stored` is False for those that were not stored."""
+    the `refusal` of those that were not stored says why. `retry_after`: seconds, where known."""
+
+    retry_after: float | None = None
 
     def __init__(self, message: str | None = None, answers: Sequence[Any] = ()) -> None:
         super().__init__(message)
@@ -135,13 +141,15 @@ class NotStored(TidegateError):
 
 
 class QueueFull(NotStored):
-    """The queue holds as many jobs, or as many bytes, as its declaration allows (max_jobs,
-    max_bytes); the job was not stored."""
+    """The queue holds as many jobs, or as many bytes, as its declaration allows."""
+
+    default_message = "The queue is full (max_jobs, max_bytes); the job was not stored."
 
 
 class KeyLimited(NotStored):
-    """The job's key has used up its rate; the job was not stored. `retry_after`: seconds until the
-    key has a token, of several jobs the fewest."""
+    """The job's key has used up its rate. `retry_after`: seconds until the first has a token."""
+
+    retry_after: float
 
     def __init__(
         self, retry_after: float, message: str | None = None, answers: Sequence[Any] = ()
@@ -152,7 +160,9 @@ class KeyLimited(NotStored):
 
 
 class IdempotencyMismatch(NotStored):
-    """This idempotency key was used before, with another request."""
+    """The idempotency key was used before, with another request."""
+
+    default_message = "This idempotency key was used before, with another request."
 
 
 class Crashed(TidegateError):
@@ -160,8 +170,7 @@ class Crashed(TidegateError):
 
 
 class TokenLimited(TidegateError):
-    """The token has used up its requests of the minute or its jobs of the day; nothing was done.
-    `retry_after`: seconds."""
+    """The token has used up its requests or jobs; nothing was done. `retry_after`: seconds."""
 
     def __init__(self, retry_after: float, message: str) -> None:
         self.retry_after = retry_after
@@ -266,8 +275,7 @@ class RetryLater(Signal):
 
 
 class Snooze(Signal):
-    """Run again after `seconds` (a number or a timedelta), at least one; the attempt does not
-    count."""
+    """Run again after `seconds` (a number or a timedelta), at least 1; no attempt is spent."""
 
     def __init__(self, seconds: float | timedelta, reason: str = "") -> None:
         self.seconds = _seconds(seconds, "Snooze")

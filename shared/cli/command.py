@@ -1,4 +1,8 @@
-"""The `command` decorator: runs a coroutine as a command and turns its end into an exit code."""
+"""The `command` decorator: runs a coroutine as a command and turns its end into an exit code.
+
+Typer reads a command's help from its docstring. Under `python -OO`, which is for functions and not
+for people at a terminal, `--help` shows commands and options without it.
+"""
 
 from __future__ import annotations
 

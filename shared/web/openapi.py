@@ -66,7 +66,7 @@ def _schemas(operations: Sequence[Operation]) -> tuple[dict[type[BaseModel], str
 
 
 def _operation(operation: Operation, names: Mapping[type[BaseModel], str]) -> dict[str, Any]:
-    summary = " ".join((operation.handler.__doc__ or "").split())
+    summary = _sentences(operation.handler) or operation.name
     words = re.findall(r"[a-z0-9]+", operation.path)
     described: dict[str, Any] = {
         "operationId": "_".join([operation.method.lower(), *words]),
@@ -144,5 +144,11 @@ def _content(
 ) -> dict[str, Any]:
     refs = [{"$ref": _REF.format(model=names[model])} for model in models]
     schema = refs[0] if len(refs) == 1 else {"anyOf": refs}
-    description = " ".join((models[0].__doc__ or "").split())
+    description = _sentences(models[0]) or models[0].__name__
     return {"description": description, "content": {media_type: {"schema": schema}}}
+
+
+def _sentences(described: object) -> str:
+    """Its docstring, which is written for readers of the API too. Empty under `python -OO`, which
+    drops those: names take its place."""
+    return " ".join((described.__doc__ or "").split())

@@ -25,6 +25,7 @@ from ..errors import (
     MissingSecret,
     NameTaken,
     NoArchive,
+    NotStored,
     PayloadTooLarge,
     QueueFull,
     QuotaExceeded,
@@ -61,6 +62,17 @@ class ProblemType(NamedTuple):
     retry_after: float | None = None
 
 
+# What callers read is text of its own: those of exceptions name inner addresses, and docstrings are
+# gone under `python -OO`.
+_UNKNOWN_OUTCOME = (
+    "The store's reply was lost; the request may have run. Repeat it: with the same "
+    "Idempotency-Key or job_id it happens once."
+)
+_THROTTLED = "The store is throttling."
+_QUOTA = "The store's plan is used up."
+_UNREACHABLE = "The store can't be reached; the request was not sent."
+_ARCHIVE_FAILED = "The archive's database did not perform the request."
+_TOO_LARGE = "The request or the reply is over the store's size limit."
 _MISCONFIGURED = "This deployment can't work as it is configured; its log says what to set."
 PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     UnknownQueue: ProblemType("unknown-queue", 404, "Unknown queue"),
@@ -72,7 +84,7 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     InvalidPayload: ProblemType("invalid-payload", 422, "The payload does not fit its job type"),
     InvalidOption: ProblemType("invalid-option", 422, "An option is out of range"),
     PayloadTooLarge: ProblemType("payload-too-large", 413, "Payload too large"),
-    QueueFull: ProblemType("queue-full", 507, "The queue is full", QueueFull.__doc__, 60),
+    QueueFull: ProblemType("queue-full", 507, "The queue is full", retry_after=60),
     NameTaken: ProblemType("name-taken", 409, "Deduplication name taken"),
     KeyLimited: ProblemType("key-limited", 429, "The key of this job is limited"),
     TokenLimited: ProblemType("token-limited", 429, "The token has used up what it may use"),
@@ -83,23 +95,18 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     MissingSecret: ProblemType("misconfigured", 503, "Misconfigured"),
     ConfigurationError: ProblemType("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
     Refused: ProblemType("misconfigured", 503, "Misconfigured", _MISCONFIGURED),
-    Throttled: ProblemType("store-throttled", 429, "Too many requests", Throttled.__doc__, 1),
-    QuotaExceeded: ProblemType("store-quota", 503, "Quota used up", QuotaExceeded.__doc__, 300),
-    Unreachable: ProblemType("store-unreachable", 503, "Store unreachable", Unreachable.__doc__, 5),
+    Throttled: ProblemType("store-throttled", 429, "Too many requests", _THROTTLED, 1),
+    QuotaExceeded: ProblemType("store-quota", 503, "Quota used up", _QUOTA, 300),
+    Unreachable: ProblemType("store-unreachable", 503, "Store unreachable", _UNREACHABLE, 5),
     UnknownOutcome: ProblemType(
-        "store-unknown-outcome",
-        503,
-        "Unknown outcome",
-        "The store's reply was lost; the request may have run. Repeat it: with the same "
-        "Idempotency-Key or job_id it happens once.",
-        1,
+        "store-unknown-outcome", 503, "Unknown outcome", _UNKNOWN_OUTCOME, 1
     ),
     ArchiveError: ProblemType(
-        "archive-unreachable", 503, "The archive did not answer", ArchiveError.__doc__, 5
+        "archive-unreachable", 503, "The archive did not answer", _ARCHIVE_FAILED, 5
     ),
-    TooLarge: ProblemType("payload-too-large", 413, "Too large for the store", TooLarge.__doc__),
+    TooLarge: ProblemType("payload-too-large", 413, "Too large for the store", _TOO_LARGE),
 }
-_TIMED = (StoreError, KeyLimited, TokenLimited)
+_TIMED = (StoreError, NotStored, TokenLimited)
 """They may tell when to come again."""
 UNEXPECTED = ProblemType(
     "internal", 500, "Internal error", "Something failed here; it has been logged."
@@ -135,19 +142,24 @@ def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
             error.status_code, ProblemType("http", error.status_code, "HTTP error")
         )
         return _document(problem_type, error.detail, {}), dict(error.headers or {})
-    problem_type = next(
-        (PROBLEM_TYPES[c] for c in type(error).__mro__ if c in PROBLEM_TYPES), UNEXPECTED
-    )
+    problem_type = _type_of(error)
     if problem_type.status >= 500:
         log.error("request_failed", exc_info=error if problem_type is UNEXPECTED else None, extra={
             "problem": problem_type.slug, "error": str(error)[:LONGEST_DETAIL],
         })  # fmt: skip
-    requested = error.retry_after if isinstance(error, _TIMED) else None
-    wait = problem_type.retry_after if requested is None else requested
+    wait = _retry_after(error)
     headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="tidegate"'
     return _document(problem_type, str(error), _members(error)), headers
+
+
+def problem_entry(error: Exception) -> dict[str, Any]:
+    """The document of one job of many. It has no headers, so `retry_after` is a member (seconds),
+    where waiting helps."""
+    document, _ = problem_of(error)
+    wait = _retry_after(error)
+    return document if wait is None else {**document, "retry_after": wait}
 
 
 def problem_response(error: Exception) -> Response:
@@ -159,6 +171,16 @@ def problem_response(error: Exception) -> Response:
         headers={**SAFE_HEADERS, **headers},
         media_type=MEDIA_TYPE,
     )
+
+
+def _type_of(error: Exception) -> ProblemType:
+    return next((PROBLEM_TYPES[c] for c in type(error).__mro__ if c in PROBLEM_TYPES), UNEXPECTED)
+
+
+def _retry_after(error: Exception) -> float | None:
+    """Seconds after which the request may succeed; None where waiting does not help."""
+    requested = error.retry_after if isinstance(error, _TIMED) else None
+    return _type_of(error).retry_after if requested is None else requested
 
 
 def _members(error: Exception) -> dict[str, Any]:
