@@ -133,18 +133,14 @@ async def _enqueue(
 
 
 def _report(answers: list[EnqueueAnswer], bulk: BulkJobs, *, json: bool) -> Exit:
+    from ..jobs.job import group_refusals
+
     stored = [answer for answer in answers if answer.stored]
-    full = [answer.id for answer in answers if answer.full]
-    mismatched = [answer.id for answer in answers if answer.mismatch]
-    waits = {a.id: a.limited_for for a in answers if a.limited_for is not None}
-    if full:
-        note(f"{len(full):,} not enqueued: the queue is full")
-    if waits:
-        soonest = min(waits.values())
-        note(f"{len(waits):,} not enqueued: their keys are limited; again in {soonest:g} s")
-    if mismatched:
-        note(f"{len(mismatched):,} not enqueued: the key came before with another request")
-    refused = full + mismatched + list(waits)
+    refused = []
+    for error, reason, ids in group_refusals(answers):
+        again = f"; again in {error.retry_after:g} s" if error.retry_after is not None else ""
+        note(f"{len(ids):,} not enqueued: {reason}{again}")
+        refused += ids
     _print_problems(bulk, stored=bool(stored))
     _print_answers(stored, refused, bulk, json=json)
     if bulk.problems and not answers:

@@ -31,9 +31,12 @@ class Key(NamedTuple):
         except ValueError:
             raise InvalidRequest("A number in the body is out of range.") from None
 
-    def guard(self, position: int = 0) -> Guard:
-        """The guard of the job at this position of the request; a single job stands at 0."""
-        return Guard(f"key:{_hash(f'{position} {self.name}'.encode())}", TTL_MS, self.fingerprint)
+    def guard(self, position: int | None = None) -> Guard:
+        """The guard of a single job, or of the job at this position of a bulk request. The store
+        holds the text before the slash for the whole request (store/lua/lib/items.lua): one of
+        another fingerprint is refused, whichever of its jobs were stored."""
+        part = "" if position is None else f"/{position}"
+        return Guard(f"key:{_hash(self.name.encode())}{part}", TTL_MS, self.fingerprint)
 
 
 def is_key(name: str) -> bool:

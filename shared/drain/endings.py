@@ -20,6 +20,7 @@ from ..declare.queue import Queue
 from ..errors import (
     STORE_DOWN,
     ConfigurationError,
+    KeyLimited,
     StoreError,
     UnknownQueue,
 )
@@ -146,16 +147,16 @@ class Endings:
         else:
             ahead, rate = Counter[str](), queue.refused_rate
             for answer, pair in zip(answers, pairs, strict=True):
-                if answer.full:
-                    _miss([pair], "it is full")
-                elif answer.limited_for is not None:
+                if answer.refusal is None:
+                    _note(*pair)
+                elif isinstance(answer.refusal, KeyLimited):
                     key = pair[1].job.key
                     _miss([pair], f"it takes no more of key {key!r} now")
                     gap = rate.per / rate.rate if rate else 0.0
-                    _wait_for_token(pair[0], answer.limited_for + ahead[key] * gap)
+                    _wait_for_token(pair[0], answer.refusal.retry_after + ahead[key] * gap)
                     ahead[key] += 1
                 else:
-                    _note(*pair)
+                    _miss([pair], "it is full")
 
 
 def _note(ending: Ending, child: Child) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ..errors import IdempotencyMismatch, KeyLimited, QueueFull
+from ..errors import IdempotencyMismatch, KeyLimited, NotStored, QueueFull
 from .body import BY, TRACE, encode_body
 from .ids import new_id
 
@@ -15,6 +15,12 @@ Priority = Literal["high", "normal", "low"]
 PRIORITIES: tuple[Priority, ...] = ("high", "normal", "low")
 
 NO_FINGERPRINT = "-"
+REASONS: Mapping[type[NotStored], str] = {
+    QueueFull: "the queue is full",
+    IdempotencyMismatch: "their idempotency keys were used before, with other requests",
+    KeyLimited: "their keys have used up their rate",
+}
+"""Why jobs of an enqueue of several were refused, the reason first that concerns all."""
 
 
 class Guard(NamedTuple):
@@ -75,53 +81,55 @@ class Job:
 
 class EnqueueAnswer(NamedTuple):
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
-    it. `mismatch`, `full`, `limited_for`: the job was not stored; its key has a token in so many
-    seconds. `nudge`: its request put the first job in line, so a drain is to be called; only the
-    first answer says so."""
+    it. `refusal`: why the job was not stored; None where it was. `nudge`: its request put the first
+    job in line, so a drain is to be called; only the first answer says so."""
 
     id: str
     state: str
     duplicate: bool
-    mismatch: bool = False
-    full: bool = False
+    refusal: NotStored | None = None
     nudge: bool = False
-    limited_for: float | None = None
 
     @property
     def stored(self) -> bool:
         """False where the job was refused."""
-        return not (self.mismatch or self.full or self.limited_for is not None)
+        return self.refusal is None
 
 
 def one_stored(answer: EnqueueAnswer) -> EnqueueAnswer:
-    """The answer. Raises IdempotencyMismatch, QueueFull and KeyLimited."""
-    if answer.mismatch:
-        raise IdempotencyMismatch
-    if answer.full:
-        raise QueueFull
-    if answer.limited_for is not None:
-        raise KeyLimited(answer.limited_for)
+    """The answer. Raises its refusal: QueueFull, IdempotencyMismatch or KeyLimited."""
+    if answer.refusal:
+        raise answer.refusal
     return answer
+
+
+class RefusalGroup(NamedTuple):
+    """The jobs of one enqueue that were refused for one reason. `error`: the refusal of the one
+    that may come again first."""
+
+    error: NotStored
+    reason: str
+    ids: list[str]
+
+
+def group_refusals(answers: Sequence[EnqueueAnswer]) -> list[RefusalGroup]:
+    """The refused jobs by reason, in the order of REASONS."""
+    refused = [(answer.id, answer.refusal) for answer in answers if answer.refusal]
+    groups = []
+    for kind, reason in REASONS.items():
+        some = [(job_id, error) for job_id, error in refused if isinstance(error, kind)]
+        if some:
+            first = min((error for _, error in some), key=lambda error: error.retry_after or 0.0)
+            groups.append(RefusalGroup(first, reason, [job_id for job_id, _ in some]))
+    return groups
 
 
 def all_stored(answers: list[EnqueueAnswer]) -> list[EnqueueAnswer]:
     """The answers. Raises QueueFull, IdempotencyMismatch or KeyLimited, which carry them, where a
     job was not stored: a caller that reads no answers would lose it without notice."""
-    full = sum(answer.full for answer in answers)
-    if full:
-        raise QueueFull(f"{full} of {len(answers)} jobs not stored: the queue is full", answers)
-    mismatches = sum(answer.mismatch for answer in answers)
-    if mismatches:
-        raise IdempotencyMismatch(
-            f"{mismatches} of {len(answers)} jobs not stored: their idempotency keys were used "
-            "before, with other requests",
-            answers,
-        )
-    waits = [answer.limited_for for answer in answers if answer.limited_for is not None]
-    if waits:
-        raise KeyLimited(
-            min(waits),
-            f"{len(waits)} of {len(answers)} jobs not stored: their keys have used up their rate",
-            answers,
-        )
+    for error, reason, ids in group_refusals(answers):
+        message = f"{len(ids)} of {len(answers)} jobs not stored: {reason}"
+        if isinstance(error, KeyLimited):
+            raise KeyLimited(error.retry_after, message, answers)
+        raise type(error)(message, answers)
     return answers

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ..declare.queue import Queue
 from ..declare.schedule import Schedule
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, QueueFull
 from ..jobs.job import Job
 from ..store import Store
 from ..store.keys import NEVER
@@ -66,8 +66,9 @@ async def _enqueue(store: Store, queue: Queue, pairs: Sequence[tuple[Job, Schedu
         return {schedule.entry for _, schedule in pairs}
     stay = set[str]()
     for answer, (_, schedule) in zip(answers, pairs, strict=True):
-        if answer.full or answer.limited_for is not None:
-            event = "schedule_queue_full" if answer.full else "schedule_key_limited"
+        if answer.refusal is not None:
+            is_full = isinstance(answer.refusal, QueueFull)
+            event = "schedule_queue_full" if is_full else "schedule_key_limited"
             log.error(event, extra={"schedule": schedule.key})
             stay.add(schedule.entry)
     return stay

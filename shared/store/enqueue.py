@@ -13,7 +13,7 @@ from ..clock import Clock
 from ..declare.queue import Queue
 from ..encryption.jobs import encrypt_job
 from ..encryption.keyring import Keyring
-from ..errors import STORE_DOWN
+from ..errors import STORE_DOWN, IdempotencyMismatch, KeyLimited, NotStored, QueueFull
 from ..jobs.body import byte_length
 from ..jobs.ids import created_ms, public_id
 from ..jobs.job import EnqueueAnswer, Guard, Job
@@ -243,15 +243,18 @@ def decode_enqueued(
     was stored by an earlier attempt of this request."""
     if code in "wd":
         return EnqueueAnswer(public_id(job.id, queue), ANSWERED[code], duplicate=False)
-    if code in "MF":
-        refused = {"mismatch": code == "M", "full": code == "F"}
-        return EnqueueAnswer(public_id(job.id, queue), "", duplicate=False, **refused)
-    if code == "L":
-        wait = int(next(others)) / 1000
-        return EnqueueAnswer(public_id(job.id, queue), "", duplicate=False, limited_for=wait)
+    if code in "MFL":
+        refusal = _refusal(code, others)
+        return EnqueueAnswer(public_id(job.id, queue), "", duplicate=False, refusal=refusal)
     holder, state = next(others), next(others)
     duplicate = code == "D" and not (repeated and holder == job.id and _is_new(job, state))
     return EnqueueAnswer(public_id(holder, queue), ANSWERED[state], duplicate=duplicate)
+
+
+def _refusal(code: str, others: Iterator[str]) -> NotStored:
+    if code == "L":
+        return KeyLimited(int(next(others)) / 1000)
+    return QueueFull() if code == "F" else IdempotencyMismatch()
 
 
 def _is_new(job: Job, state: str) -> bool:

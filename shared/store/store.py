@@ -83,10 +83,10 @@ class Store(Reads):
     async def enqueue(
         self, queue: Queue, jobs: Sequence[Job], *, nudge: bool = True
     ) -> list[EnqueueAnswer]:
-        """Store jobs; one answer each, in order, also for a mismatching idempotency key and for a
-        job that the queue has no room for. Single jobs under way together share requests. `nudge`:
-        call a drain if this makes the queue due; False where the caller drains it itself. Raises
-        MissingSecret and MissingExtra where the queue is encrypted and this process can't do it."""
+        """Store jobs; one answer each, in order, with its `refusal` for a job that is not stored.
+        Single jobs under way together share requests. `nudge`: call a drain if this makes the queue
+        due; False where the caller drains it itself. Raises MissingSecret and MissingExtra where
+        the queue is encrypted and this process can't do it."""
         return await self._enqueues.store(queue, jobs, nudge=nudge)
 
     async def enqueue_follow_ups(
@@ -98,8 +98,8 @@ class Store(Reads):
         return await self._enqueues.follow(queue, jobs, within)
 
     async def enqueue_one(self, queue: Queue, job: Job) -> EnqueueAnswer:
-        """Store one job. Raises IdempotencyMismatch where its key came before with another body,
-        and QueueFull."""
+        """Store one job. Raises QueueFull, IdempotencyMismatch where its idempotency key came
+        before with another body, and KeyLimited."""
         return one_stored((await self.enqueue(queue, [job]))[0])
 
     async def turn(

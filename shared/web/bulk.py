@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..declare.idempotency import Key
-from ..declare.parse import parse_job
 from ..declare.queue import Queue
-from ..errors import IdempotencyMismatch, KeyLimited, QueueFull, StoreError, TidegateError
+from ..errors import IdempotencyMismatch, StoreError, TidegateError
 from ..jobs.job import EnqueueAnswer, Job
-from .call import Call
-from .problems import Problem, problem_of
+from ..store import Store
+from .problems import Problem, problem_entry
+from .producer import Producer
 
 CHUNK = 500
 """Jobs a store request: a failure half-way leaves the earlier chunks stored and answered."""
@@ -25,41 +24,29 @@ Answer = EnqueueAnswer | dict[str, Any]
 
 
 class Bulk:
-    """Jobs and answers of one request by position. `trace`: of those that have none of their
-    own."""
+    """Jobs and answers of one request by position."""
 
-    def __init__(self, call: Call, queue: Queue, key: Key | None, *, trace: str = "") -> None:
-        self._store, self._queue, self._key = call.deployment.store, queue, key
-        self._find_queue, self._by, self._trace = call.queue_of, call.caller, trace
+    def __init__(self, store: Store, queue: Queue, producer: Producer, key: Key | None) -> None:
+        self._store, self._queue, self._producer, self._key = store, queue, producer, key
         self._jobs: dict[int, Job] = {}
         self._answers: dict[int, Answer] = {}
 
     def parse(self, values: Sequence[Any]) -> None:
         """Make jobs of the values that fit. The others are answered with their problem."""
         for position, value in enumerate(values):
-            # Whatever its position, the first job that fits takes the guard of position 0, so two
-            # bodies under one key always collide there.
-            guard = self._key.guard(position if self._jobs else 0) if self._key else None
+            guard = self._key.guard(position) if self._key else None
             try:
-                find, check = self._find_queue, self._by.require_job
-                job = parse_job(self._queue, value, guard, find_queue=find, check=check)
-                trace = job.trace or self._trace
-                self._jobs[position] = replace(job, by=self._by.subject, trace=trace)
+                self._jobs[position] = self._producer.job(value, guard)
             except TidegateError as error:
-                self._answers[position] = problem_of(error)[0]
+                self._answers[position] = problem_entry(error)
 
     async def store_jobs(self) -> None:
-        """Store every job. Raises IdempotencyMismatch before anything is stored, and StoreError
-        where nothing was."""
+        """Store every job. Raises IdempotencyMismatch where the key came with another request: then
+        nothing is stored; and StoreError where nothing was."""
         positions = list(self._jobs)
-        if self._key and positions:
-            # One job goes ahead: if its key came before with another body, no other is sent.
-            first, *positions = positions
-            stored = await self._store.enqueue_one(self._queue, self._jobs[first])
-            self._answers[first] = stored
         for at in range(0, len(positions), CHUNK):
             await self._store_chunk(positions[at : at + CHUNK])
-        if self._by.is_scoped:
+        if self._producer.is_scoped:
             answered = list(self._answers)
             for at in range(0, len(answered), READS):
                 await asyncio.gather(*map(self._hide, answered[at : at + READS]))
@@ -70,36 +57,26 @@ class Bulk:
 
     async def _store_chunk(self, positions: Sequence[int]) -> None:
         jobs = [self._jobs[position] for position in positions]
-        answers: Sequence[Answer]
         try:
-            answers = [
-                _answer(enqueued) for enqueued in await self._store.enqueue(self._queue, jobs)
-            ]
+            stored = await self._store.enqueue(self._queue, jobs)
         except StoreError as error:
             if not self._some_stored():
                 raise
-            answers = [problem_of(error)[0]] * len(positions)
+            self._answers.update(dict.fromkeys(positions, problem_entry(error)))
+            return
+        if self._key and all(isinstance(one.refusal, IdempotencyMismatch) for one in stored):
+            raise IdempotencyMismatch
+        answers = [problem_entry(one.refusal) if one.refusal else one for one in stored]
         self._answers.update(zip(positions, answers, strict=True))
 
     async def _hide(self, position: int) -> None:
         """Where a job that the caller does not reach stands for this one, say so and no more."""
-        from .restricted import require_reached  # noqa: PLC0415 - no other token pays for it
-
         answer = self._answers[position]
         if isinstance(answer, EnqueueAnswer):
             try:
-                await require_reached(self._store, self._queue, self._by, answer)
+                await self._producer.require_reached(answer)
             except Problem as error:
-                self._answers[position] = problem_of(error)[0]
+                self._answers[position] = problem_entry(error)
 
     def _some_stored(self) -> bool:
         return any(isinstance(answer, EnqueueAnswer) for answer in self._answers.values())
-
-
-def _answer(enqueued: EnqueueAnswer) -> Answer:
-    if enqueued.full:
-        return problem_of(QueueFull())[0]
-    if enqueued.limited_for is not None:
-        document = problem_of(KeyLimited(enqueued.limited_for))[0]
-        return {**document, "retry_after": enqueued.limited_for}
-    return problem_of(IdempotencyMismatch())[0] if enqueued.mismatch else enqueued

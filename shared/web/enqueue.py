@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..declare.requests import MOST_JOBS_A_BODY
 from ..errors import InvalidRequest, KeyLimited
@@ -18,6 +17,7 @@ from .bulk import Bulk
 from .call import Call
 from .idempotency import read_key
 from .problems import PROBLEM_TYPES, Problem, problem_of
+from .producer import Producer
 from .ratelimit import limit_headers
 from .responses import ProblemResponse, ResponseModel
 
@@ -30,10 +30,19 @@ class EnqueueResponse(ResponseModel):
     duplicate: bool
 
 
+class EntryProblemResponse(ProblemResponse):
+    """The problem of one job of many."""
+
+    model_config = ConfigDict(title="EntryProblem")
+    retry_after: float | None = Field(
+        None, description="Seconds after which it may be stored; absent where waiting won't help."
+    )
+
+
 class EnqueueErrorResponse(ResponseModel):
     """One job of many that was not stored."""
 
-    error: ProblemResponse
+    error: EntryProblemResponse
 
 
 class EnqueueManyResponse(ResponseModel):
@@ -46,37 +55,20 @@ async def enqueue(call: Call) -> Response:
     """202: the job is stored. It runs when a drain claims it."""
     queue, store = call.queue(), call.deployment.store
     body = await read_object(call.request)
-    key = read_key(call.request, body)
+    key, producer = read_key(call.request, body), Producer(call, queue)
     if "jobs" in body:
         values = _jobs_of(body)
-        bulk = Bulk(call, queue, key, trace=_trace(call))
+        bulk = Bulk(store, queue, producer, key)
         return json_response({"jobs": await _enqueue_many(bulk, values)}, 202)
-    # Its follow-ups reach no queue, type or key that its caller does not reach.
-    find, check = call.queue_of, call.caller.require_job
-    job = parse_job(queue, body, key.guard() if key else None, find_queue=find, check=check)
-    job = replace(job, by=call.caller.subject, trace=job.trace or _trace(call))
+    job = producer.job(body, key.guard() if key else None)
     try:
         stored = await store.enqueue_one(queue, job)
     except KeyLimited as error:
         raise limited(queue, error) from None
-    if call.caller.is_scoped:
-        from .restricted import require_reached  # noqa: PLC0415 - no other token pays for it
-
-        await require_reached(store, queue, call.caller, stored)
+    await producer.require_reached(stored)
     response = EnqueueResponse(id=stored.id, state=stored.state, duplicate=stored.duplicate)
     mounted_at = call.request.scope.get("root_path", "")
     return json_response(response, 202, {"Location": f"{mounted_at}/api/v1/jobs/{stored.id}"})
-
-
-def _trace(call: Call) -> str:
-    """The `traceparent` that the producer sent, "" without one. Where OpenTelemetry is loaded here,
-    the span of this request takes its place."""
-    header = call.request.headers.get("traceparent")
-    if header is None:
-        return ""
-    from ..jobs.trace import read_traceparent  # noqa: PLC0415 - few producers send one
-
-    return read_traceparent(header)
 
 
 def limited(queue: Queue, error: KeyLimited) -> Exception:

@@ -91,7 +91,9 @@ def test_a_key_that_came_before_with_another_payload_is_not_enqueued(cli: Cli) -
 
     assert same.json["jobs"] == one.json["jobs"]
     assert (other.code, len(other.json["refused"])) == (Exit.FAILED, 1)
-    assert "1 not enqueued: the key came before with another request" in other.err
+    assert (
+        "1 not enqueued: their idempotency keys were used before, with other requests" in other.err
+    )
 
 
 def test_dedup_lets_one_job_stand_for_both(cli: Cli) -> None:

@@ -234,11 +234,11 @@ def test_what_was_not_stored_is_raised(play: Play) -> None:
         keyed = [double.job(Number(n=n), idempotency_key="k") for n in (1, 2)]
         with pytest.raises(IdempotencyMismatch, match="1 of 2 jobs") as mismatch:
             await double.enqueue_many(keyed)
-        assert [answer.mismatch for answer in mismatch.value.answers] == [False, True]
+        assert [answer.stored for answer in mismatch.value.answers] == [True, False]
         many = [double.job(Number(n=n)) for n in range(3)]
         with pytest.raises(QueueFull, match="2 of 3 jobs") as full:
             await double.enqueue_many(many)
-        assert [answer.full for answer in full.value.answers] == [False, True, True]
+        assert [answer.stored for answer in full.value.answers] == [True, False, False]
 
     play(story)
 

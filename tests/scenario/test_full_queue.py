@@ -43,23 +43,45 @@ async def test_each_job_of_a_bulk_is_stored_or_refused_by_itself(api: Client) ->
     assert ["id" in answer for answer in answers] == [True] * 3 + [False] * 2
     assert {answer["error"]["status"] for answer in answers[3:]} == {507}
 
+    assert {answer["error"]["retry_after"] for answer in answers[3:]} == {60}
+
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("body", [ENQUEUE, {"jobs": [ENQUEUE, ENQUEUE]}])
-async def test_a_refused_request_with_a_key_succeeds_when_it_is_repeated_later(
-    api: Client, body: dict[str, object]
-) -> None:
+async def test_a_refused_request_with_a_key_succeeds_when_it_is_repeated_later(api: Client) -> None:
     for _ in range(3):
         await api.enqueue()
     headers = {"Idempotency-Key": "once"}
-    assert (await api.post(JOBS, json=body, headers=headers)).status_code == 507
+    assert (await api.post(JOBS, json=ENQUEUE, headers=headers)).status_code == 507
     await api.tick()
 
-    repeated = await api.post(JOBS, json=body, headers=headers)
-    again = await api.post(JOBS, json=body, headers=headers)
+    repeated = await api.post(JOBS, json=ENQUEUE, headers=headers)
+    again = await api.post(JOBS, json=ENQUEUE, headers=headers)
 
     assert repeated.status_code == 202
     assert again.json() == repeated.json()
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("room", [0, 1, 2])
+async def test_a_repeated_bulk_with_a_key_stores_what_was_refused_and_nothing_twice(
+    api: Client, world: World, room: int
+) -> None:
+    for _ in range(3 - room):
+        await api.enqueue()
+    body, headers = {"jobs": [ENQUEUE] * 3}, {"Idempotency-Key": "once"}
+
+    first = await api.post(JOBS, json=body, headers=headers)
+    await api.tick()
+    second = await api.post(JOBS, json=body, headers=headers)
+    third = await api.post(JOBS, json=body, headers=headers)
+    await api.tick()
+
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert ["id" in one for one in first.json()["jobs"]] == [True] * room + [False] * (3 - room)
+    assert second.json()["jobs"][:room] == first.json()["jobs"][:room]
+    assert all("id" in one for one in second.json()["jobs"])
+    assert third.json() == second.json()
+    assert len(set(world.ran)) == len(world.ran) == 3 - room + 3
 
 
 async def test_jobs_delayed_for_a_year_fill_a_queue_to_its_bytes_and_no_further(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import permutations
 from typing import Any
 
 import httpx
@@ -93,6 +94,74 @@ async def test_each_job_of_a_bulk_is_let_in_or_refused_by_itself(api: Client) ->
 
     assert ["id" in answer for answer in answers] == [True] * 10 + [False] * 2 + [True]
     assert {(a["error"]["status"], a["error"]["retry_after"]) for a in answers[10:12]} == {(429, 6)}
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}])
+@pytest.mark.parametrize("users", list(permutations((1, 2, 3))))
+async def test_a_refused_job_of_a_bulk_holds_up_no_other_wherever_it_stands(
+    api: Client, headers: dict[str, str], users: tuple[int, ...]
+) -> None:
+    await api.post(REFUSING, json={"jobs": [job(1)] * 10})
+    body = {"jobs": [job(user) for user in users]}
+
+    answer = await api.post(REFUSING, json=body, headers=headers)
+
+    assert answer.status_code == 202
+    assert ["id" in one for one in answer.json()["jobs"]] == [user != 1 for user in users]
+    refused = answer.json()["jobs"][users.index(1)]["error"]
+    assert (refused["status"], refused["retry_after"]) == (429, 6)
+
+
+@pytest.mark.parametrize("users", [(1, 2, 3), (2, 1, 3), (2, 3, 1)])
+async def test_a_repeat_of_a_partly_refused_bulk_sends_only_what_was_refused(
+    api: Client, clock: FakeClock, probe: Probe, users: tuple[int, ...]
+) -> None:
+    await api.post(REFUSING, json={"jobs": [job(1)] * 10})
+    body, headers = {"jobs": [job(user) for user in users]}, {"Idempotency-Key": "once"}
+    first = (await api.post(REFUSING, json=body, headers=headers)).json()["jobs"]
+
+    soon = (await api.post(REFUSING, json=body, headers=headers)).json()["jobs"]
+    clock.advance(6)
+    later = [(await api.post(REFUSING, json=body, headers=headers)).json()["jobs"] for _ in "ab"]
+
+    assert soon == first
+    assert later[0] == later[1]
+    same = [again == before for again, before in zip(later[0], first, strict=True)]
+    assert same == [user != 1 for user in users]
+    assert len((await probe.snapshot("calls"))["records"]) == 10 + 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [[1], [2], [4], [4, 5, 6], [3, 2, 1], [2, 3], [4] * 600],
+    ids=lambda users: str(users[:4]),
+)
+@pytest.mark.parametrize("users", [(1, 2, 3), (2, 1, 3), (2, 3, 1), (1, 1, 2)])
+async def test_the_key_of_a_partly_refused_bulk_takes_no_other_request(
+    api: Client, probe: Probe, users: tuple[int, ...], other: list[int]
+) -> None:
+    await api.post(REFUSING, json={"jobs": [job(1)] * 10})
+    headers = {"Idempotency-Key": "once"}
+    await api.post(REFUSING, json={"jobs": [job(user) for user in users]}, headers=headers)
+    before = await probe.snapshot("calls")
+
+    bulk = await api.post(REFUSING, json={"jobs": [job(n) for n in other]}, headers=headers)
+    single = await api.post(REFUSING, json=job(other[0]), headers=headers)
+
+    assert (bulk.status_code, single.status_code) == (422, 422)
+    assert bulk.json()["type"] == "/problems/idempotency-mismatch"
+    assert await probe.snapshot("calls") == before
+
+
+async def test_a_bulk_of_which_nothing_was_stored_leaves_its_key_free(api: Client) -> None:
+    await api.post(REFUSING, json={"jobs": [job(1)] * 10})
+    headers = {"Idempotency-Key": "once"}
+
+    refused = await api.post(REFUSING, json={"jobs": [job(1)] * 2}, headers=headers)
+    other = await api.post(REFUSING, json={"jobs": [job(2)]}, headers=headers)
+
+    assert ["id" in one for one in refused.json()["jobs"]] == [False, False]
+    assert "id" in other.json()["jobs"][0]
 
 
 async def test_a_deferred_job_says_why_it_waits_and_when_it_starts(

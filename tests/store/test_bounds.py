@@ -29,7 +29,7 @@ async def test_a_bulk_fills_the_queue_to_its_bound_and_each_other_job_is_refused
 ) -> None:
     answers = await store.enqueue(declare(max_jobs=3), jobs("a", "b", "c", "d", "e"))
 
-    assert [answer.full for answer in answers] == [False, False, False, True, True]
+    assert [answer.stored for answer in answers] == [True, True, True, False, False]
     assert await probe.ids("q", "normal") == ["a", "b", "c"]
     stats = await store.stats(declare())
     assert (stats.jobs, stats.bytes) == (3, 3 * ONE)
@@ -70,7 +70,7 @@ async def test_a_job_to_the_last_byte_fits_and_a_smaller_one_fits_after_a_larger
 
     answers = await store.enqueue(queue, [*jobs("a"), large, *jobs("c")])
 
-    assert [answer.full for answer in answers] == [False, True, False]
+    assert [answer.stored for answer in answers] == [True, False, True]
 
 
 @pytest.mark.one_shard
@@ -90,7 +90,7 @@ async def test_a_full_queue_still_answers_for_the_jobs_that_it_holds(
     answers = await store.enqueue(queue, repeats)
 
     assert [answer.id for answer in answers] == ["a.q", "b.q", "c.q"]
-    assert not any(answer.full for answer in answers)
+    assert all(answer.stored for answer in answers)
 
 
 @pytest.mark.one_shard
@@ -101,7 +101,7 @@ async def test_a_queue_that_was_full_accepts_again_as_its_jobs_go(
     owner = Owner(store, queue)
     for round_ in range(4):
         stored = await store.enqueue(queue, numbered(7, f"r{round_}-"))
-        assert [answer.full for answer in stored] == [False] * 5 + [True] * 2
+        assert [answer.stored for answer in stored] == [True] * 5 + [False] * 2
         await owner.finish(*await owner.claim())
 
     stats = await store.stats(queue)
@@ -116,10 +116,10 @@ async def test_completed_jobs_give_way_to_new_ones_the_oldest_first(
     queue = declare(**bounds)
     owner, answers = Owner(store, queue), list[bool]()
     for job in numbered(20):
-        answers += [answer.full for answer in await store.enqueue(queue, [job])]
+        answers += [answer.stored for answer in await store.enqueue(queue, [job])]
         await owner.finish(*await owner.claim())
 
-    assert not any(answers)
+    assert all(answers)
     kept = await probe.ids("q", "completed")
     assert "j019" in kept
     assert int((await probe.scalars())["completed"]) == len(kept)
@@ -139,7 +139,7 @@ async def test_dead_letters_and_waiting_jobs_do_not_give_way(
 
     answers = await store.enqueue(queue, jobs("e", "f", "g"))
 
-    assert [answer.full for answer in answers] == [False, False, True]
+    assert [answer.stored for answer in answers] == [True, True, False]
     left = {name for name in await probe.read("q", "records") if not name.startswith(":")}
     assert left == {"a", "d", "e", "f"}
 
@@ -155,7 +155,7 @@ async def test_python_raises_for_refused_jobs_and_tells_which_were_stored(world:
     batch = [handle.job(Number(n=n)) for n in range(3)]
     with pytest.raises(QueueFull, match="1 of 3 jobs not stored") as caught:
         await handle.enqueue_many(batch)
-    assert [answer.full for answer in caught.value.answers] == [False, False, True]
+    assert [answer.stored for answer in caught.value.answers] == [True, True, False]
     with pytest.raises(QueueFull):
         await handle.enqueue(Number(n=4))
 

@@ -294,7 +294,7 @@ async def test_each_job_of_a_request_gets_the_answer_of_its_own_guard(
 
     assert [a.id for a in answers] == ["a.q", "a.q", "c.q", "d.q", "d.q", "f.q"]
     assert [a.duplicate for a in answers] == [False, False, False, False, True, False]
-    assert [a.mismatch for a in answers] == [False, False, True, False, False, False]
+    assert [a.stored for a in answers] == [True, True, False, True, True, True]
     assert await probe.ids("q", "normal") == ["a", "d", "f"]
 
 

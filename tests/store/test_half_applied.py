@@ -311,7 +311,7 @@ async def test_a_kill_while_jobs_give_way_leaves_true_counts(
 
     for round_ in range(3):  # the producer goes on: nothing is refused for ever
         answers = await world.store.enqueue(queue, jobs(f"m{round_}", "n"))
-        assert not any(answer.full for answer in answers)
+        assert all(answer.stored for answer in answers)
         await _claimed(world, queue, f"o{round_}")
     await _retain(world, queue)
     assert (await repair(world.store, queue, dry_run=True)).is_sound

@@ -137,7 +137,7 @@ async def live_with_large_payloads(world: World, ticks: int, jobs_a_tick: int) -
     for _ in range(ticks):
         for _ in range(jobs_a_tick):
             made += 1
-            assert not (await world.store.enqueue(queue, [_large(made)]))[0].full
+            assert (await world.store.enqueue(queue, [_large(made)]))[0].stored
         await world.drain().tick()
         largest = max(largest, await _entry_bytes(world))
         world.clock.advance(3600)

@@ -60,7 +60,7 @@ async def test_a_queue_that_is_full_of_states_takes_jobs_again_once_they_go(
     owner, full, n = Owner(store, queue), False, 0
     while not full and n < 100:
         some = [job for i in range(n, n + 10) for job in jobs(f"j{i}", key=f"{'k' * 90}{i}")]
-        full, n = (await store.enqueue(queue, some))[-1].full, n + 10
+        full, n = not (await store.enqueue(queue, some))[-1].stored, n + 10
         claims = await owner.claim()
         await owner.finish(*claims)
         await store.delete(queue, ids(claims))

@@ -298,13 +298,13 @@ async def test_a_shard_takes_a_quarter_more_than_its_share_and_the_queue_no_more
     queue = declared(2, **bounds)
 
     answers = await store.enqueue(queue, in_shards(*(f"{i}~0" for i in range(6))))
-    assert [answer.full for answer in answers] == [False] * 5 + [True]
+    assert [answer.stored for answer in answers] == [True] * 5 + [False]
     stats = await store.stats(queue)
     assert fullness(stats.usage, queue.max_jobs, queue.max_bytes) == pytest.approx(1.0)
     (single,) = await store.enqueue(queue, in_shards("s~0"))
-    assert single.full
+    assert isinstance(single.refusal, QueueFull)
     answers = await store.enqueue(queue, in_shards(*(f"{i}~1" for i in range(6))))
-    assert [answer.full for answer in answers] == [False] * 3 + [True] * 3
+    assert [answer.stored for answer in answers] == [True] * 3 + [False] * 3
     with pytest.raises(QueueFull):
         await store.enqueue_one(queue, in_shards("t~1")[0])
 

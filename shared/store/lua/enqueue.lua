@@ -61,7 +61,7 @@ local function store_new(item, before)
   if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
-  set_guard(item.idem, now, item.idem_ttl, item.fingerprint, item.id, state)
+  remember_answer(item, now, item.id, state)
   if not before then take_at_door(item.key, now) end
   place_new(item, state, at)
   return answer_new(item.id, state)

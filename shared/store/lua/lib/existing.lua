@@ -5,6 +5,7 @@
 --- @include "numbers"
 --- @include "states"
 local others = {} -- id, state, … of the jobs answered instead of a new one
+local remembered = {} -- names of the requests whose guard this call has set
 
 -- `values`: the stored records of the items, from offset + 1. `now`: nil where no item has a guard.
 local function load_existing(items, values, offset, now)
@@ -28,18 +29,29 @@ local function answer_limited(wait)
   return ANSWER.limited
 end
 
+-- Under the item's idempotency key. The guard of a request of several jobs lasts as long as any of theirs.
+local function remember_answer(item, now, id, state)
+  set_guard(item.idem, now, item.idem_ttl, item.fingerprint, id, state)
+  if remembered[item.request] then return end
+  remembered[item.request] = true
+  set_guard(item.request, now, item.idem_ttl, item.fingerprint, id, state)
+end
+
 local function answer_duplicate(item, now, id)
   local state = state_now(id)
-  set_guard(item.idem, now, item.idem_ttl, item.fingerprint, id, string.upper(state))
+  remember_answer(item, now, id, string.upper(state))
   return answer_with(ANSWER.duplicate, id, state)
 end
+
+-- True if the guard is held by a request with another fingerprint.
+local function is_other(guard, item) return guard and guard.fingerprint ~= item.fingerprint end
 
 -- The code to answer; nil where the job is new. `stored`: the record under the item's id, if any. The
 -- same request again is answered as before; a duplicate, with what its holder is now.
 local function find_existing(item, now, stored)
   local same = guard_of(item.idem, now)
+  if is_other(guard_of(item.request, now), item) or is_other(same, item) then return ANSWER.mismatch end
   if same then
-    if same.fingerprint ~= item.fingerprint then return ANSWER.mismatch end
     local state = string.lower(same.state)
     return answer_with(state == same.state and ANSWER.same_request or ANSWER.duplicate, same.id, state)
   end

@@ -33,7 +33,9 @@ local function load_guards(items, now)
   local names, idempotency = {}, {}
   for _, item in ipairs(items) do
     if item.dedup ~= NONE then names[#names + 1] = item.dedup end
-    if item.idem ~= NONE then names[#names + 1], idempotency[item.idem] = item.idem, true end
+    for _, name in ipairs({ item.idem, item.request }) do
+      if name ~= NONE and not idempotency[name] then names[#names + 1], idempotency[name] = name, true end
+    end
   end
   for i, guard in ipairs(fetch_each("HMGET", DEDUP, names)) do guards[names[i]] = guard end
   load_holders(idempotency)
