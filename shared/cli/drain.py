@@ -45,9 +45,15 @@ async def drain(
         _show(report)
     if undeclared:
         note(f"tidegate: no application declares what is due: {', '.join(undeclared)}")
-    if report.error:
+    if report.stop == "store":
         note(f"tidegate: {report.error}")
         return Exit.STORE
+    if report.stop == "error":
+        note(
+            f"tidegate: a bug ended a part of the drain: {report.error}. Report it, with the "
+            "traceback in the log; the other queues went on"
+        )
+        return Exit.FAILED
     if stopped.exit:
         note("tidegate: interrupted; jobs that ran were released, no attempt is spent")
     return stopped.exit

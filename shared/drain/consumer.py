@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..declare.sync import serve_threads
-from ..errors import StoreError
+from ..errors import STORE_DOWN, StoreError
 from ..jobs.outcome import Outcome
 from ..store import TurnReply
 from .admission import Admission
@@ -101,8 +101,10 @@ class Consumer:
                 pass
             await self._finish()
         except StoreError as error:
-            log.warning("drain_store_error", extra={"queue": self._queue.name, "error": str(error)})
-            await self._abandon(StopReason.STORE, str(error))
+            is_down = isinstance(error, STORE_DOWN)  # else a script failed: a bug, or a damaged key
+            facts = {"queue": self._queue.name, "error": str(error)}
+            log.warning("drain_store_error", exc_info=not is_down, extra=facts)
+            await self._abandon(StopReason.STORE if is_down else StopReason.ERROR, str(error))
         except Exception as bug:
             log.exception("consumer_bug", extra={"queue": self._queue.name})
             with contextlib.suppress(Exception):

@@ -17,7 +17,7 @@ class StopReason(StrEnum):
     """Why a consumer or a drain ended, the gravest first."""
 
     ERROR = "error"
-    """A bug of ours."""
+    """A bug of ours, or a key that no script can read, ended one queue's part."""
     STORE = "store"
     """The store failed."""
     SHUTDOWN = "shutdown"
@@ -73,6 +73,7 @@ class Report(NamedTuple):
     loop_lag: float
     """The longest that a handler kept the event loop from running, in seconds (0: below 5)."""
     error: str | None
+    """What failed, in its own words, where `stop` is "error" or "store"."""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
@@ -120,9 +121,12 @@ def sum_up(
     outcomes: Counter[str] = Counter()
     for one in reports:
         outcomes.update(one.outcomes)
-    stops = [*(one.stop for one in reports), *([stopping] if stopping else [])]
+    failures = [(StopReason.STORE, error)] if error else []
+    failures += [(one.stop, one.error) for one in reports if one.error]
+    stops = [reason for reason, _ in failures] + [one.stop for one in reports]
+    stop = gravest([*stops, *([stopping] if stopping else [])])
     return Report(
-        stop=StopReason.STORE if error else gravest(stops),
+        stop=stop,
         queues=reports,
         by_queue=_by_queue(reports),
         requests=used.requests,
@@ -133,5 +137,5 @@ def sum_up(
         outcomes=outcomes,
         continued=continued,
         loop_lag=loop_lag,
-        error=error or next((one.error for one in reports if one.error), None),
+        error=next((text for reason, text in failures if reason is stop), None),
     )

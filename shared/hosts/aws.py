@@ -88,8 +88,8 @@ class DrainFunction(ScheduledFunction):
         """Drain, and answer the report. `event` may name queues: `{"queues": ["import"]}`. A nudge
         has `"hops"` too.
 
-        A store failure is reported (`"stop": "store"`) and not raised: Lambda would only retry,
-        and the next tick comes anyway.
+        A failure of the store (`"stop": "store"`) and a bug in a queue's part (`"error"`) are
+        reported and not raised: Lambda would only retry, and the next tick comes anyway.
         """
         queues = [self._deployment.registry.queue(name) for name in _queue_names(event)]
         origin = read_origin((event or {}).get("hops"))

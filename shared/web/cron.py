@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from ..declare.queue import Queue
+from ..drain.report import StopReason
 from ..errors import InvalidRequest
 from ..nudge.hops import HEADER, read_origin
 from .body import json_response
@@ -17,7 +18,23 @@ from .call import Call
 from .problems import Problem, ProblemType
 from .responses import ResponseModel
 
-STORE_FAILED = ProblemType("store-unreachable", 503, "The drain lost its store")
+FAILURES = {
+    StopReason.STORE: ProblemType(
+        "store-unreachable",
+        503,
+        "The drain lost its store",
+        "The store failed during the drain; its jobs come back when their leases end.",
+        5,
+    ),
+    StopReason.ERROR: ProblemType(
+        "drain-bug",
+        500,
+        "A bug ended a part of the drain",
+        "The report names the queue and the log has the traceback: report it. The other queues "
+        "went on; the jobs of this one come back when their leases end.",
+    ),
+}
+"""How a drain is answered that failed, by its stop reason."""
 MAINTAIN_FAILED = ProblemType("maintain-failed", 503, "The archive was not maintained")
 MOST_QUEUES = 100
 
@@ -97,11 +114,12 @@ async def drain(call: Call) -> Response:
     origin = read_origin(call.request.headers.get(HEADER))
     budget = deployment.budget(call.seconds_left())
     report = await deployment.drain(budget, queues, origin=origin, among=reached)
-    if report.error is not None:
-        detail = "The store failed during the drain; its jobs come back when their leases end."
-        members = {k: v for k, v in report.as_dict().items() if k != "error"}
-        raise Problem(STORE_FAILED, detail, headers={"Retry-After": "5"}, report=members)
-    return json_response(report.as_dict())
+    failure = FAILURES.get(report.stop)
+    if failure is None:
+        return json_response(report.as_dict())
+    members = {k: v for k, v in report.as_dict().items() if k != "error"}
+    headers = {"Retry-After": f"{failure.retry_after:.0f}"} if failure.retry_after else {}
+    raise Problem(failure, "", headers=headers, report=members)
 
 
 def _names(call: Call) -> list[str]:

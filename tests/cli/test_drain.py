@@ -10,6 +10,7 @@ import pytest
 
 from shared.cli.exit_codes import Exit
 from tests.cli.conftest import DEADLINE, Cli, Spawn, end, eventually
+from tests.support.bugs import fail_on_queue
 
 
 def test_all_queues_are_drained_and_counted(cli: Cli) -> None:
@@ -54,6 +55,21 @@ def test_what_handlers_enqueue_on_a_queue_that_is_not_named_waits(cli: Cli) -> N
 
     assert cli("drain", "slow", "--json").json["outcomes"] == {"done": 1}
     assert cli("status", "work", "--json").json["queues"][0]["counts"]["waiting"] == 1
+
+
+def test_a_bug_in_one_queue_s_part_is_a_failure_and_not_a_store_that_is_away(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_on_queue(monkeypatch, "slow")
+    for queue in ("work", "slow"):
+        cli("enqueue", queue, "note.keep", "-p", '{"text": "x"}')
+
+    ran = cli("drain", "--json")
+
+    assert (ran.code, ran.json["stop"], ran.json["outcomes"]) == (Exit.FAILED, "error", {"done": 1})
+    assert "Report it" in ran.err
+    assert "ZeroDivisionError: inner words" in ran.err
+    assert "reach" not in ran.err
 
 
 def test_a_rate_limit_ends_the_drain_and_is_its_stop_reason(

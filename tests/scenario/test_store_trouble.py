@@ -10,9 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.drain.budget import Budget
+from shared.drain.report import ConsumerReport, StopReason, sum_up
 from shared.embedded.protocol import UpstashProtocol
 from shared.testing import FakeClock, Fate, LossyTransport, run_virtually, store_on
 from tests.scenario.world import JOBS, TOKENS, Client, World, application
+from tests.support.bugs import fail_on_queue
 
 JOB = {"type": "double", "payload": {"n": 1}}
 READS = ("/api/v1/stats", "/api/v1/queues/work", "/api/v1/dead-letters", "/api/v1/health")
@@ -119,6 +122,64 @@ async def test_a_drain_that_loses_its_store_answers_503_with_its_report(
     assert response.status_code == 503
     assert response.json()["report"]["stop"] == "store"
     assert response.json()["report"]["claimed"] == 0
+
+
+async def test_a_bug_in_one_queue_s_part_is_answered_as_a_bug(
+    api: Client, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not as a store that fails; and another queue's jobs run."""
+    fail_on_queue(monkeypatch, "work")
+    await api.enqueue()
+    other = (await api.post("/api/v1/queues/slow/jobs", json=JOB)).json()["id"]
+
+    response = await api.post("/api/cron/drain?queue=work,slow")
+
+    document = response.json()
+    assert (response.status_code, document["type"]) == (500, "/problems/drain-bug")
+    assert "report it" in document["detail"]
+    assert "Retry-After" not in response.headers
+    stops = {name: one["stop"] for name, one in document["report"]["queues"].items()}
+    assert (document["report"]["stop"], stops["work"]) == ("error", "error")
+    assert stops["slow"] != "error"
+    assert (await api.job(other))["state"] == "completed"
+    assert "inner words" not in response.text
+    traced = [line for line in caplog.records if line.exc_info]
+    assert [line.getMessage() for line in traced] == ["consumer_bug"]
+
+
+async def test_a_queue_that_no_script_can_serve_is_no_store_that_is_away(
+    api: Client, world: World
+) -> None:
+    await api.enqueue()
+    object.__setattr__(world.work, "concurrency", 1.5)
+
+    response = await api.post("/api/cron/drain?queue=work,slow")
+
+    assert (response.status_code, response.json()["report"]["stop"]) == (500, "error")
+
+
+@pytest.mark.parametrize(
+    ("failed", "lost", "told"),
+    [
+        (["store"], None, ("store", "its store")),
+        (["store", "error"], None, ("error", "its error")),
+        (["error"], "the agenda", ("error", "its error")),
+        ([], "the agenda", ("store", "the agenda")),
+        ([], None, ("empty", None)),
+    ],
+)
+def test_of_a_bug_and_a_store_that_fails_the_bug_is_told(
+    world: World, failed: list[str], lost: str | None, told: tuple[str, str | None]
+) -> None:
+    """It is the graver: an outage ends by itself."""
+    queues = [ConsumerReport(stop, StopReason(stop), error=f"its {stop}") for stop in failed]
+    meter, budget = world.store.meter, Budget.of(5.0)
+
+    report = sum_up(
+        [*queues, ConsumerReport("well")], None, meter, budget, loop_lag=0, continued=(), error=lost
+    )
+
+    assert (report.stop.value, report.error) == told
 
 
 async def test_a_bulk_that_fails_half_way_answers_which_jobs_are_stored(
