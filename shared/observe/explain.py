@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from ..clock import utc
 from ..jobs.ends import read_missing
@@ -13,6 +13,24 @@ from ..store.views import JobView
 
 TICK_LATE = 150.0
 """Seconds without a drain after which that is why a job waits: a schedule calls each minute."""
+Code = Literal[
+    "parked",
+    "follow_ups",
+    "delayed",
+    "retry",
+    "snoozed",
+    "released",
+    "paused",
+    "suspect",
+    "full",
+    "limited",
+    "key_full",
+    "key_limited",
+    "key_next",
+    "no_tick",
+    "waiting",
+]
+"""docs/guides/operating.md has the meaning of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +38,7 @@ class Explanation:
     """One gate that keeps a job from running now. `until_ms`: the instant at which it opens, where
     that is known. `about`: the queue that `detail` is about, where it is not the job's own."""
 
-    code: str
+    code: Code
     detail: str
     until_ms: int | None = None
     about: str | None = None
@@ -99,7 +117,8 @@ def _paused(view: JobView) -> Explanation | None:
 def _suspect(view: JobView) -> Explanation | None:
     if not view.quarantined:
         return None
-    return Explanation("suspect", "two functions that ran it died; it waits to run exclusively")
+    where = "exclusively" if view.crashes else "in a child process or exclusively"
+    return Explanation("suspect", f"two functions that ran it died; it waits to run {where}")
 
 
 def _full(view: JobView) -> Explanation | None:

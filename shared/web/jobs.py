@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ..errors import InvalidRequest
 from ..observe.describe import describe_job, describe_listed
+from ..observe.explain import Code
 from ..observe.listing import STATES, check_state, list_jobs
 from .body import json_response
 from .call import Call, page_size
@@ -23,7 +24,7 @@ JOB_ENDED = ProblemType("job-ended", 409, "The job has ended")
 class ExplanationResponse(ResponseModel):
     """Why a job does not run now. `until` where it is known."""
 
-    code: str
+    code: Code
     detail: str
     until: datetime | None = None
 

@@ -7,7 +7,7 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -173,6 +173,47 @@ def test_every_redis_key_is_named_in_the_architecture(root: Path) -> None:
     ]
 
     assert not missing, f"Add these keys, in `code`, to docs/architecture.md: {missing}"
+
+
+def _codes_of_table(page: Path, head: str) -> list[str]:
+    """The names in the first column of the table with this head."""
+    table = page.read_text(encoding="utf-8").partition(head)[2].partition("\n\n")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+
+def test_the_table_of_explanations_has_every_code_and_no_other(root: Path) -> None:
+    codes = get_args(importlib.import_module("shared.observe.explain").Code)
+
+    table = _codes_of_table(root / "docs/guides/operating.md", "| code | meaning |")
+
+    assert sorted(table) == sorted(codes)
+
+
+def test_the_table_of_stop_reasons_has_every_reason_and_no_other(root: Path) -> None:
+    reasons = importlib.import_module("shared.drain.report").StopReason
+
+    table = _codes_of_table(root / "docs/operations.md", "| stop | means | look | do |")
+
+    assert sorted(table) == sorted(reasons)
+
+
+def test_the_names_that_a_decision_says_were_given_are_there(root: Path) -> None:
+    page = (root / "docs/decisions/0018-names.md").read_text(encoding="utf-8")
+    rows = page.partition("| was | is |")[2].partition("\n\n")[0].splitlines()[2:]
+    files = [path for part in ("shared", "functions", "infra") for path in (root / part).rglob("*")]
+    text = "\n".join(
+        path.relative_to(root).as_posix() + "\n" + path.read_text(encoding="utf-8")
+        for path in files
+        if path.suffix in (".py", ".lua")
+    )
+
+    given = [re.findall(r"`([^`]+)`", row.rpartition(" | ")[2]) for row in rows]
+    names = {name for quoted in given for one in quoted for name in re.findall(r"\w\w+", one)}
+    missing = sorted(name for name in names if name not in text)
+
+    assert len(names) > 50, "This test no longer sees the table: correct it."
+    assert not missing, f"Correct docs/decisions/0018-names.md; nothing is called {missing}"
 
 
 def test_the_public_surface_is_small_and_sorted() -> None:

@@ -15,6 +15,7 @@ from shared.store.keys import agenda, part
 from shared.testing import FakeClock
 from tests.scenario.world import Numbers, World
 from tests.support.client import Client
+from tests.support.turns import Owner, make_exclusive
 from tests.support.values import Number
 
 
@@ -55,6 +56,23 @@ async def test_the_oldest_of_several_priorities_counts(api: Client, clock: FakeC
 
     assert await health(api) == ("behind", 10)
     assert queue["oldest_waiting"] == "z.work"
+
+
+async def test_a_suspect_says_how_it_will_run(api: Client, world: World, clock: FakeClock) -> None:
+    """In a child process where there is one, unless a function died in spite of that."""
+    job_id = await api.enqueue()
+    await make_exclusive(world.store, world.work, clock)
+    first = (await api.job(job_id))["explanation"]
+    await Owner(world.store, world.work, "dead3").turn(1, exclusive=False, isolated=True)
+    clock.advance(60)
+    await Owner(world.store, world.work, "recovers later").turn(0)
+
+    job = await api.job(job_id)
+
+    assert first["code"] == "suspect"
+    assert "it waits to run in a child process or exclusively" in first["detail"]
+    assert (job["crashes"], job["explanation"]["code"]) == (1, "suspect")
+    assert job["explanation"]["detail"].endswith("it waits to run exclusively")
 
 
 async def test_a_job_that_no_drain_comes_for_says_since_when(api: Client, clock: FakeClock) -> None:

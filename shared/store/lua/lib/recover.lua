@@ -1,6 +1,6 @@
 -- recover: leases that expired without a settle. Their function died, and any of its jobs may be
 -- guilty. After the first crash they are suspects and run again with the others, first in line; after
--- a second one in a row they run exclusively. A crash is counted only against a job that did so.
+-- a second one in a row they run isolated or exclusively. A crash is counted only against a job that did so.
 -- Promotion (lib/promote.lua) shares the one read of their records.
 --- @include "codes"
 --- @include "due"
