@@ -76,6 +76,11 @@ class ReportResponse(ResponseModel):
     continued: list[str] = Field(
         [], description="The queues for whose jobs it has called another drain; left out if none."
     )
+    loop_lag: float = Field(
+        0.0,
+        description="The longest that a handler kept the event loop from running, in seconds; left "
+        "out below 5.",
+    )
 
 
 class MaintainReportResponse(ResponseModel):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from unittest.mock import patch
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from shared.archive.maintain import MaintainReport
+from shared.archive.move import Tally
+from shared.drain.report import Report, StopReason
 from shared.web import openapi
 from shared.web.routes import ROUTES
 from tests.scenario.world import Client, description
@@ -63,3 +67,38 @@ def test_the_enqueue_options_are_those_of_the_contract() -> None:
         "key", "job_id", "idempotency_key", "then", "on_dead", "callback",
     }  # fmt: skip
     assert options["additionalProperties"] is False
+
+
+def test_a_report_with_everything_in_it_is_described_field_by_field() -> None:
+    drain = Report(
+        stop=StopReason.STORE,
+        queues=[],
+        by_queue={},
+        requests=1,
+        commands=1,
+        bytes=1,
+        seconds_used=1.0,
+        seconds_left=1.0,
+        outcomes=Counter(),
+        continued=["work"],
+        loop_lag=5.0,
+        error="away",
+    )
+    maintain = MaintainReport("error", Tally(), commands=1, seconds=1.0, error="away")
+
+    schemas = description()["components"]["schemas"]
+
+    inner = {"error"}  # what failed, in words for operators: no caller reads it
+    assert set(schemas["ReportResponse"]["properties"]) == set(drain.as_dict()) - inner
+    assert set(schemas["MaintainReportResponse"]["properties"]) == set(maintain.as_dict()) - inner
+
+
+def test_the_problem_of_a_job_of_a_bulk_tells_when_it_may_come_again() -> None:
+    schemas = description()["components"]["schemas"]
+    entry = schemas["EnqueueErrorResponse"]["properties"]["error"]["$ref"].rpartition("/")[2]
+
+    assert set(schemas[entry]["properties"]) == {
+        *schemas["ProblemResponse"]["properties"],
+        "retry_after",
+    }
+    assert "Seconds" in schemas[entry]["properties"]["retry_after"]["description"]
