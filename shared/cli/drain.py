@@ -45,15 +45,9 @@ async def drain(
         _show(report)
     if undeclared:
         note(f"tidegate: no application declares what is due: {', '.join(undeclared)}")
-    if report.stop == "store":
-        note(f"tidegate: {report.error}")
-        return Exit.STORE
-    if report.stop == "error":
-        note(
-            f"tidegate: a bug ended a part of the drain: {report.error}. Report it, with the "
-            "traceback in the log; the other queues went on"
-        )
-        return Exit.FAILED
+    failed = _show_failure(report)
+    if failed is not None:
+        return failed
     if stopped.exit:
         note("tidegate: interrupted; jobs that ran were released, no attempt is spent")
     return stopped.exit
@@ -68,6 +62,20 @@ async def _look_at_agenda(deployment: Deployment) -> list[str]:
     await fire_by_hand(store, registry, agenda)
     now = deployment.clock.epoch_ms()
     return registry.undeclared(name for name, instant in agenda.items() if instant <= now)
+
+
+def _show_failure(report: Report) -> Exit | None:
+    """Say what failed; the exit code for it."""
+    if report.stop == "store":
+        note(f"tidegate: {report.error}")
+        return Exit.STORE
+    if report.stop == "error":
+        note(
+            f"tidegate: a bug ended a part of the drain: {report.error}. Report it, with the "
+            "traceback in the log; the other queues went on"
+        )
+        return Exit.FAILED
+    return None
 
 
 def _show(report: Report) -> None:

@@ -101,10 +101,10 @@ class Consumer:
                 pass
             await self._finish()
         except StoreError as error:
-            is_down = isinstance(error, STORE_DOWN)  # else a script failed: a bug, or a damaged key
+            stop = StopReason.STORE if isinstance(error, STORE_DOWN) else StopReason.ERROR
             facts = {"queue": self._queue.name, "error": str(error)}
-            log.warning("drain_store_error", exc_info=not is_down, extra=facts)
-            await self._abandon(StopReason.STORE if is_down else StopReason.ERROR, str(error))
+            log.warning("drain_store_error", exc_info=stop is StopReason.ERROR, extra=facts)
+            await self._abandon(stop, str(error))
         except Exception as bug:
             log.exception("consumer_bug", extra={"queue": self._queue.name})
             with contextlib.suppress(Exception):
