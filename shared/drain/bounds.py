@@ -21,8 +21,9 @@ COUNTS = ("cuts", "cut_after", "parks")
 SNOOZE_HORIZON = 7 * 86_400.0
 """Seconds after the first of a row of snoozes after which the next one ends the job."""
 MISFIT_HORIZON = 86_400.0
-"""Seconds for which it waits. Its producer's model took the payload, so there are or were functions
-of another version; a deployment, or its reversal, takes no longer than a day."""
+"""Seconds for which a job waits whose payload does not fit its model. The producer's model took the
+payload, so functions of another version exist or existed; a deployment, or its reversal, takes no
+longer than a day."""
 ROWS = {"snoozed_since": ("snooze", "release", "park"), "misfit_since": ("park",)}
 """The instants since which a job does one thing in a row, as its history remembers them, and the
 outcomes that go on with it. Any other outcome ends the row."""

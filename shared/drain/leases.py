@@ -17,7 +17,8 @@ LEASE = 45.0
 """Seconds of a lease. Turns prolong it while its job runs, so the jobs of a dead function come back
 within a minute, however long its time was."""
 LEASE_MS = round(LEASE * 1000)
-"""For which turns ask. The script adds the time until the last token."""
+"""The length of a lease in the request of a turn. Of jobs that start at tokens to come, the script
+makes it longer, by the time until the last of those tokens."""
 HEARTBEAT = 15.0
 """Seconds between turns while everything runs and nothing ends: leases are prolonged with them."""
 PROLONG_BELOW = LEASE - HEARTBEAT * 0.9

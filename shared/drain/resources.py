@@ -32,8 +32,8 @@ class DrainResources:
     """What the consumers of one drain share. `batch`: most jobs a consumer runs at a time;
     `patience`: seconds an idle consumer waits for a token or a delayed job before it ends;
     `find_queue`: the queue of a follow-up by its name, raises UnknownQueue;
-    `isolates_suspects`: suspects run in child processes; `tells_events`: turns tell events;
-    `children`: those, once a job needs one.
+    `isolates_suspects`: suspects run in child processes; `tells_events`: turns write events;
+    `children`: the child processes; None until a job needs one.
     """
 
     store: Store

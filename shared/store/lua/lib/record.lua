@@ -25,8 +25,8 @@ local function decode(raw)
 end
 
 -- Fence, key and reason of a live job, without building a table: the claim needs no more. Returns nil
--- where the job is not live or its record is damaged. Limits of keys are for handlers: a job that only
--- has to end (that is decided, or its crashes were its death) has no key here.
+-- where the job is not live or its record is damaged. The key is NONE where no handler will run, because the
+-- end is decided or crashes have ended the job: only handlers count against the limits of a key.
 local function read_waiting(raw)
   local fence, _, key, flags, reason = string.match(raw or "", HEADER_OF_LIVE)
   if not fence then return nil end
