@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..jobs.sizes import MOST_JOBS_A_REQUEST
 from .bulk_input import BulkJobs, Line, parse_lines, read_lines
 from .command import command
 from .context import open_deployment
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from ..jobs.job import EnqueueAnswer, Job
     from ..store import Store
 
-CHUNK = 500
-"""Jobs of one request to the store."""
 MOST_PROBLEMS = 20
 """Invalid lines that are printed; the others are counted."""
 Payload = Annotated[
@@ -175,9 +174,9 @@ async def _send(store: Store, queue: Queue, jobs: list[Job]) -> list[EnqueueAnsw
     answers: list[EnqueueAnswer] = []
     try:
         with progress(f"enqueue on {queue.name}", len(jobs)) as advance:
-            for at in range(0, len(jobs), CHUNK):
-                answers += await store.enqueue(queue, jobs[at : at + CHUNK])
-                advance(min(CHUNK, len(jobs) - at))
+            for at in range(0, len(jobs), MOST_JOBS_A_REQUEST):
+                answers += await store.enqueue(queue, jobs[at : at + MOST_JOBS_A_REQUEST])
+                advance(min(MOST_JOBS_A_REQUEST, len(jobs) - at))
     finally:
         if len(answers) < len(jobs) > 1:  # Ctrl-C, or the store went away
             note(

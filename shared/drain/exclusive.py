@@ -104,8 +104,8 @@ def process_lock() -> SharedExclusiveLock:
 class ExclusiveHold:
     """One consumer's exclusive hold of the lock.
 
-    Suspects are claimed only while it is held. Otherwise a crash caused by a neighbour would be
-    counted against a suspect that was still waiting.
+    Suspects that run exclusively are claimed only while it is held: the store counts each crash
+    against those that are leased, also one that another job of the function caused.
     """
 
     def __init__(self, lock: SharedExclusiveLock) -> None:

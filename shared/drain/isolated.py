@@ -41,7 +41,8 @@ CHILDREN = 4
 START_SECONDS = 30.0
 """A child that has not imported its application by then is killed."""
 MOST_DEATHS = 3
-"""As many crashes of its own end a suspect that runs exclusively (lua/lib/recover.lua)."""
+"""Deaths of its own that end a suspect. lua/lib/recover.lua has the same number for one that runs
+exclusively."""
 PING_SECONDS = 2.0
 """An idle child that has not answered by then is killed: its last handler left it busy."""
 KILL_GRACE = 0.5

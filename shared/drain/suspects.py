@@ -35,8 +35,8 @@ NOTHING = ClaimPlan()
 class Suspects:
     """The suspects of one consumer's queue, as its turns have told of them. `wait`: some wait.
 
-    They are claimed only while the exclusive hold is held, or for child processes. Otherwise a
-    crash caused by a neighbour would be counted against a suspect that was still waiting.
+    They are claimed only while the exclusive hold is held (`ExclusiveHold` says why), or for child
+    processes.
     """
 
     def __init__(self, resources: DrainResources, slots: Sequence[Slots]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from ..checks import plain
 from ..errors import InvalidOption
+from .sizes import MOST_BYTES_A_REQUEST, MOST_JOBS_A_REQUEST
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LENGTH = 22
@@ -33,9 +34,9 @@ def is_name(text: str) -> bool:
     return _NAME.match(text) is not None
 
 
-RUN_JOBS, RUN_BYTES, RUN_PAUSE_MS = 500, 4 * 2**20, 100
-"""Ids that are made in one run share a shard. A run ends at one of these numbers: of jobs, of
-bytes of payloads (one enqueue request takes as much), of the milliseconds of a pause."""
+RUN_JOBS, RUN_BYTES, RUN_PAUSE_MS = MOST_JOBS_A_REQUEST, MOST_BYTES_A_REQUEST, 100
+"""Ids that are made in one run share a shard, so that one enqueue request writes into one. A run
+ends at one of these numbers: of jobs, of bytes of payloads, of the milliseconds of a pause."""
 
 
 class _Ids:

@@ -8,12 +8,12 @@ from dataclasses import field
 from typing import Literal, NamedTuple
 
 from ..declare.queue import Queue
+from ..jobs.sizes import MOST_BYTES_A_REQUEST
 from . import keys
 from .codec import read_record
 from .scripts import Calls, script
 
-MOST_BYTES = 4 * 2**20
-"""Bytes of the records of one request or reply; a larger record goes alone."""
+MOST_BYTES = MOST_BYTES_A_REQUEST
 Restored = Literal["restored", "before", "exists", "taken", "full"]
 _RESTORED: Mapping[str, Restored] = {
     "w": "restored",

@@ -17,6 +17,7 @@ from ..errors import STORE_DOWN, IdempotencyMismatch, KeyLimited, NotStored, Que
 from ..jobs.body import byte_length
 from ..jobs.ids import created_ms, public_id
 from ..jobs.job import EnqueueAnswer, Guard, Job
+from ..jobs.sizes import MOST_BYTES_A_REQUEST, MOST_JOBS_A_REQUEST
 from .client.rest import READ_TIMEOUT
 from .codec import ANSWERED, ON_DEAD, PRIORITY_CODES
 from .key_limits import door_limit
@@ -26,9 +27,6 @@ from .split import by_size
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender
 
-MOST_JOBS_A_REQUEST = 500
-MOST_BODY_BYTES = 4 * 2**20
-"""Limits of one enqueue request; more jobs go in several."""
 UNDER_WAY = 2
 """Requests of one queue at a time. The second one keeps jobs moving while the first is slow; more
 would carry fewer jobs each."""
@@ -58,7 +56,7 @@ Send: TypeAlias = Callable[[Queue, list[Item], float | None], Awaitable[list[Enq
 def split(items: Iterable[Item]) -> Iterator[list[Item]]:
     """Items in requests that stay below the store's size limit."""
     return by_size(
-        items, lambda item: item.size, most=MOST_JOBS_A_REQUEST, most_size=MOST_BODY_BYTES
+        items, lambda item: item.size, most=MOST_JOBS_A_REQUEST, most_size=MOST_BYTES_A_REQUEST
     )
 
 
@@ -126,7 +124,8 @@ class Enqueues:
             repeated = reply.repeated and job.id not in own
             own.add(job.id)
             answers.append(decode_enqueued(queue.name, job, code, holders, repeated=repeated))
-        # "2": it had told this very request, whose reply may have been lost on the way.
+        # "1": call a drain. "2": an earlier attempt of this request was answered so; its reply may
+        # have been lost.
         if nudge == "1" or (nudge == "2" and reply.repeated):
             answers[0] = answers[0]._replace(nudge=True)
         return answers

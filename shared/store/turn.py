@@ -10,14 +10,15 @@ from ..jobs.body import byte_length
 from ..jobs.claim import Claim, Lease
 from ..jobs.ids import created_ms
 from ..jobs.outcome import Kind
+from ..jobs.sizes import MOST_BYTES_A_REQUEST
 from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
 from .counters import write_counters
 from .key_limits import turn_limits
 
 Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
-MOST_BYTES = 4 * 2**20
-"""Bytes claimed per turn, so that a reply stays well below the store's limit."""
+MOST_BYTES = MOST_BYTES_A_REQUEST
+"""Bytes claimed per turn."""
 REPEAT_MS = 10_000
 """How long a turn may be repeated, unless its request has a longer time."""
 ISOLATED = 2

@@ -10,12 +10,11 @@ from ..declare.idempotency import Key
 from ..declare.queue import Queue
 from ..errors import IdempotencyMismatch, StoreError, TidegateError
 from ..jobs.job import EnqueueAnswer, Job
+from ..jobs.sizes import MOST_JOBS_A_REQUEST
 from ..store import Store
 from .problems import Problem, problem_entry
 from .producer import Producer
 
-CHUNK = 500
-"""Jobs a store request: a failure half-way leaves the earlier chunks stored and answered."""
 READS = 50
 """Reads at a time of the jobs that stand for those of a limited token."""
 
@@ -41,11 +40,12 @@ class Bulk:
                 self._answers[position] = problem_entry(error)
 
     async def store_jobs(self) -> None:
-        """Store every job. Raises IdempotencyMismatch where the key came with another request: then
-        nothing is stored; and StoreError where nothing was."""
+        """Store every job, as many at a time as a request to the store takes: a failure half-way
+        leaves the earlier ones stored and answered. Raises IdempotencyMismatch where the key came
+        with another request: then nothing is stored; and StoreError where nothing was."""
         positions = list(self._jobs)
-        for at in range(0, len(positions), CHUNK):
-            await self._store_chunk(positions[at : at + CHUNK])
+        for at in range(0, len(positions), MOST_JOBS_A_REQUEST):
+            await self._store_chunk(positions[at : at + MOST_JOBS_A_REQUEST])
         if self._producer.is_scoped:
             answered = list(self._answers)
             for at in range(0, len(answered), READS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shared.drain.isolated import MOST_DEATHS
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -143,8 +144,9 @@ async def test_three_exclusive_crashes_are_the_end_and_neighbours_lose_nothing(
     assert records == {
         "n1": record("c", fence=3, attempts=1),
         "n2": record("c", fence=3, attempts=1),
-        "poison": record("x", fence=5, crashes=3, reason="crashed"),
+        "poison": record("x", fence=5, crashes=MOST_DEATHS, reason="crashed"),
     }
+    assert MOST_DEATHS == 3  # as the documents say, of a child process and of a function
     assert await probe.ids("q", "dead") == ["poison"]
     assert (await probe.totals())["dead"] == 1
 

@@ -19,7 +19,7 @@
 --- @include "writes"
 
 local function recover_one(q, one)
-  local max_crashes = 3
+  local max_crashes = 3 -- drain/isolated.py has the same number of deaths for one that runs isolated
   local id, job, exclusive = one.id, one.job, one.exclusive
   job.fence, job.since = job.fence + 1, " " .. whole(q.now)
   q.count("crashed", 1)
