@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..declare.policy import RateLimit
 from ..declare.queue import Queue
 from ..declare.sync import serve_threads
-from ..errors import STORE_DOWN, StoreError
+from ..errors import STORE_DOWN
 from ..jobs.outcome import Outcome
 from ..store import TurnReply
 from .admission import Admission
@@ -100,12 +100,10 @@ class Consumer:
             while await self._round():
                 pass
             await self._finish()
-        except StoreError as error:
-            stop = StopReason.STORE if isinstance(error, STORE_DOWN) else StopReason.ERROR
-            facts = {"queue": self._queue.name, "error": str(error)}
-            log.warning("drain_store_error", exc_info=stop is StopReason.ERROR, extra=facts)
-            await self._abandon(stop, str(error))
-        except Exception as bug:
+        except STORE_DOWN as error:
+            log.warning("drain_store_error", extra={"queue": self._queue.name, "error": str(error)})
+            await self._abandon(StopReason.STORE, str(error))
+        except Exception as bug:  # also a script that failed: ours, or it met a damaged key
             log.exception("consumer_bug", extra={"queue": self._queue.name})
             with contextlib.suppress(Exception):
                 await self._finish()  # so that no job counts as crashed for it

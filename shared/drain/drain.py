@@ -36,8 +36,8 @@ NOW = 1.0
 ROUNDING = 0.001
 """Seconds. Ticks in the very rhythm of the sweeps must not miss one by a rounding."""
 SOON = 1000
-"""Milliseconds before its instant at which a queue is drained whose jobs are held back. Its turn may
-take a token ahead of its time; otherwise one that comes just after a tick would wait for the next.
+"""Milliseconds before its instant at which a queue whose jobs are held back is drained. Its turn
+may take a token ahead of its time; else one that comes just after a tick would wait for the next.
 """
 OPEN_CONSUMERS = 64
 """Most consumers open at a time. More would wait longer for connections than for the store."""
