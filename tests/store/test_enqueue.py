@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from shared.declare.idempotency import TTL_MS, Key
 from shared.errors import IdempotencyMismatch, ScriptError
 from shared.jobs.job import Guard, Job
 from shared.store import Store
@@ -274,6 +277,74 @@ async def test_an_idempotency_key_with_another_body_is_a_mismatch_and_stores_not
         await store.enqueue_one(queue, jobs("b", idempotency=Guard("idem:k", 1000, "two"))[0])
 
     assert await probe.snapshot() == before
+
+
+def of_request(*names: str, key: Key, at: Sequence[int] = ()) -> list[Job]:
+    """The jobs of a bulk request under this key, at these positions or from 0 on."""
+    places = at or range(len(names))
+    return [
+        replace(job, idempotency=key.guard(place))
+        for job, place in zip(jobs(*names), places, strict=True)
+    ]
+
+
+ONE, TWO = Key("k", "one"), Key("k", "two")
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize("room", [1, 2, 3])
+async def test_a_key_of_a_bulk_takes_no_other_request_whichever_of_its_jobs_were_stored(
+    store: Store, probe: Probe, declare: Declare, room: int
+) -> None:
+    queue = declare(max_jobs=room)
+    first = await store.enqueue(queue, of_request("a", "b", "c", key=ONE))
+    before = await probe.snapshot()
+
+    other = await store.enqueue(declare(), of_request("d", "e", key=TWO, at=(7, 8)))
+    single = await store.enqueue(declare(), [replace(jobs("f")[0], idempotency=TWO.guard())])
+
+    assert [answer.stored for answer in first] == [True] * room + [False] * (3 - room)
+    refusals = {type(answer.refusal) for answer in [*other, *single]}
+    assert refusals == {IdempotencyMismatch}
+    assert await probe.snapshot() == before
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize("stored", [(0,), (1,), (2,), (0, 2)])
+async def test_a_repeated_bulk_tries_what_was_refused_and_answers_the_rest_as_before(
+    store: Store, probe: Probe, declare: Declare, stored: tuple[int, ...]
+) -> None:
+    queue = declare()
+    before = await store.enqueue(
+        queue, of_request(*(f"a{at}" for at in stored), key=ONE, at=stored)
+    )
+
+    again = await store.enqueue(queue, of_request("b0", "b1", "b2", key=ONE))
+
+    ids = {at: answer.id for at, answer in zip(stored, before, strict=True)}
+    assert [answer.id for answer in again] == [ids.get(at, f"b{at}.q") for at in range(3)]
+    assert await store.enqueue(queue, of_request("c0", "c1", "c2", key=ONE)) == again
+    assert len(await probe.ids("q", "normal")) == 3
+
+
+async def test_the_guard_of_a_bulk_lasts_as_long_as_the_last_of_its_jobs_and_then_goes(
+    store: Store, probe: Probe, declare: Declare, clock: FakeClock
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, of_request("a", key=ONE))
+    clock.advance(TTL_MS / 1000 - 1)
+    await store.enqueue(queue, of_request("b", key=ONE, at=(1,)))
+    clock.advance(2)
+
+    later = await store.enqueue(queue, of_request("c", key=TWO))
+    clock.advance(TTL_MS / 1000)
+    after = await store.enqueue(queue, of_request("d", key=TWO))
+    clock.advance(TTL_MS / 1000 + 1)
+    await store.enqueue(queue, jobs("e", dedup=Guard("dedup:x", 1000)))
+
+    assert isinstance(later[0].refusal, IdempotencyMismatch)
+    assert after[0].stored
+    assert await probe.run("HLEN", probe.key("q", "dedup")) == 1
 
 
 async def test_each_job_of_a_request_gets_the_answer_of_its_own_guard(
