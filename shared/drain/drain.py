@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import TypeAlias
@@ -43,6 +43,9 @@ OPEN_CONSUMERS = 64
 CONSUMERS = 4
 """Most consumers of one queue in one drain, when it has a backlog: one runs handlers while others
 wait for the store. Twice as many would send no more: a process has eight connections."""
+FIRING_SHARE = 5
+"""What part of its time a drain enqueues the jobs of schedules: a fifth, before it runs any. What
+is left then is for the next tick, and no number of schedules keeps a tick from its jobs."""
 Due: TypeAlias = tuple[Queue, bool]
 """A queue to drain, and whether to recount it first."""
 
@@ -168,7 +171,11 @@ class Drain:
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             whole = sweeping and among is None
-            fired = await _fire(store, self._registry, queues, agenda, int(now), sweeping=whole)
+            end = clock.monotonic() + self._budget.handler_time() / FIRING_SHARE
+            goes_on = partial(self._may_fire, end)
+            fired = await _fire(
+                store, self._registry, queues, agenda, int(now), sweeping=whole, goes_on=goes_on
+            )
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             resync |= dict.fromkeys(await _find_unlisted(store, queues, agenda, now), True)
@@ -176,6 +183,9 @@ class Drain:
         if len(due) > OPEN_CONSUMERS:
             due = _rotated(due, int(now))
         return sorted(due, key=lambda one: one[0].name not in store.suspects)
+
+    def _may_fire(self, end: float) -> bool:
+        return not self._stopping and self._budget.clock.monotonic() < end
 
     async def _consume_all(self, due: Sequence[Due]) -> None:
         if self._stopping:
@@ -243,9 +253,10 @@ async def _fire(
     now: int,
     *,
     sweeping: bool,
+    goes_on: Callable[[], bool],
 ) -> list[str]:
-    """Enqueue what schedules have due on these queues; those that got jobs. A sweep adds and
-    removes schedules as the code declares them."""
+    """Enqueue what schedules have due on these queues, while it `goes_on`; those that got jobs. A
+    sweep adds and removes schedules as the code declares them."""
     from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
     from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
 
@@ -253,7 +264,7 @@ async def _fire(
         await reconcile(store, registry.schedules, registry.apps, agenda, now)
     reached = {queue.name for queue in queues}
     schedules = [one for one in registry.schedules if one.job_type.queue.name in reached]
-    return [queue.name for queue in await fire(store, schedules, agenda, now)]
+    return [queue.name for queue in await fire(store, schedules, agenda, now, goes_on=goes_on)]
 
 
 async def _find_unlisted(
