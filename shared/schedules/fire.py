@@ -88,9 +88,7 @@ async def _fire_group(
     return fired
 
 
-async def _enqueue(
-    store: Store, queue: Queue, due: Sequence[tuple[Schedule, DueJobs]]
-) -> set[str]:
+async def _enqueue(store: Store, queue: Queue, due: Sequence[tuple[Schedule, DueJobs]]) -> set[str]:
     """The entries that stay due: there was no room, the store refuses the queue's jobs, or this
     function can't make them, since the queue's secret is missing. Raises StoreError where the store
     is down."""
