@@ -134,18 +134,20 @@ class Drain:
 
     async def _run_rounds(self, due: Sequence[Due], among: Sequence[Queue] | None) -> None:
         """Round after round, as long as there may be work. `among`: the queues of later rounds;
-        None: all."""
+        None: all. A queue that failed has no other round."""
         costs = self._store.meter.by_verb
         while due:
             enqueued = costs.get("enqueue", 0)
             await self._consume_all(due)
             again = await self._goes_on(has_enqueued=costs.get("enqueue", 0) > enqueued)
             due = await self._due(among) if again else []
+            failed = {one.report.queue for one in self._consumers if one.report.error}
+            due = [(queue, resync) for queue, resync in due if queue.name not in failed]
 
     async def _goes_on(self, *, has_enqueued: bool) -> bool:
         """Whether another round may find work: handlers enqueued, or the window of the nudge has
         ended."""
-        failed = any(consumer.report.error for consumer in self._consumers)
+        failed = all(consumer.report.error for consumer in self._consumers)
         if failed or self._stopping or self._budget.handler_time() <= 0:
             return False
         if has_enqueued:
@@ -165,7 +167,7 @@ class Drain:
         is_time = first if among is not None else passed >= self._sweep_every
         sweeping = bool(queues) and is_time and self._sweep_every > 0
         if sweeping and among is None:
-            store.sweeps.at, self.swept = clock.monotonic(), True
+            store.sweeps.at = clock.monotonic()
         agenda = await store.agenda()
         now = clock.epoch_ms() + store.rest.skew_ms()  # known by now: a reply came
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
@@ -179,6 +181,7 @@ class Drain:
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             resync |= dict.fromkeys(await _find_unlisted(store, queues, agenda, now), True)
+            self.swept = among is None
         due = [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
         if len(due) > OPEN_CONSUMERS:
             due = _rotated(due, int(now))
