@@ -8,12 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import TypeAlias
 
 from ..declare.app import Registry
 from ..declare.queue import Queue
 from ..errors import StoreError
-from ..jobs.job import PRIORITIES
 from ..nudge.hops import Origin, drain_of
 from ..store import Store, keys
 from ..store.counters import ANY, COMMANDS, STOP
@@ -24,6 +22,7 @@ from .chain import Chain
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
+from .places import Due, Places
 from .report import Report, StopReason, sum_up
 from .resources import DrainResources, new_children
 
@@ -38,16 +37,12 @@ ROUNDING = 0.001
 SOON = 1000
 """Milliseconds by which a held queue is due early. A limited one may take its next token ahead, and
 else a token that comes just after each tick would wait for the next."""
-OPEN_CONSUMERS = 64
-"""Most consumers open at a time. More would wait longer for connections than for the store."""
 CONSUMERS = 4
 """Most consumers of one queue in one drain, when it has a backlog: one runs handlers while others
 wait for the store. Twice as many would send no more: a process has eight connections."""
 FIRING_SHARE = 5
 """What part of its time a drain enqueues the jobs of schedules: a fifth, before it runs any. What
 is left then is for the next tick, and no number of schedules keeps a tick from its jobs."""
-Due: TypeAlias = tuple[Queue, bool]
-"""A queue to drain, and whether to recount it first."""
 
 
 class Drain:
@@ -156,7 +151,7 @@ class Drain:
         return waited and not self._stopping and self._budget.handler_time() > 0
 
     async def _due(self, among: Sequence[Queue] | None = None, *, first: bool = False) -> list[Due]:
-        """The queues that are due, most urgent first, each with whether to recount it first.
+        """The queues that are due, each with whether to recount it first.
         `among` limits them; None means all. `first`: it is the tick's first look.
 
         A process's first tick, one every `sweep_every` seconds, and each limited one is a sweep: it
@@ -182,10 +177,7 @@ class Drain:
         if sweeping:
             resync |= dict.fromkeys(await _find_unlisted(store, queues, agenda, now), True)
             self.swept = among is None
-        due = [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
-        if len(due) > OPEN_CONSUMERS:
-            due = _rotated(due, int(now))
-        return sorted(due, key=lambda one: one[0].name not in store.suspects)
+        return [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
 
     def _may_fire(self, end: float) -> bool:
         return not self._stopping and self._budget.clock.monotonic() < end
@@ -194,7 +186,8 @@ class Drain:
         if self._stopping:
             return
         resources = self._open_resources()
-        opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
+        opened, clock = Counter[str](), self._budget.clock
+        places = Places(due, self._store.suspects, by=clock.epoch_ms())
         async with asyncio.TaskGroup() as group:
 
             def open_consumer(queue: Queue, *, resync: bool = False) -> None:
@@ -211,12 +204,12 @@ class Drain:
                 self._consumers.append(consumer)
                 group.create_task(self._consume(consumer, places))
 
-            for queue, resync in due:
+            for queue, resync in places.line:
                 open_consumer(queue, resync=resync)
         await resources.close()
 
-    async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
-        async with places:
+    async def _consume(self, consumer: Consumer, places: Places) -> None:
+        async with places.place(consumer.report.queue):
             if self._budget.handler_time() <= 0:  # a turn would only claim what can't start
                 consumer.report.stop = StopReason.BUDGET
             elif self._stopping:
@@ -292,10 +285,3 @@ def _unlisted_parts(instant: float | None, now: float, *, first: bool) -> Sequen
     backlogs = keys.BACKLOGS if first else ()
     held = instant >= keys.NEVER or instant % 1  # a half says that what waits can't run before then
     return (*(keys.FOREIGN if held or instant <= now else keys.CLAIMABLE), *backlogs)
-
-
-def _rotated(due: Sequence[Due], by: int) -> list[Due]:
-    """The same queues, of which more are due than run at a time: another one begins each time,
-    within each priority."""
-    at = by % len(due)
-    return sorted([*due[at:], *due[:at]], key=lambda one: PRIORITIES.index(one[0].priority))
