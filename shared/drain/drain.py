@@ -131,13 +131,11 @@ class Drain:
         """Round after round, as long as there may be work. `among`: the queues of later rounds;
         None: all. A queue that failed has no other round."""
         costs = self._store.meter.by_verb
-        while due:
+        while due and not self._stopping:
             enqueued = costs.get("enqueue", 0)
             await self._consume_all(due)
             again = await self._goes_on(has_enqueued=costs.get("enqueue", 0) > enqueued)
             due = await self._due(among) if again else []
-            failed = {one.report.queue for one in self._consumers if one.report.error}
-            due = [(queue, resync) for queue, resync in due if queue.name not in failed]
 
     async def _goes_on(self, *, has_enqueued: bool) -> bool:
         """Whether another round may find work: handlers enqueued, or the window of the nudge has
@@ -151,8 +149,8 @@ class Drain:
         return waited and not self._stopping and self._budget.handler_time() > 0
 
     async def _due(self, among: Sequence[Queue] | None = None, *, first: bool = False) -> list[Due]:
-        """The queues that are due, each with whether to recount it first.
-        `among` limits them; None means all. `first`: it is the tick's first look.
+        """The queues that are due, each with whether to recount it first. `among`: only these;
+        None means all. `first`: it is the tick's first look.
 
         A process's first tick, one every `sweep_every` seconds, and each limited one is a sweep: it
         looks for lost entries and foreign records in the queues: a command or two more."""
@@ -161,13 +159,13 @@ class Drain:
         passed = clock.monotonic() - store.sweeps.at + ROUNDING
         is_time = first if among is not None else passed >= self._sweep_every
         sweeping = bool(queues) and is_time and self._sweep_every > 0
-        if sweeping and among is None:
+        whole = sweeping and among is None
+        if whole:
             store.sweeps.at = clock.monotonic()
         agenda = await store.agenda()
         now = clock.epoch_ms() + store.rest.skew_ms()  # known by now: a reply came
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
-            whole = sweeping and among is None
             end = clock.monotonic() + self._budget.handler_time() / FIRING_SHARE
             goes_on = partial(self._may_fire, end)
             fired = await _fire(
@@ -176,15 +174,14 @@ class Drain:
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             resync |= dict.fromkeys(await _find_unlisted(store, queues, agenda, now), True)
-            self.swept = among is None
-        return [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
+            self.swept = whole
+        left = resync.keys() - {one.report.queue for one in self._consumers if one.report.error}
+        return [(queue, resync[queue.name]) for queue in queues if queue.name in left]
 
     def _may_fire(self, end: float) -> bool:
         return not self._stopping and self._budget.clock.monotonic() < end
 
     async def _consume_all(self, due: Sequence[Due]) -> None:
-        if self._stopping:
-            return
         resources = self._open_resources()
         opened, clock = Counter[str](), self._budget.clock
         places = Places(due, self._store.suspects, by=clock.epoch_ms())
@@ -194,13 +191,8 @@ class Drain:
                 if opened[queue.name] == CONSUMERS:
                     return
                 opened[queue.name] += 1
-                consumer = Consumer(
-                    queue,
-                    self._budget,
-                    resources,
-                    resync=resync,
-                    on_backlog=partial(open_consumer, queue),
-                )
+                more = partial(open_consumer, queue)
+                consumer = Consumer(queue, self._budget, resources, resync=resync, on_backlog=more)
                 self._consumers.append(consumer)
                 group.create_task(self._consume(consumer, places))
 
