@@ -55,7 +55,7 @@ class Drains:
         try:
             with self._running.watch(drain):
                 report = await drain.run(queues, among)
-                if drain.swept and report.error is None:
+                if drain.swept:
                     await self._trim_dead_letters(budget.handler_time())
         finally:
             keeper.stop()

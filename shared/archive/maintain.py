@@ -38,7 +38,7 @@ class MaintainReport:
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values."""
         counts = asdict(self.tally)
-        del counts["unfinished"]  # it is in `stop`
+        del counts["unfinished"], counts["failed"]  # they are in `stop` and `error`
         return {
             "stop": self.stop,
             **counts,
@@ -67,6 +67,7 @@ class Maintenance:
             error = "TimeoutError: Redis or Postgres did not answer within the function's time"
         except (ArchiveError, StoreError) as failure:
             error = f"{type(failure).__name__}: {failure}"
+        error = error or "; ".join(tally.failed) or None
         done = "budget" if tally.unfinished else "done" if self._url else "off"
         commands = store.meter.since(before).commands
         report = MaintainReport("error" if error else done, tally, commands, budget.used(), error)

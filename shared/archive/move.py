@@ -7,12 +7,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..declare.queue import Queue
 from ..drain.budget import Budget
+from ..errors import STORE_DOWN, StoreError
 from ..store import Store
-from ..store.deaths import Death, OldestDeaths
+from ..store.deaths import OldestDeaths
 from .archive import Archive
 
 log = logging.getLogger("tidegate.archive")
@@ -27,13 +28,14 @@ PAGE = 200
 class Tally:
     """What a run has done so far. `archived`: new rows; `removed`: letters that left Redis;
     `refused`: letters that Postgres does not take, which stay; `deleted`: old rows; `unfinished`:
-    its time was up."""
+    its time was up; `failed`: queues that the store refuses, with its words."""
 
     archived: int = 0
     removed: int = 0
     refused: int = 0
     deleted: int = 0
     unfinished: bool = False
+    failed: list[str] = field(default_factory=list)
 
 
 def due_queues(queues: Sequence[Queue], oldest: OldestDeaths) -> list[Queue]:
@@ -47,7 +49,8 @@ async def move(
     store: Store, archive: Archive, queues: Sequence[Queue], budget: Budget, tally: Tally
 ) -> None:
     """Move what is due, a page a queue in turns, and count it in `tally`. A page begins only while
-    twice the time of the slowest one so far is left. Raises StoreError and ArchiveError."""
+    twice the time of the slowest one so far is left. A queue that the store refuses has no other
+    page. Raises StoreError where the store is down, and ArchiveError."""
     lines, longest = deque((queue, 0) for queue in queues), 0.0
     while lines:
         if not budget.allows(2 * longest) or not budget.handler_time():
@@ -55,19 +58,27 @@ async def move(
             return
         queue, skip = lines.popleft()
         began = budget.used()
-        deaths = await store.deaths.read(
-            queue, dead_for_ms=round(KEEP_SECONDS * 1000), skip=skip, most=PAGE
-        )
-        if deaths:
-            removed = await _move_page(store, archive, queue, deaths, tally)
-            lines.append((queue, skip + len(deaths) - removed))  # others may have removed some
+        try:
+            left = await _move_page(store, archive, queue, skip, tally)
+        except STORE_DOWN:
+            raise
+        except StoreError as error:
+            tally.failed.append(f"{queue.name}: {type(error).__name__}: {error}")
+        else:
+            if left is not None:
+                lines.append((queue, skip + left))
         longest = max(longest, budget.used() - began)
 
 
 async def _move_page(
-    store: Store, archive: Archive, queue: Queue, deaths: Sequence[Death], tally: Tally
-) -> int:
-    """How many letters of this page left Redis."""
+    store: Store, archive: Archive, queue: Queue, skip: int, tally: Tally
+) -> int | None:
+    """How many letters of the page beyond `skip` stay in Redis; None where there are none."""
+    deaths = await store.deaths.read(
+        queue, dead_for_ms=round(KEEP_SECONDS * 1000), skip=skip, most=PAGE
+    )
+    if not deaths:
+        return None
     lost = [one for one in deaths if not one.record]  # nothing but an id is left of them
     letters = [one for one in deaths if one.record]
     kept, new = await archive.keep(queue, letters) if letters else ([], 0)
@@ -78,4 +89,4 @@ async def _move_page(
         log.error("archive_refused", extra={"queue": queue.name, "ids": ids})
     removed = await store.deaths.remove(queue, [*kept, *lost])
     tally.removed += removed
-    return removed
+    return len(deaths) - removed  # others may have removed some

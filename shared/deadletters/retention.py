@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from ..declare.policy import Retention
 from ..declare.queue import Queue
-from ..errors import StoreError
+from ..errors import STORE_DOWN, StoreError
 from ..jobs.ids import local_id
 from ..store import Store
 
@@ -19,8 +19,8 @@ PAGE = 500
 
 
 async def trim_dead_letters(store: Store, queues: Iterable[Queue], *, seconds: float) -> None:
-    """Delete each queue's surplus, and log how many. No page begins after `seconds`, and a failure
-    of the store is logged: the next call goes on."""
+    """Delete each queue's surplus, and log how many. No page begins after `seconds`. A failure is
+    logged, and holds up no other queue: the next call goes on. Where the store is down, it ends."""
     end = store.clock.monotonic() + seconds
     for queue in queues:
         if queue.dead is None:
@@ -37,6 +37,7 @@ async def trim_dead_letters(store: Store, queues: Iterable[Queue], *, seconds: f
             log.warning("dead_letters_deleted", extra={"queue": queue.name, "count": count})
         if trouble is not None:
             log.warning("dead_letters_kept", extra={"queue": queue.name, "error": str(trouble)})
+        if isinstance(trouble, STORE_DOWN) or store.clock.monotonic() >= end:
             return
 
 

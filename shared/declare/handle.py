@@ -59,6 +59,8 @@ class JobHandle:
 
         It reads at once, then after 0.5 s, and each time 1.5 times as long as before, at most 10 s:
         14 requests in the first minute, 6 in each later one, of at most 6 billed commands each.
+
+        Not for handlers: a job that a handler enqueues mostly starts once it has ended. Use `then`.
         """
         return await self._ask(lambda store, job_id: self._wait(store, job_id, timeout))
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import TypeAlias
 
 from ..declare.app import Registry
 from ..declare.queue import Queue
 from ..errors import StoreError
-from ..jobs.job import PRIORITIES
 from ..nudge.hops import Origin, drain_of
 from ..store import Store, keys
 from ..store.counters import ANY, COMMANDS, STOP
@@ -24,6 +22,7 @@ from .chain import Chain
 from .consumer import BATCH, Consumer
 from .exclusive import SharedExclusiveLock
 from .keeper import Keeper
+from .places import Due, Places
 from .report import Report, StopReason, sum_up
 from .resources import DrainResources, new_children
 
@@ -39,13 +38,12 @@ SOON = 1000
 """Milliseconds before its instant at which a queue whose jobs are held back is drained. Its turn
 may take a token ahead of its time; else one that comes just after a tick would wait for the next.
 """
-OPEN_CONSUMERS = 64
-"""Most consumers open at a time. More would wait longer for connections than for the store."""
 CONSUMERS = 4
 """Most consumers of one queue in one drain, when it has a backlog: one runs handlers while others
 wait for the store. Twice as many would send no more: a process has eight connections."""
-Due: TypeAlias = tuple[Queue, bool]
-"""A queue to drain, and whether to recount it first."""
+FIRING_SHARE = 5
+"""What part of its time a drain enqueues the jobs of schedules: a fifth, before it runs any. What
+is left then is for the next tick, and no number of schedules keeps a tick from its jobs."""
 
 
 class Drain:
@@ -132,9 +130,9 @@ class Drain:
 
     async def _run_rounds(self, due: Sequence[Due], among: Sequence[Queue] | None) -> None:
         """Round after round, as long as there may be work. `among`: the queues of later rounds;
-        None: all."""
+        None: all. A queue that failed has no other round."""
         costs = self._store.meter.by_verb
-        while due:
+        while due and not self._stopping:
             enqueued = costs.get("enqueue", 0)
             await self._consume_all(due)
             again = await self._goes_on(has_enqueued=costs.get("enqueue", 0) > enqueued)
@@ -143,7 +141,7 @@ class Drain:
     async def _goes_on(self, *, has_enqueued: bool) -> bool:
         """Whether another round may find work: handlers enqueued, or the window of the nudge has
         ended."""
-        failed = any(consumer.report.error for consumer in self._consumers)
+        failed = all(consumer.report.error for consumer in self._consumers)
         if failed or self._stopping or self._budget.handler_time() <= 0:
             return False
         if has_enqueued:
@@ -152,8 +150,8 @@ class Drain:
         return waited and not self._stopping and self._budget.handler_time() > 0
 
     async def _due(self, among: Sequence[Queue] | None = None, *, first: bool = False) -> list[Due]:
-        """The queues that are due, most urgent first, each with whether to recount it first.
-        `among` limits them; None means all. `first`: it is the tick's first look.
+        """The queues that are due, each with whether to recount it first. `among`: only these;
+        None means all. `first`: it is the tick's first look.
 
         A process's first tick, one every `sweep_every` seconds, and each limited one is a sweep: it
         looks for lost entries and foreign records in the queues: a command or two more."""
@@ -162,49 +160,49 @@ class Drain:
         passed = clock.monotonic() - store.sweeps.at + ROUNDING
         is_time = first if among is not None else passed >= self._sweep_every
         sweeping = bool(queues) and is_time and self._sweep_every > 0
-        if sweeping and among is None:
-            store.sweeps.at, self.swept = clock.monotonic(), True
+        whole = sweeping and among is None
+        if whole:
+            store.sweeps.at = clock.monotonic()
         agenda = await store.agenda()
         now = clock.epoch_ms() + store.rest.skew_ms()  # known by now: a reply came
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
-            whole = sweeping and among is None
-            fired = await _fire(store, self._registry, queues, agenda, int(now), sweeping=whole)
+            end = clock.monotonic() + self._budget.handler_time() / FIRING_SHARE
+            goes_on = partial(self._may_fire, end)
+            fired = await _fire(
+                store, self._registry, queues, agenda, int(now), sweeping=whole, goes_on=goes_on
+            )
             resync = dict.fromkeys(fired, False) | resync
         if sweeping:
             resync |= dict.fromkeys(await _find_unlisted(store, queues, agenda, now), True)
-        due = [(queue, resync[queue.name]) for queue in queues if queue.name in resync]
-        if len(due) > OPEN_CONSUMERS:
-            due = _rotated(due, int(now))
-        return sorted(due, key=lambda one: one[0].name not in store.suspects)
+            self.swept = whole
+        left = resync.keys() - {one.report.queue for one in self._consumers if one.report.error}
+        return [(queue, resync[queue.name]) for queue in queues if queue.name in left]
+
+    def _may_fire(self, end: float) -> bool:
+        return not self._stopping and self._budget.clock.monotonic() < end
 
     async def _consume_all(self, due: Sequence[Due]) -> None:
-        if self._stopping:
-            return
         resources = self._open_resources()
-        opened, places = Counter[str](), asyncio.Semaphore(OPEN_CONSUMERS)
+        opened, clock = Counter[str](), self._budget.clock
+        places = Places(due, self._store.suspects, by=clock.epoch_ms())
         async with asyncio.TaskGroup() as group:
 
             def open_consumer(queue: Queue, *, resync: bool = False) -> None:
                 if opened[queue.name] == CONSUMERS:
                     return
                 opened[queue.name] += 1
-                consumer = Consumer(
-                    queue,
-                    self._budget,
-                    resources,
-                    resync=resync,
-                    on_backlog=partial(open_consumer, queue),
-                )
+                more = partial(open_consumer, queue)
+                consumer = Consumer(queue, self._budget, resources, resync=resync, on_backlog=more)
                 self._consumers.append(consumer)
                 group.create_task(self._consume(consumer, places))
 
-            for queue, resync in due:
+            for queue, resync in places.line:
                 open_consumer(queue, resync=resync)
         await resources.close()
 
-    async def _consume(self, consumer: Consumer, places: asyncio.Semaphore) -> None:
-        async with places:
+    async def _consume(self, consumer: Consumer, places: Places) -> None:
+        async with places.place(consumer.report.queue):
             if self._budget.handler_time() <= 0:  # a turn would only claim what can't start
                 consumer.report.stop = StopReason.BUDGET
             elif self._stopping:
@@ -244,9 +242,10 @@ async def _fire(
     now: int,
     *,
     sweeping: bool,
+    goes_on: Callable[[], bool],
 ) -> list[str]:
-    """Enqueue what schedules have due on these queues; those that got jobs. A sweep adds and
-    removes schedules as the code declares them."""
+    """Enqueue what schedules have due on these queues, while it `goes_on`; those that got jobs. A
+    sweep adds and removes schedules as the code declares them."""
     from ..schedules.fire import fire  # noqa: PLC0415 - cold start: most deployments have none
     from ..schedules.reconcile import reconcile  # noqa: PLC0415 - as above
 
@@ -254,7 +253,7 @@ async def _fire(
         await reconcile(store, registry.schedules, registry.apps, agenda, now)
     reached = {queue.name for queue in queues}
     schedules = [one for one in registry.schedules if one.job_type.queue.name in reached]
-    return [queue.name for queue in await fire(store, schedules, agenda, now)]
+    return [queue.name for queue in await fire(store, schedules, agenda, now, goes_on=goes_on)]
 
 
 async def _find_unlisted(
@@ -279,10 +278,3 @@ def _unlisted_parts(instant: float | None, now: float, *, first: bool) -> Sequen
     backlogs = keys.BACKLOGS if first else ()
     held = instant >= keys.NEVER or instant % 1  # a half says that what waits can't run before then
     return (*(keys.FOREIGN if held or instant <= now else keys.CLAIMABLE), *backlogs)
-
-
-def _rotated(due: Sequence[Due], by: int) -> list[Due]:
-    """The same queues, of which more are due than run at a time: another one begins each time,
-    within each priority."""
-    at = by % len(due)
-    return sorted([*due[at:], *due[:at]], key=lambda one: PRIORITIES.index(one[0].priority))

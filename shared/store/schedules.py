@@ -41,6 +41,10 @@ class ScheduleEntries:
         """Move entries forward. One that was removed meanwhile stays so."""
         await self._zadd(["XX", "GT"], entries)
 
+    async def lower(self, entries: Mapping[str, int]) -> None:
+        """Move entries back. One that was removed meanwhile stays so."""
+        await self._zadd(["XX", "LT"], entries)
+
     async def mark(self, failing: Mapping[str, int]) -> None:
         """Note since when payload functions fail, over what stands there of occurrences before."""
         await self._zadd(["GT"], failing)

@@ -25,11 +25,12 @@ from .client.rest import Rest
 from .codec import STATE_CODES, STATES
 from .deaths import Deaths
 from .enqueue import Enqueues
+from .find_work import find_work
 from .meter import Meter
 from .pages import PAGE, apply_in_pages
 from .reads import Reads, job_not_found
 from .schedules import ScheduleEntries
-from .scripts import Calls, script
+from .scripts import Calls
 from .survey import REPAIRS
 from .sweeps import Sweeps
 from .turn import TurnReply, TurnRequest, read_reply
@@ -125,15 +126,8 @@ class Store(Reads):
 
     async def find_work(self, parts: Mapping[str, Sequence[str]]) -> list[str]:
         """The queues of which any of these parts exists, whatever the agenda says. One plain read
-        for all, and one script more where that finds something."""
-        names = [keys.parts(self.prefix, queue, parts[queue]) for queue in parts]
-        flat = [name for some in names for name in some]
-        if not int(await self.rest.execute(["EXISTS", *flat], "sweep")):
-            return []
-        counts = [len(some) for some in names]
-        find = script("find", key_locking=self._calls.key_locking)
-        (answers,) = (await find.send(self.rest, flat, counts)).value
-        return [queue for queue, answer in zip(parts, answers, strict=True) if answer == "1"]
+        for all, and a search where that finds something: see store/find_work.py."""
+        return await find_work(self._calls, parts)
 
     async def cancel(self, queue: Queue, job_id: str) -> str:
         """`cancelled` at once, `cancel_requested` (it runs), or the state in which it had ended."""

@@ -11,7 +11,7 @@ from shared import Queue, Retention
 from shared.alerts.state_json import read_state
 from shared.archive.lag import archive_lag
 from shared.archive.move import KEEP_SECONDS
-from shared.store import Store
+from shared.store import Store, keys
 from shared.store.deaths import Death
 from shared.testing import FakeClock
 from tests.archive.world import World
@@ -66,6 +66,25 @@ async def test_several_queues_go_in_turns_and_the_next_run_goes_on(dying: World)
     assert (report.tally.removed, len(await dying.dead())) == (401, 500)
     report = await dying.maintain(age=False)
     assert (report.stop, await dying.dead(), len(dying.rows())) == ("done", [], 901)
+
+
+@pytest.mark.parametrize("broken", ["q", "other"])
+async def test_a_queue_that_the_store_refuses_keeps_no_other_from_the_archive(
+    dying: World, broken: str
+) -> None:
+    await dying.die("a", "b")
+    await dying.die("a", "b", queue=dying.other)
+    records = keys.part(dying.store.prefix, broken, "records")
+    await dying.store.rest.execute(["DEL", records], "test")
+    await dying.store.rest.execute(["SET", records, "no hash"], "test")
+
+    report = await dying.maintain()
+
+    assert report.stop == "error"
+    assert f"{broken}: ScriptError" in (report.error or "")
+    assert report.tally.removed == 2
+    sound = "other" if broken == "q" else "q"
+    assert [row["job_id"] for row in dying.rows()] == [f"a.{sound}", f"b.{sound}"]
 
 
 async def test_two_archivers_at_once_write_one_row_a_death(dying: World) -> None:

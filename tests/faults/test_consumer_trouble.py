@@ -72,6 +72,35 @@ def test_a_store_that_fails_ends_the_consumer_with_its_message(
     assert (vars(line)["queue"], "max requests" in vars(line)["error"]) == ("q", True)
 
 
+@pytest.mark.parametrize("fault", ["none", "store"])
+def test_a_queue_that_fails_takes_no_round_from_the_others(play: Play[None], fault: str) -> None:
+    """What a handler enqueues on another queue runs in the same drain, and the failed queue is not
+    tried twice."""
+
+    async def story(world: World) -> None:
+        first, second, bad = world.app.queue("first"), world.queue("second"), world.queue("bad")
+        after = second.types["t"]
+
+        @first.job("t")
+        async def enqueue(payload: Number) -> None:
+            await world.clock.sleep(1)
+            await world.store.enqueue(second, [after.job(Number(), job_id="after")])
+
+        for queue in (first, bad):
+            await world.enqueue(queue, 1)
+        if fault == "store":
+            await world.probe.run("DEL", world.probe.key("bad", "records"))
+            await world.probe.run("SET", world.probe.key("bad", "records"), "no hash")
+
+        report = await world.drain().tick()
+
+        assert "after" in world.ran
+        assert report.by_queue["bad"]["turns"] == (1 if fault == "store" else 2)
+        assert bool(report.error) == (fault == "store")
+
+    play(story)
+
+
 def test_stale_settles_are_counted_apart_and_logged_by_job(
     play: Play[None], caplog: pytest.LogCaptureFixture
 ) -> None:

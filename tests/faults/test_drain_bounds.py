@@ -13,8 +13,9 @@ from shared import Discard, JobContext, Retry, Snooze
 from shared.clock import SystemClock
 from shared.declare.app import Registry
 from shared.drain.budget import Budget
-from shared.drain.drain import OPEN_CONSUMERS, Drain
+from shared.drain.drain import Drain
 from shared.drain.exclusive import EXCLUSIVE_WAIT, REST_FACTOR
+from shared.drain.places import OPEN_CONSUMERS
 from shared.drain.report import StopReason
 from shared.jobs.job import Job
 from tests.faults.conftest import Play
@@ -164,6 +165,28 @@ def test_queues_beyond_those_that_run_at_a_time_have_their_turn(play: Play[None]
 
         ran = [(await world.store.stats(queue)).sizes["completed"] for queue in queues]
         assert min(ran) > 0
+
+    play(story)
+
+
+@pytest.mark.parametrize("busy", [OPEN_CONSUMERS, OPEN_CONSUMERS + 16])
+def test_busy_urgent_queues_leave_the_others_a_turn(play: Play[None], busy: int) -> None:
+    async def story(world: World) -> None:
+        urgent = [
+            world.queue(f"u{i:03}", seconds=4, concurrency=1, priority="high") for i in range(busy)
+        ]
+        quiet = [world.queue("normal"), world.queue("low", priority="low")]
+        for queue in urgent:
+            await world.enqueue(queue, 60)
+        for queue in quiet:
+            await world.enqueue(queue, 1)
+
+        for _ in range(6):
+            await world.drain(world.client(latency=0.05), budget=10).tick()
+            await world.clock.sleep(50.017)
+
+        sizes = [(await world.store.stats(queue)).sizes["completed"] for queue in quiet]
+        assert sizes == [1, 1]
 
     play(story)
 

@@ -369,3 +369,34 @@ def test_delayed_jobs_of_one_request_start_in_its_order(play: Play) -> None:
         assert world.ran == ids
 
     play(story)
+
+
+@pytest.mark.parametrize(("other", "seconds", "start"), [(False, 10, 15), (True, 30, 30)])
+def test_a_job_of_a_running_handler_starts_as_late_as_documented(
+    play: Play, *, other: bool, seconds: int, start: int
+) -> None:
+    """So a handler that waits for it mostly waits in vain."""
+
+    async def story(world: World) -> None:
+        first = world.app.queue("first")
+        target, starts = world.app.queue("second") if other else first, list[float]()
+
+        @target.job("after")
+        async def note(payload: Number) -> None:
+            starts.append(world.clock.monotonic() - began)
+
+        @first.job("t", timeout=50)
+        async def wait(payload: Number) -> None:
+            handle = await note.enqueue(Number())
+            with pytest.raises(TimeoutError):
+                await handle.wait(timeout=seconds)
+            await world.clock.sleep(30 - seconds)
+
+        await world.enqueue(first, 1)
+        began = world.clock.monotonic()
+
+        await world.drain(budget=120).tick()
+
+        assert [round(at) for at in starts] == [start]
+
+    play(story)

@@ -182,3 +182,28 @@ def test_a_sweep_of_four_hundred_queues_is_two_requests_beyond_the_read(play: Pl
         assert len(report.queues) == 10
 
     play(story)
+
+
+def test_a_cold_start_costs_few_commands_where_one_of_many_queues_has_a_key_that_waits(
+    play: Play[None],
+) -> None:
+    async def story(world: World) -> None:
+        limits = KeyLimit(rate=RateLimit(1, per=3600))
+        queues = [world.queue(f"q{i}", per_key=limits) for i in range(200)]
+        for name in ("a", "b"):
+            job = queues[77].types["t"].job(Number(), job_id=name, key="user")
+            await world.store.enqueue(queues[77], [job])
+        await world.drain(world.client()).tick()
+        world.clock.advance(60)
+        await world.drain(world.client()).tick()  # the store knows the scripts from here on
+
+        used = (client := world.client()).meter
+        world.clock.advance(60)
+        await world.drain(client).tick()
+
+        assert world.ran == ["a"]
+        assert (used.by_verb["agenda"], used.by_verb["sweep"]) == (1, 1)
+        assert used.by_verb["find"] <= 2 + 8
+        assert used.by_verb["turn"] <= 22
+
+    play(story)

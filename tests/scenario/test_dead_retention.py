@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import repeat
 
 import pytest
 
@@ -14,6 +15,7 @@ from shared.store import Store
 from shared.testing import FakeClock
 from tests.scenario.world import settings
 from tests.support.values import Number
+from tests.support.world import World
 
 DAY = 86_400.0
 SWEEP = 301.0
@@ -123,3 +125,59 @@ async def test_without_it_all_are_kept_and_a_sweep_costs_what_it_did(
 
     assert store.meter.since(before).commands == 2
     assert await kept(deployment) == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize("broken", ["a", "b", "c"])
+@pytest.mark.parametrize("drains", [False, True])
+async def test_a_queue_that_the_store_refuses_keeps_no_other_from_its_retention(
+    world: World, *, broken: str, drains: bool
+) -> None:
+    app = App("letters")
+    queues = [app.queue(name, dead=Retention(count=1)) for name in "abc"]
+    for queue in queues:
+
+        @queue.job("t")
+        async def fail(payload: Number) -> None:
+            raise Discard("no")
+
+        await world.store.enqueue(queue, [fail.job(Number()) for _ in range(3)])
+    clock = world.clock
+    deployment = Deployment(
+        settings(), Registry([app]), clock=clock, open_store=lambda: world.store
+    )
+    await deployment.drain(deployment.budget(60), queues)
+    records = world.probe.key(broken, "records")
+    await world.probe.run("DEL", records)
+    await world.probe.run("SET", records, "no hash")
+    await world.probe.run("ZADD", world.probe.key(broken, "agenda"), 0, broken)
+
+    if drains:
+        await sweep(deployment, clock)
+    else:
+        await trim_dead_letters(world.store, queues, seconds=10)
+
+    sizes = [await world.probe.run("ZCARD", world.probe.key(name, "dead")) for name in "abc"]
+    assert sizes == [3 if name == broken else 1 for name in "abc"]
+
+
+async def test_it_ends_at_its_time_whatever_the_number_of_queues(world: World) -> None:
+    app = App("letters")
+    queues = [app.queue(f"q{i}", dead=Retention(count=1)) for i in range(9)]
+    before = world.store.meter.snapshot()
+
+    await trim_dead_letters(world.store, queues, seconds=0)
+
+    assert world.store.meter.since(before).requests <= 2  # a script's first call is two
+
+
+@pytest.mark.parametrize("error", ["ERR max daily request limit exceeded", "WRONGPASS no token"])
+async def test_where_the_store_is_down_it_asks_for_one_queue(
+    world: World, caplog: pytest.LogCaptureFixture, error: str
+) -> None:
+    app = App("letters")
+    queues = [app.queue(f"q{i}", dead=Retention(count=1)) for i in range(9)]
+    client = world.client(answers=repeat((400, {"error": error})))
+
+    await trim_dead_letters(client, queues, seconds=10)
+
+    assert [line.message for line in caplog.records] == ["dead_letters_kept"]
