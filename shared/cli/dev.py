@@ -99,6 +99,7 @@ async def _servers(
     """Serve store and API during the block."""
     from ..hosts.asgi import create_api
     from ..nudge.in_process import InProcessNudge
+    from ..observe import log
     from .servers import api, describe_store, environment, local_store
 
     local = None
@@ -118,6 +119,7 @@ async def _servers(
             variables |= local.environment
             note(describe_store(local.embedded))
         stack.enter_context(environment({**variables, "TIDEGATE_DATA": str(folder)}))
+        log.configure(settings, prints_reports=True)  # before the API does
         nudge = InProcessNudge()
         app = create_api(nudge)
         url = await stack.enter_async_context(api(port=port, app=app))

@@ -43,6 +43,7 @@ OPEN_CONSUMERS = 64
 CONSUMERS = 4
 """Most consumers of one queue in one drain, when it has a backlog: one runs handlers while others
 wait for the store. Twice as many would send no more: a process has eight connections."""
+_FAILED = (StopReason.ERROR, StopReason.STORE)
 Due: TypeAlias = tuple[Queue, bool]
 """A queue to drain, and whether to recount it first."""
 
@@ -223,7 +224,8 @@ class Drain:
             continued=continued,
             error=error,
         )
-        log.info("drained", extra={"report": report.as_dict()})
+        level = logging.WARNING if report.stop in _FAILED else logging.INFO
+        log.log(level, "drained", extra={"report": report.as_dict()})
         _count(self._store, report)
         return report
 
