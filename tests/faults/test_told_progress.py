@@ -56,11 +56,12 @@ class Shop:
 
 def options_of(shop: Shop, name: str) -> Mapping[str, Any]:
     then = [shop.note.job(Number(n=8))]
-    return {
+    options: Mapping[str, Mapping[str, Any]] = {
         "then": {"then": then},
         "on_dead": {"on_dead": then},
         "callback": {"callback": HOOK},
-    }.get(name, {})
+    }
+    return options.get(name, {})
 
 
 def declare_handlers(shop: Shop) -> None:

@@ -61,7 +61,9 @@ async def test_a_clock_that_is_not_the_stores_is_refused(
 @pytest.mark.parametrize("clock", [None, 7, "now"])
 async def test_what_is_no_clock_is_refused(name: str, call: Call, clock: Any) -> None:
     async with embedded_store() as store:
-        with pytest.raises(ConfigurationError, match=f"{name}: clock is a FakeClock, not {clock!r}"):
+        with pytest.raises(
+            ConfigurationError, match=f"{name}: clock is a FakeClock, not {clock!r}"
+        ):
             await call(store, clock)
 
 
