@@ -19,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -28,6 +29,7 @@ from packaging.utils import canonicalize_name
 
 from .interpreters import find_python
 from .manifest import (
+    APPS,
     FUNCTIONS,
     LOCK,
     ROOT,
@@ -242,6 +244,14 @@ def pip_install(requirements: list[str], folder: Path) -> None:
     raise SystemExit("infra.package needs pip: on Debian or Ubuntu, apt-get install python3-pip")
 
 
+def _summary(paths: Sequence[Path]) -> str:
+    """Files of the deployment's own applications by name, Tidegate's own by folder."""
+    named = [path.as_posix() for path in paths if path.is_relative_to(APPS)]
+    folders = Counter("/".join(path.parts[:2]) for path in paths if not path.is_relative_to(APPS))
+    named += [f"{count} in {folder}" for folder, count in sorted(folders.items())]
+    return ", ".join(named)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Build the functions and print their sizes. The exit code is 1 if that fails, or if the drain
     is too large."""
@@ -255,8 +265,8 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = set(options.functions) - set(FUNCTIONS)
     if unknown:
         parser.error(f"no function {', '.join(sorted(unknown))}; there are api and drain")
-    for path in left_out():
-        print(f"left out: {path} (neither Python, Lua nor declared data: infra/manifest.py)")
+    if others := left_out():
+        print(f"left out, neither Python, Lua nor declared data: {_summary(others)}")
     try:
         check_committed()
         return _build_all(options, functions(options.app))

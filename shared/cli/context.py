@@ -17,7 +17,7 @@ async def open_deployment() -> AsyncIterator[Deployment]:
     from ..observe import log
 
     deployment = Deployment.from_env()
-    log.configure(deployment.settings)
+    log.configure(deployment.settings, prints_reports=True)
     deployment.make_default()
     try:
         yield deployment

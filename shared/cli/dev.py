@@ -97,7 +97,6 @@ async def _servers(
     store_port: int,
 ) -> AsyncIterator[Servers]:
     """Serve store and API during the block."""
-    from ..hosts.asgi import create_api
     from ..nudge.in_process import InProcessNudge
     from .servers import api, describe_store, environment, local_store
 
@@ -117,11 +116,20 @@ async def _servers(
             )
             variables |= local.environment
             note(describe_store(local.embedded))
-        stack.enter_context(environment({**variables, "TIDEGATE_DATA": str(folder)}))
+        stack.enter_context(environment({**variables, **_events(), "TIDEGATE_DATA": str(folder)}))
         nudge = InProcessNudge()
-        app = create_api(nudge)
+        app = _create_api(settings, nudge)
         url = await stack.enter_async_context(api(port=port, app=app))
         yield Servers(app, nudge, local, {"url": url, **variables})
+
+
+def _create_api(settings: Settings, nudge: InProcessNudge) -> Starlette:
+    """The API. This command prints what its drains report."""
+    from ..hosts.asgi import create_api
+    from ..observe import log
+
+    log.configure(settings, prints_reports=True)  # before the API does
+    return create_api(nudge)
 
 
 async def _tick(servers: Servers, stop: asyncio.Event, *, every: float | None) -> None:
@@ -153,6 +161,13 @@ def _print_served(
     note("No ticks." if every is None else f"A tick every {every:g} s, and at once {at_once}.")
     if every is not None and archives:
         note("Dead letters go to the archive (DATABASE_URL) every five minutes, 15 minutes old.")
+
+
+def _events() -> dict[str, str]:
+    """Drains of this command tell events, unless the environment says otherwise."""
+    import os
+
+    return {} if os.environ.get("TIDEGATE_EVENTS", "").strip() else {"TIDEGATE_EVENTS": "1"}
 
 
 def _own_tokens(settings: Settings, secrets: DevSecrets) -> dict[str, str]:

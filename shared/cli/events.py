@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..observe.events import EventFilter
     from ..store.events import EventPage
 
+ONLY_THEN = "drains tell events where TIDEGATE_EVENTS=1 is set"
 COLUMNS = ("at", "event", "id", "type", "state", "attempt", "progress")
 Follow = Annotated[bool, typer.Option("--follow", help="Go on as events come.")]
 Kind = Annotated[
@@ -49,13 +50,15 @@ async def events(
 
     kind = check_kind(event)
     async with open_deployment() as deployment:
+        if follow and not deployment.settings.events:
+            note(f"TIDEGATE_EVENTS is not 1 here; {ONLY_THEN}")
         queues = [queue.name for queue in deployment.queues(names)] if names else None
         wanted = EventFilter(queues, kind)
         pages = follow_pages(deployment.store, cursor, seconds=seconds, every=every)
         show = _follow if follow else _list
         last = await show(pages, wanted, json=json)
-        if last.next is None and not deployment.settings.events:
-            note("no drain has told an event; they do where TIDEGATE_EVENTS=1 is set")
+        if last.next is None and not follow and not deployment.settings.events:
+            note(f"no drain has told an event; {ONLY_THEN}")
     return Exit.OK
 
 

@@ -21,7 +21,7 @@ TEMPLATE = Path(__file__).parent / "template"
 SUFFIX = ".template"
 GRAMMAR = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 LONGEST = 40
-FOLDERS = ("functions", "tests", "build")
+FOLDERS = ("functions", "tests", "build", "vendor")
 """Names that the project itself uses."""
 
 Name = Annotated[
@@ -35,6 +35,8 @@ Into = Annotated[
 @command
 async def new(name: Name, into: Into = Path(), json: Json = False) -> Exit:
     """Write a small project into the new folder NAME. Overwrites nothing."""
+    from .wheel import FOLDER, IS_RELEASED, wheel_name
+
     folder = into / name
     module = _module_name(name, folder)
     written = _write(folder, name, module)
@@ -42,6 +44,11 @@ async def new(name: Name, into: Into = Path(), json: Json = False) -> Exit:
         as_json({"folder": str(folder), "files": written})
         return Exit.OK
     note(f"{folder} has {len(written)} files; {module}.py declares the queue and its job.")
+    if not IS_RELEASED and f"{FOLDER}/{wheel_name()}" not in written:
+        note(
+            f"First copy {wheel_name()} into {folder / FOLDER}: `make wheel` in a clone of "
+            "Tidegate writes it into dist/."
+        )
     note(f"Next: cd {folder}, then the two commands of its README.md:")
     print("pip install -r requirements-dev.txt")
     print("pytest")
@@ -79,21 +86,23 @@ def _module_name(name: str, folder: Path) -> str:
 def _write(folder: Path, name: str, module: str) -> list[str]:
     """Write the project; the names of its files. Raises InvalidOption if the folder exists."""
     from ..errors import ConfigurationError
+    from .wheel import choose_lines, copy_wheel, values
 
-    values = {"{{name}}": name, "{{module}}": module}
+    texts = {"{{name}}": name, "{{module}}": module, **values()}
     try:
         folder.mkdir()
         for target, source in _files(module):
-            text = source.read_text(encoding="utf-8")
-            for placeholder, value in values.items():
+            text = choose_lines(source.read_text(encoding="utf-8"))
+            for placeholder, value in texts.items():
                 text = text.replace(placeholder, value)
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             (folder / target).write_text(text, encoding="utf-8")
+        wheel = copy_wheel(folder)
     except FileExistsError:
         raise _exists(folder) from None
     except OSError as error:
         raise ConfigurationError(f"can't write {error.filename}: {error.strerror}") from None
-    return sorted(target for target, _ in _files(module))
+    return sorted([*(target for target, _ in _files(module)), *([wheel] if wheel else [])])
 
 
 def _exists(folder: Path) -> InvalidOption:

@@ -97,7 +97,8 @@ async def create(
         reached = deployment.queues(queue or ())
         types = type and check_types(type, reached)
         queues = queue and [one.name for one in reached]
-        about = f"{name}: {', '.join([*(role or ()), *(right or ())])}; {queues or 'all queues'}"
+        words = f"queues {', '.join(queues)}" if queues else "all queues"
+        about = f"{name}: {', '.join([*(role or ()), *(right or ())])}; {words}"
         async with audited(deployment, "tokens.create", about + _in_words(types, key, limits)):
             new = await _tokens(deployment).create(
                 name, rights, queues, by=this_user(), seconds=days and days * 86_400,

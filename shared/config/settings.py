@@ -175,11 +175,16 @@ def _check_alerts(env: Mapping[str, str]) -> None:
         AlertSettings.from_env(env)
 
 
+_ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
 def _header_text(env: Mapping[str, str], name: str) -> str | None:
     """The variable without white space around it, which a file or a pipe may have added; None if
     it is not set. Raises ConfigurationError for what no URL or header can carry."""
     value = env.get(name, "").strip()
     _require_header_text(value, name)
+    if value[:1] in ("'", '"') and value[:1] == value[-1:]:
+        raise ConfigurationError(f"{name} has quotes around its value; write it without them")
     return value or None
 
 
@@ -254,9 +259,12 @@ def _level(name: str) -> str:
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
     value = env.get(name, "").strip().lower()
-    if value in ("", "0", "1", "true", "false", "yes", "no"):
-        return default if not value else value in ("1", "true", "yes")
-    raise ConfigurationError(f"{name}={value!r}: write 1 or 0")
+    if not value:
+        return default
+    if value not in (*_ON, *_OFF):
+        choices = " or ".join(map("/".join, (_ON, _OFF)))
+        raise ConfigurationError(f"{name}={value[:40]!r}: write {choices}")
+    return value in _ON
 
 
 def whole(env: Mapping[str, str], name: str) -> int | None:

@@ -227,6 +227,11 @@ def _load_apps(reference: str) -> list[App]:
     module_name, _, attribute = reference.partition(":")
     if not (module_name and attribute):
         raise ConfigurationError(f"TIDEGATE_APPS: {reference!r} is not module:attribute")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise ConfigurationError(
+            f"TIDEGATE_APPS: {reference!r} is not module:attribute; write the module as an import "
+            "does, without its folder and .py, for example shop:app"
+        )
     with _import_of(module_name):
         module = importlib.import_module(module_name)
         value = getattr(module, attribute, None)

@@ -44,6 +44,7 @@ wait for the store. Twice as many would send no more: a process has eight connec
 FIRING_SHARE = 5
 """What part of its time a drain enqueues the jobs of schedules: a fifth, before it runs any. What
 is left then is for the next tick, and no number of schedules keeps a tick from its jobs."""
+_FAILED = (StopReason.ERROR, StopReason.STORE)
 
 
 class Drain:
@@ -222,7 +223,8 @@ class Drain:
             continued=continued,
             error=error,
         )
-        log.info("drained", extra={"report": report.as_dict()})
+        level = logging.WARNING if report.stop in _FAILED else logging.INFO
+        log.log(level, "drained", extra={"report": report.as_dict()})
         _count(self._store, report)
         return report
 

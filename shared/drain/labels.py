@@ -6,18 +6,23 @@ from typing import Any
 
 from ..jobs.body import decode_body, decode_foreign
 from ..jobs.claim import Claim
+from ..jobs.history import read_history
 from ..jobs.outcome import Outcome
 
 _NONE, _LONGEST_TYPE = "-", 64
 
 
-def label_of(claim: Claim, outcome: Outcome) -> str:
-    """Progress and type of the job of an outcome. Nothing that a job carries is in it."""
-    return f"{_progress(outcome.detail.get('progress'))} {_type(claim)}"
+def label_of(claim: Claim, outcome: Outcome, history: str) -> str:
+    """Progress and type of the job of an outcome. Nothing else that a job carries is in it.
+    `history`: the one that the settle stores. Its progress may be of an earlier attempt or turn,
+    which an end tells as the job's state does; a job that still runs tells only what is new."""
+    reported = outcome.detail if outcome.kind == "keep" else read_history(history)
+    return f"{_progress(reported.get('progress'))} {_type(claim)}"
 
 
 def _progress(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, int | float) else _NONE
+    ok = isinstance(value, int | float) and 0 <= value <= 100
+    return f"{value:.6g}" if ok else _NONE
 
 
 def _type(claim: Claim) -> str:

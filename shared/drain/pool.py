@@ -218,12 +218,12 @@ def _progress(runs: Iterable[Run], resources: DrainResources) -> Iterator[Settle
 def _settle_of(claim: Claim, outcome: Outcome, at_ms: int, resources: DrainResources) -> Settle:
     """The settle of an outcome, with the history to store; encrypted, where the job is."""
     history, label = add_to_history(claim, outcome, at_ms), ""
-    if history and is_encrypted(claim.body):
-        history = encrypt_history(resources.keyring, claim.queue, claim.id, history)
     if resources.tells_events:
         from .labels import label_of  # noqa: PLC0415 - most deployments tell none
 
-        label = label_of(claim, outcome)
+        label = label_of(claim, outcome, history)
+    if history and is_encrypted(claim.body):
+        history = encrypt_history(resources.keyring, claim.queue, claim.id, history)
     waited = 0 if outcome.started else claim.at_ms
     return Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)
 

@@ -9,6 +9,7 @@ app = create_api()
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import secrets
 import sys
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 
     from ..nudge.nudge import Nudge
 
+logger = logging.getLogger("tidegate.hosts")
+EMBEDDED = (
+    "UPSTASH_REDIS_REST_URL is not set: jobs are kept on this machine, and no other function or "
+    "server sees them"
+)
 GATEWAY_SECONDS = 29.0
 """An AWS HTTP API answers 504 after 30 seconds, whatever time the function has."""
 
@@ -53,6 +59,8 @@ def open_deployment(nudge: Nudge | None = None) -> Deployment:
     """The environment's deployment, with logs configured. Raises ConfigurationError."""
     settings = _with_token(Settings.from_env())
     log.configure(settings)
+    if settings.redis_url is None:
+        logger.warning("embedded_store", extra={"reason": EMBEDDED, "folder": _folder(settings)})
     deployment = Deployment(settings, Registry.load(settings.apps), nudge=nudge)
     deployment.make_default()
     return deployment
@@ -66,6 +74,10 @@ def seconds_left(request: Request, settings: Settings) -> float:
         return min(GATEWAY_SECONDS, milliseconds / 1000)
     until = seconds_until_deadline() if settings.platform == "vercel" else None
     return settings.max_duration if until is None else until
+
+
+def _folder(settings: Settings) -> str:
+    return "none (TIDEGATE_VOLATILE)" if settings.volatile else str(settings.data_dir)
 
 
 def _with_token(settings: Settings) -> Settings:

@@ -20,16 +20,17 @@ NAMESPACE = "Tidegate"
 COUNTS = {"Claimed": "claimed", "Done": "done", "Retried": "retried", "Dead": "dead"}
 
 
-def configure(settings: Settings) -> Logger | None:
+def configure(settings: Settings, *, prints_reports: bool = False) -> Logger | None:
     """Have the "tidegate" loggers write at `settings.log_level`. Idempotent.
 
     On a function host they write JSON to stdout, through the logger that this answers. Elsewhere
-    they write text to stderr, unless the process has configured its own logging.
+    they write text to stderr, unless the process has configured its own logging; without the
+    reports of drains where a command prints those (`prints_reports`).
     """
     if settings.platform == "local":
         from .text_log import write_text  # noqa: PLC0415 - a function host needs none
 
-        write_text(settings.log_level)
+        write_text(settings.log_level, prints_reports=prints_reports)
         return None
     from aws_lambda_powertools import Logger  # noqa: PLC0415 - 70 ms that only a function host needs
 

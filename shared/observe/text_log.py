@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -29,7 +30,10 @@ class TextFormatter(RedactedFormatter):
 
 
 def _one_line(value: object) -> str:
-    """The value on one line: a stranger's line end must not begin an event that never was."""
+    """The value on one line: a stranger's line end must not begin an event that never was. What has
+    parts is written as JSON."""
+    if isinstance(value, dict | list | tuple):
+        value = json.dumps(value, ensure_ascii=False, default=str)
     return str(value).replace("\n", "\\n")
 
 
@@ -56,17 +60,19 @@ class TextHandler(logging.Handler):
             self.handleError(record)
 
 
-def _is_event(record: logging.LogRecord) -> bool:
-    """False for the report of a drain: the command that drains at a terminal prints it."""
-    return record.msg != "drained" or record.levelno > logging.INFO
+def _is_no_report(record: logging.LogRecord) -> bool:
+    return record.msg != "drained"
 
 
-def write_text(level: str) -> None:
-    """Have the "tidegate" loggers write text at this level."""
+def write_text(level: str, *, prints_reports: bool) -> None:
+    """Have the "tidegate" loggers write text at this level. `prints_reports`: a command at a
+    terminal prints the reports of its drains, and the log leaves them out. The first call of a
+    process decides."""
     logger = logging.getLogger(SERVICE)
     logger.setLevel(level)
     if not any(isinstance(handler, TextHandler) for handler in logger.handlers):
         handler = TextHandler()
-        handler.addFilter(_is_event)
+        if prints_reports:
+            handler.addFilter(_is_no_report)
         handler.setFormatter(TextFormatter())
         logger.addHandler(handler)

@@ -22,8 +22,8 @@ _CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,15}\Z")
 
 class Event(NamedTuple):
     """One event. `at_ms`: store time. `state`: the job's after it. `attempt`: the number of the
-    attempt that it is about, from 1. `type`: None where the function that ran the job died;
-    `progress`: 0 to 100, None where none was reported."""
+    attempt that it is about, from 1. `progress`: the last that was reported, 0 to 100, or None.
+    `type` and `progress` are None where the function that ran the job died."""
 
     kind: str
     at_ms: int

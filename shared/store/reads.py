@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from ..declare.queue import Queue
 from ..encryption.keyring import Keyring
 from ..errors import JobNotFound
-from ..jobs.ids import public_id
+from ..jobs.ids import public_id, split_id
 from .client.rest import Rest
 from .codec import State
 from .scripts import Calls
@@ -38,11 +38,16 @@ class Reads:
     _calls: Calls
 
     async def inspect(self, queue: Queue, job_id: str, *, decrypt: bool = False) -> JobView:
-        """One job as it stands. `decrypt`: with the payload, the result and the texts of errors of
-        an encrypted one, for readers who may see them. Raises JobNotFound."""
+        """One job as it stands, by its id within the queue or its public id. `decrypt`: with the
+        payload, the result and the texts of errors of an encrypted one, for readers who may see
+        them. Raises JobNotFound."""
         from .decrypt import decrypted
         from .views import read_view
 
+        parts = split_id(job_id) if "." in job_id else (job_id, queue.name)
+        if parts is None or parts[1] != queue.name:
+            raise job_not_found(job_id[:80])
+        job_id = parts[0]
         reply = await self._calls.run("inspect", queue, job_id)
         if not reply or reply[0] != "found":
             raise job_not_found(public_id(job_id, queue.name))

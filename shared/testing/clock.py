@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
-from ..checks import checked, require
+from ..checks import check_type, checked, require
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -28,6 +28,7 @@ class FakeClock:
         self._micros = 0
 
     @classmethod
+    @checked
     def at(cls, instant: datetime) -> FakeClock:
         """A clock that stands at this instant. Raises ValueError where it has no time zone."""
         return cls(epoch_ms(instant))
@@ -49,6 +50,7 @@ class FakeClock:
         """Move the clock forward; timers see the time pass."""
         self._micros += max(0, round(seconds * 1_000_000))
 
+    @checked
     def advance_to(self, instant: datetime) -> None:
         """Move the clock forward to this instant. Raises ValueError where that has no time zone, or
         is past."""
@@ -77,6 +79,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock = clock
         self._outside = 0
         super().__init__(_Selector(self))
+
+    @property
+    def clock(self) -> FakeClock:
+        """The clock that it moves."""
+        return self._clock
 
     def time(self) -> float:
         return self._clock.monotonic()
@@ -134,5 +141,6 @@ def standing_still() -> Iterator[None]:
 def run_virtually(main: Coroutine[Any, Any, T], clock: FakeClock) -> T:
     """Run `main` in virtual time: hours of retries and rate limits take a moment, with the same
     timing in every run."""
+    check_type(clock, FakeClock, "run_virtually: clock")
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
         return runner.run(main)

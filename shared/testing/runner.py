@@ -15,6 +15,7 @@ from ..drain.drain import Drain
 from ..jobs.ids import local_id
 from ..store import Store
 from ..store.views import JobView
+from .arguments import check_apps, check_clock, check_job_type, check_queues
 from .clock import FakeClock
 
 P = TypeVar("P", bound=BaseModel)
@@ -32,10 +33,16 @@ async def run_job(
     **options: Unpack[JobOptions],
 ) -> JobView:
     """Enqueue one job and drain its queue, through retries and waits, until the job has ended or is
-    parked, or its queue is paused. `view.history` has its result and its errors. `apps`: the
+    parked, or its queue is paused. The answer has its `state`, `result`, `errors` and all else that
+    `handle.status()` answers. `clock`: the store's. `options`: those of an enqueue. `apps`: the
     applications of this deployment, where its follow-ups go to them (`then=`, `on_dead=`); without
-    any it has the queues of the job type and of the handlers of its ends."""
-    queue, registry = job_type.queue, Registry([*apps] or [_app_of(job_type)])
+    any it has the queues of the job type and of the handlers of its ends. Raises ConfigurationError
+    where these do not fit together, and what an enqueue raises."""
+    check_job_type("run_job", job_type)
+    check_clock("run_job", clock, store)
+    queue = job_type.queue
+    registry = Registry(check_apps("run_job", apps) or [_app_of(job_type)])
+    check_queues(registry, job_type, options)
     answer = await store.enqueue_one(queue, job_type.job(payload, **options))
     job_id = local_id(answer.id)
     for _ in range(MAX_DRAINS):

@@ -20,6 +20,7 @@ from ..encryption.keyring import KEY_BYTES, EncryptionKey, Keyring
 from ..store import Store
 from ..store.client.rest import Rest
 from ..store.scripts import script_shas
+from .arguments import check_loop, note_clock
 from .clock import FakeClock, standing_still
 
 TOKEN = "a-token-of-tests"  # noqa: S105 - it opens a store that ends with the test
@@ -61,7 +62,9 @@ def store_on(
     if wrap is not None:
         transport = wrap(transport)
     rest = Rest("http://embedded.localhost", TOKEN, transport=transport, clock=machine or clock)
-    return Store(rest, prefix, keyring=keyring)
+    store = Store(rest, prefix, keyring=keyring)
+    note_clock(store, clock)
+    return store
 
 
 def known_scripts() -> frozenset[str]:
@@ -76,6 +79,7 @@ async def embedded_store(
 ) -> AsyncIterator[Store]:
     """An empty store, under the strict guard, that ends with the block. It is also the store of
     `job_type.enqueue(…)` and of caches."""
+    check_loop("embedded_store", clock)
     with standing_still():  # a busy machine's server answers late, in real time
         embedded = await open_embedded(
             volatile=True,

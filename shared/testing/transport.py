@@ -9,7 +9,7 @@ from enum import Enum
 
 import httpx
 
-from ..checks import checked
+from ..checks import checked, require
 
 
 class Fate(Enum):
@@ -27,6 +27,8 @@ class Fate(Enum):
 
 
 FAULTS: tuple[Fate, ...] = tuple(fate for fate in Fate if fate is not Fate.DELIVERED)
+ROUNDING = 1e-9
+"""Odds that are meant to be 1 together may be a little more."""
 
 
 class LossyTransport(httpx.AsyncBaseTransport):
@@ -43,11 +45,12 @@ class LossyTransport(httpx.AsyncBaseTransport):
     @staticmethod
     def drawn(seed: int, odds: Mapping[Fate, float]) -> Iterator[Fate]:
         """An endless sequence of fates with these odds; the others are DELIVERED. Equal seeds give
-        equal sequences."""
-        rng = random.Random(seed)  # noqa: S311 - reproducible on purpose, no secret
-        fates, weights = [*odds, Fate.DELIVERED], [*odds.values(), 1.0 - sum(odds.values())]
-        while True:
-            yield rng.choices(fates, weights)[0]
+        equal sequences. Raises ConfigurationError for odds below 0, or above 1 together."""
+        ok = min(odds.values(), default=0.0) >= 0 and sum(odds.values()) <= 1 + ROUNDING
+        require(
+            ok, f"LossyTransport.drawn: odds={dict(odds)}: each is at least 0, their sum 1 at most"
+        )
+        return _draw(seed, odds)
 
     def script(self, *fates: Fate) -> None:
         """Set the fates of the next requests."""
@@ -76,6 +79,13 @@ class LossyTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _draw(seed: int, odds: Mapping[Fate, float]) -> Iterator[Fate]:
+    rng = random.Random(seed)  # noqa: S311 - reproducible on purpose, no secret
+    fates, weights = [*odds, Fate.DELIVERED], [*odds.values(), max(0.0, 1.0 - sum(odds.values()))]
+    while True:
+        yield rng.choices(fates, weights)[0]
 
 
 def _apply(fate: Fate, request: httpx.Request, response: httpx.Response) -> httpx.Response:

@@ -62,7 +62,7 @@ class EventResponse(ResponseModel):
     type: str | None = Field(description="null where the function that ran the job died.")
     state: str
     attempt: int
-    progress: float | None
+    progress: float | None = Field(description="The last reported, 0 to 100; null as `type`.")
 
 
 class EventPageResponse(ResponseModel):

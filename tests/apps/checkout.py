@@ -10,7 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("functions", "shared", "infra", "requirements", "tests")
-FILES = ("serverless.yml", "vercel.json", "pyproject.toml", "README.md", ".vercelignore")
+FILES = (
+    *("serverless.yml", "vercel.json", "pyproject.toml", "README.md"),
+    *(".vercelignore", ".gitignore"),
+)
 SECONDS = 100
 
 
@@ -28,6 +31,13 @@ class Checkout:
         (folder / ".cache").mkdir()
         for tool in (ROOT / ".cache").glob("uv-*"):  # not installed anew by infra.package
             (folder / ".cache" / tool.name).symlink_to(tool)
+
+    def commit(self) -> None:
+        """Make the copy a git repository in which all is committed, as a clone is."""
+        author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+        self.run("git", "init", "--quiet")
+        self.run("git", "add", ".")
+        self.run("git", *author, "commit", "--quiet", "--message", "a clone")
 
     def write(self, name: str, text: str) -> None:
         """A new file."""

@@ -355,3 +355,13 @@ def test_a_request_that_drains_ends_with_the_server(cli: Cli, spawn: Spawn, tmp_
         assert tick.result().json()["stop"] == "shutdown"
     assert (ran.code, "Traceback" in ran.err) == (Exit.OK, False)
     assert cli("jobs", "show", nap, "--json").json["state"] == "waiting"
+
+
+def test_its_drains_tell_events(server: Server) -> None:
+    cron = {"Authorization": f"Bearer {server.printed['CRON_SECRET']}"}
+    with client(server.printed) as http:
+        job_id = enqueue(http, "note.keep", {"text": "x"})
+        http.get("/api/cron/drain", headers=cron)
+        events = http.get("/api/v1/events").json()["events"]
+
+    assert (job_id, "completed") in {(one["id"], one["event"]) for one in events}

@@ -49,6 +49,17 @@ def test_where_events_are_off_a_reader_is_told_how_to_switch_them_on(cli: Cli) -
     assert "TIDEGATE_EVENTS=1" in ran.err
 
 
+def test_a_follower_is_told_at_once_that_events_are_off(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = cli("events", "--follow", "--seconds", "1", "--every", "0.5")
+    monkeypatch.setenv("TIDEGATE_EVENTS", "1")
+    on = cli("events", "--follow", "--seconds", "1", "--every", "0.5")
+
+    assert (off.code, off.err.count("TIDEGATE_EVENTS=1")) == (Exit.OK, 1)
+    assert (on.code, on.err) == (Exit.OK, "")
+
+
 @pytest.mark.parametrize("option", [("--event", "started"), ("--cursor", "soon")])
 def test_what_can_not_be_asked_for_is_refused(cli: Cli, option: tuple[str, str]) -> None:
     assert cli("events", *option).code == Exit.USAGE

@@ -3,6 +3,7 @@ runs the project that it writes."""
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,9 @@ def test_a_name_that_is_none_is_refused(cli: Cli, folder: Path, name: str) -> No
     assert files(folder) == []
 
 
-@pytest.mark.parametrize("name", ["tests", "functions", "build", "class", "json", "pydantic"])
+@pytest.mark.parametrize(
+    "name", ["tests", "functions", "build", "vendor", "class", "json", "pydantic"]
+)
 def test_a_name_that_python_uses_is_refused(cli: Cli, folder: Path, name: str) -> None:
     ran = cli("new", name, "--into", str(folder))
 
@@ -90,3 +93,44 @@ def test_a_folder_that_is_not_there_is_one_sentence(cli: Cli, folder: Path) -> N
     assert ran.code is Exit.CONFIGURATION
     assert "can't write" in ran.err
     assert ran.err.count("\n") == 1
+
+
+REQUIREMENTS = ("requirements.txt", "requirements-dev.txt", "pyproject.toml")
+
+
+def requirements(project: Path) -> set[str]:
+    """The lines of a project that name Tidegate as a package."""
+    texts = [(project / name).read_text("utf-8") for name in REQUIREMENTS]
+    return {line for line in "\n".join(texts).splitlines() if "tidegate" in line}
+
+
+def test_a_project_asks_no_index_for_a_package_that_is_not_there(cli: Cli, folder: Path) -> None:
+    wheel = f"vendor/tidegate-{version('tidegate')}-py3-none-any.whl"
+
+    ran = cli("new", "shop", "--into", str(folder))
+
+    assert requirements(folder / "shop") == {
+        f"./{wheel}",
+        f"./{wheel}[cli,embedded]",
+        'dependencies = ["tidegate"]',
+        f'tidegate = {{ path = "{wheel}" }}',
+    }
+    assert wheel in (folder / "shop" / "README.md").read_text("utf-8")
+    assert "First copy tidegate-" in ran.err, "a checkout was installed from no wheel"
+
+
+def test_once_it_is_released_a_project_requires_its_name(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.cli.wheel.IS_RELEASED", True)
+
+    ran = cli("new", "shop", "--into", str(folder))
+
+    assert requirements(folder / "shop") == {
+        "tidegate",
+        "tidegate[cli,embedded]",
+        'dependencies = ["tidegate"]',
+    }
+    assert "PyPI" not in (folder / "shop" / "README.md").read_text("utf-8")
+    assert "wheel" not in ran.err
+    assert "{{" not in "".join((folder / "shop" / name).read_text("utf-8") for name in REQUIREMENTS)

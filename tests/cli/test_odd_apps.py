@@ -166,3 +166,15 @@ def module(tmp_path: Path, environ: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield tmp_path / "odd_app.py"
     sys.modules.pop("odd_app", None)
+
+
+@pytest.mark.parametrize("reference", ["./a4.py:ap", "../a4:ap", "src/a4:ap", ".a4:ap", "a-4:ap"])
+def test_a_path_in_place_of_a_module_is_one_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, reference: str
+) -> None:
+    monkeypatch.setenv("TIDEGATE_APPS", reference)
+
+    ran = cli("status")
+
+    assert (ran.code, ran.err.count("\n")) == (Exit.CONFIGURATION, 1)
+    assert f"{reference!r} is not module:attribute; write the module as an import does" in ran.err

@@ -180,3 +180,16 @@ async def test_an_overview_of_no_queue_asks_nothing(store: Store) -> None:
 
     assert await store.overview([]) == []
     assert store.meter.commands == before
+
+
+async def test_a_job_is_inspected_by_its_id_or_its_public_id(
+    store: Store, declare: Declare
+) -> None:
+    queue = declare()
+    await store.enqueue(queue, jobs("a"))
+
+    for job_id in ("a", "a.q"):
+        assert (await store.inspect(queue, job_id)).id == "a.q"
+    for job_id in ("b", "b.q", "a.other", "a.", ".q", "a.q.q", "."):
+        with pytest.raises(JobNotFound):
+            await store.inspect(queue, job_id)

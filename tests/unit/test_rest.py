@@ -459,3 +459,38 @@ async def test_the_date_of_a_reply_gives_the_skew_of_our_clock(offset: int, skew
     await client.execute(["PING"], "test")
 
     assert client.skew_ms() == skew
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 410, 501])
+@pytest.mark.parametrize("content", [{"html": "<h1>no</h1>"}, {"json": {"detail": "Not Found"}}])
+async def test_a_server_that_is_no_store_is_a_wrong_setting(
+    status: int, content: dict[str, Any]
+) -> None:
+    client = rest(says(status, **content))
+
+    with pytest.raises(
+        Refused, match=f"no store answers at UPSTASH_.*another server said {status}"
+    ):
+        await client.execute(["PING"], "test")
+
+    assert client.meter.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        ({"content": b"<html>\n <b>\x00\x1b[2J\xff"}, r"<html> <b> \[2J"),
+        ({"content": b""}, "nothing"),
+        ({"json": {"ok": 1}}, '{"ok":1}'),
+    ],
+)
+async def test_what_another_server_wrote_is_shown_as_text(
+    content: dict[str, Any], shown: str
+) -> None:
+    client = rest(says(200, **content))
+
+    with pytest.raises(UnknownOutcome, match=f"answered 200 without a result: {shown}") as raised:
+        await client.execute(["PING"], "test", within=0.1)
+
+    assert str(raised.value).isprintable()
+    assert "b'" not in str(raised.value)

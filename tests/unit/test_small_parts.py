@@ -207,7 +207,18 @@ HALF_A_STORE: list[tuple[dict[str, str], str]] = [
             {"KV_REST_API_URL": "https://x\n.example", "KV_REST_API_TOKEN": SECRET},
             "KV_REST_API_URL contains",
         ),
-        ({"TIDEGATE_VOLATILE": "maybe"}, "write 1 or 0"),
+        ({"TIDEGATE_VOLATILE": "maybe"}, "write 1/true/yes/on or 0/false/no/off"),
+        *(
+            (
+                {"UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": token},
+                f"{name} has quotes around its value",
+            )
+            for url, token, name in (
+                ('"https://x"', SECRET, "UPSTASH_REDIS_REST_URL"),
+                ("'https://x'", SECRET, "UPSTASH_REDIS_REST_URL"),
+                ("https://x", f'"{SECRET}"', "UPSTASH_REDIS_REST_TOKEN"),
+            )
+        ),
         ({"TIDEGATE_BATCH": "0"}, "write a number from 1"),
         ({"TIDEGATE_MAX_DURATION": "nan"}, "write a number from 1"),
         ({"TIDEGATE_SWEEP_SECONDS": "x"}, "write a number from 0"),
@@ -216,6 +227,17 @@ HALF_A_STORE: list[tuple[dict[str, str], str]] = [
 def test_an_environment_that_can_not_work_is_refused(env: dict[str, str], sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
         Settings.from_env(env)
+
+
+@pytest.mark.parametrize(
+    ("word", "is_on"),
+    [
+        *((word, True) for word in ("1", "true", "yes", "on", "ON", " True ")),
+        *((word, False) for word in ("0", "false", "no", "off", "Off", "")),
+    ],
+)
+def test_a_switch_takes_the_usual_words(word: str, is_on: bool) -> None:
+    assert Settings.from_env({"TIDEGATE_EVENTS": word}).events is is_on
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,6 @@ class Environment:
     """A virtual environment outside of the checkout."""
 
     folder: Path
-    wheel: Path
 
     @property
     def python(self) -> Path:
@@ -47,7 +46,6 @@ class Environment:
         path of the checkout, reaches it."""
         settings = tool_environment(
             PATH=f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            PIP_FIND_LINKS=f"{self.wheel.parent} {os.environ.get('PIP_FIND_LINKS', '')}".strip(),
             PIP_DISABLE_PIP_VERSION_CHECK="1",
             PYTHONDONTWRITEBYTECODE="1",
             **variables,
@@ -90,6 +88,15 @@ def wheel(shared_folder: Path) -> Path:
     return path
 
 
+def empty_environment(folder: Path, version: str = "3.11") -> Environment:
+    """A new environment with pip and nothing else, as `python -m venv` makes it."""
+    interpreter = find_python(version)
+    if interpreter is None:
+        pytest.skip(f"there is no Python {version} on this machine")
+    uv_run("venv", "--quiet", "--seed", "--python", str(interpreter), str(folder))
+    return Environment(folder)
+
+
 @pytest.fixture(scope="session")
 def install(shared_folder: Path, wheel: Path) -> Install:
     """Answers the environment of a Python version with the wheel, its extras and more packages.
@@ -106,18 +113,24 @@ def install(shared_folder: Path, wheel: Path) -> Install:
         with _once(folder) as needed:
             if needed:
                 named = f"{wheel}[{','.join(extras)}]" if extras else str(wheel)
-                _uv("venv", "--quiet", "--seed", "--python", str(interpreter), str(folder))
+                uv_run("venv", "--quiet", "--seed", "--python", str(interpreter), str(folder))
                 lock = ("--constraint", str(ROOT / "requirements" / "dev.txt"))
                 target = ("--python", str(folder / "bin" / "python"))
-                _uv("pip", "install", "--quiet", *target, *lock, named, *also)
-        return Environment(folder, wheel)
+                uv_run("pip", "install", "--quiet", *target, *lock, named, *also)
+        return Environment(folder)
 
     return installed
 
 
-def _uv(*arguments: str) -> None:
+def uv_run(*arguments: str, cwd: Path = ROOT) -> None:
+    """Run uv. Fails with it."""
     done = subprocess.run(
-        [str(uv()), *arguments], env=tool_environment(), capture_output=True, text=True, check=False
+        [str(uv()), *arguments],
+        cwd=cwd,
+        env=tool_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
+import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,7 @@ import yaml  # type: ignore[import-untyped]
 
 from infra.manifest import ROOT
 
-from .conftest import TIMEOUT, Environment, Install
+from .conftest import TIMEOUT, Environment, Install, empty_environment, uv_run
 
 pytestmark = [pytest.mark.timeout(TIMEOUT), pytest.mark.slow]
 COMMANDS = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -29,6 +32,12 @@ _Loader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)
 @pytest.fixture(scope="module")
 def env(install: Install) -> Environment:
     return install("3.11", "cli", owner="new")
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """What its README says to make: an environment of its own, with nothing in it."""
+    return empty_environment(tmp_path_factory.mktemp("fresh") / "venv")
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +58,50 @@ def commands(project: Path, heading: str) -> str:
 
 
 def test_the_two_commands_of_its_readme_pass_and_then_it_runs(
-    env: Environment, project: Path
+    fresh: Environment, project: Path
 ) -> None:
     two = commands(project, "## Two commands")
     assert two.splitlines() == ["pip install -r requirements-dev.txt", "pytest"]
 
-    tested = env.run("bash", "-ec", two, cwd=project)
-    ran = env.run("bash", "-ec", commands(project, "## Run it here"), cwd=project)
+    tested = fresh.run("bash", "-ec", two, cwd=project)
+    ran = fresh.run("bash", "-ec", commands(project, "## Run it here"), cwd=project)
 
     assert (tested.code, "2 passed" in tested.out) == (0, True), tested.out + tested.err
     assert (ran.code, "completed" in ran.out) == (0, True), ran.out + ran.err
 
 
+def test_its_wheel_is_the_one_that_the_command_was_installed_from(
+    project: Path, wheel: Path
+) -> None:
+    assert (project / "vendor" / wheel.name).read_bytes() == wheel.read_bytes()
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        ours = [
+            one for one in (project / name).read_text("utf-8").splitlines() if "tidegate" in one
+        ]
+        assert ours
+        assert all(line.startswith(f"./vendor/{wheel.name}") for line in ours), ours
+
+
+def test_vercels_installer_takes_the_wheel_of_the_project(project: Path, tmp_path: Path) -> None:
+    """Vercel's builder runs `uv sync`."""
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns("build*"))
+
+    uv_run("sync", "--quiet", "--python", sys.executable, cwd=copy)
+
+    lock = tomllib.loads((copy / "uv.lock").read_text("utf-8"))
+    (ours,) = (one for one in lock["package"] if one["name"] == "tidegate")
+    assert ours["source"] == {"path": f"vendor/tidegate-{ours['version']}-py3-none-any.whl"}
+    assert list((copy / ".venv").glob("lib/*/site-packages/tidegate/hosts/asgi.py"))
+
+
 def test_its_zip_for_lambda_holds_the_functions_and_what_they_need(
-    env: Environment, project: Path
+    fresh: Environment, project: Path
 ) -> None:
     pack, deploy = commands(project, "**AWS.**").rsplit("\n", 2)[:2]
     assert deploy.startswith("npx osls")
 
-    packed = env.run("bash", "-ec", pack, cwd=project)
+    packed = fresh.run("bash", "-ec", pack, cwd=project)
 
     assert packed.code == 0, packed.err
     with zipfile.ZipFile(project / "build.zip") as archive:

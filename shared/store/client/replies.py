@@ -23,6 +23,8 @@ from ...errors import (
 
 LARGEST_REPLY = 32 * 2**20
 MOST_ERROR_TEXT = 4096
+NO_STORE = (400, 404, 405, 410, 501)
+"""Statuses of a server that knows no such address or method. The store's own have JSON."""
 
 # An Upstash error has a message text and no code of its own. The Redis code of an error inside a
 # script stands in the middle of the text, so errors are matched by substring (reference: upstash
@@ -114,7 +116,11 @@ def _unshaped_error(raw: bytes, status: int) -> StoreError:
         return Refused(f"the store refused the token ({status})")
     if status == 429:
         return Throttled("the store asks to slow down (429)")
-    return UnknownOutcome(f"the store answered {status} without a result: {raw[:80]!r}")
+    if status in NO_STORE:
+        return Refused(f"no store answers at UPSTASH_REDIS_REST_URL; another server said {status}")
+    printable = "".join(c if c.isprintable() else " " for c in text[:80])
+    shown = " ".join(printable.split()) or "nothing"
+    return UnknownOutcome(f"the store answered {status} without a result: {shown}")
 
 
 def _first_meaning(
