@@ -43,6 +43,7 @@ from ..errors import (
     UnknownType,
     Unreachable,
 )
+from ..jobs.redact import redacted_start
 
 log = logging.getLogger("tidegate.web")
 
@@ -145,7 +146,7 @@ def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
     problem_type = _type_of(error)
     if problem_type.status >= 500:
         log.error("request_failed", exc_info=error if problem_type is UNEXPECTED else None, extra={
-            "problem": problem_type.slug, "error": str(error)[:LONGEST_DETAIL],
+            "problem": problem_type.slug, "error": redacted_start(str(error), LONGEST_DETAIL),
         })  # fmt: skip
     wait = _retry_after(error)
     headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
@@ -191,7 +192,7 @@ def _members(error: Exception) -> dict[str, Any]:
 
         is_option = error.field.partition(".")[0] in EnqueueOptions.model_fields  # else of a query
         field = f"options.{error.field}" if is_option else error.field
-        return {"errors": [{"field": field, "message": str(error)}]}
+        return {"errors": [{"field": field, "message": redacted_start(str(error), LONGEST_DETAIL)}]}
     return {}
 
 
@@ -200,6 +201,6 @@ def _document(problem_type: ProblemType, detail: str, members: Mapping[str, Any]
         "type": f"/problems/{problem_type.slug}",
         "title": problem_type.title,
         "status": problem_type.status,
-        "detail": (problem_type.detail or detail)[:LONGEST_DETAIL],
+        "detail": redacted_start(problem_type.detail or detail, LONGEST_DETAIL),
         **members,
     }
