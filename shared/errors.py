@@ -213,6 +213,12 @@ class ArchiveError(TidegateError):
     """The archive's database did not perform the request."""
 
 
+class ArchiveBusy(TidegateError):
+    """Other requests use all connections to the archive that a function may have."""
+
+    default_message = "Too many requests to the archive are under way here; come again later."
+
+
 class StoreError(TidegateError):
     """The store did not perform the request."""
 
