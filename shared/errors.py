@@ -25,6 +25,7 @@
     ├── ChildDied               the child process of an isolated job ended before its handler
     ├── IsolatedError           a handler in a child process failed; for failure hooks
     ├── ArchiveError            the archive's Postgres did not perform the request
+    ├── ArchiveBusy             too many requests to the archive are under way
     └── StoreError              the store did not perform the request
         ├── Unreachable         the request was not sent; nothing happened
         ├── UnknownOutcome      the request was sent; it may or may not have run
