@@ -152,7 +152,7 @@ class Deployment:
     @asynccontextmanager
     async def open_archive(self) -> AsyncIterator[Archive]:
         """The archive, over a connection for the block. Raises NoArchive where there is none,
-        ArchiveError, ArchiveBusy and MissingExtra."""
+        ArchiveError (also where too many wait for it) and MissingExtra."""
         from .archive.archive import open_archive  # noqa: PLC0415 - no drain needs it
         from .archive.places import place  # noqa: PLC0415 - as above
 

@@ -25,7 +25,6 @@
     ├── ChildDied               the child process of an isolated job ended before its handler
     ├── IsolatedError           a handler in a child process failed; for failure hooks
     ├── ArchiveError            the archive's Postgres did not perform the request
-    ├── ArchiveBusy             too many requests to the archive are under way
     └── StoreError              the store did not perform the request
         ├── Unreachable         the request was not sent; nothing happened
         ├── UnknownOutcome      the request was sent; it may or may not have run
@@ -212,12 +211,6 @@ class IsolatedError(TidegateError):
 
 class ArchiveError(TidegateError):
     """The archive's database did not perform the request."""
-
-
-class ArchiveBusy(TidegateError):
-    """Other requests use all connections to the archive that a function may have."""
-
-    default_message = "Too many requests to the archive are under way here; come again later."
 
 
 class StoreError(TidegateError):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from weakref import WeakKeyDictionary
 
-from ..errors import ArchiveBusy
+from ..errors import ArchiveError
 
 MOST = 4
 """Connections of requests that one process has at a time."""
@@ -19,13 +19,13 @@ _PLACES: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakK
 
 @asynccontextmanager
 async def place() -> AsyncIterator[None]:
-    """A place for the block. Raises ArchiveBusy where none gets free in time."""
+    """A place for the block. Raises ArchiveError where none gets free in time."""
     places = _PLACES.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST))
     try:
         async with asyncio.timeout(WAIT):
             await places.acquire()
     except TimeoutError:
-        raise ArchiveBusy from None
+        raise ArchiveError(f"all {MOST} connections of this process are in use") from None
     try:
         yield
     finally:

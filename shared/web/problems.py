@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ..errors import (
-    ArchiveBusy,
     ArchiveError,
     ConfigurationError,
     Forbidden,
@@ -106,7 +105,6 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     ArchiveError: ProblemType(
         "archive-unreachable", 503, "The archive did not answer", _ARCHIVE_FAILED, 5
     ),
-    ArchiveBusy: ProblemType("archive-busy", 503, "The archive is busy", retry_after=5),
     TooLarge: ProblemType("payload-too-large", 413, "Too large for the store", _TOO_LARGE),
 }
 _TIMED = (StoreError, NotStored, TokenLimited)

@@ -270,7 +270,7 @@ async def test_connections_of_requests_are_few(
 
     assert len(refused) == 2 * places.MOST
     for one in refused:
-        assert (one.status_code, one.json()["type"]) == (503, "/problems/archive-busy")
+        assert (one.status_code, one.json()["type"]) == (503, "/problems/archive-unreachable")
         assert int(one.headers["retry-after"]) > 0
     assert sum(one.status_code == 200 for one in answered) == places.MOST
     assert await ids(api) == ["a"], "the places are free again"
