@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from .clock import Clock, SystemClock
@@ -149,17 +149,22 @@ class Deployment:
         await keep_oldest(store, queues, kept, found)
         return found
 
-    def open_archive(self) -> AbstractAsyncContextManager[Archive]:
+    @asynccontextmanager
+    async def open_archive(self) -> AsyncIterator[Archive]:
         """The archive, over a connection for the block. Raises NoArchive where there is none,
-        ArchiveError and MissingExtra."""
+        ArchiveError (also where too many wait for it) and MissingExtra."""
         from .archive.archive import open_archive  # noqa: PLC0415 - no drain needs it
+        from .archive.places import place  # noqa: PLC0415 - as above
 
         settings = self.settings
         if settings.archive_url is None:
             raise NoArchive
-        return open_archive(
-            settings.archive_url, settings.prefix, self.clock, settings.archive_days
-        )
+        days = settings.archive_days
+        async with (
+            place(),
+            open_archive(settings.archive_url, settings.prefix, self.clock, days) as archive,
+        ):
+            yield archive
 
     def stop(self) -> None:
         """Stop the drains, also those that begin later. To be called in their event loop."""

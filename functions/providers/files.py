@@ -16,6 +16,9 @@ from shared import ConfigurationError, Discard
 
 OWN = "file:"
 """What the address of an application's own file begins with, in a payload; its name follows."""
+LONGEST_PART, LONGEST_NAME = 255, 768
+"""Bytes of a name between two slashes, which is what disks take, and of a whole one: a key of S3
+has 1,024, the prefix included."""
 
 
 class Files(Protocol):
@@ -101,8 +104,14 @@ class Folder:
         return path.read_bytes() if path.is_file() else None
 
 
+def _fits(path: PurePosixPath) -> bool:
+    longest = max(len(part.encode()) for part in path.parts)
+    return longest <= LONGEST_PART and len(str(path).encode()) <= LONGEST_NAME
+
+
 def _check_name(name: str) -> str:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise ValueError(f"{name!r} is no name of a file below a folder")
+    outside = path.is_absolute() or ".." in path.parts or not path.parts
+    if outside or "\0" in name or not _fits(path):
+        raise ValueError(f"{name[:80]!r} is no name of a file below a folder")
     return str(path)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared import Discard, Snooze
 from shared.drain.outcome import retry_after
+from shared.jobs.redact import redacted_start
 
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 WAIT = 5.0
@@ -101,7 +102,7 @@ def field_of(response: httpx.Response, name: str) -> str:
         value = value[0] if value else None
     if isinstance(value, dict):
         value = value.get("message") or value.get("code")
-    return "" if value is None else str(value)[:LONGEST_MESSAGE]
+    return "" if value is None else redacted_start(str(value), LONGEST_MESSAGE)
 
 
 def names_of(response: httpx.Response) -> set[str]:

@@ -12,7 +12,7 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from shared import ConfigurationError, Discard
-from shared.jobs.redact import keep_secret
+from shared.jobs.redact import keep_secret, redacted_start
 
 from .http import UnreadableAnswer, client, is_transient, limited
 
@@ -73,7 +73,7 @@ class Telegram:
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             seconds = answer.parameters.retry_after
             raise limited("Telegram", None if seconds is None else min(seconds, LONGEST_WAIT))
-        said = f"Telegram answers {response.status_code}: {answer.description[:200]}"
+        said = f"Telegram answers {response.status_code}: {redacted_start(answer.description, 200)}"
         raise TelegramFailed(said) if is_transient(response) else Discard(said)
 
     async def _post(

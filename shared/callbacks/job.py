@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -44,6 +43,7 @@ def callback_type(queue: Queue) -> JobType[Callback]:
 
 async def _send(callback: Callback, job: JobContext) -> None:
     from ..fetch import post  # noqa: PLC0415 - cold start: few jobs have a callback
+    from ..fetch.address import check, host_of  # noqa: PLC0415 - as above
     from .room import room  # noqa: PLC0415 - as above
 
     secrets = callback_secrets()
@@ -51,7 +51,7 @@ async def _send(callback: Callback, job: JobContext) -> None:
         raise MissingSecret(f"{VARIABLE} is not set: a callback must be signed")
     content = callback.content.encode()
     message_id = f"msg_{local_id(job.id).lstrip('~')}"
-    host = urlsplit(callback.url).hostname or ""
+    host = host_of(check(callback.url))
     waited = job.snoozed_for()
     async with room().for_call(job.queue, host, caller=callback.caller, waited=waited):
         headers = signed_headers(message_id, int(time.time()), content, secrets)

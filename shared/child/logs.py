@@ -9,6 +9,7 @@ from typing import Any
 
 from ..drain.describe import message_of, type_name
 from ..isolate.channel import Channel
+from ..jobs.redact import redact, redacted_start
 
 LONGEST_TEXT = 8_000
 """Characters of a message, of an exception's text and traceback, and of each field."""
@@ -39,7 +40,7 @@ class _Forwarder(logging.Handler):
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields = {name: getattr(record, name) for name in _PLACE}
-    fields["msg"] = record.getMessage()[:LONGEST_TEXT]
+    fields["msg"] = redacted_start(record.getMessage(), LONGEST_TEXT)
     own = {name: value for name, value in vars(record).items() if name not in _STANDARD}
     return fields | {name: _plain(value) for name, value in own.items()}
 
@@ -48,7 +49,7 @@ def _exception_texts(record: logging.LogRecord) -> list[str] | None:
     """Class, text and traceback of the record's exception."""
     if not record.exc_info or record.exc_info[1] is None:
         return None
-    error, trace = record.exc_info[1], logging.Formatter().formatException(record.exc_info)
+    error, trace = record.exc_info[1], redact(logging.Formatter().formatException(record.exc_info))
     return [type_name(error), message_of(error)[:LONGEST_TEXT], trace[-LONGEST_TEXT:]]
 
 
@@ -60,4 +61,4 @@ def _plain(value: object) -> Any:
             return json.loads(text)
     except (TypeError, ValueError, RecursionError):  # its names are no texts, or it holds itself
         pass
-    return str(value)[:LONGEST_TEXT]
+    return redacted_start(str(value), LONGEST_TEXT)

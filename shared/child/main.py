@@ -21,7 +21,7 @@ from ..isolate.channel import Channel, end_with_parent
 from ..isolate.frames import Message
 from ..jobs.claim import Claim
 from ..jobs.outcome import Outcome
-from ..jobs.redact import keep_secret
+from ..jobs.redact import keep_secret, redact, redacted_start
 from ..jobs.stack import without_ours
 from .apps import QueueFinder
 from .logs import forward_logs
@@ -158,11 +158,11 @@ def _trace(error: BaseException) -> str:
         text = "".join(traceback.format_exception(type(error), error, trace))
     except BaseException:  # noqa: BLE001 - formatting calls methods of the error, which may do anything
         return ""
-    return text[-LONGEST_TRACE:]
+    return redact(text)[-LONGEST_TRACE:]
 
 
 def _line(error: BaseException) -> str:
     try:
-        return f"{type(error).__name__}: {error}"[:2000]
+        return redacted_start(f"{type(error).__name__}: {error}", 2000)
     except BaseException:  # noqa: BLE001 - as in _trace
         return type(error).__name__

@@ -18,8 +18,9 @@ from ..store.decrypt import decrypted
 from ..store.views import JobRecord
 from .stream import PAGE, Position, dead_letters, position_of
 
-MOST_READ = 1000
-"""Rows one request reads at most; a filter that fits few of them ends the page short."""
+MOST_READ, MOST_BYTES = 1000, 2 * 2**20
+"""Rows one request reads at most, and bytes of their histories, about; a filter that fits few of
+them ends the page short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,17 @@ async def page(
     # One more tells whether there is a next page. A filter may need any number.
     size = PAGE if criteria != Filter() else min(PAGE, most + 1)
     stream = dead_letters(store, queues, after=after, size=size)
-    result, read = Page(), 0
+    result, read, size_read = Page(), 0, 0
     row = await anext(stream, None)
     while row is not None:
-        read += 1
+        read, size_read = read + 1, size_read + len(str(row.history))
         row = decrypted(row, store.keyring) if decrypt else row
         if criteria.fits(row):
             result.rows.append(row)
         successor = await anext(stream, None)
-        if successor is not None and (len(result.rows) == most or read == MOST_READ):
+        if successor is not None and (
+            len(result.rows) == most or read == MOST_READ or size_read >= MOST_BYTES
+        ):
             result.next = _cursor(position_of(row))
             break
         row = successor

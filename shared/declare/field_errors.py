@@ -21,7 +21,7 @@ def field_errors(error: ValidationError, prefix: str = "") -> list[dict[str, str
     return [
         {
             "field": ".".join(_name(part) for part in (prefix, *detail["loc"]) if part != ""),
-            "message": sanitize(detail["msg"][:LONGEST_MESSAGE]),
+            "message": sanitize(detail["msg"])[:LONGEST_MESSAGE],
         }
         for detail in details[:MOST_ERRORS]
     ]
@@ -33,4 +33,4 @@ def sentence(fields: list[dict[str, str]]) -> str:
 
 
 def _name(part: str | int) -> str:
-    return sanitize(str(part)[:LONGEST_NAME])
+    return sanitize(str(part))[:LONGEST_NAME]

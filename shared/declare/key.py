@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..checks import plain
 from ..errors import InvalidOption, InvalidPayload
+from ..jobs.history import sanitize
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 KeyFunction: TypeAlias = Callable[[Any], str | int | None]
 """Makes a job's key of its payload; None: this job has none."""
 KEY_LIMIT = 128
+LONGEST_TEXT = 80
+"""Characters of an error's text, or of a value that is no key."""
 NO_KEY = "-"
 
 
@@ -51,7 +54,8 @@ def _declared_key(job_type: JobType[Any], function: KeyFunction, payload: BaseMo
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise InvalidPayload(f"{what} can't be made: {type(error).__name__}: {error}") from error
+        text = _text(error, str)
+        raise InvalidPayload(f"{what} can't be made: {type(error).__name__}: {text}") from error
     if value is None:
         return NO_KEY
     text = ""
@@ -61,10 +65,18 @@ def _declared_key(job_type: JobType[Any], function: KeyFunction, payload: BaseMo
         text = int.__repr__(value)  # an enum's member would show its name
     if not _is_word(text):
         raise InvalidPayload(
-            f"{what}: its function answered {value!r:.80}; it must be a whole number, or 1 to "
-            f"{KEY_LIMIT} printable characters without spaces, or None for a job without a key"
+            f"{what}: its function answered {_text(value, repr)}; it must be a whole number, or "
+            f"1 to {KEY_LIMIT} printable characters without spaces, or None for a job without a key"
         )
     return text
+
+
+def _text(value: object, make: Callable[[object], str]) -> str:
+    """What a caller may see of a value that is the application's."""
+    try:
+        return sanitize(make(value))[:LONGEST_TEXT]
+    except Exception as error:  # noqa: BLE001 - its methods are the application's, too
+        return f"<its text fails with {type(error).__name__}>"
 
 
 def _is_word(text: str) -> bool:

@@ -9,8 +9,9 @@ from pydantic_core import PydanticSerializationError, from_json
 
 from ..errors import InvalidPayload, PayloadTooLarge
 from ..jobs.body import byte_length, to_text
+from ..jobs.history import sanitize
 from .difference import difference
-from .field_errors import field_errors, sentence
+from .field_errors import LONGEST_MESSAGE, field_errors, sentence
 from .sets import with_sorted_sets
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _round_trip(job_type: JobType[Any], payload: BaseModel) -> tuple[str, BaseMo
         except ValidationError as error:
             failure = failure or error
         except PydanticSerializationError as error:
-            message = f"it can't be written as JSON: {str(error)[:200]}"
+            message = f"it can't be written as JSON: {sanitize(str(error))[:LONGEST_MESSAGE]}"
             raise _invalid(job_type, [{"field": "payload", "message": message}]) from None
     fields = field_errors(failure, "payload") if failure else []
     unreadable = [{**one, "message": f"{one['message']}; {_UNREADABLE}"} for one in fields]

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from .address import check, host_of, is_public
+from .connection import BoundedTransport
 from .lookups import look_up
 
 MOST_TRIED = 3
@@ -24,6 +25,7 @@ class PublicTransport(httpx.AsyncBaseTransport):
     Each request is judged anew, those of redirects too. Raises Discard for a URL that may not be
     fetched, and httpx.ConnectError, always with the same text, where the name has no address, has
     one that is not public, or no server answers: so the error reveals nothing of a private network.
+    What is no content is bounded (`BoundedTransport`); the content is the caller's to bound.
     """
 
     def __init__(
@@ -33,7 +35,7 @@ class PublicTransport(httpx.AsyncBaseTransport):
         judge: Callable[[str], bool] = is_public,
         inner: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._resolve, self._judge, self._inner = resolve, judge, inner or _direct()
+        self._resolve, self._judge, self._inner = resolve, judge, inner or BoundedTransport(_tls())
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         check(str(request.url))
@@ -65,13 +67,6 @@ def _pinned(request: httpx.Request, ip: str) -> httpx.Request:
         stream=request.stream,
         extensions={**request.extensions, "sni_hostname": host_of(request.url)},
     )
-
-
-def _direct() -> httpx.AsyncHTTPTransport:
-    # No kept connections: one that was opened for another name of the same address would be reused
-    # without a check of its certificate.
-    limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False, limits=limits)
 
 
 @functools.cache

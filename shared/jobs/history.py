@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from .claim import Claim
 from .outcome import Outcome
-from .redact import redact
+from .redact import redacted_start
 
 RUNS, MOST_RUNS = "runs", 20
 """The name of the runs, and how many are kept: the oldest go first."""
@@ -32,7 +32,7 @@ class JobRun(NamedTuple):
 def sanitize(text: str) -> str:
     """Text that any sink can hold: capped, valid Unicode, no control characters but newline and
     tab, no secret of this process."""
-    capped = redact(text[: 2 * TEXT_KEPT])[:TEXT_KEPT].encode("utf-8", "replace").decode()
+    capped = redacted_start(text, TEXT_KEPT).encode("utf-8", "replace").decode()
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in capped)
 
 

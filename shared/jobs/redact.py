@@ -12,6 +12,9 @@ SHORTEST = 8
 BLANK = "[secret]"
 _secrets: set[str] = set()
 _URL = re.compile(r"""://([^\s"<>?#]*)([?#][^\s"<>]*)?""")  # an apostrophe may be part of it
+_URL_END = re.compile(r"""[\s"<>]""")
+MOST_READ = 256 * 1024
+"""Characters of a text of which only the start is kept."""
 HIDDEN = "?…"
 """Stands for the query and the fragment of a URL."""
 
@@ -45,6 +48,20 @@ def redact(text: str) -> str:
         if secret in text:
             text = text.replace(secret, BLANK)
     return bare_urls(text)
+
+
+def redacted_start(text: str, longest: int) -> str:
+    """The first characters of the redacted text. Of a huge text only the first MOST_READ are read,
+    and what their end may have cut off, a secret or a URL, is left out."""
+    if len(text) <= MOST_READ:
+        return redact(text)[:longest]
+    text = text[:MOST_READ]
+    url = text.rfind("://")
+    if url >= 0 and not _URL_END.search(text, url):
+        text = text[:url]
+    text = redact(text)
+    uncut = len(text) - max(map(len, _secrets), default=0)
+    return text[: max(0, min(longest, uncut))]
 
 
 def bare_urls(text: str) -> str:

@@ -19,5 +19,6 @@ class RedactedFormatter(logging.Formatter):
         return redact(super().format(record))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
-        text, half = super().formatException(ei), LONGEST_TRACEBACK // 2
+        text = redact(super().formatException(ei))  # first: a part of a secret would not be found
+        half = LONGEST_TRACEBACK // 2
         return text if len(text) <= 2 * half else f"{text[:half]}\n  …\n{text[-half:]}"

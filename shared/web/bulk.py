@@ -8,15 +8,18 @@ from typing import Any
 
 from ..declare.idempotency import Key
 from ..declare.queue import Queue
-from ..errors import IdempotencyMismatch, StoreError, TidegateError
+from ..errors import IdempotencyMismatch, InvalidOption, StoreError, TidegateError
 from ..jobs.job import EnqueueAnswer, Job
 from ..jobs.sizes import MOST_JOBS_A_REQUEST
 from ..store import Store
-from .problems import Problem, problem_entry
+from .problems import Problem, log_failures, problem_entry
 from .producer import Producer
 
 READS = 50
 """Reads at a time of the jobs that stand for those of a limited token."""
+MOST_FOLLOW_UP_BYTES = 8 * 2**20
+"""Of all jobs' follow-ups as they are stored, where each level of them doubles the backslashes of
+the one within: no more than a body may have."""
 
 Answer = EnqueueAnswer | dict[str, Any]
 """What became of one job: stored, or the document of its problem."""
@@ -29,15 +32,21 @@ class Bulk:
         self._store, self._queue, self._producer, self._key = store, queue, producer, key
         self._jobs: dict[int, Job] = {}
         self._answers: dict[int, Answer] = {}
+        self._errors: list[Exception] = []
+        self._room = MOST_FOLLOW_UP_BYTES
 
     def parse(self, values: Sequence[Any]) -> None:
         """Make jobs of the values that fit. The others are answered with their problem."""
         for position, value in enumerate(values):
             guard = self._key.guard(position) if self._key else None
             try:
-                self._jobs[position] = self._producer.job(value, guard)
+                self._require_room(value)
+                job = self._producer.job(value, guard)
+                self._room -= len(job.payload.partition("\n")[2].encode())
+                self._require_room(value)
+                self._jobs[position] = job
             except TidegateError as error:
-                self._answers[position] = problem_entry(error)
+                self._answers[position] = self._problem(error)
 
     async def store_jobs(self) -> None:
         """Store every job, as many at a time as a request to the store takes: a failure half-way
@@ -47,12 +56,11 @@ class Bulk:
         for at in range(0, len(positions), MOST_JOBS_A_REQUEST):
             await self._store_chunk(positions[at : at + MOST_JOBS_A_REQUEST])
         if self._producer.is_scoped:
-            answered = list(self._answers)
-            for at in range(0, len(answered), READS):
-                await asyncio.gather(*map(self._hide, answered[at : at + READS]))
+            await self._hide_others()
 
     def answers(self) -> list[Answer]:
-        """One answer a value, in order."""
+        """One answer a value, in order. Those that are no fault of the caller are logged."""
+        log_failures(self._errors)
         return [self._answers[position] for position in sorted(self._answers)]
 
     async def _store_chunk(self, positions: Sequence[int]) -> None:
@@ -62,21 +70,49 @@ class Bulk:
         except StoreError as error:
             if not self._some_stored():
                 raise
-            self._answers.update(dict.fromkeys(positions, problem_entry(error)))
+            self._answers.update(dict.fromkeys(positions, self._problem(error)))
             return
         if self._key and all(isinstance(one.refusal, IdempotencyMismatch) for one in stored):
             raise IdempotencyMismatch
-        answers = [problem_entry(one.refusal) if one.refusal else one for one in stored]
+        answers = [self._problem(one.refusal) if one.refusal else one for one in stored]
         self._answers.update(zip(positions, answers, strict=True))
 
-    async def _hide(self, position: int) -> None:
-        """Where a job that the caller does not reach stands for this one, say so and no more."""
-        answer = self._answers[position]
+    async def _hide_others(self) -> None:
+        """Where jobs that the caller does not reach stand for its own, say so and no more. Each is
+        asked for once."""
+        places: dict[str, list[int]] = {}
+        for position, answer in self._answers.items():
+            if isinstance(answer, EnqueueAnswer) and answer.duplicate:
+                places.setdefault(answer.id, []).append(position)
+        asked = list(places.values())
+        for at in range(0, len(asked), READS):
+            await asyncio.gather(*map(self._hide, asked[at : at + READS]))
+
+    async def _hide(self, positions: Sequence[int]) -> None:
+        answer = self._answers[positions[0]]
         if isinstance(answer, EnqueueAnswer):
             try:
                 await self._producer.require_reached(answer)
             except Problem as error:
-                self._answers[position] = problem_entry(error)
+                self._answers.update(dict.fromkeys(positions, self._problem(error)))
+
+    def _problem(self, error: Exception) -> dict[str, Any]:
+        self._errors.append(error)
+        return problem_entry(error)
+
+    def _require_room(self, value: Any) -> None:
+        """Raises InvalidOption for a job with follow-ups where those before have taken all bytes:
+        before it is made, so nothing is expanded in vain."""
+        options = value.get("options") if isinstance(value, dict) else None
+        given = options if isinstance(options, dict) else {}
+        name = next((name for name in ("then", "on_dead") if given.get(name)), None)
+        if self._room < 0 and name:
+            raise InvalidOption(
+                f"{name}: the follow-ups of this request have more than {MOST_FOLLOW_UP_BYTES} "
+                "bytes as they are stored, where each level doubles the backslashes of the one "
+                "within: send fewer jobs at a time, or let a handler enqueue what comes later",
+                name,
+            )
 
     def _some_stored(self) -> bool:
         return any(isinstance(answer, EnqueueAnswer) for answer in self._answers.values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
@@ -29,27 +31,42 @@ STREAM_SECONDS = 55.0
 RESERVE = 2.0
 """Seconds before the platform's own end of a request by which a stream ends."""
 RETRY_MS = 2000
-MOST_STREAMS = 20
+GRACE = 1.0
+"""Seconds after its end for which a stream may still be sent."""
+MOST_STREAMS, MOST_OF_CALLER = 20, 10
 FULL = ProblemType("too-many-streams", 503, "Too many streams")
-BUSY = f"{MOST_STREAMS} streams of events are open here; read pages instead, or come again later."
+BUSY = (
+    f"{MOST_OF_CALLER} streams of events of one caller, or {MOST_STREAMS} of all, are open here; "
+    "read pages instead, or come again later."
+)
 log = logging.getLogger("tidegate.web")
 
 
 class Stream(StreamingResponse):
-    """A stream among at most MOST_STREAMS that are open in the process: each reads the store."""
+    """A stream of `who`, among at most MOST_STREAMS that are open in the process: each reads the
+    store. It is over after `seconds`, also for a client that does not read what is sent."""
 
-    open: ClassVar[int] = 0
+    open: ClassVar[Counter[str]] = Counter()
+    """How many each caller has open."""
+
+    def __init__(self, pages: AsyncIterator[str], *, who: str, seconds: float) -> None:
+        headers = {**SAFE_HEADERS, "Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"}
+        super().__init__(pages, headers=headers)
+        self._who, self._seconds = who, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if Stream.open >= MOST_STREAMS:
+        if Stream.open.total() >= MOST_STREAMS or Stream.open[self._who] >= MOST_OF_CALLER:
             refusal = Problem(FULL, BUSY, headers={"Retry-After": str(round(STREAM_SECONDS))})
             await problem_response(refusal)(scope, receive, send)
             return
-        Stream.open += 1
+        Stream.open[self._who] += 1
         try:
-            await super().__call__(scope, receive, send)
+            async with asyncio.timeout(self._seconds + GRACE):
+                await super().__call__(scope, receive, send)
+        except TimeoutError:
+            log.info("events_unread", extra={"who": self._who})
         finally:
-            Stream.open -= 1
+            Stream.open -= Counter((self._who,))  # names without a stream are forgotten
 
 
 class EventResponse(ResponseModel):
@@ -89,8 +106,7 @@ async def index(call: Call) -> Response:
     pages = follow(call.deployment.store, cursor, seconds=seconds)
     first = await anext(pages)  # what is wrong with the request or the store becomes a problem
     if seconds > 0:
-        headers = {**SAFE_HEADERS, "Content-Type": MEDIA_TYPE, "X-Accel-Buffering": "no"}
-        return Stream(_stream(first, pages, wanted), headers=headers)
+        return Stream(_stream(first, pages, wanted), who=call.caller.who, seconds=seconds)
     return json_response(_page(first, wanted))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -43,6 +43,7 @@ from ..errors import (
     UnknownType,
     Unreachable,
 )
+from ..jobs.redact import redacted_start
 
 log = logging.getLogger("tidegate.web")
 
@@ -135,6 +136,27 @@ class Problem(Exception):
 
 def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
     """(document, headers) of an exception. Logs those that are no fault of the caller."""
+    log_failures([error])
+    return _described(error)
+
+
+def log_failures(errors: Sequence[Exception]) -> None:
+    """Log those that are no fault of the caller: one line for all of one problem type, with their
+    number if there are several."""
+    failures: dict[str, list[Exception]] = {}
+    for error in errors:
+        if isinstance(error, Problem | HTTPException):
+            continue
+        if _type_of(error).status >= 500:
+            failures.setdefault(_type_of(error).slug, []).append(error)
+    for slug, (error, *others) in failures.items():
+        log.error("request_failed", exc_info=error if slug == UNEXPECTED.slug else None, extra={
+            "problem": slug, "error": redacted_start(str(error), LONGEST_DETAIL),
+            **({"count": 1 + len(others)} if others else {}),
+        })  # fmt: skip
+
+
+def _described(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
     if isinstance(error, Problem):
         return _document(error.type, error.detail, error.members), dict(error.headers)
     if isinstance(error, HTTPException):
@@ -142,22 +164,17 @@ def problem_of(error: Exception) -> tuple[dict[str, Any], dict[str, str]]:
             error.status_code, ProblemType("http", error.status_code, "HTTP error")
         )
         return _document(problem_type, error.detail, {}), dict(error.headers or {})
-    problem_type = _type_of(error)
-    if problem_type.status >= 500:
-        log.error("request_failed", exc_info=error if problem_type is UNEXPECTED else None, extra={
-            "problem": problem_type.slug, "error": str(error)[:LONGEST_DETAIL],
-        })  # fmt: skip
     wait = _retry_after(error)
     headers = {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="tidegate"'
-    return _document(problem_type, str(error), _members(error)), headers
+    return _document(_type_of(error), str(error), _members(error)), headers
 
 
 def problem_entry(error: Exception) -> dict[str, Any]:
     """The document of one job of many. It has no headers, so `retry_after` is a member (seconds),
-    where waiting helps."""
-    document, _ = problem_of(error)
+    where waiting helps. Nothing is logged: `log_failures` does that for all together."""
+    document, _ = _described(error)
     wait = _retry_after(error)
     return document if wait is None else {**document, "retry_after": wait}
 
@@ -191,7 +208,7 @@ def _members(error: Exception) -> dict[str, Any]:
 
         is_option = error.field.partition(".")[0] in EnqueueOptions.model_fields  # else of a query
         field = f"options.{error.field}" if is_option else error.field
-        return {"errors": [{"field": field, "message": str(error)}]}
+        return {"errors": [{"field": field, "message": redacted_start(str(error), LONGEST_DETAIL)}]}
     return {}
 
 
@@ -200,6 +217,6 @@ def _document(problem_type: ProblemType, detail: str, members: Mapping[str, Any]
         "type": f"/problems/{problem_type.slug}",
         "title": problem_type.title,
         "status": problem_type.status,
-        "detail": (problem_type.detail or detail)[:LONGEST_DETAIL],
+        "detail": redacted_start(problem_type.detail or detail, LONGEST_DETAIL),
         **members,
     }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 
+from shared.archive import places
 from shared.jobs.job import Job
 from shared.store import Store
 from shared.testing import FakeClock
@@ -245,6 +248,32 @@ async def test_without_a_database_requests_say_so(
         tick = await api.post("/api/cron/maintain")
         assert tick.status_code == (200 if url is None else 503)
         assert "the-password" not in tick.text
+
+
+async def test_connections_of_requests_are_few(
+    dying: World, api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner's own applications need the others."""
+    assert dying.url is not None
+    monkeypatch.setattr(places, "WAIT", 0.1)
+    await die(dying, a="{}")
+    async with await psycopg.AsyncConnection.connect(dying.url) as db:
+        await db.execute("LOCK TABLE job_failures IN ACCESS EXCLUSIVE MODE")
+        requests = [asyncio.create_task(api.get(ARCHIVE)) for _ in range(3 * places.MOST)]
+        while sum(one.done() for one in requests) < 2 * places.MOST:
+            await asyncio.wait(
+                [one for one in requests if not one.done()], return_when="FIRST_COMPLETED"
+            )
+        refused = [one.result() for one in requests if one.done()]
+        await db.rollback()
+        answered = [await one for one in requests]
+
+    assert len(refused) == 2 * places.MOST
+    for one in refused:
+        assert (one.status_code, one.json()["type"]) == (503, "/problems/archive-unreachable")
+        assert int(one.headers["retry-after"]) > 0
+    assert sum(one.status_code == 200 for one in answered) == places.MOST
+    assert await ids(api) == ["a"], "the places are free again"
 
 
 async def test_an_operator_who_may_not_read_payloads_redrives_none_by_them(

@@ -25,6 +25,14 @@ from tests.support.values import Number
 from tests.support.world import World
 
 SLOW, FAST = "https://93.184.216.34/slow", "https://93.184.216.35/fast"
+ONE_SITE = [
+    "https://a.evil.example/",
+    "https://b.EVIL.Example/",
+    "https://c\u3002evil.example/",
+    "https://d.evil\uff0eexample/",
+    "https://e\uff61evil\u3002example/",
+]
+"""Addresses of one site in the letters and dots that IDNA takes for the same."""
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +115,29 @@ async def test_a_slow_receiver_holds_eight_and_the_others_are_tried_again(
     assert called.count(SLOW) == MOST_OF_SITE
     assert called.count(FAST) == 1
     assert report.outcomes == {"done": 31 + 1 + MOST_OF_SITE, "snoozed": 30 - MOST_OF_SITE}
+
+
+async def test_a_site_is_one_in_whatever_letters_its_addresses_are(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, "whsec_" + "QUFB" * 8)
+    called = list[str]()
+
+    async def post(url: str, content: bytes, headers: object, *, timeout: float) -> None:
+        called.append(url)
+        await asyncio.sleep(0)  # the others come for room meanwhile
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(fetch, "post", post)
+    monkeypatch.setattr(bounds, "MOST_OF_SITE", 1)
+    queue = world.queue()
+    jobs = [queue.types["t"].job(Number(), callback=url) for url in ONE_SITE]
+    await world.store.enqueue(queue, jobs)
+
+    report = await world.drain(budget=50, patience=0).tick()
+
+    assert len(called) == 1
+    assert report.outcomes["snoozed"] == len(ONE_SITE) - 1
 
 
 async def test_one_queue_takes_its_part_and_no_more() -> None:

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpcore
 import httpx
 import pytest
 
 from shared import Discard
 from shared.drain.outcome import retry_after
-from shared.fetch import FetchFailed, PublicTransport, address, download
+from shared.fetch import FetchFailed, PublicTransport, address, download, post
+from shared.fetch.connection import FRAMED, READ, SPARE, BoundedTransport, Connection
 from tests.support.certificate import self_signed
 
 NAME = "files.example.com"
@@ -59,19 +61,21 @@ class Server:
 
     async def get(self, url: str, *, most: int = 1000, within: float = 5.0) -> bytes:
         """A download through the real transport, to which this machine counts as public."""
+        into, transport = io.BytesIO(), self._transport()
+        await download(url, into, max_bytes=most, timeout=within, transport=transport)
+        return into.getvalue()
 
+    async def post(self, url: str) -> None:
+        """A call through the same transport."""
+        await post(url, b"{}", {}, timeout=5.0, transport=self._transport())
+
+    def _transport(self) -> PublicTransport:
         async def resolve(host: str) -> list[str]:
             self.asked.append(host)
             return ["127.0.0.1"]
 
-        into = io.BytesIO()
-        transport = PublicTransport(
-            inner=httpx.AsyncHTTPTransport(verify=self.trust),
-            resolve=resolve,
-            judge="127.0.0.1".__eq__,
-        )
-        await download(url, into, max_bytes=most, timeout=within, transport=transport)
-        return into.getvalue()
+        inner = BoundedTransport(self.trust)
+        return PublicTransport(inner=inner, resolve=resolve, judge="127.0.0.1".__eq__)
 
 
 @pytest.fixture
@@ -136,7 +140,6 @@ async def test_a_name_inside_and_a_name_that_does_not_exist_read_the_same() -> N
         b"HTTP/1.1 secret words\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nsecret",
-        b"HTTP/1.1 200 OK\r\n" + b"X-Secret: words\r\n" * 20_000 + b"\r\n",
     ],
 )
 async def test_an_answer_that_is_no_http_fails_without_a_word_of_it(
@@ -211,6 +214,80 @@ async def test_an_endless_answer_is_left_at_the_bound(server: Server) -> None:
             await server.get(f"{base}/")
 
     assert sent < 32 * 2**20, "no more than the buffers between the two"
+
+
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; secret\r\n\r\n"
+ENOUGH = 32 * 2**20
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "endless"),
+    [
+        (b"", INTERIM),
+        (b"", HINTS),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Secret: words\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Secret: ", b"secret"),
+        (CHUNKS, b"1\r\na\r\n"),
+        (CHUNKS, b"0000001\r\na\r\n"),
+        (CHUNKS, b"a;note=secret-of-the-server-in-an-extension\r\n0123456789\r\n"),
+        (CHUNKS + b"0\r\n", b"X-Secret: words\r\n"),
+    ],
+)
+@pytest.mark.parametrize("call", [Server.get, Server.post])
+async def test_endless_framing_is_left_at_the_bound(
+    server: Server, call: Callable[..., Awaitable[object]], head: bytes, endless: bytes
+) -> None:
+    sent = 0
+
+    async def flood(writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(head)
+        while sent < ENOUGH:
+            writer.write(endless * (SPARE // len(endless)))
+            sent += SPARE
+            await writer.drain()
+
+    options = {"most": 2**30} if call is Server.get else {}
+    async with server.answering(flood) as base:
+        if call is Server.post and head.startswith(CHUNKS):  # its answer's body is not read
+            await call(server, f"{base}/", **options)
+        else:
+            with pytest.raises(Discard) as caught:
+                await call(server, f"{base}/", **options)
+            assert str(caught.value) == FRAMED
+
+    assert sent < ENOUGH, "no more than the buffers between the two"
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 10_000), (20, 20_000), (100, 10_000), (5000, 300)])
+async def test_a_file_in_small_chunks_comes_whole(server: Server, size: int, count: int) -> None:
+    chunk = b"%x\r\n%b\r\n" % (size, b"x" * size)
+
+    async with server.answering(INTERIM * 20 + CHUNKS + chunk * count + b"0\r\n\r\n") as base:
+        assert await server.get(f"{base}/", most=2**22) == b"x" * (size * count)
+
+
+async def test_other_tasks_go_on_between_small_reads() -> None:
+    """Also where bytes are there without a wait, as TLS may have them."""
+
+    class Ready(httpcore.AsyncNetworkStream):
+        async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            return b"x" * max_bytes
+
+    async def take_turns() -> None:
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    turns, connection = list[None](), Connection(Ready())
+    other = asyncio.create_task(take_turns())
+    reads = [await connection.read(2**20) for _ in range(SPARE // READ)]
+    other.cancel()
+
+    assert {len(data) for data in reads} == {READ}
+    assert len(turns) >= len(reads)
 
 
 async def test_the_environment_sends_nothing_elsewhere(

@@ -12,6 +12,9 @@ from moto import mock_aws
 from functions.providers.files import Files, files_at, own_file
 from shared import ConfigurationError, Discard
 
+LONG = ("x" * 256, f"{'x' * 256}/b.md", "木" * 86, "x/" * 500 + "b.md", "x" * 10**6)
+"""Names that no disk or bucket takes."""
+
 
 @pytest.fixture(params=["folder", "s3://papers", "s3://papers/below/here"])
 def files(
@@ -40,7 +43,7 @@ def test_what_is_missing_is_none(files: Files) -> None:
     assert files.read("a/c.md") is None
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../up", "", "."])
+@pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../up", "", ".", *LONG])
 def test_no_name_leads_out_of_the_place(files: Files, name: str) -> None:
     for attempt in (lambda: files.read(name), lambda: files.write(name, b"", "text/plain")):
         with pytest.raises(ValueError, match="no name of a file"):
@@ -52,9 +55,10 @@ def test_an_address_of_an_own_file_names_it_in_its_folder(files: Files) -> None:
     files.write("parts/secret.md", b"another's", "text/markdown")
 
     assert own_file(files, "pages", "file:a/b.md") == b"text"
-    for address in ("file:c.md", "file:../parts/secret.md", "file:/etc/passwd", "file:", "file:."):
+    outside = ("c.md", "../parts/secret.md", "/etc/passwd", "", ".")
+    for name in (*outside, "\0", "\ud800", *LONG, "a/b.md/c"):
         with pytest.raises(Discard, match="there is no file"):
-            own_file(files, "pages", address)
+            own_file(files, "pages", f"file:{name}")
 
 
 @pytest.mark.parametrize("host", ["AWS_LAMBDA_FUNCTION_NAME", "VERCEL"])

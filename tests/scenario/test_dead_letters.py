@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from shared.deadletters import pages as dead_pages
 from shared.testing import FakeClock
 from tests.scenario.world import Client, World
 
@@ -197,3 +200,14 @@ async def test_a_redrive_whose_name_is_taken_is_a_conflict_and_the_job_stays_dea
     assert "holds its deduplication name 'daily'" in refused.json()["detail"]
     assert many.json()["redriven"] == 0
     assert (await api.job(dead))["state"] == "dead"
+
+
+async def test_a_page_ends_where_it_has_read_enough_bytes(
+    api: Client, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Histories may be large: a search that finds nothing reads no more of them for that."""
+    ids = await kill(api, clock, 7)
+    monkeypatch.setattr(dead_pages, "MOST_BYTES", 1)
+
+    assert await pages(api) == [[job_id] for job_id in reversed(ids)]
+    assert await pages(api, error="nothing says this") == [[]] * len(ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from starlette.applications import Starlette
 
 from shared.store import Store
 from shared.testing import FakeClock
-from shared.web.events import MOST_STREAMS, STREAM_SECONDS
+from shared.web import events
+from shared.web.events import MOST_OF_CALLER, MOST_STREAMS, STREAM_SECONDS, Stream
 from tests.scenario.tokens import TokenShop
 from tests.scenario.world import TOKENS, Client, World, application
 
 EVENTS = "/api/v1/events"
 STREAM = {"Accept": "text/event-stream"}
+SCOPE = {"type": "http", "method": "GET", "asgi": {"spec_version": "2.4"}}
 
 
 @pytest.fixture
@@ -186,14 +189,68 @@ async def test_a_stream_ends_with_its_token(app: Starlette, store: Store, clock:
     assert (await follower.get(EVENTS, headers=STREAM)).status_code == 401
 
 
-async def test_streams_of_a_process_are_bounded(api: Client) -> None:
+async def test_streams_of_a_caller_are_bounded(api: Client) -> None:
     answers = await asyncio.gather(
-        *(api.get(EVENTS, headers=STREAM) for _ in range(MOST_STREAMS + 3))
+        *(api.get(EVENTS, headers=STREAM) for _ in range(MOST_OF_CALLER + 3))
     )
 
     codes = [one.status_code for one in answers]
-    assert (codes.count(200), codes.count(503)) == (MOST_STREAMS, 3)
+    assert (codes.count(200), codes.count(503)) == (MOST_OF_CALLER, 3)
     (refused, *_others) = [one for one in answers if one.status_code == 503]
     assert refused.json()["type"] == "/problems/too-many-streams"
     assert int(refused.headers["retry-after"]) > 0
     assert (await api.get(EVENTS, headers=STREAM)).status_code == 200, "the others have ended"
+    assert not Stream.open
+
+
+async def test_streams_of_a_process_are_bounded() -> None:
+    codes, end = list[int](), asyncio.Event()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if "status" in message:
+            codes.append(message["status"])
+
+    async def pages() -> AsyncIterator[str]:
+        await end.wait()
+        yield ": nothing yet"
+
+    streams = [
+        asyncio.create_task(Stream(pages(), who=who, seconds=60)(SCOPE, _connected, send))
+        for who in "abc"
+        for _ in range(MOST_STREAMS // 2)
+    ]
+    await asyncio.wait(streams[MOST_STREAMS:])
+    assert codes == [200] * MOST_STREAMS + [503] * (MOST_STREAMS // 2)
+    assert Stream.open.total() == MOST_STREAMS
+    end.set()
+    await asyncio.gather(*streams)
+    assert not Stream.open
+
+
+async def _connected() -> MutableMapping[str, Any]:
+    await asyncio.Event().wait()
+    raise AssertionError("never a disconnect")
+
+
+async def test_a_stream_that_is_not_read_ends(
+    app: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its send waits for as long as the client does not read."""
+    monkeypatch.setattr(events, "GRACE", 0.0)
+    sent = list[str]()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message["type"])
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def pages() -> AsyncIterator[str]:
+        while True:
+            yield ": nothing yet"
+
+    for version in ("2.3", "2.4"):
+        scope = {**SCOPE, "asgi": {"spec_version": version}}
+        await Stream(pages(), who="viewer", seconds=0.05)(scope, _connected, send)
+
+    assert sent == ["http.response.start", "http.response.body"] * 2
+    assert not Stream.open

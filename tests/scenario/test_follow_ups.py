@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.web import bulk
 from tests.scenario.world import JOBS, Client
 
 GOOD: dict[str, Any] = {"type": "double", "payload": {"n": 1}}
@@ -76,3 +77,25 @@ async def test_follow_ups_are_nested_five_levels_deep_at_most(api: Client, level
         assert "then: follow-ups are nested at most 5 levels deep" in response.text
     report = await api.tick()
     assert report.get("outcomes", {}) == ({"done": levels + 1} if levels <= 5 else {})
+
+
+@pytest.mark.parametrize("option", ["then", "on_dead"])
+@pytest.mark.parametrize("levels", [1, 3, 5])
+async def test_the_follow_ups_of_a_request_are_bounded_as_they_are_stored(
+    api: Client, monkeypatch: pytest.MonkeyPatch, option: str, levels: int
+) -> None:
+    """A few backslashes in the innermost one are many times as many outside."""
+    job: dict[str, Any] = {**GOOD, "payload": {"n": 1, "note": "\\" * 8}}
+    for _ in range(levels):
+        job = {**GOOD, "options": {option: [job]}}
+    monkeypatch.setattr(bulk, "MOST_FOLLOW_UP_BYTES", 20_000)
+
+    answers = (await api.post(JOBS, json={"jobs": [job] * 500 + [GOOD]})).json()["jobs"]
+
+    refused = [one["error"] for one in answers if "error" in one]
+    assert 0 < len(refused) < 500
+    assert {one["type"] for one in refused} == {"/problems/invalid-option"}
+    assert {one["detail"].partition(":")[0] for one in refused} == {option}
+    assert "id" in answers[-1], "a job without any is stored"
+    text = await api.get("/api/v1/queues/work")
+    assert text.json()["usage"]["bytes"] < 20_000 + 501 * 400

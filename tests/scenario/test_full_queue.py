@@ -47,6 +47,17 @@ async def test_each_job_of_a_bulk_is_stored_or_refused_by_itself(api: Client) ->
 
 
 @pytest.mark.usefixtures("small")
+async def test_all_refusals_of_a_request_are_one_line_of_the_log(
+    api: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = (await api.post(JOBS, json={"jobs": [ENQUEUE] * 200})).json()["jobs"]
+
+    assert sum("error" in answer for answer in answers) == 197
+    (line,) = [one for one in caplog.records if one.getMessage() == "request_failed"]
+    assert (vars(line)["problem"], vars(line)["count"]) == ("queue-full", 197)
+
+
+@pytest.mark.usefixtures("small")
 async def test_a_refused_request_with_a_key_succeeds_when_it_is_repeated_later(api: Client) -> None:
     for _ in range(3):
         await api.enqueue()

@@ -41,6 +41,23 @@ class TestTypesAndKeys:
     async def limited(self, shop: TokenShop) -> Client:
         return await shop.client_of(ADMIN, types=["double"], keys=["ada"])
 
+    async def test_many_jobs_that_one_stands_for_cost_one_look(
+        self, limited: Client, api: Client, store: Store
+    ) -> None:
+        for job_id, stored in (("mine", one(key="ada")), ("other", one("echo"))):
+            stored["options"]["job_id"] = job_id
+            assert (await api.post(JOBS, json=stored)).status_code == 202
+        commands = []
+        for count in (1, 1, 100):  # the first one reads the token too
+            jobs = [one(key="ada", job_id=job_id) for job_id in ("mine", "other")] * count
+            before = store.meter.commands
+            answers = (await limited.post(JOBS, json={"jobs": jobs})).json()["jobs"]
+            commands.append(store.meter.commands - before)
+
+            assert ["id" in answer for answer in answers] == [True, False] * count
+            assert {answer["error"]["status"] for answer in answers[1::2]} == {409}
+        assert commands[1] == commands[2]
+
     @pytest.mark.parametrize(("job", "stored"), [
         (one(key="ada"), True),
         (one(), False),
