@@ -15,6 +15,9 @@ class Usage(NamedTuple):
 UsageByShard: TypeAlias = tuple[Usage, ...]
 MOST_OF_SHARE = 1.25
 """Of its even share of the queue's bounds a shard takes a quarter more (lua/lib/bounds.lua)."""
+MOST_WITH_HISTORIES = 5 / 3
+"""Up to so much of its even share a shard grows by what comes after the enqueue (results, errors);
+beyond it a history grows no more. lua/lib/bounds.lua has the same."""
 
 
 def read_usage(text: str) -> UsageByShard:

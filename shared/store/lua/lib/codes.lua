@@ -25,6 +25,9 @@ local YES, NO = "1", "0"
 -- a child process of its own.
 local SUSPECTS_BY = { exclusive = YES, isolated = "2" }
 
+-- How much of a history a settle may keep (lib/bounds.lua).
+local KEPT = { whole = "w", short = "s", least = "l" }
+
 -- An empty name in a record's header, a guard or a replay entry.
 local NONE = "-"
 -- Flags of a record: its body was written by a foreign producer; it has follow-ups of its death; how

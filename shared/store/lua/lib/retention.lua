@@ -1,5 +1,5 @@
 -- retention: ended jobs stay readable up to a count and an age, completed ones also up to half of the
--- bytes that their queue may hold. Dead letters are never trimmed here. Age is checked every tenth of
+-- bytes that their queue may hold, and while all its jobs together hold no more than it may. Dead letters are never trimmed here. Age is checked every tenth of
 -- itself (at least every minute), so a job stays at most a tenth longer; the same check takes expired
 -- names of guards away.
 --- @include "fields"
@@ -9,6 +9,7 @@
 --- @include "names"
 --- @include "numbers"
 --- @include "staged"
+--- @include "usage"
 --- @include "writes"
 local TRIM_PAGE = 500
 
@@ -38,8 +39,10 @@ end
 -- `settled`: as many jobs as this turn may have added.
 local function trim_by_size(q, request, settled)
   local extra, share = q.completed - request.keep_count, math.floor(request.most_bytes / 2)
-  if q.completed_bytes > share then -- as many as hold the rest on average, but never the youngest
-    local heavy = math.ceil((q.completed_bytes - share) * q.completed / q.completed_bytes)
+  local all = queue_usage.bytes + queue_usage.key_bytes
+  local rest = math.max(q.completed_bytes - share, math.min(all - request.most_bytes, q.completed_bytes))
+  if rest > 0 then -- as many as hold the rest on average, but never the youngest
+    local heavy = math.ceil(rest * q.completed / q.completed_bytes)
     extra = math.max(extra, math.min(heavy, q.completed - 1))
   end
   if extra <= 0 then return end
