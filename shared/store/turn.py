@@ -114,6 +114,7 @@ class TurnRequest(NamedTuple):
             self.want if self.prefetch is None else self.prefetch,
             self.repeat_ms,
             queue.max_bytes,
+            queue.max_jobs,
             turn_limits(queue),
             int(self.settles_deaths),
             int(self.events),

@@ -25,6 +25,9 @@ local YES, NO = "1", "0"
 -- a child process of its own.
 local SUSPECTS_BY = { exclusive = YES, isolated = "2" }
 
+-- In front of what is kept of a foreign record that was too large; jobs/body.py has the same.
+local CUT_RECORD = "~cut"
+
 -- How much of a history a settle may keep (lib/bounds.lua).
 local KEPT = { whole = "w", short = "s", least = "l" }
 
