@@ -76,8 +76,9 @@ class Job:
 class EnqueueAnswer(NamedTuple):
     """The answer to one `Job` of an enqueue. `id` is the public id of the job that now stands for
     it. `mismatch`, `full`, `limited_for`: the job was not stored; its key has a token in so many
-    seconds. `nudge`: its request put the first job in line, so a drain is to be called; only the
-    first answer says so."""
+    seconds. `full_of_names`: the queue is full of idempotency keys and names. `nudge`:
+    its request put the first job in line, so a drain is to be called; only the first answer says
+    so."""
 
     id: str
     state: str
@@ -86,6 +87,7 @@ class EnqueueAnswer(NamedTuple):
     full: bool = False
     nudge: bool = False
     limited_for: float | None = None
+    full_of_names: bool = False
 
     @property
     def stored(self) -> bool:
@@ -93,12 +95,18 @@ class EnqueueAnswer(NamedTuple):
         return not (self.mismatch or self.full or self.limited_for is not None)
 
 
+NAMES_FULL = (
+    "the queue holds as many names (idempotency keys, deduplication) as its entry takes; enqueue "
+    "without them, give them a shorter ttl, or use `job_id`"
+)
+
+
 def one_stored(answer: EnqueueAnswer) -> EnqueueAnswer:
     """The answer. Raises IdempotencyMismatch, QueueFull and KeyLimited."""
     if answer.mismatch:
         raise IdempotencyMismatch
     if answer.full:
-        raise QueueFull
+        raise QueueFull(NAMES_FULL if answer.full_of_names else None)
     if answer.limited_for is not None:
         raise KeyLimited(answer.limited_for)
     return answer
@@ -109,7 +117,8 @@ def all_stored(answers: list[EnqueueAnswer]) -> list[EnqueueAnswer]:
     job was not stored: a caller that reads no answers would lose it without notice."""
     full = sum(answer.full for answer in answers)
     if full:
-        raise QueueFull(f"{full} of {len(answers)} jobs not stored: the queue is full", answers)
+        why = NAMES_FULL if any(one.full_of_names for one in answers) else "the queue is full"
+        raise QueueFull(f"{full} of {len(answers)} jobs not stored: {why}", answers)
     mismatches = sum(answer.mismatch for answer in answers)
     if mismatches:
         raise IdempotencyMismatch(

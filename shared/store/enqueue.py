@@ -243,8 +243,8 @@ def decode_enqueued(
     was stored by an earlier attempt of this request."""
     if code in "wd":
         return EnqueueAnswer(public_id(job.id, queue), ANSWERED[code], duplicate=False)
-    if code in "MF":
-        refused = {"mismatch": code == "M", "full": code == "F"}
+    if code in "MFG":
+        refused = {"mismatch": code == "M", "full": code in "FG", "full_of_names": code == "G"}
         return EnqueueAnswer(public_id(job.id, queue), "", duplicate=False, **refused)
     if code == "L":
         wait = int(next(others)) / 1000

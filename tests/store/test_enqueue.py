@@ -338,7 +338,9 @@ async def test_jobs_of_one_instant_keep_their_order_however_many_there_are(
     store: Store, declare: Declare, clock: FakeClock, together: int
 ) -> None:
     queue, at = declare(), clock.epoch_ms() + 1000
-    names = [f"{n * 7919 % 10_000:04}" for n in range(together + 3)]  # not in the order of their ids
+    names = [
+        f"{n * 7919 % 10_000:04}" for n in range(together + 3)
+    ]  # not in the order of their ids
     for first in range(0, together, 500):
         some = names[first : min(first + 500, together)]
         await store.enqueue(queue, jobs(*some, run_at_ms=at))

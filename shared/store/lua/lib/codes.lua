@@ -16,7 +16,7 @@ local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s",
 local EVENT = { completed = "c", failed = "f", stalled = "s", progress = "p" }
 
 -- What enqueue and restore answer for a job that they did not store (for a new job they answer the state).
-local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", limited = "L", taken = "N" }
+local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", names = "G", limited = "L", taken = "N" }
 
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"

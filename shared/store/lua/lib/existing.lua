@@ -30,7 +30,7 @@ end
 
 local function answer_duplicate(item, now, id)
   local state = state_now(id)
-  set_guard(item.idem, now, item.idem_ttl, item.fingerprint, id, string.upper(state))
+  if names_fit(item) then set_guard(item.idem, now, item.idem_ttl, item.fingerprint, id, string.upper(state)) end
   return answer_with(ANSWER.duplicate, id, state)
 end
 
