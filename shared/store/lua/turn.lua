@@ -55,7 +55,7 @@ local function execute(q, request, values, last, others)
   prolong_leases(q, request.prolong)
   add_observations(request, request.histograms, values[#FIELDS + request.counters_at])
   flush_set(COMPLETED)
-  if request.resync then resync(q, request.key_limits or q.backlog > 0 or q.key_due < NEVER) end
+  if request.resync or went_back(q) then resync(q, request.key_limits or q.backlog > 0 or q.key_due < NEVER) end
   if q.foreign then accept_inbox(q, request) end
   recover_and_promote(q)
   trim_by_size(q, request, #request.settles)
