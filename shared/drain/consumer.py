@@ -137,6 +137,7 @@ class Consumer:
             if pool.endings.proposed:
                 pool.endings.confirm(settles, reply.stale)
             self._suspects.learn(reply, plan)
+            pool.writer.learn(reply)
             if reply.cancel:
                 pool.cancel(reply.cancel)
             self._start(reply, plan.slots)

@@ -75,9 +75,14 @@ class Ending:
 
 class Endings:
     """The ends of one consumer's jobs that have follow-ups and are not settled yet. `proposed`, by
-    lease: the next turn decides them; `decided`: their follow-ups are being stored."""
+    lease: the next turn decides them; `decided`: their follow-ups are being stored.
+    `has_followers`: job types of the queue declare some."""
 
-    def __init__(self, store: Store, find_queue: Callable[[str], Queue], budget: Budget) -> None:
+    def __init__(
+        self, queue: Queue, store: Store, find_queue: Callable[[str], Queue], budget: Budget
+    ) -> None:
+        followers = [job_type.followers for job_type in queue.types.values()]
+        self.has_followers = any(one.completed or one.dead for one in followers)
         self._store, self._find_queue, self._budget = store, find_queue, budget
         self.proposed: dict[str, Ending] = {}
         self.decided: list[Ending] = []

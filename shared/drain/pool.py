@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 
 from ..clock import Clock
 from ..declare.queue import Queue
-from ..encryption.history import encrypt_history
-from ..jobs.body import is_encrypted
 from ..jobs.claim import Claim
-from ..jobs.history import RUN, JobRun, add_to_history
+from ..jobs.history import RUN, JobRun
 from ..jobs.outcome import Kind, Outcome
 from ..store.turn import Settle, count_that_fit
 from .admission import Admission
@@ -22,6 +20,7 @@ from .failures import Failures, is_failure, log_bug
 from .leases import HEARTBEAT, SETTLE_BATCH
 from .resources import DrainResources
 from .run import CancelReason, Run
+from .settles import SettleWriter
 from .slots import Slots
 from .suspects import Suspects
 from .waiting import wait_for_event
@@ -42,9 +41,8 @@ class Pool:
         admission: Admission,
         suspects: Suspects,
     ) -> None:
-        self.endings = Endings(resources.store, resources.find_queue, budget)
-        followers = [job_type.followers for job_type in queue.types.values()]
-        self._has_followers = any(one.completed or one.dead for one in followers)
+        self.endings = Endings(queue, resources.store, resources.find_queue, budget)
+        self.writer = SettleWriter(queue, resources)
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self._budget, self._resources = budget, resources
         self._admission, self._suspects = admission, suspects
@@ -70,14 +68,14 @@ class Pool:
     def settle(self, claim: Claim, outcome: Outcome) -> None:
         """Have this outcome settled with the next turn."""
         now_ms = self._budget.clock.epoch_ms()
-        self.settles.append(_settle_of(claim, outcome, now_ms, self._resources))
+        self.settles.append(self.writer.write(claim, outcome, now_ms))
         self.changed.set()
         if not self.runs:
             self.idle.set()
 
     def take_settles(self) -> list[Settle]:
         """The settles of the next turn: outcomes that fit, and progress as prolonged leases."""
-        settles = [*self.settles, *_progress(self.runs.values(), self._resources)]
+        settles = [*self.settles, *self.writer.progress(self.runs.values())]
         fit = count_that_fit(settles)
         self.settles = settles[fit:]
         return settles[:fit]
@@ -198,7 +196,7 @@ class Pool:
 
     def _propose(self, run: Run, outcome: Outcome) -> Outcome:
         """The outcome to settle, which decides an end that has follow-ups."""
-        may_follow = self._has_followers or run.body.follow_ups
+        may_follow = self.endings.has_followers or run.body.follow_ups
         return self.endings.propose(run, outcome) if may_follow else outcome
 
     async def _wait_for_token(self, seconds: float) -> None:
@@ -207,25 +205,6 @@ class Pool:
                 await self._budget.clock.sleep(seconds)
             finally:
                 self.paced -= 1
-
-
-def _progress(runs: Iterable[Run], resources: DrainResources) -> Iterator[Settle]:
-    for run in runs:
-        if run.context and (progress := run.context.take_progress()):
-            yield _settle_of(run.claim, Outcome("keep", detail=progress), 0, resources)
-
-
-def _settle_of(claim: Claim, outcome: Outcome, at_ms: int, resources: DrainResources) -> Settle:
-    """The settle of an outcome, with the history to store; encrypted, where the job is."""
-    history, label = add_to_history(claim, outcome, at_ms), ""
-    if resources.tells_events:
-        from .labels import label_of  # noqa: PLC0415 - most deployments tell none
-
-        label = label_of(claim, outcome, history)
-    if history and is_encrypted(claim.body):
-        history = encrypt_history(resources.keyring, claim.queue, claim.id, history)
-    waited = 0 if outcome.started else claim.at_ms
-    return Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)
 
 
 def _outcome_of_stubborn(run: Run, budget: Budget, failures: Failures) -> Outcome:

@@ -23,6 +23,9 @@ BY = "by"
 """The name in the first line of the stored token that enqueued it: its subject."""
 TRACE = "trace"
 """The name in the first line of the `traceparent` (W3C) of the enqueue (jobs/trace.py)."""
+CUT_RECORD = "~cut"
+"""In front of what is kept of an inbox record that was too large for its queue: its bytes, and the
+first of them. lua/lib/codes.lua has the same."""
 FOLLOW_UPS = "follow_ups"
 """The name in the first line that marks the last one as follow-ups."""
 
@@ -112,6 +115,8 @@ def is_encrypted(body: str | bytes) -> bool:
 def decode_foreign(record: str | bytes) -> tuple[str, Any, Any]:
     """Type, payload and options of an inbox record, `{"type", "payload", "options"?}`, as its
     producer wrote it. Raises ValueError."""
+    if record[: len(CUT_RECORD)] in (CUT_RECORD, CUT_RECORD.encode()):
+        raise ValueError("it has more bytes than its queue may hold: its beginning is kept")
     try:
         value = from_json(record, allow_inf_nan=False)
     except ValueError as error:

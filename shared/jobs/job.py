@@ -21,6 +21,11 @@ REASONS: Mapping[type[NotStored], str] = {
     KeyLimited: "their keys have used up their rate",
 }
 """Why jobs of an enqueue of several were refused, the reason first that concerns all."""
+NAMES_FULL = (
+    "the queue holds as many names (idempotency keys, deduplication) as its entry takes; enqueue "
+    "without them, give them a shorter ttl, or use `job_id`"
+)
+"""Why a queue is full for those jobs only that bring names."""
 
 
 class Guard(NamedTuple):
@@ -119,8 +124,10 @@ def group_refusals(answers: Sequence[EnqueueAnswer]) -> list[RefusalGroup]:
     for kind, reason in REASONS.items():
         some = [(job_id, error) for job_id, error in refused if isinstance(error, kind)]
         if some:
+            of_names = any(str(error) == NAMES_FULL for _, error in some)
             first = min((error for _, error in some), key=lambda error: error.retry_after or 0.0)
-            groups.append(RefusalGroup(first, reason, [job_id for job_id, _ in some]))
+            ids = [job_id for job_id, _ in some]
+            groups.append(RefusalGroup(first, NAMES_FULL if of_names else reason, ids))
     return groups
 
 

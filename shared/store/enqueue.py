@@ -16,7 +16,7 @@ from ..encryption.keyring import Keyring
 from ..errors import STORE_DOWN, IdempotencyMismatch, KeyLimited, NotStored, QueueFull
 from ..jobs.body import byte_length
 from ..jobs.ids import created_ms, public_id
-from ..jobs.job import EnqueueAnswer, Guard, Job
+from ..jobs.job import NAMES_FULL, EnqueueAnswer, Guard, Job
 from ..jobs.sizes import MOST_BYTES_A_REQUEST, MOST_JOBS_A_REQUEST
 from .client.rest import READ_TIMEOUT
 from .codec import ANSWERED, ON_DEAD, PRIORITY_CODES
@@ -242,7 +242,7 @@ def decode_enqueued(
     was stored by an earlier attempt of this request."""
     if code in "wd":
         return EnqueueAnswer(public_id(job.id, queue), ANSWERED[code], duplicate=False)
-    if code in "MFL":
+    if code in "MFGL":
         refusal = _refusal(code, others)
         return EnqueueAnswer(public_id(job.id, queue), "", duplicate=False, refusal=refusal)
     holder, state = next(others), next(others)
@@ -253,7 +253,9 @@ def decode_enqueued(
 def _refusal(code: str, others: Iterator[str]) -> NotStored:
     if code == "L":
         return KeyLimited(int(next(others)) / 1000)
-    return QueueFull() if code == "F" else IdempotencyMismatch()
+    if code == "M":
+        return IdempotencyMismatch()
+    return QueueFull(NAMES_FULL if code == "G" else None)
 
 
 def _is_new(job: Job, state: str) -> bool:

@@ -15,6 +15,15 @@ class Usage(NamedTuple):
 UsageByShard: TypeAlias = tuple[Usage, ...]
 MOST_OF_SHARE = 1.25
 """Of its even share of the queue's bounds a shard takes a quarter more (lua/lib/bounds.lua)."""
+MOST_WITH_HISTORIES = 5 / 3
+"""Up to so much of its even share a shard grows by what comes after the enqueue (results, errors);
+beyond it a history grows no more. lua/lib/bounds.lua has the same."""
+
+MOST_BYTES_OF_NAMES = 64 * 2**20
+"""Of the names that guards hold (idempotency keys, deduplication), which are one entry, whatever
+the shards: beyond it an enqueue that brings more is refused. lua/lib/guards.lua has the same."""
+OVERHEAD_OF_NAME = 64
+"""Bytes that a name takes besides its text."""
 
 
 def read_usage(text: str) -> UsageByShard:

@@ -97,10 +97,13 @@ def test_retries_beyond_the_idempotency_key(declared: Registry, verdict: Verdict
 @pytest.mark.parametrize(
     ("declared", "verdict", "words"),
     [
-        (queue(max_bytes=100 * MIB), "OK", "fits"),
-        (queue(max_bytes=101 * MIB), "WARN", "q up to 101 MiB"),
+        (queue(max_bytes=60 * MIB), "OK", "fits"),
+        (queue(max_bytes=61 * MIB), "WARN", "q up to 102 MiB"),
         (queue(max_bytes=32 * 48 * MIB, shards=32), "OK", "fits"),
-        (queue(max_bytes=500 * MIB, shards=4), "WARN", "q up to 156 MiB"),
+        (queue(max_bytes=500 * MIB, shards=4), "WARN", "q up to 208 MiB"),
+        (queue(max_jobs=3_883_000), "OK", "fits"),
+        (queue(max_jobs=3_884_000), "WARN", "q up to 100 MiB"),
+        (queue(max_jobs=10_000_000, shards=16), "WARN", "q up to 257 MiB"),
     ],
 )
 def test_entries_beyond_the_plans(declared: Registry, verdict: Verdict, words: str) -> None:

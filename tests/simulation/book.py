@@ -121,6 +121,8 @@ class Book:
     """A turn has settled deaths by crashes, so from then on all do."""
     inbox_ending: str = ""
     """How the ids that the next turn gives to jobs of the inbox end."""
+    inbox_taken: int = 0
+    """Records that were ever taken from the inbox, before the turn at hand."""
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.queue)

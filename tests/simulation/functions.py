@@ -198,7 +198,7 @@ def coded(reply: Reply) -> Any:
 
 def read_ask(args: list[Any]) -> TurnRequest:
     """The inverse of `TurnRequest.args`, for the auditor."""
-    at, types, settles = 24, [], list[Settle]()
+    at, types, settles = 25, [], list[Settle]()
     for _ in range(int(args[14])):
         types.append((args[at - 0], args[at + 1]))
         at += 3
@@ -211,7 +211,7 @@ def read_ask(args: list[Any]) -> TurnRequest:
         exclusive=int(args[5]) == 1, isolated=int(args[5]) == ISOLATED, resync=int(args[13]) == 1,
         want_histograms=[name for name, ask in types if int(ask)],
         ahead_ms=int(args[16]), prolong=args[at : at + int(args[17])],
-        prefetch=int(args[18]), repeat_ms=int(args[19]), settles_deaths=args[22] == "1",
+        prefetch=int(args[18]), repeat_ms=int(args[19]), settles_deaths=args[23] == "1",
     )  # fmt: skip
 
 

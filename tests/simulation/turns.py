@@ -13,6 +13,7 @@ from .claims import Claimant, ExpectedReply, answers
 PAGE = 100
 _SUSPECTED = ("exclusive", "crashed")
 INTAKE = 100
+FIRST_INTAKE = 10
 MOST_CRASHES = 3
 TRIM_PAGE = 500
 COUNTED = {"d": "done", "r": "retried", "x": "dead", "l": "released", "s": "snoozed", "p": "parked",
@@ -51,7 +52,7 @@ def turn(
         book.mixed = book.foreign = True
     looks = book.inbox and not book.foreign
     if book.foreign:
-        _take_in(book, now, ask)
+        _take_in(book, now, most_bytes)
     _recover(book, now)
     _promote(book, now)
     told = Claimant(book, now, ask, started).claim(most, most_bytes)
@@ -155,16 +156,33 @@ def _to_its_place(
         book.line_up(job, entry)
 
 
-def _take_in(book: Book, now: int, ask: TurnRequest) -> None:
-    raws = book.lines["inbox"][:INTAKE]
-    del book.lines["inbox"][:INTAKE]
+def _take_in(book: Book, now: int, most_bytes: int) -> None:
+    raws = _read_inbox(book.lines["inbox"], most_bytes)
+    taken = 0
     for i, raw in enumerate(raws, 1):
-        job = f"~{now}-{ask.owner}-{ask.seq}-{i}{book.inbox_ending}"
+        if i > 1 and sum(map(len, raws[:i])) > most_bytes:
+            break
+        job = f"~{now}-0-{book.inbox_taken}-{i}{book.inbox_ending}"
         entry = fresh("n", "-", "-", "f", raw, f" {now}")
         book.save(job, entry)
         book.line_up(job, entry)
-    book.foreign = len(raws) == INTAKE
+        taken = i
+    del book.lines["inbox"][:taken]
+    book.foreign = taken < len(raws) or len(raws) >= FIRST_INTAKE - 1
     book.inbox = book.inbox or bool(raws)
+
+
+def _read_inbox(line: list[str], most_bytes: int) -> list[str]:
+    """The records of the first two reads, which the bytes of a turn bound."""
+    raws, count = list[str](), FIRST_INTAKE
+    while count > 0:
+        some = line[len(raws) : len(raws) + count]
+        raws += some
+        if len(some) < count:
+            break
+        size = sum(map(len, raws))
+        count = min(INTAKE - len(raws), int((most_bytes - size) // max(1, size / len(raws))))
+    return raws
 
 
 def _due(scored: dict[str, float], now: int) -> list[str]:

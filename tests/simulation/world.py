@@ -192,7 +192,7 @@ class AuditedStore:
         self, call: Call, book: Book, auditor: Auditor, before: Census, after: Census, answer: Reply
     ) -> None:
         ask: TurnRequest = call.told
-        book.inbox_ending = before.inbox_ending()
+        book.inbox_ending, book.inbox_taken = before.inbox_ending(), before.number("inbox_taken")
         book.keys.see(before)
         refused = isinstance(answer, ReplyError)
         claimed = [] if refused else [lease.split(" ")[0] for lease in answer[-1][::2]]
@@ -214,7 +214,7 @@ class AuditedStore:
         require(verdicts == expected.verdicts, "I4 verdicts", verdicts, expected.verdicts, call)
         require(list(claims) == expected.claims, "claims", claims, "booked", expected.claims, call)
         require(set(cancel.split()) == book.cancel, "cancel", cancel, book.cancel)
-        claimed_at, level = map(int, rest[1:])
+        claimed_at, level = map(int, rest[1:3])
         require(
             (claimed_at, level) == (expected.at, expected.level), "bucket", claimed_at, level, call
         )

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from shared import Queue, Retention
+from shared.cli.diagnosis.queues import check_names
 from shared.errors import QueueFull
 from shared.jobs.claim import Claim
 from shared.jobs.job import Guard, Job
@@ -242,3 +243,33 @@ async def test_many_expired_names_go_also_when_few_new_ones_come(
         await store.enqueue(queue, jobs(f"n{i}", idempotency=Guard(f"key:n{i}", 1000, "print")))
 
     assert int(await probe.run("HLEN", probe.key("q", "dedup"))) <= 2 * 200 + 32
+
+
+@pytest.mark.best_server  # 66 MB
+async def test_a_queue_full_of_names_refuses_jobs_that_bring_more_and_takes_others(
+    world: World,
+) -> None:
+    queue, key = world.app.queue("q"), world.probe.key("q", "dedup")
+    named = jobs("named", idempotency=Guard("key:named", 5000, "print"))
+    guard = f"9999999999999 {'p' * 2**13} other w"
+    for first in range(0, 8400, 400):
+        names = [f"key:{n}" for n in range(first, first + 400)]
+        await world.probe.run("HSET", key, *(word for name in names for word in (name, guard)))
+
+    (answer,) = await world.store.enqueue(queue, named)
+    assert isinstance(answer.refusal, QueueFull)
+    with pytest.raises(QueueFull, match="names"):
+        await world.store.enqueue_one(queue, named[0])
+    (plain,) = await world.store.enqueue(queue, jobs("plain"))
+    assert plain.stored
+    (same,) = await world.store.enqueue(
+        queue, jobs("plain", idempotency=Guard("key:other", 5000, "print"))
+    )
+    assert same.duplicate
+    finding = await check_names(world.store, [await world.store.stats(queue)])
+    assert (finding.verdict, "q 10" in finding.detail) == ("WARN", True)
+    await world.probe.run("HDEL", key, *(f"key:{n}" for n in range(2500)))
+    (answer,) = await world.store.enqueue(queue, named)
+    assert answer.stored
+    finding = await check_names(world.store, [await world.store.stats(queue)])
+    assert finding.verdict == "OK"

@@ -401,3 +401,26 @@ async def test_a_payload_comes_back_byte_for_byte(store: Store, declare: Declare
     (claim,) = await Owner(store, queue).claim()
 
     assert claim.body == BODY.partition("\n")[0] + "\n" + payload
+
+
+@pytest.mark.best_server
+@pytest.mark.parametrize("together", [2047, 2048, 2049, 6500])
+async def test_jobs_of_one_instant_keep_their_order_however_many_there_are(
+    store: Store, declare: Declare, clock: FakeClock, together: int
+) -> None:
+    queue, at = declare(), clock.epoch_ms() + 1000
+    names = [
+        f"{n * 7919 % 10_000:04}" for n in range(together + 3)
+    ]  # not in the order of their ids
+    for first in range(0, together, 500):
+        some = names[first : min(first + 500, together)]
+        await store.enqueue(queue, jobs(*some, run_at_ms=at))
+    for name in names[together:]:
+        await store.enqueue(queue, jobs(name, run_at_ms=at))
+    clock.advance(2)
+    owner, seen = Owner(store, queue), list[str]()
+    while claims := await owner.claim(500):
+        seen += [claim.id for claim in claims]
+        await owner.finish(*claims)
+
+    assert seen == names

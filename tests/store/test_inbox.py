@@ -136,6 +136,86 @@ async def test_a_queue_without_foreign_producers_pays_no_look_at_its_inbox(
     assert prices[1] == prices[0] + 1
 
 
+@pytest.mark.parametrize("bounds", [{"max_bytes": 20_000}, {"max_jobs": 15}], ids=["bytes", "jobs"])
+@pytest.mark.parametrize("paused", [False, True], ids=["open", "paused"])
+async def test_a_queue_takes_what_it_has_room_for_and_the_rest_once_jobs_have_ended(
+    store: Store, probe: Probe, declare: Declare, bounds: dict[str, int], *, paused: bool
+) -> None:
+    queue = declare(**bounds)
+    bodies = [f"{n} " + "x" * 1000 for n in range(50)]
+    await probe.run("RPUSH", probe.key("q", "inbox"), *bodies)
+    await store.pause(queue, paused=paused)
+    for name in ("o1", "o2", "o3", "o4"):
+        await Owner(store, queue, name).turn(0, resync=True)
+
+    stats = await store.stats(queue)
+    left = await probe.read("q", "inbox")
+    assert 10 <= stats.jobs <= queue.max_jobs
+    assert stats.bytes <= queue.max_bytes
+    assert stats.jobs + len(left) == 50
+    await store.pause(queue, paused=False)
+    owner, seen = Owner(store, queue), list[str]()
+    for _ in range(40):
+        claims = await owner.claim(5)
+        seen += [str(claim.body) for claim in claims]
+        await owner.finish(*claims)
+    assert seen == bodies
+
+
+@pytest.mark.one_shard
+async def test_a_full_queue_costs_nothing_while_records_are_left_in_its_inbox(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue, prices = declare(max_jobs=2), list[int]()
+    await store.enqueue(queue, jobs("a", "b"))
+    owner = Owner(store, queue)
+    for claim in await owner.claim():
+        await owner.finish(claim, kind="dead")
+    await _push(probe, "left")
+    await owner.turn(resync=True)
+    for _ in range(2):
+        before = store.meter.snapshot()
+        reply = await owner.turn()
+        prices.append(store.meter.since(before).commands)
+
+        assert (reply.reason, await store.agenda()) == ("empty", {})
+
+    await store.delete(queue, ["a"])
+    await Owner(store, queue, "sweep").turn(0, resync=True)
+    assert [claim.body for claim in await owner.claim()] == ["left"]
+    assert prices[0] == prices[1]
+
+
+@pytest.mark.one_shard
+@pytest.mark.parametrize("over", [0, 1, 10_000])
+async def test_a_record_beyond_the_bound_of_its_queue_is_cut_and_stops_none_behind_it(
+    store: Store, probe: Probe, declare: Declare, over: int
+) -> None:
+    queue = declare(max_bytes=5000)
+    raw = "r" * (4800 + over)
+    await probe.run("RPUSH", probe.key("q", "inbox"), raw, "behind")
+    owner, bodies = Owner(store, queue), list[str]()
+    for turn in range(4):
+        claims = await owner.claim(resync=turn == 0)
+        bodies += [str(claim.body) for claim in claims]
+        await owner.finish(*claims)
+
+    assert bodies == [f"~cut {len(raw)} " + raw[:200] if over else raw, "behind"]
+
+
+async def test_a_turn_takes_no_more_bytes_than_it_may_hand_out(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    await probe.run("RPUSH", probe.key("q", "inbox"), *["x" * 900_000] * 6)
+    owner = Owner(store, queue)
+    await owner.turn(0, resync=True)
+
+    assert len(await probe.read("q", "inbox")) == 2
+    await owner.turn(0)
+    assert await probe.read("q", "inbox") == []
+
+
 async def _push(probe: Probe, raw: str) -> None:
     """As the documents ask of foreign producers: the inbox first, then the agenda."""
     await probe.run("RPUSH", probe.key("q", "inbox"), raw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from shared.drain.isolated import MOST_DEATHS
 from shared.store import Store
 from shared.testing import FakeClock
@@ -271,3 +273,18 @@ async def test_a_clock_that_had_run_a_day_ahead_does_not_stop_the_queue_for_a_da
     clock.advance(1)
 
     assert ids(await Owner(store, queue, "o2").claim()) == ["a"]
+
+
+@pytest.mark.parametrize("ahead", [7200, 864_000])
+async def test_a_lease_of_a_clock_that_had_run_ahead_ends_soon(
+    store: Store, declare: Declare, clock: FakeClock, ahead: int
+) -> None:
+    queue = declare(concurrency=1)
+    await store.enqueue(queue, jobs("a", "b"))
+    clock.step(ahead)
+    (claim,) = await Owner(store, queue, "dead").claim(1)
+    clock.step(-ahead)
+
+    assert (await Owner(store, queue, "o2").turn()).reason == "full"
+    clock.advance(LEASE_MS / 1000)
+    assert ids(await Owner(store, queue, "o3").claim(1)) == [claim.id]

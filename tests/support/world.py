@@ -18,6 +18,7 @@ from shared.drain.budget import Budget
 from shared.drain.drain import Drain
 from shared.drain.report import Report
 from shared.embedded.engine import Engine
+from shared.embedded.limits import Limits
 from shared.embedded.protocol import UpstashProtocol
 from shared.store import Store
 from shared.testing import TOKEN, FakeClock, Fate, LossyTransport, known_scripts, store_on
@@ -71,9 +72,12 @@ class WatchingTransport(httpx.AsyncBaseTransport):
 
 class World:
     """`store` is the client of producers and assertions; each function has one of its own. As a
-    context it makes `store` the default store, and closes every client at the end."""
+    context it makes `store` the default store, and closes every client at the end. `limits`: the
+    store's, lowered."""
 
-    def __init__(self, engine: Engine, clock: FakeClock, app: str = "world") -> None:
+    def __init__(
+        self, engine: Engine, clock: FakeClock, app: str = "world", limits: Limits | None = None
+    ) -> None:
         self.engine, self.clock = engine, clock
         self.protocol = UpstashProtocol(
             engine,
@@ -81,6 +85,7 @@ class World:
             strict=True,
             clock=clock.epoch_ms,
             allowed_scripts=known_scripts(),
+            limits=limits,
         )
         self.app = App(app)
         self.store = store_on(self.protocol, clock=clock)

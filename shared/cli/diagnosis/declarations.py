@@ -10,30 +10,42 @@ from ...declare.app import Registry
 from ...declare.idempotency import TTL_MS
 from ...declare.policy import Retry
 from ...declare.queue import Queue
-from ...store.usage import MOST_OF_SHARE
+from ...store.usage import MOST_WITH_HISTORIES
 from .finding import Finding
 
 LARGEST_ENTRY = 100 * 2**20
 """Bytes of one entry on Upstash's free, pay-as-you-go and 250 MB plans."""
+BYTES_OF_ID = 27
+"""Bytes that the id of a waiting job takes in its list."""
 
 
 def check_entries(registry: Registry) -> Finding:
-    """Whether each hash of records stays below the largest entry of the smaller plans."""
+    """Whether each hash of records, and each list of ids, stays below the largest entry of the
+    smaller plans."""
+    sizes = {queue.name: max(_records(queue), _ids(queue)) for queue in registry.queues()}
     large = [
-        f"{queue.name} up to {_mib(_entry(queue))} an entry"
-        for queue in registry.queues()
-        if _entry(queue) > LARGEST_ENTRY
+        f"{name} up to {_mib(size)} an entry"
+        for name, size in sizes.items()
+        if size > LARGEST_ENTRY
     ]
     if not large:
         return Finding("entries", "OK", "every entry fits the smallest plan")
     detail = f"{', '.join(large)}; Upstash's free and pay-as-you-go plans take 100 MiB"
-    advice = "lower max_bytes, declare more shards, or check that the plan takes larger entries"
+    advice = (
+        "lower max_bytes or declare more shards (records), lower max_jobs (ids), or check that the "
+        "plan takes larger entries"
+    )
     return Finding("entries", "WARN", detail, advice)
 
 
-def _entry(queue: Queue) -> float:
-    """Bytes that one shard may hold."""
-    return queue.max_bytes * (min(1.0, MOST_OF_SHARE / queue.shards) if queue.shards > 1 else 1.0)
+def _records(queue: Queue) -> float:
+    """Bytes that one shard may hold, with what comes after the enqueue."""
+    return queue.max_bytes / queue.shards * MOST_WITH_HISTORIES
+
+
+def _ids(queue: Queue) -> float:
+    """Bytes of a list in which all jobs of the queue wait; `shards` does not divide it."""
+    return queue.max_jobs * BYTES_OF_ID
 
 
 def _mib(size: float) -> str:

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 
 from ...observe.explain import TICK_LATE
 from ...store import Store
+from ...store.keys import part
 from ...store.queue_stats import QueueStats
 from ...store.repair import repair
-from ...store.usage import fullness
+from ...store.usage import MOST_BYTES_OF_NAMES, OVERHEAD_OF_NAME, fullness
 from .finding import Finding
 
 NEARLY_FULL = 0.8
 MOST_COMPARED = 2000
 """Jobs of a queue that are compared with their lists; more would cost too many commands."""
+SAMPLE = 32
+"""Names that are read of a queue; fewer fill no entry."""
 LONG_BACKLOG = 86_400.0
 """Seconds that a limit may need for its backlog before that is a fault."""
 LASTING = 600.0
@@ -77,6 +80,31 @@ def check_room(queues: Sequence[QueueStats]) -> Finding:
         detail = f"declared with fewer shards than stored: {', '.join(fewer)}"
         return Finding("room", "WARN", detail, "declare as many; a queue's shards can only grow")
     return Finding("room", "OK", "all queues have room")
+
+
+async def check_names(store: Store, queues: Sequence[QueueStats]) -> Finding:
+    """Whether the names of a queue (idempotency keys, deduplication) soon fill their entry."""
+    full = []
+    for stats in queues:
+        level = await _bytes_of_names(store, stats.queue.name) / MOST_BYTES_OF_NAMES
+        if level > NEARLY_FULL:
+            full.append(f"{stats.queue.name} {level:.0%}")
+    if not full:
+        return Finding("names", "OK", "all queues have room for idempotency keys and names")
+    advice = "give names a shorter ttl, enqueue with job_id in place of keys, or split the queue"
+    return Finding("names", "WARN", f"nearly full of names: {', '.join(full)}", advice)
+
+
+async def _bytes_of_names(store: Store, queue: str) -> float:
+    """About as many as the names take, by a sample."""
+    key = part(store.prefix, queue, "dedup")
+    count = int(await store.rest.execute(["HLEN", key], "doctor"))
+    if count < SAMPLE:
+        return 0.0
+    sample = await store.rest.execute(["HRANDFIELD", key, SAMPLE, "WITHVALUES"], "doctor")
+    texts = [*sample, *sample.values()] if isinstance(sample, dict) else sample
+    size = sum(len(str(text)) for text in texts)
+    return count * (size / SAMPLE + OVERHEAD_OF_NAME)
 
 
 async def check_jobs(store: Store, queues: Sequence[QueueStats]) -> Finding:

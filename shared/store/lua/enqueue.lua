@@ -6,7 +6,7 @@
 --       its_ttl_ms fingerprint flags since" ("-" where there is none; since, in ms, is empty for an id
 --       that tells when it was created), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
---       F the queue is full, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
+--       F the queue is full, G of names, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
 --       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
 --- @include "codes"
 --- @include "fields"
@@ -19,14 +19,13 @@
 --- @include "undo"
 --- @include "usage"
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local window = tonumber(ARGV[5])
+local window, limited = tonumber(ARGV[5]), ARGV[6] ~= ""
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
 local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", ":key_due",
   ":key_bytes", unpack(NUDGE_FIELDS) }
 local OWN = #fields -- fields of the queue before those of jobs
 for i = 1, n do fields[OWN + i] = items[i].id end
-local limited = ARGV[6] ~= ""
 for i = 1, limited and n or 0 do fields[#fields + 1] = key_field(items[i].key) end
 local values = fetch(fields)
 load_usage(values[3], values[4], values[9])
@@ -58,6 +57,7 @@ local function store_new(item, before)
   local raw = new_record(item.priority, item.key, dedup, item.flags, timed and " " .. whole(at) or item.since, item.body)
   local wait = before and 0 or wait_at_door(item.key, now)
   if wait > 0 then return answer_limited(wait) end
+  if not before and not names_fit(item) then return ANSWER.names end
   if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
   set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)

@@ -1,11 +1,11 @@
--- turn: one round trip of a drain. Settles what has finished, recovers expired leases, promotes due
--- jobs, takes tokens and claims the next batch. A repeated request (same owner and seq) is answered
--- as before and changes nothing.
--- ARGV  lib/request.lua names them
+-- turn: one round trip of a drain. Settles what has finished, recovers expired leases, promotes due jobs, takes
+-- tokens and claims the next batch. A repeated request (same owner and seq) is answered as before and changes
+-- nothing. ARGV: lib/request.lua names them.
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms until there
 --       can be more (0: unknown or none), quarantined jobs that wait, verdicts (one character per
 --       settle: 1 applied, 0 stale), ids with a cancel request, histograms, instant of the claim and level of
---       the bucket before it (units), claims (lease, record; lease, record; …)
+--       the bucket before it (units), how much of histories may be kept, claims (lease, record; …)
+--- @include "bounds"
 --- @include "bucket"
 --- @include "claim"
 --- @include "batch"
@@ -38,7 +38,7 @@ local function answer(q, request, claimed, verdicts, at)
     if job_type.wanted then wanted[#wanted + 1] = request.histograms[i] or "" end
   end
   return { billed, whole(q.now), claimed.reason, whole(claimed.wait), q.suspects, verdicts, join(cancel, " "), wanted,
-    whole(at), whole(claimed.level), claimed.claims }
+    whole(at), whole(claimed.level), kept_history(request.most_bytes), claimed.claims }
 end
 
 local function answer_again(q, request, last)
@@ -55,8 +55,8 @@ local function execute(q, request, values, last, others)
   prolong_leases(q, request.prolong)
   add_observations(request, request.histograms, values[#FIELDS + request.counters_at])
   flush_set(COMPLETED)
-  if request.resync then resync(q, request.key_limits or q.backlog > 0 or q.key_due < NEVER) end
-  if q.foreign then accept_inbox(q) end
+  if request.resync or went_back(q) then resync(q, request.key_limits or q.backlog > 0 or q.key_due < NEVER) end
+  if q.foreign then accept_inbox(q, request) end
   recover_and_promote(q)
   trim_by_size(q, request, #request.settles)
   trim_periodically(q, request.keep_count, request.keep_ms)

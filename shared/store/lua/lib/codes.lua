@@ -16,7 +16,7 @@ local KIND = { done = "d", retry = "r", dead = "x", release = "l", snooze = "s",
 local EVENT = { completed = "c", failed = "f", stalled = "s", progress = "p" }
 
 -- What enqueue and restore answer for a job that they did not store (for a new job they answer the state).
-local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", limited = "L", taken = "N" }
+local ANSWER = { duplicate = "D", same_request = "I", mismatch = "M", full = "F", names = "G", limited = "L", taken = "N" }
 
 -- What settle, redrive and delete answer for each item, and flags in the queue's fields.
 local YES, NO = "1", "0"
@@ -24,6 +24,12 @@ local YES, NO = "1", "0"
 -- How a turn claims quarantined jobs: one, because its function runs nothing else, or several, each for
 -- a child process of its own.
 local SUSPECTS_BY = { exclusive = YES, isolated = "2" }
+
+-- In front of what is kept of a foreign record that was too large; jobs/body.py has the same.
+local CUT_RECORD = "~cut"
+
+-- How much of a history a settle may keep (lib/bounds.lua).
+local KEPT = { whole = "w", short = "s", least = "l" }
 
 -- An empty name in a record's header, a guard or a replay entry.
 local NONE = "-"

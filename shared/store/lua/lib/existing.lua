@@ -39,7 +39,7 @@ end
 
 local function answer_duplicate(item, now, id)
   local state = state_now(id)
-  remember_answer(item, now, id, string.upper(state))
+  if names_fit(item) then remember_answer(item, now, id, string.upper(state)) end
   return answer_with(ANSWER.duplicate, id, state)
 end
 

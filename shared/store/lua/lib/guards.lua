@@ -9,7 +9,9 @@
 --- @include "record"
 --- @include "states"
 local GUARD = "^(%d+) (%S+) (%S+) (%a)$"
+local MOST_BYTES, OVERHEAD = 64 * 2 ^ 20, 64 -- of all names, which are one entry; of a name besides its text
 local guards, changed_guards = {}, {} -- name -> text; name, text, …
+local names_full = false
 
 -- Reads the records of the holders. A guard that holds until its job ends must not outlive a job that
 -- was lost (evicted, damaged), or whose end was written without the deletion of its guard (a script
@@ -41,8 +43,13 @@ local function load_guards(items, now)
   load_holders(idempotency)
   -- Three names for each that this call may add: expired ones go as fast as names come, once they are
   -- a third of all.
-  delete_expired_names(now, math.max(32, 3 * #names), guards)
+  local count = math.max(32, 3 * #names)
+  local seen, _, bytes = delete_expired_names(now, count, guards)
+  if seen == count then names_full = call("HLEN", DEDUP) * (bytes / seen + OVERHEAD) > MOST_BYTES end
 end
+
+-- Whether there is room for the names of one more job.
+local function names_fit(item) return not names_full or item.dedup == NONE and item.idem == NONE end
 
 -- The guard of this name as { fingerprint, id, state }; nil where none holds now.
 local function guard_of(name, now)

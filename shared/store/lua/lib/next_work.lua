@@ -1,5 +1,6 @@
 -- next_work: the queue's agenda entry at the end of a turn: when can there be work again?
 --- @include "agenda"
+--- @include "inbox"
 --- @include "keys"
 --- @include "leases"
 --- @include "numbers"
@@ -43,8 +44,9 @@ end
 
 -- A foreign producer that pushes while a drain is under way marks the agenda for a turn that recounts.
 -- This turn is about to replace that mark, so it looks itself, if the queue ever had such a producer.
-local function look_at_inbox(q, claimed)
-  if not q.inbox or q.inbox_read or call("EXISTS", INBOX) == 0 then return end
+-- While it has no room for what waits there, it does not look.
+local function look_at_inbox(q, request, claimed)
+  if not q.inbox or q.inbox_read or inbox_is_held(q, request) or call("EXISTS", INBOX) == 0 then return end
   q.foreign = true
   if claimed.reason == "empty" then claimed.reason = "more" end
 end
@@ -56,7 +58,7 @@ local function update_agenda(q, request, claimed)
   local keeps = q.completed > 0 or q.cancelled or q.names
   local trim = keeps and q.trim_at > 0 and q.trim_at or NEVER
   local timer = math.min(q.due, q.recheck, q.key_due, lease_end)
-  if claimed.count == 0 then look_at_inbox(q, claimed) end
+  if claimed.count == 0 then look_at_inbox(q, request, claimed) end
   local reason = claimed.reason
   if reason == "empty" and timer < NEVER then claimed.wait = math.max(1, timer - q.now) end
   -- An empty turn has popped all that waits, except suspects and what foreign producers pushed.

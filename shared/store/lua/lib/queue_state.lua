@@ -16,9 +16,10 @@ local NAMES = {
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
   -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys;
-  -- key_bytes: of the states of keys (lib/key_state.lua)
+  -- key_bytes: of the states of keys (lib/key_state.lua); inbox_taken: records that were ever taken from
+  -- the inbox; inbox_left: bytes of the first one for which there was no room, or 0
   numbers = { "active", "completed", "completed_bytes", "suspects", "trim_at", "turns", "agenda_at",
-    "moved", "backlog", "key_bytes" },
+    "moved", "backlog", "key_bytes", "inbox_taken", "inbox_left" },
   -- lower bounds of the next instants in delayed, active, parked and key_timers; NEVER where there is none
   timers = { "due", "expiry", "recheck", "key_due" },
   -- clock: newest store time seen (ms); level, at, per: the token bucket; cancel: active jobs with a

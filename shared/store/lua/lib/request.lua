@@ -34,14 +34,14 @@ end
 -- come the types, the settles, the leases to prolong and what the drain counted.
 --   exclusive: the function runs nothing else and takes one quarantined job; isolated: it takes several,
 --     each in a child process
---   keep_count, keep_ms: of completed jobs; most_bytes: of the queue; max_bytes: claimed by a turn
+--   keep_count, keep_ms: of completed jobs; most_bytes, most_jobs: of the queue; max_bytes: claimed by a turn
 --   ahead_ms: how far ahead tokens may be taken; prefetch: waiting jobs whose records are read at once
 --   repeat_ms: how long this turn may be repeated; resync: recount the queue
 --   settles_deaths: a job that crashed to death is handed out, so that its death has follow-ups
 --   events: add an entry about its jobs to the stream of events
 local function read_request()
   local n = tonumber
-  for i = 3, 21 do
+  for i = 3, 22 do
     if not string.find(ARGV[i], "^%d+$") then return nil end
   end
   local request = {
@@ -50,10 +50,10 @@ local function read_request()
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
     keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
     ahead_ms = n(ARGV[17]), prefetch = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
-    key_limits = read_key_limits(ARGV[22]), key_limits_text = ARGV[22], settles_deaths = ARGV[23] == YES,
-    events = ARGV[24] == YES, types = {}, settles = {}, prolong = {}, fields = {},
+    most_jobs = n(ARGV[22]), key_limits = read_key_limits(ARGV[23]), key_limits_text = ARGV[23],
+    settles_deaths = ARGV[24] == YES, events = ARGV[25] == YES, types = {}, settles = {}, prolong = {}, fields = {},
   }
-  local at = 25
+  local at = 26
   for i = 1, n(ARGV[15]) do
     request.types[i] = read_type(at)
     request.fields[#request.fields + 1] = request.types[i].field

@@ -1,10 +1,31 @@
--- resync: recount a queue whose agenda entry or state was lost.
+-- resync: recount a queue whose agenda entry or state was lost, or whose clock went back by more than an hour.
 --- @include "keys"
+--- @include "leases"
+--- @include "numbers"
 --- @include "staged"
+local HOUR, MOST = 3600000, 1000
+
+-- Whether the newest time that the queue has seen was that of a clock ahead (lib/clock.lua).
+local function went_back(q) return tonumber(q.stored.clock or 0) > q.now end
+
+-- What was timed while the clock was ahead would stand still until it gets there again: such leases get a new
+-- end, as if their functions had just claimed, and such keys are looked at now. Those of jobs that wait for
+-- an instant stay: it may be meant.
+local function bring_back(q)
+  local from = "(" .. whole(q.now + HOUR)
+  extend_leases(call("ZRANGEBYSCORE", ACTIVE, from, "+inf", "LIMIT", 0, MOST), q.now + q.lease_ms)
+  local timers = {}
+  for _, key in ipairs(call("ZRANGEBYSCORE", KEY_TIMERS, from, "+inf", "LIMIT", 0, MOST)) do
+    timers[#timers + 1], timers[#timers + 2] = whole(q.now), key
+  end
+  call_chunked("ZADD", KEY_TIMERS, timers)
+  q.trim_at = 0
+end
 
 -- Recounts the sizes from the structures and assumes that every timer is due and every list holds jobs.
 -- `has_keys`: the queue limits its keys, or did so.
 local function resync(q, has_keys)
+  if went_back(q) then bring_back(q) end
   q.active, q.completed = math.max(0, call("ZCARD", ACTIVE) - #q.closed), call("ZCARD", COMPLETED)
   q.suspects = call("LLEN", SUSPECTS) + buffered(SUSPECTS)
   q.due, q.expiry, q.recheck = 0, 0, 0

@@ -1,45 +1,35 @@
 -- retention: ended jobs stay readable up to a count and an age, completed ones also up to half of the
--- bytes that their queue may hold. Dead letters are never trimmed here. Age is checked every tenth of
--- itself (at least every minute), so a job stays at most a tenth longer; the same check takes expired
--- names of guards away.
---- @include "fields"
---- @include "codes"
---- @include "deletes"
+-- bytes that their queue may hold, and while all its jobs together hold no more than it may. Dead letters
+-- are never trimmed here. Age is checked every tenth of itself (at least every minute), so a job stays at
+-- most a tenth longer; the same check takes expired names of guards away.
+--- @include "inbox"
 --- @include "keys"
 --- @include "names"
 --- @include "numbers"
 --- @include "staged"
---- @include "writes"
-local TRIM_PAGE = 500
+--- @include "trims"
+--- @include "usage"
 
--- Takes ids out of an ended set, and the records of those that ended. A turn that stopped may have left
--- an id there whose record is gone, or whose job is live: then only the id goes. Returns how many jobs
--- were deleted, and their bytes.
-local function trim(key, ids)
-  local raws, ended, ended_raws = fetch(ids), {}, {}
-  for i, id in ipairs(ids) do
-    local state = string.sub(rewritten[id] or raws[i] or "", 1, 1)
-    local may_go = state ~= STATE.live and state ~= STATE.parked and state ~= STATE.dead
-    if may_go and raws[i] then -- an empty one is left from a turn that stopped
-      ended[#ended + 1] = id
-      ended_raws[#ended] = raws[i]
-    end
+-- Ended jobs give way to records of the inbox that the queue has no room for.
+local function make_room_for_inbox(q, request)
+  if not inbox_is_held(q, request) then return end
+  local ids = call("ZRANGE", COMPLETED, 0, INBOX_PAGE - 1)
+  if #ids > 0 then trim_completed(q, ids) end
+  if #ids == 0 and q.cancelled then
+    ids = call("ZRANGE", CANCELLED, 0, INBOX_PAGE - 1)
+    trim(CANCELLED, ids)
   end
-  depart_from(key, ids)
-  return delete_records(ended, ended_raws)
-end
-
-local function trim_completed(q, ids)
-  local count, bytes = trim(COMPLETED, ids)
-  q.completed = math.max(0, q.completed - count)
-  q.completed_bytes = q.completed > 0 and math.max(0, q.completed_bytes - bytes) or 0
+  q.foreign = q.foreign or #ids > 0
 end
 
 -- `settled`: as many jobs as this turn may have added.
 local function trim_by_size(q, request, settled)
+  if q.inbox_left > 0 then make_room_for_inbox(q, request) end
   local extra, share = q.completed - request.keep_count, math.floor(request.most_bytes / 2)
-  if q.completed_bytes > share then -- as many as hold the rest on average, but never the youngest
-    local heavy = math.ceil((q.completed_bytes - share) * q.completed / q.completed_bytes)
+  local all = queue_usage.bytes + queue_usage.key_bytes
+  local rest = math.max(q.completed_bytes - share, math.min(all - request.most_bytes, q.completed_bytes))
+  if rest > 0 then -- as many as hold the rest on average, but never the youngest
+    local heavy = math.ceil(rest * q.completed / q.completed_bytes)
     extra = math.max(extra, math.min(heavy, q.completed - 1))
   end
   if extra <= 0 then return end

@@ -1,0 +1,93 @@
+"""A turn that takes records from the inbox may stop at any write: each record becomes one job."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from shared import Queue
+from shared.errors import StoreError
+from shared.store.repair import repair
+from tests.support.failing import failing
+from tests.support.turns import Owner, jobs, settle
+from tests.support.world import World
+
+pytestmark = pytest.mark.each_write
+MOST_WRITES = 12
+every_write = pytest.mark.parametrize("n", range(1, MOST_WRITES))
+killed_or_not = pytest.mark.parametrize("killed", [False, True], ids=["fails", "killed"])
+
+
+async def _strike(world: World, owner: Owner, n: int, want: int, *, killed: bool) -> None:
+    """A turn that recounts the queue, with a fault at its n-th write or from there on."""
+    settles = [settle(claim) for claim in await owner.claim(1)]
+    fault = await failing(world, "turn", n, killed=killed)
+    try:
+        await owner.turn(want, settles, resync=True)
+    except StoreError as error:
+        await fault.struck(error)
+    else:  # it has fewer writes, or does without a mark in its inbox
+        assert (await fault.command()) in ("", "LPUSH")
+
+
+async def _push(world: World, *bodies: str) -> None:
+    await world.probe.run("RPUSH", world.probe.key("q", "inbox"), *bodies)
+    await world.probe.run("ZADD", world.probe.key("q", "agenda"), 0, "q")
+
+
+async def _bodies(world: World, queue: Queue) -> Counter[str]:
+    """What all jobs are handed out as from now on, while the next turns recount the queue."""
+    owner, bodies = Owner(world.store, queue, "next"), Counter[str]()
+    for _ in range(6):
+        world.clock.advance(61)
+        claims = (await owner.turn(20, resync=True)).claims
+        bodies.update(str(claim.body) for claim in claims)
+        await owner.finish(*claims)
+    return bodies
+
+
+@every_write
+@killed_or_not
+@pytest.mark.parametrize("repeated", [True, False], ids=["repeated", "not repeated"])
+@pytest.mark.parametrize("want", [0, 4])
+async def test_each_record_becomes_one_job_wherever_the_turn_stops(
+    world: World, n: int, *, killed: bool, repeated: bool, want: int
+) -> None:
+    queue = world.app.queue("q")
+    owner = Owner(world.store, queue)
+    await world.store.enqueue(queue, jobs("o1", "o2"))
+    await _push(world, "a", "b", "b", "c")
+
+    await _strike(world, owner, n, want, killed=killed)
+    if repeated:
+        await owner.again()
+    await _push(world, "b", "d")
+    bodies = await _bodies(world, queue)
+
+    runs = {"a": 1, "b": 3, "c": 1, "d": 1}
+    assert {body: bodies[body] for body in runs} == runs  # a dead owner's claims come back once
+    stats = await world.store.stats(queue)
+    assert (stats.sizes["completed"], stats.sizes["inbox"]) == (8, 0)
+    assert (await repair(world.store, queue, dry_run=True)).is_sound
+
+
+@every_write
+@killed_or_not
+async def test_a_turn_that_finishes_the_page_of_another_may_stop_too(
+    world: World, n: int, *, killed: bool
+) -> None:
+    queue = world.app.queue("q")
+    owner = Owner(world.store, queue)
+    for first in range(1, MOST_WRITES):
+        await _push(world, "a", "b")
+        await _strike(world, owner, first, 1, killed=True)
+        await _strike(world, owner, n, 1, killed=killed)
+        if not await world.probe.read("q", "inbox"):
+            break
+
+    await _bodies(world, queue)
+
+    stats = await world.store.stats(queue)
+    assert stats.sizes["completed"] == 2 * first
+    assert (await repair(world.store, queue, dry_run=True)).is_sound
