@@ -31,7 +31,7 @@ from ..jobs.outcome import Outcome
 from ..store import Store
 from ..store.turn import Settle
 from .budget import Budget
-from .children import Child, children_of, end_with_children
+from .follow_up_jobs import FollowUpJob, end_with_follow_ups, follow_up_jobs
 from .run import Run
 
 log = logging.getLogger("tidegate.drain")
@@ -90,7 +90,7 @@ class Endings:
     def propose(self, run: Run, outcome: Outcome) -> Outcome:
         """The outcome to settle of a job that may have follow-ups: its own or, if it is an end that
         has some, the one that decides it."""
-        kind = end_with_children(run, outcome)
+        kind = end_with_follow_ups(run, outcome)
         if kind is None:
             return outcome
         now = self._budget.clock.epoch_ms()
@@ -114,12 +114,12 @@ class Endings:
     async def finish(self, settle: Callable[[Claim, Outcome], None]) -> None:
         """Enqueue the follow-ups of the decided ends, one request a queue, and have those ends
         settled. Raises StoreError where the store fails altogether."""
-        wanted = defaultdict[str, list[tuple[Ending, Child]]](list)
+        wanted = defaultdict[str, list[tuple[Ending, FollowUpJob]]](list)
         now = self._budget.clock.epoch_ms()
         for ending in self.decided:
-            for child in children_of(ending.run, ending.end, ending.history, now):
-                if child.name not in ending.end.stored:
-                    wanted[child.queue].append((ending, child))
+            for one in follow_up_jobs(ending.run, ending.end, ending.history, now):
+                if one.name not in ending.end.stored:
+                    wanted[one.queue].append((ending, one))
         for name, pairs in wanted.items():
             await self._store_on(name, pairs)
         ended, self.decided = self.decided, []
@@ -131,12 +131,12 @@ class Endings:
         """Seconds for which a request is repeated: the drain must settle the ends in its time."""
         return max(LEAST_SECONDS, min(MOST_SECONDS, self._budget.left() / 2))
 
-    async def _store_on(self, name: str, pairs: Sequence[tuple[Ending, Child]]) -> None:
-        """The children of one queue. Where the store refuses the request, each by itself: one that
+    async def _store_on(self, name: str, pairs: Sequence[tuple[Ending, FollowUpJob]]) -> None:
+        """Store those of one queue; where the store refuses the request, each by itself: one that
         can't be stored holds back no others."""
         try:
             queue = self._find_queue(name)
-            follow_ups = [child.job for _, child in pairs]
+            follow_ups = [one.job for _, one in pairs]
             answers = await self._store.enqueue_follow_ups(queue, follow_ups, within=self._within())
         except STORE_DOWN:
             raise
@@ -164,13 +164,13 @@ class Endings:
                     _miss([pair], "it is full")
 
 
-def _note(ending: Ending, child: Child) -> None:
-    ending.end = ending.end._replace(stored=[*ending.end.stored, child.name])
+def _note(ending: Ending, follow_up: FollowUpJob) -> None:
+    ending.end = ending.end._replace(stored=[*ending.end.stored, follow_up.name])
 
 
-def _miss(pairs: Sequence[tuple[Ending, Child]], why: str) -> None:
-    for ending, child in pairs:
-        ending.end = ending.end._replace(missing=RefusedFollowUp(child.queue, why))
+def _miss(pairs: Sequence[tuple[Ending, FollowUpJob]], why: str) -> None:
+    for ending, follow_up in pairs:
+        ending.end = ending.end._replace(missing=RefusedFollowUp(follow_up.queue, why))
 
 
 def _wait_for_token(ending: Ending, seconds: float) -> None:

@@ -15,9 +15,9 @@ from shared import Queue, Retention
 from shared.declare.schedule import Schedule
 from shared.drain import endings, turns
 from shared.drain.budget import Budget
-from shared.drain.children import children_of
 from shared.drain.endings import Endings
 from shared.drain.exclusive import SharedExclusiveLock
+from shared.drain.follow_up_jobs import follow_up_jobs
 from shared.jobs.ends import DecidedEnd
 from shared.jobs.ids import new_id
 from shared.schedules import due_jobs
@@ -37,8 +37,8 @@ ARGUMENTS = (TurnRequest, "args")
 OCCURRENCE = (due_jobs, "job_of")
 DUE = (due_jobs, "due")
 SKEW = (Rest, "skew_ms")
-CHILDREN = (endings, "children_of")
-WITH_CHILDREN = (endings, "end_with_children")
+FOLLOW_UP_JOBS = (endings, "follow_up_jobs")
+END_WITH_FOLLOW_UPS = (endings, "end_with_follow_ups")
 RESUME = (Endings, "resume")
 STORE_ON = (Endings, "_store_on")
 EXCLUSIVE = "exclusive"
@@ -165,29 +165,29 @@ def clocks_are_taken_for_right(patch: Patch) -> None:
 
 
 def ends_are_not_decided_first(patch: Patch) -> None:
-    patch(*WITH_CHILDREN, lambda _run, _outcome: None)
+    patch(*END_WITH_FOLLOW_UPS, lambda _run, _outcome: None)
 
 
 def the_last_follow_up_is_left_out(patch: Patch) -> None:
-    patch(*CHILDREN, lambda *of: list(children_of(*of))[:-1])
+    patch(*FOLLOW_UP_JOBS, lambda *of: list(follow_up_jobs(*of))[:-1])
 
 
 def a_follow_up_has_another_id_each_time(patch: Patch) -> None:
 
     def renamed(*of: Any) -> list[Any]:
-        found = children_of(*of)
+        found = follow_up_jobs(*of)
         return [child._replace(job=replace(child.job, id=f"~f{new_id()}")) for child in found]
 
-    patch(*CHILDREN, renamed)
+    patch(*FOLLOW_UP_JOBS, renamed)
 
 
 def follow_ups_are_those_of_the_other_end(patch: Patch) -> None:
 
     def swapped(run: Any, end: DecidedEnd, history: str, now_ms: int) -> Any:
         other = end._replace(kind="dead" if end.kind == "done" else "done")
-        return children_of(run, other, history, now_ms)
+        return follow_up_jobs(run, other, history, now_ms)
 
-    patch(*CHILDREN, swapped)
+    patch(*FOLLOW_UP_JOBS, swapped)
 
 
 def a_decided_end_is_decided_again(patch: Patch) -> None:

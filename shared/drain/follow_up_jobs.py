@@ -28,7 +28,7 @@ from .run import Run
 EVENTS: Mapping[End, Event] = {"done": "completed", "dead": "dead"}
 
 
-class Child(NamedTuple):
+class FollowUpJob(NamedTuple):
     """One follow-up of an end. `name` distinguishes it from the end's others."""
 
     name: str
@@ -36,7 +36,7 @@ class Child(NamedTuple):
     job: Job
 
 
-def end_with_children(run: Run, outcome: Outcome) -> End | None:
+def end_with_follow_ups(run: Run, outcome: Outcome) -> End | None:
     """The outcome's kind if it is an end of the job that has follow-ups, else None."""
     kind = outcome.kind
     if kind not in ("done", "dead"):
@@ -48,31 +48,31 @@ def end_with_children(run: Run, outcome: Outcome) -> End | None:
     return kind if follow_ups.of(event) or follow_ups.callback is not None else None
 
 
-def children_of(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterator[Child]:
+def follow_up_jobs(run: Run, end: DecidedEnd, history: str, now_ms: int) -> Iterator[FollowUpJob]:
     """The follow-ups of a decided end. `history` has the result or the error. Their delays count
     from the end, however long they find no room."""
     event = EVENTS[end.kind]
     parent, follow_ups = run.claim.public_id, _enqueued_follow_ups(run)
     facts = _describe(run, parent, event, history)
 
-    def child(name: str, follow_up: FollowUp, by: str = run.body.by) -> Child:
+    def job_of(name: str, follow_up: FollowUp, by: str = run.body.by) -> FollowUpJob:
         delay_ms = max(0, follow_up.delay_ms - max(0, now_ms - end.at_ms))
         follow_up = follow_up._replace(delay_ms=delay_ms)
         job = follow_up.job(follow_up_id(parent, end.mark, name), end.at_ms, by, run.body.trace)
-        return Child(name, follow_up.queue, job)
+        return FollowUpJob(name, follow_up.queue, job)
 
     for n, follow_up in enumerate(follow_ups.of(event)):
-        yield child(f"{event} {n}", follow_up)
+        yield job_of(f"{event} {n}", follow_up)
     for job_type in run.job_type.followers.of(event) if run.job_type else ():
         payload = _with_payload(facts, run, event)
         one = FollowUp(job_type.queue.name, job_type.name, payload, key=run.claim.key)
         # The application's own: the parent's producer has not asked for it.
-        yield child(f"handler {job_type.queue.name}/{job_type.name}", one, by="")
+        yield job_of(f"handler {job_type.queue.name}/{job_type.name}", one, by="")
     if follow_ups.callback is not None:
         content = _webhook(event, _public_facts(facts, run), end.at_ms)
         facts = {"url": follow_ups.callback, "content": content}
         payload = json.dumps(facts | ({"caller": run.body.by} if run.body.by else {}))
-        yield child("callback", FollowUp(run.claim.queue, CALLBACK, payload, key=run.claim.key))
+        yield job_of("callback", FollowUp(run.claim.queue, CALLBACK, payload, key=run.claim.key))
 
 
 def _enqueued_follow_ups(run: Run) -> FollowUps:
