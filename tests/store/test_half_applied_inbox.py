@@ -97,3 +97,24 @@ async def test_a_turn_that_finishes_the_page_of_another_may_stop_too(
     )  # the bytes that a stop between two shards left uncounted
     await repair(world.store, queue)
     assert (await repair(world.store, queue, dry_run=True)).is_sound
+
+
+@every_write
+@killed_or_not
+@pytest.mark.parametrize("cancelled", [0, 1, 2])
+async def test_a_cancel_in_between_costs_no_other_job_its_place(
+    world: World, n: int, *, killed: bool, cancelled: int
+) -> None:
+    queue = world.app.queue("q")
+    await _push(world, "a", "b", "c")
+    await _strike(world, Owner(world.store, queue), n, 0, killed=killed)
+    records = (await world.probe.snapshot()).get("records", {})
+    ids = sorted(job_id for job_id, raw in records.items() if raw)
+    taken = ids[cancelled : cancelled + 1]
+    for job_id in taken:
+        await world.store.cancel(queue, job_id)
+
+    bodies = await _bodies(world, queue)
+
+    left = {"a", "b", "c"} - {"abc"[cancelled] for _ in taken}
+    assert bodies == Counter(left)

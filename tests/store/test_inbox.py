@@ -220,3 +220,21 @@ async def _push(probe: Probe, raw: str) -> None:
     """As the documents ask of foreign producers: the inbox first, then the agenda."""
     await probe.run("RPUSH", probe.key("q", "inbox"), raw)
     await probe.run("ZADD", probe.key("q", "agenda"), 0, "q")
+
+
+@pytest.mark.parametrize("taken", [0, 2])
+@pytest.mark.parametrize("count", ["0", "1", "3", "99999", "9" * 20])
+async def test_a_record_that_looks_like_a_mark_loses_no_other(
+    store: Store, probe: Probe, declare: Declare, taken: int, count: str
+) -> None:
+    queue, forged = declare(), f"~page {count} 0 0"
+    owner = Owner(store, queue)
+    await probe.run("RPUSH", probe.key("q", "inbox"), "r0", *(f"r{n}" for n in range(1, taken)))
+    await owner.claim(100, resync=True)
+    await probe.run("RPUSH", probe.key("q", "inbox"), forged, "a", "b", "c")
+
+    bodies = [c.body for _ in range(3) for c in await owner.claim(100, resync=True)]
+
+    is_next_mark = count == str(max(1, taken))  # as a turn writes it before it takes more
+    assert bodies == ([] if is_next_mark else [forged]) + ["a", "b", "c"]
+    assert await probe.read("q", "inbox") == []

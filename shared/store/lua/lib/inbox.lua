@@ -60,8 +60,8 @@ local function accept_inbox(q, request)
   q.foreign, q.inbox_read = false, true
   if inbox_is_held(q, request) then return end
   local raws = read_page(0, request.max_bytes)
-  local mark = read_mark(raws[1])
-  if mark and mark.count < q.inbox_taken then return finish_page(q, mark) end
+  local mark = read_mark(q, raws[1])
+  if mark and mark.is_stored then return finish_page(q, mark) end
   if mark then table.remove(raws, 1) end
   local is_marked = mark ~= nil
   mark = mark or new_mark(q)
@@ -69,7 +69,7 @@ local function accept_inbox(q, request)
   q.inbox = q.inbox or #raws > 0
   if taken == 0 then return end
   if not is_marked then is_marked = write_mark(mark) end
-  q.inbox_taken = mark.count + taken
+  q.inbox_taken, q.inbox_mark = mark.count + taken, is_marked and mark_text(mark) or ""
   depart(function() call("LTRIM", INBOX, is_marked and taken + 1 or taken, -1) end)
   q.foreign = taken < #raws or #raws >= FIRST - 1 -- there may be more
   q.agenda_at = NEVER -- the producer did not update the agenda
