@@ -9,6 +9,7 @@ from ..declare.queue import Queue
 from ..encryption.history import encrypt_history
 from ..jobs.body import is_encrypted
 from ..jobs.claim import Claim
+from ..jobs.ends import has_open_end
 from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
 from ..jobs.short_history import Kept, shorten_history
@@ -47,7 +48,7 @@ class SettleWriter:
             from .labels import label_of  # noqa: PLC0415 - most deployments tell none
 
             label = label_of(claim, outcome, history)
-        if outcome.kind != "decide":  # follow-ups are made of that history, until the job ends
+        if not has_open_end(claim, outcome):  # else follow-ups are still made of that history
             history = shorten_history(history, self._kept, claim.history)
         if history and is_encrypted(claim.body):
             keyring = self._resources.keyring

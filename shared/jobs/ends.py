@@ -56,6 +56,14 @@ def read_missing(history: Mapping[str, Any]) -> RefusedFollowUp | None:
     return None
 
 
+def has_open_end(claim: Claim, outcome: Outcome) -> bool:
+    """True if the job's end is decided and this outcome does not close it: follow-ups that are not
+    stored yet are made of the history."""
+    if outcome.kind in ("done", "dead", "cancelled"):
+        return False
+    return NAME in outcome.detail or (claim.decided and read_end(claim.history) is not None)
+
+
 def without_end(claim: Claim) -> str:
     """The claim's history without the note."""
     return add_to_history(claim, Outcome("keep", detail={NAME: None}), 0)

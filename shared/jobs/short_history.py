@@ -18,6 +18,8 @@ LONGEST_TEXT = 200
 CUT = " […]"
 """Ends a text that was cut."""
 NO_RESULT = "not kept: the jobs of its queue have nearly all the bytes that the store takes"
+NOT_KEPT = "not kept"
+"""The same in the least history, where each byte counts."""
 DECIDING = frozenset({
     *("cuts", "cut_after", "parks", "snoozed_since", "misfit_since", "end", "parked", "progress"),
 })  # fmt: skip
@@ -32,7 +34,10 @@ def shorten_history(text: str, kept: Kept, before: str) -> str:
     short = _json(history)
     if kept == "short" or len(short) <= len(before):
         return short
-    return _json({name: value for name, value in history.items() if name in DECIDING})
+    least = {name: value for name, value in history.items() if name in DECIDING}
+    if "result" in history or "result_error" in history:  # a result of None is in no history
+        least["result_error"] = NOT_KEPT
+    return _json(least)
 
 
 def _short(history: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from shared import JobContext, Queue, Retry
+from shared import App, Completed, Dead, Discard, JobContext, Queue, Retry
 from shared.embedded.limits import Limits
 from shared.jobs.job import Job
-from shared.jobs.short_history import LONGEST_TEXT, NO_RESULT
+from shared.jobs.short_history import LONGEST_TEXT, NO_RESULT, NOT_KEPT
 from shared.testing import FakeClock
 from tests.support.servers import Servers, empty_engine
 from tests.support.threads import run_threaded
@@ -22,6 +22,7 @@ from tests.support.world import World
 ENTRY = 4 * 2**20
 """The largest entry of the store, lowered from 100 MiB; all else stands to it as by default."""
 MAX_BYTES = ENTRY * 48 // 100
+RESULT = "r" * 1500
 Handler = Callable[[Number, JobContext], Awaitable[Any]]
 
 
@@ -137,5 +138,81 @@ def test_short_histories_tell_that_they_are_short(
 
         assert good.state == "completed"
         assert good.result_error == NO_RESULT
+
+    _story(engine_kind, servers, clock, story)
+
+
+async def _crowded(world: World, crowding: float) -> Queue:
+    """A queue that holds so many times its bytes, all of them of jobs for another day."""
+    filler = [Job("t", f'{{"s":"{"s" * 900}"}}', delay_ms=86_400_000) for _ in range(60)]
+    roomy = App("roomy").queue("q", max_bytes=MAX_BYTES)
+    await world.store.enqueue(roomy, filler)
+    for job_id in ("good", "bad", "plain"):
+        await world.store.enqueue(roomy, [Job(job_id, '{"n":1}', id=job_id)])
+    used = sum(one.bytes for one in (await world.store.stats(roomy)).usage)
+    return world.app.queue("q", max_bytes=round(used / crowding))
+
+
+def _with_followers(queue: Queue, followed: Queue, told: list[Any]) -> None:
+    """Handlers of the jobs "good", "bad" and "plain", of which the last has no follow-up."""
+
+    @queue.job("plain")
+    async def plain(payload: Number) -> str:
+        return RESULT
+
+    @queue.job("good")
+    async def good(payload: Number) -> str:
+        return RESULT
+
+    @queue.job("bad")
+    async def bad(payload: Number) -> None:
+        raise Discard("m" * 1500)
+
+    @good.on_completed(queue=followed)
+    async def completed(end: Completed[Number]) -> None:
+        told.append(end)
+
+    @bad.on_dead(queue=followed)
+    async def dead(end: Dead[Number]) -> None:
+        told.append(end)
+
+
+@pytest.mark.parametrize(
+    ("crowding", "reasons"),
+    [(0.5, [None, None]), (1.5, [NO_RESULT, NO_RESULT]), (2.0, [NOT_KEPT, NO_RESULT])],
+    ids=["whole", "short", "least"],
+)
+def test_follow_ups_that_wait_for_room_are_told_the_whole_end(
+    engine_kind: str, servers: Servers, clock: FakeClock, crowding: float, reasons: list[str | None]
+) -> None:
+    """`reasons`: why the results of "plain" and, once its follow-up is stored, "good" are gone."""
+
+    async def story(world: World) -> None:
+        told: list[Completed[Number] | Dead[Number]] = []
+        queue, narrow = await _crowded(world, crowding), world.app.queue("narrow", max_jobs=1)
+        _with_followers(queue, narrow, told)
+        await world.store.enqueue(narrow, [Job("t", "{}", delay_ms=86_400_000)])
+        for wait in (60, 60, 120):
+            report = await world.drain(budget=50, patience=0).run([queue])
+            assert report.outcomes["released"] == 2
+            clock.advance(wait)
+        plain = await world.store.inspect(queue, "plain")
+        await world.store.purge(narrow)
+        for _ in range(4):
+            await world.drain(budget=50, patience=0).run([queue])
+            await world.drain(budget=50, patience=0).run([narrow])
+            clock.advance(240)
+
+        done, dead = sorted(told, key=lambda end: end.id, reverse=True)
+        assert isinstance(done, Completed)
+        assert (done.result, done.result_error) == (RESULT, None)
+        assert isinstance(dead, Dead)
+        assert (dead.error.type, dead.error.message) == ("Discard", "m" * 1500)
+        assert dead.error.where
+        assert dead.error.stack
+        good = await world.store.inspect(queue, "good")
+        assert [plain.result_error, good.result_error] == reasons
+        letter = await world.store.inspect(queue, "bad")
+        assert (len(letter.errors[-1]["message"]) == LONGEST_TEXT) == (crowding > 1)
 
     _story(engine_kind, servers, clock, story)

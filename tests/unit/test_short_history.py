@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from shared.jobs.short_history import DECIDING, LONGEST_TEXT, NO_RESULT, Kept, shorten_history
+from shared.jobs.short_history import (
+    DECIDING,
+    LONGEST_TEXT,
+    NO_RESULT,
+    NOT_KEPT,
+    Kept,
+    shorten_history,
+)
 
 ERROR = {"at": 1, "attempt": 2, "type": "ValueError", "message": "m" * 900, "stack": ["f:1"] * 50}
 FULL = {
@@ -53,7 +60,18 @@ def test_a_small_result_stays(result: object) -> None:
 
 
 def test_the_least_history_decides_how_the_job_goes_on() -> None:
-    assert _shortened(FULL, "least").keys() == DECIDING
+    least = _shortened(FULL, "least")
+
+    assert least.pop("result_error") == NOT_KEPT
+    assert least.keys() == DECIDING
+
+
+@pytest.mark.parametrize("result", [0, "", "r" * 900])
+def test_the_least_history_tells_a_dropped_result_from_none(result: object) -> None:
+    assert _shortened({"result": result, "runs": [[1, 2, 3, "done"]]}, "least") == {
+        "result_error": NOT_KEPT
+    }
+    assert _shortened({"runs": [[1, 2, 3, "done"]]}, "least") == {}
 
 
 @pytest.mark.parametrize("longer", [0, 1])
