@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..declare.queue import Queue
 from ..encryption.history import encrypt_history
@@ -19,6 +19,10 @@ from .resources import DrainResources
 from .run import Run
 
 log = logging.getLogger("tidegate.drain")
+
+KEPT_OF_OPEN_ENDS: Mapping[Kept, Kept] = {"whole": "whole", "short": "whole", "least": "short"}
+"""How much is kept of the history of a decided end: its follow-ups are still made of it. With the
+least room they are told the error's type and the start of its message, so that they can run."""
 
 
 class SettleWriter:
@@ -48,8 +52,8 @@ class SettleWriter:
             from .labels import label_of  # noqa: PLC0415 - most deployments tell none
 
             label = label_of(claim, outcome, history)
-        if not has_open_end(claim, outcome):  # else follow-ups are still made of that history
-            history = shorten_history(history, self._kept, claim.history)
+        kept = KEPT_OF_OPEN_ENDS[self._kept] if has_open_end(claim, outcome) else self._kept
+        history = shorten_history(history, kept, claim.history)
         if history and is_encrypted(claim.body):
             keyring = self._resources.keyring
             history = encrypt_history(keyring, claim.queue, claim.id, history)
