@@ -12,9 +12,8 @@ import asyncio
 from collections.abc import Iterable
 
 from ..store import Store, keys
+from ..store.sweeps import HOUR
 
-HOUR = 3_600_000.0
-"""A clock that is ahead by less holds nothing up for longer (store/lua/lib/clock.lua)."""
 SLOT, SLOTS = 300_000, 13
 """Each process looks in one of 13 slots of five minutes. 13 divides neither an hour nor a day: so
 ticks of any rhythm meet it."""

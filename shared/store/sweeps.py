@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 HOUR = 3_600_000.0
+"""A clock that is ahead by less (ms) holds nothing up for longer (lua/lib/clock.lua)."""
 
 
 @dataclass(slots=True)
