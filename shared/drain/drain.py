@@ -25,6 +25,7 @@ from .keeper import Keeper
 from .places import Due, Places
 from .report import Report, StopReason, sum_up
 from .resources import DrainResources, new_children
+from .stopped import find_stopped
 
 log = logging.getLogger("tidegate.drain")
 
@@ -165,7 +166,7 @@ class Drain:
         if whole:
             store.sweeps.at = clock.monotonic()
         agenda = await store.agenda()
-        now = clock.epoch_ms() + store.rest.skew_ms()  # known by now: a reply came
+        now = store.sweeps.saw(clock.epoch_ms() + store.rest.skew_ms())  # known: a reply came
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             end = clock.monotonic() + self._budget.handler_time() / FIRING_SHARE
@@ -269,7 +270,7 @@ async def _find_unlisted(
     }
     found = await store.find_work(parts)
     seen.update(parts)
-    return found
+    return [*found, *await find_stopped(store, parts, agenda, now)]
 
 
 def _unlisted_parts(instant: float | None, now: float, *, first: bool) -> Sequence[str]:

@@ -124,6 +124,11 @@ class Store(Reads):
         )
         return {name: float(instant) for name, instant in reply}  # upstash-redis makes the pairs
 
+    async def latest_turn(self, queue: str) -> float:
+        """The newest time (ms) of the store that a turn of this queue has seen. One plain read."""
+        records = keys.part(self.prefix, queue, "records")
+        return float(await self.rest.execute(["HGET", records, ":clock"], "sweep") or 0)
+
     async def find_work(self, parts: Mapping[str, Sequence[str]]) -> list[str]:
         """The queues of which any of these parts exists, whatever the agenda says. One plain read
         for all, and a search where that finds something: see store/find_work.py."""

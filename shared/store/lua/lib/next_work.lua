@@ -64,7 +64,10 @@ local function update_agenda(q, request, claimed)
   -- An empty turn has popped all that waits, except suspects and what foreign producers pushed.
   local more_waits = reason ~= "empty" or q.suspects > 0 or q.foreign
 
-  if claimed.count > 0 and reason == "limited" then
+  if q.is_ahead then -- the next turn brings back more (lib/resync.lua)
+    mark_due(q.name)
+    if reason == "empty" then claimed.reason = "more" end
+  elseif claimed.count > 0 and reason == "limited" then
     hold_agenda(q, q.now + q.lease_ms - request.lease_ms, q.now + claimed.wait)
   elseif claimed.count > 0 then
     advance_agenda(q, timer, more_waits)

@@ -78,7 +78,7 @@ local function save_state(q)
   for id in pairs(q.cancel) do cancel[#cancel + 1] = id end
   table.sort(cancel)
   for i, name in ipairs(TOTALS) do totals[i] = whole(q.totals[name] or 0) end
-  local new = { clock = whole(q.now), cancel = join(cancel, " "), replay = q.replay,
+  local new = { clock = q.is_ahead and q.stored.clock or whole(q.now), cancel = join(cancel, " "), replay = q.replay,
     totals = table.concat(totals, " "), key_limits = q.key_limits, inbox_mark = q.inbox_mark }
   for name, value in pairs(q.bucket) do new[name] = whole(value) end
   for _, name in ipairs(NAMES.flags) do new[name] = q[name] and YES or NO end

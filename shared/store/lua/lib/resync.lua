@@ -9,16 +9,16 @@ local HOUR, MOST = 3600000, 1000
 local function went_back(q) return tonumber(q.stored.clock or 0) > q.now end
 
 -- What was timed while the clock was ahead would stand still until it gets there again: such leases get a new
--- end, as if their functions had just claimed, and such keys are looked at now. Those of jobs that wait for
--- an instant stay: it may be meant.
+-- end, as if their functions had just claimed, MOST a turn (`is_ahead`: there may be more, lib/queue_state.lua
+-- keeps the clock that tells so). With the last of them, all keys and parked jobs are looked at, in their
+-- order. Jobs that wait for an instant stay: it may be meant.
 local function bring_back(q)
-  local from = "(" .. whole(q.now + HOUR)
-  extend_leases(call("ZRANGEBYSCORE", ACTIVE, from, "+inf", "LIMIT", 0, MOST), q.now + q.lease_ms)
-  local timers = {}
-  for _, key in ipairs(call("ZRANGEBYSCORE", KEY_TIMERS, from, "+inf", "LIMIT", 0, MOST)) do
-    timers[#timers + 1], timers[#timers + 2] = whole(q.now), key
-  end
-  call_chunked("ZADD", KEY_TIMERS, timers)
+  local leases = call("ZRANGEBYSCORE", ACTIVE, "(" .. whole(q.now + HOUR), "+inf", "LIMIT", 0, MOST)
+  extend_leases(leases, q.now + q.lease_ms)
+  q.is_ahead = #leases == MOST
+  if q.is_ahead then return end
+  call("ZUNIONSTORE", KEY_TIMERS, 1, KEY_TIMERS, "WEIGHTS", 0.5)
+  call("ZUNIONSTORE", PARKED, 1, PARKED, "WEIGHTS", 0.5)
   q.trim_at = 0
 end
 

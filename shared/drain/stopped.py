@@ -1,0 +1,40 @@
+"""Queues that stand still since the store's clock was ahead for a time and went back: their entries
+in the agenda are instants of that clock, so no turn comes that could bring back what it timed.
+
+A queue whose next job is delayed by days has such an entry, too. What tells them apart is the
+newest time that its turns have seen. It is read only where this process has seen the clock go back:
+to look in each process would cost idle queues a command. Where no process lived to see it, a queue
+gets a turn with its next enqueue, or when the clock gets to its entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from ..store import Store, keys
+from ..store.sweeps import HOUR
+
+MOST = 50
+"""Queues a sweep looks at, a command each."""
+
+
+async def find_stopped(
+    store: Store, queues: Iterable[str], agenda: dict[str, float], now: float
+) -> list[str]:
+    """Those of these queues whose entries a clock wrote that was ahead by more than an hour."""
+    sweeps = store.sweeps
+    if not sweeps.went_back:
+        return []
+    far = [
+        name
+        for name in queues
+        if now + HOUR < agenda.get(name, 0) < keys.NEVER and sweeps.sound.get(name) != agenda[name]
+    ]
+    sweeps.went_back = len(far) > MOST
+    page = far[:MOST]
+    clocks = await asyncio.gather(*map(store.latest_turn, page))
+    sweeps.sound |= {
+        name: agenda[name] for name, at in zip(page, clocks, strict=True) if at <= now + HOUR
+    }
+    return [name for name, at in zip(page, clocks, strict=True) if at > now + HOUR]
