@@ -77,14 +77,20 @@ async def test_a_call_that_waits_gets_the_place_of_one_that_ends(
     monkeypatch.setattr(bounds, "WAIT", 60.0)
     room, ended = Room(), asyncio.Event()
 
-    async def call() -> None:
+    made = list[int]()
+
+    async def call(number: int) -> None:
         async with room.for_call("q", "a"):
+            made.append(number)
             await ended.wait()
 
-    calls = [asyncio.create_task(call()) for _ in range(3 * MOST_OF_SITE)]
+    calls = [asyncio.create_task(call(number)) for number in range(3 * MOST_OF_SITE)]
     await asyncio.sleep(0)
+    assert len(made) == MOST_OF_SITE
     ended.set()
     await asyncio.gather(*calls)
+
+    assert made == [*range(3 * MOST_OF_SITE)]
 
 
 async def test_a_slow_receiver_holds_eight_and_the_others_are_tried_again(
