@@ -10,7 +10,7 @@ gets a turn with its next enqueue, or when the clock gets to its entry.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from ..store import Store, keys
 from ..store.sweeps import HOUR
@@ -20,7 +20,7 @@ MOST = 50
 
 
 async def find_stopped(
-    store: Store, queues: Iterable[str], agenda: dict[str, float], now: float
+    store: Store, queues: Collection[str], agenda: dict[str, float], now: float
 ) -> list[str]:
     """Those of these queues whose entries a clock wrote that was ahead by more than an hour."""
     sweeps = store.sweeps
@@ -31,9 +31,10 @@ async def find_stopped(
         for name in queues
         if now + HOUR < agenda.get(name, 0) < keys.NEVER and sweeps.sound.get(name) != agenda[name]
     ]
-    sweeps.went_back = len(far) > MOST
     page = far[:MOST]
     clocks = await asyncio.gather(*map(store.latest_turn, page))
+    # A sweep of some queues, and one that the store failed, leave the rest to the next.
+    sweeps.went_back = len(far) > MOST or not sweeps.queues.issubset(queues)
     sweeps.sound |= {
         name: agenda[name] for name, at in zip(page, clocks, strict=True) if at <= now + HOUR
     }

@@ -81,6 +81,25 @@ def test_a_process_that_saw_the_clock_go_back_looks_in_its_next_sweep(
     play(story)
 
 
+def test_a_sweep_of_some_queues_leaves_the_others_to_the_next(play: Play[None]) -> None:
+    async def story(world: World) -> None:
+        queues = [world.queue(name, concurrency=1) for name in ("q1", "q2")]
+        await world.drain().tick()
+        world.clock.step(DAY)
+        for queue in queues:
+            await world.store.enqueue(queue, jobs(f"a-{queue.name}", f"b-{queue.name}"))
+            await Owner(world.store, queue, "dead").claim(1)
+        await world.drain().tick()
+        world.clock.step(-DAY)
+
+        await world.drain(budget=20).tick(queues[:1])
+        await _tick_for(world, 3 * SWEEP)
+
+        assert len(set(world.ran)) == 4
+
+    play(story)
+
+
 def test_more_leases_than_one_turn_brings_back(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queue = world.queue()
