@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,8 @@ from tests.scenario.world import JOBS, Client, Numbers, World
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE_ID, SPAN_ID = 0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331
+# What no random id has by chance.
+SECRET = 918_273_645_546_372
 ONE = {"type": "double", "payload": {"n": 1}}
 EXPORTER = InMemorySpanExporter()
 
@@ -106,7 +107,7 @@ async def test_what_a_handler_enqueues_is_a_child_of_its_span(
 async def test_a_failed_attempt_tells_the_class_of_its_error_and_no_text(
     api: Client, spans: InMemorySpanExporter
 ) -> None:
-    await api.enqueue("fail", n=77)
+    await api.enqueue("fail", n=SECRET)
     await api.tick()
 
     (span,) = spans.get_finished_spans()
@@ -114,7 +115,7 @@ async def test_a_failed_attempt_tells_the_class_of_its_error_and_no_text(
     assert span.status.status_code is trace.StatusCode.ERROR
     assert attributes(span)["error.type"] == "ValueError"
     assert attributes(span)["tidegate.job.outcome"] == "retried"
-    assert "77" not in re.sub(r'"(messaging\.message\.id|.*_id|.*_time)": .*', "", span.to_json())
+    assert str(SECRET) not in span.to_json()
     assert not span.events
 
 
