@@ -91,8 +91,8 @@ async def test_a_turn_claims_as_many_jobs_beside_many_states_of_keys(
 
 
 async def erased(store: Store, queue: Queue, probe: Probe) -> str:
-    """All that the queue's keys hold after an erasure of "ann", but the last turns' replies."""
-    await store.erase(queue, "ann")
+    """All that the queue's keys hold after an erasure of "of-ann", but the last turns' replies."""
+    await store.erase(queue, "of-ann")
     snapshot = await probe.snapshot()
     return str({part: content for part, content in snapshot.items() if part != "agenda"})
 
@@ -105,15 +105,15 @@ async def test_an_erasure_leaves_no_name_of_the_key(
     store: Store, declare: Declare, probe: Probe, limit: KeyLimit, count: int
 ) -> None:
     queue = declare(per_key=limit)
-    await store.enqueue(queue, [*numbered(count, "a", key="ann"), *numbered(3, "b", key="bob")])
+    await store.enqueue(queue, [*numbered(count, "a", key="of-ann"), *numbered(3, "b", key="bob")])
     owner = Owner(store, queue)
     await owner.finish(*await owner.claim())
 
-    assert "ann" not in await erased(store, queue, probe)
+    assert "of-ann" not in await erased(store, queue, probe)
 
     assert (await store.stats(queue)).bytes == await stored_bytes(probe)
     assert (await store.stats(queue)).sizes["delayed"] == 2
-    await store.enqueue(queue, jobs("new", key="ann"))
+    await store.enqueue(queue, jobs("new", key="of-ann"))
     assert ids(await owner.claim()) == ["new"]
 
 
@@ -121,9 +121,9 @@ async def test_an_erasure_of_a_key_that_only_spent_its_rate_at_the_door_forgets_
     store: Store, declare: Declare, probe: Probe
 ) -> None:
     queue = declare(per_key=KeyLimit(rate=HOUR), if_limited="refuse")
-    await store.enqueue(queue, jobs("a", key="ann"))
+    await store.enqueue(queue, jobs("a", key="of-ann"))
 
-    assert "ann" not in await erased(store, queue, probe)
+    assert "of-ann" not in await erased(store, queue, probe)
 
 
 async def test_an_erasure_passes_thousands_of_places_in_a_backlog(
@@ -131,13 +131,13 @@ async def test_an_erasure_passes_thousands_of_places_in_a_backlog(
 ) -> None:
     queue = declare(per_key=KeyLimit(rate=HOUR))
     for n in range(5):
-        await store.enqueue(queue, numbered(500, f"a{n}-", key="ann"))
+        await store.enqueue(queue, numbered(500, f"a{n}-", key="of-ann"))
     limited = Owner(store, queue)
     for _ in range(5):
         await limited.finish(*await limited.claim())
     await store.purge(queue)
 
-    assert "ann" not in await erased(store, queue, probe)
+    assert "of-ann" not in await erased(store, queue, probe)
 
 
 async def test_a_key_whose_job_came_meanwhile_keeps_its_state(
