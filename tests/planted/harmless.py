@@ -12,6 +12,20 @@ HARMLESS = {
     ),
     ("turn", "HSET", "records:moved"): "only a turn behind one that stopped half way reads it; "
     "tests/store/test_half_applied_turn.py does",
+    (
+        "turn",
+        "HSET",
+        "records:inbox_mark",
+    ): "only a turn behind one that stopped half way reads it; "
+    "tests/store/test_half_applied_inbox.py does",
+    (
+        "turn",
+        "HSET",
+        "records:inbox_left",
+    ): "it saves the commands that read an inbox again for which "
+    "there is no room; tests/store/test_inbox.py counts them",
+    ("turn", "HSET", "records:key_limits"): "it saves the commands that look at every key again; "
+    "tests/store/test_keys.py counts them",
     ("turn", "XADD", "events"): "the stories follow no events; tests/store/test_events.py does",
 }
 """(script, command, part) -> why the fault may live"""

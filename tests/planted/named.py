@@ -45,6 +45,7 @@ def a_purge_leaves_neither_suspects_nor_reserved_names(world: World) -> None:
     put(world, queue, "c", dedup=Guard("dedup:x"))
 
     world.execute(Call("purge", queue, (queue.name, 9, "r1"), 9))
+    assert not world.last[queue.name].dedup, "a name without a job stays for ever"
     put(world, queue, "d", dedup=Guard("dedup:x"))
 
 
