@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ROWS = {"A": 30, "B": 14, "C": 20, "D": 15, "E": 7, "F": 7, "G": 24}
-NO_TEST = ("out of reach: ", "not built yet: ")
+NO_TEST = "out of reach: "
 _ROW = re.compile(r"^\| ([A-G]\d+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 
 
