@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .audited import audited
+from .audited import audited, first_of
 from .command import command
 from .confirm import Yes, confirmed
 from .context import open_deployment
@@ -122,19 +122,20 @@ async def redrive(
             return Exit.FAILED
         async with _audit_action(deployment, letters) as audit:
             verdicts = await redrive_rows(deployment.store, archive, letters)
-            if len(letters) > 1:
-                audit.count = sum(verdict.left is None for verdict in verdicts)
+            changed = sum(verdict.left is None for verdict in verdicts)
+            audit.count = None if changed == len(letters) == 1 else changed
     return _print_verdicts(verdicts, json=json)
 
 
 def _audit_action(
     deployment: Deployment, letters: list[ArchivedLetter]
 ) -> AbstractAsyncContextManager[Action]:
-    """The audit's rows of a redrive; they name one row, or how many of which queues."""
+    """The audit's rows of a redrive; they name one row, or the first of many and their queues."""
     if len(letters) == 1:
         return audited(deployment, "archive.redrive", str(letters[0].row))
     names = sorted({letter.record.queue.name for letter in letters})
-    about = f"{len(letters):,} rows of queues {', '.join(names)}"
+    rows = (letter.row for letter in letters)
+    about = f"{len(letters):,} rows of queues {', '.join(names)}: {first_of(rows)}"
     return audited(deployment, "archive.redrive_many", about)
 
 

@@ -3,6 +3,7 @@ which opens everything; so no right is checked, and the rows name its user."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from ..access.audit import Action
     from ..access.caller import Caller
     from ..deployment import Deployment
+
+LONGEST_LIST = 160
+"""Characters of the names of many together."""
 
 
 def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncContextManager[Action]:
@@ -19,6 +23,17 @@ def audited(deployment: Deployment, verb: str, about: str) -> AbstractAsyncConte
     from ..access.audit import Audit
 
     return Audit(deployment.store.access).action(this_user().who, verb, about)
+
+
+def first_of(names: Iterable[object]) -> str:
+    """The first of these, as many as a row of the audit has room for beside their number."""
+    shown, room = list[str](), LONGEST_LIST
+    for name in map(str, names):
+        room -= len(name) + 2
+        if room < 0:
+            return ", ".join([*shown, "…"])
+        shown.append(name)
+    return ", ".join(shown)
 
 
 def this_user() -> Caller:

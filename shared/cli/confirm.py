@@ -20,7 +20,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Go on without a question
 def confirmed(action: str, settings: Settings, *, yes: bool) -> bool:
     """True if the action ("delete 3 dead letters of queue 'work'") was confirmed, by `yes` or at
     the terminal. Raises InvalidOption where there is no terminal to ask at."""
-    sentence = printable(f"{action}, in {_name(settings)}")
+    sentence = printable(f"{action}, in {name_of_store(settings)}")
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -35,7 +35,8 @@ def confirmed(action: str, settings: Settings, *, yes: bool) -> bool:
     return False
 
 
-def _name(settings: Settings) -> str:
+def name_of_store(settings: Settings) -> str:
+    """The store of these settings, in words."""
     if settings.redis_url is None:
         return f"the embedded store {settings.data_dir}"
     host = settings.redis_url.partition("://")[2].partition("/")[0]

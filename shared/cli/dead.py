@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .archived import naming_row, with_row
-from .audited import audited
+from .audited import audited, first_of
 from .command import command
 from .confirm import Yes, confirmed
 from .context import open_deployment
@@ -97,9 +97,9 @@ async def redrive(
     async with open_deployment() as deployment:
         chosen = await _choose(deployment, ids or [], queue)
         sure = yes or len(chosen) < 2  # one can be told by its id
-        if not confirmed(_action("redrive", chosen), deployment.settings, yes=sure):
+        if not confirmed(_action("redrive", chosen, queue), deployment.settings, yes=sure):
             return Exit.FAILED
-        async with _audit_action(deployment, "deadletters.redrive", chosen) as action:
+        async with _audit_action(deployment, "deadletters.redrive", chosen, queue) as action:
             verdicts = await verdicts_by_id(chosen, deployment.store.redrive)
             action.count = _count(verdicts, chosen)
         code = await _print_reasons(deployment, verdicts)
@@ -118,9 +118,9 @@ async def delete(
     async with open_deployment() as deployment:
         chosen = await _choose(deployment, ids or [], queue)
         sure = yes or not chosen
-        if not confirmed(_action("delete", chosen), deployment.settings, yes=sure):
+        if not confirmed(_action("delete", chosen, queue), deployment.settings, yes=sure):
             return Exit.FAILED
-        async with _audit_action(deployment, "deadletters.delete", chosen) as action:
+        async with _audit_action(deployment, "deadletters.delete", chosen, queue) as action:
             verdicts = await verdicts_by_id(chosen, partial(deployment.store.delete, state="dead"))
             action.count = _count(verdicts, chosen)
         code = await _print_reasons(deployment, verdicts)
@@ -129,28 +129,31 @@ async def delete(
 
 
 def _count(verdicts: dict[str, bool], chosen: list[tuple[Queue, str]]) -> int | None:
-    """How many were changed; None for one, which its row names."""
-    return None if len(chosen) == 1 else sum(verdicts.values())
+    """How many were changed; None for the one that the row names."""
+    changed = sum(verdicts.values())
+    return None if changed == len(chosen) == 1 else changed
 
 
-def _action(verb: str, chosen: list[tuple[Queue, str]]) -> str:
-    """What would be done, for the question."""
-    names = sorted({queue.name for queue, _ in chosen})
+def _action(verb: str, chosen: list[tuple[Queue, str]], whole: str | None) -> str:
+    """What would be done, for the question. `whole`: the queue of which all are meant."""
+    names = sorted({queue.name for queue, _ in chosen}) if whole is None else [whole]
     some = "1 dead letter" if len(chosen) == 1 else f"{len(chosen):,} dead letters"
     queues = "queue" if len(names) == 1 else "queues"
     return f"{verb} {some} of {queues} {', '.join(map(repr, names))}"
 
 
 def _audit_action(
-    deployment: Deployment, verb: str, chosen: list[tuple[Queue, str]]
+    deployment: Deployment, verb: str, chosen: list[tuple[Queue, str]], whole: str | None
 ) -> AbstractAsyncContextManager[Action]:
-    """The audit's rows of this action; they name one job, or how many of which queues."""
+    """The audit's rows of this action; they name one job, or the first of many, and how many of
+    which queues."""
     from ..jobs.ids import public_id
 
-    if len(chosen) == 1:
-        ((queue, local_id),) = chosen
-        return audited(deployment, verb, public_id(local_id, queue.name))
-    return audited(deployment, f"{verb}_many", _action(verb.partition(".")[2], chosen))
+    names = [public_id(local_id, queue.name) for queue, local_id in chosen]
+    if len(names) == 1:
+        return audited(deployment, verb, *names)
+    about = [_action(verb.partition(".")[2], chosen, whole), first_of(names)]
+    return audited(deployment, f"{verb}_many", ": ".join(filter(None, about)))
 
 
 async def _choose(

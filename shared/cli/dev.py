@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .command import command
+from .confirm import name_of_store
 from .exit_codes import Exit
 from .options import Data, Json, Port, StorePort, Volatile
 from .output import as_json, fields, flush, note
@@ -116,6 +117,8 @@ async def _servers(
             )
             variables |= local.environment
             note(describe_store(local.embedded))
+        else:
+            note(f"Uses {name_of_store(settings)}: jobs that wait there run here.")
         stack.enter_context(environment({**variables, **_events(), "TIDEGATE_DATA": str(folder)}))
         nudge = InProcessNudge()
         app = _create_api(settings, nudge)

@@ -37,7 +37,8 @@ async def run_job(
     `handle.status()` answers. `clock`: the store's. `options`: those of an enqueue. `apps`: the
     applications of this deployment, where its follow-ups go to them (`then=`, `on_dead=`); without
     any it has the queues of the job type and of the handlers of its ends. Raises ConfigurationError
-    where these do not fit together, and what an enqueue raises."""
+    where these do not fit together, TimeoutError where the job has not ended after 200 drains, and
+    what an enqueue raises."""
     check_job_type("run_job", job_type)
     check_clock("run_job", clock, store)
     queue = job_type.queue
@@ -49,9 +50,24 @@ async def run_job(
         await Drain(store, registry, Budget.of(WINDOW, clock=clock)).run([queue])
         view = await store.inspect(queue, job_id, decrypt=True)
         if view.state not in ("waiting", "delayed") or view.paused:
-            break
-        clock.advance(max(1, view.at_ms - view.now_ms) / 1000)
-    return view
+            return view
+        clock.advance(await _wait_ms(store, view) / 1000)
+    raise TimeoutError(
+        f"{answer.id} is still {view.state} after {MAX_DRAINS} drains over {_days(view):.1f} days: "
+        "does its handler snooze for ever? Drain it with `Drain` and a clock of your own."
+    )
+
+
+async def _wait_ms(store: Store, view: JobView) -> float:
+    """Until the instant at which the job is due, or at which a turn may find work in its queue."""
+    if view.at_ms > view.now_ms:
+        return view.at_ms - view.now_ms
+    agenda = await store.agenda()
+    return max(1.0, agenda.get(view.queue.name, 0) - view.now_ms)
+
+
+def _days(view: JobView) -> float:
+    return (view.now_ms - (view.created_ms or view.now_ms)) / 86_400_000
 
 
 def _app_of(job_type: JobType[Any]) -> App:

@@ -27,6 +27,8 @@ TOKEN = "a-token-of-tests"  # noqa: S105 - it opens a store that ends with the t
 KEYRING = Keyring([EncryptionKey("test", os.urandom(KEY_BYTES))])
 """A key of this process, so that encrypted queues work in tests as they are declared."""
 Wrap = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+_open = list[Store]()
+"""Stores whose blocks have not ended, the outermost first."""
 
 
 class _StoreTransport(httpx.AsyncBaseTransport):
@@ -78,7 +80,8 @@ async def embedded_store(
     *, clock: FakeClock | None = None, wrap: Wrap | None = None, prefix: str = "test"
 ) -> AsyncIterator[Store]:
     """An empty store, under the strict guard, that ends with the block. It is also the store of
-    `job_type.enqueue(…)` and of caches."""
+    `job_type.enqueue(…)` and of caches; after a block inside another one that is the outer's
+    again."""
     check_loop("embedded_store", clock)
     with standing_still():  # a busy machine's server answers late, in real time
         embedded = await open_embedded(
@@ -89,12 +92,22 @@ async def embedded_store(
             allowed_scripts=known_scripts(),
         )
     store = store_on(embedded.protocol, clock=clock, wrap=wrap, prefix=prefix)
-    set_default_store(lambda: store)
-    set_default_client(lambda: CacheClient(store.rest, prefix))
+    _open.append(store)
+    _be_default(store)
     try:
         yield store
     finally:
-        set_default_client(None)
+        _open.remove(store)
+        if _open:
+            _be_default(_open[-1])
+        else:  # a late enqueue meets the store that is closed, and never the environment's database
+            set_default_client(None)
         with standing_still():
             await store.close()
             await embedded.close()
+
+
+def _be_default(store: Store) -> None:
+    """Enqueues and caches without a store of their own use this one from now on."""
+    set_default_store(lambda: store)
+    set_default_client(lambda: CacheClient(store.rest, store.prefix))

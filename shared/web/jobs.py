@@ -15,7 +15,7 @@ from ..observe.explain import Code
 from ..observe.listing import STATES, check_state, list_jobs
 from .body import json_response
 from .call import Call, page_size
-from .problems import Problem, ProblemType
+from .problems import Problem, ProblemType, problem_response
 from .responses import LOCKED, JobErrorResponse, ResponseModel
 
 JOB_ENDED = ProblemType("job-ended", 409, "The job has ended")
@@ -149,4 +149,5 @@ async def cancel(call: Call) -> Response:
         return json_response(CancelResponse(id=job_id, state=state))
     if state == "cancel_requested":
         return json_response(CancelResponse(id=job_id, state="active"), 202)
-    raise Problem(JOB_ENDED, f"It is {state} already; there is nothing to cancel.", state=state)
+    ended = Problem(JOB_ENDED, f"It is {state} already; there is nothing to cancel.", state=state)
+    return problem_response(ended)  # no failure of the operation: nothing had to be done

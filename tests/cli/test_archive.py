@@ -243,5 +243,5 @@ def test_redrives_are_rows_of_the_audit(cli: Cli, archived: dict[str, int]) -> N
     told = [(one["verb"], one["object"]) for one in rows]
     assert (
         told
-        == [("archive.redrive_many", "2 rows of queues work")] * 2 + [("archive.redrive", row)] * 2
+        == [("archive.redrive_many", "2 rows of queues work: 3, 2")] * 2 + [("archive.redrive", row)] * 2
     )

@@ -117,6 +117,37 @@ def test_the_row_of_a_bulk_action_tells_how_many_it_has_changed(cli: Cli) -> Non
     ]
 
 
+@pytest.mark.parametrize("verb", ["delete", "redrive"])
+def test_the_row_of_letters_that_are_not_there_says_that_none_was_changed(
+    cli: Cli, verb: str
+) -> None:
+    assert cli("dead", verb, "none.work", "--yes").code is Exit.NOT_FOUND
+    assert cli("dead", verb, "--queue", "work", "--yes").code is Exit.OK
+
+    whole, _, one, _ = _rows(cli)
+    assert (one["object"], one["result"]) == ("none.work", "done: 0")
+    assert (whole["object"], whole["result"]) == (
+        f"{verb} 0 dead letters of queue 'work'",
+        "done: 0",
+    )
+
+
+@pytest.mark.parametrize("verb", ["delete", "redrive"])
+@pytest.mark.parametrize("count", [2, 99])
+def test_the_row_of_several_letters_names_the_first_ones(cli: Cli, verb: str, count: int) -> None:
+    lines = "\n".join('{"path": "/nowhere"}' for _ in range(count))
+    cli("enqueue", "work", "file.read", "-p", "-", "--job-id", "letter", stdin=lines)
+    cli("drain", "work")
+    ids = [f"letter-{n}.work" for n in range(1, count + 1)]
+
+    assert cli("dead", verb, *ids, "--yes").code is Exit.OK
+
+    row = _rows(cli)[0]
+    assert row["result"] == f"done: {count}"
+    assert f"{count} dead letters of queue 'work': letter-1.work, letter-2.work" in row["object"]
+    assert row["object"].endswith("letter-2.work" if count == 2 else ", …")
+
+
 def test_what_only_reports_leaves_no_row(cli: Cli) -> None:
     cli("repair", "--dry-run")
     cli("jobs", "erase", "--key", "ada", "--dry-run")

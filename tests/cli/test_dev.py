@@ -98,6 +98,20 @@ def test_a_client_with_the_printed_variables_uses_the_same_store(
         assert http.get("/api/v1/jobs/mine.work").json()["state"] == "delayed"
 
 
+def test_a_database_of_the_environment_is_named(
+    spawn: Spawn, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in STORE_VARIABLES:
+        monkeypatch.setenv(name, server.printed[name])
+    process = spawn("dev", *FREE, "--no-ticks", "--json")
+    printed_json(process)
+
+    ran = end(process, signal.SIGTERM)
+
+    host = urlsplit(server.printed["UPSTASH_REDIS_REST_URL"]).netloc
+    assert f"Uses the database {host}, prefix 'tidegate': jobs that wait there run" in ran.err
+
+
 def test_json_output_is_what_http_answers(
     cli: Cli, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

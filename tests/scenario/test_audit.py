@@ -75,6 +75,16 @@ async def test_reads_enqueues_ticks_and_refusals_leave_no_row(api: Client, as_ro
     assert await _rows(api) == []
 
 
+async def test_a_cancel_of_a_job_that_had_ended_is_done(api: Client) -> None:
+    job_id = await api.enqueue()
+    await api.tick()
+
+    answer = await api.delete(f"/api/v1/jobs/{job_id}")
+
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/job-ended")
+    assert (await _rows(api))[0]["result"] == "done"
+
+
 async def test_no_payload_of_a_body_is_in_the_audit(api: Client) -> None:
     body = {"ids": ["a.work"], "payload": "planted-1", "filter": {"payload": {"n": "planted-2"}}}
     await api.post("/api/v1/dead-letters/redrive", json=body)
