@@ -241,7 +241,7 @@ def test_redrives_are_rows_of_the_audit(cli: Cli, archived: dict[str, int]) -> N
 
     rows = cli("audit", "--json").json["rows"]
     told = [(one["verb"], one["object"]) for one in rows]
-    assert (
-        told
-        == [("archive.redrive_many", "2 rows of queues work: 3, 2")] * 2 + [("archive.redrive", row)] * 2
-    )
+    second, third = (archived[f"letter-{n}.work"] for n in (2, 3))
+    many = [f"2 rows of queues work: {a}, {b}" for a, b in ((second, third), (third, second))]
+    assert told[:2] in [[("archive.redrive_many", about)] * 2 for about in many]
+    assert told[2:] == [("archive.redrive", row)] * 2
