@@ -11,6 +11,7 @@ DROPPED = "dropped"
 """In place of a rule: the notice that stands for those that there was no room for."""
 SENTENCES = {
     "backlog": "{0:.0f} waiting jobs",
+    "parked": "{0:.0f} parked jobs",
     "failure_rate": "{0:.1%} of the attempts failed",
     "latency": "jobs take {0:.1f} times as long as usual",
     "crash_loop": "{0:.0f} leases whose function died",

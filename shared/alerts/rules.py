@@ -19,7 +19,8 @@ SAMPLES = 20
 LONGEST_MS = 3_600_000
 """After an hour a comparison is closed, however few jobs it has."""
 READINGS = 2
-"""Evaluations in a row that must find a backlog: a burst that the next drain takes is none."""
+"""Evaluations in a row that must find a backlog, or parked jobs: a burst that the next drain takes
+is none, nor a deploy during which two versions run."""
 LATENCY_FLOOR = 1.0
 """Seconds of latency below which twice as much as usual does no harm."""
 
@@ -61,7 +62,11 @@ def judge_queue(
     one is compared; None: there is none."""
     queue = stats.queue
     full = fullness(stats.usage, queue.max_jobs, queue.max_bytes)
-    values: dict[str, float | None] = {"backlog": stats.waiting, "queue_full": full}
+    values: dict[str, float | None] = {
+        "backlog": stats.waiting,
+        "parked": stats.sizes["parked"],
+        "queue_full": full,
+    }
     if change is not None:
         values["crash_loop"] = _crashes(change, settings.threshold("crash_loop", queue.name))
         values["failure_rate"] = _failure_rate(change)
@@ -112,7 +117,7 @@ def _latency(change: Reading, baseline: Baseline) -> float | None:
 
 def _verdict(rule: str, queue: str, value: float | None, settings: AlertSettings) -> Verdict:
     threshold = settings.threshold(rule, queue)
-    least = READINGS if rule == "backlog" else 1
+    least = READINGS if rule in ("backlog", "parked") else 1
     if value is None:
         return Verdict(rule, queue, "unknown", 0.0, threshold, least)
     finding: Finding = "beyond" if value > threshold else "within"

@@ -19,6 +19,7 @@ from .settings import whole
 
 THRESHOLDS: Mapping[str, float] = {
     "backlog": 100.0,
+    "parked": 0.0,
     "failure_rate": 0.05,
     "latency": 2.0,
     "crash_loop": 2.0,

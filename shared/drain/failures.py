@@ -1,5 +1,6 @@
 """The report of each failed attempt of a queue: one log record with the traceback, and a call of
-the application's own hooks. A hook may fail or hang; its job is settled all the same."""
+the application's own hooks. A hook may fail or hang; its job is settled all the same. Beside it, a
+record of jobs that are parked: they wait for what only an operator can bring."""
 
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ class Failures:
 
     def __init__(self, queue: Queue, budget: Budget, threads: Executor) -> None:
         self._queue, self._budget, self._threads = queue, budget, threads
+        self._parked = set[str]()
 
     async def report(self, run: Run, outcome: Outcome) -> None:
         """Log the failure and call the hooks. Raises nothing; ends early if cancelled."""
@@ -69,6 +71,16 @@ class Failures:
             log.log(level, "job_failed", exc_info=trace, extra=facts)
         except BaseException:  # noqa: BLE001 - formatting calls methods of the error, which may do anything
             log.log(level, "job_failed", extra=facts)
+
+    def log_parked(self, run: Run, outcome: Outcome) -> None:
+        """Log the first job that this drain parks of each type: the others wait for the same."""
+        if run.body.type in self._parked:
+            return
+        self._parked.add(run.body.type)
+        log.warning("job_parked", extra={
+            "queue": run.claim.queue, "job_id": run.claim.public_id, "type": run.body.type,
+            "reason": outcome.detail.get("parked"), "retry_in": round(outcome.delay, 1),
+        })  # fmt: skip
 
     async def _call(self, hook: FailureHook, run: Run, failure: JobFailure) -> None:
         error: BaseException = run.error  # type: ignore[assignment]  # else there was no failure

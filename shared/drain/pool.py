@@ -187,6 +187,8 @@ class Pool:
         try:
             if run.thread_runs:  # in effect at the earliest when it has probably ended
                 outcome = outcome._replace(delay=max(outcome.delay, THREAD_REST))
+            if outcome.kind == "park":
+                self._failures.log_parked(run, outcome)
             outcome = _with_report(run, outcome, self._budget.clock)
             self.settle(run.claim, self._propose(run, outcome))
         except Exception as bug:  # noqa: BLE001 - what it holds can't be written

@@ -152,6 +152,26 @@ async def test_milliseconds_that_double_disturb_nobody(alerts: Alerts, told: Rec
     assert told.take() == []
 
 
+async def test_jobs_that_are_parked_fire_twice_in_a_row_and_recover(
+    alerts: Alerts, told: RecordingSink
+) -> None:
+    await alerts.enqueue(3)
+    handled = alerts.queue.types.pop("t")
+    await alerts.drain()
+    await alerts.evaluate(1)
+    once = told.take()
+    await alerts.evaluate(1)
+    twice = told.take()
+    alerts.queue.types["t"] = handled
+    alerts.world.clock.advance(1000)
+    await alerts.drain()
+    await alerts.evaluate(1)
+
+    assert once == []
+    assert twice == [("parked", "q", True)]
+    assert told.take() == [("parked", "q", False)]
+
+
 async def crash(alerts: Alerts, n: int) -> None:
     """`n` leases end because their functions have died."""
     await alerts.enqueue(n)

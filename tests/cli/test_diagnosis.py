@@ -20,7 +20,7 @@ from shared.cli.diagnosis.declarations import (
 from shared.cli.diagnosis.finding import Finding, Verdict
 from shared.cli.diagnosis.host import Plan, check_density, check_tick_plan, check_window
 from shared.cli.diagnosis.host_files import HostFile, read_host_files
-from shared.cli.diagnosis.queues import LASTING, LONG_BACKLOG, check_backlogs
+from shared.cli.diagnosis.queues import LASTING, LONG_BACKLOG, check_backlogs, check_parked
 from shared.cli.diagnosis.schemas import check_alert_state
 from shared.cli.diagnosis.settings import check_alerts
 from shared.cli.diagnosis.store import check_clock, check_eviction, check_memory
@@ -286,6 +286,14 @@ def test_limits_that_cannot_clear_their_backlog(
     stats = waiting(jobs, age=age, limit=limit, paused=paused)
 
     judged(check_backlogs([stats]), verdict, "backlogs", "limit")
+
+
+@pytest.mark.parametrize(("parked", "verdict"), [(0, "OK"), (1, "WARN"), (3000, "WARN")])
+def test_parked_jobs_are_told(parked: int, verdict: Verdict) -> None:
+    stats = waiting(0, age=0.0, limit=None, paused=False)
+    stats = stats._replace(sizes={**stats.sizes, "parked": parked})
+
+    judged(check_parked([stats]), verdict, "parked", "job")
 
 
 @pytest.mark.usefixtures("environ")

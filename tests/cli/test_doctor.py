@@ -33,7 +33,7 @@ def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
     checks = ["settings", "apps", "keys", "retries", "rates", "entries", "alerts", "plan"]
     checks += ["platform", "window", "density", "store", "reach", "write", "scripts", "eviction"]
     checks += ["memory", "clock", "schemas", "migrations", "ticks", "backlogs", "room", "names"]
-    checks += ["dead", "undeclared", "jobs"]
+    checks += ["parked", "dead", "undeclared", "jobs"]
     assert verdicts(ran.json["findings"]) == dict.fromkeys(checks, "OK")
 
 

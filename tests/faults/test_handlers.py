@@ -318,6 +318,27 @@ def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(play: Play
     play(story)
 
 
+@pytest.mark.parametrize("jobs", [1, 2, 50])
+def test_the_first_parked_job_of_a_type_is_told_once_a_drain(
+    play: Play[None], caplog: pytest.LogCaptureFixture, jobs: int
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.queue()
+        await world.enqueue(queue, jobs)
+        del queue.types["t"]
+        for _ in range(2):
+            await world.drained(queue)
+            world.clock.advance(901)
+
+    play(story)
+
+    told = [record for record in caplog.records if record.message == "job_parked"]
+    assert [record.levelname for record in told] == ["WARNING", "WARNING"]
+    assert {vars(record)["job_id"] for record in told} == {"j0000.q"}
+    assert vars(told[0])["reason"] == "no handler for type 't' on queue 'q'"
+    assert vars(told[0])["retry_in"] == 900
+
+
 @pytest.mark.parametrize(
     "raw",
     [b"\xff\xfe", b"{", b"[]", b'{"type":1,"payload":{}}', b'{"type":"t"}', b"[" * 100_000,

@@ -18,7 +18,7 @@ from .finding import Finding
 from .host import Plan, check_density, check_tick_plan, check_window
 from .host_files import read_host_files
 from .keys import check_keys
-from .queues import check_backlogs, check_jobs, check_names, check_room, check_ticks
+from .queues import check_backlogs, check_jobs, check_names, check_parked, check_room, check_ticks
 from .schemas import check_alert_state, check_migrations
 from .settings import check_alerts, contradictions
 from .store import check_kind, check_store
@@ -114,6 +114,7 @@ async def _check_queues(deployment: Deployment, env: Mapping[str, str]) -> Async
     stats = [await deployment.store.stats(queue) for queue in deployment.queues()]
     yield check_ticks(stats)
     yield check_backlogs(stats)
+    yield check_parked(stats)
     yield check_room(stats)
     yield await check_names(deployment.store, stats)
     yield await check_dead_letters(deployment, stats, env)

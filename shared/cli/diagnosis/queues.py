@@ -64,6 +64,15 @@ def _stuck(stats: QueueStats) -> str | None:
     )
 
 
+def check_parked(queues: Sequence[QueueStats]) -> Finding:
+    """Whether jobs wait for another version of the function."""
+    parked = [f"{one.queue.name} {one.sizes['parked']:,}" for one in queues if one.sizes["parked"]]
+    if not parked:
+        return Finding("parked", "OK", "no job waits for another version of its function")
+    advice = "`tidegate jobs list QUEUE --state parked` and `tidegate jobs show ID` tell the reason"
+    return Finding("parked", "WARN", f"parked jobs: {', '.join(parked)}", advice)
+
+
 def check_room(queues: Sequence[QueueStats]) -> Finding:
     """Whether a queue, or one of its shards, soon refuses jobs."""
     levels = [(one, fullness(one.usage, one.queue.max_jobs, one.queue.max_bytes)) for one in queues]
