@@ -11,6 +11,8 @@ import pytest
 from pydantic import BaseModel
 
 from shared import App, RateLimit, Retry
+from shared.alerts.state import State
+from shared.alerts.state_json import write_state
 from shared.cli.diagnosis.declarations import (
     check_entries,
     check_plan,
@@ -21,7 +23,11 @@ from shared.cli.diagnosis.finding import Finding, Verdict
 from shared.cli.diagnosis.host import Plan, check_density, check_tick_plan, check_window
 from shared.cli.diagnosis.host_files import HostFile, read_host_files
 from shared.cli.diagnosis.queues import LASTING, LONG_BACKLOG, check_backlogs, check_parked
-from shared.cli.diagnosis.schemas import check_alert_state
+from shared.cli.diagnosis.schemas import (
+    MOST_MINUTES,
+    check_alert_state,
+    check_evaluations,
+)
 from shared.cli.diagnosis.settings import check_alerts
 from shared.cli.diagnosis.store import check_clock, check_eviction, check_memory
 from shared.config.alerts import AlertSettings
@@ -294,6 +300,30 @@ def test_parked_jobs_are_told(parked: int, verdict: Verdict) -> None:
     stats = stats._replace(sizes={**stats.sizes, "parked": parked})
 
     judged(check_parked([stats]), verdict, "parked", "job")
+
+
+@pytest.mark.usefixtures("environ")
+@pytest.mark.parametrize(
+    ("minutes", "told", "verdict"),
+    [
+        (None, True, "WARN"), (None, False, "OK"), (0, True, "OK"), (MOST_MINUTES - 1, True, "OK"),
+        (MOST_MINUTES + 1, True, "WARN"), (MOST_MINUTES + 1, False, "OK"),
+    ],
+)  # fmt: skip
+async def test_alerts_that_nothing_evaluates(
+    minutes: int | None, verdict: Verdict, *, told: bool
+) -> None:
+    deployment = Deployment.from_env()
+    try:
+        if minutes is not None:
+            state = State(at_ms=deployment.clock.epoch_ms() - minutes * 60_000)
+            await deployment.store.alerts.replace("", write_state(state))
+        webhook = AlertSettings(webhook="https://example.com/hook" if told else None)
+        found = await check_evaluations(deployment, webhook)
+    finally:
+        await deployment.close()
+
+    judged(found, verdict, "evaluations", "evaluated" if told else "nobody")
 
 
 @pytest.mark.usefixtures("environ")

@@ -32,7 +32,17 @@ def test_every_check_passes_on_a_new_machine(cli: Cli) -> None:
     assert (ran.code, ran.json["ok"]) == (Exit.OK, True)
     checks = ["settings", "apps", "keys", "retries", "rates", "entries", "alerts", "plan"]
     checks += ["platform", "window", "density", "store", "reach", "write", "scripts", "eviction"]
-    checks += ["memory", "clock", "schemas", "migrations", "ticks", "backlogs", "room", "names"]
+    checks += [
+        "memory",
+        "clock",
+        "schemas",
+        "evaluations",
+        "migrations",
+        "ticks",
+        "backlogs",
+        "room",
+        "names",
+    ]
     checks += ["parked", "dead", "undeclared", "jobs"]
     assert verdicts(ran.json["findings"]) == dict.fromkeys(checks, "OK")
 

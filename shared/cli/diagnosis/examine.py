@@ -19,7 +19,7 @@ from .host import Plan, check_density, check_tick_plan, check_window
 from .host_files import read_host_files
 from .keys import check_keys
 from .queues import check_backlogs, check_jobs, check_names, check_parked, check_room, check_ticks
-from .schemas import check_alert_state, check_migrations
+from .schemas import check_alert_state, check_evaluations, check_migrations
 from .settings import check_alerts, contradictions
 from .store import check_kind, check_store
 from .undeclared import check_undeclared
@@ -98,6 +98,7 @@ async def _check_stores(
         async for finding in check_store(deployment.store, settings, wait):
             yield finding
         yield await check_alert_state(deployment)
+        yield await check_evaluations(deployment, AlertSettings.from_env(env))
         yield await check_migrations(deployment)
         yield await check_undeclared(deployment)
         if deployment.registry.queues():
