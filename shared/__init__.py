@@ -60,13 +60,15 @@ set_default_store(_from_environment)
 set_default_archive(_erase_rows)
 
 
-def __getattr__(name: str) -> object:
-    if name == "Cache":
-        from .cache import Cache  # noqa: PLC0415 - most functions have no cache
+if not TYPE_CHECKING:  # else a type checker would take every name for one of these
 
-        return Cache
-    if name in ("Completed", "Dead"):
-        from .declare import ends  # noqa: PLC0415 - models: most applications need none
+    def __getattr__(name: str) -> object:
+        if name == "Cache":
+            from .cache import Cache  # noqa: PLC0415 - most functions have no cache
 
-        return getattr(ends, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return Cache
+        if name in ("Completed", "Dead"):
+            from .declare import ends  # noqa: PLC0415 - models: most applications need none
+
+            return getattr(ends, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

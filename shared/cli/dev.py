@@ -13,7 +13,7 @@ import typer
 from .command import command
 from .confirm import name_of_store
 from .exit_codes import Exit
-from .options import Data, Json, Port, StorePort, Volatile
+from .options import Data, Json, Port, StorePort, Volatile, check_data
 from .output import as_json, fields, flush, note
 from .signals import stop_signals
 
@@ -55,6 +55,7 @@ async def dev(
     _warn_of_unknown_variables()
     settings = Settings.from_env()
     registry = Registry.load(settings.apps)  # an error is reported before any server starts
+    check_data(data, volatile=volatile)
     folder, volatile = data or settings.data_dir, volatile or settings.volatile
     secrets = DevSecrets.random() if volatile else DevSecrets.load_or_create(folder)
     stop = asyncio.Event()

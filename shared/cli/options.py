@@ -26,3 +26,13 @@ Volatile = Annotated[
 ]
 StorePort = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the store; 0: any free.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port of the API; 0: any free.")]
+
+
+def check_data(data: Path | None, *, volatile: bool) -> None:
+    """Raises InvalidOption for a folder of a store that would use none."""
+    from ..errors import InvalidOption
+
+    if volatile and data is not None:
+        raise InvalidOption(
+            "a volatile store has no folder: leave out --data or --volatile", "data"
+        )

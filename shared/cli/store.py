@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .command import command
 from .exit_codes import Exit
-from .options import Data, Json, StorePort, Volatile
+from .options import Data, Json, StorePort, Volatile, check_data
 from .output import as_json, flush, note
 from .signals import stop_signals
 
@@ -27,6 +27,7 @@ async def store(
     from .servers import describe_store, local_store
 
     settings = Settings.from_env()
+    check_data(data, volatile=volatile)
     folder, volatile = data or settings.data_dir, volatile or settings.volatile
     secrets = DevSecrets.random() if volatile else DevSecrets.load_or_create(folder)
     stop = asyncio.Event()

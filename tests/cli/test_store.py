@@ -93,3 +93,12 @@ def test_damaged_tokens_are_one_sentence(cli: Cli, environ: Path) -> None:
     ran = cli("store", "--port", "0")
 
     assert (ran.code, "delete it to get new tokens" in ran.err) == (Exit.CONFIGURATION, True)
+
+
+@pytest.mark.parametrize("command", ["store", "dev"])
+def test_a_folder_for_a_volatile_store_is_refused(cli: Cli, tmp_path: Path, command: str) -> None:
+    ran = cli(command, "--volatile", "--data", str(tmp_path / "kept"))
+
+    assert ran.code is Exit.USAGE
+    assert "leave out --data or --volatile" in ran.err
+    assert not (tmp_path / "kept").exists()

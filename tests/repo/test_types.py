@@ -74,6 +74,8 @@ async def right() -> None:
     print(state, value, changed, done)
 """
 WRONG = """\
+from shared import RateLimt  # E: has no attribute "RateLimt"
+
 async def wrong() -> None:
     await ship.enqueue(Receipt(number=1))  # E: Argument 1 .* "Receipt"; expected "Order"
     await ship.enqueue({"number": 1})  # E: Argument 1 .* expected "Order"
