@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ..declare.queue import Queue
 from ..encryption.history import encrypt_history
-from ..jobs.body import is_encrypted
+from ..jobs.body import byte_length, is_encrypted
 from ..jobs.claim import Claim
 from ..jobs.ends import has_open_end
 from ..jobs.history import add_to_history
 from ..jobs.outcome import Outcome
-from ..jobs.short_history import Kept, shorten_history
+from ..jobs.short_history import HistoryLevel, shorten_history
 from ..store import TurnReply
 from ..store.turn import Settle
 from .resources import DrainResources
@@ -20,24 +20,28 @@ from .run import Run
 
 log = logging.getLogger("tidegate.drain")
 
-KEPT_OF_OPEN_ENDS: Mapping[Kept, Kept] = {"whole": "whole", "short": "whole", "least": "short"}
-"""How much is kept of the history of a decided end: its follow-ups are still made of it. With the
-least room they are told the error's type and the start of its message, so that they can run."""
+LEVEL_OF_OPEN_ENDS: Mapping[HistoryLevel, HistoryLevel] = {
+    "full": "full",
+    "short": "full",
+    "minimal": "short",
+}
+"""The level of a decided end's history: its follow-ups are still made of it. At "minimal" they still
+get a short history: a Dead handler needs an error type."""
 
 
 class SettleWriter:
-    """Makes the settles of one consumer, with as much of histories as the store has room for."""
+    """Makes the settles of one consumer, with histories at the level for which the store has room."""
 
     def __init__(self, queue: Queue, resources: DrainResources) -> None:
         self._queue, self._resources = queue, resources
-        self._kept: Kept = "whole"
+        self._level: HistoryLevel = "full"
 
     def learn(self, reply: TurnReply) -> None:
-        """How much of histories the next settles keep; a log line tells that it is less."""
-        if reply.kept not in ("whole", self._kept):
-            facts = {"queue": self._queue.name, "kept": reply.kept}
+        """The level of the next settles' histories; a log line tells that it is not full."""
+        if reply.history_level not in ("full", self._level):
+            facts = {"queue": self._queue.name, "history_level": reply.history_level}
             log.warning("short_histories", extra=facts)
-        self._kept = reply.kept
+        self._level = reply.history_level
 
     def progress(self, runs: Iterable[Run]) -> Iterator[Settle]:
         """What running jobs have reported that no turn has carried yet, as prolonged leases."""
@@ -52,10 +56,21 @@ class SettleWriter:
             from .labels import label_of  # noqa: PLC0415 - most deployments tell none
 
             label = label_of(claim, outcome, history)
-        kept = KEPT_OF_OPEN_ENDS[self._kept] if has_open_end(claim, outcome) else self._kept
-        history = shorten_history(history, kept, claim.history)
-        if history and is_encrypted(claim.body):
-            keyring = self._resources.keyring
-            history = encrypt_history(keyring, claim.queue, claim.id, history)
+        level = LEVEL_OF_OPEN_ENDS[self._level] if has_open_end(claim, outcome) else self._level
+        history = self._stored(claim, history, level)
         waited = 0 if outcome.started else claim.at_ms
         return Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)
+
+    def _stored(self, claim: Claim, history: str, level: HistoryLevel) -> str:
+        """A history as this level stores it. At "minimal" it is a short one where that makes the
+        record no longer."""
+        if level == "minimal":
+            short = self._stored(claim, history, "short")
+            if byte_length(short) <= byte_length(self._encrypted(claim, claim.history)):
+                return short
+        return self._encrypted(claim, shorten_history(history, level))
+
+    def _encrypted(self, claim: Claim, history: str) -> str:
+        if not history or not is_encrypted(claim.body):
+            return history
+        return encrypt_history(self._resources.keyring, claim.queue, claim.id, history)

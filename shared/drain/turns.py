@@ -20,7 +20,7 @@ from ..jobs.ids import public_id
 from ..jobs.outcome import PAST
 from ..store import TurnReply, TurnRequest
 from ..store.counters import ANY, DURATION, HELD, WAIT
-from ..store.turn import MOST_BYTES, Settle
+from ..store.turn import CLAIM_MAX_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
 from .durations import bucket_of
@@ -116,7 +116,7 @@ class Turns:
             return 0
         if not self._bytes:
             return FIRST_PREFETCH
-        return MOST_BYTES * self._report.claimed // self._bytes + 1
+        return CLAIM_MAX_BYTES * self._report.claimed // self._bytes + 1
 
     def _within(self, settles: Sequence[Settle], leases: Sequence[str]) -> float:
         """Seconds for which a turn is repeated."""

@@ -7,12 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..jobs.history import read_history
+from ..jobs.history import ENCRYPTED, read_history
 from .cipher import Place, decrypt, encrypt
 from .keyring import Keyring
 
-FIELD = "encrypted"
-"""The field with the encrypted part: `label base64`."""
 READABLE = frozenset({
     *("cuts", "cut_after", "parks", "snoozed_since", "misfit_since"),
     *("parked", "progress", "result_error", "runs", "end"),
@@ -32,20 +30,20 @@ def encrypt_history(keyring: Keyring, queue: str, job_id: str, text: str) -> str
     """The history to store. One whose encrypted part was not decrypted keeps that part."""
     history = read_history(text)
     readable = _readable(history)
-    if FIELD in history:
-        readable[FIELD] = history[FIELD]
+    if ENCRYPTED in history:
+        readable[ENCRYPTED] = history[ENCRYPTED]
     elif readable != history:
         hidden = {name: history[name] for name in history if history[name] != readable.get(name)}
         key = keyring.first(queue)
         place = Place("history", queue, job_id)
-        readable[FIELD] = f"{key.label} {encrypt(key, place, _json(hidden))}"
+        readable[ENCRYPTED] = f"{key.label} {encrypt(key, place, _json(hidden))}"
     return _json(readable) if readable else ""
 
 
 def decrypt_history(keyring: Keyring, queue: str, job_id: str, text: str) -> str:
     """The whole history. Raises MissingKey, NotAuthentic and MissingExtra."""
     history = read_history(text)
-    encrypted = history.pop(FIELD, None)
+    encrypted = history.pop(ENCRYPTED, None)
     if encrypted is None:
         return text
     label, _, data = str(encrypted).partition(" ")

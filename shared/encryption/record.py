@@ -8,9 +8,9 @@ from typing import Any
 
 from ..extras import MissingExtra
 from ..jobs.body import Body
-from ..jobs.history import read_history
+from ..jobs.history import ENCRYPTED, read_history
 from .cipher import NotAuthentic
-from .history import FIELD, INTEGRITY, decrypt_history, with_hidden_texts
+from .history import INTEGRITY, decrypt_history, with_hidden_texts
 from .jobs import decrypt_payload
 from .keyring import Keyring, MissingKey, key_name
 
@@ -28,7 +28,7 @@ class Encryption:
     @property
     def hides_history(self) -> bool:
         """True if its history has an encrypted part that is not here."""
-        return self.locked is not None and f'"{FIELD}"' in self.history
+        return self.locked is not None and f'"{ENCRYPTED}"' in self.history
 
 
 def lock(body: Body, stored: str | bytes, history: str) -> tuple[Encryption | None, dict[str, Any]]:

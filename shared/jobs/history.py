@@ -13,6 +13,8 @@ from .redact import redacted_start
 
 RUNS, MOST_RUNS = "runs", 20
 """The name of the runs, and how many are kept: the oldest go first."""
+ENCRYPTED = "encrypted"
+"""The name of the part that is encrypted, in the histories of encrypted jobs: `label base64`."""
 RUN = "run"
 """The name in an outcome's detail of the run that ended with it, a `JobRun`."""
 ERRORS_KEPT = 5

@@ -1,5 +1,5 @@
-"""Short histories: what is kept of a job's course where its queue holds nearly as many bytes as the
-store takes. A settle that does not fit would stop the queue, so the history gives way."""
+"""Short histories: how much is stored of a job's course where its queue holds nearly as many bytes as
+the store takes. A settle that does not fit would stop the queue, so the history gives way."""
 
 from __future__ import annotations
 
@@ -7,41 +7,44 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from .history import RUNS, read_history
+from .ends import NAME as END
+from .history import ENCRYPTED, RUNS, read_history
 from .log import NAME as LOG
 
-Kept = Literal["whole", "short", "least"]
-"""How much of a history is kept: all; the last error and run, and small values; or only what
-decides how the job goes on, and what makes its record no longer."""
+HistoryLevel = Literal["full", "short", "minimal"]
+"""How much of a history is stored: all; the last error and run, and small values; or only what
+decides how the job goes on."""
 LONGEST_TEXT = 200
 """Characters of a text in a short history, and of the JSON of a result."""
+LONGEST_OF_MINIMAL = 60
+"""Characters of a text in a minimal history."""
 CUT = " […]"
 """Ends a text that was cut."""
 NO_RESULT = "not kept: the jobs of its queue have nearly all the bytes that the store takes"
 NOT_KEPT = "not kept"
-"""The same in the least history, where each byte counts."""
+"""The same in a minimal history, where each byte counts."""
 DECIDING = frozenset({
-    *("cuts", "cut_after", "parks", "snoozed_since", "misfit_since", "end", "parked", "progress"),
+    *("cuts", "cut_after", "parks", "snoozed_since", "misfit_since", END, "parked", "progress"),
+    ENCRYPTED,
 })  # fmt: skip
-"""What the next function has to know."""
+"""What the next function has to know. An encrypted part is there only if this function could not
+decrypt it: nobody here knows what it holds, and cut it would be lost for everybody."""
 
 
-def shorten_history(text: str, kept: Kept, before: str) -> str:
-    """The history to store in place of `before`, the stored one."""
-    if kept == "whole" or not text:
+def shorten_history(text: str, level: HistoryLevel) -> str:
+    """The history as this level has it: as text, before it is encrypted."""
+    if level == "full" or not text:
         return text
-    history = _short(read_history(text))
-    short = _json(history)
-    if kept == "short" or len(short) <= len(before):
-        return short
-    least = {name: value for name, value in history.items() if name in DECIDING}
-    if "result" in history or "result_error" in history:  # a result of None is in no history
-        least["result_error"] = NOT_KEPT
-    return _json(least)
+    history = read_history(text)
+    return _json(_short(history) if level == "short" else _minimal(history))
 
 
 def _short(history: Mapping[str, Any]) -> dict[str, Any]:
-    short = {name: _cut(value) for name, value in history.items() if name != LOG}
+    short = {
+        name: _cut_field(name, value, LONGEST_TEXT)
+        for name, value in history.items()
+        if name != LOG
+    }
     for name in (RUNS, "errors"):
         if isinstance(last := history.get(name), list) and last:
             short[name] = [_error(last[-1]) if name == "errors" else last[-1]]
@@ -51,16 +54,35 @@ def _short(history: Mapping[str, Any]) -> dict[str, Any]:
     return short
 
 
+def _minimal(history: Mapping[str, Any]) -> dict[str, Any]:
+    minimal = {
+        name: _cut_field(name, value, LONGEST_OF_MINIMAL)
+        for name, value in history.items()
+        if name in DECIDING
+    }
+    if "result" in history or "result_error" in history:  # a result of None is in no history
+        minimal["result_error"] = NOT_KEPT
+    return minimal
+
+
 def _error(error: Any) -> Any:
     if not isinstance(error, dict):
         return None
     names = ("at", "attempt", "type", "message")
-    return {name: _cut(error[name]) for name in names if name in error}
+    return {name: _cut(error[name], LONGEST_TEXT) for name in names if name in error}
 
 
-def _cut(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        return value[: LONGEST_TEXT - len(CUT)] + CUT
+def _cut_field(name: str, value: Any, longest: int) -> Any:
+    if name == ENCRYPTED:
+        return value
+    if name == END and isinstance(value, dict) and isinstance(missing := value.get("missing"), list):
+        return {**value, "missing": [_cut(part, longest) for part in missing]}
+    return _cut(value, longest)
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str) and len(value) > longest:
+        return value[: longest - len(CUT)] + CUT
     return value
 
 

@@ -23,6 +23,7 @@ from .codec import ANSWERED, ON_DEAD, PRIORITY_CODES
 from .key_limits import door_limit
 from .scripts import Calls
 from .split import by_size
+from .usage import ROOM_OF_FOLLOW_UPS
 
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender
@@ -32,9 +33,6 @@ UNDER_WAY = 2
 would carry fewer jobs each."""
 LEAST_SECONDS = 1.0
 """Seconds for which a request is repeated, however long its jobs waited for the one before."""
-ROOM_OF_FOLLOW_UPS = 1.5
-"""How far follow-ups may go beyond the bounds of a queue. A job holds its own place until they are
-stored, so in a queue that is full of such jobs none could end."""
 NO_GUARD = Guard("-")
 
 

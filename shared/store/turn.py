@@ -10,7 +10,7 @@ from ..jobs.body import byte_length
 from ..jobs.claim import Claim, Lease
 from ..jobs.ids import created_ms
 from ..jobs.outcome import Kind
-from ..jobs.short_history import Kept
+from ..jobs.short_history import HistoryLevel
 from ..jobs.sizes import MOST_BYTES_A_REQUEST
 from .codec import DECIDED, FOREIGN, KIND_CODES, read_record
 from .counters import write_counters
@@ -18,9 +18,9 @@ from .key_limits import turn_limits
 
 Reason = Literal["more", "empty", "limited", "full", "paused", "suspect"]
 """Why a turn claimed fewer jobs than wanted; "more": there may be more."""
-KEPT: Mapping[str, Kept] = {"w": "whole", "s": "short", "l": "least"}
-"""How much of histories is kept, by code (lua/lib/codes.lua)."""
-MOST_BYTES = MOST_BYTES_A_REQUEST
+HISTORY_LEVELS: Mapping[str, HistoryLevel] = {"f": "full", "s": "short", "m": "minimal"}
+"""By code (lua/lib/codes.lua)."""
+CLAIM_MAX_BYTES = MOST_BYTES_A_REQUEST
 """Bytes claimed per turn, so that a reply stays well below the store's limit."""
 REPEAT_MS = 10_000
 """How long a turn may be repeated, unless its request has a longer time."""
@@ -106,7 +106,7 @@ class TurnRequest(NamedTuple):
             *((limit.rate, limit.per_ms, limit.burst) if limit else (0, 1, 1)),
             queue.completed.count,
             queue.completed.age_ms,
-            MOST_BYTES,
+            CLAIM_MAX_BYTES,
             int(self.resync),
             len(types),
             len(self.settles),
@@ -134,8 +134,8 @@ class TurnReply(NamedTuple):
     `stale`: leases that were not ours any more. `suspects`: how many quarantined jobs wait.
     `cancel`: ids of active jobs whose cancellation is requested. `level`: the bucket's level before
     the claim, in units (see lua/lib/bucket.lua). `claimed_ms`: the instant of the claim, before
-    `now_ms` where a repeated request was answered again. `kept`: how much of histories the next
-    settles may keep, by the bytes that the queue stores.
+    `now_ms` where a repeated request was answered again. `history_level`: how much of histories
+    the next settles store, by the bytes that the queue stores.
     """
 
     now_ms: int
@@ -148,12 +148,12 @@ class TurnReply(NamedTuple):
     claimed_ms: int
     level: int
     claims: list[Claim]
-    kept: Kept = "whole"
+    history_level: HistoryLevel = "full"
 
 
 def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
     """The script's flat answer as values."""
-    now, reason, wait, suspects, verdicts, cancel, histograms, at, level, kept, flat = reply
+    now, reason, wait, suspects, verdicts, cancel, histograms, at, level, history_level, flat = reply
     claims = [
         read_claim(queue, lease, record, int(at))
         for lease, record in zip(flat[::2], flat[1::2], strict=True)
@@ -179,7 +179,7 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
         claimed_ms=int(at),
         level=int(level),
         claims=claims,
-        kept=KEPT[kept],
+        history_level=HISTORY_LEVELS[history_level],
     )
 
 

@@ -15,9 +15,16 @@ class Usage(NamedTuple):
 UsageByShard: TypeAlias = tuple[Usage, ...]
 MOST_OF_SHARE = 1.25
 """Of its even share of the queue's bounds a shard takes a quarter more (lua/lib/bounds.lua)."""
-MOST_WITH_HISTORIES = 5 / 3
-"""Up to so much of its even share a shard grows by what comes after the enqueue (results, errors);
-beyond it a history grows no more. lua/lib/bounds.lua has the same."""
+ROOM_OF_FOLLOW_UPS = 4 / 3
+"""How far follow-ups may go beyond the bounds of a queue. A job holds its own place until they are
+stored, so in a queue that is full of such jobs none could end."""
+MOST_WITH_FULL_HISTORIES = 4 / 3
+"""Above this multiple of a shard's even share of the bytes histories are short. Follow-ups alone do
+not make them so where a queue has one shard (lua/lib/bounds.lua)."""
+WORST_SHARD = MOST_OF_SHARE * ROOM_OF_FOLLOW_UPS
+"""The largest shard, as a multiple of its even share (5/3): follow-ups fill one that has more than
+its share so far, and histories grow it so far. Above it histories are minimal
+(lua/lib/bounds.lua)."""
 
 MOST_BYTES_OF_NAMES = 64 * 2**20
 """Of the names that guards hold (idempotency keys, deduplication), which are one entry, whatever

@@ -180,7 +180,7 @@ def _with_followers(queue: Queue, followed: Queue, told: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("crowding", "reasons"),
     [(0.5, [None, None]), (1.5, [NO_RESULT, NO_RESULT]), (2.0, [NOT_KEPT, NO_RESULT])],
-    ids=["whole", "short", "least"],
+    ids=["full", "short", "minimal"],
 )
 def test_follow_ups_that_wait_for_room_are_told_how_the_job_ended(
     engine_kind: str, servers: Servers, clock: FakeClock, crowding: float, reasons: list[str | None]

@@ -14,7 +14,7 @@ from shared.jobs.ends import DecidedEnd, read_end
 from shared.jobs.job import Job
 from shared.jobs.outcome import Kind
 from shared.store import TurnRequest
-from shared.store.turn import MOST_BYTES, Settle
+from shared.store.turn import CLAIM_MAX_BYTES, Settle
 
 from .audit import require
 from .ledger import children
@@ -40,7 +40,7 @@ class Consumer:
     deadline: int
     resync: bool
     capacity: int
-    most_bytes: int = MOST_BYTES
+    most_bytes: int = CLAIM_MAX_BYTES
     healthy: bool = False
     lease_ms: int = LEASES[-1]
     ahead_ms: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shared.store.codec import KIND_CODES
-from shared.store.turn import MOST_BYTES, TurnRequest
+from shared.store.turn import CLAIM_MAX_BYTES, TurnRequest
 
 from .book import BANDS, DECIDED, NEVER, ON_DEAD, Book, Entry, Memo, fresh
 from .claims import Claimant, ExpectedReply, answers
@@ -24,7 +24,7 @@ def turn(
     book: Book,
     wall: int,
     ask: TurnRequest,
-    most_bytes: int = MOST_BYTES,
+    most_bytes: int = CLAIM_MAX_BYTES,
     started: Sequence[str] = (),
 ) -> ExpectedReply | None:
     """`started`: the ids that the scripts claimed, to know whose backlogs they took first."""

@@ -18,7 +18,7 @@ from shared.store import TurnRequest, keys
 from shared.store.enqueue import encode_options
 from shared.store.key_limits import door_limit
 from shared.store.store import Store
-from shared.store.turn import MOST_BYTES, TurnReply, read_reply
+from shared.store.turn import CLAIM_MAX_BYTES, TurnReply, read_reply
 
 from . import census as counting
 from . import turns, verbs
@@ -31,7 +31,7 @@ from .server import Reply, ReplyError, Scripts, Server, Word
 PREFIX = "sim"
 NUDGE_WINDOW = 1000
 EPOCH = 1_800_000_000_000
-MOST_BYTES_AT, WINDOW_AT = 12, 4
+CLAIM_MAX_BYTES_AT, WINDOW_AT = 12, 4
 HALF = 0.5
 
 
@@ -199,7 +199,7 @@ class AuditedStore:
         settled = {settle.lease.split(" ")[0] for settle in ask.settles}
         bodies = {job: book.entries[job].body for job in settled if job in book.entries}
         met = _Met(book.lines["low"][:1], bodies)
-        expected = turns.turn(book, self.wall, ask, int(call.args[MOST_BYTES_AT]), claimed)
+        expected = turns.turn(book, self.wall, ask, int(call.args[CLAIM_MAX_BYTES_AT]), claimed)
         self._adopt(book, after)
         if expected is None or expected.replayed:
             require(before.same(after), "I5 a repeated turn changed something", call)
@@ -374,9 +374,9 @@ def _held(instant: float | None) -> bool:
     return instant is not None and (instant >= keys.NEVER or instant % 1 == HALF)
 
 
-def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = MOST_BYTES) -> Call:
+def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = CLAIM_MAX_BYTES) -> Call:
     args: list[Word] = [queue.name, *ask.args(queue)]
-    args[MOST_BYTES_AT] = most_bytes
+    args[CLAIM_MAX_BYTES_AT] = most_bytes
     return Call("turn", queue, tuple(args), ask)
 
 

@@ -8,7 +8,7 @@ from shared import RateLimit
 from shared.jobs.job import Job
 from shared.jobs.outcome import Kind
 from shared.store import Store, keys
-from shared.store.turn import MOST_BYTES
+from shared.store.turn import CLAIM_MAX_BYTES
 from shared.testing import FakeClock
 from tests.support.probe import Probe
 from tests.support.records import record
@@ -159,7 +159,7 @@ async def test_a_batch_is_capped_by_bytes_and_keeps_its_order(
     store: Store, probe: Probe, declare: Declare
 ) -> None:
     queue = declare(payload_limit=4 * 2**20)
-    large = '"' + "x" * (MOST_BYTES * 2 // 5) + '"'
+    large = '"' + "x" * (CLAIM_MAX_BYTES * 2 // 5) + '"'
     for job_id in "abcde":
         await store.enqueue(queue, [Job("t", large, id=job_id)])
     owner = Owner(store, queue)
@@ -176,7 +176,7 @@ async def test_one_job_over_the_byte_cap_is_claimed_by_itself(
     store: Store, declare: Declare
 ) -> None:
     queue = declare()
-    await store.enqueue(queue, [Job("t", '"' + "x" * (MOST_BYTES + 10) + '"', id="a")])
+    await store.enqueue(queue, [Job("t", '"' + "x" * (CLAIM_MAX_BYTES + 10) + '"', id="a")])
     await store.enqueue(queue, jobs("b"))
 
     assert ids(await Owner(store, queue).claim()) == ["a"]
@@ -276,7 +276,7 @@ async def test_a_reply_holds_records_up_to_the_very_byte(
     await store.enqueue(queue, numbered(5))
     records = await probe.read("q", "records")
     size = sum(len(records[f"j{n:03}"]) for n in range(3))
-    monkeypatch.setattr("shared.store.turn.MOST_BYTES", size + spare)
+    monkeypatch.setattr("shared.store.turn.CLAIM_MAX_BYTES", size + spare)
 
     assert len(await Owner(store, queue).claim()) == count
 

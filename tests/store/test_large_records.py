@@ -6,7 +6,7 @@ import pytest
 
 from shared.jobs.job import Job
 from shared.store.scripts import script
-from shared.store.turn import MOST_BYTES
+from shared.store.turn import CLAIM_MAX_BYTES
 from tests.support.turns import Owner, ids
 from tests.support.world import World
 
@@ -49,8 +49,8 @@ async def test_a_claim_reads_little_more_than_it_hands_out(world: World, size: i
         claimed, read = await _bytes_read(world, owner, prefetch)
         handed_out = len(claimed) * size
         most = 10 if prefetch == 10 else 5
-        assert read <= max(handed_out, MOST_BYTES, most * size) + 3 * size
-        assert len(claimed) == min(40 - len(seen), max(1, MOST_BYTES // (size + 60)))
+        assert read <= max(handed_out, CLAIM_MAX_BYTES, most * size) + 3 * size
+        assert len(claimed) == min(40 - len(seen), max(1, CLAIM_MAX_BYTES // (size + 60)))
         seen += claimed
         await owner.turn(0)
 
@@ -87,7 +87,7 @@ async def test_small_jobs_are_read_with_the_numbers_of_the_queue(world: World) -
 async def test_the_first_job_is_handed_out_however_large_it_is(world: World) -> None:
     queue = world.app.queue("q", max_bytes=2**40)
     for n in range(2):
-        await world.store.enqueue(queue, [Job("t", f'"{"y" * (MOST_BYTES + 1)}"', id=f"b{n}")])
+        await world.store.enqueue(queue, [Job("t", f'"{"y" * (CLAIM_MAX_BYTES + 1)}"', id=f"b{n}")])
 
     reply = await Owner(world.store, queue).turn(5)
 

@@ -9,10 +9,11 @@ import pytest
 
 from shared.jobs.short_history import (
     DECIDING,
+    LONGEST_OF_MINIMAL,
     LONGEST_TEXT,
     NO_RESULT,
     NOT_KEPT,
-    Kept,
+    HistoryLevel,
     shorten_history,
 )
 
@@ -25,19 +26,19 @@ FULL = {
     "log": [[1, 1, "line"]] * 20,
     "note": "n" * 900,
     "result": "r" * 900,
-    "encrypted": "2026 " + "A" * 100,
+    "encrypted": "2026 " + "A" * 900,
 }
 
 
-def _shortened(history: dict[str, Any], kept: Kept, before: str = "") -> dict[str, Any]:
-    text = shorten_history(json.dumps(history), kept, before)
+def _shortened(history: dict[str, Any], level: HistoryLevel) -> dict[str, Any]:
+    text = shorten_history(json.dumps(history), level)
     return dict(json.loads(text)) if text else {}
 
 
-def test_a_whole_history_is_as_it_was() -> None:
+def test_a_full_history_is_as_it_was() -> None:
     text = json.dumps(FULL)
 
-    assert shorten_history(text, "whole", "") is text
+    assert shorten_history(text, "full") is text
 
 
 def test_a_short_history_has_the_last_error_and_run_and_small_values() -> None:
@@ -52,6 +53,7 @@ def test_a_short_history_has_the_last_error_and_run_and_small_values() -> None:
     assert len(str(short["note"])) == len(str(short["parked"])) == LONGEST_TEXT
     assert (short.get("result"), short["result_error"]) == (None, NO_RESULT)
     assert short.keys() >= DECIDING
+    assert short["encrypted"] == FULL["encrypted"]
 
 
 @pytest.mark.parametrize("result", [0, "", None, "r" * 150, {"a": [1, 2]}])
@@ -59,33 +61,41 @@ def test_a_small_result_stays(result: object) -> None:
     assert _shortened({"result": result}, "short") == {"result": result}
 
 
-def test_the_least_history_decides_how_the_job_goes_on() -> None:
-    least = _shortened(FULL, "least")
+def test_a_minimal_history_decides_how_the_job_goes_on() -> None:
+    minimal = _shortened(FULL, "minimal")
 
-    assert least.pop("result_error") == NOT_KEPT
-    assert least.keys() == DECIDING
+    assert minimal.pop("result_error") == NOT_KEPT
+    assert minimal.keys() == DECIDING
+    assert len(str(minimal["parked"])) == LONGEST_OF_MINIMAL
+    assert minimal["encrypted"] == FULL["encrypted"]
 
 
 @pytest.mark.parametrize("result", [0, "", "r" * 900])
-def test_the_least_history_tells_a_dropped_result_from_none(result: object) -> None:
-    assert _shortened({"result": result, "runs": [[1, 2, 3, "done"]]}, "least") == {
+def test_a_minimal_history_tells_a_dropped_result_from_none(result: object) -> None:
+    assert _shortened({"result": result, "runs": [[1, 2, 3, "done"]]}, "minimal") == {
         "result_error": NOT_KEPT
     }
-    assert _shortened({"runs": [[1, 2, 3, "done"]]}, "least") == {}
+    assert _shortened({"runs": [[1, 2, 3, "done"]]}, "minimal") == {}
 
 
-@pytest.mark.parametrize("longer", [0, 1])
-def test_the_least_history_is_the_short_one_where_the_record_gets_no_longer(longer: int) -> None:
-    short = shorten_history(json.dumps(FULL), "short", "")
+@pytest.mark.parametrize(("level", "longest"), [("short", 200), ("minimal", 60)])
+def test_the_note_of_a_decided_end_is_short_and_its_names_are_whole(
+    level: HistoryLevel, longest: int
+) -> None:
+    names = ["handler " + "q" * 300, "completed 1"]
+    note = {"kind": "done", "mark": "m", "at_ms": 1, "stored": names, "missing": ["q", "w" * 900]}
 
-    least = shorten_history(json.dumps(FULL), "least", "x" * (len(short) - longer))
+    stored = _shortened({"end": note}, level)["end"]
 
-    assert (least == short) == (longer == 0)
+    missing = stored.pop("missing")
+    assert stored == {name: note[name] for name in ("kind", "mark", "at_ms", "stored")}
+    assert (missing[0], len(missing[1])) == ("q", longest)
 
 
-@pytest.mark.parametrize("kept", ["short", "least"])
+@pytest.mark.parametrize("level", ["short", "minimal"])
 @pytest.mark.parametrize(
-    "text", ["", "garbage", "[]", '{"errors":[3]}', '{"errors":"x","runs":[]}']
+    "text",
+    ["", "garbage", "[]", '{"errors":[3]}', '{"errors":"x","runs":[]}', '{"end":{"missing":[3]}}'],
 )
-def test_a_damaged_history_is_no_error(kept: Kept, text: str) -> None:
-    assert len(shorten_history(text, kept, text)) <= len(text) + 3
+def test_a_damaged_history_is_no_error(level: HistoryLevel, text: str) -> None:
+    assert len(shorten_history(text, level)) <= len(text) + 3

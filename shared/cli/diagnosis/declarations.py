@@ -10,11 +10,14 @@ from ...declare.app import Registry
 from ...declare.idempotency import TTL_MS
 from ...declare.policy import Retry
 from ...declare.queue import Queue
-from ...store.usage import MOST_WITH_HISTORIES
+from ...store.usage import ROOM_OF_FOLLOW_UPS, WORST_SHARD
 from .finding import Finding
 
 LARGEST_ENTRY = 100 * 2**20
 """Bytes of one entry on Upstash's free, pay-as-you-go and 250 MB plans."""
+ROOM_OF_SETTLES = 10 * 2**20
+"""Bytes of the settles that are under way when a shard has become full: a drain learns of it one
+turn late, which carries 2 MiB of histories; and several drains may."""
 BYTES_OF_ID = 27
 """Bytes that the id of a waiting job takes in its list."""
 
@@ -39,13 +42,13 @@ def check_entries(registry: Registry) -> Finding:
 
 
 def _records(queue: Queue) -> float:
-    """Bytes that one shard may hold, with what comes after the enqueue."""
-    return queue.max_bytes / queue.shards * MOST_WITH_HISTORIES
+    """Bytes that one shard may hold, with follow-ups and what comes after the enqueue."""
+    return queue.max_bytes / queue.shards * WORST_SHARD + ROOM_OF_SETTLES
 
 
 def _ids(queue: Queue) -> float:
     """Bytes of a list in which all jobs of the queue wait; `shards` does not divide it."""
-    return queue.max_jobs * BYTES_OF_ID
+    return queue.max_jobs * ROOM_OF_FOLLOW_UPS * BYTES_OF_ID
 
 
 def _mib(size: float) -> str:
@@ -54,7 +57,7 @@ def _mib(size: float) -> str:
 
 def check_plan(registry: Registry, alerts: AlertSettings) -> Finding:
     """Whether the queues together fit the store's plan, where TIDEGATE_STORE_BYTES tells it."""
-    bounds = sum(queue.max_bytes for queue in registry.queues())
+    bounds = sum(queue.max_bytes * WORST_SHARD for queue in registry.queues())
     if alerts.store_bytes is None:
         detail = f"queues may hold {_mib(bounds)}; TIDEGATE_STORE_BYTES does not tell the plan's"
         return Finding("plan", "OK", detail)

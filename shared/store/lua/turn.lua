@@ -4,7 +4,7 @@
 -- Returns  billed, now, reason for fewer than wanted (more empty limited full paused suspect), ms until there
 --       can be more (0: unknown or none), quarantined jobs that wait, verdicts (one character per
 --       settle: 1 applied, 0 stale), ids with a cancel request, histograms, instant of the claim and level of
---       the bucket before it (units), how much of histories may be kept, claims (lease, record; …)
+--       the bucket before it (units), history level, claims (lease, record; …)
 --- @include "bounds"
 --- @include "bucket"
 --- @include "claim"
@@ -38,7 +38,7 @@ local function answer(q, request, claimed, verdicts, at)
     if job_type.wanted then wanted[#wanted + 1] = request.histograms[i] or "" end
   end
   return { billed, whole(q.now), claimed.reason, whole(claimed.wait), q.suspects, verdicts, join(cancel, " "), wanted,
-    whole(at), whole(claimed.level), kept_history(request.most_bytes), claimed.claims }
+    whole(at), whole(claimed.level), history_level(request.queue_max_bytes), claimed.claims }
 end
 
 local function answer_again(q, request, last)

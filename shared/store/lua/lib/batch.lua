@@ -11,8 +11,8 @@
 -- these have left it.
 local function new_batch(q, request, most, exclusive)
   local limits = request.key_limits
-  return { claims = {}, count = 0, bytes = 0, put_off = 0, most = most, max_bytes = request.max_bytes, leased = {},
-    expiry = q.now + q.lease_ms, suffix = string.format(" %s %d ", q.owner, q.seq),
+  return { claims = {}, count = 0, bytes = 0, put_off = 0, most = most, max_bytes = request.claim_max_bytes,
+    leased = {}, expiry = q.now + q.lease_ms, suffix = string.format(" %s %d ", q.owner, q.seq),
     names_key = limits and limits.concurrency > 0, exclusive = exclusive and YES or NO }
 end
 

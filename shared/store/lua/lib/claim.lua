@@ -53,7 +53,7 @@ local function claim(q, request)
     return { claims = {}, count = 0, reason = reason, wait = wait, level = level }
   end
   -- Records are read for as many as a reply has room for, of the average length.
-  local most = math.min(starts, math.floor(request.max_bytes / average_bytes()) + 1)
+  local most = math.min(starts, math.floor(request.claim_max_bytes / average_bytes()) + 1)
   local asked = request.key_limits and math.max(most, CANDIDATES) or most
   local batch = takes_suspect(q, request) and claim_suspects(q, request, limits, most)
     or claim_line(q, request, limits, most, asked)

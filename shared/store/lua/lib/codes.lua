@@ -28,8 +28,8 @@ local SUSPECTS_BY = { exclusive = YES, isolated = "2" }
 -- In front of what is kept of a foreign record that was too large; jobs/body.py has the same.
 local CUT_RECORD = "~cut"
 
--- How much of a history a settle may keep (lib/bounds.lua).
-local KEPT = { whole = "w", short = "s", least = "l" }
+-- How much of a job's history its next settle stores (lib/bounds.lua).
+local HISTORY_LEVEL = { full = "f", short = "s", minimal = "m" }
 
 -- An empty name in a record's header, a guard or a replay entry.
 local NONE = "-"

@@ -13,7 +13,7 @@ local INBOX_PAGE, FIRST = 100, 10 -- records that a turn takes; that it reads be
 local BEGINNING = 200 -- bytes that are kept of a record which is larger than the queue may be
 
 -- Some records, from this position on, as many as the bytes of a turn hold.
-local function read_page(first, most_bytes)
+local function read_page(first, claim_max_bytes)
   local raws, bytes, count = {}, 0, FIRST
   while count > 0 do
     local some = call("LRANGE", INBOX, first + #raws, first + #raws + count - 1)
@@ -22,14 +22,14 @@ local function read_page(first, most_bytes)
       raws[#raws + 1] = raw
     end
     if #some < count then return raws end
-    count = math.min(INBOX_PAGE - #raws, math.floor((most_bytes - bytes) / math.max(1, bytes / #raws)))
+    count = math.min(INBOX_PAGE - #raws, math.floor((claim_max_bytes - bytes) / math.max(1, bytes / #raws)))
   end
   return raws
 end
 
 -- A record that the queue could not hold if it were empty is cut, so that it does not stop those behind it.
 local function job_of(q, request, raw)
-  local most = request.most_bytes * math.min(1, MOST_OF_SHARE / #SHARDS) - BEGINNING
+  local most = request.queue_max_bytes * math.min(1, MOST_OF_SHARE / #SHARDS) - BEGINNING
   if #raw > most then raw = string.format("%s %d %s", CUT_RECORD, #raw, string.sub(raw, 1, BEGINNING)) end
   return new_record(PRIORITY.normal, NONE, NONE, FOREIGN, " " .. whole(q.now), raw)
 end
@@ -40,9 +40,9 @@ local function take_records(q, request, mark, raws)
   for i, raw in ipairs(raws) do
     local id, job = id_from_inbox(mark, i), job_of(q, request, raw)
     bytes, q.inbox_left = bytes + #raw, #id + #job
-    if not has_room(id, q.inbox_left, request.most_jobs, request.most_bytes) then return i - 1 end
+    if not has_room(id, q.inbox_left, request.queue_max_jobs, request.queue_max_bytes) then return i - 1 end
     q.inbox_left = 0
-    if i > 1 and bytes > request.max_bytes then return i - 1 end
+    if i > 1 and bytes > request.claim_max_bytes then return i - 1 end
     save_record(id, job)
     buffer_push(NORMAL, id)
   end
@@ -53,13 +53,13 @@ end
 -- Whether a record waits that the queue has no room for.
 local function inbox_is_held(q, request)
   local id = id_from_inbox(new_mark(q), 1)
-  return q.inbox_left > 0 and not has_room(id, q.inbox_left, request.most_jobs, request.most_bytes)
+  return q.inbox_left > 0 and not has_room(id, q.inbox_left, request.queue_max_jobs, request.queue_max_bytes)
 end
 
 local function accept_inbox(q, request)
   q.foreign, q.inbox_read = false, true
   if inbox_is_held(q, request) then return end
-  local raws = read_page(0, request.max_bytes)
+  local raws = read_page(0, request.claim_max_bytes)
   local mark = read_mark(q, raws[1])
   if mark and mark.is_stored then return finish_page(q, mark) end
   if mark then table.remove(raws, 1) end

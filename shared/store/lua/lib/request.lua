@@ -34,7 +34,8 @@ end
 -- come the types, the settles, the leases to prolong and what the drain counted.
 --   exclusive: the function runs nothing else and takes one quarantined job; isolated: it takes several,
 --     each in a child process
---   keep_count, keep_ms: of completed jobs; most_bytes, most_jobs: of the queue; max_bytes: claimed by a turn
+--   keep_count, keep_ms: of completed jobs; queue_max_bytes, queue_max_jobs: its bounds
+--   claim_max_bytes: of the records that one turn claims
 --   ahead_ms: how far ahead tokens may be taken; prefetch: waiting jobs whose records are read at once
 --   repeat_ms: how long this turn may be repeated; resync: recount the queue
 --   settles_deaths: a job that crashed to death is handed out, so that its death has follow-ups
@@ -48,9 +49,9 @@ local function read_request()
     queue = ARGV[1], owner = ARGV[2], seq = n(ARGV[3]), want = n(ARGV[4]), lease_ms = n(ARGV[5]),
     exclusive = ARGV[6] == SUSPECTS_BY.exclusive, isolated = ARGV[6] == SUSPECTS_BY.isolated, concurrency = n(ARGV[7]),
     rate = n(ARGV[8]), per = n(ARGV[9]), burst = n(ARGV[10]),
-    keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
-    ahead_ms = n(ARGV[17]), prefetch = n(ARGV[19]), repeat_ms = n(ARGV[20]), most_bytes = n(ARGV[21]),
-    most_jobs = n(ARGV[22]), key_limits = read_key_limits(ARGV[23]), key_limits_text = ARGV[23],
+    keep_count = n(ARGV[11]), keep_ms = n(ARGV[12]), claim_max_bytes = n(ARGV[13]), resync = ARGV[14] == YES,
+    ahead_ms = n(ARGV[17]), prefetch = n(ARGV[19]), repeat_ms = n(ARGV[20]), queue_max_bytes = n(ARGV[21]),
+    queue_max_jobs = n(ARGV[22]), key_limits = read_key_limits(ARGV[23]), key_limits_text = ARGV[23],
     settles_deaths = ARGV[24] == YES, events = ARGV[25] == YES, types = {}, settles = {}, prolong = {}, fields = {},
   }
   local at = 26

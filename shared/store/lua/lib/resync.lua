@@ -9,9 +9,9 @@ local HOUR, MOST = 3600000, 1000
 local function went_back(q) return tonumber(q.stored.clock or 0) > q.now end
 
 -- What was timed while the clock was ahead would stand still until it gets there again: such leases get a new
--- end, as if their functions had just claimed, MOST a turn (`is_ahead`: there may be more, lib/queue_state.lua
--- keeps the clock that tells so). With the last of them, all keys and parked jobs are looked at, in their
--- order. Jobs that wait for an instant stay: it may be meant.
+-- end, as if their functions had just claimed, MOST a turn. `is_ahead`: more leases remain; the stored clock
+-- stays ahead so that the next turn continues. With the last of them, all keys and parked jobs are looked at, in
+-- their order. Jobs that wait for an instant stay: it may be meant.
 local function bring_back(q)
   local leases = call("ZRANGEBYSCORE", ACTIVE, "(" .. whole(q.now + HOUR), "+inf", "LIMIT", 0, MOST)
   extend_leases(leases, q.now + q.lease_ms)

@@ -25,9 +25,9 @@ end
 -- `settled`: as many jobs as this turn may have added.
 local function trim_by_size(q, request, settled)
   if q.inbox_left > 0 then make_room_for_inbox(q, request) end
-  local extra, share = q.completed - request.keep_count, math.floor(request.most_bytes / 2)
+  local extra, share = q.completed - request.keep_count, math.floor(request.queue_max_bytes / 2)
   local all = queue_usage.bytes + queue_usage.key_bytes
-  local rest = math.max(q.completed_bytes - share, math.min(all - request.most_bytes, q.completed_bytes))
+  local rest = math.max(q.completed_bytes - share, math.min(all - request.queue_max_bytes, q.completed_bytes))
   if rest > 0 then -- as many as hold the rest on average, but never the youngest
     local heavy = math.ceil(rest * q.completed / q.completed_bytes)
     extra = math.max(extra, math.min(heavy, q.completed - 1))
