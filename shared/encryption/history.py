@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from ..errors import MissingSecret
+from ..extras import MissingExtra
 from ..jobs.history import ENCRYPTED, read_history
 from .cipher import Place, decrypt, encrypt
 from .keyring import Keyring
@@ -27,16 +30,19 @@ HIDDEN = "[encrypted]"
 
 
 def encrypt_history(keyring: Keyring, queue: str, job_id: str, text: str) -> str:
-    """The history to store. One whose encrypted part was not decrypted keeps that part."""
+    """The history to store. One whose encrypted part was not decrypted keeps that part. A function
+    that can't encrypt did not decrypt the job either: of its own words on it the readable ones are
+    stored."""
     history = read_history(text)
     readable = _readable(history)
     if ENCRYPTED in history:
         readable[ENCRYPTED] = history[ENCRYPTED]
     elif readable != history:
         hidden = {name: history[name] for name in history if history[name] != readable.get(name)}
-        key = keyring.first(queue)
-        place = Place("history", queue, job_id)
-        readable[ENCRYPTED] = f"{key.label} {encrypt(key, place, _json(hidden))}"
+        with suppress(MissingSecret, MissingExtra):
+            key = keyring.first(queue)
+            place = Place("history", queue, job_id)
+            readable[ENCRYPTED] = f"{key.label} {encrypt(key, place, _json(hidden))}"
     return _json(readable) if readable else ""
 
 

@@ -75,7 +75,11 @@ def _error(error: Any) -> Any:
 def _cut_field(name: str, value: Any, longest: int) -> Any:
     if name == ENCRYPTED:
         return value
-    if name == END and isinstance(value, dict) and isinstance(missing := value.get("missing"), list):
+    if (
+        name == END
+        and isinstance(value, dict)
+        and isinstance(missing := value.get("missing"), list)
+    ):
         return {**value, "missing": [_cut(part, longest) for part in missing]}
     return _cut(value, longest)
 

@@ -153,7 +153,7 @@ class TurnReply(NamedTuple):
 
 def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
     """The script's flat answer as values."""
-    now, reason, wait, suspects, verdicts, cancel, histograms, at, level, history_level, flat = reply
+    now, reason, wait, suspects, verdicts, cancel, histograms, at, level, histories, flat = reply
     claims = [
         read_claim(queue, lease, record, int(at))
         for lease, record in zip(flat[::2], flat[1::2], strict=True)
@@ -179,7 +179,7 @@ def read_reply(queue: str, request: TurnRequest, reply: list[Any]) -> TurnReply:
         claimed_ms=int(at),
         level=int(level),
         claims=claims,
-        history_level=HISTORY_LEVELS[history_level],
+        history_level=HISTORY_LEVELS[histories],
     )
 
 

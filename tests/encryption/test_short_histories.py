@@ -35,11 +35,13 @@ KeysOf = Sequence[EncryptionKey]
 class Story:
     """One encrypted queue, a function that has the key and one that does not."""
 
-    def __init__(self, vault: Vault, length: int, keys: KeysOf) -> None:
-        self.vault, self.text = vault, "é" * length
+    def __init__(
+        self, vault: Vault, length: int, keys: KeysOf, *, letter: str = "é", encrypt: bool = True
+    ) -> None:
+        self.vault, self.text = vault, letter * length
         self.right, self.wrong = vault.with_keys(OLD), vault.with_keys(*keys)
         self.told: list[Completed[Card] | Dead[Card]] = []
-        self.queue = vault.app.queue("q", encrypt=True, retry=Retry.waits([10.0, 10.0]))
+        self.queue = vault.app.queue("q", encrypt=encrypt, retry=Retry.waits([10.0, 10.0]))
         self.narrow = vault.app.queue("narrow", encrypt=True, max_jobs=1)
         self._declare(self.queue)
 
@@ -47,6 +49,8 @@ class Story:
         @queue.job("t")
         async def handle(card: Card, job: JobContext) -> str:
             self.vault.began(job)
+            if card.mode == "wide":
+                raise ValueError("a" * 200 if job.attempt == 1 else self.text)
             job.log(f"logged {self.text}")
             job.progress(50, f"noted {self.text}")
             if job.attempt == 1 and card.mode == "fail":
@@ -86,10 +90,13 @@ class Story:
         assert not any(one.error for one in report.queues), report.queues
         return (await self.right.inspect(self.queue, "one")).state
 
-    async def history(self) -> dict[str, Any]:
+    async def stored(self) -> str:
         """The history as it is stored."""
         record = (await self.vault.probe.read("q", "records"))["one"]
-        return read_history(str(read_record(record)[2]))
+        return str(read_record(record)[2])
+
+    async def history(self) -> dict[str, Any]:
+        return read_history(await self.stored())
 
     async def parked_without_key(self, after: float) -> None:
         """A drain without the key parks the job, and its encrypted part is as it was."""
@@ -207,20 +214,46 @@ async def test_a_job_whose_function_died_waits_for_its_key_too(
 
 
 @levels
+@pytest.mark.parametrize("is_first", [True, False], ids=["no history", "history"])
+@pytest.mark.parametrize("line", ['"type": 1 ', '"type":"t","timeout":"x"'], ids=["type", "number"])
 async def test_a_function_without_keys_ends_a_job_that_it_can_not_read(
-    vault: Vault, level: HistoryLevel
+    vault: Vault, level: HistoryLevel, line: str, *, is_first: bool
 ) -> None:
     story = Story(vault, 2000, ())
     await story.enqueue("fail")
-    if level != "full":
+    if not is_first:
         await story.drained(story.right, 0)
     await story.crowd(level)
     record = (await vault.probe.read("q", "records"))["one"]
-    damaged = record.replace('"type":"t"', '"type": 1 ')
+    damaged = record.replace('"type":"t"', line)
+    words = damaged.split(" ")
+    words[5] = str(int(words[5]) + len(damaged) - len(record))
+    damaged = " ".join(words)
     assert damaged != record
     await vault.probe.replace("q", "one", damaged)
 
     assert await story.drained(story.wrong, 20) == "dead"
+
+
+@pytest.mark.parametrize("encrypt", [False, True], ids=["plain", "encrypted"])
+@pytest.mark.parametrize("letter", ["a", "é", "銀", "🚲"])
+@pytest.mark.parametrize("length", [1, 40, 180, 200, 1900])
+async def test_a_minimal_history_is_no_longer_in_the_bytes_that_are_stored(
+    vault: Vault, letter: str, length: int, *, encrypt: bool
+) -> None:
+    story = Story(vault, length, (), letter=letter, encrypt=encrypt)
+    await story.enqueue("wide")
+    await story.crowd("short")
+    await story.drained(story.right, 0)
+    await story.crowd("minimal")
+    before = byte_length(await story.stored())
+    assert before > LONGEST_TEXT
+
+    await story.drained(story.right, 11)
+
+    view = await story.right.inspect(story.queue, "one")
+    assert view.attempts == 2
+    assert byte_length(await story.stored()) <= before
 
 
 @levels

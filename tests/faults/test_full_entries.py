@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from shared import App, Completed, Dead, Discard, JobContext, Queue, Retry
+from shared.cli.diagnosis.declarations import LARGEST_ENTRY, ROOM_OF_SETTLES
 from shared.embedded.limits import Limits
-from shared.jobs.job import Job
+from shared.jobs.job import EnqueueAnswer, Job
 from shared.jobs.short_history import LONGEST_TEXT, NO_RESULT, NOT_KEPT
+from shared.store.turn import CLAIM_MAX_BYTES
+from shared.store.usage import MOST_OF_SHARE, WORST_SHARD
 from shared.testing import FakeClock
 from tests.support.servers import Servers, empty_engine
 from tests.support.threads import run_threaded
@@ -22,6 +25,8 @@ from tests.support.world import World
 ENTRY = 4 * 2**20
 """The largest entry of the store, lowered from 100 MiB; all else stands to it as by default."""
 MAX_BYTES = ENTRY * 48 // 100
+TURN = ENTRY * CLAIM_MAX_BYTES // LARGEST_ENTRY
+"""Bytes of the jobs of one turn, lowered alike."""
 RESULT = "r" * 1500
 Handler = Callable[[Number, JobContext], Awaitable[Any]]
 
@@ -59,13 +64,13 @@ def _story(
     run_threaded(main(), clock)
 
 
-async def _fill(world: World, queue: Queue, size: int) -> int:
-    """As many jobs of this size as the queue takes."""
+async def _fill(world: World, queue: Queue, size: int, ends: str = "", store: Any = None) -> int:
+    """As many jobs of this size as the queue takes. Their ids end so, which may name a shard."""
     stored, full = 0, False
     while not full:
         body = f'{{"n":1,"s":"{"s" * size}"}}'
-        batch = [Job("t", body, id=f"j{stored + i:05}") for i in range(100)]
-        answers = await world.store.enqueue(queue, batch)
+        batch = [Job("t", body, id=f"j{stored + i:05}{ends}") for i in range(100)]
+        answers = await (store or world.store.enqueue)(queue, batch)
         stored += sum(answer.stored for answer in answers)
         full = not all(answer.stored for answer in answers)
     return stored
@@ -106,6 +111,42 @@ def test_a_full_queue_whose_jobs_add_much_goes_on_until_all_have_ended(
         assert set(ended) <= {"dead", "completed"}
         assert ended.get("dead", stored) == stored
         assert max(one.bytes for one in stats.usage) <= ENTRY * 80 // 100
+
+    _story(engine_kind, servers, clock, story)
+
+
+@pytest.mark.parametrize(
+    ("handler", "shards"),
+    [(_errors, 1), (_errors, 2), (_wide_errors, 2), (_results, 2), (_log_lines, 3)],
+)
+def test_a_shard_that_follow_ups_have_filled_goes_on_in_an_entry_that_doctor_calls_fitting(
+    engine_kind: str, servers: Servers, clock: FakeClock, handler: Handler, shards: int
+) -> None:
+    """All jobs are in one shard, which takes more than its share, and more again of follow-ups."""
+
+    async def story(world: World) -> None:
+        share = int((1 - ROOM_OF_SETTLES / LARGEST_ENTRY) * ENTRY / WORST_SHARD)
+        retry = Retry.fixed(attempts=2, wait=60)
+        queue = world.app.queue(
+            "q", max_bytes=share * shards, shards=shards, retry=retry, concurrency=TURN // 4000
+        )
+        queue.job("t")(handler)
+
+        async def follow(queue: Queue, jobs: list[Job]) -> list[EnqueueAnswer]:
+            return await world.store.enqueue_follow_ups(queue, jobs, within=5.0)
+
+        stored = await _fill(world, queue, 4000, "~0")
+        stored += await _fill(world, queue, 4000, "f~0", follow)
+        before = max(one.bytes for one in (await world.store.stats(queue)).usage) / share
+        assert 0.98 * WORST_SHARD < before * (1 if shards > 1 else MOST_OF_SHARE) <= WORST_SHARD
+        for _ in range(4):
+            report = await world.drained(queue, budget=300)
+            assert not any(one.error for one in report.queues), report.queues
+            clock.advance(61)
+
+        stats = await world.store.stats(queue)
+        assert stats.sizes["dead"] + stats.totals["done"] == stored
+        assert max(one.bytes for one in stats.usage) <= ENTRY * 94 // 100
 
     _story(engine_kind, servers, clock, story)
 

@@ -1,15 +1,16 @@
 -- resync: recount a queue whose agenda entry or state was lost, or whose clock went back by more than an hour.
+--- @include "clock"
 --- @include "keys"
 --- @include "leases"
 --- @include "numbers"
 --- @include "staged"
-local HOUR, MOST = 3600000, 1000
+local MOST = 1000 -- leases a turn
 
 -- Whether the newest time that the queue has seen was that of a clock ahead (lib/clock.lua).
 local function went_back(q) return tonumber(q.stored.clock or 0) > q.now end
 
 -- What was timed while the clock was ahead would stand still until it gets there again: such leases get a new
--- end, as if their functions had just claimed, MOST a turn. `is_ahead`: more leases remain; the stored clock
+-- end, as if their functions had just claimed, MOST at a time. `is_ahead`: more leases remain; the stored clock
 -- stays ahead so that the next turn continues. With the last of them, all keys and parked jobs are looked at, in
 -- their order. Jobs that wait for an instant stay: it may be meant.
 local function bring_back(q)
