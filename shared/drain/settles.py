@@ -25,12 +25,12 @@ LEVEL_OF_OPEN_ENDS: Mapping[HistoryLevel, HistoryLevel] = {
     "short": "full",
     "minimal": "short",
 }
-"""The level of a decided end's history: its follow-ups are still made of it. At "minimal" they still
-get a short history: a Dead handler needs an error type."""
+"""The level of a decided end's history: its follow-ups are still made of it. At "minimal" they get
+a short one: a Dead handler needs an error type."""
 
 
 class SettleWriter:
-    """Makes the settles of one consumer, with histories at the level for which the store has room."""
+    """Makes the settles of one consumer, with histories at the level that the store tells."""
 
     def __init__(self, queue: Queue, resources: DrainResources) -> None:
         self._queue, self._resources = queue, resources

@@ -1,4 +1,4 @@
-"""Short histories: how much is stored of a job's course where its queue holds nearly as many bytes as
+"""Short histories: what is stored of a job's course where its queue holds nearly as many bytes as
 the store takes. A settle that does not fit would stop the queue, so the history gives way."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers that stand in Lua and in Python: the scripts change their ways where Python's number is."""
+"""Numbers that stand in Lua and in Python: the scripts act by the number that Python has."""
 
 from __future__ import annotations
 
