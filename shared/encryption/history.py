@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import MissingSecret
 from ..extras import MissingExtra
-from ..jobs.history import ENCRYPTED, read_history
+from ..jobs.history import ENCRYPTED, ERRORS_KEPT, read_history
 from .cipher import Place, decrypt, encrypt
 from .keyring import Keyring
 
@@ -53,16 +53,40 @@ def decrypt_history(keyring: Keyring, queue: str, job_id: str, text: str) -> str
     if encrypted is None:
         return text
     label, _, data = str(encrypted).partition(" ")
-    hidden = decrypt(keyring.find(label), Place("history", queue, job_id), data)
-    return _json({**history, **json.loads(hidden)})
+    hidden = json.loads(decrypt(keyring.find(label), Place("history", queue, job_id), data))
+    later = _later_errors(history.get("errors"), hidden.get("errors"))
+    history.update(hidden)
+    if later:
+        history["errors"] = [*history["errors"], *later][-ERRORS_KEPT:]
+    return _json(history)
 
 
 def with_hidden_texts(history: Mapping[str, Any]) -> dict[str, Any]:
     """A stored history for readers without the key, or without the right to use it."""
-    readable = _readable(history)
-    for error in readable.get("errors", ()):
-        error.setdefault("message", HIDDEN)
-    return readable
+    return with_messages(_readable(history))
+
+
+def with_messages(history: dict[str, Any]) -> dict[str, Any]:
+    """The history with a text for each error. One of a function that could not encrypt has none."""
+    errors = history.get("errors")
+    for error in errors if isinstance(errors, list) else ():
+        if isinstance(error, dict):
+            error.setdefault("message", HIDDEN)
+    return history
+
+
+def _later_errors(readable: Any, hidden: Any) -> list[Any]:
+    """The errors that functions without the key have added: they are not in the encrypted part."""
+    if not isinstance(readable, list) or not isinstance(hidden, list):
+        return []
+    known = [_which(error) for error in hidden]
+    return [error for error in readable if _which(error) not in known]
+
+
+def _which(error: Any) -> list[Any]:
+    """What tells an error from another one, at each level of histories."""
+    names = ("at", "attempt", "type")
+    return [error.get(name) for name in names] if isinstance(error, dict) else []
 
 
 def _readable(history: Mapping[str, Any]) -> dict[str, Any]:

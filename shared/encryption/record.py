@@ -10,7 +10,7 @@ from ..extras import MissingExtra
 from ..jobs.body import Body
 from ..jobs.history import ENCRYPTED, read_history
 from .cipher import NotAuthentic
-from .history import INTEGRITY, decrypt_history, with_hidden_texts
+from .history import INTEGRITY, decrypt_history, with_hidden_texts, with_messages
 from .jobs import decrypt_payload
 from .keyring import Keyring, MissingKey, key_name
 
@@ -54,4 +54,4 @@ def unlock(
         return replace(encryption, locked=str(missing)), None, None
     except NotAuthentic:
         return replace(encryption, locked=f"integrity: {INTEGRITY['message']}"), None, None
-    return replace(encryption, locked=None), payload, read_history(history)
+    return replace(encryption, locked=None), payload, with_messages(read_history(history))

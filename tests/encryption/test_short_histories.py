@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import Completed, Dead, Discard, JobContext, Queue, Retry, Snooze
-from shared.encryption.history import decrypt_history, encrypt_history
+from shared.encryption.history import HIDDEN, decrypt_history, encrypt_history
 from shared.encryption.keyring import NO_KEYS, EncryptionKey, Keyring
 from shared.jobs.body import byte_length
 from shared.jobs.history import read_history
@@ -215,11 +215,13 @@ async def test_a_job_whose_function_died_waits_for_its_key_too(
 
 @levels
 @pytest.mark.parametrize("is_first", [True, False], ids=["no history", "history"])
-@pytest.mark.parametrize("line", ['"type": 1 ', '"type":"t","timeout":"x"'], ids=["type", "number"])
+@pytest.mark.parametrize(
+    "line", ['"type": 1 ', '"type":"t","timeout":"number"'], ids=["type", "number"]
+)
 async def test_a_function_without_keys_ends_a_job_that_it_can_not_read(
     vault: Vault, level: HistoryLevel, line: str, *, is_first: bool
 ) -> None:
-    story = Story(vault, 2000, ())
+    story = Story(vault, 1900, ())
     await story.enqueue("fail")
     if not is_first:
         await story.drained(story.right, 0)
@@ -233,6 +235,19 @@ async def test_a_function_without_keys_ends_a_job_that_it_can_not_read(
     await vault.probe.replace("q", "one", damaged)
 
     assert await story.drained(story.wrong, 20) == "dead"
+
+    ended = (await vault.probe.read("q", "records"))["one"]
+    words = ended.replace(line, '"type":"t"').split(" ")
+    words[5] = record.split(" ")[5]
+    await vault.probe.replace("q", "one", " ".join(words))
+    errors = (await story.right.inspect(story.queue, "one", decrypt=True)).errors
+    if not is_first:
+        assert errors[0]["message"] == f"failed {story.text}"
+    has_room = level != "minimal" or not is_first  # for the error that this function adds
+    types = [one["type"] for one in errors]
+    assert types == [*["ValueError"][is_first:], *["InvalidRecord"][: int(has_room)]]
+    if "number" in line and has_room:
+        assert errors[-1]["message"] == HIDDEN
 
 
 @pytest.mark.parametrize("encrypt", [False, True], ids=["plain", "encrypted"])
