@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import re
+
+from .tokens import tokens
 
 _XML = ("application/xhtml+xml", "application/xml", "text/xml")
 _HTML = ("text/html", *_XML)
@@ -20,15 +21,11 @@ _FRAGMENT = re.compile(
     re.IGNORECASE,
 )
 """The start of HTML that nobody calls so."""
-_SILENT = frozenset({"script", "style", "noscript", "template", "svg", "title", "nav", "footer"})
-_TAG = re.compile(
-    # A tag ends before the next "<", and "+" keeps what it took: so no text is read twice.
-    r"<!--(?:-?>|.*?(?:--!?>|\Z))|<[!?][^<>]*+>"
-    r"|<(?P<end>/?)(?P<name>[A-Za-z][^\s<>/]*+)(?P<rest>[^<>]*+)>",
-    re.DOTALL,
+_SILENT = frozenset(
+    {"script", "style", "noscript", "noembed", "noframes", "iframe", "template", "svg", "title"}
+    | {"nav", "footer"}
 )
-_NO_CHARACTER = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
-"""A reference by a number beyond every character's. Python refuses to read one of 4,301 digits."""
+"""Elements whose text no reader sees, or none looks for."""
 
 
 def text_of(source: str, kind: str = "") -> str:
@@ -57,27 +54,13 @@ def _media_type(kind: str) -> str:
 
 
 def _visible_text(source: str, *, is_xml: bool) -> str:
-    """The text between tags, without that of elements which show none. Its time grows with the page
-    and no faster, whatever a stranger wrote (html.parser's does not)."""
-    seen, silent, at = list[str](), "", 0  # silent: the open element that shows no text
-    for tag in _TAG.finditer(source):
-        if not silent:
-            seen.append(source[at : tag.start()])
-        at, name = tag.end(), (tag["name"] or "").lower()
-        if silent and name == silent and tag["end"]:
-            silent = ""
-        elif not silent and name in _SILENT and not tag["end"]:
-            # HTML ignores the slash in <title/>, and XML and SVG do not.
-            closed = (is_xml or name == "svg") and _is_closed(tag["rest"])
-            silent = "" if closed else name
-    if not silent:
-        seen.append(source[at:])
-    return html.unescape(_NO_CHARACTER.sub("\ufffd", " ".join(seen)))
-
-
-def _is_closed(rest: str) -> bool:
-    """True if a tag ends with a slash that is no part of an unquoted value."""
-    if not rest.endswith("/"):
-        return False
-    word = (rest[:-1].rsplit(None, 1) or [""])[-1]
-    return "=" not in word or word.endswith(("'", '"')) or rest[-2:-1].isspace()
+    """The text between tags, without that of elements which show none."""
+    seen, silent = list[str](), ""  # silent: the open element that shows no text
+    for token in tokens(source, is_xml=is_xml):
+        if isinstance(token, str):
+            seen += () if silent else (token,)
+        elif silent:
+            silent = "" if token == (silent, "end") else silent
+        elif token.name in _SILENT and token.kind == "start":
+            silent = token.name
+    return " ".join(seen)

@@ -41,8 +41,11 @@ async def read_pages(urls: Sequence[str], files: Files) -> str:
 async def _text(url: str, files: Files) -> str:
     if url.startswith(OWN):
         content = await asyncio.to_thread(own_file, files, "pages", url)
-        return text_of(decode(content), _KINDS.get(PurePosixPath(url).suffix.lower(), ""))
+        kind = _KINDS.get(PurePosixPath(url).suffix.lower(), "")
+        return await asyncio.to_thread(lambda: text_of(decode(content), kind))
     with tempfile.TemporaryFile() as stream:
         kind = await download(url, stream, max_bytes=MAX_BYTES, accept=ACCEPT)
         stream.seek(0)
-        return text_of(decode(stream.read(), kind), kind)
+        content = stream.read()
+    # In a thread: a page that is made for it takes two seconds.
+    return await asyncio.to_thread(lambda: text_of(decode(content, kind), kind))
