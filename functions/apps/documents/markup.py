@@ -25,7 +25,7 @@ _SILENT = frozenset(
     {"script", "style", "noscript", "noembed", "noframes", "iframe", "template", "svg", "title"}
     | {"nav", "footer"}
 )
-"""Elements whose text no reader sees, or none looks for."""
+"""Elements whose text no reader sees, or reads a page for."""
 
 
 def text_of(source: str, kind: str = "") -> str:

@@ -349,22 +349,11 @@ async def test_a_server_that_fails_now_is_asked_again_later(
         *(("&", unit) for unit in ("a", "#", "amp", "#9", "#x")),
         *(("&#", unit) for unit in ("9", "0")),
         *(("&#x", unit) for unit in ("f", "0")),
-        *(("", unit) for unit in ("<a x='", "<a x=", "<a x>", "<svg>", "<title>", "<textarea>")),
-        *(("", unit) for unit in ("<script>", "<script><!--", "<![CDATA[", "</", "<a x = ")),
-        *(("<a x", unit) for unit in ("=", " =", "='", "=''", "= x", "=\"'")),
-        *(("<svg>", unit) for unit in ("<![CDATA[", "<title>", "]]>")),
-        *(("<title>", unit) for unit in ("</", "</title", "&#", "<!--")),
-        *(("<script>", unit) for unit in ("<!--", "<", "<!--<script>", "</script", "-->", "</")),
-        *(("<script><!--<script>", unit) for unit in ("</script", "<script ", "</script ")),
     ],
 )
-@pytest.mark.parametrize("kind", ["text/html", "application/xhtml+xml"])
-def test_a_hostile_page_of_the_most_bytes_is_read(
-    start: str, unit: str, end: str, kind: str
-) -> None:
+def test_a_hostile_page_of_the_most_bytes_is_read(start: str, unit: str, end: str) -> None:
     """Where the steps grow with the square of the page, they take hours: the timeout ends them."""
-    source = "<p>" + start + unit * (MAX_BYTES // len(unit)) + end
-    assert isinstance(text_of(source, kind), str)
+    assert isinstance(text_of("<p>" + start + unit * (MAX_BYTES // len(unit)) + end), str)
 
 
 @pytest.mark.parametrize("form", ["&#{}", "&#x{}", "&#X{}"])

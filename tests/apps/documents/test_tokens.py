@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from functions.apps.documents import DocumentRequest, generate_docs
 from functions.apps.documents.markup import text_of
+from functions.apps.documents.pages import MAX_BYTES
 from functions.providers.openai import API
 
 from ..conftest import MakeContext
@@ -181,3 +182,22 @@ def test_a_page_ends_in_its_own_text(parts: list[str], kind: str) -> None:
     source = f"<p>{''.join(parts)}]]>'>\"> -->{ends}-->{ends}<p>seen"
 
     assert text_of(source, kind).split()[-1] == "seen"
+
+
+@pytest.mark.parametrize(
+    ("start", "unit"),
+    [
+        *(("", unit) for unit in ("<a x='", "<a x=", "<a x>", "<svg>", "<title>", "<textarea>")),
+        *(("", unit) for unit in ("<script>", "<script><!--", "<![CDATA[", "</", "<a x = ")),
+        *(("<a x", unit) for unit in ("=", " =", "='", "=''", "= x", "=\"'")),
+        *(("<svg>", unit) for unit in ("<![CDATA[", "<title>", "]]>")),
+        *(("<title>", unit) for unit in ("</", "</title", "&#", "<!--")),
+        *(("<script>", unit) for unit in ("<!--", "<", "<!--<script>", "</script", "-->", "</")),
+        *(("<script><!--<script>", unit) for unit in ("</script", "<script ", "</script ")),
+        *(("<?xml?>", unit) for unit in ("<![CDATA[", "<title/>", "]]>")),
+    ],
+)
+def test_a_hostile_page_of_the_most_bytes_is_divided(start: str, unit: str) -> None:
+    """Where the steps grow with the square of the page, they take hours: the timeout ends them."""
+    kind = "application/xml" if start == "<?xml?>" else "text/html"
+    assert isinstance(text_of("<p>" + start + unit * (MAX_BYTES // len(unit)), kind), str)
