@@ -5,11 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import BinaryIO, TypedDict
 
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from shared import Discard
 
-MOST_PIXELS = 50_000_000
+from .srgb import in_srgb, is_deep
+
+MOST_PIXELS = 52_000_000
+"""Room for what cameras call 50 megapixels: 8,192 by 6,144 and a little less."""
 SIDE = 200
 """The longest side at which colors are counted: a palette needs no more."""
 OPAQUE = 128
@@ -54,8 +57,8 @@ def palette(source: BinaryIO, most: int) -> list[Color]:
 def _small(source: BinaryIO) -> Image.Image:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged metadata, which colors do not need
-            with Image.open(source, formats=FORMATS) as picture:
+            warnings.simplefilter("ignore")  # of damaged metadata
+            with _opened(source) as picture:
                 if picture.width * picture.height > MOST_PIXELS:
                     raise Discard(_TOO_LARGE)
                 if picture.mode in _WIDE:
@@ -63,8 +66,8 @@ def _small(source: BinaryIO) -> Image.Image:
                 _widen_transparency(picture)
                 picture.draft("RGB", (SIDE, SIDE))  # a JPEG is decoded at a fraction of its size
                 # Pillow's first step of two, a fast one, can't read 16 bits a sample.
-                picture.thumbnail((SIDE, SIDE), reducing_gap=None if _is_deep(picture) else 2.0)
-                return ImageOps.exif_transpose(_in_bytes(picture)).convert("RGBA")
+                picture.thumbnail((SIDE, SIDE), reducing_gap=None if is_deep(picture) else 2.0)
+                return in_srgb(picture)
     except Discard:
         raise
     except Image.DecompressionBombError:
@@ -75,6 +78,18 @@ def _small(source: BinaryIO) -> Image.Image:
         raise Discard(f"the picture is damaged: {error}") from None
 
 
+def _opened(source: BinaryIO) -> Image.Image:
+    """The picture without metadata that colors do not need, whose damage Pillow takes for one of
+    the picture: texts of a PNG, and EXIF, by which it would turn a TIFF."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        picture = Image.open(source, formats=FORMATS)
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    picture.getexif = Image.Exif  # type: ignore[method-assign] # none at all
+    return picture
+
+
 def _widen_transparency(picture: Image.Image) -> None:
     """Pillow makes 8 bits of a gray PNG's 2 or 4, and leaves the transparent sample as it was."""
     tiles = picture.tile if isinstance(picture, ImageFile.ImageFile) else []
@@ -82,27 +97,3 @@ def _widen_transparency(picture: Image.Image) -> None:
     sample = picture.info.get("transparency")
     if isinstance(samples, str) and samples in _WIDENED and isinstance(sample, int):
         picture.info["transparency"] = sample * _WIDENED[samples]
-
-
-def _is_deep(picture: Image.Image) -> bool:
-    return picture.mode.startswith("I;16")
-
-
-def _in_bytes(picture: Image.Image) -> Image.Image:
-    """The picture with 8 bits a sample of gray or RGB. Pillow cuts 16 bits off at 255 where it
-    should divide, and reads LAB as transparent."""
-    if _is_deep(picture):
-        return picture.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
-    if picture.mode == "LAB":
-        return _from_lab(picture)
-    return picture
-
-
-def _from_lab(picture: Image.Image) -> Image.Image:
-    from PIL import ImageCms  # noqa: PLC0415 - for the rare picture that needs it
-
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    converted = ImageCms.profileToProfile(picture, lab, rgb, outputMode="RGB")
-    if converted is None:  # only where it converts in place
-        raise TypeError("no picture")
-    return converted
