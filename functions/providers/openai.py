@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import httpx
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from shared import ConfigurationError, Discard
 
@@ -42,8 +43,17 @@ class _NotWhole(Exception):
     """An answer did not fit into its tokens."""
 
 
+def _joined(content: object) -> object:
+    """The texts of content in chunks, without those that a model thinks. Mistral's reasoning models
+    answer so: https://docs.mistral.ai/capabilities/reasoning"""
+    if not isinstance(content, list):
+        return content
+    chunks = [chunk for chunk in content if isinstance(chunk, dict) and chunk.get("type") == "text"]
+    return "".join(str(chunk.get("text") or "") for chunk in chunks)
+
+
 class _Message(BaseModel):
-    content: str | None = None
+    content: Annotated[str | None, BeforeValidator(_joined)] = None
     refusal: str | None = None
 
 

@@ -200,6 +200,48 @@ async def test_a_model_s_thoughts_are_no_part_of_its_answer(
     assert await model.complete("", "?") == answer
 
 
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "Let me see."}]}
+ANSWER = {"type": "text", "text": "The answer"}
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [THOUGHT, ANSWER],
+        [ANSWER],
+        [{"type": "text", "text": "The "}, THOUGHT, {"type": "text", "text": "answer\n"}],
+        [{**THOUGHT, "closed": True}, ANSWER, {"type": "reference", "reference_ids": [1, 2]}],
+        [{"type": "reasoning", "text": "hm"}, ANSWER, {"type": "text", "text": None}],
+        [{"type": "text", "text": "<think>hm</think>The answer"}],
+        ["x", None, 1, {}, ANSWER],
+    ],
+)
+async def test_an_answer_in_chunks_is_their_text(chunks: list[Any], model: LanguageModel) -> None:
+    body = completion(None, "stop", content=chunks)
+    route = respx.post(CHAT).respond(200, json=body)
+
+    assert await model.complete("", "?") == "The answer"
+    assert route.call_count == 1
+
+
+@respx.mock
+@pytest.mark.parametrize("chunks", [[], [THOUGHT], [{"type": "text"}], [[]]])
+async def test_chunks_without_text_are_no_answer(chunks: list[Any], model: LanguageModel) -> None:
+    respx.post(CHAT).respond(200, json=completion(None, "stop", content=chunks))
+
+    with pytest.raises(UnreadableAnswer, match="no text"):
+        await model.complete("", "?")
+
+
+@respx.mock
+async def test_chunks_that_were_cut_are_asked_for_with_more_room(model: LanguageModel) -> None:
+    bodies = [completion(None, "length", content=[THOUGHT]), completion("Whole.", "stop")]
+    respx.post(CHAT).mock(side_effect=[httpx.Response(200, json=body) for body in bodies])
+
+    assert await model.complete("", "?") == "Whole."
+
+
 UNSUPPORTED = (
     "Unsupported parameter: 'max_tokens' is not supported with this model. "
     "Use 'max_completion_tokens' instead."
