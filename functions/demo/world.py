@@ -241,6 +241,7 @@ def _variables(
         "JOURNAL_DATA_DIR": str(folder / "data"),
         "WEATHER_DATA_DIR": str(folder / "data"),
         "WEATHER_FILES": str(folder),
+        "WEATHER_RECEIPTS_AFTER": "1",
         "DOCUMENTS_FILES": str(folder / "documents"),
         "TASKS_DATA_DIR": str(folder / "data"),
         "MAIL_FOLDER": str(folder / "mail"),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 
 from .http import UnreadableAnswer, client, message_of, read
 
 API = "https://exp.host"
 MOST_MESSAGES = 100
 """Messages of one request: the most that Expo takes."""
-
-
+MOST_RECEIPTS = 1000
+"""Receipts of one request: the most that Expo gives."""
 Meaning = Literal["sent", "gone", "later", "wrong", "refused"]
-"""Of a ticket: sent; the phone's token is not valid any more; send it again later; the project's
+"""Of a message: sent; the phone's token is not valid any more; send it again later; the project's
 credentials are wrong; it will never be taken."""
 _MEANINGS: dict[str, Meaning] = {
     "DeviceNotRegistered": "gone",
@@ -40,16 +41,22 @@ class BatchRefused(Exception):
         self.parts = parts
 
 
+# One field or entry that is none costs no other phone what Expo says about it.
+_Text = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "")]
+_Fields = BeforeValidator(lambda value: value if isinstance(value, dict) else {})
+_ID = re.compile(r"[!-~]{1,128}")
+
+
 class _Details(BaseModel):
-    error: str = ""
+    error: _Text = ""
 
 
-class Ticket(BaseModel):
-    """What Expo says about one message."""
+class Receipt(BaseModel):
+    """What became of one message: it went to Apple or Google, or why it did not."""
 
-    status: Literal["ok", "error"]
-    message: str = ""
-    details: _Details = _Details()
+    status: _Text = ""
+    message: _Text = ""
+    details: Annotated[_Details, _Fields] = _Details()
 
     @property
     def meaning(self) -> Meaning:
@@ -59,7 +66,14 @@ class Ticket(BaseModel):
     @property
     def reason(self) -> str:
         """Why the message was not sent."""
-        return ": ".join(text for text in (self.details.error, self.message) if text)
+        said = ": ".join(text for text in (self.details.error, self.message) if text)
+        return said or "Expo says neither that it is sent nor why not"
+
+
+class Ticket(Receipt):
+    """What Expo says when it gets one message. `id`: the one of its receipt, "" without one."""
+
+    id: Annotated[_Text, AfterValidator(lambda text: text if _ID.fullmatch(text) else "")] = ""
 
 
 class _Error(BaseModel):
@@ -72,7 +86,11 @@ class _Errors(BaseModel):
 
 
 class _Tickets(BaseModel):
-    data: list[Ticket]
+    data: list[Annotated[Ticket, _Fields]]
+
+
+class _Receipts(BaseModel):
+    data: dict[str, Annotated[Receipt, _Fields]]
 
 
 class Expo:
@@ -80,14 +98,14 @@ class Expo:
 
     def __init__(self, access_token: str | None, api: str = API) -> None:
         self._headers = {"authorization": f"Bearer {access_token}"} if access_token else {}
-        self._url = f"{api.rstrip('/')}/--/api/v2/push/send"
+        self._url = f"{api.rstrip('/')}/--/api/v2/push"
 
     async def push(self, tokens: Sequence[str], title: str, body: str) -> list[Ticket]:
         """Send one text to at most MOST_MESSAGES phones; a ticket each, in order. Raises
         BatchRefused where Expo takes none because of some."""
         messages = [{"to": token, "title": title, "body": body} for token in tokens]
         async with client(headers=self._headers) as http:
-            response = await http.post(self._url, json=messages)
+            response = await http.post(f"{self._url}/send", json=messages)
         if response.status_code == httpx.codes.BAD_REQUEST:
             raise BatchRefused(
                 f"Expo answers 400: {message_of(response)}", _parts(response, tokens)
@@ -96,6 +114,14 @@ class Expo:
         if len(tickets) != len(tokens):
             raise UnreadableAnswer(f"Expo: {len(tokens)} messages have {len(tickets)} tickets")
         return tickets
+
+    async def receipts(self, ids: Sequence[str]) -> dict[str, Receipt]:
+        """The receipts of at most MOST_RECEIPTS messages by the ids of their tickets, without those
+        that Expo does not have: it writes one within half an hour, and keeps it for a day."""
+        async with client(headers=self._headers) as http:
+            response = await http.post(f"{self._url}/getReceipts", json={"ids": list(ids)})
+        receipts = read(response, _Receipts, "Expo").data
+        return {name: receipts[name] for name in ids if name in receipts}
 
 
 def expo() -> Expo:

@@ -98,6 +98,7 @@ def _no_host_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         "OPENWEATHER_URL",
         "WEATHER_DATA_DIR",
         "WEATHER_FILES",
+        "WEATHER_RECEIPTS_AFTER",
         "MAIL_FROM",
         "MAIL_FOLDER",
         "DATABASE_URL",

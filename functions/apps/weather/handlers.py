@@ -8,9 +8,9 @@ import time
 
 from shared import JobContext
 
-from .payloads import AlertBatch, Garment, Place, Upload, WeatherAlert
+from .payloads import AlertBatch, Garment, Place, SentAlerts, Upload, WeatherAlert
 from .queues import alerts, colors, moderation, weather
-from .settings import data_folder
+from .settings import data_folder, receipts_after
 
 AHEAD = 3600
 """Seconds by which a measurement may be in the future: clocks differ."""
@@ -71,11 +71,27 @@ async def fan_out_alert(payload: WeatherAlert, job: JobContext) -> dict[str, obj
 async def send_alert(payload: AlertBatch, job: JobContext) -> dict[str, object]:
     """Send the warning to the phones that have not got it. A phone that is gone is forgotten, and
     one that Expo refuses keeps it from no other."""
-    from .sending import send  # noqa: PLC0415 - cold start
+    from .sending import Sending  # noqa: PLC0415 - cold start
     from .tables import tables_in  # noqa: PLC0415
 
-    tables = await asyncio.to_thread(tables_in, data_folder())
-    return await send(payload, tables, job.id)
+    delay = receipts_after()
+    sending = Sending(payload, await asyncio.to_thread(tables_in, data_folder()), job.id)
+    try:
+        return await sending.run()
+    finally:  # what it sent before a failure is sent too
+        if sending.phones:
+            sent = SentAlerts(phones=sending.phones)
+            name = json.dumps(list(sending.phones))
+            await read_receipts.enqueue(sent, job_id=job.child_id(name), delay=delay)
+
+
+@alerts.job("alert.receipts")
+async def read_receipts(payload: SentAlerts) -> dict[str, object]:
+    """Find out which of the warned phones are gone, and forget them."""
+    from .receipts import settle  # noqa: PLC0415 - cold start
+    from .tables import tables_in  # noqa: PLC0415
+
+    return await settle(payload, await asyncio.to_thread(tables_in, data_folder()))
 
 
 @colors.job("color.extract", isolate=True)

@@ -14,6 +14,7 @@ Picture = Annotated[str, StringConstraints(pattern=r"^(https://|file:.{1,200}$)"
 Kind = Literal["storm", "heat", "frost", "rain", "snow", "wind"]
 Token = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 """Of a phone, as Expo gives it: `ExponentPushToken[…]`."""
+TicketId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 
 
 class Place(BaseModel):
@@ -49,6 +50,14 @@ class AlertBatch(BaseModel):
 
     alert: WeatherAlert
     tokens: tuple[Token, ...] = Field(min_length=1, max_length=100)
+
+
+class SentAlerts(BaseModel):
+    """Warnings that Expo has taken: the phone of each by the id of its ticket."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    phones: dict[TicketId, Token] = Field(min_length=1, max_length=100)
 
 
 class Garment(BaseModel):

@@ -3,7 +3,8 @@
 A phone is warned by one job only, which takes it first: two fan-outs may have put it in two. What a
 request has settled is noted before the next one, so a further run sends the rest. Expo has no
 idempotency key, so a job whose function dies between its request and the note of it sends its
-warnings a second time: rather twice than never.
+warnings a second time: rather twice than never. What became of those that Expo took, `receipts.py`
+reads.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
-from functions.providers.expo import BatchRefused, Expo, Ticket, expo
+from functions.providers.expo import BatchRefused, Ticket, expo
 from shared import Discard
 
-from .payloads import AlertBatch, WeatherAlert
+from .payloads import AlertBatch
 from .tables import Tables
 
 TITLE = "Weather warning"
@@ -38,29 +39,32 @@ class Report:
     failed: list[str] = field(default_factory=list)
 
 
-async def send(batch: AlertBatch, tables: Tables, job_id: str) -> dict[str, object]:
-    """Send the warning to those phones of the batch that this job has to warn. Raises Discard where
-    the project's credentials are wrong or no phone is left to which it can be sent."""
-    name, now = batch.alert.name, int(time.time())
-    tokens = await asyncio.to_thread(tables.take, name, now, batch.tokens, job_id)
-    sending = _Sending(batch.alert, tables, expo())
-    await sending.run([tokens] if tokens else [])
-    report = sending.report
-    if report.failed and not report.sent and not report.gone:
-        raise Discard(f"no phone can be warned: {report.failed[0]}")
-    return asdict(report) | {"failed": report.failed[:MOST_REASONS]}
-
-
-class _Sending:
+class Sending:
     """One run: requests to Expo, and what the tables note of each."""
 
-    def __init__(self, alert: WeatherAlert, tables: Tables, service: Expo) -> None:
-        self._alert, self._tables, self._expo = alert, tables, service
+    def __init__(self, batch: AlertBatch, tables: Tables, job_id: str) -> None:
+        self._batch, self._tables, self._job_id = batch, tables, job_id
+        self._alert, self._expo = batch.alert, expo()
         self._wrong: list[str] = []
         self._later: list[str] = []
-        self.report = Report()
+        self._report = Report()
+        self.phones: dict[str, str] = {}
+        """The phones whose warnings Expo has taken, by the ids of their tickets."""
 
-    async def run(self, parts: list[list[str]]) -> None:
+    async def run(self) -> dict[str, object]:
+        """Send the warning to those phones of the batch that this job has to warn. Raises Discard
+        where the project's credentials are wrong or no phone is left to which it can be sent."""
+        name, now = self._alert.name, int(time.time())
+        tokens = await asyncio.to_thread(
+            self._tables.take, name, now, self._batch.tokens, self._job_id
+        )
+        await self._send([tokens] if tokens else [])
+        report = self._report
+        if report.failed and not report.sent and not report.gone:
+            raise Discard(f"no phone can be warned: {report.failed[0]}")
+        return asdict(report) | {"failed": report.failed[:MOST_REASONS]}
+
+    async def _send(self, parts: list[list[str]]) -> None:
         """Send to these parts of the batch. One that Expo refuses is divided."""
         requests = 0
         while parts:
@@ -87,14 +91,16 @@ class _Sending:
         kinds: dict[str, list[str]] = {}
         for token, ticket in by_token.items():
             kinds.setdefault(ticket.meaning, []).append(token)
+            if ticket.meaning == "sent" and ticket.id:
+                self.phones[ticket.id] = token
         settled = [token for kind in ("sent", "gone", "refused") for token in kinds.get(kind, ())]
         await asyncio.to_thread(self._tables.mark_warned, self._alert.name, settled)
         gone = kinds.get("gone", [])
         await asyncio.to_thread(self._tables.unsubscribe, gone)
-        self.report.sent += len(kinds.get("sent", ()))
-        self.report.gone += len(gone)
+        self._report.sent += len(kinds.get("sent", ()))
+        self._report.gone += len(gone)
         for kind, reasons in (
-            ("refused", self.report.failed),
+            ("refused", self._report.failed),
             ("wrong", self._wrong),
             ("later", self._later),
         ):

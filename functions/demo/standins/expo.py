@@ -13,8 +13,9 @@ from starlette.routing import Route
 from .faults import Faults
 
 MOST = 100
-GONE = "gone"
-"""A part of the token of a phone that is not registered any more."""
+GONE, LEFT = "gone", "left"
+"""Parts of the tokens of phones that are not registered any more: Expo knows it of the first one at
+once, and of the second one when its receipt is written."""
 _GONE = {
     "status": "error",
     "message": "the phone is not registered",
@@ -30,9 +31,15 @@ class Expo:
     sent: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     """Messages to phones that are gone."""
+    receipts: dict[str, Any] = field(default_factory=dict)
+    """By the ids of tickets."""
 
     def routes(self) -> list[Route]:
-        return [Route("/--/api/v2/push/send", self._push, methods=["POST"])]
+        base = "/--/api/v2/push"
+        return [
+            Route(f"{base}/send", self._push, methods=["POST"]),
+            Route(f"{base}/getReceipts", self._read, methods=["POST"]),
+        ]
 
     async def _push(self, request: Request) -> Response:
         messages: list[dict[str, str]] = await request.json()
@@ -48,5 +55,12 @@ class Expo:
                 tickets.append(_GONE)
             else:
                 self.sent[message["to"], message["body"]] += 1
-                tickets.append({"status": "ok", "id": f"ticket-{self.sent.total()}"})
+                name = f"ticket-{self.sent.total()}"
+                self.receipts[name] = _GONE if LEFT in message["to"] else {"status": "ok"}
+                tickets.append({"status": "ok", "id": name})
         return JSONResponse({"data": tickets})
+
+    async def _read(self, request: Request) -> Response:
+        ids: list[str] = (await request.json())["ids"]
+        found = {name: self.receipts[name] for name in ids if name in self.receipts}
+        return await self.faults.answer(ids[0], lambda: JSONResponse({"data": found}))

@@ -12,7 +12,7 @@ from pathlib import Path
 from functions.apps.weather.tables import Tables, tables_in
 
 from ..claims import Claim, Evidence, equal
-from ..standins.expo import GONE
+from ..standins.expo import GONE, LEFT
 from ..standins.openai import HARMFUL
 from ..standins.openweather import APART, LATITUDE, LONGITUDE, condition, days
 from ..world import World
@@ -20,7 +20,8 @@ from ..world import World
 PHOTOGRAPHS = Path(__file__).parents[1] / "data"
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")
 PLACES, PHONES = 20, 120
-"""Phones at each place, one of which is not registered any more."""
+"""Phones at each place. Two are not registered any more: a ticket says so of one, and a receipt of
+the other."""
 TEXTS = (
     *("a warm coat for the rain", "my new boots", "this color will kill the mood"),
     *("blue on blue", "a hat that may hurt nobody", "green trousers", "summer again"),
@@ -75,6 +76,9 @@ class Demonstration:
         lost = expo.faults.met["lost answer"]
         sentence = "a phone is warned again only where Expo's answer was lost"
         yield Claim(sentence, twice <= lost * 100, f"{twice} again, {lost} answers lost")
+        kept = [len(tables.unwarned(f"place-{n}", "", "", PHONES)) for n in warned]
+        sentence = "the phones that are gone are forgotten, by a ticket or a receipt"
+        yield equal(sentence, kept, [PHONES - 2] * len(warned))
         palettes = {name: json.loads(tables.palette(name) or "[]") for name in PICTURES}
         yield equal("each photograph has its five colors", _colors(palettes), [5] * len(PICTURES))
         dead = evidence.outcomes_of("color-extraction")["dead"]
@@ -97,8 +101,9 @@ class Demonstration:
         (pictures / "damaged.jpg").write_bytes((pictures / "rocket.jpg").read_bytes()[:300])
         tables = self._tables()
         for number in range(PLACES):
-            tokens = [f"ExponentPushToken[{number}-{phone}]" for phone in range(1, PHONES)]
-            tables.subscribe(f"place-{number}", [*tokens, f"ExponentPushToken[{number}-{GONE}]"])
+            names = [*range(PHONES - 2), LEFT, GONE]
+            tokens = [f"ExponentPushToken[{number}-{name}]" for name in names]
+            tables.subscribe(f"place-{number}", tokens)
 
     def _tables(self) -> Tables:
         return tables_in(self._world.inbound)

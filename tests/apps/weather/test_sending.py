@@ -175,11 +175,12 @@ async def test_wrong_credentials_are_a_dead_letter_that_sends_the_rest_when_they
     batch = AlertBatch(alert=STORM, tokens=("a", "b"))
     push = respx.post(PUSH).respond(200, json={"data": [OK, failure(error)]})
 
-    with pytest.raises(Discard, match=f"Expo: {error}: why"):
-        await send_alert(batch, context())
-    push.respond(200, json={"data": [OK]})
+    async with embedded_store():
+        with pytest.raises(Discard, match=f"Expo: {error}: why"):
+            await send_alert(batch, context())
+        push.respond(200, json={"data": [OK]})
 
-    assert await send_alert(batch, context()) == {"sent": 1, "gone": 0, "failed": []}
+        assert await send_alert(batch, context()) == {"sent": 1, "gone": 0, "failed": []}
 
 
 @respx.mock
@@ -191,9 +192,10 @@ async def test_what_was_sent_before_a_fault_is_sent_no_second_time(
     respx.post(PUSH).mock(side_effect=lambda request: next(answers) or service(request))
     batch = AlertBatch(alert=STORM, tokens=tuple(PHONES))
 
-    with pytest.raises(Snooze):
+    async with embedded_store():
+        with pytest.raises(Snooze):
+            await send_alert(batch, context())
         await send_alert(batch, context())
-    await send_alert(batch, context())
 
     assert service.sent == Counter(PHONES)
 

@@ -300,8 +300,9 @@ async def test_a_batch_whose_request_failed_is_sent_again(
         await send_alert(batch, context())
     respx.post(PUSH).mock(side_effect=accept)
 
-    assert await send_alert(batch, context()) == {"sent": 2, "gone": 0, "failed": []}
-    assert await send_alert(batch, context()) == {"sent": 0, "gone": 0, "failed": []}
+    async with embedded_store():
+        assert await send_alert(batch, context()) == {"sent": 2, "gone": 0, "failed": []}
+        assert await send_alert(batch, context()) == {"sent": 0, "gone": 0, "failed": []}
 
 
 @respx.mock
@@ -312,13 +313,13 @@ async def test_who_was_warned_is_forgotten_after_two_weeks(
     batch = AlertBatch(alert=STORM, tokens=("a",))
     assert handlers.KEPT == 14 * 86_400
 
-    await send_alert(batch, context("first"))
-    # Two weeks that are not over, and two that are: the same as for a minute, and for minus one.
-    for kept, sent in ((60, 0), (-60, 1)):
-        monkeypatch.setattr(handlers, "KEPT", kept)
-        async with embedded_store():
+    async with embedded_store():
+        await send_alert(batch, context("first"))
+        # Two weeks that are not over, and two that are: as for a minute, and for minus one.
+        for kept, sent in ((60, 0), (-60, 1)):
+            monkeypatch.setattr(handlers, "KEPT", kept)
             await fan_out_alert(STORM, context("fan"))
-        assert (await send_alert(batch, context(f"after {kept}")))["sent"] == sent
+            assert (await send_alert(batch, context(f"after {kept}")))["sent"] == sent
 
 
 @respx.mock
@@ -328,7 +329,8 @@ async def test_a_phone_that_is_gone_is_forgotten(tables: Tables, context: MakeCo
     big = {"status": "error", "message": "too big", "details": {"error": "MessageTooBig"}}
     respx.post(PUSH).respond(200, json={"data": [{"status": "ok", "id": "1"}, gone, big]})
 
-    result = await send_alert(AlertBatch(alert=STORM, tokens=("a", "b", "c")), context())
+    async with embedded_store():
+        result = await send_alert(AlertBatch(alert=STORM, tokens=("a", "b", "c")), context())
 
     assert result == {"sent": 1, "gone": 1, "failed": ["MessageTooBig: too big"]}
     assert tables.unwarned("berlin", "another", "", 10) == ["a", "c"]
