@@ -12,9 +12,8 @@ from functions.providers.expo import expo
 from shared import Discard
 
 from .payloads import SentAlerts
+from .sending import MOST_REASONS
 from .tables import Tables
-
-MOST_REASONS = 5
 
 
 async def settle(sent: SentAlerts, tables: Tables) -> dict[str, object]:
