@@ -20,7 +20,7 @@ from ..access.tokens import (
     rights_of,
 )
 from ..declare.field_errors import field_errors
-from ..declare.requests import RequestModel
+from ..declare.request_model import RequestModel
 from ..errors import InvalidRequest
 from .body import json_response, read_object
 from .call import Call
