@@ -17,7 +17,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import httpx
 
@@ -29,6 +29,7 @@ them."""
 MAX_IDLE = 55.0
 """Seconds. Connections that were idle for longer are closed: load balancers close them after 60."""
 
+MakeContext: TypeAlias = Callable[[], ssl.SSLContext]
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n]*)?\Z")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\r\n\0]*+)\Z")  # its spaces stay
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n\Z")
@@ -38,11 +39,8 @@ class Wire(httpx.AsyncBaseTransport):
     """A pool of at most `connections` keep-alive connections. It belongs to one event loop. `tls`
     makes the context of https, at the first connection; None: the authorities that httpx trusts."""
 
-    def __init__(
-        self, connections: int, *, tls: Callable[[], ssl.SSLContext] | None = None
-    ) -> None:
-        self._tls = tls or _tls
-        self._slots = asyncio.Semaphore(connections)
+    def __init__(self, connections: int, tls: MakeContext | None = None) -> None:
+        self._slots, self._tls = asyncio.Semaphore(connections), tls or _tls
         self._idle: list[_Connection] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -242,9 +240,7 @@ def _transport_error(error: Exception) -> httpx.TransportError:
     return httpx.ReadError(str(error) or type(error).__name__)
 
 
-async def _open(
-    url: httpx.URL, timeout: float | None, tls: Callable[[], ssl.SSLContext]
-) -> _Connection:
+async def _open(url: httpx.URL, timeout: float | None, tls: MakeContext) -> _Connection:
     secure = url.scheme == "https"
     try:
         async with asyncio.timeout(timeout):
