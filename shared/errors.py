@@ -8,7 +8,7 @@
     ├── UnknownSchedule         no application declares that schedule
     ├── UnknownType             the queue has no handler for that job type
     ├── InvalidPayload          the payload does not fit its model
-    ├── InvalidOption           an enqueue option is out of range
+    ├── InvalidOption           an option does not fit
     ├── InvalidRequest          a request does not fit its model
     ├── PayloadTooLarge         the job would not fit the store's limits
     ├── JobNotFound             no such job (never existed, or its retention ended)
@@ -86,28 +86,27 @@ class UnknownType(TidegateError):
     """This queue has no handler for this job type."""
 
 
-class InvalidPayload(TidegateError):
+class _Misfit(TidegateError):
+    def __init__(self, message: str, fields: Sequence[dict[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.fields = list(fields)  # [{"field", "message"}]
+
+
+class InvalidPayload(_Misfit):
     """The payload does not fit the model of its job type."""
 
-    def __init__(self, message: str, fields: list[dict[str, str]] | None = None) -> None:
-        super().__init__(message)
-        self.fields = fields or []
 
+class InvalidOption(_Misfit):
+    """An option does not fit. `field`: its name, that of the first where several do not."""
 
-class InvalidOption(TidegateError):
-    """An enqueue option is out of range."""
-
-    def __init__(self, message: str, field: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, field: str, fields: Sequence[dict[str, str]] = ()) -> None:
+        text = message.removeprefix(f"{field}: ")
+        super().__init__(message, fields or [{"field": field, "message": text}])
         self.field = field
 
 
-class InvalidRequest(TidegateError):
-    """The request does not fit its model. `fields`: `[{"field", "message"}]`."""
-
-    def __init__(self, message: str, fields: list[dict[str, str]] | None = None) -> None:
-        super().__init__(message)
-        self.fields = fields or []
+class InvalidRequest(_Misfit):
+    """The request does not fit its model."""
 
 
 class PayloadTooLarge(TidegateError):

@@ -18,7 +18,8 @@ from .token_text import new_text
 MOST_TOKENS = 500
 KEPT_MS = 30 * 86_400_000
 """How long a token that has ended is still listed."""
-LONGEST_LIFE = 10 * 366 * 86_400.0
+LEAST_LIFE, LONGEST_LIFE = 0.001, 10 * 366 * 86_400.0
+"""Seconds for which a token works."""
 OVERLAP = 86_400.0
 """Seconds for which a rotated token goes on working, by default."""
 LONGEST_NAME = 64
@@ -68,7 +69,7 @@ class Tokens:
             rights=rights,
             queues=None if queues is None else frozenset(queues),
             created_ms=now,
-            expires_ms=None if seconds is None else now + _milliseconds(seconds, "expires_in"),
+            expires_ms=None if seconds is None else now + _life_ms(seconds),
             created_by=by.who,
             digest=text.digest,
             types=None if types is None else frozenset(types),
@@ -196,7 +197,11 @@ def _check_name(name: str) -> None:
         raise InvalidOption(f"name: 1 to {LONGEST_NAME} printable characters", "name")
 
 
-def _milliseconds(seconds: float, name: str) -> int:
-    if not 0 <= seconds <= LONGEST_LIFE:  # NaN fails both comparisons
-        raise InvalidOption(f"{name}: 0 to {LONGEST_LIFE:.0f} seconds", name)
+def _life_ms(seconds: float) -> int:
+    return _milliseconds(seconds, "expires_in", LEAST_LIFE)
+
+
+def _milliseconds(seconds: float, name: str, least: float = 0.0) -> int:
+    if not least <= seconds <= LONGEST_LIFE:  # NaN fails both comparisons
+        raise InvalidOption(f"{name}: {least:g} to {LONGEST_LIFE:.0f} seconds", name)
     return round(seconds * 1000)

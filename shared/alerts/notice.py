@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .rules import Verdict
+from .rules import Judgement
 
 DROPPED = "dropped"
 """In place of a rule: the notice that stands for those that there was no room for."""
@@ -62,17 +62,17 @@ def describe(rule: str, value: float) -> str:
     return SENTENCES[rule].format(value)
 
 
-def notice_of(verdict: Verdict, at_ms: int, pending: tuple[str, ...]) -> Notice:
-    """The notice that a verdict's alert has begun, or (where it is not beyond) ended."""
-    fired = verdict.finding == "beyond"
+def notice_of(judgement: Judgement, at_ms: int, pending: tuple[str, ...]) -> Notice:
+    """The notice that a judgement's alert has begun, or (where it is not beyond) ended."""
+    fired = judgement.finding == "beyond"
     return Notice(
-        id=f"{verdict.rule}.{verdict.queue}.{at_ms}.{'fired' if fired else 'recovered'}",
+        id=f"{judgement.rule}.{judgement.queue}.{at_ms}.{'fired' if fired else 'recovered'}",
         at_ms=at_ms,
-        rule=verdict.rule,
-        queue=verdict.queue,
+        rule=judgement.rule,
+        queue=judgement.queue,
         fired=fired,
-        value=verdict.value,
-        threshold=verdict.threshold,
+        value=judgement.value,
+        threshold=judgement.threshold,
         pending=pending,
     )
 

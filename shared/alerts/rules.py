@@ -28,7 +28,7 @@ Finding = Literal["beyond", "within", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """What one rule finds of one queue; `queue` "" is the whole deployment. Unknown: not enough was
     observed, and what was found before stands. `least`: findings in a row before it fires."""
 
@@ -57,8 +57,8 @@ class Snapshot:
 
 def judge_queue(
     stats: QueueStats, change: Reading | None, baseline: Baseline, settings: AlertSettings
-) -> Iterator[Verdict]:
-    """The verdicts on one queue. `change`: what it has counted since the reading with which this
+) -> Iterator[Judgement]:
+    """The judgements on one queue. `change`: what it has counted since the reading with which this
     one is compared; None: there is none."""
     queue = stats.queue
     full = fullness(stats.usage, queue.max_jobs, queue.max_bytes)
@@ -72,23 +72,23 @@ def judge_queue(
         values["failure_rate"] = _failure_rate(change)
         values["latency"] = _latency(change, baseline)
     for rule, value in values.items():
-        yield _verdict(rule, queue.name, value, settings)
+        yield _judgement(rule, queue.name, value, settings)
 
 
 def judge_deployment(
     snapshot: Snapshot, totals: Totals, settings: AlertSettings
-) -> Iterator[Verdict]:
-    """The verdicts on the whole deployment."""
-    yield _verdict("missed_ticks", "", snapshot.late, settings)
+) -> Iterator[Judgement]:
+    """The judgements on the whole deployment."""
+    yield _judgement("missed_ticks", "", snapshot.late, settings)
     if settings.store_bytes is not None:
         stored = sum(one.bytes for one in snapshot.queues)
-        yield _verdict("store_bytes", "", stored / settings.store_bytes, settings)
+        yield _judgement("store_bytes", "", stored / settings.store_bytes, settings)
     if snapshot.archive_lag is not None:
-        yield _verdict("archive_behind", "", snapshot.archive_lag, settings)
+        yield _judgement("archive_behind", "", snapshot.archive_lag, settings)
     refused = totals.refused_within(snapshot.now_ms, settings.threshold("refused"))
-    yield _verdict("refused", "", refused, settings)
+    yield _judgement("refused", "", refused, settings)
     if settings.store_commands is not None:
-        yield _verdict("month_commands", "", totals.spent / settings.store_commands, settings)
+        yield _judgement("month_commands", "", totals.spent / settings.store_commands, settings)
 
 
 def is_spent(change: Reading) -> bool:
@@ -115,10 +115,10 @@ def _latency(change: Reading, baseline: Baseline) -> float | None:
     return 0.0 if is_spent(change) and latency is None else None
 
 
-def _verdict(rule: str, queue: str, value: float | None, settings: AlertSettings) -> Verdict:
+def _judgement(rule: str, queue: str, value: float | None, settings: AlertSettings) -> Judgement:
     threshold = settings.threshold(rule, queue)
     least = READINGS if rule in ("backlog", "parked") else 1
     if value is None:
-        return Verdict(rule, queue, "unknown", 0.0, threshold, least)
+        return Judgement(rule, queue, "unknown", 0.0, threshold, least)
     finding: Finding = "beyond" if value > threshold else "within"
-    return Verdict(rule, queue, finding, value, threshold, least)
+    return Judgement(rule, queue, finding, value, threshold, least)

@@ -9,7 +9,7 @@ from ..config.alerts import OFF, AlertSettings
 from .baseline import Baseline
 from .notice import Notice, bounded, notice_of
 from .reading import Reading
-from .rules import Snapshot, Verdict, is_spent, judge_deployment, judge_queue
+from .rules import Judgement, Snapshot, is_spent, judge_deployment, judge_queue
 from .totals import Totals
 
 MOST_NOTICES = 100
@@ -51,21 +51,21 @@ def advance(
     """The state after this evaluation. Its outbox has a notice more for each alert that has begun
     or ended, for these sinks."""
     totals = _totals(state.totals, snapshot)
-    verdicts = list(judge_deployment(snapshot, totals, settings))
+    judgements = list(judge_deployment(snapshot, totals, settings))
     readings, baselines = dict[str, Reading](), dict[str, Baseline]()
     for stats in snapshot.queues:
         name, now = stats.queue.name, Reading.of(stats)
         before = state.readings.get(name)
         change = before and now.since(before)
         baseline = state.baselines.get(name, Baseline())
-        verdicts += judge_queue(stats, change, baseline, settings)
+        judgements += judge_queue(stats, change, baseline, settings)
         spent = change is not None and is_spent(change)
         readings[name] = before if before and change and not spent else now
         baselines[name] = baseline.learn(change) if change and spent else baseline
-    verdicts += _verdicts_of_gone(state, verdicts, {one.queue.name for one in snapshot.queues})
-    standings, notices = _stand(state.standings, verdicts, snapshot.now_ms, sinks)
+    judgements += _of_gone(state, judgements, {one.queue.name for one in snapshot.queues})
+    standings, notices = _stand(state.standings, judgements, snapshot.now_ms, sinks)
     outbox = bounded([*state.outbox, *notices], MOST_NOTICES)
-    told = any(one.rule == "refused" and one.finding != "unknown" for one in verdicts)
+    told = any(one.rule == "refused" and one.finding != "unknown" for one in judgements)
     totals = totals.anew(snapshot.now_ms) if told else totals
     return State(snapshot.now_ms, readings, baselines, standings, outbox, totals)
 
@@ -86,33 +86,33 @@ def delivered(state: State, sent: Mapping[str, Iterable[str]]) -> State:
 
 def _stand(
     before: Mapping[tuple[str, str], AlertStatus],
-    verdicts: Iterable[Verdict],
+    judgements: Iterable[Judgement],
     now_ms: int,
     sinks: tuple[str, ...],
 ) -> tuple[dict[tuple[str, str], AlertStatus], list[Notice]]:
     standings, notices = dict(before), list[Notice]()
-    for verdict in verdicts:
-        key = (verdict.rule, verdict.queue)
+    for judgement in judgements:
+        key = (judgement.rule, judgement.queue)
         standing = standings.get(key, AlertStatus(0, 0.0))
-        if verdict.finding == "beyond":
+        if judgement.finding == "beyond":
             times = standing.times + 1
-            fires = standing.since_ms is None and times >= verdict.least
+            fires = standing.since_ms is None and times >= judgement.least
             since = now_ms if fires else standing.since_ms
-            standings[key] = AlertStatus(times, verdict.value, since)
+            standings[key] = AlertStatus(times, judgement.value, since)
             if fires:
-                notices.append(notice_of(verdict, now_ms, sinks))
-        elif verdict.finding == "within":
+                notices.append(notice_of(judgement, now_ms, sinks))
+        elif judgement.finding == "within":
             standings.pop(key, None)
             if standing.since_ms is not None:
-                notices.append(notice_of(verdict, now_ms, sinks))
+                notices.append(notice_of(judgement, now_ms, sinks))
     return standings, notices
 
 
-def _verdicts_of_gone(state: State, verdicts: Sequence[Verdict], queues: set[str]) -> list[Verdict]:
-    """A verdict for what is not judged any more: the queue is gone, or the rule has no setting."""
-    judged = {(one.rule, one.queue) for one in verdicts}
+def _of_gone(state: State, judgements: Sequence[Judgement], queues: set[str]) -> list[Judgement]:
+    """One for what is not judged any more: the queue is gone, or the rule has no setting."""
+    judged = {(one.rule, one.queue) for one in judgements}
     return [
-        Verdict(rule, queue, "within", 0.0, OFF)
+        Judgement(rule, queue, "within", 0.0, OFF)
         for rule, queue in state.standings
         if (rule, queue) not in judged and queue not in queues
     ]

@@ -30,7 +30,7 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RedriveVerdict:
     """What became of one row. `left`: why its job was not made again, a key of REASONS; None where
     it was."""
 
@@ -45,7 +45,7 @@ class Verdict:
 
 async def redrive(
     store: Store, archive: Archive, letters: Sequence[ArchivedLetter]
-) -> list[Verdict]:
+) -> list[RedriveVerdict]:
     """Make the jobs of these rows again, a request for up to 200 of a queue; one verdict each, in
     order. Raises StoreError and ArchiveError; a repeat goes on where it stopped."""
     verdicts: dict[int, str | None] = {}
@@ -58,7 +58,7 @@ async def redrive(
             await archive.mark_redriven(done)
         for letter, answer in zip(part, answers, strict=True):
             verdicts[letter.row] = None if answer == "restored" else answer
-    return [Verdict(letter, verdicts[letter.row]) for letter in letters]
+    return [RedriveVerdict(letter, verdicts[letter.row]) for letter in letters]
 
 
 def _is_done(answer: Restored) -> bool:

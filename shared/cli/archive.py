@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..access.audit import Action
     from ..archive.archive import Archive, ArchivePage
     from ..archive.criteria import Criteria
-    from ..archive.redrive import Verdict
+    from ..archive.redrive import RedriveVerdict
     from ..archive.rows import ArchivedLetter
     from ..declare.queue import Queue
     from ..deployment import Deployment
@@ -166,7 +166,7 @@ def _reader(
     return lambda cursor, most: archive.page(queues, criteria, cursor=cursor, most=most)
 
 
-def _print_verdicts(verdicts: list[Verdict], *, json: bool) -> Exit:
+def _print_verdicts(verdicts: list[RedriveVerdict], *, json: bool) -> Exit:
     from ..observe.describe_archive import describe_verdict
 
     left = [verdict for verdict in verdicts if verdict.left is not None]

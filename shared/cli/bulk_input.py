@@ -58,7 +58,7 @@ def parse_lines(
 ) -> BulkJobs:
     """Every line as a job, or the reason why it is invalid. `options` are those of the HTTP API.
 
-    Raises UnknownType and, for the options, InvalidOption or InvalidRequest.
+    Raises UnknownType, InvalidRequest for a type that is too long, and InvalidOption.
     """
     from ..declare.parse import parse_job
     from ..errors import InvalidPayload, PayloadTooLarge

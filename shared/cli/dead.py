@@ -22,7 +22,7 @@ from .pages import read_pages
 
 if TYPE_CHECKING:
     from ..access.audit import Action
-    from ..deadletters.pages import Filter, Page
+    from ..deadletters.pages import DeadLetterPage, Filter
     from ..declare.queue import Queue
     from ..deployment import Deployment
     from ..store.views import JobRecord
@@ -175,7 +175,7 @@ async def _choose(
 
 def _reader(
     deployment: Deployment, queues: Sequence[Queue], criteria: Filter
-) -> Callable[[str | None, int], Awaitable[Page]]:
+) -> Callable[[str | None, int], Awaitable[DeadLetterPage]]:
     """What reads a page of the dead letters that fit, newest first."""
     from ..deadletters.pages import page
 

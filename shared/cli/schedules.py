@@ -43,7 +43,7 @@ async def list_schedules(json: Json = False) -> Exit:
 @command
 async def show(name: Name, json: Json = False) -> Exit:
     """Show one schedule with its next occurrences and its last runs."""
-    from ..observe.describe_schedule import describe_runs, describe_schedule
+    from ..observe.describe_schedule import describe_last_runs, describe_schedule
     from ..schedules.control import last_runs, view
 
     async with open_deployment() as deployment:
@@ -52,7 +52,7 @@ async def show(name: Name, json: Json = False) -> Exit:
         shown = view(schedule, await store.agenda(), now)
         described, last = (
             describe_schedule(shown),
-            describe_runs(await last_runs(store, shown, now)),
+            describe_last_runs(await last_runs(store, shown, now)),
         )
     if json:
         as_json({**described, "last": last})

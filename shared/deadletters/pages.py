@@ -38,7 +38,7 @@ class Filter:
 
 
 @dataclass(slots=True)
-class Page:
+class DeadLetterPage:
     """Rows, and the cursor of the next page (None: there is none)."""
 
     rows: list[JobRecord] = field(default_factory=list)
@@ -53,7 +53,7 @@ async def page(
     cursor: str | None,
     most: int,
     decrypt: bool = False,
-) -> Page:
+) -> DeadLetterPage:
     """Up to `most` dead letters of these queues that fit. `decrypt`: with the texts of encrypted
     errors, for readers who may see them; without it a filter can't find by such texts either.
     Raises InvalidOption for a bad cursor."""
@@ -61,7 +61,7 @@ async def page(
     # One more tells whether there is a next page. A filter may need any number.
     size = PAGE if criteria != Filter() else min(PAGE, most + 1)
     stream = dead_letters(store, queues, after=after, size=size)
-    result, read, size_read = Page(), 0, 0
+    result, read, size_read = DeadLetterPage(), 0, 0
     row = await anext(stream, None)
     while row is not None:
         read, size_read = read + 1, size_read + len(str(row.history))

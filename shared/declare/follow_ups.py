@@ -10,7 +10,7 @@ from ..errors import Discard, InvalidOption
 from ..jobs.follow_ups import FollowUp, FollowUps
 from ..jobs.job import Job
 from .payload import check_size
-from .requests import MOST_FOLLOW_UPS, MOST_LEVELS
+from .requests import LIST_OF_FOLLOW_UPS, MOST_FOLLOW_UPS, MOST_LEVELS, PUBLIC_URL
 
 if TYPE_CHECKING:
     from .queue import JobType
@@ -43,10 +43,8 @@ def with_follow_ups(job_type: JobType[Any], payload: str, follow_ups: FollowUps)
 def _jobs(name: str, value: object) -> Sequence[FollowUp]:
     if value is None:
         return ()
-    if not isinstance(value, list | tuple):
-        raise InvalidOption(f"{name}: a list of jobs made by job_type.job(…)", name)
-    if len(value) > MOST_FOLLOW_UPS:
-        raise InvalidOption(f"{name}: at most {MOST_FOLLOW_UPS} follow-ups", name)
+    if not isinstance(value, list | tuple) or len(value) > MOST_FOLLOW_UPS:
+        raise InvalidOption(f"{name}: {LIST_OF_FOLLOW_UPS}", name)
     return [_follow_up(f"{name}.{n}", one) for n, one in enumerate(value)]
 
 
@@ -68,9 +66,9 @@ def _follow_up(field: str, job: object) -> FollowUp:
 
 
 def _check_url(callback: str) -> None:
-    from ..fetch.address import REFUSED, check  # noqa: PLC0415 - cold start: httpx
+    from ..fetch.address import check  # noqa: PLC0415 - cold start: httpx
 
     try:
         check(callback)
     except Discard:
-        raise InvalidOption(f"callback: {REFUSED}", "callback") from None
+        raise InvalidOption(f"callback: {PUBLIC_URL}", "callback") from None

@@ -13,6 +13,7 @@ from ..jobs.job import Guard
 
 TTL_MS = 24 * 3600 * 1000
 LONGEST_KEY = 255
+VISIBLE = f"1 to {LONGEST_KEY} visible ASCII characters"
 _LENGTH = 32
 
 

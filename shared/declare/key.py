@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 KeyFunction: TypeAlias = Callable[[Any], str | int | None]
 """Makes a job's key of its payload; None: this job has none."""
 KEY_LIMIT = 128
+WORD = f"1 to {KEY_LIMIT} printable characters without spaces"
 LONGEST_TEXT = 80
 """Characters of an error's text, or of a value that is no key."""
 NO_KEY = "-"
@@ -43,7 +44,7 @@ def check_word(text: str, name: str) -> str:
     """Text that can stand in a space-separated header; "-" there means none. Raises
     InvalidOption."""
     if not _is_word(text):
-        raise InvalidOption(f"{name}: 1 to {KEY_LIMIT} printable characters without spaces", name)
+        raise InvalidOption(f"{name}: {WORD}", name)
     return plain(text)
 
 

@@ -1,11 +1,13 @@
 """A job's own numbers in place of its job type's: attempts, backoff, timeout. It may have fewer
-attempts and a shorter timeout; more only where the queue declares `overrides`."""
+attempts and a shorter timeout; more only where the queue declares `overrides`. Their ranges are
+those of the job type and the queue, and stand here alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InvalidOption
+from ..errors import LONGEST_DELAY, InvalidOption
 from .policy import Retry
 from .requests import Backoff, EnqueueOptions
 
@@ -21,22 +23,12 @@ def read_overrides(job_type: JobType[Any], options: EnqueueOptions) -> dict[str,
     does not allow."""
     overrides: dict[str, Any] = {}
     if options.attempts is not None:
-        _check_attempts(job_type, options.attempts, f"attempts: {options.attempts}", "attempts")
+        _check_attempts(job_type, options.attempts, "attempts: ", "attempts")
         overrides["attempts"] = options.attempts
     if options.timeout is not None:
         overrides["timeout"] = _checked_timeout(job_type, options.timeout)
     if options.backoff is not None:
-        retry = _retry(options.backoff)
-        _check_backoff(job_type, retry)
-        if retry.steps and options.attempts is None:
-            what = f"backoff: {len(retry.steps)} waits make {retry.attempts} attempts"
-            _check_attempts(job_type, retry.attempts, what, "backoff")
-        if options.attempts is not None and len(retry.steps) >= options.attempts:
-            raise InvalidOption(
-                f"backoff: {options.attempts} attempts have {options.attempts - 1} waits, and "
-                f"{len(retry.steps)} are named: leave the last out",
-                "backoff",
-            )
+        retry = _retry(job_type, options.backoff, options.attempts)
         overrides["backoff"] = retry.backoff()
     return overrides
 
@@ -44,37 +36,31 @@ def read_overrides(job_type: JobType[Any], options: EnqueueOptions) -> dict[str,
 def _check_attempts(job_type: JobType[Any], attempts: int, what: str, field: str) -> None:
     allowed = job_type.queue.overrides.attempts
     most = job_type.retry.attempts if allowed is None else allowed
-    if attempts > most:
-        raise InvalidOption(f"{what}; {_bound_sentence(job_type)} at most {most}", field)
+    if not 1 <= attempts <= most:
+        raise InvalidOption(f"{what}{_enqueue(job_type)} may have 1 to {most}", field)
 
 
 def _checked_timeout(job_type: JobType[Any], seconds: float) -> float:
     allowed = job_type.queue.overrides.timeout
     longest = job_type.timeout if allowed is None else allowed
-    if seconds > longest:
-        what = f"timeout: {seconds:g} s; {_bound_sentence(job_type)} at most {longest:g} s"
+    if not 0 < seconds <= longest:  # NaN fails too
+        what = f"timeout: {_enqueue(job_type)} may have more than 0 and at most {longest:g} s"
         raise InvalidOption(what, "timeout")
     return seconds
 
 
-def _check_backoff(job_type: JobType[Any], retry: Retry) -> None:
-    allowed = job_type.queue.overrides.backoff
-    least = min(LEAST_BACKOFF, job_type.retry.shortest) if allowed is None else allowed
-    if retry.shortest < least:
-        what = f"backoff: a wait of {retry.shortest:g} s; {_bound_sentence(job_type)} no less than"
-        raise InvalidOption(f"{what} {least:g} s", "backoff")
-
-
-def _bound_sentence(job_type: JobType[Any]) -> str:
-    return f"an enqueue of {job_type.name!r} on queue {job_type.queue.name!r} may have"
-
-
-def _retry(backoff: Backoff | list[float] | float) -> Retry:
+def _retry(
+    job_type: JobType[Any], backoff: Backoff | list[float] | float, attempts: int | None
+) -> Retry:
     if isinstance(backoff, list):
+        _check_number(job_type, len(backoff), attempts)
+        _check_waits(job_type, backoff)
         return Retry.waits(backoff)
     if not isinstance(backoff, Backoff):
+        _check_waits(job_type, [backoff])
         return Retry.fixed(wait=backoff)
     jitter = backoff.jitter or 0.0
+    _check_waits(job_type, [w for w in (backoff.delay, backoff.cap) if w is not None], jitter)
     if backoff.type == "fixed":
         if backoff.factor is not None or backoff.cap is not None:
             raise InvalidOption("backoff: factor and cap belong to type exponential", "backoff")
@@ -85,3 +71,32 @@ def _retry(backoff: Backoff | list[float] | float) -> Retry:
         cap=max(3600.0, backoff.delay) if backoff.cap is None else backoff.cap,
         jitter=jitter,
     )
+
+
+def _check_number(job_type: JobType[Any], waits: int, attempts: int | None) -> None:
+    """`waits`: how many a list names."""
+    if attempts is None:
+        what = f"backoff: {waits} waits make {waits + 1} attempts; "
+        _check_attempts(job_type, waits + 1, what, "backoff")
+    elif waits >= attempts:
+        raise InvalidOption(
+            f"backoff: {attempts} attempts have {attempts - 1} waits, and {waits} are named: "
+            "leave the last out",
+            "backoff",
+        )
+
+
+def _check_waits(job_type: JobType[Any], waits: Sequence[float], jitter: float = 0.0) -> None:
+    """`jitter`: the share by which a wait may be shorter."""
+    allowed = job_type.queue.overrides.backoff
+    least = min(LEAST_BACKOFF, job_type.retry.shortest) if allowed is None else allowed
+    for wait in waits:
+        shortest = wait * (1 - jitter)
+        if not (least <= shortest and wait <= LONGEST_DELAY):  # NaN fails too
+            what = f"backoff: a wait of {wait if wait > LONGEST_DELAY else shortest:g} s; "
+            bounds = f"{least:g} to {LONGEST_DELAY:.0f} s"
+            raise InvalidOption(f"{what}{_enqueue(job_type)} may have {bounds}", "backoff")
+
+
+def _enqueue(job_type: JobType[Any]) -> str:
+    return f"an enqueue of {job_type.name!r} on queue {job_type.queue.name!r}"

@@ -4,7 +4,7 @@ options; a redrive request as its model. No store is involved."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,9 +14,14 @@ from .field_errors import field_errors, sentence
 from .follow_ups import check_follow_ups
 from .make_job import make_job, option_errors
 from .payload import text_of_value
-from .queue import Queue
+from .queue import JobType, Queue
 from .requests import EnqueueOne, EnqueueOptions, FollowUpRequest, Redrive
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+OPTIONS = "options"
+"""The member of a request that holds its options."""
 _NO_OPTIONS = EnqueueOptions.model_construct()  # does not build its schema, as a call would
 
 
@@ -54,8 +59,7 @@ def parse_job(
     try:
         request = EnqueueOne.model_validate(value)
     except ValidationError as error:
-        fields = [_place_of(one, value) for one in option_errors(error)]
-        raise InvalidRequest(f"The job does not fit: {sentence(fields)}", fields) from None
+        raise _misfit(error, value) from None
     return _job(queue, request, guard, Reach(find_queue, check))
 
 
@@ -67,16 +71,30 @@ def _job(queue: Queue, request: EnqueueOne, guard: Guard | None, reach: Reach) -
         raise UnknownType(f"queue {queue.name!r} has no job type {request.type!r}; known: {known}")
     payload, model = text_of_value(job_type, request.payload)
     options = request.options or _NO_OPTIONS
-    follow_ups = None
+    try:
+        job = _job_of(job_type, (payload, model), options, guard, reach)
+    except InvalidOption as error:
+        fields = [{**one, "field": f"{OPTIONS}.{one['field']}"} for one in error.fields]
+        raise InvalidOption(str(error), fields[0]["field"], fields) from None
+    reach.check(job.type, job.key)
+    return job
+
+
+def _job_of(
+    job_type: JobType[Any],
+    payload: tuple[str, BaseModel],
+    options: EnqueueOptions,
+    guard: Guard | None,
+    reach: Reach,
+) -> Job:
+    follow_ups, queue = None, job_type.queue
     if options.then or options.on_dead or options.callback is not None:
         follow_ups = check_follow_ups(
             _follow_ups("then", options.then, queue, reach),
             _follow_ups("on_dead", options.on_dead, queue, reach),
             options.callback,
         )
-    job = make_job(job_type, payload, model, options, guard, follow_ups)
-    reach.check(job.type, job.key)
-    return job
+    return make_job(job_type, *payload, options, guard, follow_ups)
 
 
 def _follow_ups(
@@ -88,9 +106,21 @@ def _follow_ups(
         try:
             own = queue if request.queue is None else reach.find_queue(request.queue)
             jobs.append(_job(own, request, None, reach))
+        except InvalidOption as error:
+            text = f"{name}.{n}.{OPTIONS}.{error}"
+            raise InvalidOption(text, f"{name}.{n}.{error.field}") from None
         except TidegateError as error:
             raise InvalidOption(f"{name}.{n}: {error}", f"{name}.{n}") from None
     return jobs
+
+
+def _misfit(error: ValidationError, job: dict[str, Any]) -> InvalidOption | InvalidRequest:
+    """Where only options do not fit, every caller has the same error and sentence of them."""
+    fields = [_place_of(one, job) for one in option_errors(error)]
+    if any(one["field"].partition(".")[0] != OPTIONS for one in fields):
+        return InvalidRequest(f"The job does not fit: {sentence(fields)}", fields)
+    options = [{**one, "field": one["field"].removeprefix(f"{OPTIONS}.")} for one in fields]
+    return InvalidOption(sentence(options), fields[0]["field"], fields)
 
 
 def parse_redrive(model: type[AnyRedrive], value: dict[str, Any]) -> AnyRedrive:

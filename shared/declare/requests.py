@@ -1,63 +1,92 @@
 """Requests as pydantic models. They validate bodies and are the request schemas of the OpenAPI
-document. An unknown field is an error that names it."""
+document. What an option takes stands here, with the one message that every caller has of it."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, WrapValidator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from ..errors import LONGEST_DELAY
-from ..jobs.ids import keep_child_id
-from .policy import LONGEST_TIMEOUT, MOST_ATTEMPTS
+from ..jobs.ids import OWN_ID, keep_child_id
+from .idempotency import VISIBLE
+from .key import WORD
+from .policy import LARGEST_FACTOR, LONGEST_TIMEOUT, MOST_ATTEMPTS
+from .request_model import Message, RequestModel, shown
 
 MOST_JOBS_A_BODY = 1000
 LONGEST_TYPE = 64
 MOST_FOLLOW_UPS = 20
+"""Of one job and one end. A job that needs more enqueues another one that enqueues them."""
 MOST_LEVELS = 5
 """Follow-ups within follow-ups. Each level is text within the text of the one around it, whose
 quotes and backslashes double its size."""
-"""Of one job and one end. A job that needs more enqueues another one that enqueues them."""
-LONGEST_WAITS = MOST_ATTEMPTS - 1
+INSTANT = "an ISO 8601 instant with its offset, from 1970 to 9999, e.g. 2026-01-17T09:00:00+01:00"
+LIST_OF_FOLLOW_UPS = f"a list of at most {MOST_FOLLOW_UPS} jobs"
+PUBLIC_URL = "an https:// address of a public server, without a user name and without a port"
+_BACKOFF = "a number of seconds, a list of one wait or more, or an object with type and delay"
 _BY: dict[type, str] = {list: "as_list", dict: "as_object", str: "as_text"}
 
 
-class RequestModel(BaseModel):
-    """Base of requests: JSON's own types, no coercion, no unknown fields."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+Seconds = Annotated[float, shown(minimum=0, maximum=LONGEST_DELAY), Message("a number of seconds")]
+Timeout = Annotated[
+    float, shown(exclusiveMinimum=0, maximum=LONGEST_TIMEOUT), Message("a number of seconds")
+]
+Attempts = Annotated[int, shown(minimum=1, maximum=MOST_ATTEMPTS), Message("a whole number")]
+"""Of one job these three have the range that its job type and queue allow: overrides.py."""
+Delay = Annotated[
+    float, Field(ge=0, le=LONGEST_DELAY), Message(f"a number of seconds, 0 to {LONGEST_DELAY:.0f}")
+]
+Ttl = Annotated[
+    float,
+    Field(gt=0, le=LONGEST_DELAY),
+    Message(f"a number of seconds, more than 0 and at most {LONGEST_DELAY:.0f}"),
+]
+Factor = Annotated[
+    float, Field(ge=1, le=LARGEST_FACTOR), Message(f"a number from 1 to {LARGEST_FACTOR:.0f}")
+]
+Share = Annotated[float, Field(ge=0, le=1), Message("a number from 0 to 1")]
+Word = Annotated[str, Message(WORD)]
+Instant = Annotated[str, Field(max_length=64), shown(format="date-time"), Message(INSTANT)]
+AnyPriority = Annotated[Literal["high", "normal", "low"], Message("high, normal or low")]
 
 
 class Dedup(RequestModel):
     """At most one job stands for all that share this id. Mode "until_done" holds until that job
     ends; mode "window" holds for `ttl` seconds."""
 
-    id: str | None = Field(None, description="Absent: that of equal payloads of the type.")
-    ttl: float | None = Field(None, gt=0, description="Seconds; for mode window.")
-    mode: Literal["until_done", "window"] | None = Field(
-        None, description="Absent: window where there is a ttl, else until_done."
+    id: Word | None = Field(None, description="Absent: that of equal payloads of the type.")
+    ttl: Ttl | None = Field(None, description="Seconds; for mode window.")
+    mode: Annotated[Literal["until_done", "window"], Message("until_done or window")] | None = (
+        Field(None, description="Absent: window where there is a ttl, else until_done.")
     )
 
 
 class Backoff(RequestModel):
     """How long to wait after each failed attempt, in seconds."""
 
-    type: Literal["fixed", "exponential"]
-    delay: float = Field(ge=0, le=LONGEST_DELAY, description="The first wait.")
-    factor: float | None = Field(None, ge=1, le=1000, description="exponential only; 2 if absent.")
-    cap: float | None = Field(None, ge=0, le=LONGEST_DELAY, description="The longest wait.")
-    jitter: float | None = Field(None, ge=0, le=1, description="Share of the wait to vary.")
+    type: Annotated[Literal["fixed", "exponential"], Message("fixed or exponential")]
+    delay: Seconds = Field(description="The first wait.")
+    factor: Factor | None = Field(None, description="exponential only; 2 if absent.")
+    cap: Seconds | None = Field(None, description="The longest wait.")
+    jitter: Share | None = Field(None, description="Share of the wait to vary.")
 
 
-Seconds = Annotated[float, Field(ge=0, le=LONGEST_DELAY)]
 AnyBackoff: TypeAlias = Annotated[
-    Annotated[list[Seconds], Field(min_length=1, max_length=LONGEST_WAITS), Tag("as_list")]
+    Annotated[
+        list[Seconds],
+        Field(min_length=1),
+        shown(maxItems=MOST_ATTEMPTS - 1),
+        Message(_BACKOFF),
+        Tag("as_list"),
+    ]
     | Annotated[Backoff, Tag("as_object")]
-    | Annotated[Seconds, Tag("as_number")],
+    | Annotated[Seconds, Message(_BACKOFF), Tag("as_number")],
     Discriminator(lambda value: _tag(value, ("as_list", "as_object"), "as_number")),
 ]
 AnyDedup: TypeAlias = Annotated[
-    Annotated[str, Tag("as_text")] | Annotated[Dedup, Tag("as_object")],
+    Annotated[Word, Tag("as_text")] | Annotated[Dedup, Tag("as_object")],
     Discriminator(lambda value: _tag(value, ("as_object",), "as_text")),
 ]
 TAGS = frozenset({"as_list", "as_object", "as_number", "as_text"})
@@ -69,45 +98,48 @@ def _tag(value: object, known: tuple[str, ...], other: str) -> str:
     return tag if tag in known else other
 
 
+def _check_list(value: object) -> object:
+    """Only a list of a length that is allowed is looked into."""
+    if not isinstance(value, list) or len(value) > MOST_FOLLOW_UPS:
+        raise PydanticCustomError("misfit", LIST_OF_FOLLOW_UPS)
+    return value
+
+
+ListOfFollowUps: TypeAlias = Annotated[
+    "list[FollowUpRequest]", shown(maxItems=MOST_FOLLOW_UPS), BeforeValidator(_check_list)
+]
+
+
 class EnqueueOptions(RequestModel):
     """Options of one job; every one may be left out. Times are seconds. A job may have fewer
     attempts and a shorter timeout than its job type; more only where the queue declares
     `overrides`."""
 
-    delay: float | None = Field(None, description="Seconds before it may run.")
-    run_at: str | None = Field(
-        None,
-        max_length=64,
-        description="Not before this instant: ISO 8601 with an offset.",
-        json_schema_extra={"format": "date-time"},
+    delay: Delay | None = Field(None, description="Seconds before it may run.")
+    run_at: Instant | None = Field(
+        None, description="Not before this instant: ISO 8601 with an offset."
     )
-    priority: Literal["high", "normal", "low"] | None = None
-    attempts: int | None = Field(
-        None, ge=1, le=MOST_ATTEMPTS, description="Tries, the first included."
-    )
+    priority: AnyPriority | None = None
+    attempts: Attempts | None = Field(None, description="Tries, the first included.")
     backoff: AnyBackoff | None = Field(
         None, description="A policy, a list of waits, or one number: always that wait."
     )
-    timeout: float | None = Field(
-        None, gt=0, le=LONGEST_TIMEOUT, description="Seconds one try may take."
-    )
+    timeout: Timeout | None = Field(None, description="Seconds one try may take.")
     dedup: AnyDedup | None = Field(None, description="An object, or its id alone.")
-    dedup_ttl: float | None = Field(None, gt=0, description="The ttl of dedup, in seconds.")
-    key: str | None = Field(None, description="Whose job it is, for limits by user or tenant.")
-    job_id: Annotated[str, WrapValidator(keep_child_id)] | None = Field(
+    dedup_ttl: Ttl | None = Field(None, description="The ttl of dedup, in seconds.")
+    key: Word | None = Field(None, description="Whose job it is, for limits by user or tenant.")
+    job_id: Annotated[str, WrapValidator(keep_child_id), Message(OWN_ID)] | None = Field(
         None, description="Your own id: a repeat is the same job."
     )
-    idempotency_key: str | None = Field(
+    idempotency_key: Annotated[str, Message(VISIBLE)] | None = Field(
         None, description="A repeat of this request has the same answer for 24 hours."
     )
-    then: list[FollowUpRequest] | None = Field(
-        None, max_length=MOST_FOLLOW_UPS, description="Jobs to enqueue when this one completes."
+    then: ListOfFollowUps | None = Field(
+        None, description="Jobs to enqueue when this one completes."
     )
-    on_dead: list[FollowUpRequest] | None = Field(
-        None, max_length=MOST_FOLLOW_UPS, description="Jobs to enqueue when this one dies."
-    )
-    callback: str | None = Field(
-        None, max_length=2048, description="An https URL: a signed webhook tells of either end."
+    on_dead: ListOfFollowUps | None = Field(None, description="Jobs to enqueue when this one dies.")
+    callback: Annotated[str, shown(maxLength=2048), Message(PUBLIC_URL)] | None = Field(
+        None, description="An https URL: a signed webhook tells of either end."
     )
 
 

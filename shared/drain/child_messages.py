@@ -74,7 +74,7 @@ class Command(NamedTuple):
     within: float | None
 
 
-class Nudge(NamedTuple):
+class NudgeRequest(NamedTuple):
     """A call of a drain of these queues."""
 
     id: int
@@ -117,13 +117,13 @@ def read_reported(value: object) -> Message:
     return value
 
 
-def read_request(message: Message) -> Command | Nudge:
+def read_request(message: Message) -> Command | NudgeRequest:
     """The command that a child requests, or its nudge. Raises ChildDied."""
     match message:
         case {"id": int(number), "nudge": list(queues)} if len(queues) <= MOST_QUEUES and all(
             isinstance(queue, str) and is_name(queue) for queue in queues
         ):
-            return Nudge(number, queues)
+            return NudgeRequest(number, queues)
         case {
             "id": int(number),
             "command": [_, *_] as command,

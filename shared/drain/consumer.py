@@ -17,7 +17,7 @@ from .admission import Admission
 from .budget import Budget
 from .encrypted import open_run
 from .exclusive import EXCLUSIVE_WAIT
-from .keeper import ConsumerLeases
+from .keeper import WatchedConsumer
 from .leases import HEARTBEAT
 from .pool import Pool
 from .report import ConsumerReport, StopReason
@@ -78,8 +78,8 @@ class Consumer:
         self._slots = resources.slots(queue)
         self._suspects = Suspects(resources, self._slots)
         self._pool = Pool(queue, budget, resources, admission, self._suspects)
-        held, sent_at = turns.leases, lambda: turns.sent_at
-        resources.keep(ConsumerLeases(queue, self._pool.leases, sent_at, held.lease_ms))
+        held, sent_at = turns.lease_clock, lambda: turns.sent_at
+        resources.keep(WatchedConsumer(queue, self._pool.leases, sent_at, held.lease_ms))
         self._closing: StopReason | None = None
         self._over, self._backlog = False, Backlog(on_backlog)
 
@@ -196,7 +196,7 @@ class Consumer:
     async def _wait_for_outcomes(self) -> None:
         """Wait until a job has ended, and for others that the same turn can settle."""
         monotonic = self._budget.clock.monotonic
-        latest, pace = self._turns.leases.latest(), self._turns.leases.pace
+        latest, pace = self._turns.lease_clock.latest(), self._turns.lease_clock.pace
         heartbeat = monotonic() + HEARTBEAT - ROUNDING
         while not self._pool.settles and not self._over:
             left = self._budget.handler_time()

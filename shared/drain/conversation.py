@@ -17,7 +17,7 @@ from .child_messages import (
     ChildResult,
     Command,
     LogRecord,
-    Nudge,
+    NudgeRequest,
     no_message,
     read_billed,
     read_ended,
@@ -88,10 +88,10 @@ class Conversation:
         elif "pong" not in message:
             raise no_message("unknown")
 
-    async def _answer(self, asked: Command | Nudge) -> None:
+    async def _answer(self, asked: Command | NudgeRequest) -> None:
         """One command of the child's store client, through the drain's; or one of its nudges."""
         answer: Message = {"answer": asked.id}
-        if isinstance(asked, Nudge):
+        if isinstance(asked, NudgeRequest):
             nudges = self._store.nudges
             await self._send(answer | {"sent": nudges and await nudges.send(asked.queues)})
             return

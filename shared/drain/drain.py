@@ -49,10 +49,9 @@ _FAILED = (StopReason.ERROR, StopReason.STORE)
 
 
 class Drain:
-    """Drains queues with one store. Make one for each invocation. `origin`: what a platform started
-    it for; None: it calls no other drain. `isolates_suspects`: suspects run in child processes,
-    which must be able to import the applications. `tells_events`: as store/events.py. The numbers
-    are those of the settings, which check them."""
+    """Drains queues with one store; make one for each invocation. `origin`: what a platform started
+    it for; None: it calls no other drain. `isolates_suspects`: suspects run in child processes that
+    can import the applications. `tells_events`: as store/events.py. Settings check the numbers."""
 
     def __init__(  # noqa: PLR0913 - one keyword a part, all but three optional
         self,
@@ -166,7 +165,8 @@ class Drain:
         if whole:
             store.sweeps.at = clock.monotonic()
         agenda = await store.agenda()
-        now = store.sweeps.saw(clock.epoch_ms() + store.rest.skew_ms())  # known: a reply came
+        now = clock.epoch_ms() + store.rest.skew_ms()  # known: a reply came
+        store.sweeps.note(now)
         resync = {name: at < NOW for name, at in agenda.items() if at - SOON * (at % 1 > 0) <= now}
         if self._registry.schedules or (sweeping and any(map(is_schedule, agenda))):
             end = clock.monotonic() + self._budget.handler_time() / FIRING_SHARE

@@ -1,4 +1,4 @@
-"""Encrypted jobs in a drain: decrypted before their handlers start. `Pool.settle` has their
+"""Encrypted jobs in a drain: decrypted before their handlers start. `SettleWriter.write` has their
 histories encrypted again."""
 
 from __future__ import annotations

@@ -36,11 +36,11 @@ from .run import Run
 
 log = logging.getLogger("tidegate.drain")
 
-RETRY_AFTER = 60.0
+FIRST_RETRY_SECONDS = 60.0
 """Seconds after which a job is claimed again whose follow-ups could not be stored. It doubles: each
 time the job waits as long as it has waited in all. One that its key's rate refuses is tried at its
 token."""
-LONGEST_RETRY_AFTER = 3600.0
+LONGEST_RETRY_SECONDS = 3600.0
 LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0
 """Bounds of the time for which one request for follow-ups is repeated."""
 
@@ -60,17 +60,27 @@ class Ending:
         """The end or, where follow-ups are missing, a wait until they are tried again."""
         if self.end.missing is None:
             return Outcome(self.end.kind, started=self.started)
-        claim = self.run.claim
-        job_id = claim.public_id
-        wait = _retry_after(now_ms - self.end.at_ms)
-        if self.token_in is not None:
-            wait = min(LONGEST_RETRY_AFTER, self.token_in)
-        reason = f"queue {self.end.missing.queue!r}: {self.end.missing.why}"
-        facts = {"queue": claim.queue, "job_id": job_id, "reason": reason, "retry_after": wait}
-        is_news = self.token_in is None and wait < LONGEST_RETRY_AFTER
-        level = logging.ERROR if is_news else logging.INFO
-        log.log(level, "follow_ups_not_stored", extra=facts)
+        wait = self._retry_in(now_ms)
         return Outcome("release", wait, self.end.detail(), started=self.started)
+
+    def log_missing(self, now_ms: int) -> None:
+        """Log follow-ups that could not be stored, if there are any."""
+        missing, claim = self.end.missing, self.run.claim
+        if missing is None:
+            return
+        wait, reason = self._retry_in(now_ms), f"queue {missing.queue!r}: {missing.why}"
+        facts = {"queue": claim.queue, "job_id": claim.public_id, "reason": reason}
+        is_news = self.token_in is None and wait < LONGEST_RETRY_SECONDS
+        level = logging.ERROR if is_news else logging.INFO
+        log.log(level, "follow_ups_not_stored", extra={**facts, "retry_after": wait})
+
+    def _retry_in(self, now_ms: int) -> float:
+        """Seconds until missing follow-ups are tried again."""
+        if self.token_in is not None:
+            return min(LONGEST_RETRY_SECONDS, self.token_in)
+        waited_ms = now_ms - self.end.at_ms
+        longest, least = int(LONGEST_RETRY_SECONDS * 1000), int(FIRST_RETRY_SECONDS * 1000)
+        return min(longest, max(least, waited_ms)) / 1000
 
 
 class Endings:
@@ -125,6 +135,7 @@ class Endings:
         ended, self.decided = self.decided, []
         now = self._budget.clock.epoch_ms()
         for ending in ended:
+            ending.log_missing(now)
             settle(ending.run.claim._replace(history=ending.history), ending.outcome(now))
 
     def _within(self) -> float:
@@ -176,9 +187,3 @@ def _miss(pairs: Sequence[tuple[Ending, FollowUpJob]], why: str) -> None:
 def _wait_for_token(ending: Ending, seconds: float) -> None:
     waits = [seconds] if ending.token_in is None else [seconds, ending.token_in]
     ending.token_in = min(waits)
-
-
-def _retry_after(waited_ms: int) -> float:
-    """Seconds until follow-ups are tried again that are missing for so long."""
-    longest, least = int(LONGEST_RETRY_AFTER * 1000), int(RETRY_AFTER * 1000)
-    return min(longest, max(least, waited_ms)) / 1000

@@ -29,8 +29,9 @@ LATE = 20.0
 """Seconds without a turn after which leases are prolonged from the thread."""
 
 
-class ConsumerLeases(NamedTuple):
-    """One consumer: its queue, its open leases, and the time (monotonic) of its last turn."""
+class WatchedConsumer(NamedTuple):
+    """What the keeper asks of one consumer: its queue, its open leases, the time (monotonic) of its
+    last turn, and how long a lease is now."""
 
     queue: Queue
     leases: Callable[[], Sequence[str]]
@@ -44,14 +45,14 @@ class Keeper:
 
     def __init__(self, open_store: Callable[[], Store] | None) -> None:
         self._open_store = open_store
-        self._watched: list[ConsumerLeases] = []
+        self._watched: list[WatchedConsumer] = []
         self._ended = threading.Event()
         self._beat = time.monotonic()
         self._thread: threading.Thread | None = None
         self._told = False  # that the loop stands still now
         self.longest_lag = 0.0
 
-    def watch(self, watched: ConsumerLeases) -> None:
+    def watch(self, watched: WatchedConsumer) -> None:
         """Watch this consumer. The first one starts the thread: an idle tick needs none."""
         self._watched.append(watched)
         if self._thread is None:
@@ -100,7 +101,7 @@ class Keeper:
         if late and self._open_store is not None:
             asyncio.run(self.send(self._open_store(), late))
 
-    async def send(self, store: Store, late: Sequence[ConsumerLeases]) -> None:
+    async def send(self, store: Store, late: Sequence[WatchedConsumer]) -> None:
         """Prolong the leases of these consumers. Closes the store."""
         for one in late:
             try:

@@ -70,8 +70,8 @@ class Pace:
         return max(round_trip, idle)
 
 
-class ConsumerLeases:
-    """The leases of one consumer. Times are monotonic.
+class LeaseClock:
+    """When the leases of one consumer end, and when to prolong them. Times are monotonic.
 
     On a limited queue the script adds to LEASE the time until the last token that was taken ahead:
     nothing else could start before, so a shorter lease would only cost turns that prolong it.

@@ -15,7 +15,7 @@ from ..store import Store
 from .budget import Budget
 from .exclusive import SharedExclusiveLock
 from .execute import execute
-from .keeper import ConsumerLeases, Keeper
+from .keeper import Keeper, WatchedConsumer
 from .run import Run
 from .slots import Slots
 from .threads import HandlerThreads
@@ -103,7 +103,7 @@ class DrainResources:
         if self.children is not None:
             await self.children.close()
 
-    def keep(self, watched: ConsumerLeases) -> None:
+    def keep(self, watched: WatchedConsumer) -> None:
         """Prolong these leases if a handler blocks the event loop."""
         if self.keeper is not None:
             self.keeper.watch(watched)

@@ -1,5 +1,5 @@
-"""Queues that stand still since the store's clock was ahead for a time and went back: their entries
-in the agenda are instants of that clock, so no turn comes that could bring back what it timed.
+"""Finds queues whose agenda entries were written while the store's clock ran ahead. They would not
+be drained before that time.
 
 A queue whose next job is delayed by days has such an entry, too. What tells them apart is the
 newest time that its turns have seen. It is read only where this process has seen the clock go back:

@@ -24,7 +24,7 @@ from ..store.turn import CLAIM_MAX_BYTES, Settle
 from .admission import Admission
 from .budget import Budget
 from .durations import bucket_of
-from .leases import LEASE_MS, ConsumerLeases
+from .leases import LEASE_MS, LeaseClock
 from .report import ConsumerReport
 from .resources import DrainResources
 from .suspects import ClaimPlan
@@ -62,7 +62,7 @@ class Turns:
         self._store, self._queue, self._budget = resources.store, queue, budget
         self._admission, self._report = admission, report
         self._owner, self._seq, self._resync = secrets.token_hex(6), 0, resync
-        self.leases = ConsumerLeases(queue.limit if queue.may_take_ahead else None, budget.clock)
+        self.lease_clock = LeaseClock(queue.limit if queue.may_take_ahead else None, budget.clock)
         followers = [job_type.followers for job_type in queue.types.values()]
         self._always: dict[str, Any] = {
             "settles_deaths": any(one.dead for one in followers),
@@ -75,7 +75,7 @@ class Turns:
     ) -> TurnReply:
         """Settle these and claim what the plan says. The open `leases` are prolonged when it is
         time. Raises StoreError."""
-        now, ahead = self._budget.clock.monotonic(), self.leases.pace.ahead
+        now, ahead = self._budget.clock.monotonic(), self.lease_clock.pace.ahead
         self._seq += 1
         request = TurnRequest(
             owner=self._owner,
@@ -89,13 +89,13 @@ class Turns:
             want_histograms=sorted(self._queue.types) if self._seq == 1 else (),
             **self._observations(),
             ahead_ms=round(min(ahead, self._admission.spare()) * 1000) if ahead else 0,
-            prolong=leases if self.leases.are_due() else (),
+            prolong=leases if self.lease_clock.are_due() else (),
             prefetch=self._prefetch(),
             **self._always,
             repeat_ms=math.ceil(self._within(settles, leases) * 1000),
         )
         reply = await self._send(request)
-        self.leases.note(request, reply, now, leases)
+        self.lease_clock.note(request, reply, now, leases)
         self._count(settles, reply)
         return reply
 

@@ -43,12 +43,12 @@ class BoundedTransport(httpx.AsyncHTTPTransport):
         response = await super().handle_async_request(request)
         connection = response.extensions.get("network_stream")
         content = response.stream
-        if isinstance(connection, Connection) and isinstance(content, httpx.AsyncByteStream):
+        if isinstance(connection, BoundedConnection) and isinstance(content, httpx.AsyncByteStream):
             response.stream = _Content(content, connection)
         return response
 
 
-class Connection(httpcore.AsyncNetworkStream):
+class BoundedConnection(httpcore.AsyncNetworkStream):
     """One connection. `content`: the bytes of those read that were content."""
 
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
@@ -75,7 +75,7 @@ class Connection(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return Connection(await self._inner.start_tls(ssl_context, server_hostname, timeout))
+        return BoundedConnection(await self._inner.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -95,7 +95,7 @@ class _Connections(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: _Options | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        return Connection(
+        return BoundedConnection(
             await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
         )
 
@@ -106,7 +106,7 @@ class _Connections(httpcore.AsyncNetworkBackend):
 class _Content(httpx.AsyncByteStream):
     """The content of an answer. It tells the connection how much it was."""
 
-    def __init__(self, inner: httpx.AsyncByteStream, connection: Connection) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, connection: BoundedConnection) -> None:
         self._inner, self._connection = inner, connection
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -20,6 +20,7 @@ LENGTH = 22
 _SHARED = 9
 """The first letters, which the ids of one batch share: their number is computed once."""
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+OWN_ID = "1 to 64 letters, digits, '_' or '-'"
 _OWN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}(~[0-9]{1,2})?\Z")
 """With a leading "~" it came through the inbox; "~" and a number behind it is the shard."""
@@ -155,5 +156,5 @@ def check_job_id(short: str) -> str:
     if isinstance(short, ChildId):
         return short
     if not _OWN.match(short):
-        raise InvalidOption("job_id: 1 to 64 letters, digits, '_' or '-'", "job_id")
+        raise InvalidOption(f"job_id: {OWN_ID}", "job_id")
     return short

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..archive.redrive import Verdict
+from ..archive.redrive import RedriveVerdict
 from ..archive.rows import ArchivedLetter
 from ..encryption.keyring import Keyring
 from ..store.decrypt import decrypted
@@ -30,7 +30,7 @@ def describe_letter_payload(letter: ArchivedLetter, keyring: Keyring | None) -> 
     return describe_payload(readable(letter, keyring).record)
 
 
-def describe_verdict(verdict: Verdict) -> dict[str, Any]:
+def describe_verdict(verdict: RedriveVerdict) -> dict[str, Any]:
     """What became of one row of a redrive."""
     letter = verdict.letter
     return {

@@ -30,7 +30,7 @@ def describe_schedule(view: ScheduleView) -> dict[str, Any]:
     }
 
 
-def describe_runs(runs: Sequence[LastRun]) -> list[dict[str, Any]]:
+def describe_last_runs(runs: Sequence[LastRun]) -> list[dict[str, Any]]:
     """The last runs and their jobs. `planned`: the planned instant, or when an operator ran it."""
     return [
         {

@@ -12,14 +12,12 @@ from .codec import State
 from .store import Store
 
 PAGE = 500
-PLAIN = ""
-"""Counts the jobs that are not encrypted."""
 
 
 async def count_by_key(store: Store, queue: Queue) -> Counter[str]:
     """Jobs by the name of a key that decrypts them or made their deduplication name; a job with two
-    keys counts for both. Costs a request for 500 jobs; jobs that move meanwhile may be counted
-    twice or not at all. Raises StoreError."""
+    keys counts for both, a plain one under "". Costs a request for 500 jobs; jobs that move
+    meanwhile may be counted twice or not at all. Raises StoreError."""
     counts = Counter[str]()
     for state in get_args(State):
         first, full = 0, True

@@ -14,7 +14,7 @@ class Sweeps:
     """`at`: when the last one of all queues began (monotonic). `queues`: those that any sweep of
     this process has looked at, also one of some queues only. `went_back`: the store's clock did, by
     more than an hour, and not all entries that it may have written are looked at. `sound`: queue →
-    a distant entry that no such clock wrote."""
+    a far entry already checked and found legitimate."""
 
     at: float = -math.inf
     queues: set[str] = field(default_factory=set)
@@ -22,10 +22,9 @@ class Sweeps:
     sound: dict[str, float] = field(default_factory=dict)
     _latest: float = -math.inf
 
-    def saw(self, now: float) -> float:
-        """A tick has seen this time (ms) of the store; returns it."""
+    def note(self, now: float) -> None:
+        """Take note of the store's time (ms) at a tick."""
         if now < self._latest - HOUR:
             self.went_back = True
             self.sound.clear()
         self._latest = now
-        return now

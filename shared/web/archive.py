@@ -19,7 +19,7 @@ from .deadletters import HIDDEN_PAYLOAD, DeadLetterResponse
 from .responses import ResponseModel
 
 if TYPE_CHECKING:
-    from ..archive.redrive import Verdict
+    from ..archive.redrive import RedriveVerdict
     from ..encryption.keyring import Keyring
 
 LARGEST_ROW = 2**63 - 1
@@ -154,7 +154,7 @@ async def redrive_many(call: Call) -> Response:
     return _verdicts(call, verdicts, following)
 
 
-def _verdicts(call: Call, verdicts: list[Verdict], following: str | None) -> Response:
+def _verdicts(call: Call, verdicts: list[RedriveVerdict], following: str | None) -> Response:
     from ..observe.describe_archive import describe_verdict
 
     rows = [ArchiveVerdictResponse(**describe_verdict(verdict)) for verdict in verdicts]

@@ -111,7 +111,7 @@ class Bulk:
                 f"{name}: the follow-ups of this request have more than {MOST_FOLLOW_UP_BYTES} "
                 "bytes as they are stored, where each level doubles the backslashes of the one "
                 "within: send fewer jobs at a time, or let a handler enqueue what comes later",
-                name,
+                f"options.{name}",
             )
 
     def _some_stored(self) -> bool:

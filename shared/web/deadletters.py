@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 from starlette.responses import Response
 
-from ..deadletters.pages import Filter, Page, page
+from ..deadletters.pages import DeadLetterPage, Filter, page
 from ..deadletters.verdicts import verdicts_by_id
 from ..declare.handle import redrive_one
 from ..declare.parse import parse_redrive
@@ -77,7 +77,7 @@ class DeleteResponse(ResponseModel):
     deleted: bool
 
 
-async def page_of(call: Call) -> Page:
+async def page_of(call: Call) -> DeadLetterPage:
     """The page of a request."""
     parameters = call.query("queue", "type", "error", "cursor", "limit")
     return await page(

@@ -83,7 +83,7 @@ PROBLEM_TYPES: Mapping[type[TidegateError], ProblemType] = {
     UnknownType: ProblemType("unknown-type", 422, "Unknown job type"),
     InvalidRequest: ProblemType("invalid-request", 422, "The request does not fit"),
     InvalidPayload: ProblemType("invalid-payload", 422, "The payload does not fit its job type"),
-    InvalidOption: ProblemType("invalid-option", 422, "An option is out of range"),
+    InvalidOption: ProblemType("invalid-option", 422, "An option does not fit"),
     PayloadTooLarge: ProblemType("payload-too-large", 413, "Payload too large"),
     QueueFull: ProblemType("queue-full", 507, "The queue is full", retry_after=60),
     NameTaken: ProblemType("name-taken", 409, "Deduplication name taken"),
@@ -201,14 +201,12 @@ def _retry_after(error: Exception) -> float | None:
 
 
 def _members(error: Exception) -> dict[str, Any]:
+    if isinstance(error, InvalidOption):  # other messages hold nothing of the input
+        texts = [redacted_start(one["message"], LONGEST_DETAIL) for one in error.fields]
+        pairs = zip(error.fields, texts, strict=True)
+        return {"errors": [{"field": one["field"], "message": text} for one, text in pairs]}
     if isinstance(error, InvalidPayload | InvalidRequest):
         return {"errors": error.fields} if error.fields or isinstance(error, InvalidPayload) else {}
-    if isinstance(error, InvalidOption):
-        from ..declare.requests import EnqueueOptions  # noqa: PLC0415 - cold start: only a failure needs it
-
-        is_option = error.field.partition(".")[0] in EnqueueOptions.model_fields  # else of a query
-        field = f"options.{error.field}" if is_option else error.field
-        return {"errors": [{"field": field, "message": redacted_start(str(error), LONGEST_DETAIL)}]}
     return {}
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from ..declare.schedule import Schedule
-from ..observe.describe_schedule import describe_runs, describe_schedule
+from ..observe.describe_schedule import describe_last_runs, describe_schedule
 from ..schedules import control
 from .body import json_response
 from .call import Call
@@ -85,7 +85,7 @@ async def show(call: Call) -> Response:
     """One schedule with its next occurrences and its last runs."""
     schedule, store, now = call.schedule(), call.deployment.store, call.deployment.clock.epoch_ms()
     shown = control.view(schedule, await store.agenda(), now)
-    last = describe_runs(await control.last_runs(store, shown, now))
+    last = describe_last_runs(await control.last_runs(store, shown, now))
     return json_response(ScheduleDetailResponse(**describe_schedule(shown), last=last))
 
 

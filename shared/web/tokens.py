@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError
 from starlette.responses import Response
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ..access.describe import describe_new, describe_token
 from ..access.rights import Allowance
 from ..access.tokens import (
+    LEAST_LIFE,
     LONGEST_LIFE,
     LONGEST_NAME,
     MOST,
@@ -20,7 +21,7 @@ from ..access.tokens import (
     rights_of,
 )
 from ..declare.field_errors import field_errors
-from ..declare.requests import RequestModel
+from ..declare.request_model import RequestModel, shown
 from ..errors import InvalidRequest
 from .body import json_response, read_object
 from .call import Call
@@ -32,7 +33,9 @@ M = TypeVar("M", bound=RequestModel)
 class CreateToken(RequestModel):
     """A token to make. At least a role or a right."""
 
-    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    # Bounds are only shown: `Tokens` checks them for every caller.
+
+    name: Annotated[str, shown(minLength=1, maxLength=LONGEST_NAME)]
     roles: list[str] = Field([], max_length=20)
     rights: list[str] = Field([], max_length=20)
     queues: list[str] | None = Field(
@@ -44,21 +47,23 @@ class CreateToken(RequestModel):
     keys: list[str] | None = Field(
         None, min_length=1, max_length=100, description="Keys of jobs; null: any or none."
     )
-    requests_a_minute: int | None = Field(
-        None, ge=1, le=MOST["requests_a_minute"], description="null: any number."
+    requests_a_minute: (
+        Annotated[int, shown(minimum=1, maximum=MOST["requests_a_minute"])] | None
+    ) = Field(None, description="null: any number.")
+    jobs_a_day: Annotated[int, shown(minimum=1, maximum=MOST["jobs_a_day"])] | None = Field(
+        None, description="To store, by UTC; null: any number."
     )
-    jobs_a_day: int | None = Field(
-        None, ge=1, le=MOST["jobs_a_day"], description="To store, by UTC; null: any number."
-    )
-    expires_in: float | None = Field(
-        None, gt=0, le=LONGEST_LIFE, description="Seconds; null: it does not expire."
+    expires_in: Annotated[float, shown(minimum=LEAST_LIFE, maximum=LONGEST_LIFE)] | None = Field(
+        None, description="Seconds; null: it does not expire."
     )
 
 
 class RotateToken(RequestModel):
     """How long the old token goes on working."""
 
-    overlap: float = Field(OVERLAP, ge=0, le=LONGEST_LIFE, description="Seconds.")
+    overlap: Annotated[float, shown(minimum=0, maximum=LONGEST_LIFE)] = Field(
+        OVERLAP, description="Seconds."
+    )
 
 
 class TokenResponse(ResponseModel):

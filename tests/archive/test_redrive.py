@@ -8,7 +8,7 @@ import pytest
 
 from shared.archive.archive import Archive
 from shared.archive.criteria import Criteria
-from shared.archive.redrive import Verdict, redrive
+from shared.archive.redrive import RedriveVerdict, redrive
 from shared.errors import StoreError
 from shared.jobs.job import Guard
 from shared.store import Store
@@ -29,7 +29,9 @@ def kill() -> None:
     raise ProcessKilled
 
 
-async def all_rows(dying: World, archive: Archive, store: Store | None = None) -> list[Verdict]:
+async def all_rows(
+    dying: World, archive: Archive, store: Store | None = None
+) -> list[RedriveVerdict]:
     """Redrive every row, the oldest death first."""
     page = await archive.page(dying.registry.queues(), Criteria(), cursor=None, most=1000)
     return await redrive(store or dying.store, archive, page.rows[::-1])

@@ -191,12 +191,28 @@ def test_a_payload_over_the_queues_limit_is_refused(cli: Cli) -> None:
         (("nowhere", "note.keep"), Exit.NOT_FOUND, "no queue 'nowhere'; known: slow, work"),
         (("work", "nothing"), Exit.NOT_FOUND, "has no job type 'nothing'; known: file.await"),
         (("work", "note.keep", "-p", "@missing"), Exit.USAGE, "can't read 'missing'"),
-        (("work", "note.keep", "-p", '{"text":"x"}', "--priority", "urgent"), Exit.USAGE, "'high'"),
-        (("work", "note.keep", "-p", '{"text":"x"}', "--timeout", "0"), Exit.USAGE, "timeout"),
-        (("work", "note.keep", "-p", '{"text":"x"}', "--delay", "-1"), Exit.USAGE, "delay"),
+        (
+            ("work", "note.keep", "-p", '{"text":"x"}', "--priority", "urgent"),
+            Exit.USAGE,
+            "priority: high, normal or low",
+        ),
+        (
+            ("work", "note.keep", "-p", '{"text":"x"}', "--timeout", "0"),
+            Exit.USAGE,
+            "may have more than 0 and",
+        ),
+        (
+            ("work", "note.keep", "-p", '{"text":"x"}', "--delay", "-1"),
+            Exit.USAGE,
+            "delay: a number of seconds, 0 to",
+        ),
         (("work", "note.keep", "-p", '{"text":"x"}', "--job-id", "a b"), Exit.USAGE, "job_id"),
         (("work", "note.keep", "-p", '{"text":"x"}', "--delay", "soon"), Exit.USAGE, "delay"),
-        (("work", "note.keep", "-p", '{"text":"x"}', "--attempts", "3"), Exit.USAGE, "at most 2"),
+        (
+            ("work", "note.keep", "-p", '{"text":"x"}', "--attempts", "3"),
+            Exit.USAGE,
+            "may have 1 to 2",
+        ),
         (("work", "note.keep", "-p", '{"text":"x"}', "--backoff", "fast"), Exit.USAGE, "backoff"),
         (
             ("work", "note.keep", "-p", '{"text":"x"}', "--run-at", "2099-01-02T03:04:05"),
@@ -291,7 +307,7 @@ def test_follow_ups_are_given_as_json(cli: Cli) -> None:
     [
         (("--then", "{"), "--then: not JSON"),
         (("--on-dead", '{"type": "none", "payload": {}}'), "on_dead.0: queue 'work' has no job"),
-        (("--callback", "http://example.com"), "callback: give an https:// address"),
+        (("--callback", "http://example.com"), "callback: an https:// address"),
     ],
 )
 def test_a_wrong_follow_up_is_refused(cli: Cli, arguments: tuple[str, str], told: str) -> None:

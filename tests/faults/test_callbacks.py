@@ -166,7 +166,7 @@ async def test_a_server_that_does_not_answer_holds_a_slot_for_ten_seconds(
 def test_a_url_that_may_not_be_called_is_refused_at_the_door(world: World, url: str) -> None:
     job_type = world.queue().types["t"]
 
-    with pytest.raises(InvalidOption, match="callback: give an https:// address") as refused:
+    with pytest.raises(InvalidOption, match="callback: an https:// address") as refused:
         job_type.job(Number(), callback=url)
     assert refused.value.field == "callback"
 

@@ -157,7 +157,7 @@ def test_a_clock_that_goes_back_costs_a_look_where_nothing_was_spoiled(play: Pla
         await world.enqueue(world.queue(), 3, delay=30 * DAY)
         await world.drain().tick()
         world.clock.step(DAY)
-        world.store.sweeps.saw(world.clock.epoch_ms())
+        world.store.sweeps.note(world.clock.epoch_ms())
         world.clock.step(-DAY)
         commands = []
         for _ in range(4):

@@ -16,7 +16,7 @@ import pytest
 from shared import Discard
 from shared.drain.outcome import retry_after
 from shared.fetch import FetchFailed, PublicTransport, address, download, post
-from shared.fetch.connection import FRAMED, READ, SPARE, BoundedTransport, Connection
+from shared.fetch.connection import FRAMED, READ, SPARE, BoundedConnection, BoundedTransport
 from tests.support.certificate import self_signed
 
 NAME = "files.example.com"
@@ -281,7 +281,7 @@ async def test_other_tasks_go_on_between_small_reads() -> None:
             turns.append(None)
             await asyncio.sleep(0)
 
-    turns, connection = list[None](), Connection(Ready())
+    turns, connection = list[None](), BoundedConnection(Ready())
     other = asyncio.create_task(take_turns())
     reads = [await connection.read(2**20) for _ in range(SPARE // READ)]
     other.cancel()

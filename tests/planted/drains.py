@@ -7,7 +7,7 @@ stays where it is when the drain's modules are split.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -19,7 +19,8 @@ from shared.drain.endings import Endings
 from shared.drain.exclusive import SharedExclusiveLock
 from shared.drain.follow_up_jobs import follow_up_jobs
 from shared.jobs.ends import DecidedEnd
-from shared.jobs.ids import new_id
+from shared.jobs.ids import new_id, public_id
+from shared.jobs.job import EnqueueAnswer, Job
 from shared.schedules import due_jobs
 from shared.schedules.jobs import job_of
 from shared.schedules.occurrences import Due, due, first_after
@@ -40,7 +41,7 @@ SKEW = (Rest, "skew_ms")
 FOLLOW_UP_JOBS = (endings, "follow_up_jobs")
 END_WITH_FOLLOW_UPS = (endings, "end_with_follow_ups")
 RESUME = (Endings, "resume")
-STORE_ON = (Endings, "_store_on")
+STORE_FOLLOW_UPS = (Store, "enqueue_follow_ups")
 EXCLUSIVE = "exclusive"
 """The field of `TurnRequest` by which a turn requests a suspect."""
 
@@ -209,10 +210,16 @@ def a_decided_end_is_resumed_without_its_follow_ups(patch: Patch) -> None:
 
 
 def follow_ups_that_were_refused_count_as_stored(patch: Patch) -> None:
-    async def nothing(_ends: Endings, _name: str, _pairs: object) -> None:
-        """As if the store had answered."""
+    async def nothing(
+        _store: Store, queue: Queue, jobs: Sequence[Job], *, within: float
+    ) -> list[EnqueueAnswer]:
+        """As if the store had taken them, `within` its time."""
+        del within
+        return [
+            EnqueueAnswer(public_id(job.id, queue.name), "waiting", duplicate=False) for job in jobs
+        ]
 
-    patch(*STORE_ON, nothing)
+    patch(*STORE_FOLLOW_UPS, nothing)
 
 
 def every_outcome_is_decided_as_done(patch: Patch) -> None:

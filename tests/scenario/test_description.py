@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 from unittest.mock import patch
 
+import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from shared.archive.maintain import MaintainReport
@@ -67,6 +69,34 @@ def test_the_enqueue_options_are_those_of_the_contract() -> None:
         "key", "job_id", "idempotency_key", "then", "on_dead", "callback",
     }  # fmt: skip
     assert options["additionalProperties"] is False
+
+
+YEAR = 366 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("schema", "name", "bounds"),
+    [
+        ("EnqueueOptions", "delay", {"minimum": 0, "maximum": YEAR}),
+        ("EnqueueOptions", "run_at", {"format": "date-time"}),
+        ("EnqueueOptions", "priority", {"enum": ["high", "normal", "low"]}),
+        ("EnqueueOptions", "attempts", {"minimum": 1, "maximum": 100}),
+        ("EnqueueOptions", "timeout", {"exclusiveMinimum": 0, "maximum": 897}),
+        ("EnqueueOptions", "dedup_ttl", {"exclusiveMinimum": 0, "maximum": YEAR}),
+        ("EnqueueOptions", "then", {"maxItems": 20}),
+        ("EnqueueOptions", "on_dead", {"maxItems": 20}),
+        ("Backoff", "delay", {"minimum": 0, "maximum": YEAR}),
+        ("Backoff", "factor", {"minimum": 1, "maximum": 1000}),
+        ("Backoff", "jitter", {"minimum": 0, "maximum": 1}),
+        ("Dedup", "ttl", {"exclusiveMinimum": 0, "maximum": YEAR}),
+    ],
+)
+def test_the_bounds_of_an_option_are_in_the_document(
+    schema: str, name: str, bounds: dict[str, Any]
+) -> None:
+    described = description()["components"]["schemas"][schema]["properties"][name]
+
+    assert {**described, **described.get("anyOf", [{}])[0]}.items() >= bounds.items()
 
 
 def test_a_report_with_everything_in_it_is_described_field_by_field() -> None:

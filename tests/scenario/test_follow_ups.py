@@ -35,10 +35,12 @@ async def test_the_follow_ups_of_a_request_run_when_its_job_has_ended(api: Clien
         ({"then": [{**GOOD, "options": {"job_id": "x"}}]}, "then.0: leave out job_id"),
         ({"then": [{**GOOD, "options": {"dedup": "x"}}]}, "then.0: leave out dedup"),
         ({"then": [{**GOOD, "options": {"idempotency_key": "x"}}]}, "leave out idempotency_key"),
-        ({"then": GOOD}, "then: Input should be a valid list"),
-        ({"then": [GOOD] * 21}, "then: List should have at most 20 items"),
-        ({"callback": "http://example.com"}, "callback: give an https:// address"),
-        ({"callback": 5}, "callback: Input should be a valid string"),
+        ({"then": [{**GOOD, "options": {"attempts": 9}}]}, "then.0.options.attempts: an enqueue"),
+        ({"then": [{**GOOD, "options": {"delay": "5"}}]}, "then.0.options.delay: a number of"),
+        ({"then": GOOD}, "then: a list of at most 20 jobs"),
+        ({"then": [GOOD] * 21}, "then: a list of at most 20 jobs"),
+        ({"callback": "http://example.com"}, "callback: an https:// address"),
+        ({"callback": 5}, "callback: an https:// address"),
     ],
 )
 async def test_a_wrong_follow_up_is_named_and_nothing_is_stored(
@@ -74,7 +76,7 @@ async def test_follow_ups_are_nested_five_levels_deep_at_most(api: Client, level
 
     if levels > 5:
         assert response.status_code in (400, 422)
-        assert "then: follow-ups are nested at most 5 levels deep" in response.text
+        assert "follow-ups are nested at most 5 levels deep" in response.text
     report = await api.tick()
     assert report.get("outcomes", {}) == ({"done": levels + 1} if levels <= 5 else {})
 

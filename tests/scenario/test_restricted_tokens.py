@@ -351,9 +351,16 @@ class TestCreation:
         assert (await api.post("/api/v1/tokens", json={**self.BODY, **wrong})).status_code == 422
 
     @pytest.mark.parametrize("name", MOST)
-    async def test_python_refuses_it_too(self, shop: TokenShop, name: str) -> None:
-        with pytest.raises(InvalidOption, match=name):
+    async def test_python_refuses_it_in_the_same_words(
+        self, api: Client, shop: TokenShop, name: str
+    ) -> None:
+        with pytest.raises(InvalidOption, match=name) as python:
             await shop.make("viewer", allowance=Allowance(**{name: 0}))
+
+        http = (await api.post("/api/v1/tokens", json={**self.BODY, name: 0})).json()
+
+        assert (http["type"], http["detail"]) == ("/problems/invalid-option", str(python.value))
+        assert [one["field"] for one in http["errors"]] == [name]
 
     async def test_a_record_of_an_older_version_has_no_limits(
         self, shop: TokenShop, store: Store

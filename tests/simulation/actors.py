@@ -33,7 +33,7 @@ OUTCOMES: dict[Kind, int] = {
 
 @dataclass(slots=True, eq=False)
 class Consumer:
-    """One queue's part of one function: turn, run, turn … as shared/lane.py does it."""
+    """One queue's part of one function: turn, run, turn … as shared/drain/consumer.py does it."""
 
     owner: str
     queue: Queue

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from shared.drain.keeper import ConsumerLeases, Keeper
+from shared.drain.keeper import Keeper, WatchedConsumer
 from shared.store import Store
 from shared.testing import FakeClock
 from tests.support.probe import Probe
@@ -56,7 +56,7 @@ async def test_a_keeper_prolongs_every_queue_while_the_loop_stands_still(
     clock.advance(20)
     keeper = Keeper(lambda: store)
     late = [
-        ConsumerLeases(
+        WatchedConsumer(
             queue, partial(leases.__getitem__, queue.name), time.monotonic, lambda: LEASE_MS
         )
         for queue in queues

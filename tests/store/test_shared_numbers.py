@@ -114,13 +114,13 @@ async def test_a_clock_that_goes_back_by_an_hour_is_accepted_by_scripts_and_by_s
 ) -> None:
     owner, sweeps = Owner(store, declare()), Sweeps()
     before = (await owner.turn(0)).now_ms
-    sweeps.saw(before)
+    sweeps.note(before)
 
     clock.step(-back)
 
     now = (await owner.turn(0)).now_ms
     assert now == (clock.epoch_ms() if goes else before)
-    sweeps.saw(clock.epoch_ms())
+    sweeps.note(clock.epoch_ms())
     assert sweeps.went_back == goes
 
 

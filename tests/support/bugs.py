@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from shared.drain.consumer import Consumer
+from shared import Queue
+from shared.store import Store, TurnReply, TurnRequest
 
 
 def fail_on_queue(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Have each consumer of the queue of this name meet a bug."""
-    claim = Consumer._claim  # noqa: SLF001 - no input is known that leads to a bug
+    """Have each turn of the queue of this name meet a bug: no input is known that leads to one."""
+    turn = Store.turn
 
-    async def fail(consumer: Consumer, plan: Any) -> Any:
-        if consumer.report.queue == name:
+    async def fail(
+        store: Store, queue: Queue, request: TurnRequest, *, within: float | None = None
+    ) -> TurnReply:
+        if queue.name == name:
             raise ZeroDivisionError("inner words")
-        return await claim(consumer, plan)
+        return await turn(store, queue, request, within=within)
 
-    monkeypatch.setattr(Consumer, "_claim", fail)
+    monkeypatch.setattr(Store, "turn", fail)

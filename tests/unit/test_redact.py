@@ -13,9 +13,8 @@ from shared.declare.parse import parse_job
 from shared.drain.describe import describe
 from shared.errors import InvalidPayload
 from shared.fetch import bare_urls
-from shared.jobs import redact as redaction
 from shared.jobs.history import TEXT_KEPT, sanitize
-from shared.jobs.redact import MOST_READ, redacted_start
+from shared.jobs.redact import MOST_READ, keep_secret, redacted_start
 from shared.observe.redacted import LONGEST_TRACEBACK, RedactedFormatter
 from shared.web.problems import Problem, ProblemType, problem_of
 
@@ -57,8 +56,8 @@ AROUND = range(-len(SECRET) - 2, 3)
 
 
 @pytest.fixture
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_secrets", {SECRET})
+def _secret() -> None:
+    keep_secret([SECRET])
 
 
 @pytest.mark.usefixtures("_secret")

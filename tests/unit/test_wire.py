@@ -61,9 +61,11 @@ async def server(
 
 
 @asynccontextmanager
-async def wired(connections: int) -> AsyncIterator[Wire]:
+async def wired(
+    connections: int, tls: Callable[[], ssl.SSLContext] | None = None
+) -> AsyncIterator[Wire]:
     """A wire that is closed again."""
-    made = Wire(connections)
+    made = Wire(connections, tls=tls)
     yield made
     await made.aclose()
     await asyncio.sleep(0)  # what was given up at once is closed by the loop's next round
@@ -426,19 +428,20 @@ async def test_no_more_connections_than_allowed() -> None:
         assert len(seen) - seen.count(b"connected") == 20
 
 
-async def test_over_tls_the_server_must_prove_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_over_tls_the_server_must_prove_its_name(tmp_path: Path) -> None:
     certificate, key = self_signed("localhost", tmp_path)
     theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     theirs.load_cert_chain(certificate, key)
     trusting = ssl.create_default_context(cafile=str(certificate))
 
-    async with server(OK, OK, tls=theirs) as (url, seen), wired(1) as transport:
+    async with (
+        server(OK, OK, tls=theirs) as (url, seen),
+        wired(1) as strict,
+        wired(1, lambda: trusting) as transport,
+    ):
         named = url.replace("http://127.0.0.1", "https://localhost")
         with pytest.raises(httpx.ConnectError):  # no authority has signed it
-            await post(transport, named)
-        monkeypatch.setattr(wire, "_tls", lambda: trusting)
+            await post(strict, named)
         with pytest.raises(httpx.ConnectError):  # vouched for, under another name
             await post(transport, url.replace("http:", "https:"))
         await post(transport, named)

@@ -13,7 +13,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shared.store.client import wire
 from shared.store.client.rest import Rest
 from shared.store.client.wire import Wire
 from tests.support.certificate import self_signed
@@ -74,9 +73,9 @@ async def test_a_request_in_a_black_hole_is_answered_on_a_new_connection_inside_
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 def test_a_wire_whose_event_loop_is_closed_gives_its_connections_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, secure: bool
+    tmp_path: Path, *, secure: bool
 ) -> None:
-    theirs = _certified(tmp_path, monkeypatch) if secure else None
+    theirs, ours = _certified(tmp_path) if secure else (None, None)
 
     def answer_one(listening: socket.socket) -> bytes:
         """Answer a request; what comes after it, which is nothing once the client has closed."""
@@ -97,7 +96,7 @@ def test_a_wire_whose_event_loop_is_closed_gives_its_connections_back(
         await (await transport.handle_async_request(request)).aread()
 
     with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as elsewhere:
-        transport, loop = Wire(1), asyncio.new_event_loop()
+        transport, loop = Wire(1, tls=(lambda: ours) if ours else None), asyncio.new_event_loop()
         after = elsewhere.submit(answer_one, listening)
         scheme = "https" if secure else "http"
         loop.run_until_complete(
@@ -110,10 +109,9 @@ def test_a_wire_whose_event_loop_is_closed_gives_its_connections_back(
         assert after.result(5) == b""
 
 
-def _certified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """The context of a server that the wire trusts."""
+def _certified(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The context of a server, and that of a client that trusts it."""
     certificate, key = self_signed("localhost", folder)
-    monkeypatch.setattr(wire, "_tls", lambda: ssl.create_default_context(cafile=str(certificate)))
     theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     theirs.load_cert_chain(certificate, key)
-    return theirs
+    return theirs, ssl.create_default_context(cafile=str(certificate))

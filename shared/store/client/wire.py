@@ -14,10 +14,10 @@ import asyncio
 import re
 import selectors
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import httpx
 
@@ -29,16 +29,18 @@ them."""
 MAX_IDLE = 55.0
 """Seconds. Connections that were idle for longer are closed: load balancers close them after 60."""
 
+MakeContext: TypeAlias = Callable[[], ssl.SSLContext]
 _STATUS = re.compile(rb"HTTP/1\.([01]) (\d{3})(?: [^\r\n]*)?\Z")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++):([^\r\n\0]*+)\Z")  # its spaces stay
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n\Z")
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """A pool of at most `connections` keep-alive connections. It belongs to one event loop."""
+    """A pool of at most `connections` keep-alive connections. It belongs to one event loop. `tls`
+    makes the context of https, at the first connection; None: the authorities that httpx trusts."""
 
-    def __init__(self, connections: int) -> None:
-        self._slots = asyncio.Semaphore(connections)
+    def __init__(self, connections: int, tls: MakeContext | None = None) -> None:
+        self._slots, self._tls = asyncio.Semaphore(connections), tls or _tls
         self._idle: list[_Connection] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -52,7 +54,7 @@ class Wire(httpx.AsyncBaseTransport):
             raise httpx.PoolTimeout("too many requests are under way", request=request) from None
         try:
             connection = self._idle_connection() or await _open(
-                request.url, timeouts.get("connect")
+                request.url, timeouts.get("connect"), self._tls
             )
         except BaseException:
             self._slots.release()
@@ -238,7 +240,7 @@ def _transport_error(error: Exception) -> httpx.TransportError:
     return httpx.ReadError(str(error) or type(error).__name__)
 
 
-async def _open(url: httpx.URL, timeout: float | None) -> _Connection:
+async def _open(url: httpx.URL, timeout: float | None, tls: MakeContext) -> _Connection:
     secure = url.scheme == "https"
     try:
         async with asyncio.timeout(timeout):
@@ -247,7 +249,7 @@ async def _open(url: httpx.URL, timeout: float | None) -> _Connection:
                     url.host,
                     url.port or (443 if secure else 80),
                     limit=BUFFER,
-                    ssl=_tls() if secure else None,
+                    ssl=tls() if secure else None,
                 )
             )
     except TimeoutError as error:
