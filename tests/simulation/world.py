@@ -192,7 +192,8 @@ class AuditedStore:
         self, call: Call, book: Book, auditor: Auditor, before: Census, after: Census, answer: Reply
     ) -> None:
         ask: TurnRequest = call.told
-        book.inbox_ending, book.inbox_taken = before.inbox_ending(), before.number("inbox_taken")
+        taken, _left, instant, *_shards = before.intake()
+        book.intake, book.intake_shard = (taken, instant), after.intake()[-1]
         book.keys.see(before)
         refused = isinstance(answer, ReplyError)
         claimed = [] if refused else [lease.split(" ")[0] for lease in answer[-1][::2]]
