@@ -29,3 +29,10 @@ local function ids_of_page(intake, first, last)
   for i = first, last do ids[#ids + 1] = id_from_inbox(intake, intake.taken, i, intake.shard) end
   return ids
 end
+
+-- Whether the record that this id is for still stands in the list, of `size` records.
+local function is_in_intake(intake, size, id)
+  local instant, before, i = string.match(id, "^~(%d+)%-0%-(%d+)%-(%d+)~%d+$")
+  if instant ~= whole(intake.instant) then return false end
+  return tonumber(before) + tonumber(i) > intake.taken + intake.left - size
+end
