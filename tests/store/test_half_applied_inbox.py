@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ async def test_a_cancel_in_between_costs_no_other_job_its_place(
 
 RECORDS = ("a", "b", "b", "0 6 0 0 0", "~page 0 5 0", "c" * 150)
 """Also texts that look like what the queue itself notes, now or in earlier versions."""
-BOUNDS = {"roomy": {}, "few jobs": {"max_jobs": 3}, "few bytes": {"max_bytes": 900}}
+BOUNDS: dict[str, dict[str, Any]] = {"roomy": {}, "few jobs": {"max_jobs": 3}, "few bytes": {"max_bytes": 900}}
 Between = Callable[[World, Queue], Awaitable[int]]
 """What happens before the next turn; answers how many jobs of the inbox it takes away."""
 
@@ -199,3 +200,21 @@ async def test_each_record_becomes_one_job_whatever_room_there_is_and_whatever_c
     assert (await world.store.stats(queue)).sizes["inbox"] == 0
     found = await repair(world.store, queue, dry_run=True)
     assert (found.requeued, found.restored, found.removed) == (0, 0, 0)
+
+
+@every_write
+@killed_or_not
+async def test_a_producer_that_copies_all_it_can_read_costs_no_other_its_records(
+    world: World, n: int, *, killed: bool
+) -> None:
+    queue = world.app.queue("q")
+    await _push(world, *RECORDS)
+    await _strike(world, Owner(world.store, queue), n, 0, killed=killed, settling=False)
+    copies = [*await world.probe.read("q", "intake"), *await world.probe.read("q", "inbox")]
+    copies += (await world.probe.scalars()).values()
+    copies += [name for name in await world.probe.read("q", "records") if name[0] != ":"]
+
+    await _push(world, *copies, "behind")
+    bodies = await _bodies(world, queue)
+
+    assert bodies == Counter([*RECORDS, *copies, "behind"])

@@ -226,18 +226,43 @@ async def _push(probe: Probe, raw: str) -> None:
     await probe.run("ZADD", probe.key("q", "agenda"), 0, "q")
 
 
+FORGED = ("~page 0 5 0", "~page 1 0 0", "0 4 0 0 0", "~5-0-0-1~0", "~cut 9 x", ":intake", "")
+"""Texts like those that the queue notes, or noted in earlier versions."""
+
+
 @pytest.mark.parametrize("taken", [0, 2])
-@pytest.mark.parametrize("count", ["0", "1", "3", "99999", "9" * 20])
-async def test_a_record_that_looks_like_a_mark_loses_no_other(
-    store: Store, probe: Probe, declare: Declare, taken: int, count: str
+@pytest.mark.parametrize("forged", FORGED)
+async def test_a_record_means_nothing_to_the_queue_whatever_its_text(
+    store: Store, probe: Probe, declare: Declare, taken: int, forged: str
 ) -> None:
-    queue, forged = declare(), f"~page {count} 0 0"
-    owner = Owner(store, queue)
-    await probe.run("RPUSH", probe.key("q", "inbox"), "r0", *(f"r{n}" for n in range(1, taken)))
-    await owner.claim(100, resync=True)
-    await probe.run("RPUSH", probe.key("q", "inbox"), forged, "a", "b", "c")
+    queue = declare()
+    owner, inbox = Owner(store, queue), probe.key("q", "inbox")
+    for record_ in ("r", forged)[:taken]:
+        await probe.run("RPUSH", inbox, record_)
+        await owner.claim(100, resync=True)
+    await probe.run("RPUSH", inbox, forged, "a", forged, "b", "c")
 
     bodies = [c.body for _ in range(3) for c in await owner.claim(100, resync=True)]
 
-    assert bodies == [forged, "a", "b", "c"]
-    assert await probe.read("q", "inbox") == []
+    assert bodies == [forged, "a", forged, "b", "c"]
+    assert await _waiting(store, queue) == 0
+
+
+@pytest.mark.one_shard
+async def test_a_page_of_records_costs_four_commands_and_their_list_three_more(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    """More than a turn that looks and finds none."""
+    queue, prices = declare(), list[int]()
+    owner = Owner(store, queue)
+    await owner.turn(0, resync=True)
+    for pushed in ([], ["x"] * 150, []):
+        if pushed:
+            await probe.run("RPUSH", probe.key("q", "inbox"), *pushed)
+        before = store.meter.snapshot()
+        await owner.turn(0, resync=True)
+        prices.append(store.meter.since(before).commands)
+
+    idle, first, second = prices
+    assert await _waiting(store, queue) == 0
+    assert (first - idle, second - idle) == (7, 4)
