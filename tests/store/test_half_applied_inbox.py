@@ -127,7 +127,11 @@ async def test_a_cancel_in_between_costs_no_other_job_its_place(
 
 RECORDS = ("a", "b", "b", "0 6 0 0 0", "~page 0 5 0", "c" * 150)
 """Also texts that look like what the queue itself notes, now or in earlier versions."""
-BOUNDS: dict[str, dict[str, Any]] = {"roomy": {}, "few jobs": {"max_jobs": 3}, "few bytes": {"max_bytes": 900}}
+BOUNDS: dict[str, dict[str, Any]] = {
+    "roomy": {},
+    "few jobs": {"max_jobs": 3},
+    "few bytes": {"max_bytes": 900},
+}
 Between = Callable[[World, Queue], Awaitable[int]]
 """What happens before the next turn; answers how many jobs of the inbox it takes away."""
 

@@ -76,10 +76,9 @@ local function examine(id, job)
 end
 local intake, in_intake = read_intake(fetch({ ":intake" })[1]), call("LLEN", INTAKE)
 for i = 2, #fields do
-  local id, job = fields[i], jobs[fields[i]]
-  local stays = raws[i] and raws[i] ~= "" and not job -- damaged: none can run it, and only a person may delete it
-    or is_in_intake(intake, in_intake, id) -- the next turn places it
-  verdicts[i - 1] = stays and REPAIR.sound or examine(id, job)
+  local damaged = raws[i] and raws[i] ~= "" and not jobs[fields[i]] -- no function can run it, and only a person may delete it
+  local is_known = is_in_intake(intake, in_intake, fields[i]) -- the next turn places it
+  verdicts[i - 1] = (damaged or is_known) and REPAIR.sound or examine(fields[i], jobs[fields[i]])
 end
 if repairs and string.find(table.concat(verdicts), "%a") then
   resync_next(ARGV[1]) -- the next turn recounts the queue's own numbers
