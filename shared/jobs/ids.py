@@ -25,7 +25,7 @@ _OWN = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SHORT = re.compile(r"~?[A-Za-z0-9_-]{1,64}(~[0-9]{1,2})?\Z")
 """With a leading "~" it came through the inbox; "~" and a number behind it is the shard."""
 _FROM_INBOX = re.compile(r"~([0-9]{1,15})-[0-9a-f]+-[0-9]+-[0-9]+(~[0-9]{1,2})?\Z")
-"""As lua/lib/inbox.lua makes it: the instant (ms), owner, turn, number."""
+"""As lua/lib/intake.lua makes it: the instant (ms), 0, the number of earlier records, its own."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 NAME_GRAMMAR = "use a-z, 0-9, '.', '_', '-'; start with a letter or digit; at most 64"
 

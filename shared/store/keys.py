@@ -23,6 +23,7 @@ PARTS = (
     "dead",  # ZSET      id -> instant of its end (ms); trimmed only with dead=Retention(...)
     "dedup",  # HASH     guard name -> "expires fingerprint id state"
     "inbox",  # LIST     raw records from foreign producers
+    "intake",  # LIST    those that turns make jobs of: the inbox, renamed
     "key_timers",  # ZSET  key of jobs -> instant (ms) at which a turn looks at it again
     "backlogs",  # HASH  "key position" -> id of a job that waits until its key has room
 )
@@ -32,20 +33,20 @@ NEVER = 2.0**53 - 1
 
 WORK: tuple[str, ...] = (
     *("high", "normal", "low", "suspects"),
-    *("delayed", "active", "parked", "inbox", "backlogs"),
+    *("delayed", "active", "parked", "inbox", "intake", "backlogs"),
 )
 """The parts that exist only while a queue has work."""
 BACKLOGS: tuple[str, ...] = ("backlogs",)
 """The parts whose jobs wait by limits of keys, as the last deployment declared them."""
-CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox")
+CLAIMABLE: tuple[str, ...] = ("high", "normal", "low", "suspects", "inbox", "intake")
 """The parts of WORK whose jobs wait for no instant."""
 PLACES: tuple[str, ...] = (
     *("high", "normal", "low", "suspects"),
     *("delayed", "parked", "completed", "cancelled", "dead", "backlogs"),
 )
 """The lists, sorted sets and the hash that place jobs by their ids."""
-FOREIGN: tuple[str, ...] = ("inbox",)
-"""The parts that foreign producers write, without an update of the agenda."""
+FOREIGN: tuple[str, ...] = ("inbox", "intake")
+"""The parts that hold what foreign producers write, without an update of the agenda."""
 
 
 def agenda(prefix: str) -> str:

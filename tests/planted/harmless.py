@@ -15,13 +15,7 @@ HARMLESS = {
     (
         "turn",
         "HSET",
-        "records:inbox_mark",
-    ): "only a turn behind one that stopped half way reads it; "
-    "tests/store/test_half_applied_inbox.py does",
-    (
-        "turn",
-        "HSET",
-        "records:inbox_left",
+        "records:inbox_held",
     ): "it saves the commands that read an inbox again for which "
     "there is no room; tests/store/test_inbox.py counts them",
     ("turn", "HSET", "records:key_limits"): "it saves the commands that look at every key again; "

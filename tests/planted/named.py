@@ -207,7 +207,7 @@ def more_foreign_jobs_than_a_page_come_with_the_next_turn(world: World) -> None:
     turn(world, queue, TurnRequest("o", 1, 1, 60_000, resync=True))
     turn(world, queue, TurnRequest("o", 2, 1, 60_000))
 
-    assert not world.last[queue.name].lists["inbox"], "the rest of the inbox waits for a sweep"
+    assert not world.last[queue.name].lists["intake"], "the rest of the inbox waits for a sweep"
 
 
 def the_store_learns_how_long_jobs_take(world: World) -> None:

@@ -16,7 +16,7 @@ HOUR = 3_600_000
 NEVER = 9_007_199_254_740_991
 BANDS = {"h": "high", "n": "normal", "l": "low"}
 SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead")
-LINES = ("suspects", "high", "normal", "low", "inbox")
+LINES = ("suspects", "high", "normal", "low", "inbox", "intake")
 DECIDED, ON_DEAD = "d", "o"
 """Flags of a record: how the job ends is decided; its death has follow-ups."""
 
@@ -119,10 +119,11 @@ class Book:
     keys: Keys = field(init=False)
     settles_deaths: bool = False
     """A turn has settled deaths by crashes, so from then on all do."""
-    inbox_ending: str = ""
-    """How the ids that the next turn gives to jobs of the inbox end."""
-    inbox_taken: int = 0
-    """Records that were ever taken from the inbox, before the turn at hand."""
+    intake: tuple[int, int] = (0, 0)
+    """Records that were ever taken from the inbox before the turn at hand, and the instant at which
+    the inbox was last renamed."""
+    intake_shard: int = 0
+    """Where the turn at hand stores them: the scripts choose it."""
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.queue)

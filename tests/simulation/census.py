@@ -11,7 +11,7 @@ from shared.store import keys
 from .server import Server, packed
 
 HASHES = ("records", "dedup", "backlogs")
-LISTS = ("suspects", "high", "normal", "low", "inbox")
+LISTS = ("suspects", "high", "normal", "low", "inbox", "intake")
 SETS = ("delayed", "active", "parked", "completed", "cancelled", "dead", "key_timers")
 ORDER = (*HASHES, *LISTS, *SETS)
 _CONTENT = ("records", "scalars", "dedup", "backlogs", "lists", "sets", "key_timers", "agenda")
@@ -56,14 +56,9 @@ class Census:
         """Nothing was written in between (a hash may change its order by itself)."""
         return all(getattr(self, name) == getattr(other, name) for name in _CONTENT)
 
-    def inbox_ending(self) -> str:
-        """How the ids of jobs from the inbox end: with the shard that holds the fewest bytes."""
-        if len(self.shards) == 1:
-            return ""
-        further = [int(n) for n in self.scalars.get(":shards", "").split()[1::2]]
-        further += [0] * (len(self.shards) - 1 - len(further))
-        sizes = [self.number("bytes") - sum(further), *further]
-        return f"~{sizes.index(min(sizes))}"
+    def intake(self) -> list[int]:
+        """Records ever taken, those left, the instant of the list, the next and the last shard."""
+        return [int(n) for n in self.scalars.get(":intake", "0 0 0 0 0").split()]
 
     def number(self, name: str, default: int = 0) -> int:
         """One of the queue's own numbers."""

@@ -31,7 +31,8 @@ def settle_down(simulation: Simulation) -> None:
     for queue in world.queues:
         world.execute(Call("pause", queue, (queue.name, 0), told=False))
     for queue in world.queues:  # the sweep finds what foreign producers have pushed
-        if world.books[queue.name].lines["inbox"]:
+        lines = world.books[queue.name].lines
+        if lines["inbox"] or lines["intake"]:
             _drain(simulation, queue, rng, MOST_ROUNDS, resync=True)
     for round_ in range(MOST_ROUNDS):
         if not any(_live(simulation, queue) for queue in world.queues):

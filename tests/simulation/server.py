@@ -143,11 +143,14 @@ class Scripts:
         args: Iterable[Word],
         now_ms: int,
         then: tuple[bytes, int] = (b"", 0),
+        *,
+        preface: str = "",
     ) -> tuple[Reply, list[Reply]]:
-        """(the verb's reply, replies to the commands of `then`); NOSCRIPT is healed as by Store."""
+        """(the verb's reply, replies to the commands of `then`); NOSCRIPT is healed as by Store.
+        `preface`: Lua in front of the script, which may let a write of it fail."""
         seconds, millis = divmod(now_ms, 1000)
         history = (len(keys), *keys, *args, f"{seconds} {millis * 1000}")
-        found = self.guarded[verb]
+        found = self.guarded[verb].prefaced(preface) if preface else self.guarded[verb]
         wire, count = then
         reply, *rest = self._server.send(packed("EVALSHA", found.sha, *history) + wire, 1 + count)
         if isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT"):

@@ -10,7 +10,7 @@ from random import Random
 
 from shared import Queue
 
-from . import recovery
+from . import recovery, stops
 from .actors import AHEADS, LEASES, Consumer, FollowUpProducer, Producer
 from .audit import ViolationError, require
 from .requests import operate, produce
@@ -64,6 +64,9 @@ class Simulation:
             rng = Random(self.seed * 1_000_003 + self.step)
             self.world.wall += rng.choice((0, 0, 1, 3, 20))
             self._one(rng)
+            if self.step % stops.EVERY == 0:
+                beside = Random(self.seed * 1_000_003 + self.step)  # the story's numbers stay
+                stops.StoppedIntake(self.world, beside.choice(self.world.queues), beside).play()
         recovery.settle_down(self)
 
     def say(self, *words: object) -> None:

@@ -27,7 +27,8 @@ def test_no_invariant_breaks_whatever_happens_to_requests_functions_and_store(
     assert tally.steps == STEPS
     assert tally.faulted >= 0.10
     assert min(tally.harms[harm] for harm in ("kill", "freeze", "thaw", "snapshot")) > 0
-    assert min(tally.seen[what] for what in ("follow-ups", "decided", "nudges", "isolated")) > 0
+    seen = ("follow-ups", "decided", "nudges", "isolated", "stopped intakes")
+    assert min(tally.seen[what] for what in seen) > 0
 
 
 def test_a_seed_tells_the_same_story_each_time(server: Server) -> None:

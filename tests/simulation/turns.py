@@ -57,7 +57,7 @@ def turn(
     _promote(book, now)
     told = Claimant(book, now, ask, started).claim(most, most_bytes)
     told.verdicts = verdicts
-    if looks and told.claimed == 0 and book.lines["inbox"]:
+    if looks and told.claimed == 0 and (book.lines["inbox"] or book.lines["intake"]):
         book.foreign = True
         told.reason = "more" if told.reason == "empty" else told.reason
     _trim(book, now, len(ask.settles))
@@ -157,18 +157,23 @@ def _to_its_place(
 
 
 def _take_in(book: Book, now: int, most_bytes: int) -> None:
-    raws = _read_inbox(book.lines["inbox"], most_bytes)
-    taken = 0
+    line, (before, instant) = book.lines["intake"], book.intake
+    is_new, taken = not line, 0
+    if is_new:
+        line += book.lines["inbox"]
+        book.lines["inbox"].clear()
+        instant = now
+    raws = _read_inbox(line, most_bytes)
     for i, raw in enumerate(raws, 1):
         if i > 1 and sum(map(len, raws[:i])) > most_bytes:
             break
-        job = f"~{now}-0-{book.inbox_taken}-{i}{book.inbox_ending}"
+        job = f"~{instant}-0-{before}-{i}~{book.intake_shard}"
         entry = fresh("n", "-", "-", "f", raw, f" {now}")
         book.save(job, entry)
         book.line_up(job, entry)
         taken = i
-    del book.lines["inbox"][:taken]
-    book.foreign = taken < len(raws) or len(raws) >= FIRST_INTAKE - 1
+    del line[:taken]
+    book.foreign = bool(line) or not is_new
     book.inbox = book.inbox or bool(raws)
 
 

@@ -25,10 +25,10 @@ NOISE = (
     "moved",
     "waits",
     "purged",
-    *("completed_bytes", "cancelled", "names", "inbox"),
+    *("completed_bytes", "cancelled", "names", "inbox", "intake"),
 )
 """Scalars that change with every turn; tests that mean them ask for `scalars`."""
-_LISTS = ("suspects", "high", "normal", "low", "inbox")
+_LISTS = ("suspects", "high", "normal", "low", "inbox", "intake")
 _HASHES = ("records", "dedup", "backlogs")
 
 

@@ -10,7 +10,7 @@
 --- @include "sizes"
 local FIELDS = { ":clock", ":paused", ":level", ":per", ":at", ":totals", ":jobs", ":bytes", ":shards",
   ":waits", ":mixed", ":suspects", ":active", ":due", ":recheck", ":completed",
-  ":backlog", ":key_bytes" }
+  ":backlog", ":key_bytes", ":intake" }
 local TOLD = 6 -- the first fields are answered
 local PART = { records = 0, suspects = 1, high = 2, normal = 3, low = 4, delayed = 5, active = 6, parked = 7,
   cancelled = 9, dead = 10, inbox = 12 }

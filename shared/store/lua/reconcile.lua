@@ -9,6 +9,7 @@
 --- @include "clock"
 --- @include "codes"
 --- @include "fields"
+--- @include "intake"
 --- @include "keys"
 --- @include "places"
 --- @include "priorities"
@@ -73,9 +74,11 @@ local function examine(id, job)
   if job and not placed then return place(id, job) end
   return verdict
 end
+local intake, in_intake = read_intake(fetch({ ":intake" })[1]), call("LLEN", INTAKE)
 for i = 2, #fields do
   local damaged = raws[i] and raws[i] ~= "" and not jobs[fields[i]] -- no function can run it, and only a person may delete it
-  verdicts[i - 1] = damaged and REPAIR.sound or examine(fields[i], jobs[fields[i]])
+  local is_known = is_in_intake(intake, in_intake, fields[i]) -- the next turn places it
+  verdicts[i - 1] = (damaged or is_known) and REPAIR.sound or examine(fields[i], jobs[fields[i]])
 end
 if repairs and string.find(table.concat(verdicts), "%a") then
   resync_next(ARGV[1]) -- the next turn recounts the queue's own numbers

@@ -1,7 +1,7 @@
 -- keys: names for the one vector of keys that every script of a queue receives, and counted calls.
 local RECORDS, SUSPECTS, HIGH, NORMAL, LOW, DELAYED, ACTIVE, PARKED, COMPLETED, CANCELLED, DEAD,
-  DEDUP, INBOX, KEY_TIMERS, BACKLOGS, AGENDA, EVENTS = unpack(KEYS)
-local SHARDS = { RECORDS, unpack(KEYS, 18) } -- the hashes of job records (lib/shards.lua)
+  DEDUP, INBOX, INTAKE, KEY_TIMERS, BACKLOGS, AGENDA, EVENTS = unpack(KEYS)
+local SHARDS = { RECORDS, unpack(KEYS, 19) } -- the hashes of job records (lib/shards.lua)
 
 -- The commands that Upstash bills for this script: the EVAL itself and each inner call.
 local billed = 1

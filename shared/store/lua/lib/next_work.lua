@@ -46,7 +46,7 @@ end
 -- This turn is about to replace that mark, so it looks itself, if the queue ever had such a producer.
 -- While it has no room for what waits there, it does not look.
 local function look_at_inbox(q, request, claimed)
-  if not q.inbox or q.inbox_read or inbox_is_held(q, request) or call("EXISTS", INBOX) == 0 then return end
+  if not q.inbox or q.inbox_read or inbox_is_held(q, request) or call("EXISTS", INBOX, INTAKE) == 0 then return end
   q.foreign = true
   if claimed.reason == "empty" then claimed.reason = "more" end
 end

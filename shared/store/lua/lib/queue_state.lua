@@ -16,17 +16,17 @@ local NAMES = {
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
   -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys;
-  -- key_bytes: of the states of keys (lib/key_state.lua); inbox_taken: records that were ever taken from
-  -- the inbox; inbox_left: bytes of the first one for which there was no room, or 0
+  -- key_bytes: of the states of keys (lib/key_state.lua); inbox_held: bytes of the first record of the
+  -- inbox that there was no room for, or 0
   numbers = { "active", "completed", "completed_bytes", "suspects", "trim_at", "turns", "agenda_at",
-    "moved", "backlog", "key_bytes", "inbox_taken", "inbox_left" },
+    "moved", "backlog", "key_bytes", "inbox_held" },
   -- lower bounds of the next instants in delayed, active, parked and key_timers; NEVER where there is none
   timers = { "due", "expiry", "recheck", "key_due" },
   -- clock: newest store time seen (ms); level, at, per: the token bucket; cancel: active jobs with a
   -- cancel request; replay: per live owner, last turn and its reply; totals: outcomes ever counted, in
   -- the order of TOTALS; jobs, bytes: what the records hash holds, written by lib/usage; key_limits: the
-  -- limits of each key as the last turn that looked at keys had them; inbox_mark: lib/inbox_mark.lua
-  others = { "clock", "level", "at", "per", "cancel", "replay", "totals", "jobs", "bytes", "key_limits", "inbox_mark" },
+  -- limits of each key as the last turn that looked at keys had them; intake: lib/intake.lua
+  others = { "clock", "level", "at", "per", "cancel", "replay", "totals", "jobs", "bytes", "key_limits", "intake" },
 }
 local FIELDS = (function()
   local names = {}
@@ -55,7 +55,7 @@ local function read_state(values, request)
     lease_ms = request.lease_ms, events = request.events and {}, now = now_ms(tonumber(raw.clock or 0)),
     bucket = { level = tonumber(raw.level or 0), at = tonumber(raw.at or 0), per = tonumber(raw.per or 0) },
     closed = {}, is_closed = {}, unspent = {}, prolonged = false, cancel = {}, replay = raw.replay or "",
-    totals = {}, key_limits = raw.key_limits, inbox_mark = raw.inbox_mark,
+    totals = {}, key_limits = raw.key_limits, intake = raw.intake,
   }
   for _, name in ipairs(NAMES.flags) do q[name] = raw[name] == YES end
   q.waits, q.settles_deaths = raw.waits ~= NO, q.settles_deaths or request.settles_deaths
@@ -79,7 +79,7 @@ local function save_state(q)
   table.sort(cancel)
   for i, name in ipairs(TOTALS) do totals[i] = whole(q.totals[name] or 0) end
   local new = { clock = q.is_ahead and q.stored.clock or whole(q.now), cancel = join(cancel, " "), replay = q.replay,
-    totals = table.concat(totals, " "), key_limits = q.key_limits, inbox_mark = q.inbox_mark }
+    totals = table.concat(totals, " "), key_limits = q.key_limits, intake = q.intake }
   for name, value in pairs(q.bucket) do new[name] = whole(value) end
   for _, name in ipairs(NAMES.flags) do new[name] = q[name] and YES or NO end
   for _, name in ipairs(NAMES.numbers) do new[name] = whole(q[name]) end

@@ -24,7 +24,7 @@ end
 
 -- `settled`: as many jobs as this turn may have added.
 local function trim_by_size(q, request, settled)
-  if q.inbox_left > 0 then make_room_for_inbox(q, request) end
+  if q.inbox_held > 0 then make_room_for_inbox(q, request) end
   local extra, share = q.completed - request.keep_count, math.floor(request.queue_max_bytes / 2)
   local all = queue_usage.bytes + queue_usage.key_bytes
   local rest = math.max(q.completed_bytes - share, math.min(all - request.queue_max_bytes, q.completed_bytes))

@@ -1,6 +1,7 @@
 -- sizes: how many jobs each structure of a queue holds. The queue's own numbers say which structures
 -- may hold any; only those are counted.
 --- @include "codes"
+--- @include "intake"
 --- @include "numbers"
 
 -- In the order of stats.lua. `v`: the queue's numbers, ":name" -> text; `count`: command, part -> size.
@@ -19,6 +20,6 @@ local function sizes_of(v, count, any_inbox)
   for i = 1, 8 do others = others - counts[i] end
   counts[9], counts[10] = size("ZCARD", "cancelled", others ~= 0), 0
   if others ~= counts[9] then counts[10] = count("ZCARD", "dead") end
-  counts[11] = size("LLEN", "inbox", any_inbox)
+  counts[11] = size("LLEN", "inbox", any_inbox) + read_intake(v[":intake"]).left
   return counts
 end
