@@ -14,7 +14,7 @@ class Sweeps:
     """`at`: when the last one of all queues began (monotonic). `queues`: those that any sweep of
     this process has looked at, also one of some queues only. `went_back`: the store's clock did, by
     more than an hour, and not all entries that it may have written are looked at. `sound`: queue →
-    a distant entry that no such clock wrote."""
+    a distant entry, or none (0), that no such clock wrote."""
 
     at: float = -math.inf
     queues: set[str] = field(default_factory=set)
