@@ -46,7 +46,8 @@ async def _pages(store: Store, queue: Queue, keep: Retention) -> AsyncIterator[i
     meanwhile shifts the positions, so a few may stay until the next call."""
     stats = await store.stats(queue)
     oldest, first = stats.now_ms - keep.age * 1000, stats.sizes["dead"]
-    # While the queue's turns know of a time ahead, its letters seem the youngest (lua/lib/resync.lua).
+    # Until a turn has brought back all letters of a time ahead, they seem to be the youngest
+    # (lua/lib/resync.lua).
     in_order = stats.turn_ms <= stats.now_ms
     is_last = False
     while first > 0 and not is_last:

@@ -41,6 +41,8 @@ async def find_stopped(
     # A sweep of some queues, and one that the store failed, leave the rest to the next.
     sweeps.went_back = len(far) > MOST or not sweeps.queues.issubset(queues)
     sweeps.sound |= {
-        name: agenda.get(name, NO_ENTRY) for name, at in zip(page, clocks, strict=True) if at <= now + HOUR
+        name: agenda.get(name, NO_ENTRY)
+        for name, at in zip(page, clocks, strict=True)
+        if at <= now + HOUR
     }
     return [name for name, at in zip(page, clocks, strict=True) if at > now + HOUR]
