@@ -28,11 +28,13 @@ class Totals:
         return cls(now_ms, refused, refused, commands, _month(now_ms), 0)
 
     def at(self, now_ms: int, refused: int, commands: int) -> Totals:
-        """The totals after this evaluation. A count that has fallen was deleted: it begins anew."""
+        """The totals after this evaluation. A count that has fallen was deleted: it begins anew.
+        So does an hour that began while the store's clock was ahead."""
         month, more = _month(now_ms), max(0, commands - self.commands)
         spent = self.spent + more if month == self.month else more
         base = min(self.base, refused)
-        return Totals(self.since_ms, base, refused, commands, month, spent)
+        since = min(self.since_ms, now_ms)
+        return Totals(since, base, refused, commands, month, spent)
 
     def refused_within(self, now_ms: int, threshold: float) -> int | None:
         """How many requests were refused since the count began: known as soon as they are beyond

@@ -24,6 +24,7 @@ REASONS = {
     "exists": "a job with its id is stored: redrive or delete that one",
     "taken": "another job holds its deduplication name: redrive it when that one has ended",
     "full": "its queue is full",
+    "names": "its queue is full of names (idempotency keys, deduplication): repeat it later",
     "unreadable": "its record is damaged or no text, so no function could run it",
 }
 """Why a row's job was not made again, by verdict."""

@@ -55,7 +55,7 @@ class FollowUp(NamedTuple):
             priority=self.priority, key=self.key, delay_ms=self.delay_ms,
             run_at_ms=self.run_at_ms, follows_death=self.follows_death,
             id=job_id, created_ms=created_ms, by=by, trace=trace,
-            idempotency=Guard(f"follow-up:{job_id}", GUARD_MS),
+            idempotency=Guard(f"follow-up:{job_id}", GUARD_MS, is_own=True),
         )  # fmt: skip
 
 

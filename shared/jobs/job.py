@@ -30,11 +30,13 @@ NAMES_FULL = (
 
 class Guard(NamedTuple):
     """A name that at most one job may hold. Deduplication: until the job ends or a time to live
-    passes. Idempotency key: another body's fingerprint under the same name is a mismatch."""
+    passes. Idempotency key: another body's fingerprint under the same name is a mismatch. `is_own`:
+    it is the engine's, of a job that has an id of its own: no lack of room for names refuses it."""
 
     name: str
     ttl_ms: int = 0
     fingerprint: str = NO_FINGERPRINT
+    is_own: bool = False
 
 
 def _trace() -> str:

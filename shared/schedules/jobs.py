@@ -25,7 +25,7 @@ def job_of(schedule: Schedule, planned: int, now: int) -> Job:
         id=occurrence_id(schedule, planned),
         run_at_ms=planned + _jitter_ms(schedule, planned),
         created_ms=now,
-        idempotency=Guard(f"occurrence:{schedule.key}:{planned}", GUARD_MS),
+        idempotency=Guard(f"occurrence:{schedule.key}:{planned}", GUARD_MS, is_own=True),
     )
 
 
@@ -41,7 +41,7 @@ def job_at(schedule: Schedule, planned: int) -> Job:
         payload = payload(utc(planned))
     job = schedule.job_type.job(payload)
     if schedule.overlap == "skip":  # held until the job ends
-        job = replace(job, dedup=Guard(f"schedule:{schedule.key}", 0))
+        job = replace(job, dedup=Guard(f"schedule:{schedule.key}", is_own=True))
     return job
 
 

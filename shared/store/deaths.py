@@ -14,13 +14,14 @@ from .codec import read_record
 from .scripts import Calls, script
 
 MOST_BYTES = MOST_BYTES_A_REQUEST
-Restored = Literal["restored", "before", "exists", "taken", "full"]
+Restored = Literal["restored", "before", "exists", "taken", "full", "names"]
 _RESTORED: Mapping[str, Restored] = {
     "w": "restored",
     "I": "before",
     "D": "exists",
     "N": "taken",
     "F": "full",
+    "G": "names",
 }
 
 
@@ -115,7 +116,8 @@ class Deaths:
     ) -> list[Restored]:
         """Put dead letters of an archive back in line, with all their attempts and their ids. Their
         names are kept for `names_ms`, so a repeat answers "before". "exists": a job with the id is
-        stored; "taken": another job holds the deduplication name; "full": there is no room."""
+        stored; "taken": another job holds the deduplication name; "full": there is no room;
+        "names": there is none for its names."""
         args: list[str | int] = [queue.max_jobs, queue.max_bytes, names_ms]
         for one in letters:
             args += [one.id, f"restored:{one.name}", one.record]

@@ -225,10 +225,11 @@ def encode_options(job: Job) -> str:
     """What enqueue.lua is told of a job besides its body."""
     since = f" {job.created_ms}" if job.created_ms else ""
     dedup, idem = job.dedup or NO_GUARD, job.idempotency or NO_GUARD
+    own = all(guard.is_own for guard in (job.dedup, job.idempotency) if guard)
     priority = PRIORITY_CODES.get(job.priority, "?")  # the script refuses an unknown one
     return (
         f"{job.id} {priority} {job.delay_ms} {job.run_at_ms} {job.key} "
-        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint} "
+        f"{dedup.name} {dedup.ttl_ms} {idem.name} {idem.ttl_ms} {idem.fingerprint} {own:d} "
         f"{ON_DEAD if job.follows_death else '-'}{since}"
     )
 

@@ -14,7 +14,7 @@ class Sweeps:
     """`at`: when the last one of all queues began (monotonic). `queues`: those that any sweep of
     this process has looked at, also one of some queues only. `went_back`: the store's clock did, by
     more than an hour, and not all entries that it may have written are looked at. `sound`: queue →
-    a far entry already checked and found legitimate."""
+    a far entry, or none (0), already checked and found legitimate."""
 
     at: float = -math.inf
     queues: set[str] = field(default_factory=set)

@@ -28,7 +28,8 @@ its share so far, and histories grow it so far. Above it histories are minimal
 
 MOST_BYTES_OF_NAMES = 64 * 2**20
 """Of the names that guards hold (idempotency keys, deduplication), which are one entry, whatever
-the shards: beyond it an enqueue that brings more is refused. lua/lib/guards.lua has the same."""
+the shards: beyond it an enqueue that brings more is refused, but for the engine's own jobs.
+lua/lib/guards.lua has the same."""
 OVERHEAD_OF_NAME = 64
 """Bytes that a name takes besides its text."""
 

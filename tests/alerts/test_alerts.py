@@ -430,6 +430,22 @@ async def test_refused_logins_fire_beyond_a_hundred_within_an_hour_and_recover(
     assert told.take() == [("refused", "", False)]
 
 
+async def test_an_hour_of_refused_logins_ends_after_the_clock_went_back(
+    alerts: Alerts, told: RecordingSink
+) -> None:
+    counts = alerts.world.store.access
+    await alerts.evaluate(30 * 86_400)
+    await counts.add("401", 101)
+    await alerts.evaluate()
+    alerts.world.clock.step(-30 * 86_400)
+    await alerts.evaluate()
+    fired = told.take()
+    await alerts.evaluate(3600)
+
+    assert fired == [("refused", "", True)]
+    assert told.take() == [("refused", "", False)]
+
+
 async def test_a_slow_trickle_of_refused_logins_is_none(
     alerts: Alerts, told: RecordingSink
 ) -> None:

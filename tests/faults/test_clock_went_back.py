@@ -120,6 +120,29 @@ def test_more_leases_than_one_turn_brings_back(play: Play[None]) -> None:
     play(story)
 
 
+@pytest.mark.parametrize("ahead", [2 * HOUR + 1, DAY, 400 * DAY])
+def test_a_dead_letter_of_an_idle_queue_is_brought_back(play: Play[None], ahead: int) -> None:
+    """Its queue has no entry on the agenda: nothing waits there."""
+
+    async def story(world: World) -> None:
+        queue = world.queue()
+        await world.drain().tick()
+        world.clock.step(ahead)
+        await world.enqueue(queue, 1)
+        owner = Owner(world.store, queue)
+        await owner.finish(*await owner.claim(1), kind="dead")
+        await owner.turn()
+        await world.drain().tick()
+        world.clock.step(-ahead)
+
+        await _tick_for(world, 2 * SWEEP)
+
+        (died,) = (await world.probe.read("q", "dead")).values()
+        assert died <= world.clock.epoch_ms()
+
+    play(story)
+
+
 def test_many_queues_are_found_some_a_sweep(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queues = [world.queue(f"q{i:03}", concurrency=1) for i in range(120)]
@@ -152,9 +175,14 @@ def test_a_distant_entry_costs_nothing_where_the_clock_went_on(play: Play[None])
     play(story)
 
 
-def test_a_clock_that_goes_back_costs_a_look_where_nothing_was_spoiled(play: Play[None]) -> None:
+@pytest.mark.parametrize("waiting", [0, 3])
+def test_a_clock_that_goes_back_costs_a_look_where_nothing_was_spoiled(
+    play: Play[None], waiting: int
+) -> None:
     async def story(world: World) -> None:
-        await world.enqueue(world.queue(), 3, delay=30 * DAY)
+        queue = world.queue()
+        if waiting:
+            await world.enqueue(queue, waiting, delay=30 * DAY)
         await world.drain().tick()
         world.clock.step(DAY)
         world.store.sweeps.note(world.clock.epoch_ms())

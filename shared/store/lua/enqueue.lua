@@ -3,8 +3,8 @@
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 window of nudges in ms (0:
 --       none is sent)  6 rate of each key beyond which its enqueues are refused ("rate per burst", or
 --       ""); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms idempotency
---       its_ttl_ms fingerprint flags since" ("-" where there is none; since, in ms, is empty for an id
---       that tells when it was created), body
+--       its_ttl_ms fingerprint names flags since" ("-" where there is none; names: 1 where they are the
+--       engine's own; since, in ms, is empty for an id that tells when it was created), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
 --       F the queue is full, G of names, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
 --       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
@@ -57,13 +57,13 @@ local function store_new(item, before)
   local raw = new_record(item.priority, item.key, dedup, item.flags, timed and " " .. whole(at) or item.since, item.body)
   local wait = before and 0 or wait_at_door(item.key, now)
   if wait > 0 then return answer_limited(wait) end
-  if not before and not names_fit(item) then return ANSWER.names end
+  local fits = before or names_fit(item)
+  if not fits and not item.is_own then return ANSWER.names end
   if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
   save_record(item.id, raw, before)
-  set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
-  remember_answer(item, now, item.id, state)
+  take_names(item, now, state, fits)
   if not before then take_at_door(item.key, now) end
-  place_new(item, state, at)
+  place_new(item, state, at, before)
   return answer_new(item.id, state)
 end
 
@@ -84,7 +84,7 @@ write_or(function()
   flush()
   flush_guards()
 end, function()
-  undo_enqueue(new_ids, lengths)
+  undo_enqueue(new_ids, lengths, replaced)
   undo_door(values[9])
 end)
 return { billed, table.concat(codes), nudge, unpack(others) }

@@ -74,11 +74,13 @@ write_or(function()
   call_chunked("ZREM", DEAD, dead)
   call_chunked("ZREM", PARKED, parked)
 end, function()
-  try_chunked("HDEL", DEDUP, members_of(changed_guards))
+  undo_guards()
   for list, length in pairs(lengths) do
     if was_pushed(list) then try("RPOP", list, length) end
   end
   set_fields(stored_usage(), try_chunked)
   set_fields(before, try_chunked)
+  try_return(DEAD, dead, now)
+  try_return(PARKED, parked, now)
 end)
 return { billed, table.concat(verdicts) }

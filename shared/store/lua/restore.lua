@@ -3,7 +3,7 @@
 -- ARGV  1 queue  2 most jobs  3 most bytes of the queue  4 how long the names last (ms); then per letter:
 --       id, name, record as it was archived
 -- Returns  billed, one code per letter (w it waits, I it was restored before, D a job with its id is
---       stored, N another job holds its deduplication name, F the queue is full)
+--       stored, N another job holds its deduplication name, F the queue is full, G of names)
 --- @include "agenda"
 --- @include "bounds"
 --- @include "clock"
@@ -54,6 +54,7 @@ for i, item in ipairs(items) do
   if guard_of(item.idem, now) then codes[i] = ANSWER.same_request
   elseif stored ~= "" then codes[i] = ANSWER.duplicate
   elseif guard_of(item.dedup, now) then codes[i] = ANSWER.taken
+  elseif not names_fit(item) then codes[i] = ANSWER.names
   else codes[i] = restored(item) end
 end
 if #new_ids == 0 then return { billed, table.concat(codes) } end
@@ -66,5 +67,5 @@ write_or(function()
   flush_records()
   flush()
   flush_guards()
-end, function() undo_enqueue(new_ids, lengths) end)
+end, function() undo_enqueue(new_ids, lengths, {}) end)
 return { billed, table.concat(codes) }

@@ -37,6 +37,13 @@ local function remember_answer(item, now, id, state)
   set_guard(item.request, now, item.idem_ttl, item.fingerprint, id, state)
 end
 
+-- The names of a new job. Without room for them (`fits`) a job of the engine's own has only one that holds
+-- until it ends: there are no more of those than schedules. Its id stands for the other.
+local function take_names(item, now, state, fits)
+  set_guard(item.dedup, now, item.dedup_ttl, NONE, item.id, state)
+  if fits then remember_answer(item, now, item.id, state) end
+end
+
 local function answer_duplicate(item, now, id)
   local state = state_now(id)
   if names_fit(item) then remember_answer(item, now, id, string.upper(state)) end

@@ -8,10 +8,13 @@
 --- @include "numbers"
 --- @include "record"
 --- @include "states"
+--- @include "undo"
 local GUARD = "^(%d+) (%S+) (%S+) (%a)$"
 local MOST_BYTES, OVERHEAD = 64 * 2 ^ 20, 64 -- of all names, which are one entry; of a name besides its text
+local MOST_BYTES_WITH_OWN = 72 * 2 ^ 20 -- up to there, names of the engine's own jobs
 local guards, changed_guards = {}, {} -- name -> text; name, text, …
-local names_full = false
+local stored_guards = {} -- name -> text before this script
+local names_bytes = 0 -- about as many; 0 where the names are few
 
 -- Reads the records of the holders. A guard that holds until its job ends must not outlive a job that
 -- was lost (evicted, damaged), or whose end was written without the deletion of its guard (a script
@@ -39,17 +42,22 @@ local function load_guards(items, now)
       if name ~= NONE and not idempotency[name] then names[#names + 1], idempotency[name] = name, true end
     end
   end
-  for i, guard in ipairs(fetch_each("HMGET", DEDUP, names)) do guards[names[i]] = guard end
+  for i, guard in ipairs(fetch_each("HMGET", DEDUP, names)) do
+    guards[names[i]], stored_guards[names[i]] = guard, guard
+  end
   load_holders(idempotency)
   -- Three names for each that this call may add: expired ones go as fast as names come, once they are
   -- a third of all.
   local count = math.max(32, 3 * #names)
   local seen, _, bytes = delete_expired_names(now, count, guards)
-  if seen == count then names_full = call("HLEN", DEDUP) * (bytes / seen + OVERHEAD) > MOST_BYTES end
+  if seen == count then names_bytes = call("HLEN", DEDUP) * (bytes / seen + OVERHEAD) end
 end
 
 -- Whether there is room for the names of one more job.
-local function names_fit(item) return not names_full or item.dedup == NONE and item.idem == NONE end
+local function names_fit(item)
+  if item.dedup == NONE and item.idem == NONE then return true end
+  return names_bytes <= (item.is_own and MOST_BYTES_WITH_OWN or MOST_BYTES)
+end
 
 -- The guard of this name as { fingerprint, id, state }; nil where none holds now.
 local function guard_of(name, now)
@@ -69,3 +77,14 @@ local function set_guard(name, now, ttl, fingerprint, id, state)
 end
 
 local function flush_guards() call_chunked("HSET", DEDUP, changed_guards) end
+
+-- Those that were stored before are as they were; where the store refuses that write, they still stand.
+local function undo_guards()
+  local new, before = {}, {}
+  for _, name in ipairs(members_of(changed_guards)) do
+    if stored_guards[name] then before[#before + 1], before[#before + 2] = name, stored_guards[name]
+    else new[#new + 1] = name end
+  end
+  try_chunked("HDEL", DEDUP, new)
+  try_chunked("HSET", DEDUP, before)
+end

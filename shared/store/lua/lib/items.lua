@@ -1,20 +1,20 @@
 -- items: the jobs of an enqueue by name (enqueue.lua lists the arguments by number).
 --- @include "codes"
 --- @include "priorities"
-local ITEM = "^(%S+) (%a) (%d+) (%d+) (%S+) (%S+) (%d+) (%S+) (%d+) (%S+) (%S+)( ?%d*)$"
+local ITEM = "^(%S+) (%a) (%d+) (%d+) (%S+) (%S+) (%d+) (%S+) (%d+) (%S+) (%d) (%S+)( ?%d*)$"
 
 -- The guard of the whole request that this one is a part of ("request/position", see declare/idempotency.py).
 local function request_of(idem) return string.match(idem, "^(.+)/%d+$") or NONE end
 
 -- nil where the argument is malformed.
 local function read_item(line, body)
-  local id, priority, delay, run_at, key, dedup, dedup_ttl, idem, idem_ttl, fingerprint, flags, since =
+  local id, priority, delay, run_at, key, dedup, dedup_ttl, idem, idem_ttl, fingerprint, own, flags, since =
     string.match(line, ITEM)
   if not id or not LIST[priority] then return nil end
   return {
     id = id, priority = priority, delay = tonumber(delay), run_at = tonumber(run_at), key = key,
     dedup = dedup, dedup_ttl = tonumber(dedup_ttl), idem = idem, idem_ttl = tonumber(idem_ttl),
-    fingerprint = fingerprint, request = request_of(idem), flags = flags, since = since, body = body,
+    fingerprint = fingerprint, request = request_of(idem), is_own = own == YES, flags = flags, since = since, body = body,
   }
 end
 

@@ -7,11 +7,13 @@
 --- @include "priorities"
 --- @include "writes"
 local new_ids, lengths = {}, {} -- lengths: list -> how many new ids
+local replaced = {} -- id, record, … as stored, of those that had no place
 local placed = { due = NEVER, mixed = false } -- the first instant; whether one has a priority of its own
 
--- `at`: when it is due, of a delayed job.
-local function place_new(item, state, at)
-  new_ids[#new_ids + 1] = item.id
+-- `at`: when it is due, of a delayed job. `before`: its record, where it was stored without a place.
+local function place_new(item, state, at, before)
+  if before then replaced[#replaced + 1], replaced[#replaced + 2] = item.id, before
+  else new_ids[#new_ids + 1] = item.id end
   if state == STATE.delayed then
     buffer_zadd(DELAYED, score_at(at, item.run_at > 0), item.id)
     placed.due = math.min(placed.due, at)

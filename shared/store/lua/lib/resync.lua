@@ -4,19 +4,34 @@
 --- @include "leases"
 --- @include "numbers"
 --- @include "staged"
-local MOST = 1000 -- leases a turn
+local MOST = 1000 -- of a set a turn
 
 -- Whether the newest time that the queue has seen was that of a clock ahead (lib/clock.lua).
 local function went_back(q) return tonumber(q.stored.clock or 0) > q.now end
 
+-- The first members of a set that belong to the time ahead. `q.is_ahead`: there may be more of them.
+local function read_ahead(q, key)
+  local members = call("ZRANGEBYSCORE", key, "(" .. whole(q.now + HOUR), "+inf", "LIMIT", 0, MOST)
+  q.is_ahead = q.is_ahead or #members == MOST
+  return members
+end
+
+-- Jobs that ended in the time ahead have ended just now, one a millisecond: else what ends from now on would be
+-- the oldest, and the first to be deleted.
+local function bring_back_ended(q, key)
+  local ids, members = read_ahead(q, key), {}
+  for i, id in ipairs(ids) do members[2 * i - 1], members[2 * i] = whole(q.now - #ids + i - 1), id end
+  call_chunked("ZADD", key, members)
+end
+
 -- What was timed while the clock was ahead would stand still until it gets there again: such leases get a new
--- end, as if their functions had just claimed, MOST at a time. `is_ahead`: more leases remain; the stored clock
--- stays ahead so that the next turn continues. With the last of them, all keys and parked jobs are looked at, in
--- their order. Jobs that wait for an instant stay: it may be meant.
+-- end, as if their functions had just claimed, and ended jobs another instant, MOST of a set at a time. `is_ahead`:
+-- more remain; the stored clock stays ahead so that the next turn continues, and retention deletes nothing. With
+-- the last of them, all keys and parked jobs are looked at, in their order. Jobs that wait for an instant stay: it
+-- may be meant.
 local function bring_back(q)
-  local leases = call("ZRANGEBYSCORE", ACTIVE, "(" .. whole(q.now + HOUR), "+inf", "LIMIT", 0, MOST)
-  extend_leases(leases, q.now + q.lease_ms)
-  q.is_ahead = #leases == MOST
+  extend_leases(read_ahead(q, ACTIVE), q.now + q.lease_ms)
+  for _, key in ipairs({ COMPLETED, CANCELLED, DEAD }) do bring_back_ended(q, key) end
   if q.is_ahead then return end
   call("ZUNIONSTORE", KEY_TIMERS, 1, KEY_TIMERS, "WEIGHTS", 0.5)
   call("ZUNIONSTORE", PARKED, 1, PARKED, "WEIGHTS", 0.5)
