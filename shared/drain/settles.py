@@ -23,10 +23,10 @@ log = logging.getLogger("tidegate.drain")
 LEVEL_OF_OPEN_ENDS: Mapping[HistoryLevel, HistoryLevel] = {
     "full": "full",
     "short": "full",
-    "minimal": "short",
+    "minimal": "minimal",
 }
-"""The level of a decided end's history: its follow-ups are still made of it. At "minimal" they get
-a short one: a Dead handler needs an error type."""
+"""The level of a decided end's history: its follow-ups are still made of it. A minimal one keeps
+what they are made of."""
 
 
 class SettleWriter:

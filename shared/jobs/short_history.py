@@ -47,7 +47,7 @@ def _short(history: Mapping[str, Any]) -> dict[str, Any]:
     }
     for name in (RUNS, "errors"):
         if isinstance(last := history.get(name), list) and last:
-            short[name] = [_error(last[-1]) if name == "errors" else last[-1]]
+            short[name] = [_error(last[-1], LONGEST_TEXT) if name == "errors" else last[-1]]
     if len(_json({"": history.get("result")})) > LONGEST_TEXT:
         del short["result"]
         short["result_error"] = NO_RESULT
@@ -60,16 +60,23 @@ def _minimal(history: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in history.items()
         if name in DECIDING
     }
+    if END in history:  # its follow-ups are made of these
+        errors = history.get("errors")
+        if isinstance(errors, list) and errors:
+            minimal["errors"] = [_error(errors[-1], LONGEST_OF_MINIMAL)]
+        result = history.get("result")
+        if result is not None and len(_json({"": result})) <= LONGEST_TEXT:
+            return {**minimal, "result": result}
     if "result" in history or "result_error" in history:  # a result of None is in no history
         minimal["result_error"] = NOT_KEPT
     return minimal
 
 
-def _error(error: Any) -> Any:
+def _error(error: Any, longest: int) -> Any:
     if not isinstance(error, dict):
         return None
     names = ("at", "attempt", "type", "message")
-    return {name: _cut(error[name], LONGEST_TEXT) for name in names if name in error}
+    return {name: _cut(error[name], longest) for name in names if name in error}
 
 
 def _cut_field(name: str, value: Any, longest: int) -> Any:

@@ -23,7 +23,7 @@ from .codec import ANSWERED, ON_DEAD, PRIORITY_CODES
 from .key_limits import door_limit
 from .scripts import Calls
 from .split import by_size
-from .usage import ROOM_OF_FOLLOW_UPS
+from .usage import MOST_OF_SHARE, WORST_SHARD
 
 if TYPE_CHECKING:
     from ..nudge.sender import NudgeSender
@@ -34,6 +34,17 @@ would carry fewer jobs each."""
 LEAST_SECONDS = 1.0
 """Seconds for which a request is repeated, however long its jobs waited for the one before."""
 NO_GUARD = Guard("-")
+
+
+class Room(NamedTuple):
+    """How much jobs may fill. `of_queue`: as a multiple of the queue's bounds; `of_share`: of a
+    shard's even share of that."""
+
+    of_queue: float
+    of_share: float
+
+
+ENQUEUES, FOLLOW_UPS = Room(1.0, MOST_OF_SHARE), Room(WORST_SHARD, 1.0)
 
 
 class Item(NamedTuple):
@@ -79,8 +90,8 @@ class Enqueues:
 
     async def follow(self, queue: Queue, jobs: Sequence[Job], within: float) -> list[EnqueueAnswer]:
         """Store follow-ups, each request repeated for at most `within` seconds. They may take
-        ROOM_OF_FOLLOW_UPS of the queue's bounds: their jobs hold their own places until then."""
-        return await self._store_pages(queue, jobs, within, room=ROOM_OF_FOLLOW_UPS)
+        WORST_SHARD of the queue's bounds: their jobs hold their own places until then."""
+        return await self._store_pages(queue, jobs, within, room=FOLLOW_UPS)
 
     async def _store_pages(
         self,
@@ -88,7 +99,7 @@ class Enqueues:
         jobs: Sequence[Job],
         within: float | None = None,
         *,
-        room: float = 1.0,
+        room: Room = ENQUEUES,
         nudge: bool = True,
     ) -> list[EnqueueAnswer]:
         answers = []
@@ -106,12 +117,12 @@ class Enqueues:
         return Item(job, job.body())
 
     async def _send(
-        self, queue: Queue, batch: list[Item], within: float | None, *, room: float = 1.0
+        self, queue: Queue, batch: list[Item], within: float | None, *, room: Room = ENQUEUES
     ) -> list[EnqueueAnswer]:
         nudges = self._nudges()
         args: list[str | int] = [len(batch)]
-        args += [int(queue.max_jobs * room), int(queue.max_bytes * room)]
-        args += [nudges.window_ms if nudges else 0, door_limit(queue)]
+        args += [int(queue.max_jobs * room.of_queue), int(queue.max_bytes * room.of_queue)]
+        args += [nudges.window_ms if nudges else 0, door_limit(queue), str(room.of_share)]
         for job, body in batch:
             args += [encode_options(job), body]
         reply = await self._calls.send("enqueue", queue, args, within=within)

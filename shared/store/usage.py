@@ -15,16 +15,15 @@ class Usage(NamedTuple):
 UsageByShard: TypeAlias = tuple[Usage, ...]
 MOST_OF_SHARE = 1.25
 """Of its even share of the queue's bounds a shard takes a quarter more (lua/lib/bounds.lua)."""
-ROOM_OF_FOLLOW_UPS = 4 / 3
-"""How far follow-ups may go beyond the bounds of a queue. A job holds its own place until they are
-stored, so in a queue that is full of such jobs none could end."""
 MOST_WITH_FULL_HISTORIES = 4 / 3
-"""Above this multiple of a shard's even share of the bytes histories are short. Follow-ups alone do
-not make them so where a queue has one shard (lua/lib/bounds.lua)."""
-WORST_SHARD = MOST_OF_SHARE * ROOM_OF_FOLLOW_UPS
-"""The largest shard, as a multiple of its even share (5/3): follow-ups fill one that has more than
-its share so far, and histories grow it so far. Above it histories are minimal
+"""Above this multiple of a shard's even share of the bytes histories are short
 (lua/lib/bounds.lua)."""
+MOST_WITH_SHORT_HISTORIES = 3 / 2
+"""Above this one they are minimal: a settle makes no record longer (lua/lib/bounds.lua)."""
+WORST_SHARD = 7 / 4
+"""The largest shard, as a multiple of its even share, and the largest queue, as one of its bounds:
+follow-ups may fill them so far. A job holds its own place until its follow-ups are stored; so where
+histories have filled a queue of such jobs, only room beyond all histories lets one end."""
 
 MOST_BYTES_OF_NAMES = 64 * 2**20
 """Of the names that guards hold (idempotency keys, deduplication), which are one entry, whatever

@@ -23,7 +23,7 @@ from shared.store.codec import read_record
 from tests.encryption.conftest import NEW, OLD, OTHER, Card, Vault
 from tests.support.turns import Owner
 
-CROWDING: dict[HistoryLevel, float] = {"full": 0.5, "short": 1.5, "minimal": 2.0}
+CROWDING: dict[HistoryLevel, float] = {"full": 0.5, "short": 1.4, "minimal": 2.0}
 """How many times its bytes a queue of this level holds."""
 levels = pytest.mark.parametrize("level", list(CROWDING))
 lengths = pytest.mark.parametrize("length", [0, 20, 90, 150, 1900])

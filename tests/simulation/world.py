@@ -19,6 +19,7 @@ from shared.store.enqueue import encode_options
 from shared.store.key_limits import door_limit
 from shared.store.store import Store
 from shared.store.turn import CLAIM_MAX_BYTES, TurnReply, read_reply
+from shared.store.usage import MOST_OF_SHARE
 
 from . import census as counting
 from . import turns, verbs
@@ -389,7 +390,7 @@ def turn_call(queue: Queue, ask: TurnRequest, most_bytes: int = CLAIM_MAX_BYTES)
 def enqueue_call(queue: Queue, jobs: Sequence[Job], window: int = NUDGE_WINDOW) -> Call:
     """`window`: of nudges, in ms; 0: none is asked for."""
     args: list[Word] = [queue.name, len(jobs), queue.max_jobs, queue.max_bytes, window]
-    args += [door_limit(queue)]
+    args += [door_limit(queue), str(MOST_OF_SHARE)]
     for job in jobs:
         args += [encode_options(job), job.body()]
     return Call("enqueue", queue, tuple(args), list(jobs))

@@ -65,7 +65,11 @@ def test_a_minimal_history_decides_how_the_job_goes_on() -> None:
     minimal = _shortened(FULL, "minimal")
 
     assert minimal.pop("result_error") == NOT_KEPT
+    (error,) = minimal.pop("errors")  # a decided end's follow-ups are made of it
+    assert len(error["message"]) <= LONGEST_OF_MINIMAL
     assert minimal.keys() == DECIDING
+    ended = {name: value for name, value in FULL.items() if name != "end"}
+    assert "errors" not in _shortened(ended, "minimal")
     assert len(str(minimal["parked"])) == LONGEST_OF_MINIMAL
     assert minimal["encrypted"] == FULL["encrypted"]
 
@@ -76,6 +80,16 @@ def test_a_minimal_history_tells_a_dropped_result_from_none(result: object) -> N
         "result_error": NOT_KEPT
     }
     assert _shortened({"runs": [[1, 2, 3, "done"]]}, "minimal") == {}
+
+
+@pytest.mark.parametrize(("result", "is_kept"), [(0, True), ("r" * 198, True), ("r" * 199, False)])
+def test_a_minimal_history_of_a_decided_end_keeps_what_its_follow_ups_are_made_of(
+    result: object, *, is_kept: bool
+) -> None:
+    minimal = _shortened({"result": result, "end": {"kind": "done"}, "log": ["x"]}, "minimal")
+
+    assert minimal.pop("end") == {"kind": "done"}
+    assert minimal == ({"result": result} if is_kept else {"result_error": NOT_KEPT})
 
 
 @pytest.mark.parametrize(("level", "longest"), [("short", 200), ("minimal", 60)])

@@ -10,7 +10,7 @@ from ...declare.app import Registry
 from ...declare.idempotency import TTL_MS
 from ...declare.policy import Retry
 from ...declare.queue import Queue
-from ...store.usage import ROOM_OF_FOLLOW_UPS, WORST_SHARD
+from ...store.usage import WORST_SHARD
 from .finding import Finding
 
 LARGEST_ENTRY = 100 * 2**20
@@ -48,7 +48,7 @@ def _records(queue: Queue) -> float:
 
 def _ids(queue: Queue) -> float:
     """Bytes of a list in which all jobs of the queue wait; `shards` does not divide it."""
-    return queue.max_jobs * ROOM_OF_FOLLOW_UPS * BYTES_OF_ID
+    return queue.max_jobs * WORST_SHARD * BYTES_OF_ID
 
 
 def _mib(size: float) -> str:

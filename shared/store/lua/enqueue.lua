@@ -2,9 +2,10 @@
 -- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 window of nudges in ms (0:
 --       none is sent)  6 rate of each key beyond which its enqueues are refused ("rate per burst", or
---       ""); then per job: "id priority delay_ms run_at_ms key dedup dedup_ttl_ms idempotency
---       its_ttl_ms fingerprint names flags since" ("-" where there is none; names: 1 where they are the
---       engine's own; since, in ms, is empty for an id that tells when it was created), body
+--       "")  7 most of a shard, as a multiple of its even share; then per job: "id priority delay_ms
+--       run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint names flags since" ("-" where
+--       there is none; names: 1 where they are the engine's own; since, in ms, is empty for an id that
+--       tells when it was created), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
 --       F the queue is full, G of names, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
 --       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
@@ -19,7 +20,7 @@
 --- @include "undo"
 --- @include "usage"
 local queue, n, max_jobs, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local window, limited = tonumber(ARGV[5]), ARGV[6] ~= ""
+local window, limited, most_of_share = tonumber(ARGV[5]), ARGV[6] ~= "", tonumber(ARGV[7])
 local items, guarded, timed = read_items(n)
 if not items then return redis.error_reply("TIDEGATE job " .. guarded .. " is not well formed") end
 local fields = { ":clock", ":due", ":jobs", ":bytes", ":completed", ":completed_bytes", ":names", ":key_due",
@@ -31,7 +32,7 @@ local values = fetch(fields)
 load_usage(values[3], values[4], values[9])
 if n == 1 and not values[OWN + 1] and not (guarded or timed or limited) and items[1].priority == PRIORITY.normal then
   local nudge, nudged = nudge_for(window, items[1].id, true, values, 9, 0)
-  local code = enqueue_single(queue, items[1], max_jobs, max_bytes, nudged)
+  local code = enqueue_single(queue, items[1], max_jobs, max_bytes, most_of_share, nudged)
   if code then return { billed, code, nudge } end
 end
 
@@ -59,7 +60,8 @@ local function store_new(item, before)
   if wait > 0 then return answer_limited(wait) end
   local fits = before or names_fit(item)
   if not fits and not item.is_own then return ANSWER.names end
-  if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return ANSWER.full end
+  local size = #item.id + #raw
+  if not before and not make_room(item.id, size, max_jobs, max_bytes, most_of_share) then return ANSWER.full end
   save_record(item.id, raw, before)
   take_names(item, now, state, fits)
   if not before then take_at_door(item.key, now) end

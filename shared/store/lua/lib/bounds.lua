@@ -7,23 +7,25 @@
 --- @include "shards"
 --- @include "usage"
 local MOST_OF_SHARE = 1.25
--- Above FULL × share histories are short; above SHORT × share, minimal. store/usage.py has these three numbers.
-local FULL, SHORT = 4 / 3, 5 / 3
+-- Above FULL × share histories are short; above SHORT × share, minimal. Follow-ups have room beyond both, so that
+-- jobs that wait for them can end and make room. store/usage.py has these numbers.
+local FULL, SHORT = 4 / 3, 3 / 2
 
 local function queue_has_room(bytes, max_jobs, max_bytes)
   return queue_usage.jobs < max_jobs and queue_usage.bytes + queue_usage.key_bytes + bytes <= max_bytes
 end
 
-local function shard_has_room(id, bytes, max_jobs, max_bytes)
-  local shard, part = shard_of(id), MOST_OF_SHARE / #SHARDS
+local function shard_has_room(id, bytes, max_jobs, max_bytes, most_of_share)
+  local shard, part = shard_of(id), (most_of_share or MOST_OF_SHARE) / #SHARDS
   local jobs, used_bytes = used(shard, shard, change)
   if shard == 1 then used_bytes = used_bytes + queue_usage.key_bytes end
   return jobs < max_jobs * part and used_bytes + bytes <= max_bytes * part
 end
 
-local function has_room(id, bytes, max_jobs, max_bytes)
+-- `most_of_share`: nil for the usual multiple of a shard's even share.
+local function has_room(id, bytes, max_jobs, max_bytes, most_of_share)
   if not queue_has_room(bytes, max_jobs, max_bytes) then return false end
-  return #SHARDS == 1 or shard_has_room(id, bytes, max_jobs, max_bytes)
+  return #SHARDS == 1 or shard_has_room(id, bytes, max_jobs, max_bytes, most_of_share)
 end
 
 -- The level of the histories that the next settles store, by the bytes of the fullest shard.

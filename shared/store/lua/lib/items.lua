@@ -18,7 +18,7 @@ local function read_item(line, body)
   }
 end
 
-local FIRST = 7 -- the argument with which the first item begins
+local FIRST = 8 -- the argument with which the first item begins
 
 -- Returns the items, whether one has a guard and whether one has a time; or nil and the position of
 -- the first malformed one.

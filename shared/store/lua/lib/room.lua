@@ -59,11 +59,11 @@ local function delete_oldest(n, shard)
 end
 
 -- Whether there is room for one more job of these bytes, if need be after deletions: at most 500.
-local function make_room(id, bytes, max_jobs, max_bytes)
+local function make_room(id, bytes, max_jobs, max_bytes, most_of_share)
   for _ = 1, 10 do
-    if has_room(id, bytes, max_jobs, max_bytes) then return true end
+    if has_room(id, bytes, max_jobs, max_bytes, most_of_share) then return true end
     local shard = queue_has_room(bytes, max_jobs, max_bytes) and shard_of(id) or nil
     if not delete_oldest(50, shard) then return false end
   end
-  return has_room(id, bytes, max_jobs, max_bytes)
+  return has_room(id, bytes, max_jobs, max_bytes, most_of_share)
 end

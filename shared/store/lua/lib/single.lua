@@ -11,9 +11,9 @@
 
 -- Returns the code to answer; nil where there is no room, so that the general case may make some.
 -- `nudged`: the text of that field, if it changes.
-local function enqueue_single(queue, item, max_jobs, max_bytes, nudged)
+local function enqueue_single(queue, item, max_jobs, max_bytes, most_of_share, nudged)
   local raw = new_record(item.priority, item.key, NONE, item.flags, item.since, item.body)
-  if not has_room(item.id, #item.id + #raw, max_jobs, max_bytes) then return nil end
+  if not has_room(item.id, #item.id + #raw, max_jobs, max_bytes, most_of_share) then return nil end
   add_usage(item.id, 1, #item.id + #raw)
   local fields = changed_usage()
   fields[#fields + 1], fields[#fields + 2] = item.id, raw
