@@ -103,13 +103,13 @@ def test_retries_beyond_the_idempotency_key(declared: Registry, verdict: Verdict
 @pytest.mark.parametrize(
     ("declared", "verdict", "words"),
     [
-        (queue(max_bytes=54 * MIB), "OK", "fits"),
-        (queue(max_bytes=55 * MIB), "WARN", "q up to 102 MiB"),
+        (queue(max_bytes=51 * MIB), "OK", "fits"),
+        (queue(max_bytes=52 * MIB), "WARN", "q up to 101 MiB"),
         (queue(max_bytes=32 * 48 * MIB, shards=32), "OK", "fits"),
-        (queue(max_bytes=500 * MIB, shards=4), "WARN", "q up to 218 MiB"),
-        (queue(max_jobs=2_912_000), "OK", "fits"),
-        (queue(max_jobs=2_913_000), "WARN", "q up to 100 MiB"),
-        (queue(max_jobs=10_000_000, shards=16), "WARN", "q up to 343 MiB"),
+        (queue(max_bytes=500 * MIB, shards=4), "WARN", "q up to 229 MiB"),
+        (queue(max_jobs=2_219_000), "OK", "fits"),
+        (queue(max_jobs=2_220_000), "WARN", "q up to 100 MiB"),
+        (queue(max_jobs=10_000_000, shards=16), "WARN", "q up to 451 MiB"),
     ],
 )
 def test_entries_beyond_the_plans(declared: Registry, verdict: Verdict, words: str) -> None:
@@ -120,12 +120,12 @@ def test_entries_beyond_the_plans(declared: Registry, verdict: Verdict, words: s
     ("env", "verdict"),
     [
         ({}, "OK"),
-        ({"TIDEGATE_STORE_BYTES": str(80 * MIB)}, "OK"),
-        ({"TIDEGATE_STORE_BYTES": str(80 * MIB - 1)}, "WARN"),
+        ({"TIDEGATE_STORE_BYTES": str(84 * MIB)}, "OK"),
+        ({"TIDEGATE_STORE_BYTES": str(84 * MIB - 1)}, "WARN"),
     ],
 )
 def test_bounds_beyond_the_plan(env: dict[str, str], verdict: Verdict) -> None:
-    judged(check_plan(queue(), AlertSettings.from_env(env)), verdict, "plan", "80 MiB")
+    judged(check_plan(queue(), AlertSettings.from_env(env)), verdict, "plan", "84 MiB")
 
 
 @pytest.mark.parametrize(

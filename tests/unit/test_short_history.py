@@ -82,7 +82,7 @@ def test_a_minimal_history_tells_a_dropped_result_from_none(result: object) -> N
     assert _shortened({"runs": [[1, 2, 3, "done"]]}, "minimal") == {}
 
 
-@pytest.mark.parametrize(("result", "is_kept"), [(0, True), ("r" * 198, True), ("r" * 199, False)])
+@pytest.mark.parametrize(("result", "is_kept"), [(0, True), ("r" * 193, True), ("r" * 194, False)])
 def test_a_minimal_history_of_a_decided_end_keeps_what_its_follow_ups_are_made_of(
     result: object, *, is_kept: bool
 ) -> None:

@@ -2,10 +2,9 @@
 -- idempotency key) lets one job stand for all that share its name. A lone job costs five commands.
 -- ARGV  1 queue  2 number of jobs  3 most jobs  4 most bytes of the queue  5 window of nudges in ms (0:
 --       none is sent)  6 rate of each key beyond which its enqueues are refused ("rate per burst", or
---       "")  7 most of a shard, as a multiple of its even share; then per job: "id priority delay_ms
---       run_at_ms key dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint names flags since" ("-" where
---       there is none; names: 1 where they are the engine's own; since, in ms, is empty for an id that
---       tells when it was created), body
+--       "")  7 most of a shard, as a multiple of its even share; then per job: "id priority delay_ms run_at_ms key
+--       dedup dedup_ttl_ms idempotency its_ttl_ms fingerprint names flags since" ("-" where there is none; names: 1
+--       where they are the engine's own; since, in ms, is empty for an id that tells when it was created), body
 -- Returns  billed, one code per job (w waiting, d delayed, D duplicate, I the same request again, M mismatch,
 --       F the queue is full, G of names, L its key is limited), whether a drain is to be called (lib/nudges.lua), for each
 --       D and I the id of the job that stands for it and its state, for each L ms until its key has a token
@@ -60,8 +59,7 @@ local function store_new(item, before)
   if wait > 0 then return answer_limited(wait) end
   local fits = before or names_fit(item)
   if not fits and not item.is_own then return ANSWER.names end
-  local size = #item.id + #raw
-  if not before and not make_room(item.id, size, max_jobs, max_bytes, most_of_share) then return ANSWER.full end
+  if not before and not make_room(item.id, #item.id + #raw, max_jobs, max_bytes, most_of_share) then return ANSWER.full end
   save_record(item.id, raw, before)
   take_names(item, now, state, fits)
   if not before then take_at_door(item.key, now) end
