@@ -130,4 +130,4 @@ def test_what_a_closed_standard_input_would_give_is_empty(environ: object) -> No
         check=False,
     )
 
-    assert (ran.returncode, json.loads(ran.stdout)["enqueued"]) == (0, 0), ran.stderr
+    assert (ran.returncode, json.loads(ran.stdout)["jobs"]) == (0, []), ran.stderr
