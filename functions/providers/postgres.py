@@ -17,8 +17,8 @@ _SCHEMA_LOCK = 0x7469_6465
 
 
 class Postgres:
-    """A `Database` in Postgres. A connection that the server ended while nothing ran is opened again
-    before the next call: hosted servers end those that are idle for minutes."""
+    """A `Database` in Postgres. A connection that the server ended while nothing ran is opened
+    again before the next call: hosted servers end those that are idle for minutes."""
 
     def __init__(self, url: str, schema: str) -> None:
         self._url = url

@@ -96,7 +96,7 @@ def test_a_reader_that_closes_the_pipe_early_is_no_error(environ: object) -> Non
     ("command", "code"),
     [
         ("jobs list", Exit.OK),
-        ("enqueue work note.keep --payload '{\"text\": \"x\"}'", Exit.OK),
+        ('enqueue work note.keep --payload \'{"text": "x"}\'', Exit.OK),
         ("drain work", Exit.OK),
         ("jobs show 1.work", Exit.NOT_FOUND),
         ("queues purge work", Exit.USAGE),  # can't ask

@@ -16,7 +16,8 @@ _COMMAND = re.compile(r"/([A-Za-z]+)(?:@([A-Za-z0-9_]+))?(?:\s+(.*))?", re.DOTAL
 # Not \d, which is a digit of any script.
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AT = re.compile(
-    rf"({_DAY.pattern})[T\s]+([0-9]{{1,2}}:[0-9]{{2}})\s+(?:#([0-9]{{1,10}})\s+)?(.+)", re.DOTALL)
+    rf"({_DAY.pattern})[T\s]+([0-9]{{1,2}}:[0-9]{{2}})\s+(?:#([0-9]{{1,10}})\s+)?(.+)", re.DOTALL
+)
 _NO_CAPTION = "send the command as a message of its own: a file that comes with it can't be kept"
 
 

@@ -57,9 +57,7 @@ async def compare(
     return Comparison(different, last, more)
 
 
-async def _back(
-    job: JobContext, tables: Tables, projects: Callable[[], OpenProject]
-) -> list[int]:
+async def _back(job: JobContext, tables: Tables, projects: Callable[[], OpenProject]) -> list[int]:
     """Hidden tasks that OpenProject shows again."""
     back: list[int] = []
     for task in await asyncio.to_thread(tables.some_hidden, HIDDEN):

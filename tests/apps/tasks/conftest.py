@@ -104,8 +104,8 @@ class Projects:
                 else rule["values"][0] in package.get("description", {}).get("raw", "")
             )
         ]
-        body = {"_type": "WorkPackageCollection", "_embedded": {"elements": found}}
-        return httpx.Response(200, json=body)
+        collection = {"_type": "WorkPackageCollection", "_embedded": {"elements": found}}
+        return httpx.Response(200, json=collection)
 
 
 @dataclass
