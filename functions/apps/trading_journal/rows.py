@@ -73,8 +73,20 @@ def _plain(value: object, info: ValidationInfo) -> object:
             raise PydanticCustomError("comma", "write numbers with a decimal comma, as 1.234,5")
     # pydantic would read 1_0.1 as 10.1, and digits of other scripts
     if isinstance(value, str) and ("," in value or "_" in value or not value.isascii()):
-        raise PydanticCustomError("plain", "write numbers with a point and without separators")
+        raise _not_plain(value)
     return value
+
+
+def _not_plain(text: str) -> PydanticCustomError:
+    from .separators import decimal_sign  # noqa: PLC0415 - as above
+
+    if decimal_sign(text) == "comma":
+        return PydanticCustomError(
+            "comma",
+            "write numbers with a point and without separators; "
+            'if the whole file has decimal commas, give "decimal": "comma"',
+        )
+    return PydanticCustomError("plain", "write numbers with a point and without separators")
 
 
 def _whole(value: object) -> object:
