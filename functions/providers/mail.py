@@ -74,6 +74,10 @@ class Resend:
         name = field_of(response, "name")
         if name == "concurrent_idempotent_requests":
             response.raise_for_status()
+        # The email of this key was taken, with other words: the answer to an earlier attempt was
+        # lost, and a deploy has changed the template or the sender since.
+        if name == "invalid_idempotent_request":
+            return {"sent": "resend", "id": ""}
         if name == "daily_quota_exceeded":
             raise limited("Resend", QUOTA_WAIT)
         check(response, "Resend")

@@ -17,12 +17,13 @@ from pydantic import BaseModel, Field, ValidationError
 
 from shared import ConfigurationError, Discard
 
-from .http import LONGEST_MESSAGE, Model, client, read
+from .http import LONGEST_MESSAGE, Model, client, field_of, read
 
 CLOSED = 12
 """The id of the status "Closed" in OpenProject's own set of statuses."""
 PAGE = 100
 """Work packages of one request."""
+_INVALID_QUERY = "urn:openproject-org:api:v3:errors:InvalidQuery"
 
 
 class _Status(BaseModel):
@@ -89,8 +90,8 @@ class OpenProject:
     async def find(self, reference: str) -> WorkPackage | None:
         """The work package that was created with this reference."""
         filters = [{"description": {"operator": "~", "values": [reference]}}]
-        found = await self._list(f"/projects/{self._project}/work_packages", filters)
-        return min(found, key=lambda package: package.id, default=None)
+        response = await self._search(f"/projects/{self._project}/work_packages", filters)
+        return min(_elements(response), key=lambda package: package.id, default=None)
 
     async def get(self, number: int) -> WorkPackage | None:
         """The work package of this number; None where there is none, or none that we may see."""
@@ -118,16 +119,19 @@ class OpenProject:
             response.raise_for_status()
         return _read(response, WorkPackage)
 
-    async def versions(self, numbers: Sequence[int]) -> dict[int, int]:
-        """The versions of those of these work packages, at most PAGE, that exist."""
+    async def versions(self, numbers: Sequence[int]) -> dict[int, int] | None:
+        """The versions of these work packages, at most PAGE; None where OpenProject refuses the
+        list, as it does if it does not show one of them."""
         filters = [{"id": {"operator": "=", "values": [str(number) for number in numbers]}}]
-        found = await self._list("/work_packages", filters)
-        return {package.id: package.version for package in found}
+        response = await self._search("/work_packages", filters)
+        is_refused = response.status_code == httpx.codes.BAD_REQUEST
+        if is_refused and field_of(response, "errorIdentifier") == _INVALID_QUERY:
+            return None
+        return {package.id: package.version for package in _elements(response)}
 
-    async def _list(self, path: str, filters: Sequence[Mapping[str, Any]]) -> list[WorkPackage]:
+    async def _search(self, path: str, filters: Sequence[Mapping[str, Any]]) -> httpx.Response:
         params = {"filters": json.dumps(filters), "pageSize": str(PAGE)}
-        response = await self._request("GET", path, params=params)
-        return _read(response, _Collection).embedded.elements
+        return await self._request("GET", path, params=params)
 
     async def _request(
         self,
@@ -166,6 +170,10 @@ def _read(response: httpx.Response, model: type[Model]) -> Model:
         if said:
             raise Discard(f"OpenProject answers 422: {said[:LONGEST_MESSAGE]}")
     return read(response, model, "OpenProject")
+
+
+def _elements(response: httpx.Response) -> list[WorkPackage]:
+    return _read(response, _Collection).embedded.elements
 
 
 def _messages(response: httpx.Response) -> str:

@@ -31,6 +31,7 @@ from . import (
     tokens,
 )
 from .output import replace_unwritable
+from .streams import open_closed_streams
 
 app = typer.Typer(
     name="tidegate",
@@ -93,6 +94,7 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """The console script."""
+    open_closed_streams()
     replace_unwritable()
     sys.path.append("")  # TIDEGATE_APPS may name modules of the working directory
     app(prog_name="tidegate")

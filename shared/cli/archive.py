@@ -115,12 +115,17 @@ async def redrive(
     from ..archive.redrive import redrive as redrive_rows
 
     criteria = Criteria(job_type, error, since, until, payload, redriven=False)
-    async with open_deployment() as deployment, deployment.open_archive() as archive:
-        letters = await _choose(deployment, archive, rows, queues, criteria)
+    async with open_deployment() as deployment:
+        # No connection is held while somebody thinks: hosted servers end those that are idle.
+        async with deployment.open_archive() as archive:
+            letters = await _choose(deployment, archive, rows, queues, criteria)
         action = f"make {len(letters):,} jobs again from rows of the archive"
         if not confirmed(action, deployment.settings, yes=yes or len(letters) < 2):
             return Exit.FAILED
-        async with _audit_action(deployment, letters) as audit:
+        async with (
+            deployment.open_archive() as archive,
+            _audit_action(deployment, letters) as audit,
+        ):
             verdicts = await redrive_rows(deployment.store, archive, letters)
             changed = sum(verdict.left is None for verdict in verdicts)
             audit.count = None if changed == len(letters) == 1 else changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from shared.deployment import Deployment
 from shared.jobs.erase_report import EraseReport
 from tests.cli import sample
 from tests.cli.conftest import Cli, Spawn, end, eventually
+from tests.cli.test_confirm import at_terminal
 
 
 @pytest.fixture
@@ -82,6 +84,28 @@ def test_a_job_is_not_found_also_where_the_archive_does_not_answer(
     assert "it never existed" in ran.err
     assert "the archive can't be asked" in ran.err
     assert "the-password" not in ran.err
+
+
+def test_no_connection_is_held_while_somebody_thinks(
+    archived: dict[str, int], empty_postgres: str
+) -> None:
+    """Hosted servers end those that are idle for minutes."""
+    sessions = (
+        "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with at_terminal("archive", "redrive", "--queue", "work") as (process, keyboard):
+        asked = ""
+        while "Go on?" not in asked:
+            assert process.stdout is not None
+            asked += process.stdout.read(1)
+        with psycopg.connect(empty_postgres, autocommit=True) as other:
+            held = other.execute(sessions).fetchone()
+        os.write(keyboard, b"y\n")
+        out, _ = process.communicate(timeout=30)
+
+    assert (held, process.returncode) == ((0,), 0), out
+    assert "3 redriven" in out
 
 
 def test_a_row_is_redriven_once(cli: Cli, archived: dict[str, int]) -> None:

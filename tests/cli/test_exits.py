@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -88,3 +89,45 @@ def test_a_reader_that_closes_the_pipe_early_is_no_error(environ: object) -> Non
     )
 
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "{", "")
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "012"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("jobs list", Exit.OK),
+        ('enqueue work note.keep --payload \'{"text": "x"}\'', Exit.OK),
+        ("drain work", Exit.OK),
+        ("jobs show 1.work", Exit.NOT_FOUND),
+        ("queues purge work", Exit.USAGE),  # can't ask
+    ],
+)
+def test_a_closed_standard_stream_changes_no_exit_code(
+    environ: object, command: str, code: Exit, closed: str
+) -> None:
+    closing = " ".join(f"{number}>&-" for number in closed)
+
+    ran = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m shared.cli {command} {closing}"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == code, ran.stderr
+    assert bool(ran.stdout) == (code is Exit.OK and "1" not in closed)
+    assert bool(ran.stderr) == ("2" not in closed and (code is not Exit.OK or "drain" in command))
+
+
+def test_what_a_closed_standard_input_would_give_is_empty(environ: object) -> None:
+    ran = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m shared.cli enqueue work note.keep -p - --json <&-"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ran.returncode, json.loads(ran.stdout)["jobs"]) == (0, []), ran.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,15 +88,45 @@ def test_processes_that_start_at_once_share_the_tables(tables: Database, tmp_pat
         assert sum(threads.map(begin, range(4))) == 2
 
 
-@pytest.mark.parametrize("place", ["postgres"], indirect=True)
-def test_a_connection_that_broke_is_opened_again(tables: Database) -> None:
+def end_other_sessions() -> None:
+    """As a server does that restarts, or ends what is idle; they have ended on return."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as other:
         other.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+CALLS: dict[str, Callable[[Database], object]] = {
+    "change": lambda tables: tables.change(ADD, ("ada", "bed", 1)),
+    "change_many": lambda tables: tables.change_many(ADD, [("ada", "bed", 1)]),
+    "select": lambda tables: len(tables.select(ALL, ("bo",))),
+}
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_session_that_ended_while_it_was_idle_costs_no_call(
+    call: str, times: int, tables: Database
+) -> None:
+    """Hosted servers end idle ones, and a Postgres that is restarted ends all."""
+    tables.change(ADD, ("bo", "cup", 1))
+    for _ in range(times):
+        end_other_sessions()
+
+        assert CALLS[call](tables) == 1
+        tables.change("DELETE FROM things WHERE owner = ?", ("ada",))
+
+
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_a_session_that_ends_within_a_call_fails_that_call_alone(tables: Database) -> None:
+    """Nobody knows what it did: the queue tries the job again."""
+    query = "SELECT pg_terminate_backend(pg_backend_pid()), owner FROM things WHERE owner <> ?"
+    tables.change(ADD, ("bo", "cup", 1))
+
     with pytest.raises(psycopg.OperationalError):
-        tables.select(ALL, ("ada",))  # which the queue retries
+        tables.select(query, ("ada",))
 
     assert tables.change(ADD, ("ada", "bed", 1)) == 1
 

@@ -140,15 +140,26 @@ async def test_a_change_that_meets_another_one_is_retried(projects: OpenProject)
 
 
 @respx.mock
-async def test_versions_of_what_exists(projects: OpenProject) -> None:
+async def test_versions_of_what_is_shown(projects: OpenProject) -> None:
     route = respx.get(f"{API}/work_packages").respond(
         200, json=collection(answer(37, 4), answer(39, 1))
     )
 
-    assert await projects.versions([37, 38, 39]) == {37: 4, 39: 1}
+    assert await projects.versions([37, 39]) == {37: 4, 39: 1}
 
     filters = json.loads(route.calls[0].request.url.params["filters"])
-    assert filters == [{"id": {"operator": "=", "values": ["37", "38", "39"]}}]
+    assert filters == [{"id": {"operator": "=", "values": ["37", "39"]}}]
+
+
+@respx.mock
+@pytest.mark.parametrize("message", ["ID filter has invalid values.", "ID Filter ungültig", ""])
+async def test_versions_are_refused_where_one_is_not_shown(
+    message: str, projects: OpenProject
+) -> None:
+    """In the language of the account."""
+    respx.get(f"{API}/work_packages").respond(400, json=failure("InvalidQuery", message))
+
+    assert await projects.versions([37, 38]) is None
 
 
 CALLS: dict[str, Callable[[OpenProject], Awaitable[object]]] = {

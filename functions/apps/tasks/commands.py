@@ -18,6 +18,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AT = re.compile(
     rf"({_DAY.pattern})[T\s]+([0-9]{{1,2}}:[0-9]{{2}})\s+(?:#([0-9]{{1,10}})\s+)?(.+)", re.DOTALL
 )
+_NO_CAPTION = "send the command as a message of its own: a file that comes with it can't be kept"
 
 
 Sender = dict[str, int | None]
@@ -35,13 +36,13 @@ class _NotUnderstood(Exception):
 def read_command(
     update: Update, members: Collection[int], zone: dt.tzinfo, bot: str | None = None
 ) -> Request | Message | None:
-    """What an update asks for, or the answer to one that can't be read. None for what is no text of
-    a member, or is for another bot than `bot`: then nobody gets an answer. `zone`: the time zone of
-    the times in it."""
+    """What an update asks for, or the answer to one that can't be read. None for what has no text
+    of a member, or is for another bot than `bot`: then nobody gets an answer. `zone`: the time zone
+    of the times in it."""
     message, user = update.message, update.user
-    if message is None or not message.text or user is None or user not in members:
+    if message is None or not message.written or user is None or user not in members:
         return None
-    command = _COMMAND.fullmatch(message.text.strip())
+    command = _COMMAND.fullmatch(message.written.strip())
     if command is None:
         # In a group people talk to each other.
         return _answer(message, HELP) if message.chat.id == user else None
@@ -53,6 +54,8 @@ def read_command(
     sender: Sender = {"user_id": user, "chat_id": message.chat.id, "topic_id": message.topic}
     now = dt.datetime.fromtimestamp(message.date, zone)
     try:
+        if not message.text:
+            raise _NotUnderstood(_NO_CAPTION)
         return read(command[3] or "", sender, now)
     except _NotUnderstood as error:
         reason = str(error)

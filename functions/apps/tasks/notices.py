@@ -58,7 +58,7 @@ async def tell_command_failed(end: Dead[Update], job: JobContext) -> None:
     """Tell that a command failed."""
     message = end.payload and end.payload.message
     if message:
-        text = failure("run", message.text or "", _reason(end))
+        text = failure("run", message.written, _reason(end))
         await _send(message.chat.id, message.topic, text, job)
 
 

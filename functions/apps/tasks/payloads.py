@@ -150,8 +150,14 @@ class ChatMessage(_Foreign):
     chat: _Chat
     sender: _Sender | None = Field(None, alias="from")
     text: Text | None = None
+    caption: Text | None = None
     thread: TopicId | None = Field(None, alias="message_thread_id")
     in_topic: bool = Field(False, alias="is_topic_message")
+
+    @property
+    def written(self) -> str:
+        """Its text or, of a picture or another file, what is written below it."""
+        return self.text or self.caption or ""
 
     @property
     def topic(self) -> int | None:

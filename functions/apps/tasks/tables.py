@@ -30,6 +30,9 @@ WHERE task = ? AND version <= ?
 """
 _HIDE = "UPDATE tasks_tasks SET version = ? WHERE task = ? AND closed = 0"
 _OPEN = "SELECT * FROM tasks_tasks WHERE closed = 0 AND task > ? ORDER BY task LIMIT ?"
+_HIDDEN = """
+SELECT * FROM tasks_tasks WHERE closed = 0 AND version = ? ORDER BY random() LIMIT ?
+"""
 _OPEN_OF = "SELECT * FROM tasks_tasks WHERE closed = 0 AND user_id = ? ORDER BY task LIMIT ?"
 _COUNT_OF = "SELECT count(*) FROM tasks_tasks WHERE closed = 0 AND user_id = ?"
 _SENT = "INSERT INTO tasks_messages VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -105,6 +108,11 @@ class Tables:
     def open_tasks(self, after: int, most: int) -> list[Task]:
         """Open tasks with numbers after this one, in order."""
         return [Task(*row) for row in self._db.select(_OPEN, (after, most))]
+
+    def some_hidden(self, most: int) -> list[Task]:
+        """Open tasks that OpenProject did not show when they were last read: all, or chosen at
+        random where there are more."""
+        return [Task(*row) for row in self._db.select(_HIDDEN, (NOT_VISIBLE, most))]
 
     def open_tasks_of(self, user: int, most: int) -> list[Task]:
         """A user's open tasks, oldest first."""

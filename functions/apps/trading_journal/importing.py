@@ -57,12 +57,14 @@ class _Tally:
     shown: list[RejectedLine] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     unadjusted: int = 0
+    rounded: int = 0
     first_date: dt.date = dt.date.max
     last_date: dt.date = dt.date.min
 
     def accept(self, line: Line) -> None:
         self.accepted += 1
         self.unadjusted += line.unadjusted
+        self.rounded += line.rounded
         self.first_date = min(self.first_date, line.row.date)
         self.last_date = max(self.last_date, line.row.date)
 
@@ -88,6 +90,7 @@ class _Tally:
             "last_date": self.last_date.isoformat() if self.accepted else None,
             **({"unread_adjustments": self.unread} if self.unread else {}),
             **({"unadjusted": self.unadjusted} if self.unadjusted else {}),
+            **({"rounded_volumes": self.rounded} if self.rounded else {}),
         }
 
 
@@ -99,7 +102,8 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
     covers the whole file. `enqueued` counts the rows that this run added to the queue, `known`
     those whose jobs an earlier run had enqueued. `unread_adjustments` names columns whose
     names say that they have adjusted prices, and which are not read; `unadjusted` counts the rows
-    without an adjusted close in a file that has such a column.
+    without an adjusted close in a file that has such a column, `rounded_volumes` those whose volume
+    had a fraction.
     """
     run, done = _position(payload.resume, job)
     tally = _Tally()
@@ -161,7 +165,7 @@ def _entries(stream: BinaryIO, payload: CsvImport, tally: _Tally) -> Generator[E
     runs."""
     chains = Chains()
     tally.unread = read_header(stream, payload.symbol).unread_adjustments
-    for line in read_prices(stream, payload.symbol):
+    for line in read_prices(stream, payload.symbol, payload.decimal):
         for entry in chains.add(line):
             yield _entry(entry, payload.account, tally)
     for entry in chains.end():

@@ -11,7 +11,7 @@ from itertools import islice
 
 from shared import Discard
 
-from .rows import PriceRow
+from .rows import DecimalSign, PriceRow
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 MOST_COLUMNS = 1_000
@@ -33,20 +33,41 @@ _TIMES = frozenset({"time", "hour", "minute", "timeutc", "tradetime"})
 """Names of columns with the time of day that belongs to the day in another column."""
 _NUMBER = re.compile(r"\s*[0-9]{1,2}[.)]")
 MOST_NAMED = 20
+_SPLIT_NUMBER = re.compile(r"(?<![^,])[1-9][0-9]{0,2},[0-9]{3}(?![0-9])")
+"""Two fields that may be one number, as 9,616."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """A delimiter, the names of the columns from left to right (ours, or what `_plain` makes of the
-    file's), and the symbol of every row where the file has no such column."""
+    file's), the symbol of every row where the file has no such column, and the decimal sign where
+    it was given."""
 
     delimiter: str
     columns: tuple[str, ...]
     symbol: str | None
+    decimal: DecimalSign | None = None
 
     def split(self, text: str) -> list[str]:
         """The fields of one row. Raises csv.Error."""
         return _split(text, self.delimiter)
+
+    def fit(self, fields: list[str]) -> list[str] | None:
+        """The fields of a row, one for each column; None where there are more or fewer. Rows may
+        end in a delimiter where the header does not, and the header where rows don't."""
+        extra = len(fields) - len(self.columns)
+        if extra > 0 and not any(map(str.strip, fields[-extra:])) and not self._is_shifted(fields):
+            return fields[:-extra]
+        if extra < 0 and not any(self.columns[extra:]):
+            return fields + [""] * -extra
+        return fields if extra == 0 else None
+
+    def _is_shifted(self, fields: list[str]) -> bool:
+        """True if a comma within a number may be what makes the row longer, and an empty value its
+        last field. Where the last column needs a value, such a row is refused without it."""
+        if self.delimiter != "," or self.columns[-1] in _REQUIRED:
+            return False
+        return _SPLIT_NUMBER.search(",".join(fields)) is not None
 
     def values(self, fields: list[str]) -> dict[str, str]:
         """The fields of our columns by name, without those that are empty."""
@@ -67,7 +88,9 @@ class Layout:
         return [name[:40] for name in islice(unread, MOST_NAMED)]
 
 
-def read_layout(lines: Iterator[str], symbol: str | None) -> Layout:
+def read_layout(
+    lines: Iterator[str], symbol: str | None, decimal: DecimalSign | None = None
+) -> Layout:
     """The layout that the first line describes. Excel's `sep=` line may stand before it.
 
     Raises Discard with what is missing. No text of the file is in it: the readers of the error may
@@ -91,7 +114,7 @@ def read_layout(lines: Iterator[str], symbol: str | None) -> Layout:
     twice = sorted(name for name, n in Counter(columns).items() if n > 1 and name in COLUMNS)
     if twice:
         raise Discard(f"duplicate columns: {', '.join(twice)}; keep one of each")
-    return Layout(delimiter, columns, symbol)
+    return Layout(delimiter, columns, symbol, decimal)
 
 
 def _columns(line: str, delimiter: str) -> tuple[str, ...]:

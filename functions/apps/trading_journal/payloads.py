@@ -17,7 +17,7 @@ from pydantic import (
 
 from functions.providers.address import Address
 
-from .rows import PriceRow, Symbol
+from .rows import DecimalSign, PriceRow, Symbol
 
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -39,7 +39,9 @@ class CsvImport(BaseModel):
     """One price file to read.
 
     `source` is the name of a packaged file, `file:` and a path below the data folder, or an https
-    address. `symbol`: that of every row, for a file without such a column.
+    address. `symbol`: that of every row, for a file without such a column. `decimal`: the sign
+    before the decimals of its numbers, for a file with decimal commas and for one that does not
+    tell whether 41.000 is 41 or 41,000.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -47,6 +49,7 @@ class CsvImport(BaseModel):
     source: str = Field(min_length=1, max_length=2048)
     account: Account = "main"
     symbol: Symbol | None = None
+    decimal: DecimalSign | None = None
     notify: Address | None = None
     resume: Resume | None = None
 

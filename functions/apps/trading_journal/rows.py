@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import re
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -20,11 +20,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+DecimalSign = Literal["point", "comma"]
+
 _DAY = re.compile(
     r"([0-9]{4})(-?)([0-9]{2})\2([0-9]{2})"
     r"(?:[T ]00:00(?::00(?:\.0{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,15}")
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&/-]{0,15}")
+_AMOUNT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_MOST = 2**63
 _TIME = re.compile(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}[T ][0-9]{2}:")
 
 
@@ -47,20 +51,50 @@ def is_time_of_day(text: str) -> bool:
 
 
 def _symbol(text: str) -> str:
-    if _SYMBOL.fullmatch(text) is None:
+    # Only then in capitals: of other letters they are other ones, as SS of ß.
+    capitals = text.upper() if text.isascii() else text
+    if _SYMBOL.fullmatch(capitals) is None:
         raise PydanticCustomError(
             "symbol",
-            "write a symbol in at most 16 letters, digits, points, hyphens, ^ or =, "
+            "write a symbol in at most 16 letters, digits, points, hyphens, ^, =, & or /, "
             "as BRK.B or BTC-USD",
         )
-    return text
+    return capitals
 
 
-def _plain(value: object) -> object:
+def _plain(value: object, info: ValidationInfo) -> object:
+    """A number with a decimal point; of a file whose decimal sign is the comma, in the context,
+    also from one with a comma."""
+    if isinstance(value, str) and info.context and info.context.get("decimal") == "comma":
+        from .separators import with_point  # noqa: PLC0415 - cold start: few files need it
+
+        value = with_point(value)
+        if value is None:
+            raise PydanticCustomError("comma", "write numbers with a decimal comma, as 1.234,5")
     # pydantic would read 1_0.1 as 10.1, and digits of other scripts
     if isinstance(value, str) and ("," in value or "_" in value or not value.isascii()):
-        raise PydanticCustomError("plain", "write numbers with a point and without separators")
+        raise _not_plain(value)
     return value
+
+
+def _not_plain(text: str) -> PydanticCustomError:
+    from .separators import decimal_sign  # noqa: PLC0415 - as above
+
+    if decimal_sign(text) == "comma":
+        return PydanticCustomError(
+            "comma",
+            "write numbers with a point and without separators; "
+            'if the whole file has decimal commas, give "decimal": "comma"',
+        )
+    return PydanticCustomError("plain", "write numbers with a point and without separators")
+
+
+def _whole(value: object) -> object:
+    """A volume in whole shares, also from 8.25E+07 and from fractions, which come of splits."""
+    if not isinstance(value, str) or _AMOUNT.fullmatch(value) is None:
+        return value
+    amount = Decimal(value)
+    return math.floor(amount) if amount < 0 else round(min(amount, Decimal(_MOST)))
 
 
 def _require_order(lower: Decimal, upper: Decimal, reason: str) -> None:
@@ -72,7 +106,7 @@ def _require_order(lower: Decimal, upper: Decimal, reason: str) -> None:
 
 Symbol = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, to_upper=True),
+    StringConstraints(strip_whitespace=True),
     AfterValidator(_symbol),
 ]
 Price = Annotated[
@@ -81,8 +115,9 @@ Price = Annotated[
     BeforeValidator(_plain),
 ]
 """Up to 24 decimals: programs write a float with 17 digits or more."""
-Volume = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_plain)]
-"""Shares; 0 for an index or a currency, below 2^63, the largest whole number SQLite stores."""
+Volume = Annotated[int, Field(ge=0, lt=_MOST), BeforeValidator(_whole), BeforeValidator(_plain)]
+"""Shares, to the nearest whole one; 0 for an index or a currency, below 2^63, the largest whole
+number SQLite stores."""
 
 
 class PriceRow(BaseModel):

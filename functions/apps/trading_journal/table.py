@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
@@ -21,7 +22,8 @@ from shared import Discard
 
 from .layout import Layout, read_layout
 from .misreading import is_doubtful, refuse_misreading
-from .rows import PriceRow
+from .rows import DecimalSign, PriceRow
+from .separators import with_point
 
 LONGEST_LINE = 64 * 1024
 MOST_BLANK = 1_000
@@ -36,11 +38,13 @@ _NOTHING = {"", "-", "null", "nan", "n/a", "none"}
 @dataclass(frozen=True, slots=True)
 class Line:
     """A valid row and the number of its last line in the file, counted from 1. `unadjusted`: the
-    file has adjusted closes, and that of this row can't be read."""
+    file has adjusted closes, and that of this row can't be read. `rounded`: the volume of the row
+    had a fraction."""
 
     line: int
     row: PriceRow
     unadjusted: bool = False
+    rounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +67,20 @@ class _Text(NamedTuple):
     text: str
 
 
-def read_prices(stream: BinaryIO, symbol: str | None = None) -> Iterator[Line | RejectedLine]:
+def read_prices(
+    stream: BinaryIO, symbol: str | None = None, decimal: DecimalSign | None = None
+) -> Iterator[Line | RejectedLine]:
     """Every line after the header, in order, without blank lines. `symbol` is that of a file which
-    has no such column.
+    has no such column, `decimal` the decimal sign where the file itself does not tell it.
 
     The bytes are UTF-8, with or without byte order marks; the stream can seek. Raises Discard when
     the header lacks columns of a `PriceRow`, or when the file can't be one of daily prices.
     """
     start = _after_marks(stream)
+    quoted = _has_quotes(stream)
     with _lines_from(stream, start) as lines:
-        layout = _layout(lines, symbol)
-        _refuse_misreading(lines, layout)
+        layout = _layout(lines, symbol, decimal)
+        _refuse_misreading(lines, layout, quoted=quoted)
     with _lines_from(stream, start) as lines:
         _layout(lines, symbol)
         for number, fields in _records(lines, layout):
@@ -99,6 +106,10 @@ def _after_marks(stream: BinaryIO) -> int:
     return start
 
 
+def _has_quotes(stream: BinaryIO) -> bool:
+    return any(b'"' in chunk for chunk in iter(lambda: stream.read(LONGEST_LINE), b""))
+
+
 @contextmanager
 def _lines_from(stream: BinaryIO, start: int) -> Iterator[_Lines]:
     stream.seek(start)
@@ -109,16 +120,16 @@ def _lines_from(stream: BinaryIO, start: int) -> Iterator[_Lines]:
         text.detach()  # the caller closes the stream
 
 
-def _layout(lines: _Lines, symbol: str | None) -> Layout:
-    return read_layout((line.text for line in iter(lines.next, None)), symbol)
+def _layout(lines: _Lines, symbol: str | None, decimal: DecimalSign | None = None) -> Layout:
+    return read_layout((line.text for line in iter(lines.next, None)), symbol, decimal)
 
 
-def _refuse_misreading(lines: _Lines, layout: Layout) -> None:
+def _refuse_misreading(lines: _Lines, layout: Layout, *, quoted: bool) -> None:
     records = _records(lines, layout)
     rows = ((number, fields) for number, fields in records if not isinstance(fields, RejectedLine))
     first = next(rows, None)
-    if first is not None and is_doubtful(layout, first[1]):
-        refuse_misreading(chain([first], rows), layout)
+    if first is not None and is_doubtful(layout, first[1], quoted=quoted):
+        refuse_misreading(chain([first], rows), layout, quoted=quoted)
 
 
 class _Lines:
@@ -189,28 +200,37 @@ def _fields(whole: list[_Text], layout: Layout) -> list[str] | str:
         fields = layout.split("".join(line.text for line in whole))
     except csv.Error as error:
         return "a quote is left open" if "unexpected end" in str(error) else f"no CSV: {error}"
-    if len(fields) == len(layout.columns):
-        return fields
-    return f"{len(fields)} fields where the header has {len(layout.columns)}"
+    reason = f"{len(fields)} fields where the header has {len(layout.columns)}"
+    return layout.fit(fields) or reason
 
 
 def _row(number: int, fields: list[str], layout: Layout) -> Line | RejectedLine:
     values = layout.values(fields)
     if all(values.get(name, "").lower() in _NOTHING for name in ("open", "high", "low", "close")):
         return RejectedLine(number, "", "no prices: no trade that day", no_trade=True)
-    read = _validate(number, values)
+    read = _validate(number, values, layout)
     if (
         isinstance(read, RejectedLine) and read.column == "adj_close"
     ):  # an extra: all others are right
-        read = _validate(number, {**values, "adj_close": None})
+        read = _validate(number, {**values, "adj_close": None}, layout)
     if isinstance(read, RejectedLine):
         return read
-    return Line(number, read, "adj_close" in layout.columns and read.adj_close is None)
+    unadjusted = "adj_close" in layout.columns and read.adj_close is None
+    return Line(number, read, unadjusted, _has_fraction(values["volume"], layout))
 
 
-def _validate(number: int, values: Mapping[str, str | None]) -> PriceRow | RejectedLine:
+def _has_fraction(volume: str, layout: Layout) -> bool:
+    if volume.isdecimal():
+        return False
+    amount = Decimal((with_point(volume) or "") if layout.decimal == "comma" else volume)
+    return amount != amount.to_integral_value()
+
+
+def _validate(
+    number: int, values: Mapping[str, str | None], layout: Layout
+) -> PriceRow | RejectedLine:
     try:
-        return PriceRow.model_validate(values)
+        return PriceRow.model_validate(values, context={"decimal": layout.decimal})
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         column = ".".join(map(str, fault["loc"]))

@@ -65,7 +65,7 @@ class Projects:
             body = json.loads(request.content)
             return httpx.Response(201, json=self._put(len(self.packages) + 37, body, closed=False))
         if "filters" in request.url.params:
-            return httpx.Response(200, json=self._list(request.url.params["filters"]))
+            return self._list(request.url.params["filters"])
         number = int(request.url.path.rpartition("/")[2])
         if number not in self.packages:
             error = "urn:openproject-org:api:v3:errors:NotFound"
@@ -87,8 +87,14 @@ class Projects:
         self.packages[number] = new
         return new
 
-    def _list(self, text: str) -> dict[str, Any]:
+    def _list(self, text: str) -> httpx.Response:
         ((name, rule),) = json.loads(text)[0].items()
+        # It refuses a list of ids, unless it shows each of them.
+        if name == "id" and not {int(one) for one in rule["values"]} <= set(self.packages):
+            error = "urn:openproject-org:api:v3:errors:InvalidQuery"
+            message = "ID filter has invalid values."
+            body = {"_type": "Error", "errorIdentifier": error, "message": message}
+            return httpx.Response(400, json=body)
         found = [
             {key: value for key, value in package.items() if key != "_embedded"}
             for package in self.packages.values()
@@ -98,7 +104,8 @@ class Projects:
                 else rule["values"][0] in package.get("description", {}).get("raw", "")
             )
         ]
-        return {"_type": "WorkPackageCollection", "_embedded": {"elements": found}}
+        collection = {"_type": "WorkPackageCollection", "_embedded": {"elements": found}}
+        return httpx.Response(200, json=collection)
 
 
 @dataclass

@@ -171,6 +171,49 @@ def test_updates_of_other_kinds_are_ignored(kind: str) -> None:
     assert read_command(other, TEAM, dt.UTC) is None
 
 
+def captioned(caption: str, chat: int = ADA) -> Update:
+    """A picture with words below it, as Telegram sends it."""
+    sent = update("", chat=chat).model_dump(by_alias=True)
+    photo = [{"file_id": "x", "file_unique_id": "y", "width": 90, "height": 67, "file_size": 1}]
+    del sent["message"]["text"]
+    sent["message"] |= {"caption": caption, "photo": photo}
+    return Update.model_validate(sent)
+
+
+@pytest.mark.parametrize("chat", [ADA, GROUP])
+@pytest.mark.parametrize(
+    "caption",
+    ["/task Fix this pipe", "/task@flrts_bot Fix this pipe", "/done 37", "/remind soon", "/tasks"],
+)
+def test_a_command_below_a_picture_is_answered_and_the_picture_is_not_lost(
+    caption: str, chat: int
+) -> None:
+    answer = read_command(captioned(caption, chat), TEAM, dt.UTC, "flrts_bot")
+
+    assert isinstance(answer, Message)
+    assert answer.chat_id == chat
+    assert answer.text.startswith("Sorry: send the command as a message of its own: a file ")
+
+
+@pytest.mark.parametrize(
+    ("caption", "chat", "answer"),
+    [
+        ("Look at this", ADA, HELP),
+        ("/start", ADA, HELP),
+        ("Look at this", GROUP, None),
+        ("/task@other_bot Rain?", GROUP, None),
+        ("/task@other_bot Rain?", ADA, None),
+        ("", ADA, None),
+    ],
+)
+def test_other_words_below_a_picture_are_read_as_a_text_is(
+    caption: str, chat: int, answer: str | None
+) -> None:
+    read = read_command(captioned(caption, chat), TEAM, dt.UTC, "flrts_bot")
+
+    assert read == (None if answer is None else Message(chat_id=chat, text=answer))
+
+
 @pytest.mark.parametrize(
     ("date", "zone"), [(0, "America/New_York"), (2**37 - 1, "Pacific/Kiritimati")]
 )

@@ -39,6 +39,7 @@ class Evidence:
             reminders={f"Reminder: {OWNER}: stand-up": AT},
             refusals=2,
             closed={13},
+            hidden=11,
             done_by_command=(OWNER, 13),
             stored=b"task.create telegram.send \x00\x01",
         )
@@ -52,15 +53,14 @@ class Evidence:
         self.say(OWNER, "Task done: Book the hall (#13)")
         self.say(OWNER, "Failed to create task: nothing\nIt is not allowed.")
         self.say(OWNER, f"Reminder: {OWNER}: stand-up")
-        package = WorkPackage.model_validate(
-            {
-                "id": 13,
-                "lockVersion": 1,
-                "subject": "Book the hall",
-                "_embedded": {"status": {"isClosed": True}},
-            }
-        )
-        self.tables.add("job", OWNER, package)
+        self.add(13, OWNER, closed=True)
+        self.add(11, EAGER, closed=False)
+        self.tables.hide(11)
+
+    def add(self, number: int, user: int, *, closed: bool) -> None:
+        parts = {"status": {"isClosed": closed}}
+        body = {"id": number, "lockVersion": 1, "subject": "-", "_embedded": parts}
+        self.tables.add(f"job {number}", user, WorkPackage.model_validate(body))
 
     def say(self, chat: int, text: str) -> None:
         self.chat.sent[chat, text] += 1
@@ -97,6 +97,11 @@ def _open(run: Evidence) -> None:
     run.account.closed.add(12)
 
 
+def _shown(run: Evidence) -> None:
+    run.add(9, EAGER, closed=False)
+    run.account.hidden = 9
+
+
 def _readable(run: Evidence) -> None:
     run.account.stored += b'{"title":"errand 3"}'
 
@@ -106,6 +111,7 @@ def _blind(run: Evidence) -> None:
 
 
 SECRET = "nothing that people wrote can be read in the store, nor what the bot says"
+HIDDEN = "a task that OpenProject no longer shows stays open here, and is known to be hidden"
 SPOILED: list[tuple[Callable[[Evidence], None], str]] = [
     (_twice, "each task is in OpenProject once, although 1 answers were lost"),
     (_silent, "each member is told of each task and reminder"),
@@ -122,6 +128,8 @@ SPOILED: list[tuple[Callable[[Evidence], None], str]] = [
     (_hasty, f"no window has more tasks of member {EAGER} than the limit allows"),
     (_early, "no reminder came before its instant"),
     (_open, "a task is closed here, also where OpenProject told it twice or not at all"),
+    (lambda run: run.tables.close(11), HIDDEN),
+    (_shown, HIDDEN),
     (
         lambda run: setattr(run, "again", 5),
         "each fault of OpenProject and Telegram was tried again",

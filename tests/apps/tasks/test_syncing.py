@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import httpx
 import pytest
 
@@ -16,7 +18,9 @@ from functions.apps.tasks import (
     sync_project,
     sync_task,
 )
+from functions.apps.tasks.syncing import HIDDEN
 from functions.apps.tasks.tables import Tables
+from functions.providers.openproject import WorkPackage
 from shared.declare.options import DedupOption
 from shared.testing import FakeClock, embedded_store, tick
 
@@ -167,6 +171,82 @@ async def test_a_comparison_finds_what_the_webhook_did_not_tell(
         (39, "three", False),
         (40, "four", True),
     ]
+
+
+MANY = range(37, 97)
+GONE = {
+    "none": set[int](),
+    "the first": {37},
+    "the last": {96},
+    "one": {61},
+    "neighbours": {60, 61, 62},
+    "every other one": set(MANY[::2]),
+    "the first page": set(MANY[:25]),
+    "all": set(MANY),
+    **{f"random {seed}": set(random.Random(seed).sample(MANY, 3 * seed)) for seed in range(1, 7)},
+}
+
+
+def lists_and_reads(projects: Projects) -> tuple[int, int]:
+    """How many lists and how many single tasks were asked for since the last call."""
+    lists = sum("filters" in request.url.params for request in projects.requests)
+    reads = len(projects.requests) - lists
+    projects.requests.clear()
+    return lists, reads
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=GONE)
+async def test_tasks_that_are_gone_hide_no_change_of_others(
+    gone: set[int],
+    projects: Projects,
+    context: MakeContext,
+    tables: Tables,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """OpenProject refuses a list of ids for one that it does not show."""
+    monkeypatch.setattr("functions.apps.tasks.syncing.PAGE", 25)
+    for number in MANY:
+        made = WorkPackage.model_validate({"id": projects.add(), "lockVersion": 0, "subject": "-"})
+        tables.add(f"job {number}", ADA, made)
+    changed = set(MANY[::5]) - gone
+    for number in changed:
+        projects.edit(number, subject="changed")
+    for number in gone:
+        del projects.packages[number]
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        result = await sync_project(ProjectSync(), context("sync", queue="flrts.openproject.sync"))
+        asked = lists_and_reads(projects)
+        await drain(store, clock)
+        lists_and_reads(projects)
+        again = await sync_project(ProjectSync(), context("next", queue="flrts.openproject.sync"))
+        then = lists_and_reads(projects)
+
+    assert result == {"different": len(gone | changed), "more": False}
+    tasks = {task.task: task for task in tables.open_tasks(0, 100)}
+    assert {number for number, task in tasks.items() if not task.is_visible} == gone
+    assert {number for number, task in tasks.items() if task.subject == "changed"} == changed
+    assert again == {"different": 0, "more": False}
+    assert asked[0] <= (3 if not gone else 2 * len(MANY))
+    assert then[0] <= 3
+    assert then[1] == min(len(gone), HIDDEN)
+
+
+async def test_a_comparison_ends_in_time_whatever_is_gone(
+    projects: Projects, context: MakeContext, tables: Tables
+) -> None:
+    """It asks for a first task in four lists, and leaves the rest to a further job."""
+    for number in range(100):
+        made = WorkPackage.model_validate({"id": 37 + number, "lockVersion": 0, "subject": "-"})
+        tables.add(f"job {number}", ADA, made)
+    job = context("sync", queue="flrts.openproject.sync", left=lambda: 10.0)
+
+    async with embedded_store():
+        begun = await sync_project(ProjectSync(), job)
+
+    assert begun == {"different": 1, "more": True}
+    assert lists_and_reads(projects) == (4, 0)
 
 
 @pytest.mark.parametrize("told", ["comparison", "event"])

@@ -89,6 +89,38 @@ async def test_a_column_of_adjusted_prices_that_is_not_read_is_named(
     assert summary["unread_adjustments"] == ["adjcls"]
 
 
+async def test_volumes_that_are_rounded_are_counted(
+    folder: Path, lines: list[str], output: Recorder, context: MakeContext
+) -> None:
+    header, first, second = lines
+    rows = [first.replace("9616100", "9616100.4"), second.replace("2779100", "2.7791E+06")]
+
+    summary = await run_import(write(folder, header, *rows), context(), output)
+
+    assert summary["rounded_volumes"] == 1
+    assert [one.row.volume for one in output.records.values()] == [9616100, 2779100]
+
+
+async def test_a_file_with_decimal_commas_is_imported_where_the_job_says_so(
+    folder: Path, output: Recorder, context: MakeContext
+) -> None:
+    file = write(
+        folder,
+        "Ticker;Date;Open;High;Low;Close;Volume",
+        "DAX;2024-01-02;16.828;16.963;16.723,5;16.769;41.000.000",
+    )
+    with pytest.raises(Discard, match='give "decimal": "comma"'):
+        await run_import(file, context(), output)
+
+    file = file.model_copy(update={"decimal": "comma"})
+    summary = await run_import(file, context(), output)
+
+    assert summary["accepted"] == 1
+    (record,) = output.records.values()
+    assert (str(record.row.low), str(record.row.close)) == ("16723.5", "16769")
+    assert record.row.volume == 41_000_000
+
+
 async def test_a_day_that_comes_twice_is_rejected(
     folder: Path, lines: list[str], output: Recorder, context: MakeContext
 ) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from functions.apps.trading_journal.rows import DecimalSign
 from functions.apps.trading_journal.table import Line, RejectedLine, read_header, read_prices
 from shared import Discard
 
@@ -302,7 +306,7 @@ def test_a_price_with_points_beside_prices_with_decimal_commas_is_refused() -> N
 
 @pytest.mark.parametrize(
     ("delimiter", "volume"),
-    [(",", "41.000"), (";", "41"), (";", "41.0"), (";", "41000.000"), (";", "9616100")],
+    [(",", "41.000"), (",", "41"), (",", "9616100"), (";", "41.0"), (";", "41000.000")],
 )
 def test_points_that_are_decimal_ones_are_read(delimiter: str, volume: str) -> None:
     content = f"{GERMAN}\nTOYOTA;2024-01-04;2.612;2.668;2.590;2.666;{volume}\n"
@@ -311,6 +315,193 @@ def test_points_that_are_decimal_ones_are_read(delimiter: str, volume: str) -> N
 
     assert isinstance(line, Line)
     assert (str(line.row.open), line.row.volume) == ("2.612", int(float(volume)))
+
+
+UNTOLD = "no number of the file tells which; write numbers without separators, or give .decimal.: "
+AMBIGUOUS: dict[str, tuple[list[str], str]] = {
+    "whole prices": (["41.000;41.500;40.800;41.200;1840"], UNTOLD),
+    "an index, without volume": (["16.000;16.500;15.800;16.200;0"], UNTOLD),
+    "prices of three decimals": (["2.612;2.668;2.590;2.666;9616100"], UNTOLD),
+    "across 1,000 in a day": (["998;1.004;990;1.001;1840"], UNTOLD),
+    "across 1,000 between days": (
+        ["998;999;990;995;1840", "1.001;1.004;1.000;1.003;1840", "999;999;990;991;1840"],
+        UNTOLD,
+    ),
+    "one grouped price of a thousand days": (
+        [*["995;999;990;998;1840"] * 1000, "999;1.002;995;999;1840"],
+        UNTOLD,
+    ),
+    "millions": (["1.041.000;1.041.500;1.040.800;1.041.200;18"], "as other numbers"),
+    "a decimal comma": (["41.000;41.500;40.800;41.200,5;18"], "as other numbers"),
+    "a decimal comma elsewhere": (["998,5;999;990,1;995;1", "1.001;1.004;1.000;1.003;1"], "tell"),
+    "a volume of German decimals": (["41.000;41.500;40.800;41.200;1840,5"], "as other numbers"),
+    "both signs": (["41.000;41.500;40.800;41.200;18", "41,5;42.5;40;41.25;18"], "don't agree"),
+}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", '","'])
+@pytest.mark.parametrize("rows", AMBIGUOUS)
+def test_a_file_whose_points_may_stand_between_thousands_is_refused_before_the_first_row(
+    rows: str, delimiter: str
+) -> None:
+    prices, reason = AMBIGUOUS[rows]
+    content = german(prices, delimiter)
+
+    with pytest.raises(Discard, match=f"a (price|volume) has a point before three .*{reason}"):
+        next(read_prices(io.BytesIO(content.encode())))
+
+
+def german(prices: list[str], delimiter: str = ";") -> str:
+    """A file of one symbol. `","`: with commas, and each field in quotes."""
+    days = [dt.date(2020, 1, 1) + dt.timedelta(days=n) for n in range(len(prices))]
+    lines = [GERMAN, *(f"DAX;{day};{price}" for day, price in zip(days, prices, strict=True))]
+    if delimiter == '","':
+        lines = [f'"{line}"' for line in lines]
+    return "\n".join(lines).replace(";", delimiter) + "\n"
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", '","'])
+@pytest.mark.parametrize(
+    ("prices", "decimal", "close", "volume"),
+    [
+        ("41.000;41.500;40.800;41.200;1840", "comma", "41200", 1840),
+        ("41.000;41.500;40.800;41.200;1840", "point", "41.200", 1840),
+        ("998;1.004;990;1.001;1.840", "comma", "1001", 1840),
+        ("998,5;1.004,75;990;1.001,25;1.840.000", "comma", "1001.25", 1840000),
+        ("1.041.000;1.041.500;1.040.800;1.041.200;18", "comma", "1041200", 18),
+        ("0,612;0,668;0,59;0,666;8,25E+07", "comma", "0.666", 82500000),
+        ("118;120;117;119;1.840,5", "comma", "119", 1840),
+        ("2.612;2.668;2.590;2.666;41.000", "point", "2.666", 41),
+        ("118.56;132.06;118.5;130.31;41.000", None, "130.31", 41),
+        ("2.612;2.668;2.590;2.6665;41.000", None, "2.6665", 41),
+        ("0.612;1.668;0.590;1.234;41", None, "1.234", 41),
+    ],
+)
+def test_a_file_whose_decimal_sign_is_told_is_read(
+    prices: str, decimal: DecimalSign | None, close: str, volume: int, delimiter: str
+) -> None:
+    (line,) = read_prices(io.BytesIO(german([prices], delimiter).encode()), None, decimal)
+
+    assert isinstance(line, Line), line
+    assert (str(line.row.close), line.row.volume) == (close, volume)
+    assert line.rounded == (prices.endswith(",5"))
+
+
+@pytest.mark.parametrize(
+    ("prices", "decimal"),
+    [
+        ("41.000;41.500;40.800;41.200,5;18", "point"),
+        ("41.000;41.500;40.800;41.25;18", "comma"),
+    ],
+)
+def test_a_sign_that_the_file_contradicts_is_refused(prices: str, decimal: DecimalSign) -> None:
+    with pytest.raises(Discard, match=r"line 2: a price .* or `decimal`, don't agree"):
+        next(read_prices(io.BytesIO(german([prices]).encode()), None, decimal))
+
+
+@pytest.mark.parametrize(
+    ("prices", "column"),
+    [
+        ("118.5;120;117;119;18", "open"),
+        ("118;1,200;117;119;18", "open"),  # 1.2: in the file's convention
+        ("1184.000;1200;1170;1190;18", "open"),
+        ("118;120;117;119;1.84", "volume"),
+        ("118;120;117,5,5;119;18", "low"),
+    ],
+)
+def test_a_number_of_another_convention_is_rejected(prices: str, column: str) -> None:
+    (fault,) = read_prices(io.BytesIO(german([prices]).encode()), None, "comma")
+
+    assert isinstance(fault, RejectedLine)
+    if "1,200" in prices:
+        assert (fault.column, fault.reason) == ("high", "high is below open")
+    else:
+        assert fault.column == column
+        assert fault.reason == "write numbers with a decimal comma, as 1.234,5"
+
+
+def written(value: Decimal, *, comma: bool, groups: bool) -> str:
+    """A number as a program of this convention writes it."""
+    text = f"{value:,f}" if groups else f"{value:f}"
+    return text.translate(str.maketrans(",.", ".,")) if comma else text
+
+
+PRICES = st.decimals("0.5", 3_000_000, places=3) | st.integers(1, 3_000_000).map(Decimal)
+
+
+@given(
+    st.lists(PRICES.map(Decimal.normalize), min_size=1, max_size=6),
+    st.sampled_from([";", "\t", "|", '","']),
+    st.sampled_from([None, 0, 1, 2, 3]),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_no_price_is_a_thousandth_or_a_thousand_times_of_what_was_written(
+    prices: list[Decimal],
+    delimiter: str,
+    places: int | None,
+    comma: bool,
+    groups: bool,
+    groups_volumes: bool,
+    given_sign: bool,
+) -> None:
+    """Whatever the convention: a file is read as it was meant, or refused."""
+    if places is not None:
+        prices = [max(round(price, places), Decimal(1)) for price in prices]
+    volume = written(Decimal(1840), comma=comma, groups=groups_volumes)
+    texts = [written(price, comma=comma, groups=groups) for price in prices]
+    content = german([f"{text};{text};{text};{text};{volume}" for text in texts], delimiter)
+    sign: DecimalSign | None = ("comma" if comma else "point") if given_sign else None
+
+    try:
+        rows = list(read_prices(io.BytesIO(content.encode()), None, sign))
+    except Discard:
+        assert not given_sign
+        return
+
+    for price, row in zip(prices, rows, strict=True):
+        if isinstance(row, Line):
+            assert (row.row.close, row.row.volume) == (price, 1840)
+        else:
+            assert "write numbers with a point and without separators" in row.reason
+            assert groups or groups_volumes or comma
+
+
+@pytest.mark.parametrize("ending", ["", "{0}", "{0}{0}", "{0} {0}"])
+@pytest.mark.parametrize("titled", [True, False])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("last", ["Volume", "Volume;Adj Close", "Volume;Note", "Volume;"])
+def test_rows_and_header_may_end_in_delimiters_or_not(
+    last: str, delimiter: str, titled: bool, ending: str
+) -> None:
+    end = ending.format(delimiter)
+    extra = ";4.18" if ";" in last.rstrip(";") else ""
+    header = f"Ticker;Date;Open;High;Low;Close;{last}".replace(";", delimiter)
+    row = f"AAPL;2000-03-01;118.56;132.06;118.5;130.31;9616100{extra}".replace(";", delimiter)
+
+    (line,) = read(f"{header}{end if titled else ''}\n{row}{'' if titled else end}\n")
+
+    assert isinstance(line, Line), line
+    assert line.row.volume == 9616100
+    assert line.row.adj_close == (Decimal("4.18") if "Adj" in last else None)
+
+
+@pytest.mark.parametrize("last", ["Adj Close", "Note"])
+@pytest.mark.parametrize(
+    "row", ["118.56,132.06,118.5,130.31,9,616,", "118.56,132.06,118.5,130.31,961,610,"]
+)
+def test_a_comma_within_a_number_does_not_pass_as_a_delimiter_at_the_end(
+    row: str, last: str
+) -> None:
+    """Of `9,616` and an empty last column; a volume of 9 would be wrong."""
+    header = f"Ticker,Date,Open,High,Low,Close,Volume,{last}"
+
+    (fault,) = read(f"{header}\nAAPL,2000-03-01,{row}\n")
+
+    assert isinstance(fault, RejectedLine)
+    assert fault.reason == "9 fields where the header has 8"
 
 
 def test_a_symbol_beside_a_column_of_symbols_is_refused() -> None:

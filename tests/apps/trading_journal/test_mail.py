@@ -186,6 +186,38 @@ async def test_a_request_that_is_still_under_way_is_retried(
 
 
 @respx.mock
+@pytest.mark.parametrize("changed", ["sender", "template", "nothing"])
+async def test_an_email_whose_answer_was_lost_is_sent_once_whatever_a_deploy_changes_meanwhile(
+    changed: str, resend: None, context: MakeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: dict[str, bytes] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        """As Resend: a key belongs to the first request that it takes."""
+        key = request.headers["idempotency-key"]
+        if key not in taken:
+            taken[key] = request.content
+            raise httpx.ReadTimeout("slow", request=request)
+        if taken[key] == request.content:
+            return httpx.Response(200, json={"id": "49a3999c"})
+        message = "This idempotency key has been used with another payload"
+        body = {"statusCode": 409, "name": "invalid_idempotent_request", "message": message}
+        return httpx.Response(409, json=body)
+
+    respx.post(RESEND).mock(side_effect=answer)
+    with pytest.raises(httpx.ReadTimeout):
+        await send_email(WELCOME, context())
+    if changed == "sender":
+        monkeypatch.setenv("MAIL_FROM", "Journal <news@example.com>")
+    values = {"name": "Ada L."} if changed == "template" else WELCOME.values
+
+    sent = await send_email(WELCOME.model_copy(update={"values": values}), context())
+
+    assert sent == {"sent": "resend", "id": "49a3999c" if changed == "nothing" else ""}
+    assert len(taken) == 1
+
+
+@respx.mock
 @pytest.mark.parametrize("status", [400, 401, 403, 409, 422])
 async def test_an_email_that_the_provider_refuses_is_not_retried(
     status: int, resend: None, context: MakeContext

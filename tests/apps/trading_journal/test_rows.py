@@ -48,8 +48,14 @@ def test_a_good_row_keeps_its_decimals_digit_for_digit() -> None:
     [
         ("symbol", "", "write a symbol in at most 16"),
         ("symbol", "AA PL", "write a symbol in at most 16"),
-        ("symbol", "BRK/B", "as BRK.B or BTC-USD"),
-        ("symbol", "BTC/USD", "as BRK.B or BTC-USD"),
+        ("symbol", "/BRK", "as BRK.B or BTC-USD"),
+        ("symbol", "&", "as BRK.B or BTC-USD"),
+        ("symbol", "A\\B", "as BRK.B or BTC-USD"),
+        ("symbol", "\u00df", "as BRK.B or BTC-USD"),  # in capitals SS
+        ("symbol", "a\u017f", "as BRK.B or BTC-USD"),  # a long s, in capitals S
+        ("symbol", "\u0131bm", "as BRK.B or BTC-USD"),  # an i without its dot, in capitals I
+        ("symbol", "\ufb01", "as BRK.B or BTC-USD"),  # one letter for fi, in capitals FI
+        ("symbol", "\u212a", "as BRK.B or BTC-USD"),  # the sign of kelvin
         ("symbol", "\u00c4PFEL", "as BRK.B or BTC-USD"),
         ("symbol", "A" * 17, "as BRK.B or BTC-USD"),
         ("symbol", "=cmd()", "write a symbol in at most 16"),
@@ -71,7 +77,8 @@ def test_a_good_row_keeps_its_decimals_digit_for_digit() -> None:
         ("open", "1\u00a0000.5", "with a point and without separators"),
         ("volume", "9_616_100", "with a point and without separators"),
         ("adj_close", "118_5", "with a point and without separators"),
-        ("open", "118,56", "with a point and without separators"),
+        ("open", "118,56", "without separators; if the whole file has decimal commas, give"),
+        ("open", "1.234,5", 'give "decimal": "comma"'),
         ("volume", "9,616,100", "with a point and without separators"),
         ("open", "118." + "1" * 25, "no more than 24 decimal places"),
         ("high", "118.55", "high is below open"),
@@ -82,8 +89,16 @@ def test_a_good_row_keeps_its_decimals_digit_for_digit() -> None:
         ("close", "1000000001", "less than or equal"),
         ("volume", "-1", "greater than or equal to 0"),
         ("volume", "-5", "greater than or equal to 0"),
-        ("volume", "12.5", "valid integer"),
+        ("volume", "-0.4", "greater than or equal to 0"),
+        ("volume", "-8.25E+07", "greater than or equal to 0"),
+        ("volume", "-1E+999", "greater than or equal to 0"),
         ("volume", str(2**63), "less than"),
+        ("volume", f"{2**63}.5", "less than"),
+        ("volume", f"{2**63 - 1}.5", "less than"),
+        ("volume", "9.3E+18", "less than"),
+        ("volume", "1E+999", "less than"),
+        ("volume", "1E+999999999", "valid integer"),
+        *(("volume", odd, "valid integer") for odd in ("NaN", "inf", ".", "1e", "8.25M", "0x1F")),
         ("adj_close", "0", "greater than 0"),
     ],
 )
@@ -94,6 +109,27 @@ def test_a_bad_value_is_refused_under_its_own_column(column: str, text: str, rea
     fault = caught.value.errors()[0]
     assert fault["loc"] == (column,)
     assert reason in fault["msg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [
+        *(("82488674.1234", 82488674), ("58414460.5", 58414460), ("58414461.5", 58414462)),  # Stooq
+        *(("1831.42", 1831), ("0.42", 0), ("82488674.0", 82488674), ("8.", 8), (".9", 1)),
+        *(("8.25E+07", 82500000), ("8.25e7", 82500000), ("825E-2", 8), ("1E-999", 0)),
+        *(("0", 0), ("-0", 0), ("-0.0", 0), ("+8", 8), ("007", 7)),
+        (str(2**63 - 1), 2**63 - 1),
+        (f"{2**63 - 1}.4", 2**63 - 1),
+        (f"9.{'0' * 5000}", 9),
+    ],
+)
+def test_a_volume_is_read_in_whole_shares(text: str, shares: int) -> None:
+    assert row(volume=text).volume == shares
+
+
+@pytest.mark.parametrize("symbol", ["M&M.NS", "BRK/B", "BTC/USD", "^GSPC", "EURUSD=X", "L&TFH"])
+def test_symbols_of_every_exchange_are_read(symbol: str) -> None:
+    assert row(symbol=symbol.lower()).symbol == symbol
 
 
 @pytest.mark.parametrize(

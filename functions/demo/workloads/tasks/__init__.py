@@ -131,10 +131,10 @@ class Demonstration:
 
     async def _change(self, owner: int) -> None:
         """One task is done by a command, one in OpenProject, which tells it twice, and one in
-        OpenProject while its webhook is down."""
+        OpenProject while its webhook is down. Another one goes out of sight there."""
         world, project = self._world, self._world.standins.openproject
         tasks = await self._tasks_of(owner, len(MATTERS))
-        done, told, untold = tasks[:3]
+        done, told, untold, hidden = tasks[:4]
         await self._offer([self._command(owner, f"/done #{done}")])
         package = project.close(told)
         event = {
@@ -143,9 +143,12 @@ class Demonstration:
         }
         await world.enqueue("flrts.openproject.webhook", "openproject.event", [event, event])
         project.close(untold)
+        project.hidden.add(hidden)
         await world.request("POST", "/api/v1/schedules/tasks/openproject-sync/run")
         world.log(f"tasks #{done}, #{told} and #{untold} are closed, each in another way")
+        world.log(f"task #{hidden} is out of sight")
         self._account.closed = {done, told, untold}
+        self._account.hidden = hidden
         self._account.done_by_command = (owner, done)
 
     async def _tasks_of(self, user: int, number: int) -> list[int]:

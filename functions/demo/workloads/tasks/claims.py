@@ -23,14 +23,15 @@ LAG = 3.0
 class Account:
     """What the workload did. `tasks`: subject -> user, of those that OpenProject takes;
     `refused_task`: the user whose task it refuses; `reminders`: text -> instant; `refusals`: by the
-    limit of commands; `closed`: tasks; `done_by_command`: user and task; `stored`: what the store
-    held."""
+    limit of commands; `closed`: tasks; `hidden`: a task; `done_by_command`: user and task;
+    `stored`: what the store held."""
 
     tasks: dict[str, int] = field(default_factory=dict)
     refused_task: int = 0
     reminders: dict[str, dt.datetime] = field(default_factory=dict)
     refusals: int = 0
     closed: set[int] = field(default_factory=set)
+    hidden: int = 0
     done_by_command: tuple[int, int] = (0, 0)
     stored: bytes = b""
 
@@ -55,6 +56,10 @@ def claims(
     closed = {number for number in account.closed if (row := tables.task(number)) and row.closed}
     sentence = "a task is closed here, also where OpenProject told it twice or not at all"
     yield equal(sentence, closed, account.closed)
+    gone = tables.task(account.hidden)
+    sentence = "a task that OpenProject no longer shows stays open here, and is known to be hidden"
+    kept = gone is not None and not gone.closed and not gone.is_visible
+    yield Claim(sentence, kept, f"#{account.hidden}")
     met = project.faults.met + chat.faults.met
     again = sum(one.get("retried", 0) + one.get("snoozed", 0) for one in outcomes)
     failing = met.total() - met["slow"]
