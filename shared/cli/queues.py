@@ -1,4 +1,4 @@
-"""`tidegate queues`: pause, resume and purge queues; their busiest keys."""
+"""`tidegate queues`: pause, resume and purge queues; their names, their busiest keys."""
 
 from __future__ import annotations
 
@@ -53,6 +53,33 @@ async def purge(queue: Name, yes: Yes = False, json: Json = False) -> Exit:
         as_json({"queue": owner.name, "purged": purged, "next": None})
     else:
         print(f"{purged:,} deleted")
+    return Exit.OK
+
+
+@app.command("purge-names")
+@command
+async def purge_names(queue: Name, yes: Yes = False, json: Json = False) -> Exit:
+    """Delete all deduplication names with a ttl and all idempotency keys of a queue, after a
+    question. Jobs stay; what was enqueued under these names may be enqueued once more."""
+    from ..store.names import count_names
+    from ..store.names import purge_names as purge_all
+
+    async with open_deployment() as deployment:
+        owner, store = deployment.registry.queue(queue), deployment.store
+        count = await count_names(store, owner.name)
+        action = (
+            f"delete the deduplication names and idempotency keys of queue {owner.name!r} that are "
+            f"held for a time (of {count:,} names in all), so that what was enqueued under them "
+            "may be enqueued once more"
+        )
+        if not confirmed(action, deployment.settings, yes=yes):
+            return Exit.FAILED
+        async with audited(deployment, "queues.purge_names", owner.name) as audit:
+            purged = audit.count = await purge_all(store, owner)
+    if json:
+        as_json({"queue": owner.name, "purged": purged, "next": None})
+    else:
+        print(f"{purged:,} names deleted")
     return Exit.OK
 
 

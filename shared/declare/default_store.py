@@ -1,8 +1,9 @@
-"""The default store of `job_type.enqueue(…)`. Declarations hold no store; a deployment registers
-its own here, and without one the environment decides."""
+"""The default store of `job_type.enqueue(…)`, and the clock of what is declared. Declarations hold
+no store; a deployment registers its own here, and without one the environment decides."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -55,8 +56,9 @@ async def _no_rows(_key: str, _queues: Sequence[str] | None, _dry_run: bool) -> 
 
 
 class _Default:
-    """The providers in use."""
+    """The providers in use, and the clock by which options are judged."""
 
+    clock: Clock | None = None
     provider: Callable[[], JobStore] | None = None
     erase_rows: EraseRows = staticmethod(_no_rows)
 
@@ -66,6 +68,16 @@ def set_default_store(provider: Callable[[], JobStore]) -> None:
     archive. Raises ConfigurationError."""
     check_type(provider, Callable, "set_default_store: provider")
     _Default.provider, _Default.erase_rows = provider, _no_rows
+
+
+def set_default_clock(clock: Clock | None) -> None:
+    """From now on options are judged by this clock; None: by the machine's."""
+    _Default.clock = clock
+
+
+def present_ms() -> int:
+    """Now, in milliseconds since 1970, for the options of jobs."""
+    return _Default.clock.epoch_ms() if _Default.clock else time.time_ns() // 1_000_000
 
 
 def set_default_archive(erase_rows: EraseRows) -> None:

@@ -3,7 +3,6 @@ and inbox have the same options, checks and sentences: these."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -17,12 +16,12 @@ from ..jobs.body import FOLLOW_UPS, canonical
 from ..jobs.follow_ups import FollowUps
 from ..jobs.ids import check_job_id, new_id
 from ..jobs.job import Guard, Job
+from .default_store import present_ms
 from .field_errors import field_errors, sentence
 from .follow_ups import check_follow_ups, with_follow_ups
 from .idempotency import VISIBLE, Key, is_key
 from .key import check_word, key_of
-from .options import YEAR_10000
-from .overrides import read_overrides
+from .overrides import check_dedup_ttl, read_overrides
 from .payload import content_of
 from .requests import INSTANT, TAGS, Dedup, EnqueueOptions
 
@@ -63,7 +62,7 @@ def make_job(
         dedup=_dedup(job_type, payload, options),
         idempotency=_idempotency(job_type, payload, options, guard, follow_ups),
         overrides=overrides,
-        created_ms=0 if own is None else round(time.time() * 1000),
+        created_ms=0 if own is None else present_ms(),
         follows_death=follow_ups is not None and follow_ups.follow_death,
     )
 
@@ -109,10 +108,11 @@ def _instant_ms(text: str) -> int:
         instant = datetime.fromisoformat(text)
     except ValueError:
         instant = None
-    epoch = instant.timestamp() if instant is not None and instant.tzinfo is not None else None
-    if epoch is None or not 0 <= epoch < YEAR_10000:
-        raise InvalidOption(f"run_at: {INSTANT}", "run_at")
-    return max(1, round(epoch * 1000))
+    if instant is not None and instant.tzinfo is not None:
+        epoch_ms = round(instant.timestamp() * 1000)
+        if 0 <= epoch_ms <= present_ms() + LONGEST_DELAY * 1000:
+            return max(1, epoch_ms)
+    raise InvalidOption(f"run_at: {INSTANT}", "run_at")
 
 
 def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Guard | None:
@@ -126,7 +126,8 @@ def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Gua
         dedup = dedup.model_copy(update={"ttl": options.dedup_ttl})
     ttl = _dedup_ttl(dedup)
     name = _content(job_type, payload) if dedup.id is None else check_word(dedup.id, "dedup")
-    return Guard(f"dedup:{name}", 0 if ttl is None else max(1, round(ttl * 1000)))
+    ttl_ms = 0 if ttl is None else max(1, round(check_dedup_ttl(job_type, ttl) * 1000))
+    return Guard(f"dedup:{name}", ttl_ms)
 
 
 def _content(job_type: JobType[Any], payload: str) -> str:

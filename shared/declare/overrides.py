@@ -1,6 +1,7 @@
 """A job's own numbers in place of its job type's: attempts, backoff, timeout. It may have fewer
-attempts and a shorter timeout; more only where the queue declares `overrides`. Their ranges are
-those of the job type and the queue, and stand here alone."""
+attempts and a shorter timeout; more only where the queue declares `overrides`, which also bounds
+for how long a deduplication name is held. Their ranges are those of the job type and the queue, and
+stand here alone."""
 
 from __future__ import annotations
 
@@ -31,6 +32,15 @@ def read_overrides(job_type: JobType[Any], options: EnqueueOptions) -> dict[str,
         retry = _retry(job_type, options.backoff, options.attempts)
         overrides["backoff"] = retry.backoff()
     return overrides
+
+
+def check_dedup_ttl(job_type: JobType[Any], seconds: float) -> float:
+    """Raises InvalidOption for a name that is held for longer than its queue allows."""
+    longest = job_type.queue.overrides.dedup_ttl
+    if not 0 < seconds <= longest:  # NaN fails both comparisons
+        what = f"dedup.ttl: {_enqueue(job_type)} may have more than 0 and at most {longest:.0f} s"
+        raise InvalidOption(f"{what}, by Overrides(dedup_ttl=...)", "dedup.ttl")
+    return seconds
 
 
 def _check_attempts(job_type: JobType[Any], attempts: int, what: str, field: str) -> None:

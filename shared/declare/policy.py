@@ -243,12 +243,14 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """How far an enqueue may go beyond its job type's own numbers: at most `attempts`, a `timeout`
-    of at most these seconds, waits of at least `backoff` seconds. None: not beyond them."""
+    """How far an enqueue may go: at most `attempts`, a `timeout` of at most these seconds, waits of
+    at least `backoff` seconds; None: its job type's own numbers. A deduplication name is held for
+    at most `dedup_ttl` seconds: all names of a queue share one entry of the store."""
 
     attempts: int | None = None
     timeout: float | None = None
     backoff: float | None = None
+    dedup_ttl: float = 31 * 86_400.0
 
     def __post_init__(self) -> None:
         check_fields(self, Overrides, "Overrides")
@@ -264,6 +266,8 @@ class Overrides:
         )
         if self.timeout is not None:
             check_timeout(self.timeout, "Overrides")
+        ok = 0 < self.dedup_ttl <= LONGEST_DELAY
+        require(ok, f"Overrides: dedup_ttl={self.dedup_ttl}: choose at most {LONGEST_DELAY:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,10 @@ MOST_FOLLOW_UPS = 20
 MOST_LEVELS = 5
 """Follow-ups within follow-ups. Each level is text within the text of the one around it, whose
 quotes and backslashes double its size."""
-INSTANT = "an ISO 8601 instant with its offset, from 1970 to 9999, e.g. 2026-01-17T09:00:00+01:00"
+INSTANT = (
+    "an ISO 8601 instant with its offset, from 1970 to 366 days ahead, e.g. "
+    "2026-01-17T09:00:00+01:00"
+)
 LIST_OF_FOLLOW_UPS = f"a list of at most {MOST_FOLLOW_UPS} jobs"
 PUBLIC_URL = "an https:// address of a public server, without a user name and without a port"
 _BACKOFF = "a number of seconds, a list of one wait or more, or an object with type and delay"

@@ -12,7 +12,7 @@ import httpx
 from ..cache import CacheClient, set_default_client
 from ..checks import checked
 from ..clock import Clock
-from ..declare.default_store import set_default_store
+from ..declare.default_store import set_default_clock, set_default_store
 from ..embedded import open_embedded
 from ..embedded.protocol import UpstashProtocol
 from ..embedded.transport import EmbeddedTransport
@@ -102,6 +102,7 @@ async def embedded_store(
             _be_default(_open[-1])
         else:  # a late enqueue meets the store that is closed, and never the environment's database
             set_default_client(None)
+            set_default_clock(None)
         with standing_still():
             await store.close()
             await embedded.close()
@@ -111,3 +112,4 @@ def _be_default(store: Store) -> None:
     """Enqueues and caches without a store of their own use this one from now on."""
     set_default_store(lambda: store)
     set_default_client(lambda: CacheClient(store.rest, store.prefix))
+    set_default_clock(store.clock)

@@ -1,7 +1,8 @@
-"""Queues over HTTP: numbers, health, pause, resume and purge."""
+"""Queues over HTTP: numbers, health, pause, resume, and purges of jobs and of names."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,8 +10,10 @@ from datetime import datetime
 from pydantic import Field
 from starlette.responses import Response
 
+from ..errors import InvalidOption
 from ..observe.describe import STATES, describe_queue
 from ..observe.undeclared import describe_undeclared, read_undeclared
+from ..store.names import START, purge_names_page
 from ..store.queue_stats import QueueStats
 from .body import json_response
 from .call import Call
@@ -21,6 +24,7 @@ BEHIND_SECONDS = 300.0
 
 PURGE_SECONDS = 20.0
 """Seconds after which a purge answers, so that no function's window ends before."""
+_CURSOR = re.compile(r"[0-9]{1,20}")
 
 
 class DurationsResponse(ResponseModel):
@@ -145,6 +149,14 @@ class PurgeResponse(ResponseModel):
     next: str | None = Field(description="Where to POST again: jobs are left. null: none are.")
 
 
+class PurgeNamesResponse(ResponseModel):
+    """The number of names that were deleted."""
+
+    queue: str
+    purged: int
+    next: str | None = Field(description="Where to POST again: names are left. null: none are.")
+
+
 async def index(call: Call) -> Response:
     """All queues with their numbers."""
     store, others = call.deployment.store, list[QueueStats]()
@@ -206,6 +218,30 @@ async def purge(call: Call) -> Response:
     return json_response(
         PurgeResponse(queue=queue.name, purged=purged, next=path if more else None)
     )
+
+
+async def purge_names(call: Call) -> Response:
+    """Delete every name that callers hold for a time (deduplication with a ttl, idempotency keys),
+    for at most 20 seconds. Jobs stay."""
+    queue, deployment = call.queue(), call.deployment
+    cursor = _cursor(call)
+    until = deployment.clock.monotonic() + PURGE_SECONDS
+    page = await purge_names_page(deployment.store, queue, cursor)
+    purged = page.purged
+    while page.cursor is not None and deployment.clock.monotonic() < until:
+        page = await purge_names_page(deployment.store, queue, page.cursor)
+        purged += page.purged
+    call.tell_changed(purged)
+    path = f"/api/v1/queues/{queue.name}/purge-names?cursor={page.cursor}"
+    following = None if page.cursor is None else path
+    return json_response(PurgeNamesResponse(queue=queue.name, purged=purged, next=following))
+
+
+def _cursor(call: Call) -> str:
+    cursor = call.query("cursor").get("cursor", START)
+    if not _CURSOR.fullmatch(cursor):
+        raise InvalidOption("cursor: pass on the `next` of an earlier answer.", "cursor")
+    return cursor
 
 
 async def _switch(call: Call, *, paused: bool) -> Response:

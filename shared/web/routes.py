@@ -60,6 +60,8 @@ ROUTES: tuple[Operation, ...] = (
           {200: ("PauseResponse",)}),
     Operation("POST", "/api/v1/queues/{queue}/purge", "delete", "queues:purge",
           {200: ("PurgeResponse",)}),
+    Operation("POST", "/api/v1/queues/{queue}/purge-names", "delete", "queues:purge_names",
+          {200: ("PurgeNamesResponse",)}, query={"cursor": "In the `next` of the answer before."}),
     Operation("GET", _DEAD, "read", "deadletters:index",
           {200: ("DeadLetterPageResponse",)}, query=_FILTER, filters=True),
     Operation("POST", f"{_DEAD}/redrive", "operate", "deadletters:redrive_many",

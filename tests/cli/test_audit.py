@@ -34,6 +34,7 @@ ACTIONS = {
     "queues pause": ("queues.pause", "work"),
     "queues resume": ("queues.resume", "work"),
     "queues purge": ("queues.purge", "work --yes"),
+    "queues purge-names": ("queues.purge_names", "work --yes"),
     "repair": ("queues.repair", "work"),
     "schedules pause": ("schedules.pause", "often"),
     "schedules resume": ("schedules.resume", "often"),
@@ -46,7 +47,7 @@ ACTIONS = {
     "tokens revoke": ("tokens.revoke", "{token}"),
     "tokens rotate": ("tokens.rotate", "{token}"),
 }
-COUNTS = {"queues purge": 0, "repair": 0, "jobs erase": 0}
+COUNTS = {"queues purge": 0, "queues purge-names": 0, "repair": 0, "jobs erase": 0}
 """How many these tell that they have changed; the others are about one thing, and name it."""
 WITH_A_DATABASE = {"archive redrive"}
 """Commands whose rows tests/cli/test_archive.py looks at."""

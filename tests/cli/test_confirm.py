@@ -18,13 +18,17 @@ from tests.cli.conftest import ROOT, Cli, end
 
 COMMANDS = {
     ("queues", "purge", "work"): "delete 2 waiting and delayed jobs of queue 'work'",
+    ("queues", "purge-names", "work"): (
+        "delete the deduplication names and idempotency keys of queue 'work' that are held for a "
+        "time (of 1 names in all), so that what was enqueued under them may be enqueued once more"
+    ),
     ("dead", "delete", "a.work"): "delete 1 dead letter of queue 'work'",
     ("dead", "delete", "a.work", "b.work"): "delete 2 dead letters of queue 'work'",
     ("dead", "delete", "--queue", "work"): "delete 2 dead letters of queue 'work'",
     ("dead", "redrive", "a.work", "b.work"): "redrive 2 dead letters of queue 'work'",
     ("dead", "redrive", "--queue", "work"): "redrive 2 dead letters of queue 'work'",
 }
-CHANGED = {"purge": (0, 2), "delete": (2, 0), "redrive": (4, 0)}
+CHANGED = {"purge": (0, 2), "purge-names": (2, 2), "delete": (2, 0), "redrive": (4, 0)}
 
 
 @pytest.fixture
@@ -34,7 +38,8 @@ def counts(cli: Cli) -> dict[str, int]:
         cli("enqueue", "work", "file.read", "-p", '{"path": "/nowhere/x"}', "--job-id", name)
     cli("drain", "work")
     cli("enqueue", "work", "note.keep", "-p", '{"text": "c"}')
-    cli("enqueue", "work", "note.keep", "-p", '{"text": "d"}', "--delay", "600")
+    options = ("--delay", "600", "--dedup", "d", "--dedup-ttl", "600")
+    cli("enqueue", "work", "note.keep", "-p", '{"text": "d"}', *options)
     return left(cli)
 
 
@@ -88,6 +93,17 @@ def test_with_yes_it_does_it(cli: Cli, counts: dict[str, int], args: tuple[str, 
     gone = 1 if args == ("dead", "delete", "a.work") else 0
     waiting, dead = CHANGED[args[1]]
     assert (after["waiting"] + after["delayed"], after["dead"]) == (waiting, dead + gone)
+
+
+def test_purged_names_may_be_taken_once_more(cli: Cli, counts: dict[str, int]) -> None:
+    again = ("enqueue", "work", "note.keep", "-p", '{"text": "d"}', "--dedup", "d", "--json")
+    assert cli(*again).json["jobs"][0]["duplicate"]
+
+    ran = cli("queues", "purge-names", "work", "--yes", "--json")
+
+    assert ran.json == {"queue": "work", "purged": 1, "next": None}
+    assert not cli(*again).json["jobs"][0]["duplicate"]
+    assert cli("queues", "purge-names", "work", "--yes").out == "0 names deleted\n"
 
 
 @pytest.mark.parametrize(("answer", "code", "dead"), [("y", 0, 0), ("n", 1, 2), ("", 1, 2)])

@@ -143,6 +143,7 @@ def test_actions_answer_the_same_on_the_command_line_and_over_http(
         cli("drain", "work")
         for args, path, body in (
             (("queues", "purge", "slow", "--yes"), "/api/v1/queues/slow/purge", None),
+            (("queues", "purge-names", "slow", "-y"), "/api/v1/queues/slow/purge-names", None),
             (("dead", "redrive", ids[0]), "/api/v1/dead-letters/redrive", {"ids": ids[1:]}),
         ):
             here, there = cli(*args, "--json").json, http.post(path, json=body).json()

@@ -28,6 +28,7 @@ COMMANDS = (
         "queues resume",
         "queues keys",
         "queues purge",
+        "queues purge-names",
     ),
     *("maintain", "archive list", "archive show", "archive redrive"),
     *("schedules list", "schedules show", "schedules pause", "schedules resume", "schedules run"),

@@ -26,7 +26,7 @@ PAYLOADS: tuple[dict[str, Any], ...] = (
 OPTIONS: tuple[dict[str, Any] | None, ...] = (
     None,
     {"delay": 3600},
-    {"run_at": "2099-01-01T00:00:00Z", "priority": "low"},
+    {"run_at": "2025-01-01T00:00:00Z", "priority": "low"},
     {"attempts": 1, "timeout": 1, "backoff": [0.1, 1]},
     {"dedup": {"id": "one"}, "key": "user"},
     {"job_id": "mine"},

@@ -114,7 +114,7 @@ def _options_by_command(page: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for line in page.partition("\n## Options\n")[2].splitlines():
         commands, _, options = line.strip("| ").partition(" | ")
-        for name in re.findall(r"`tidegate ([a-z ]+)`", commands):
+        for name in re.findall(r"`tidegate ([a-z -]+)`", commands):
             found.setdefault(name, set()).update(re.findall(r"`(--[a-z-]+)", options))
     return found
 

@@ -35,6 +35,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/v1/queues/{queue}/pause"): "operator",
     ("POST", "/api/v1/queues/{queue}/resume"): "operator",
     ("POST", "/api/v1/queues/{queue}/purge"): "admin",
+    ("POST", "/api/v1/queues/{queue}/purge-names"): "admin",
     ("GET", "/api/v1/dead-letters"): "viewer",
     ("POST", "/api/v1/dead-letters/redrive"): "operator",
     ("GET", "/api/v1/dead-letters/{id}"): "viewer",

@@ -117,6 +117,14 @@ async def purge(api: Api, lose: Callable[[], None]) -> Any:
     return response.json()["purged"], response.json()["next"]
 
 
+async def purge_names(api: Api, lose: Callable[[], None]) -> Any:
+    for n in range(3):
+        await api.client.enqueue("double", n=n, dedup={"id": str(n), "ttl": 60})
+    lose()
+    response = await api.client.post("/api/v1/queues/work/purge-names")
+    return response.json()["purged"], response.json()["next"]
+
+
 Action = Callable[[Api, Callable[[], None]], Awaitable[Any]]
 ACTIONS: list[tuple[Action, Any]] = [
     (enqueue_single, ("waiting", False)),
@@ -129,6 +137,7 @@ ACTIONS: list[tuple[Action, Any]] = [
     (delete, (200, True)),
     (cancel, (200, "cancelled")),
     (purge, (3, None)),
+    (purge_names, (3, None)),
 ]
 
 

@@ -40,6 +40,7 @@ NEEDS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/v1/queues/{queue}/pause"): "operate",
     ("POST", "/api/v1/queues/{queue}/resume"): "operate",
     ("POST", "/api/v1/queues/{queue}/purge"): "delete",
+    ("POST", "/api/v1/queues/{queue}/purge-names"): "delete",
     ("GET", "/api/v1/dead-letters"): "read",
     ("POST", "/api/v1/dead-letters/redrive"): "operate",
     ("GET", "/api/v1/dead-letters/{id}"): "read",

@@ -27,9 +27,13 @@ from shared.declare.requests import Backoff, Dedup, EnqueueOptions
 from shared.drain.run import decode_claim
 from shared.errors import InvalidOption, TidegateError
 from shared.jobs.job import Job
+from shared.testing import FakeClock, embedded_store
 from tests.support.values import Number, claim
 
 ROOT = Path(__file__).parents[2]
+DAY = 86_400.0
+LATEST = datetime.now(UTC) + timedelta(days=366)
+"""The latest `run_at` of an enqueue, or a moment before it."""
 
 
 def declared(**options: Any) -> JobType[Number]:
@@ -222,7 +226,7 @@ def test_an_instant_has_its_offset(job_type: JobType[Number], naive: Any) -> Non
 
 
 @given(
-    st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(1970, 1, 2), LATEST.replace(tzinfo=None), timezones=st.just(UTC)),  # noqa: DTZ001
     st.floats(0, 366 * 86_400),
 )
 def test_every_allowed_time_is_whole_milliseconds_below_2_to_the_53(
@@ -235,6 +239,59 @@ def test_every_allowed_time_is_whole_milliseconds_below_2_to_the_53(
     assert abs(timed.run_at_ms - at.timestamp() * 1000) <= 1
     assert timed.run_at_ms == of_http(job_type.queue, {"run_at": at.isoformat()}).run_at_ms
     assert 0 <= delayed.delay_ms < 2**53
+
+
+@pytest.mark.parametrize(
+    "far", [LATEST + timedelta(minutes=1), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)]
+)
+def test_a_run_at_is_no_farther_than_a_delay_may_be(
+    job_type: JobType[Number], far: datetime
+) -> None:
+    asked: list[dict[str, Any]] = [{"run_at": far}, {"run_at": far, "dedup": "squat"}]
+    for options in asked:
+        with pytest.raises(InvalidOption, match=r"run_at: .* 366 days ahead"):
+            job_type.job(Number(), **options)
+    ahead = {"type": "t", "payload": {"n": 0}, "options": {"run_at": far.isoformat()}}
+    with pytest.raises(InvalidOption, match=r"then\.0: run_at: .* 366 days ahead"):
+        of_http(job_type.queue, {"then": [ahead]})
+
+
+async def test_a_test_with_a_fake_clock_has_its_own_present(job_type: JobType[Number]) -> None:
+    clock = FakeClock.at(datetime(2090, 1, 1, tzinfo=UTC))
+    soon, late = datetime(2090, 12, 31, tzinfo=UTC), datetime(2091, 1, 3, tzinfo=UTC)
+
+    async with embedded_store(clock=clock):
+        handle = await job_type.enqueue(Number(), run_at=soon)
+        assert handle.state == "delayed"
+        with pytest.raises(InvalidOption, match="366 days ahead"):
+            job_type.job(Number(), run_at=late)
+
+    with pytest.raises(InvalidOption, match="366 days ahead"):
+        job_type.job(Number(), run_at=soon)
+
+
+@pytest.mark.parametrize(
+    "options", [{"dedup": {"id": "a", "ttl": 31 * DAY + 1}}, {"dedup_ttl": 31_622_400.0}]
+)
+def test_a_name_is_held_for_a_month_at_most_unless_the_queue_says_otherwise(
+    options: dict[str, Any],
+) -> None:
+    usual, wide = declared(), declared(overrides=Overrides(dedup_ttl=366 * DAY))
+    narrow = declared(overrides=Overrides(dedup_ttl=3600))
+
+    for job_type in (usual, narrow):
+        with pytest.raises(InvalidOption, match=r"at most \d+ s, by Overrides") as no:
+            job_type.job(Number(), **options)
+        assert no.value.field == "dedup.ttl"
+        with pytest.raises(InvalidOption, match="at most"):
+            of_http(job_type.queue, options)
+    assert wide.job(Number(), **options).dedup is not None
+    bound = usual.job(Number(), dedup_ttl=31 * DAY).dedup
+    assert bound is not None
+    assert bound.ttl_ms == 31 * 86_400_000
+    narrow.job(Number(), dedup_ttl=3600)
+    with pytest.raises(InvalidOption, match="at most 3600 s"):
+        narrow.job(Number(), dedup_ttl=3600.1)
 
 
 SAME: list[dict[str, Any]] = [
@@ -311,7 +368,11 @@ def test_the_least_backoff_is_a_second_or_the_queues_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"attempts": 101}, {"timeout": 0}, {"timeout": 898}, {"backoff": -1}]
+    "wrong",
+    [
+        *({"attempts": 0}, {"attempts": 101}, {"timeout": 0}, {"timeout": 898}, {"backoff": -1}),
+        *({"dedup_ttl": 0}, {"dedup_ttl": -1}, {"dedup_ttl": 31_622_401}, {"dedup_ttl": math.nan}),
+    ],
 )
 def test_overrides_that_can_not_work_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="choose"):

@@ -100,7 +100,10 @@ async def check_names(store: Store, queues: Sequence[QueueStats]) -> Finding:
             full.append(f"{stats.queue.name} {level:.0%}")
     if not full:
         return Finding("names", "OK", "all queues have room for idempotency keys and names")
-    advice = "give names a shorter ttl, enqueue with job_id in place of keys, or split the queue"
+    advice = (
+        "tidegate queues purge-names deletes them; then allow a shorter ttl "
+        "(Overrides(dedup_ttl=...)), enqueue with job_id in place of keys, or split the queue"
+    )
     return Finding("names", "WARN", f"nearly full of names: {', '.join(full)}", advice)
 
 
