@@ -14,6 +14,7 @@ from ..errors import MissingSecret, Unauthenticated
 from .caller import PUBLIC, Caller
 from .known import KnownTokens
 from .rights import Access, environment_rights
+from .token import NO_TOKEN
 from .token_text import read_text
 
 
@@ -65,7 +66,7 @@ class Authorizer:
             return None
         token = await self._known.find(presented)
         if token is None:
-            raise Unauthenticated("The token is unknown, has expired or is revoked.")
+            raise Unauthenticated(NO_TOKEN)
         return token.caller()
 
     def _require_secrets(self, access: Access) -> None:

@@ -12,7 +12,8 @@ class Caller(NamedTuple):
     """A known caller. `who`: as the audit names it. `queues`: the names of those that it reaches;
     None: all. `subject`: what the jobs that it enqueues keep of it; "" for the tokens of the
     environment, which have no identity of their own. `types`, `keys`: of the jobs that it reaches;
-    None: all. `allowance`: how much it may request. `expires_ms`: its end; None: it has none."""
+    None: all. `allowance`: how much it may request. `expires_ms`: its end; None: it has none.
+    `token_id`: that of its stored token; "" for any other caller."""
 
     who: str
     rights: frozenset[Right] = frozenset()
@@ -22,6 +23,7 @@ class Caller(NamedTuple):
     keys: frozenset[str] | None = None
     allowance: Allowance = NO_LIMITS
     expires_ms: int | None = None
+    token_id: str = ""
 
     @property
     def is_scoped(self) -> bool:

@@ -13,6 +13,8 @@ END = ":end"
 """Behind an id: the field that ends a token early (ms), after a rotation. It stands apart, so that
 a rotation rewrites no record: it can't bring back one that is revoked meanwhile."""
 
+NO_TOKEN = "The token is unknown, has expired or is revoked."  # noqa: S105 - a sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -46,7 +48,7 @@ class Token:
         """Whom it stands for."""
         return Caller(
             f"token:{self.id}", self.rights, self.queues, self.subject,
-            self.types, self.keys, self.allowance, self.expires_ms,
+            self.types, self.keys, self.allowance, self.expires_ms, self.id,
         )  # fmt: skip
 
     def ended_at(self, instant: int) -> Token:

@@ -1,4 +1,6 @@
-"""The verbs for stored tokens: create, list, revoke, rotate."""
+"""The verbs for stored tokens: create, list, revoke, rotate. What writes asks the store first
+whether its caller's own token still holds: the process's copy may be a minute old, and a token
+that is revoked or rotated out must leave no successor."""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from ..clock import Clock, utc
 from ..declare.key import check_word
 from ..declare.queue import Queue
-from ..errors import Forbidden, InvalidOption, UnknownToken
+from ..errors import Forbidden, InvalidOption, Unauthenticated, UnknownToken
 from ..store.access import AccessEntries
 from .caller import Caller
 from .rights import NO_LIMITS, RIGHTS, ROLES, Allowance, Right
-from .token import END, Token, read_tokens, write_token
+from .token import END, NO_TOKEN, Token, read_tokens, write_token
 from .token_text import new_text
 
 MOST_TOKENS = 500
@@ -35,7 +37,8 @@ class NewToken:
 
 
 class Tokens:
-    """The tokens of one deployment. Raises StoreError."""
+    """The tokens of one deployment. `by`: who asks. Raises StoreError, and Unauthenticated where the
+    token of who asks is revoked or has ended."""
 
     def __init__(self, entries: AccessEntries, prefix: str, clock: Clock) -> None:
         self._entries, self._prefix, self._clock = entries, prefix, clock
@@ -76,14 +79,17 @@ class Tokens:
             keys=None if keys is None else frozenset(check_word(key, "keys") for key in keys),
             allowance=_check_allowance(allowance),
         )
-        _require_within(by, token)
-        await self._make_room(await self._entries.tokens())
+        fields = await self._entries.tokens()
+        _require_within(self._present(by, fields), token)
+        await self._make_room(fields)
         await self._entries.put_tokens({token.id: write_token(token)})
         return NewToken(token, text.text)
 
-    async def revoke(self, token_id: str) -> Token:
+    async def revoke(self, token_id: str, *, by: Caller) -> Token:
         """Delete a token; it opens nothing after a minute at the latest. Raises UnknownToken."""
-        token = _find(await self._entries.tokens(), token_id)
+        fields = await self._entries.tokens()
+        self._present(by, fields)
+        token = _find(fields, token_id)
         await self._entries.remove_tokens([token.id, token.id + END])
         return token
 
@@ -92,7 +98,8 @@ class Tokens:
         old one, which goes on working for `overlap` seconds. A token that rotates itself keeps its
         end. Raises UnknownToken, InvalidOption and Forbidden."""
         fields = await self._entries.tokens()
-        old, now = _find(fields, token_id), self._clock.epoch_ms()
+        by, now = self._present(by, fields), self._clock.epoch_ms()
+        old = _find(fields, token_id)
         ends = now + _milliseconds(overlap, "overlap")
         lifetime = _lifetime(old, fields)
         text = new_text(self._prefix)
@@ -112,6 +119,16 @@ class Tokens:
         end = old.ended_at(ends).expires_ms or ends
         await self._entries.put_tokens({token.id: write_token(token), old.id + END: end})
         return NewToken(token, text.text)
+
+    def _present(self, by: Caller, fields: dict[str, object]) -> Caller:
+        """The caller as its token is stored now, maybe with an earlier end. Raises Unauthenticated
+        where it holds no more."""
+        if not by.token_id:
+            return by
+        for token in read_tokens(fields):
+            if token.id == by.token_id and token.is_valid(self._clock.epoch_ms()):
+                return token.caller()
+        raise Unauthenticated(NO_TOKEN)
 
     async def _make_room(self, fields: dict[str, object]) -> None:
         """Remove what ended a month ago, and ends of tokens that are revoked. Raises InvalidOption

@@ -135,7 +135,7 @@ async def revoke(token_id: TokenId, json: Json = False) -> Exit:
     from ..access.describe import describe_token
 
     async with open_deployment() as deployment, audited(deployment, "tokens.revoke", token_id):
-        token = await _tokens(deployment).revoke(token_id)
+        token = await _tokens(deployment).revoke(token_id, by=this_user())
     if json:
         as_json(describe_token(token))
     else:

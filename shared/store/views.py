@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -60,6 +61,13 @@ class ListedJob(NamedTuple):
     since_ms: int | None
     created_ms: int | None
     encryption: str = ""
+
+
+class JobHeader(NamedTuple):
+    """What tells who reaches a job. `type`: "" where its body is foreign or damaged."""
+
+    type: str
+    key: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,18 @@ def read_listed(queue: Queue, state: State, row: list[Any]) -> ListedJob:
         created_ms=body.created_ms or created_ms(job_id),
         encryption=body.encryption,
     )
+
+
+def read_headers(job_ids: Sequence[str], reply: Sequence[Any]) -> dict[str, JobHeader]:
+    """The answer of headers.lua, without jobs that are gone and damaged records."""
+    headers = {}
+    for job_id, line, first in zip(job_ids, reply[::2], reply[1::2], strict=True):
+        try:
+            key = _optional(read_header(_text(line)).key)
+        except ValueError:
+            continue
+        headers[job_id] = JobHeader(_decode(f"{_text(first)}\n").type, key)
+    return headers
 
 
 def _text(part: str | bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +11,9 @@ from ..errors import IdempotencyMismatch, InvalidOption, StoreError, TidegateErr
 from ..jobs.job import EnqueueAnswer, Job
 from ..jobs.sizes import MOST_JOBS_A_REQUEST
 from ..store import Store
-from .problems import Problem, log_failures, problem_entry
+from .problems import log_failures, problem_entry
 from .producer import Producer
 
-READS = 50
-"""Reads at a time of the jobs that stand for those of a limited token."""
 MOST_FOLLOW_UP_BYTES = 8 * 2**20
 """Of all jobs' follow-ups as they are stored, where each level of them doubles the backslashes of
 the one within: no more than a body may have."""
@@ -55,8 +52,7 @@ class Bulk:
         positions = list(self._jobs)
         for at in range(0, len(positions), MOST_JOBS_A_REQUEST):
             await self._store_chunk(positions[at : at + MOST_JOBS_A_REQUEST])
-        if self._producer.is_scoped:
-            await self._hide_others()
+        await self._hide_others()
 
     def answers(self) -> list[Answer]:
         """One answer a value, in order. Those that are no fault of the caller are logged."""
@@ -78,23 +74,12 @@ class Bulk:
         self._answers.update(zip(positions, answers, strict=True))
 
     async def _hide_others(self) -> None:
-        """Where jobs that the caller does not reach stand for its own, say so and no more. Each is
-        asked for once."""
-        places: dict[str, list[int]] = {}
+        """Where jobs that the caller does not reach stand for its own, say so and no more."""
+        stored = [one for one in self._answers.values() if isinstance(one, EnqueueAnswer)]
+        problems = await self._producer.unreached(stored)
         for position, answer in self._answers.items():
-            if isinstance(answer, EnqueueAnswer) and answer.duplicate:
-                places.setdefault(answer.id, []).append(position)
-        asked = list(places.values())
-        for at in range(0, len(asked), READS):
-            await asyncio.gather(*map(self._hide, asked[at : at + READS]))
-
-    async def _hide(self, positions: Sequence[int]) -> None:
-        answer = self._answers[positions[0]]
-        if isinstance(answer, EnqueueAnswer):
-            try:
-                await self._producer.require_reached(answer)
-            except Problem as error:
-                self._answers.update(dict.fromkeys(positions, self._problem(error)))
+            if isinstance(answer, EnqueueAnswer) and answer.id in problems:
+                self._answers[position] = self._problem(problems[answer.id])
 
     def _problem(self, error: Exception) -> dict[str, Any]:
         self._errors.append(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from ..declare.parse import parse_job
 from ..declare.queue import Queue
 from ..jobs.job import EnqueueAnswer, Guard, Job
 from .call import Call
+from .problems import Problem
 
 
 class Producer:
@@ -27,16 +29,22 @@ class Producer:
 
     @property
     def is_scoped(self) -> bool:
-        """True where `require_reached` costs a request for each duplicate."""
+        """True where jobs that it does not reach may stand for its own."""
         return self._caller.is_scoped
 
-    async def require_reached(self, answer: EnqueueAnswer) -> None:
-        """Raises Problem where a job that the caller does not reach stands for its own: it learns
-        nothing of that job."""
-        if self._caller.is_scoped:
-            from .restricted import require_reached  # noqa: PLC0415 - no other token pays for it
+    async def unreached(self, answers: Iterable[EnqueueAnswer]) -> dict[str, Problem]:
+        """By id the problem of each job that stands for one of the caller's, and that it does not
+        reach: it learns nothing of that job."""
+        if not self.is_scoped:
+            return {}
+        from .restricted import unreached  # noqa: PLC0415 - no other token pays for it
 
-            await require_reached(self._store, self._queue, self._caller, answer)
+        return await unreached(self._store, self._queue, self._caller, answers)
+
+    async def require_reached(self, answer: EnqueueAnswer) -> None:
+        """Raises that problem of this one answer."""
+        for problem in (await self.unreached([answer])).values():
+            raise problem
 
 
 def _trace(call: Call) -> str:

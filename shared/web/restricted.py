@@ -3,12 +3,13 @@ alone; any other request costs nothing here."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..access.caller import Caller
 from ..access.rights import Allowance
 from ..declare.queue import Queue
-from ..errors import Forbidden, JobNotFound, TokenLimited
+from ..errors import Forbidden, TokenLimited
 from ..jobs.ids import split_id
 from ..jobs.job import EnqueueAnswer
 from ..store import Store
@@ -20,6 +21,10 @@ from .operation import Operation
 from .problems import Problem, ProblemType
 
 TAKEN = ProblemType("id-taken", 409, "The id or the name is taken")
+_TAKEN = (
+    "A job that the token does not reach, or that is gone, has taken the job_id or the "
+    "deduplication name; choose another one."
+)
 REMEMBERED = 60.0
 """Seconds for which a refusal is not asked for again, at most: clocks of functions may stand."""
 MOST_REMEMBERED = 1000
@@ -118,22 +123,17 @@ async def _jobs(call: Call) -> int:
     return count
 
 
-async def require_reached(
-    store: Store, queue: Queue, caller: Caller, stored: EnqueueAnswer
-) -> None:
-    """For a token that is limited to types or keys. Raises Problem where another job stands for the
-    one that it asked for, and is none that it reaches: it is told no state of it."""
-    parts = split_id(stored.id)
-    if not (caller.is_scoped and stored.duplicate and parts):
-        return
-    try:
-        view = await store.inspect(queue, parts[0])
-        is_reached = caller.reaches_job(view.type, view.key)
-    except JobNotFound:
-        is_reached = False
-    if not is_reached:
-        raise Problem(
-            TAKEN,
-            "A job that the token does not reach, or that is gone, has taken the job_id or the "
-            "deduplication name; choose another one.",
-        )
+async def unreached(
+    store: Store, queue: Queue, caller: Caller, stored: Iterable[EnqueueAnswer]
+) -> dict[str, Problem]:
+    """For a token that is limited to types or keys: by the public id of each job that stands for
+    one that it asked for, and that it does not reach, the problem in place of the answer. It is
+    told no state of it. One read of all these jobs, however many they are."""
+    parts = {answer.id: split_id(answer.id) for answer in stored if answer.duplicate}
+    local = {public: own[0] for public, own in parts.items() if own}
+    headers = await store.headers(queue, list(local.values()))
+    return {
+        public: Problem(TAKEN, _TAKEN)
+        for public, own in local.items()
+        if own not in headers or not caller.reaches_job(*headers[own])
+    }

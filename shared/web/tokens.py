@@ -122,9 +122,8 @@ async def create(call: Call) -> Response:
 
 async def revoke(call: Call) -> Response:
     """Delete a token. It opens nothing after a minute at the latest."""
-    return json_response(
-        TokenResponse(**describe_token(await _tokens(call).revoke(call.param("token"))))
-    )
+    token = await _tokens(call).revoke(call.param("token"), by=call.caller)
+    return json_response(TokenResponse(**describe_token(token)))
 
 
 async def rotate(call: Call) -> Response:

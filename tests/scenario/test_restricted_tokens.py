@@ -17,6 +17,7 @@ from shared.web.routes import ROUTES
 from tests.scenario.test_access import path_of
 from tests.scenario.tokens import ROOT, TokenShop
 from tests.scenario.world import JOBS, Client
+from tests.support.probe import Probe
 
 ADMIN = "admin"
 
@@ -57,6 +58,44 @@ class TestTypesAndKeys:
             assert ["id" in answer for answer in answers] == [True, False] * count
             assert {answer["error"]["status"] for answer in answers[1::2]} == {409}
         assert commands[1] == commands[2]
+
+    @pytest.mark.parametrize("by", ["job_id", "dedup", "idempotency_key"])
+    @pytest.mark.parametrize(("count", "reads"), [(1, 1), (200, 1), (201, 2), (1000, 5)])
+    async def test_different_duplicates_cost_two_commands_for_200_of_them(
+        self, limited: Client, store: Store, by: str, count: int, reads: int
+    ) -> None:
+        for _ in range(2):  # from now on the store has the script
+            await limited.post(JOBS, json=one(key="ada", job_id="warm"))
+        body = {"jobs": [one(key="ada", **{by: str(n)}) for n in range(count)]}
+        first = (await limited.post(JOBS, json=body)).json()["jobs"]
+        before = store.meter.by_verb.get("headers", 0)
+
+        again = (await limited.post(JOBS, json=body)).json()["jobs"]
+
+        assert [answer["id"] for answer in again] == [answer["id"] for answer in first]
+        is_duplicate = by != "idempotency_key"  # the same request again is answered as before
+        assert {answer["duplicate"] for answer in again} == {is_duplicate}
+        assert store.meter.by_verb.get("headers", 0) - before == (2 * reads if is_duplicate else 0)
+
+    async def test_of_a_thousand_duplicates_only_those_in_reach_are_told(
+        self, limited: Client, api: Client, probe: Probe
+    ) -> None:
+        kinds = [("double", "ada"), ("double", "bob"), ("echo", "ada")]
+        body = [one(*kind[:1], key=kind[1], job_id=f"{n}-{at}")
+                for n in range(300) for at, kind in enumerate(kinds)]  # fmt: skip
+        body += [one(key="ada", job_id=gone) for gone in ("damaged", "emptied")]
+        stored = (await api.post(JOBS, json={"jobs": body})).json()["jobs"]
+        assert len(stored) == 902
+        for job_id, record in (("damaged", "?"), ("emptied", "w 0 0 0 n 0 0 ada - - -\n")):
+            await probe.run("HSET", probe.key("work", "records"), job_id, record)
+
+        mine = [{**job, **one(key="ada", job_id=job["options"]["job_id"])} for job in body]
+        answers = (await limited.post(JOBS, json={"jobs": mine})).json()["jobs"]
+
+        in_reach = [*([True, False, False] * 300), False, False]
+        assert ["id" in answer for answer in answers] == in_reach
+        assert all(answer["duplicate"] for answer in answers if "id" in answer)
+        assert {answer["error"]["status"] for answer in answers if "error" in answer} == {409}
 
     @pytest.mark.parametrize(("job", "stored"), [
         (one(key="ada"), True),

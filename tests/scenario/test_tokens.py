@@ -20,7 +20,7 @@ from shared.access.tokens import MOST_TOKENS
 from shared.errors import Forbidden, InvalidOption
 from shared.store import Store
 from shared.testing import FakeClock, Fate, LossyTransport, store_on
-from tests.scenario.tokens import PREFIX, TokenShop
+from tests.scenario.tokens import PREFIX, ROOT, TokenShop
 from tests.scenario.world import JOBS, TOKENS, Client, World, application
 from tests.support.probe import Probe
 
@@ -220,7 +220,7 @@ class TestEnds:
         token = await shop.make("viewer")
         client = shop.client(token)
         assert await _status(client) == 404
-        await shop.tokens.revoke(token.token.id)
+        await shop.tokens.revoke(token.token.id, by=ROOT)
 
         clock.advance(59.9)
         assert await _status(client) == 404  # the copy may still be used
@@ -235,7 +235,7 @@ class TestEnds:
         token = await shop.make("viewer")
         client = shop.client(token)
         assert await _status(client) == 404
-        await shop.tokens.revoke(token.token.id)
+        await shop.tokens.revoke(token.token.id, by=ROOT)
 
         clock.step(60)  # the time of day alone: a function was frozen
         assert await _status(client) == 401
@@ -295,7 +295,7 @@ class TestEnds:
         self, shop: TokenShop, probe: Probe, clock: FakeClock
     ) -> None:
         old = await shop.make("viewer")
-        await shop.tokens.revoke(old.token.id)
+        await shop.tokens.revoke(old.token.id, by=ROOT)
         # What a rotation writes, that had read the tokens before the revocation:
         await probe.run("HSET", "test:tokens", f"{old.token.id}:end", clock.epoch_ms() + 9_999_999)
 

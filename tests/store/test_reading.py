@@ -193,3 +193,23 @@ async def test_a_job_is_inspected_by_its_id_or_its_public_id(
     for job_id in ("b", "b.q", "a.other", "a.", ".q", "a.q.q", "."):
         with pytest.raises(JobNotFound):
             await store.inspect(queue, job_id)
+
+
+async def test_headers_tell_types_and_keys_of_the_jobs_that_there_are(
+    store: Store, probe: Probe, declare: Declare
+) -> None:
+    queue = declare()
+    steps = {"backoff": {"steps": [float(n) for n in range(99)], "jitter": 0.0}}
+    await store.enqueue(queue, [Job("t\u2028", "{}", id="a", overrides=steps), *jobs("b", key="k")])
+    await store.enqueue(queue, numbered(500, key="many"))
+    await probe.run("HSET", probe.key("q", "records"), "damaged", "w 0 0", "deleted", "")
+    many = [f"j{n:03}" for n in range(500)]
+
+    headers = await store.headers(queue, ["a", "gone", *many, "damaged", "b", "deleted"])
+
+    assert headers == {
+        "a": ("t\u2028", None),
+        "b": ("t", "k"),
+        **dict.fromkeys(many, ("t", "many")),
+    }
+    assert await store.headers(queue, []) == {}
