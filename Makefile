@@ -75,7 +75,7 @@ COMPILE := $(UV) --no-config pip compile pyproject.toml --universal --python-ver
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command "make lock"
 
 wheel: $(READY) ## build the package tidegate into dist/
-	$(BIN)/python -m hatchling build -t wheel -d dist
+	$(BIN)/python -m infra.wheel
 
 lock: ## resolve requirements/*.txt anew; ARGS=--upgrade takes the newest versions
 	test -x $(UV) || { $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip $(INSTALL) uv; }

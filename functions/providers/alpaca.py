@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AwareDatetime, BaseModel, Field, RootModel, ValidationError
 
 from shared import ConfigurationError
+from shared.jobs.redact import keep_secret
 
 from .http import UnreadableAnswer, client, read
 
@@ -50,6 +51,7 @@ class Alpaca:
     """One account."""
 
     def __init__(self, key: str, secret: str, api: str = API) -> None:
+        keep_secret([key, secret])
         self._headers = {"apca-api-key-id": key, "apca-api-secret-key": secret}
         self._url = f"{api.rstrip('/')}/v2/account/activities/FILL"
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import httpx
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 
+from shared.jobs.redact import keep_secret
+
 from .http import UnreadableAnswer, client, message_of, read
 
 API = "https://exp.host"
@@ -97,6 +99,7 @@ class Expo:
     """The push service. A token of access is needed where the project demands one."""
 
     def __init__(self, access_token: str | None, api: str = API) -> None:
+        keep_secret([access_token])
         self._headers = {"authorization": f"Bearer {access_token}"} if access_token else {}
         self._url = f"{api.rstrip('/')}/--/api/v2/push"
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from shared import ConfigurationError, Discard
+from shared.jobs.redact import keep_secret
 
 OWN = "file:"
 """What the address of an application's own file begins with, in a payload; its name follows."""
@@ -65,6 +66,7 @@ class Bucket:
     def __init__(self, bucket: str, prefix: str) -> None:
         import boto3  # noqa: PLC0415 - it costs a cold start half a second
 
+        keep_secret(os.environ.get(name) for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"))
         self._bucket, self._prefix = bucket, prefix
         self._s3: Any = boto3.client("s3")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared import ConfigurationError
+from shared.jobs.redact import keep_secret
 
 from .http import check, client, field_of, limited
 from .templates import Email
@@ -56,6 +57,7 @@ class Resend:
     takes two to five requests a second of a whole team: those beyond them wait."""
 
     def __init__(self, api_key: str, sender: str) -> None:
+        keep_secret([api_key])
         self._api_key = api_key
         self._sender = sender
 

@@ -15,6 +15,7 @@ import httpx
 from pydantic import BaseModel, BeforeValidator, Field
 
 from shared import ConfigurationError, Discard
+from shared.jobs.redact import keep_secret
 
 from .http import LONGEST_MESSAGE, Model, UnreadableAnswer, client, message_of, read
 
@@ -91,6 +92,7 @@ class LanguageModel:
     """One chat model and one embedding model of an account."""
 
     def __init__(self, key: str, base_url: str, chat_model: str, embedding_model: str) -> None:
+        keep_secret([key])
         self._headers = {"authorization": f"Bearer {key}"}
         self._base = base_url.rstrip("/")
         self.chat_model = chat_model

@@ -6,6 +6,7 @@ in the work package by which `find` finds it.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import os
@@ -16,6 +17,7 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from shared import ConfigurationError, Discard
+from shared.jobs.redact import keep_secret
 
 from .http import LONGEST_MESSAGE, Model, client, field_of, read
 
@@ -74,6 +76,8 @@ class OpenProject:
 
     def __init__(self, url: str, key: str, project: str, closed_status: int = CLOSED) -> None:
         self._api = f"{url.rstrip('/')}/api/v3"
+        sent = base64.b64encode(f"apikey:{key}".encode()).decode()
+        keep_secret([key, sent])
         self._auth = httpx.BasicAuth("apikey", key)
         self._project = project
         self._closed_status = closed_status

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from shared import ConfigurationError
+from shared.jobs.redact import keep_secret
 
 CONNECT = 10
 """Seconds until a server that does not answer is an error."""
@@ -21,6 +25,7 @@ class Postgres:
     again before the next call: hosted servers end those that are idle for minutes."""
 
     def __init__(self, url: str, schema: str) -> None:
+        keep_secret([url, _password(url)])
         self._url = url
         self._lock = threading.Lock()
         self._db = self._connect()
@@ -69,6 +74,13 @@ def _is_ended(db: psycopg.Connection[Any]) -> bool:
     readable = select.poll()
     readable.register(db.fileno(), select.POLLIN)
     return bool(readable.poll(0))
+
+
+def _password(url: str) -> str | None:
+    try:
+        return str(conninfo_to_dict(url).get("password") or "")
+    except psycopg.Error:  # its text quotes the URL
+        raise ConfigurationError("DATABASE_URL names no Postgres that psycopg can read") from None
 
 
 def _own(statement: str) -> bytes:

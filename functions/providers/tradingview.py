@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel
 
 from shared import ConfigurationError
+from shared.jobs.redact import keep_secret
 
 from .http import Model, client, read
 
@@ -36,6 +37,7 @@ class TradingView:
     """The access lists of one author's scripts."""
 
     def __init__(self, session: str, site: str = SITE) -> None:
+        keep_secret([session])
         self._site = site.rstrip("/")
         # The site refuses a form that does not come from a page of its own.
         self._headers = {"cookie": f"sessionid={session}", "origin": SITE, "referer": f"{SITE}/"}

@@ -37,8 +37,8 @@ class NewToken:
 
 
 class Tokens:
-    """The tokens of one deployment. `by`: who asks. Raises StoreError, and Unauthenticated where the
-    token of who asks is revoked or has ended."""
+    """The tokens of one deployment. `by`: the caller. Raises StoreError, and Unauthenticated where
+    the caller's own token is revoked or has ended."""
 
     def __init__(self, entries: AccessEntries, prefix: str, clock: Clock) -> None:
         self._entries, self._prefix, self._clock = entries, prefix, clock

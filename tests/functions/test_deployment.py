@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from infra.manifest import FUNCTIONS, applications, own_files, source_files
+from infra.manifest import FUNCTIONS, applications, own_files
 from infra.package import ALL, RUNTIME
 from shared.config.settings import Settings
 from shared.hosts.asgi import GATEWAY_SECONDS
@@ -23,6 +23,20 @@ ROOT = Path(__file__).parents[2]
 CRON_FIELD = re.compile(r"(?:\*|\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)(?:/[1-9]\d*)?\Z")
 CRON_BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 STORE = {"UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"}
+ROOT_FILES = ("pyproject.toml", "vercel.json", "README.md", "LICENSE")
+STRAYS = (
+    *("id_rsa", "credentials", "kubeconfig", "Makefile", ".env", ".hidden.py", "customers.csv"),
+    *(
+        "key.pem",
+        "credentials.env",
+        "dump.sql.gz",
+        "x.lua.bak",
+        "x.py.orig",
+        "x.py~",
+        "secrets.json",
+    ),
+)
+"""Names of files that nobody means to deploy, in whatever folder."""
 VERCEL_LONGEST = 300
 """Seconds: the longest on its smallest plan, so that the file deploys on all of them."""
 
@@ -223,9 +237,13 @@ def test_hobbys_variant_differs_by_a_cron_that_hobby_accepts(vercel: dict[str, A
 
 
 def test_vercel_uploads_what_is_shipped_and_none_of_what_lies_beside_it(tmp_path: Path) -> None:
-    ours = {path.as_posix() for path in source_files()} | {"pyproject.toml", "vercel.json"}
-    theirs = {".env", "functions/credentials.env", "functions/apps/key.pem", "shared/x.csv"}
-    theirs |= {"infra/package.py", "requirements/dev.txt", "functions/apps/customers.csv", "id_rsa"}
+    shipped = {path.as_posix() for path in own_files(FUNCTIONS["api"])}
+    ours = {*shipped, "functions/drain.py", "functions/maintain.py", *ROOT_FILES}
+    folders = {str(Path(path).parent) for path in ours}
+    theirs = {f"{folder}/{name}" for folder in folders for name in STRAYS}
+    theirs |= {"infra/package.py", "requirements/dev.txt", "tests/conftest.py", "bin/id_rsa"}
+    theirs |= {"functions/keys/id_rsa", "shared/.aws/credentials", "shared/.venv/x.py", "key/x.py"}
+    theirs |= {"shared/dump.sql", "shared/store/dump.sql", "functions/dump.sql"}
     for name in ours | theirs:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -237,7 +255,19 @@ def test_vercel_uploads_what_is_shipped_and_none_of_what_lies_beside_it(tmp_path
         cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
 
-    assert set(listing.stdout.split()) == ours
+    assert set(listing.stdout.split()) == ours, "name a new folder in .vercelignore"
+
+
+def test_vercel_finds_each_folder_as_a_file_without_a_dot() -> None:
+    """It asks for "shared/access", not for "shared/access/": only a line of its own lets it through
+    and no other name beside it."""
+    shipped = own_files(FUNCTIONS["api"])
+    folders = {f"!/{folder}" for path in shipped for folder in path.parents if folder.name}
+    lines = (ROOT / ".vercelignore").read_text(encoding="utf-8").splitlines()
+    allowed = {line for line in lines if line.startswith("!/")}
+
+    without_dot = {line for line in allowed if "." not in Path(line).name}
+    assert without_dot == folders | {"!/LICENSE"}
 
 
 def test_vercel_ships_no_secrets_tests_or_developers_tools_and_all_that_is_served(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,7 @@ from functions.providers.database import Database, close_databases, database
 from functions.providers.postgres import Postgres
 from functions.providers.sqlite import SqliteFile
 from shared import ConfigurationError
+from shared.jobs import redact
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS things (
@@ -129,6 +131,31 @@ def test_a_session_that_ends_within_a_call_fails_that_call_alone(tables: Databas
         tables.select(query, ("ada",))
 
     assert tables.change(ADD, ("ada", "bed", 1)) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ada:p%40ss-word-123@127.0.0.1:1/x?connect_timeout=1",
+        "host=127.0.0.1 port=1 user=ada password=p@ss-word-123",
+    ],
+)
+def test_its_password_is_blanked_wherever_text_is_kept(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redact, "_secrets", set[str]())
+    with pytest.raises(psycopg.OperationalError):
+        Postgres(url, SCHEMA)
+
+    assert redact.redact(f"{url} and p@ss-word-123") == "[secret] and [secret]"
+
+
+def test_a_url_that_can_not_be_read_is_not_quoted() -> None:
+    word = "a-password"
+    with pytest.raises(ConfigurationError, match="DATABASE_URL") as raised:
+        Postgres(f"postgresql://ada:{word}%zz@h/x", SCHEMA)
+
+    assert word not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.parametrize("host", ["AWS_LAMBDA_FUNCTION_NAME", "VERCEL"])
