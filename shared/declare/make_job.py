@@ -59,7 +59,7 @@ def make_job(
         delay_ms=round((options.delay or 0.0) * 1000),
         run_at_ms=0 if options.run_at is None else _instant_ms(options.run_at),
         key=key_of(job_type, model, options.key),
-        dedup=_dedup(job_type, payload, options),
+        dedup=_dedup(job_type, payload, model, options),
         idempotency=_idempotency(job_type, payload, options, guard, follow_ups),
         overrides=overrides,
         created_ms=0 if own is None else present_ms(),
@@ -115,7 +115,9 @@ def _instant_ms(text: str) -> int:
     raise InvalidOption(f"run_at: {INSTANT}", "run_at")
 
 
-def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Guard | None:
+def _dedup(
+    job_type: JobType[Any], payload: str, model: BaseModel, options: EnqueueOptions
+) -> Guard | None:
     dedup = Dedup(id=options.dedup) if isinstance(options.dedup, str) else options.dedup
     if dedup is None and options.dedup_ttl is None:
         return None
@@ -125,14 +127,15 @@ def _dedup(job_type: JobType[Any], payload: str, options: EnqueueOptions) -> Gua
             raise InvalidOption("dedup_ttl: dedup has a ttl already; give one", "dedup_ttl")
         dedup = dedup.model_copy(update={"ttl": options.dedup_ttl})
     ttl = _dedup_ttl(dedup)
-    name = _content(job_type, payload) if dedup.id is None else check_word(dedup.id, "dedup")
+    own = dedup.id
+    name = _content(job_type, payload, model) if own is None else check_word(own, "dedup")
     ttl_ms = 0 if ttl is None else max(1, round(check_dedup_ttl(job_type, ttl) * 1000))
     return Guard(f"dedup:{name}", ttl_ms)
 
 
-def _content(job_type: JobType[Any], payload: str) -> str:
+def _content(job_type: JobType[Any], payload: str, model: BaseModel) -> str:
     """A name that equal types and payloads share."""
-    content = [job_type.name, content_of(job_type, payload)]
+    content = [job_type.name, content_of(job_type, payload, model)]
     return "sha256:" + sha256(canonical(content)).hexdigest()
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("tidegate.hosts")
 
 T = TypeVar("T")
+_ADDRESS = {
+    "host": re.compile(r"[^:]*(:[0-9]{1,5})?"),
+    "x-forwarded-port": re.compile("[0-9]{1,5}"),
+}
 TEXT = ["text/", "application/json", "application/problem+json"]
 
 
@@ -140,7 +145,8 @@ class ApiFunction:
 
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """One event to one response. An event that only keeps the function warm is answered with
-        204. Raises ConfigurationError for one of another source: it would be lost here."""
+        204, one that can't be read with 400. Raises ConfigurationError for one of another source:
+        it would be lost here."""
         if not _is_http(event):
             if _is_warmup(event):
                 return {"statusCode": 204}
@@ -150,7 +156,11 @@ class ApiFunction:
             )
         adapter, loop = self._open()
         asyncio.set_event_loop(loop)  # asyncio.run elsewhere in this process would have removed it
-        return adapter(event, context)
+        try:
+            return adapter({**event, "headers": _readable(event.get("headers"))}, context)
+        except ValueError as error:  # Mangum's: what the application raises is a response
+            logger.warning("event_unreadable", extra={"error": type(error).__name__})
+            return {"statusCode": 400, "body": "The request can't be read."}
 
     def close(self) -> None:
         """Close the store and the loop. Lambda never does; tests do."""
@@ -175,6 +185,13 @@ class ApiFunction:
         if stage and f"{scope['path']}/".startswith(f"/{stage}/"):
             scope = {**scope, "root_path": f"/{stage}"}
         await self._app(scope, receive, send)
+
+
+def _readable(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """The headers without an address that Mangum can't read. Callers write it, behind a chain of
+    proxies also honestly ("443,80"), and nothing here asks for it."""
+    forms = ((name, value, _ADDRESS.get(name.lower())) for name, value in (headers or {}).items())
+    return {name: value for name, value, form in forms if form is None or form.fullmatch(value)}
 
 
 def _is_http(event: object) -> bool:

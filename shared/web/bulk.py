@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ MOST_FOLLOW_UP_BYTES = 8 * 2**20
 """Of all jobs' follow-ups as they are stored, where each level of them doubles the backslashes of
 the one within: no more than a body may have."""
 
+JOBS_IN_A_ROW = 16
+"""Jobs that are made before other requests have their turn."""
+
 Answer = EnqueueAnswer | dict[str, Any]
 """What became of one job: stored, or the document of its problem."""
 
@@ -32,9 +36,12 @@ class Bulk:
         self._errors: list[Exception] = []
         self._room = MOST_FOLLOW_UP_BYTES
 
-    def parse(self, values: Sequence[Any]) -> None:
-        """Make jobs of the values that fit. The others are answered with their problem."""
+    async def parse(self, values: Sequence[Any]) -> None:
+        """Make jobs of the values that fit. The others are answered with their problem. Other
+        requests have their turn now and then: payloads that take long come a thousand at a time."""
         for position, value in enumerate(values):
+            if position % JOBS_IN_A_ROW == 0:
+                await asyncio.sleep(0)
             guard = self._key.guard(position) if self._key else None
             try:
                 self._require_room(value)

@@ -8,22 +8,23 @@ from datetime import datetime
 from pydantic import Field
 from starlette.responses import Response
 
+from ..access.rights import Right
 from ..clock import utc
 from ..errors import InvalidRequest
 from ..observe.describe import describe_queue
 from ..store.queue_stats import QueueStats
 from . import alerts, metrics
 from .body import json_response
-from .call import Call
+from .call import Call, Handler
 from .job_status import CountsResponse, TotalCountsResponse, add_up, count
 from .queues import health_of, worst
 from .responses import CamelCaseResponse
 
-FORMATS = {
-    "prometheus": metrics.show,
-    "alerts": alerts.index,
+FORMATS: dict[str, tuple[Right, Handler]] = {
+    "prometheus": ("metrics", metrics.show),
+    "alerts": ("read", alerts.index),
 }
-"""Formats that other routes answer, too."""
+"""Formats that other routes answer, too, with the rights that these need."""
 KNOWN = ("json", "health", *FORMATS)
 
 
@@ -69,12 +70,15 @@ class DashboardResponse(CamelCaseResponse):
 
 
 async def show(call: Call) -> Response:
-    """The queues in one of four formats: `json` (the default), `prometheus`, `health`, `alerts`."""
+    """The queues in one of four formats: `json` (the default), `prometheus` (for callers with the
+    right `metrics`), `health`, `alerts`."""
     wanted = call.query("format").get("format", "json")
     if wanted not in KNOWN:
         raise InvalidRequest(f"format: one of {', '.join(KNOWN)}")
     if wanted in FORMATS:
-        return await FORMATS[wanted](call)
+        right, handler = FORMATS[wanted]
+        call.caller.require(right)
+        return await handler(call)
     return await health(call) if wanted == "health" else await _dashboard(call)
 
 

@@ -14,7 +14,7 @@ _FILTER = {
     "cursor": "The `next` of the page before.",
     "limit": "Rows a page, 1 to 200.",
 }
-_FORMAT = {"format": "json, prometheus, health or alerts."}
+_FORMAT = {"format": "json, prometheus (with the right metrics), health or alerts."}
 
 DOCUMENTED: tuple[Operation, ...] = (
     Operation("GET", "/api/queue/dashboard", "read", "dashboard:show",

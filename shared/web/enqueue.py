@@ -93,7 +93,7 @@ def _jobs_of(body: dict[str, Any]) -> list[Any]:
 async def _enqueue_many(
     bulk: Bulk, values: Sequence[Any]
 ) -> list[EnqueueResponse | dict[str, Any]]:
-    bulk.parse(values)
+    await bulk.parse(values)
     await bulk.store_jobs()
     return [
         EnqueueResponse(id=answer.id, state=answer.state, duplicate=answer.duplicate)

@@ -91,6 +91,53 @@ def test_its_reports_are_metrics_too(
     assert [line["Done"] for line in printed if "_aws" in line and "queue" in line] == [[1.0]]
 
 
+ADDRESSES = {
+    "x-forwarded-port": (
+        *("NaN", "1,443", "443, 80", "", " ", "-1", "4" * 5000, "\uff11", "1e3", "0x1bb", "https"),
+        *("443", "8443", "99999"),
+    ),
+    "host": ("a:b:c", "[::1]", "[::1]:443", "a:x", "a:", ":", "a:80:", "", "a:443", "\u2028:9"),
+}
+
+
+@pytest.mark.parametrize("write", [str.lower, str.title, str.upper])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in ADDRESSES.items() for value in values]
+)
+def test_an_address_that_a_caller_made_up_stops_nothing(
+    handler: Any, name: str, value: str, write: Callable[[str], str]
+) -> None:
+    sent = event("http_enqueue")
+    del sent["headers"][name]
+    sent["headers"][write(name)] = value
+    accepted = handler(sent, Context())
+    del sent["headers"]["authorization"]
+    refused = handler(sent, Context())
+
+    assert (accepted["statusCode"], refused["statusCode"]) == (202, 401)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"headers": {"authorization": "Bearer \ud800"}},
+        {"headers": {"\udfff": "x"}},
+        {"cookies": ["a=\ud800"]},
+        {"rawQueryString": "a=\ud800"},
+        {"body": "\ud800"},
+        {"body": "a", "isBase64Encoded": True},
+    ],
+)
+def test_an_event_that_can_not_be_read_is_answered(handler: Any, broken: dict[str, Any]) -> None:
+    response = handler({**event("http_enqueue"), **broken}, Context())
+
+    assert response == {"statusCode": 400, "body": "The request can't be read."}
+
+
+def test_an_event_without_headers_is_one_without_a_token(handler: Any) -> None:
+    assert handler({**event("http_enqueue"), "headers": None}, Context())["statusCode"] == 401
+
+
 @pytest.mark.parametrize("stage", ["prod", "v1.2", "api"])
 def test_a_stage_with_a_name_is_no_part_of_the_path(
     handler: Any, store_says: Callable[..., Any], stage: str

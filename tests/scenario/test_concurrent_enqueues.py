@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
+from pydantic import BaseModel, field_validator
+
 from shared.testing import FakeClock
 from tests.scenario.world import JOBS, TOKENS, Client, World, application
+
+parsed: list[int] = []
+"""The payloads that the model below has read."""
+
+
+class Parsed(BaseModel):
+    n: int
+
+    @field_validator("n")
+    @classmethod
+    def count(cls, value: int) -> int:
+        parsed.append(value)
+        return value
 
 
 async def test_thirty_two_single_enqueues_at_once_cost_less_than_one_and_a_half_commands_each(
@@ -47,3 +62,22 @@ async def test_a_lone_enqueue_costs_five_commands_and_one_request(
 
         used = store.meter.since(before)
     assert (used.commands, used.requests) == (5, 1)
+
+
+async def test_other_requests_are_answered_while_a_bulk_is_parsed(
+    api: Client, world: World
+) -> None:
+    parsed.clear()
+
+    @world.work.job("parsed")
+    async def handle(payload: Parsed) -> None: ...
+
+    jobs = [{"type": "parsed", "payload": {"n": n}} for n in range(1000)]
+    bulk = asyncio.create_task(api.post(JOBS, json={"jobs": jobs}))
+    while not parsed:  # noqa: ASYNC110 - until the bulk has had its first turn
+        await asyncio.sleep(0)
+    health = await api.get("/healthz")
+    before = len(parsed)
+
+    assert (health.status_code, (await bulk).status_code) == (200, 202)
+    assert before < len(parsed) == 1000

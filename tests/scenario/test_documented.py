@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
 
+from shared.access.rights import ROLES
 from shared.store import Store
 from shared.testing import FakeClock
+from tests.scenario.tokens import ROOT, TokenShop
 from tests.scenario.world import Client, World
 from tests.support.turns import Owner
 
@@ -162,6 +165,35 @@ async def test_the_dashboard_has_the_other_formats(api: Client) -> None:
     assert "tidegate_jobs" in names
     assert set(health) == {"status", "timestamp", "queues"}
     assert alerts == {"evaluated_at": None, "alerts": []}
+
+
+SAME = {
+    "format=prometheus": "/metrics",
+    "format=alerts": "/api/v1/alerts",
+    "format=health": "/api/v1/health/queues",
+    "": "/api/v1/stats",
+}
+"""Formats of the dashboard, and the paths that tell the same."""
+
+
+@pytest.mark.parametrize("queues", [None, ["work"]])
+@pytest.mark.parametrize("role", [*ROLES, "read alone"])
+@pytest.mark.parametrize("query", SAME)
+async def test_a_format_opens_to_nobody_to_whom_its_own_path_is_closed(
+    app: Starlette, store: Store, clock: FakeClock, query: str, role: str,
+    queues: list[str] | None,
+) -> None:  # fmt: skip
+    shop = TokenShop(app, store, clock)
+    rights = ROLES.get(role, frozenset({"read"}))
+    token = await shop.tokens.create("one", rights, queues, by=ROOT)
+    client = shop.client(token)
+
+    here = await client.get(f"{DASHBOARD}?{query}")
+    there = await client.get(SAME[query])
+
+    opens = "read" in rights and (query != "format=prometheus" or "metrics" in rights)
+    assert here.status_code == (200 if opens else 403)
+    assert here.status_code >= there.status_code
 
 
 @pytest.mark.parametrize("query", ["format=xml", "format=", "form=json", "format=json&format=json"])

@@ -9,7 +9,7 @@ import uuid
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
 from shared import App
 from shared.declare.parse import parse_job
@@ -17,6 +17,39 @@ from shared.declare.queue import JobType, Queue
 from shared.errors import UnknownQueue
 
 numbers = itertools.count()
+reads = itertools.count()
+
+
+class CountedReads(BaseModel):
+    kids: list[CountedReads] = []
+
+    @model_validator(mode="after")
+    def count(self) -> CountedReads:
+        next(reads)
+        return self
+
+
+@pytest.mark.parametrize(
+    ("dedup", "times"), [(None, 1), ("named", 1), ({"id": "named", "ttl": 60}, 1), ({}, 3)]
+)
+@pytest.mark.parametrize("depth", [0, 1, 90])
+def test_a_deep_payload_is_read_three_times_at_most(dedup: Any, times: int, depth: int) -> None:
+    queue = App("app").queue("q")
+
+    @queue.job("t")
+    async def handle(payload: CountedReads) -> None: ...
+
+    payload: dict[str, Any] = {"kids": []}
+    for _ in range(depth):
+        payload = {"kids": [payload]}
+    before = next(reads)
+    parse_job(
+        queue,
+        {"type": "t", "payload": payload, "options": {"dedup": dedup}},
+        find_queue=lambda _name: queue,
+    )
+
+    assert next(reads) - before - 1 == times * (depth + 1)
 
 
 class Plain(BaseModel):
