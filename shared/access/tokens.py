@@ -63,8 +63,7 @@ class Tokens:
         """Store a new token. `queues`, `types`, `keys`: None for all; `seconds`: None: it does not
         expire. Raises InvalidOption, and Forbidden for what its maker does not have."""
         _check_name(name)
-        now = self._clock.epoch_ms()
-        text = new_text(self._prefix)
+        now, text = self._clock.epoch_ms(), new_text(self._prefix)
         token = Token(
             id=text.id,
             subject=text.id,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from ..errors import InvalidOption
+from ..errors import LONGEST_DELAY, InvalidOption
 from ..jobs.body import FOLLOW_UPS, canonical
 from ..jobs.follow_ups import FollowUps
 from ..jobs.ids import check_job_id, new_id

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from shared.cli.exit_codes import Exit
 from tests.cli.conftest import Cli
+
+IN_A_DAY = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
 @pytest.fixture
@@ -135,7 +139,7 @@ def test_until_when_a_key_holds_a_job_is_printed(cli: Cli, monkeypatch: pytest.M
     assert cli("jobs", "list", "keyed", "--state", "delayed").out.count("its key has room") == 2
 
 
-@pytest.mark.parametrize("options", [("--delay", "60"), ("--run-at", "2099-01-01T00:00:00Z")])
+@pytest.mark.parametrize("options", [("--delay", "60"), ("--run-at", IN_A_DAY)])
 def test_until_when_a_job_is_delayed_is_printed(cli: Cli, options: tuple[str, ...]) -> None:
     cli("enqueue", "work", "note.keep", "-p", '{"text": "x"}', "--job-id", "later", *options)
 

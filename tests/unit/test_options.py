@@ -98,7 +98,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"run_at": "2030-01-01T00:00:00"}, "run_at"),
     ({"run_at": "tomorrow"}, "run_at"),
     ({"run_at": "1969-12-31T00:00:00Z"}, "run_at"),
-    ({"run_at": "2030-01-01T00:00:00Z", "delay": 1}, "run_at"),
+    ({"run_at": "2025-01-01T00:00:00Z", "delay": 1}, "run_at"),
     ({"priority": "urgent"}, "priority"),
     ({"attempts": 0}, "attempts"),
     ({"attempts": 4}, "attempts"),
@@ -168,7 +168,7 @@ MISFITS: list[tuple[str, Any, tuple[Any, ...]]] = [
     ("priority", "low", ("urgent", "", 1, ["high"])),
     (
         "run_at",
-        "2030-01-01T00:00:00Z",
+        "2025-01-01T00:00:00Z",
         (5, "tomorrow", "2030-01-01T00:00:00", "1969-12-31T00:00:00Z"),
     ),
     ("key", "k", ("", "a b", 7, "x" * 129, ["k"])),
@@ -241,18 +241,15 @@ def test_every_allowed_time_is_whole_milliseconds_below_2_to_the_53(
     assert 0 <= delayed.delay_ms < 2**53
 
 
-@pytest.mark.parametrize(
-    "far", [LATEST + timedelta(minutes=1), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)]
-)
-def test_a_run_at_is_no_farther_than_a_delay_may_be(
-    job_type: JobType[Number], far: datetime
-) -> None:
+@pytest.mark.parametrize("days", [366 + 1 / 24, 367, 2_900_000])
+def test_a_run_at_is_no_farther_than_a_delay_may_be(job_type: JobType[Number], days: float) -> None:
+    far = datetime.now(UTC) + timedelta(days=days)
     asked: list[dict[str, Any]] = [{"run_at": far}, {"run_at": far, "dedup": "squat"}]
     for options in asked:
         with pytest.raises(InvalidOption, match=r"run_at: .* 366 days ahead"):
             job_type.job(Number(), **options)
     ahead = {"type": "t", "payload": {"n": 0}, "options": {"run_at": far.isoformat()}}
-    with pytest.raises(InvalidOption, match=r"then\.0: run_at: .* 366 days ahead"):
+    with pytest.raises(InvalidOption, match=r"then\.0\.options\.run_at: .* 366 days ahead"):
         of_http(job_type.queue, {"then": [ahead]})
 
 
