@@ -59,10 +59,11 @@ async def test_a_file_reaches_the_journal_and_its_sender_is_told(
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        result = await imported(store, prices, clock, "imp")
+        view = await run_job(store, import_csv, prices, clock=clock)
         for job_type in (record_trade, send_email):
             await drain_queue(store, job_type, clock=clock)
 
+    result = view.history["result"]
     assert (result["accepted"], result["enqueued"]) == (DAYS, DAYS)
     assert result["rejected"]["first"][0]["line"] == DAYS + 2
     assert journal(folder)[:3] == [
@@ -71,7 +72,7 @@ async def test_a_file_reaches_the_journal_and_its_sender_is_told(
         ("2026-01-03", "-0.181818"),
     ]
     assert len(journal(folder)) == DAYS
-    email = (folder / "mail" / f"{mail()}.email.eml").read_text(encoding="utf-8")
+    email = (folder / "mail" / f"{mail(result, view.id)}.email.eml").read_text(encoding="utf-8")
     assert f"{DAYS} of {DAYS + 1} rows" in email
 
 
