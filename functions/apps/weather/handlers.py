@@ -17,9 +17,9 @@ AHEAD = 3600
 KEPT = 14 * 86_400
 """Seconds for which it is remembered who was warned: longer than any warning's jobs are retried or
 kept."""
-MOST_MEMORY = 320 * 2**20
-"""Bytes of a process that decodes a photograph: what a progressive JPEG of 48 megapixels takes with
-all its colors, and what a function of 512 MB has beside itself for one."""
+MOST_MEMORY = 352 * 2**20
+"""Bytes of a process that decodes a photograph: enough for a progressive JPEG of 50 megapixels,
+which is decoded whole, and little enough for one of them in a function of 512 MB."""
 
 
 @weather.job("weather.ingest")

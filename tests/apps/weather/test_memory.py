@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -74,12 +75,15 @@ async def test_a_picture_that_needs_more_memory_than_a_function_has_ends_its_own
     assert (large.state, small.state) == ("dead", "completed")
 
 
-@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize(
+    "form",
+    [{"progressive": False}, {"progressive": True}, {"progressive": True, "subsampling": "4:4:4"}],
+)
 async def test_a_photograph_of_48_megapixels_has_its_colors(
-    store: Store, pictures: Path, progressive: bool
+    store: Store, pictures: Path, form: dict[str, Any]
 ) -> None:
     photograph = Image.new("RGB", PHONE, RED)
-    photograph.save(pictures / "shirt.jpg", quality=85, progressive=progressive)
+    photograph.save(pictures / "shirt.jpg", quality=85, **form)
 
     (job,) = await extracted(store, "shirt.jpg")
 
