@@ -31,7 +31,6 @@ from functions.apps.tasks import (
 )
 from functions.apps.trading_journal import CsvImport, EmailMessage, import_csv, send_email
 from functions.apps.trading_journal.journal import tables_in
-from functions.apps.weather import AlertBatch, WeatherAlert, send_alert
 from functions.demo.standins import StandIns
 from functions.demo.standins.telegram import TEAM
 from shared.declare.app import Registry
@@ -47,7 +46,6 @@ from .conftest import Play
 ID = "n8n-17"
 WEEK = 8 * 86_400
 ADA, BO = TEAM[:2]
-DAY = dt.date(2026, 3, 2)
 HEADER = "Symbol,Date,Open,High,Low,Close,Volume"
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -58,10 +56,6 @@ def created_tasks(standins: StandIns, _folder: Path) -> Counter[str]:
 
 def sent_messages(standins: StandIns, _folder: Path) -> Counter[str]:
     return Counter({f"{chat} {text}": n for (chat, text), n in standins.telegram.sent.items()})
-
-
-def sent_warnings(standins: StandIns, _folder: Path) -> Counter[str]:
-    return Counter({phone: n for (phone, _text), n in standins.expo.sent.items()})
 
 
 def sent_emails(_standins: StandIns, folder: Path) -> Counter[str]:
@@ -104,11 +98,6 @@ def reminder(user: int, text: str) -> Reminder:
 
 def document(title: str) -> DocumentRequest:
     return DocumentRequest(title=title, pages=("file:kettle.md",), sections=("Use",))
-
-
-def warning(phone: str, day: dt.date) -> AlertBatch:
-    alert = WeatherAlert(place="berlin", kind="storm", day=day, text="A thunderstorm.")
-    return AlertBatch(alert=alert, tokens=(phone,))
 
 
 def welcome(name: str) -> EmailMessage:
@@ -180,15 +169,6 @@ CASES = [
         sent_emails,
         ("a@example.com",),
         ("b@example.com",),
-    ),
-    Case(
-        send_alert,
-        warning("phone-a", DAY),
-        warning("phone-b", DAY + dt.timedelta(days=8)),
-        sent_warnings,
-        ("phone-a",),
-        ("phone-b",),
-        once=True,
     ),
     Case(
         generate_docs,

@@ -23,7 +23,7 @@ from shared.store.views import JobView
 from shared.testing import embedded_store
 
 RED = (200, 30, 40)
-PHONE = (8064, 6048)
+PHONE = (8160, 6144)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ async def test_a_picture_that_needs_more_memory_than_a_function_has_ends_its_own
     "form",
     [{"progressive": False}, {"progressive": True}, {"progressive": True, "subsampling": "4:4:4"}],
 )
-async def test_a_photograph_of_48_megapixels_has_its_colors(
+async def test_a_photograph_of_50_megapixels_has_its_colors(
     store: Store, pictures: Path, form: dict[str, Any]
 ) -> None:
     photograph = Image.new("RGB", PHONE, RED)
