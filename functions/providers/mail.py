@@ -1,6 +1,6 @@
 """The email providers: Resend's API, or a folder on a machine without a provider.
 
-Each takes the job's id as the email's key. Two calls with one key send one email.
+Each takes the job's unique id as the email's key. Two calls with one key send one email.
 """
 
 from __future__ import annotations

@@ -134,4 +134,5 @@ def _plain_claim(run: Run) -> Claim:
     if not run.encrypted:
         return run.claim
     body = run.body
-    return run.claim._replace(body=encode_body(body.type, body.overrides, str(body.payload)))
+    made = body.created_ms or 0
+    return run.claim._replace(body=encode_body(body.type, body.overrides, str(body.payload), made))

@@ -63,6 +63,7 @@ async def _execute(run: Run, budget: Budget, threads: Executor, timeouts: Timeou
             run.claim,
             run.body.type,
             budget_left=_countdown(budget, run.allowed),
+            created_ms=run.body.created_ms,
             now_ms=budget.clock.epoch_ms,
         )
     if run.task is None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .claim import Claim
 from .history import number, read_history, sanitize
-from .ids import ChildId, child_id, public_id
+from .ids import ChildId, child_id, public_id, unique_id
 from .log import Log, read_log
 
 _PROGRESS = ("progress", "note")
@@ -34,19 +34,19 @@ class JobContext:
 
     __slots__ = (
         "_budget_left",
-        "_history",
+        "_claim",
         "_log",
         "_news",
         "_now_ms",
         "_progress",
         "attempt",
-        "fence",
         "id",
         "key",
         "logger",
         "queue",
         "redelivered",
         "type",
+        "unique_id",
     )
 
     def __init__(
@@ -55,14 +55,15 @@ class JobContext:
         job_type: str,
         *,
         budget_left: Callable[[], float],
+        created_ms: int | None = None,
         now_ms: Callable[[], int] = _now_ms,
         logger: logging.Logger | logging.LoggerAdapter[logging.Logger] | None = None,
     ) -> None:
         self.id = claim.public_id
+        self.unique_id = unique_id(self.id, created_ms)
         self.queue = claim.queue
         self.type = job_type
         self.attempt = claim.attempt
-        self.fence = claim.fence
         self.key = None if claim.key == "-" else claim.key
         self.redelivered = claim.redelivered
         self.logger = logger or JobLog(
@@ -70,10 +71,15 @@ class JobContext:
             {"queue": self.queue, "job_id": self.id, "type": self.type, "attempt": self.attempt},
         )
         self._budget_left = budget_left
-        self._history, self._now_ms = claim.history, now_ms
+        self._claim, self._now_ms = claim, now_ms
         self._log: Log | None = None
         self._news = False
         self._progress: dict[str, Any] | None = None
+
+    @property
+    def fence(self) -> int:
+        """A number that rises with every claim of the job."""
+        return self._claim.fence
 
     def budget_left(self) -> float:
         """Seconds that this job may still use: what its timeout and the function leave."""
@@ -81,17 +87,19 @@ class JobContext:
 
     def snoozed_for(self) -> float:
         """Seconds since the first of the snoozes in a row that led to this run; 0.0 without."""
-        since = number(read_history(self._history), "snoozed_since")
+        since = number(read_history(self._claim.history), "snoozed_since")
         return max(0.0, (self._now_ms() - since) / 1000) if since else 0.0
 
     def child_id(self, name: str, *, root: str | None = None) -> ChildId:
         """A `job_id` for a job that this one enqueues: equal in all its runs, so that a second run
-        enqueues nothing twice, and one that no caller from outside can take. `root`: the id of the
-        job whose work this one continues; its children are then shared."""
-        return child_id(root or self.id, name)
+        enqueues nothing twice, another for a later job of the same id, and one that no caller from
+        outside can take. `root`: the unique id of the job whose work this one continues; its
+        children are then shared."""
+        return child_id(root or self.unique_id, name)
 
     def is_child(self, name: str, *, root: str) -> bool:
-        """True if the job `root`, or one that continued it, enqueued this job under that name."""
+        """True if the job of the unique id `root`, or one that continued it, enqueued this job
+        under that name."""
         return self.id == public_id(child_id(root, name), self.queue)
 
     def progress(self, done: float, note: str = "") -> None:
@@ -107,7 +115,7 @@ class JobContext:
         also after its end. It is stored with the drain's next turn. The last 50 lines are kept, of
         all its attempts, at most 500 characters each and 8 KB together."""
         if self._log is None:
-            self._log = Log(read_log(read_history(self._history)))
+            self._log = Log(read_log(read_history(self._claim.history)))
         self._log.add(self._now_ms(), self.attempt, str(line))
         self._news = True
 

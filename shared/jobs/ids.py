@@ -118,6 +118,14 @@ def public_id(short: str, queue: str) -> str:
     return f"{short}.{queue}"
 
 
+def unique_id(job_id: str, created_ms: int | None) -> str:
+    """A public id that no other job has, ever. A caller's own id may come again once its record is
+    gone: then the instant of its enqueue, which its body keeps, tells the new job from the old one.
+    Ids that we make never come again. `created_ms`: as the body has it."""
+    is_callers = created_ms is not None and not job_id.startswith("~")
+    return f"{job_id}+{created_ms}" if is_callers else job_id
+
+
 def local_id(job_id: str) -> str:
     """A public id's part within its queue."""
     return job_id.partition(".")[0]
@@ -139,7 +147,8 @@ class ChildId(str):
 
 
 def child_id(parent: str, name: str) -> ChildId:
-    """The id of the child `name` of a job: equal for equal arguments, and for no others."""
+    """The id of the child `name` of a job: equal for equal arguments, and for no others. `parent`:
+    its unique id, so that a later job of the same id has children of its own."""
     digest = hashlib.sha256(f"{parent}\n{plain(name)}".encode()).hexdigest()
     return ChildId(f"~{digest[:40]}")
 

@@ -10,6 +10,7 @@ from shared.archive.archive import Archive
 from shared.archive.criteria import Criteria
 from shared.archive.redrive import RedriveVerdict, redrive
 from shared.errors import StoreError
+from shared.jobs.ids import unique_id
 from shared.jobs.job import Guard
 from shared.store import Store
 from shared.testing import FakeClock, Fate
@@ -62,6 +63,22 @@ async def test_a_stop_at_any_step_redrives_once_in_the_end(dying: World) -> None
         assert set(await left(dying)) == {"before"}
         assert len([row for row in dying.rows() if row["redriven_at"]]) == made
     assert at > 8  # a select, a script, an update
+
+
+async def test_a_job_that_comes_back_from_the_archive_is_the_same_job(dying: World) -> None:
+    made = dying.queue.types["t"].job(Number(), job_id="order-7")
+    await dying.store.enqueue_one(dying.queue, made)
+    before = await dying.store.inspect(dying.queue, "order-7")
+    await dying.end()
+    await dying.maintain()
+    assert await dying.dead() == []
+
+    assert await left(dying) == [None]
+    after = await dying.store.inspect(dying.queue, "order-7")
+
+    assert after.state == "waiting"
+    assert unique_id(after.id, after.created_ms) == unique_id(before.id, before.created_ms)
+    assert before.created_ms is not None
 
 
 async def test_two_operators_at_once_redrive_once(dying: World) -> None:

@@ -24,6 +24,7 @@ from shared.embedded.protocol import UpstashProtocol
 from shared.embedded.server import server
 from shared.errors import IsolatedError
 from shared.isolate import idle
+from shared.jobs.ids import child_id, unique_id
 from shared.jobs.job import Job
 from shared.jobs.redact import keep_secret
 from shared.store import Store
@@ -37,9 +38,11 @@ from tests.support.isolated import (
     handle,
     handle_bounded,
     handle_def,
+    handle_ids,
     handle_large,
     handle_length,
     handle_secret,
+    handle_secret_ids,
     handle_short,
     handle_short_def,
     in_process,
@@ -381,6 +384,16 @@ async def test_an_encrypted_job_runs_isolated_and_stays_encrypted(
     assert (failed.state, failed.errors[0]["message"]) == ("delayed", "no attic-key")
     stored = await store.rest.execute(["HGETALL", "{test:secret}:records"], "test")
     assert "attic-key" not in str(stored)
+
+
+@pytest.mark.parametrize("job_type", [handle_ids, handle_secret_ids])
+async def test_a_job_has_the_same_unique_id_in_a_child_process(
+    run_one: RunOne, job_type: JobType[Any]
+) -> None:
+    view = await run_one(job_type, Deed(), job_id="order-7")
+    unique = unique_id(view.id, view.created_ms)
+    assert view.result == [unique, child_id(unique, "next")]
+    assert unique != view.id
 
 
 async def test_a_large_payload_arrives_whole(run_one: RunOne) -> None:

@@ -66,6 +66,16 @@ async def handle_secret(payload: Deed) -> dict[str, str]:
     return {"said": payload.arg}
 
 
+@queue.job("ids", isolate=True)
+async def handle_ids(payload: Deed, job: JobContext) -> list[str]:
+    return [job.unique_id, job.child_id("next")]
+
+
+@secret.job("ids", isolate=True)
+async def handle_secret_ids(payload: Deed, job: JobContext) -> list[str]:
+    return [job.unique_id, job.child_id("next")]
+
+
 @plain.job("t", retry=queue.retry)
 async def in_process(payload: Deed, job: JobContext) -> object:
     return await perform(payload, job)

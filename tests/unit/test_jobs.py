@@ -29,6 +29,7 @@ from shared.jobs.ids import (
     new_id,
     public_id,
     split_id,
+    unique_id,
 )
 from shared.jobs.job import Job
 from shared.jobs.outcome import Outcome
@@ -188,6 +189,39 @@ def test_a_context_knows_its_children_and_those_of_the_job_it_continues() -> Non
     assert part.is_child("part 2", root=parent.id)
     assert not part.is_child("part 3", root=parent.id)
     assert not parent.is_child("part 2", root=parent.id)
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9_-]{1,64}(~[0-9]{1,2})?", fullmatch=True),
+    st.lists(st.integers(1, 2**42), min_size=2, max_size=2, unique=True),
+    st.sampled_from(["q", "q.1", "mail-out"]),
+)
+def test_a_caller_s_id_is_unique_with_its_instant_and_one_of_ours_without(
+    own: str, instants: list[int], queue: str
+) -> None:
+    job_id = public_id(own, queue)
+    first, later = (unique_id(job_id, made) for made in instants)
+    ours = public_id(child_id(first, "mail"), queue)
+
+    assert first != later
+    assert job_id not in (first, later)
+    assert split_id(first) is None, "no other job has it as its id"
+    assert unique_id(job_id, instants[0]) == first
+    assert {unique_id(ours, made) for made in (*instants, None)} == {ours}
+    assert unique_id(job_id, None) == job_id  # as new_id made it
+
+
+def test_a_later_job_of_the_same_id_has_children_of_its_own() -> None:
+    first, again, later = (
+        JobContext(claim("imp"), "t", budget_left=lambda: 1.0, created_ms=made)
+        for made in (1, 1, 2)
+    )
+    part = JobContext(claim(first.child_id("part 2")), "t", budget_left=lambda: 1.0, created_ms=5)
+
+    assert first.child_id("row 7") == again.child_id("row 7") != later.child_id("row 7")
+    assert part.child_id("row 7", root=first.unique_id) == first.child_id("row 7")
+    assert part.is_child("part 2", root=first.unique_id)
+    assert not part.is_child("part 2", root=later.unique_id)
 
 
 def test_a_public_id_carries_its_queue() -> None:

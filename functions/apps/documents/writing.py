@@ -30,9 +30,9 @@ class Writer:
     ) -> None:
         self._request, self._job = request, job
         self._model, self._files = model, files
-        # A job's id may be a caller's own and come again for another request.
+        # A deploy may change the default sections between two attempts.
         digest = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:12]
-        self._parts = f"parts/{job.id}/{digest}"
+        self._parts = f"parts/{job.unique_id}/{digest}"
 
     async def write(self, pages: Callable[[], Awaitable[str]]) -> dict[str, object]:
         """Write the sections that are missing, then the whole document; where it is."""
@@ -47,7 +47,7 @@ class Writer:
             self._job.progress(100 * (index + 1) / (len(sections) + 1), heading)
         content = "\n".join([f"# {self._request.title}\n", *bodies]).encode()
         address = await asyncio.to_thread(
-            self._files.write, f"{self._job.id}.md", content, MARKDOWN
+            self._files.write, f"{self._job.unique_id}.md", content, MARKDOWN
         )
         self._job.progress(100)
         return {"document": address, "sections": len(sections), "bytes": len(content)}

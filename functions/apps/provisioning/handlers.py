@@ -38,4 +38,4 @@ async def send_granted(end: Completed[AccessGrant], job: JobContext) -> dict[str
 
     from .templates import grant_email  # noqa: PLC0415
 
-    return await mail_provider().send(grant_email(end.payload), job.id)
+    return await mail_provider().send(grant_email(end.payload), job.unique_id)

@@ -183,7 +183,7 @@ _JOBS: dict[type, Any] = {
 
 async def _enqueue(job_type: Any, payload: BaseModel, job_id: str, **options: Any) -> JobHandle:
     """Enqueue a job under an id, or without one where a job that died or was cancelled holds it:
-    a caller may give this job's own id a second time."""
+    a redrive of this job asks for it anew."""
     handle: JobHandle = await job_type.enqueue(payload, job_id=job_id, **options)
     if _is_spent(handle):
         handle = await job_type.enqueue(payload, **options)

@@ -3,15 +3,16 @@ notice is a job of its own beside the bot's other messages, so a failed one fail
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from shared import Completed, Dead, JobContext
+from shared import Completed, ConfigurationError, Dead, JobContext
 
 from .handlers import create_task, run_command, schedule_reminder, send_message, update_task
 from .payloads import Message, NewTask, Reminder, Request, TaskChange, Update
 from .queues import telegram_outbound
-from .settings import timezone
+from .settings import bot_name, members, timezone
 from .texts import failure, reminder_set, task_changed, task_created
 
 P = TypeVar("P", NewTask, TaskChange, Reminder)
@@ -55,11 +56,25 @@ async def tell_reminder_not_set(end: Dead[Reminder], job: JobContext) -> None:
 
 @run_command.on_dead(queue=telegram_outbound)
 async def tell_command_failed(end: Dead[Update], job: JobContext) -> None:
-    """Tell that a command failed."""
+    """Tell a member of the team that a command failed; nobody else, and nobody where the settings
+    name no members."""
     message = end.payload and end.payload.message
-    if message:
+    if message and _is_command(end.payload):
         text = failure("run", message.written, _reason(end))
         await _send(message.chat.id, message.topic, text, job)
+
+
+def _is_command(update: Update | None) -> bool:
+    """True if a member wrote this to the bot: not a stranger, and not to others in a group."""
+    from .commands import read_command  # noqa: PLC0415 - cold start
+
+    try:
+        # The zone is that of the times in a command, and changes nothing of whether it is one.
+        return (
+            update is not None and read_command(update, members(), dt.UTC, bot_name()) is not None
+        )
+    except ConfigurationError:
+        return False
 
 
 async def _tell_failure(

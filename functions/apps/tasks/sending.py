@@ -18,9 +18,9 @@ from .tables import Tables
 
 async def send(new: Message, job: JobContext, tables: Tables) -> dict[str, object]:
     """Send the message, unless an earlier run of this job did."""
-    message = await asyncio.to_thread(tables.message_of, job.id)
+    message = await asyncio.to_thread(tables.message_of, job.unique_id)
     if message is None:
         message = await telegram().send(new.chat_id, new.text, new.topic_id)
         today = dt.datetime.now(dt.UTC).date()
-        await asyncio.to_thread(tables.mark_sent, job.id, message, today)
+        await asyncio.to_thread(tables.mark_sent, job.unique_id, message, today)
     return {"message": message}

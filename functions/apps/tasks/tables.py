@@ -44,8 +44,8 @@ KEPT = dt.timedelta(days=14)
 
 
 class Task(NamedTuple):
-    """A task as it was last seen in OpenProject. `job`: the one that created it; `due`: ISO 8601;
-    `closed`: 0 or 1; `version`: the one that is kept, or NOT_VISIBLE."""
+    """A task as it was last seen in OpenProject. `job`: the unique id of the one that created it;
+    `due`: ISO 8601; `closed`: 0 or 1; `version`: the one that is kept, or NOT_VISIBLE."""
 
     task: int
     job: str

@@ -20,16 +20,16 @@ async def create(
     OpenProject has no idempotency keys. So a run that ended between the creation and its row here
     is known by the reference that it left in the work package.
     """
-    made = await asyncio.to_thread(tables.created_by, job.id)
+    made = await asyncio.to_thread(tables.created_by, job.unique_id)
     if made is not None:
         return {"task": made.task, "subject": made.subject}
-    reference = hashlib.sha256(job.id.encode()).hexdigest()[:32]
+    reference = hashlib.sha256(job.unique_id.encode()).hexdigest()[:32]
     package = None
     if job.attempt > 1 or job.redelivered:
         package = await projects.find(reference)
     if package is None:
         package = await projects.create(new.title, new.description, new.due_date, reference)
-    made = await asyncio.to_thread(tables.add, job.id, new.user_id, package)
+    made = await asyncio.to_thread(tables.add, job.unique_id, new.user_id, package)
     return {"task": made.task, "subject": made.subject}
 
 

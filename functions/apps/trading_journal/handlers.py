@@ -34,7 +34,7 @@ async def send_email(payload: EmailMessage, job: JobContext) -> dict[str, str]:
 
     from .templates import render  # noqa: PLC0415
 
-    return await mail_provider().send(render(payload), job.id)
+    return await mail_provider().send(render(payload), job.unique_id)
 
 
 @imports.job("csv.import")

@@ -1,8 +1,8 @@
 """The import of a price file: it turns rows into record jobs. `Output` hides the queues.
 
-A second run makes no duplicates: a row's job is a child of the import, named by the row's line, and
-no caller can take its id. When the queue has deleted that id, the journal still keeps one record
-per account, symbol and day.
+A second run makes no duplicates: a row's job is a child of the import, named by the file's checksum
+and the row's line, and no caller can take its id. When the queue has deleted that id, the journal
+still keeps one record per account, symbol and day.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
             raise Discard("the file has changed since its import began; import it anew")
         with closing(_entries(source.stream, payload, tally)) as entries:
             while batch := await _off_the_loop(lambda: list(islice(entries, BATCH))):
-                fresh = _fresh(batch, done - tally.taken, run, job)
+                fresh = _fresh(batch[max(0, done - tally.taken) :], run, source.checksum, job)
                 tally.taken += len(batch)
                 if not fresh:
                     continue
@@ -126,20 +126,24 @@ async def run_import(payload: CsvImport, job: JobContext, output: Output) -> dic
     return await _finish(payload, run, tally.summary(payload.source, source.checksum), job, output)
 
 
-def _fresh(batch: list[Entry], done: int, run: str, job: JobContext) -> dict[str, TradeRecord]:
-    """The valid rows of a batch by the ids of their jobs, without the first `done` entries."""
+def _fresh(
+    entries: list[Entry], run: str, checksum: str, job: JobContext
+) -> dict[str, TradeRecord]:
+    """The valid rows by the ids of their jobs. Another file has other ids: an address may have
+    changed its content when a dead import is redriven."""
     return {
-        job.child_id(f"row {line}", root=run): record
-        for line, record in batch[max(0, done) :]
+        job.child_id(f"row {line} of {checksum}", root=run): record
+        for line, record in entries
         if record
     }
 
 
 def _position(resume: Resume | None, job: JobContext) -> tuple[str, int]:
-    """The id of the import's first job, and how many lines are done. Raises Discard for a position
-    that no import has written: with it a stranger could take the ids of an import's rows."""
+    """The unique id of the import's first job, and how many lines are done. Raises Discard for a
+    position that no import has written: with it a stranger could take the ids of an import's rows.
+    """
     if resume is None:
-        return job.id, 0
+        return job.unique_id, 0
     if not job.is_child(_part(resume), root=resume.run):
         raise Discard("`resume` is written by imports only; leave it out")
     return resume.run, resume.done
@@ -194,7 +198,8 @@ async def _finish(
 ) -> dict[str, object]:
     if payload.notify:
         email = EmailMessage(to=payload.notify, template="import-finished", values=_facts(summary))
-        await output.notify(email, job.child_id("mail", root=run))
+        name = f"mail of {summary['checksum']}"
+        await output.notify(email, job.child_id(name, root=run))
     job.progress(100)
     facts = (summary["accepted"], summary["rows"], summary["known"])
     job.logger.info("imported %s of %s rows; %s jobs were there before", *facts)

@@ -29,7 +29,7 @@ class Resume(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     run: str
-    """The id of the first job: all later ones derive the same row ids from it."""
+    """The unique id of the first job: all later ones derive the same row ids from it."""
     done: int = Field(ge=1)
     """Lines that are enqueued or rejected, in the order in which an import takes them."""
     checksum: str

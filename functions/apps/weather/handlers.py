@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 
-from shared import JobContext
+from shared import Isolation, JobContext
 
 from .payloads import AlertBatch, Garment, Place, SentAlerts, Upload, WeatherAlert
 from .queues import alerts, colors, moderation, weather
@@ -17,6 +17,9 @@ AHEAD = 3600
 KEPT = 14 * 86_400
 """Seconds for which it is remembered who was warned: longer than any warning's jobs are retried or
 kept."""
+MOST_MEMORY = 352 * 2**20
+"""Bytes of a process that decodes a photograph: enough for a progressive JPEG of 50 megapixels,
+which is decoded whole, and little enough for one of them in a function of 512 MB."""
 
 
 @weather.job("weather.ingest")
@@ -75,7 +78,7 @@ async def send_alert(payload: AlertBatch, job: JobContext) -> dict[str, object]:
     from .tables import tables_in  # noqa: PLC0415
 
     delay = receipts_after()
-    sending = Sending(payload, await asyncio.to_thread(tables_in, data_folder()), job.id)
+    sending = Sending(payload, await asyncio.to_thread(tables_in, data_folder()), job.unique_id)
     try:
         return await sending.run()
     finally:  # what it sent before a failure is sent too
@@ -94,10 +97,10 @@ async def read_receipts(payload: SentAlerts) -> dict[str, object]:
     return await settle(payload, await asyncio.to_thread(tables_in, data_folder()))
 
 
-@colors.job("color.extract", isolate=True)
+@colors.job("color.extract", isolate=Isolation(memory=MOST_MEMORY))
 def extract_colors(payload: Garment) -> dict[str, object]:
     """Find the main colors of a garment's photograph, and keep them. Isolated: a decoder of images
-    works in C, on bytes of strangers."""
+    works in C, on bytes of strangers, and some kilobytes of them may be a picture of gigabytes."""
     from .photographs import extract  # noqa: PLC0415 - cold start
     from .tables import tables_in  # noqa: PLC0415
 

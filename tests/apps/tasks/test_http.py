@@ -62,11 +62,11 @@ def command(text: str, number: int, user: int = ADA) -> dict[str, Any]:
         "text": text,
         "entities": [{"offset": 0, "length": 5, "type": "bot_command"}],
     }
-    update = {"update_id": 10_000 + number, "message": message}
+    update, name = {"update_id": 10_000 + number, "message": message}, f"update-{10_000 + number}"
     return {
         "type": "telegram.command",
         "payload": update,
-        "options": {"job_id": f"update-{10_000 + number}"},
+        "options": {"job_id": name, "dedup": {"id": name, "ttl": 86_400}},
     }
 
 
@@ -82,6 +82,21 @@ async def test_an_update_becomes_a_task_and_a_message(
     assert (first.status_code, first.json()["duplicate"]) == (202, False)
     assert (again.status_code, again.json()["duplicate"]) == (202, True)
     assert chat.sent == [(ADA, "Task created: Buy milk (#37)")]
+
+
+async def test_an_update_that_telegram_sends_again_within_a_day_is_the_same_command(
+    as_role: AsRole, projects: Projects, chat: Chat, world: World
+) -> None:
+    n8n = as_role("producer")
+    duplicates = []
+
+    for _hour in range(26):
+        answer = await n8n.post(COMMAND, json=command("/task Buy milk", 1))
+        duplicates.append(answer.json()["duplicate"])
+        await drain(world.store, world.clock, seconds=3600)
+
+    assert duplicates == [False, *[True] * 23, False, True]
+    assert projects.posts == 2
 
 
 async def test_a_flood_of_one_user_is_told_when_to_come_back(as_role: AsRole) -> None:

@@ -27,7 +27,7 @@ from shared.drain.drain import Drain
 from shared.testing import FakeClock, embedded_store, store_on
 from tests.support.world import World
 
-from .conftest import ADA, BO, Chat, Projects, drain, update
+from .conftest import ADA, BO, STRANGER, Chat, Projects, drain, update
 
 GROUP = -1001234567890
 MILK = NewTask(user_id=ADA, title="Buy milk")
@@ -113,6 +113,46 @@ async def test_a_command_that_fails_is_told(chat: Chat, monkeypatch: pytest.Monk
             await drain(store, clock, seconds=60)
 
     assert chat.sent == [(ADA, "Failed to run: /tasks\nIt does not work now; try it again later.")]
+
+
+NO_ZONE = {"TASKS_TIMEZONE": "Mars/Olympus", "TELEGRAM_BOT_NAME": "flrts_bot"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "user", "chat_id", "text", "told"),
+    [
+        ({"TELEGRAM_USERS": ""}, STRANGER, STRANGER, "/task hello", False),
+        ({"TELEGRAM_USERS": "ada"}, STRANGER, STRANGER, "hello", False),
+        ({"TELEGRAM_USERS": ""}, ADA, ADA, "/task hello", False),
+        (NO_ZONE, STRANGER, STRANGER, "/task hello", False),
+        (NO_ZONE, STRANGER, GROUP, "/task hello", False),
+        (NO_ZONE, ADA, GROUP, "good morning", False),
+        (NO_ZONE, ADA, GROUP, "/task@other_bot hello", False),
+        (NO_ZONE, ADA, GROUP, "/task hello", True),
+        (NO_ZONE, ADA, ADA, "hello", True),
+    ],
+)
+async def test_a_failure_is_told_to_members_who_wrote_to_the_bot_and_to_nobody_else(
+    chat: Chat,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    user: int,
+    chat_id: int,
+    text: str,
+    told: bool,
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        handle = await run_command.enqueue(update(text, user=user, chat=chat_id))
+        for _ in range(4):
+            await drain(store, clock, seconds=60)
+        view = await handle.status()
+
+    assert (view.state, view.errors[-1]["type"]) == ("dead", "ConfigurationError")
+    assert [to for to, _text in chat.sent] == ([chat_id] if told else [])
 
 
 async def test_a_notice_that_fails_fails_nothing_else(projects: Projects, chat: Chat) -> None:

@@ -15,7 +15,7 @@ from shared import ConfigurationError, Discard
 from shared.testing import FakeClock, embedded_store, run_job
 
 from ..conftest import MakeContext
-from .conftest import ADA, BO, Projects
+from .conftest import ADA, BO, Chat, Projects, drain
 
 MILK = NewTask(user_id=ADA, title="Buy milk", description="Two litres")
 
@@ -81,6 +81,24 @@ async def test_a_function_that_dies_after_the_creation_creates_no_second_task(
     created = tables.created_by(crashed.id)
     assert created is not None
     assert (created.task, created.user_id) == (37, ADA)
+
+
+async def test_a_redrive_creates_no_second_task(projects: Projects, chat: Chat) -> None:
+    clock = FakeClock()
+    projects.faults = ["lost", *[httpx.Response(503)] * 2]  # created, and then never found
+
+    async with embedded_store(clock=clock) as store:
+        handle = await create_task.enqueue(MILK, job_id="n8n-17")
+        for _ in range(4):
+            await drain(store, clock, seconds=60)
+        assert (await handle.status()).state == "dead"
+        for _ in range(2):
+            await handle.redrive()
+            await drain(store, clock, seconds=60)
+        view = await handle.status()
+
+    assert (view.state, view.result) == ("completed", {"task": 37, "subject": "Buy milk"})
+    assert projects.posts == 1
 
 
 async def test_a_first_run_asks_openproject_for_nothing_but_the_task(

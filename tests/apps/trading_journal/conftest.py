@@ -16,14 +16,14 @@ FIRST = "AAPL,2000-03-01,118.56,132.06,118.5,130.31,9616100,4.186662803811"
 SECOND = "AAPL,2000-03-02,127.0,127.94,120.69,122.0,2779100,3.9196750983419"
 
 
-def row(line: int, run: str = "imp.import") -> str:
-    """The id of the job for this line of an import."""
-    return child_id(run, f"row {line}")
+def row(line: int, summary: Mapping[str, object], run: str = "imp.import") -> str:
+    """The id of the job for this line of an import, whose result is `summary`."""
+    return child_id(run, f"row {line} of {summary['checksum']}")
 
 
-def mail(run: str = "imp.import") -> str:
+def mail(summary: Mapping[str, object], run: str = "imp.import") -> str:
     """The id of the job for the email about an import."""
-    return child_id(run, "mail")
+    return child_id(run, f"mail of {summary['checksum']}")
 
 
 @dataclass

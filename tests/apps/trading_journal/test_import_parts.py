@@ -53,7 +53,7 @@ async def test_an_import_short_of_time_goes_on_in_parts_and_misses_no_row(
         *(f"{part(done * BATCH, parts[0])}.import" for done in (2, 4, 6)),
         None,
     ]
-    assert set(output.records) == {row(line) for line in range(2, 3468)}
+    assert set(output.records) == {row(line, parts[0]) for line in range(2, 3468)}
     assert [part["enqueued"] for part in parts] == [1000, 1000, 1000, 466]
     assert (parts[-1]["rows"], parts[-1]["first_date"]) == (3466, "2000-03-01")
     assert len(output.emails) == 1

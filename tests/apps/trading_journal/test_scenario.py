@@ -59,10 +59,11 @@ async def test_a_file_reaches_the_journal_and_its_sender_is_told(
     clock = FakeClock()
 
     async with embedded_store(clock=clock) as store:
-        result = await imported(store, prices, clock, "imp")
+        view = await run_job(store, import_csv, prices, clock=clock)
         for job_type in (record_trade, send_email):
             await drain_queue(store, job_type, clock=clock)
 
+    result = view.history["result"]
     assert (result["accepted"], result["enqueued"]) == (DAYS, DAYS)
     assert result["rejected"]["first"][0]["line"] == DAYS + 2
     assert journal(folder)[:3] == [
@@ -71,7 +72,7 @@ async def test_a_file_reaches_the_journal_and_its_sender_is_told(
         ("2026-01-03", "-0.181818"),
     ]
     assert len(journal(folder)) == DAYS
-    email = (folder / "mail" / f"{mail()}.email.eml").read_text(encoding="utf-8")
+    email = (folder / "mail" / f"{mail(result, view.id)}.email.eml").read_text(encoding="utf-8")
     assert f"{DAYS} of {DAYS + 1} rows" in email
 
 
@@ -90,6 +91,54 @@ async def test_an_import_that_runs_twice_makes_no_doubles(
     assert [result["enqueued"] for result in results] == [DAYS, 0]
     assert again["enqueued"] == DAYS
     assert len(journal(folder)) == DAYS
+
+
+WEEK = 7 * 86_400
+
+
+@pytest.mark.parametrize("other_file", [True, False])
+async def test_an_import_of_an_id_that_comes_again_makes_rows_and_an_email_of_its_own(
+    folder: Path, prices: CsvImport, monkeypatch: pytest.MonkeyPatch, *, other_file: bool
+) -> None:
+    monkeypatch.setenv("MAIL_FOLDER", str(folder / "mail"))
+    later = prices
+    if other_file:
+        text = (folder / "prices.csv").read_text(encoding="utf-8")
+        (folder / "later.csv").write_text(text.replace("2026-01", "2026-03"), encoding="utf-8")
+        later = prices.model_copy(update={"source": "file:later.csv"})
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        await imported(store, prices, clock, "weekly")
+        clock.advance(1800)  # a backlog: its rows and its email end half an hour later
+        for job_type in (record_trade, send_email):
+            await drain_queue(store, job_type, clock=clock)
+        clock.advance(WEEK - 1000)  # so the record of the import goes, and theirs stay
+        await drain_queue(store, import_csv, clock=clock)
+        again = await imported(store, later, clock, "weekly")
+        for job_type in (record_trade, send_email):
+            await drain_queue(store, job_type, clock=clock)
+
+    assert (again["enqueued"], again["known"]) == (DAYS, 0)
+    assert len(journal(folder)) == (2 * DAYS if other_file else DAYS)
+    assert len(list((folder / "mail").glob("*.eml"))) == 2
+
+
+async def test_a_redriven_import_whose_file_has_changed_records_the_new_rows(
+    folder: Path, prices: CsvImport, context: MakeContext
+) -> None:
+    clock = FakeClock()
+    file = folder / "prices.csv"
+
+    async with embedded_store(clock=clock) as store:
+        before = await import_csv(prices, context("imp"))  # and its function dies
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text.replace("2026-01", "2026-03"), encoding="utf-8")
+        after = await import_csv(prices, context("imp"))
+        await drain_queue(store, record_trade, clock=clock)
+
+    assert (before["enqueued"], after["enqueued"]) == (DAYS, DAYS)
+    assert len(journal(folder)) == 2 * DAYS
 
 
 async def test_an_import_short_of_time_is_finished_by_a_further_job(

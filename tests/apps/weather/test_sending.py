@@ -64,6 +64,26 @@ def failure(error: str) -> dict[str, Any]:
 
 
 @respx.mock
+async def test_a_batch_of_an_id_that_comes_again_warns_its_own_phones_only(tables: Tables) -> None:
+    attempts = send_alert.retry.attempts
+    answers = [failure("MessageRateExceeded")] * attempts + [OK]
+    push = respx.post(PUSH).mock(
+        side_effect=lambda _request: httpx.Response(200, json={"data": [answers.pop(0)]})
+    )
+    clock = FakeClock()
+
+    async with embedded_store(clock=clock) as store:
+        batches = [AlertBatch(alert=STORM, tokens=(phone,)) for phone in "ab"]
+        died = await run_job(store, send_alert, batches[0], clock=clock, job_id="batch-1")
+        await store.delete(send_alert.queue, [died.id.partition(".")[0]])
+        view = await run_job(store, send_alert, batches[1], clock=clock, job_id="batch-1")
+
+    assert (died.state, view.state) == ("dead", "completed")
+    messages = [json.loads(call.request.content) for call in push.calls]
+    assert [[one["to"] for one in sent] for sent in messages] == [["a"]] * attempts + [["b"]]
+
+
+@respx.mock
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("others", [(0,), (99,), (41, 42), (0, 33, 66, 99)])
 async def test_a_phone_of_another_project_costs_no_other_its_warning(

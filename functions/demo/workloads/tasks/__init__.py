@@ -88,6 +88,7 @@ class Demonstration:
     def _command(self, user: int, text: str) -> dict[str, Any]:
         """An update as Telegram sends it, and as n8n enqueues it."""
         self._updates += 1
+        name = f"update-{self._updates}"
         message = {
             "message_id": self._updates,
             "date": int(dt.datetime.now(dt.UTC).timestamp()),
@@ -98,7 +99,8 @@ class Demonstration:
         return {
             "type": "telegram.command",
             "payload": {"update_id": self._updates, "message": message},
-            "options": {"job_id": f"update-{self._updates}"},
+            # Telegram sends an update again for a day, and the queue keeps an hour of records.
+            "options": {"job_id": name, "dedup": {"id": name, "ttl": 86_400}},
         }
 
     async def _offer(self, commands: Sequence[Command]) -> Refused:
