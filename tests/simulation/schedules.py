@@ -78,7 +78,7 @@ class Occurrences:
 
     def jobs_of(self, args: Sequence[Any]) -> list[Job]:
         """The jobs of an enqueue that was sent."""
-        return [self._jobs[options] for options in args[6::2]]
+        return [self._jobs[options] for options in args[7::2]]
 
     def note_stored(self, jobs: Sequence[Job], codes: str, now: int, *, late: bool) -> None:
         """The store has answered an enqueue at `now`."""
