@@ -72,6 +72,10 @@ def _small(source: BinaryIO) -> Image.Image:
         raise
     except Image.DecompressionBombError:
         raise Discard(_TOO_LARGE) from None
+    except MemoryError:
+        raise Discard(
+            "the picture is too large: it needs more memory than its process has"
+        ) from None
     except UnidentifiedImageError:
         raise Discard(f"it is no picture of a known format: {', '.join(FORMATS)}") from None
     except Exception as error:  # noqa: BLE001 - decoders of strangers' bytes raise anything

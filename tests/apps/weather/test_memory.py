@@ -73,6 +73,7 @@ async def test_a_picture_that_needs_more_memory_than_a_function_has_ends_its_own
     large, small = await extracted(store, "bomb.png", "shirt.png")
 
     assert (large.state, small.state) == ("dead", "completed")
+    assert "needs more memory than its process has" in large.errors[-1]["message"]
 
 
 @pytest.mark.parametrize(
