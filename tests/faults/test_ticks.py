@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from shared import Queue
 from shared.testing import FakeClock, Fate
 from tests.faults.conftest import Play
+from tests.support.turns import Owner
 from tests.support.values import Number
 from tests.support.world import World
 
@@ -108,6 +110,44 @@ def test_a_sweep_finds_a_foreign_record_whatever_else_its_queue_has(
         assert sum(job_id.startswith("~") for job_id in world.ran) == 1
 
     play(story)
+
+
+@pytest.mark.parametrize("letters", [0, 7])
+def test_one_tick_takes_the_whole_inbox_of_a_full_queue(play: Play[None], letters: int) -> None:
+    """Completed jobs give way to its records. Dead letters do not, and once the queue has no other
+    jobs, records that are left cost an idle tick nothing."""
+
+    async def story(world: World) -> None:
+        queue = world.queue(max_jobs=10)
+        await _bury(world, queue, letters)
+        await _push_records(world, 60)
+
+        report = await world.drain().tick()
+
+        assert (report.stop, len(world.ran)) == ("empty", 60)
+        await _bury(world, queue, 10 - letters)
+        await _push_records(world, 1)
+        assert (await world.drain().tick()).stop == "empty"
+        for _ in range(3):
+            report = await world.drain().tick()
+            assert (report.stop, report.commands, report.requests) == ("idle", 1, 1)
+            world.clock.advance(60)
+        assert (await world.store.stats(queue)).sizes["inbox"] == 1
+
+    play(story)
+
+
+async def _push_records(world: World, n: int) -> None:
+    records = [f'{{"type":"t","payload":{{"n":{i}}}}}' for i in range(n)]
+    await world.probe.run("RPUSH", world.probe.key("q", "inbox"), *records)
+    await world.probe.run("ZADD", world.probe.key("q", "agenda"), 0, "q")
+
+
+async def _bury(world: World, queue: Queue, n: int) -> None:
+    """Add dead letters."""
+    owner = Owner(world.store, queue, f"buries {n}")
+    await world.store.enqueue(queue, [queue.types["t"].job(Number()) for _ in range(n)])
+    await owner.finish(*await owner.claim(n), kind="dead")
 
 
 def test_an_agenda_entry_that_says_too_late_heals(play: Play[None]) -> None:

@@ -12,7 +12,7 @@ from shared import Queue
 from shared.errors import StoreError
 from shared.store.repair import repair
 from tests.support.failing import failing
-from tests.support.turns import Owner, jobs, settle
+from tests.support.turns import Owner, jobs, numbered, settle
 from tests.support.world import World
 
 pytestmark = pytest.mark.each_write
@@ -222,3 +222,55 @@ async def test_a_producer_that_copies_all_it_can_read_costs_no_other_its_records
     bodies = await _bodies(world, queue)
 
     assert bodies == Counter([*RECORDS, *copies, "behind"])
+
+
+@every_write
+@killed_or_not
+async def test_the_turn_that_finishes_a_page_says_that_records_are_left(
+    world: World, n: int, *, killed: bool
+) -> None:
+    queue = world.app.queue("q")
+    await _push(world, *(f"r{i:03}" for i in range(250)))
+    owner = Owner(world.store, queue)
+    await _strike(world, owner, n, 100, killed=killed, settling=False)
+    reply, bodies = await owner.again(), Counter[str]()
+    while reply.claims or reply.reason != "empty":
+        bodies.update(str(claim.body) for claim in reply.claims)
+        reply = await owner.turn(100, [settle(claim) for claim in reply.claims])
+
+    assert bodies == Counter(f"r{i:03}" for i in range(250))
+
+
+CHUNK = 1024
+"""Ids that one command pushes, at most."""
+
+
+@pytest.mark.parametrize("pushed", [0, 1, 50, 99])
+@pytest.mark.parametrize("cancelled", [False, True], ids=["", "some cancelled"])
+async def test_a_page_that_two_commands_push_gets_in_line_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, pushed: int, *, cancelled: bool
+) -> None:
+    """The turn returns many jobs to their list, so its second push, with the rest of the page, is
+    another command; it is refused."""
+    monkeypatch.setattr("tests.support.failing.WRITES", {"RPUSH"})
+    queue, others = world.app.queue("q", max_jobs=5000), numbered(CHUNK - pushed, "other")
+    for first in range(0, len(others), 500):
+        await world.store.enqueue(queue, others[first : first + 500])
+    owner = Owner(world.store, queue)
+    claims = await owner.claim(CHUNK)
+    await _push(world, *(f"{i}" for i in range(100)))
+    fault = await failing(world, "turn", 2)
+    with pytest.raises(StoreError) as refused:
+        await owner.turn(0, [settle(claim, "retry") for claim in claims], resync=True)
+    await fault.struck(refused.value)
+    gone = {0, pushed - 1, pushed} - {-1} if cancelled else set[int]()
+    for job_id in (await world.probe.snapshot())["records"]:
+        if job_id[0] == "~" and int(job_id.split("-")[-1].split("~")[0]) - 1 in gone:
+            await world.store.cancel(queue, job_id)
+
+    bodies = Counter[str]()
+    for name in ("o2", "o3", "o4"):
+        claims = await Owner(world.store, queue, name).claim(500, resync=True)
+        bodies.update(str(claim.body) for claim in claims if claim.foreign)
+
+    assert bodies == Counter(str(i) for i in range(100) if i not in gone)

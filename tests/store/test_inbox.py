@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from shared import Queue, RateLimit
+from shared.jobs.outcome import Kind
 from shared.store import Store
 from tests.support.probe import Probe
 from tests.support.records import record
-from tests.support.turns import Owner, jobs
+from tests.support.turns import Owner, jobs, settle
 from tests.support.values import Declare
 
 ODD = [b'{"type":"t","payload":{}}', b"\xff\x00\xfe not UTF-8", b"", b"a\nb\n", b"[" * 10_000]
@@ -266,3 +267,21 @@ async def test_a_page_of_records_costs_four_commands_and_their_list_three_more(
     idle, first, second = prices
     assert await _waiting(store, queue) == 0
     assert (first - idle, second - idle) == (7, 4)
+
+
+@pytest.mark.parametrize("kind", ["done", "cancelled", "dead"])
+async def test_a_full_queue_goes_on_with_its_inbox_while_ended_jobs_give_way(
+    store: Store, probe: Probe, declare: Declare, kind: Kind
+) -> None:
+    """A turn that has made room says that there is more, so its drain does not end."""
+    queue = declare(max_jobs=12)
+    await probe.run("RPUSH", probe.key("q", "inbox"), *(f"r{i:02}" for i in range(50)))
+    owner = Owner(store, queue)
+    reply, bodies = await owner.turn(20, resync=True), list[str]()
+    while reply.claims or reply.reason != "empty":
+        bodies += [str(claim.body) for claim in reply.claims]
+        reply = await owner.turn(20, [settle(claim, kind) for claim in reply.claims])
+
+    assert bodies == [f"r{i:02}" for i in range(len(bodies))]
+    assert len(bodies) + await _waiting(store, queue) == 50
+    assert len(bodies) == 50 or (kind == "dead" and len(bodies) <= 12)

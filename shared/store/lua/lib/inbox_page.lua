@@ -31,24 +31,31 @@ local function take_over(q, intake)
   call("RENAME", INBOX, INTAKE)
 end
 
--- The first `count` records of the intake are stored. Those that no list has (none has, unless all have) get
+-- How many of the ids stand in the list. A turn pushes them in order, and in two commands if the page begins
+-- behind many others: so these are the first of them, and a few looks find the last.
+local function count_listed(ids)
+  local least, most = 0, #ids
+  while least < most do
+    local middle = math.ceil((least + most) / 2)
+    if call("LPOS", NORMAL, ids[middle]) then least = middle else most = middle - 1 end
+  end
+  return least
+end
+
+-- The first `count` records of the intake are stored. Those that were never claimed and that no list has get
 -- in line.
 local function finish_page(q, intake, count)
-  local ids, jobs, sample = {}, {}, {}
+  local ids, jobs, waiting = {}, {}, {}
   for i = 1, count do ids[i] = id_from_inbox(intake, intake.taken - count, i, intake.last_shard) end
   for i, raw in ipairs(fetch(ids)) do
     local job = decode(rewritten[ids[i]] or raw)
-    if job and job.state == STATE.live and job.fence == 0 then
-      jobs[ids[i]], sample = job, { [ids[i]] = job }
-    end
+    if job and job.state == STATE.live and job.fence == 0 then jobs[ids[i]] = job end
   end
-  keep_unplaced(sample)
-  if next(sample) then
-    remove_leased(jobs)
-    for _, id in ipairs(ids) do
-      if jobs[id] then buffer_push(NORMAL, id) end
-    end
+  if next(jobs) then remove_leased(jobs) end
+  for _, id in ipairs(ids) do
+    if jobs[id] then waiting[#waiting + 1] = id end
   end
+  for i = count_listed(waiting) + 1, #waiting do buffer_push(NORMAL, waiting[i]) end
   depart(function() call("LTRIM", INTAKE, count, -1) end)
   q.foreign = true
 end

@@ -44,11 +44,14 @@ end
 
 -- A foreign producer that pushes while a drain is under way marks the agenda for a turn that recounts.
 -- This turn is about to replace that mark, so it looks itself, if the queue ever had such a producer.
--- While it has no room for what waits there, it does not look.
+-- While it has no room for what waits there, it does not look. A turn that left records for the next one (it
+-- made room for them, or finished a page) was not empty: its drain takes them at once.
 local function look_at_inbox(q, request, claimed)
-  if not q.inbox or q.inbox_read or inbox_is_held(q, request) or call("EXISTS", INBOX, INTAKE) == 0 then return end
-  q.foreign = true
-  if claimed.reason == "empty" then claimed.reason = "more" end
+  local held = inbox_is_held(q, request)
+  if held and zadds[CANCELLED] then q.foreign = true end -- jobs that this turn cancelled give way in the next
+  local looks = q.inbox and not (q.inbox_read or q.foreign or held)
+  if looks and call("EXISTS", INBOX, INTAKE) > 0 then q.foreign = true end
+  if q.foreign and claimed.reason == "empty" then claimed.reason = "more" end
 end
 
 -- Also sets the wait of an empty turn.
