@@ -95,9 +95,11 @@ def schedule_id(key: str, planned: int) -> str:
 def created_ms(short: str) -> int | None:
     """The instant at which `new_id` made this id, by its producer's clock, or at which a queue took
     a record in from its inbox; None for an id that a caller chose."""
-    if len(short) != LENGTH and short[LENGTH : LENGTH + 1] != "~":
+    if short.startswith("~"):  # which may be as long as ours
         from_inbox = _FROM_INBOX.match(short)
         return int(from_inbox[1]) if from_inbox else None
+    if len(short) != LENGTH and short[LENGTH : LENGTH + 1] != "~":
+        return None
     if not short[:LENGTH].isalnum() or not short.isascii():
         return None
     high = _number(short[:_SHARED]) + _ALPHABET.index(short[_SHARED]) * 62

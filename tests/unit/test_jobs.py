@@ -319,3 +319,10 @@ def test_a_context_has_the_attempt_the_fence_and_the_redelivery() -> None:
     assert (first.id, first.attempt, first.redelivered, first.key) == ("a.q", 1, False, None)
     assert (again.attempt, again.fence, again.redelivered, again.key) == (2, 3, True, "k")
     assert first.budget_left() == 7.0
+
+
+@pytest.mark.parametrize("taken", [0, 9, 10, 99_999])
+@pytest.mark.parametrize("ending", ["", "~0", "~31"])
+def test_an_id_from_the_inbox_of_any_length_tells_its_instant(taken: int, ending: str) -> None:
+    for position in (1, 10, 100):
+        assert created_ms(f"~1795806008121-0-{taken}-{position}{ending}") == 1795806008121
