@@ -11,6 +11,7 @@ from ..declare.queue import Queue
 from ..errors import STORE_DOWN, StoreError
 from ..jobs.ids import local_id
 from ..store import Store
+from ..store.sweeps import HOUR
 
 log = logging.getLogger("tidegate.drain")
 
@@ -41,14 +42,19 @@ async def trim_dead_letters(store: Store, queues: Iterable[Queue], *, seconds: f
             return
 
 
+async def _are_in_order(store: Store, queue: Queue, now_ms: int) -> bool:
+    """False until turns have brought back all letters of a time to which the store's clock had
+    jumped: they seem to be the youngest (lua/lib/resync.lua)."""
+    newest = await store.list_jobs(queue, "dead", first=0, most=1)
+    return all(row.at_ms <= now_ms + HOUR for row in newest)
+
+
 async def _pages(store: Store, queue: Queue, keep: Retention) -> AsyncIterator[int]:
     """Delete page after page, up to the first dead letter that is kept; how many of each. What dies
     meanwhile shifts the positions, so a few may stay until the next call."""
     stats = await store.stats(queue)
     oldest, first = stats.now_ms - keep.age * 1000, stats.sizes["dead"]
-    # Until a turn has brought back all letters of a time ahead, they seem to be the youngest
-    # (lua/lib/resync.lua).
-    in_order = stats.turn_ms <= stats.now_ms
+    in_order = first <= keep.count or await _are_in_order(store, queue, stats.now_ms)
     is_last = False
     while first > 0 and not is_last:
         first = max(0, first - PAGE)

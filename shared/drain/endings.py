@@ -136,7 +136,9 @@ class Endings:
         now = self._budget.clock.epoch_ms()
         for ending in ended:
             ending.log_missing(now)
-            settle(ending.run.claim._replace(history=ending.history), ending.outcome(now))
+            claim = ending.run.claim
+            told = claim._replace(history=ending.history, stored_history=claim.history)
+            settle(told, ending.outcome(now))
 
     def _within(self) -> float:
         """Seconds for which a request is repeated: the drain must settle the ends in its time."""

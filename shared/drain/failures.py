@@ -22,6 +22,8 @@ from .threads import call_contained
 
 log = logging.getLogger("tidegate.job")
 
+MOST_PARKED_TYPES, LONGEST_OF_PARKED = 20, 200
+"""Types of which a drain logs a parked job, and characters of a type and of a reason."""
 HOOK_SECONDS = 5.0
 """Seconds that the hooks of one failure may take together, while the function has time."""
 
@@ -73,13 +75,15 @@ class Failures:
             log.log(level, "job_failed", extra=facts)
 
     def log_parked(self, run: Run, outcome: Outcome) -> None:
-        """Log the first job that this drain parks of each type: the others wait for the same."""
-        if run.body.type in self._parked:
+        """Log the first job that this drain parks of each type: the others wait for the same. Not
+        of more types than MOST_PARKED_TYPES: a foreign producer may write any."""
+        if run.body.type in self._parked or len(self._parked) == MOST_PARKED_TYPES:
             return
         self._parked.add(run.body.type)
         log.warning("job_parked", extra={
-            "queue": run.claim.queue, "job_id": run.claim.public_id, "type": run.body.type,
-            "reason": outcome.detail.get("parked"), "retry_in": round(outcome.delay, 1),
+            "queue": run.claim.queue, "job_id": run.claim.public_id,
+            "type": run.body.type[:LONGEST_OF_PARKED], "retry_in": round(outcome.delay, 1),
+            "reason": str(outcome.detail.get("parked"))[:LONGEST_OF_PARKED],
         })  # fmt: skip
 
     async def _call(self, hook: FailureHook, run: Run, failure: JobFailure) -> None:

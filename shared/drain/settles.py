@@ -66,7 +66,8 @@ class SettleWriter:
         record no longer."""
         if level == "minimal":
             short = self._stored(claim, history, "short")
-            if byte_length(short) <= byte_length(self._encrypted(claim, claim.history)):
+            before = claim.history if claim.stored_history is None else claim.stored_history
+            if byte_length(short) <= byte_length(self._encrypted(claim, before)):
                 return short
         return self._encrypted(claim, shorten_history(history, level))
 

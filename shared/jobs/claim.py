@@ -49,6 +49,8 @@ class Claim(NamedTuple):
     isolated: bool = False
     since_ms: int = 0
     """When it began to wait or was due, by the store's time or its producer's; 0: unknown."""
+    stored_history: str | None = None
+    """What a minimal history may not be longer than, where `history` is no more the stored one."""
 
     @property
     def public_id(self) -> str:

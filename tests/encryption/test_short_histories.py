@@ -106,7 +106,7 @@ class Story:
 
     async def parked_without_key(self, after: float) -> None:
         """A drain without the key parks the job, and its encrypted part is as it was."""
-        before = (await self.history())["encrypted"]
+        before = (await self.history()).get("encrypted")
         assert await self.drained(self.wrong, after) == "parked"
         stored = await self.history()
         assert stored["encrypted"] == before

@@ -16,7 +16,7 @@ from shared.embedded.limits import Limits
 from shared.jobs.job import EnqueueAnswer, Job
 from shared.jobs.short_history import LONGEST_OF_MINIMAL, LONGEST_TEXT, NO_RESULT, NOT_KEPT
 from shared.store.turn import CLAIM_MAX_BYTES
-from shared.store.usage import WORST_SHARD
+from shared.store.usage import MOST_WITH_SHORT_HISTORIES, WORST_SHARD
 from shared.testing import FakeClock
 from tests.support.servers import Servers, empty_engine
 from tests.support.threads import run_threaded
@@ -154,6 +154,37 @@ def test_a_shard_that_follow_ups_have_filled_goes_on_in_an_entry_that_doctor_cal
         stats = await world.store.stats(queue)
         assert stats.sizes["dead"] + stats.totals["done"] == stored
         assert max(one.bytes for one in stats.usage) <= ENTRY * 94 // 100
+
+    _story(engine_kind, servers, clock, story)
+
+
+@pytest.mark.parametrize("ends", ["plain", "followed", "failed first"])
+def test_dead_letters_of_small_jobs_make_no_entry_longer_than_its_levels_say(
+    engine_kind: str, servers: Servers, clock: FakeClock, ends: str
+) -> None:
+    async def story(world: World) -> None:
+        retry = Retry.fixed(attempts=2 if ends == "failed first" else 1, wait=30)
+        queue = world.app.queue("q", max_bytes=100_000, retry=retry, concurrency=20)
+        other = world.app.queue("other", max_bytes=4 * MAX_BYTES, shards=4)
+
+        @queue.job("t")
+        async def fail(payload: Number) -> None:
+            raise ValueError("m" * 1500)
+
+        if ends != "plain":
+
+            @fail.on_dead(queue=other)
+            async def dead(end: Dead[Number]) -> None: ...
+
+        stored = await _fill(world, queue, 0)
+        for _ in range(4):
+            await world.drained(queue, budget=300)
+            await world.drained(other, budget=300)
+            world.clock.advance(61)
+
+        stats = await world.store.stats(queue)
+        assert stats.sizes["dead"] == stored
+        assert stats.bytes < 100_000 * (MOST_WITH_SHORT_HISTORIES + 0.25)  # and those under way
 
     _story(engine_kind, servers, clock, story)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shared import Cancel, Discard, JobContext, Retry, RetryLater, Snooze
+from shared.drain.failures import LONGEST_OF_PARKED, MOST_PARKED_TYPES
 from shared.jobs.ids import local_id
 from shared.store.views import JobView
 from tests.faults.conftest import Play
@@ -316,6 +317,22 @@ def test_an_unknown_type_is_parked_and_runs_when_its_handler_has_come(play: Play
         assert world.ran == ["j0000"]
 
     play(story)
+
+
+def test_a_foreign_producer_fills_no_log_with_types(
+    play: Play[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(world: World) -> None:
+        queue = world.queue()
+        raws = [f'{{"type":"{n}{"x" * 5000}","payload":{{}}}}' for n in range(50)]
+        await world.probe.run("RPUSH", world.probe.key("q", "inbox"), *raws)
+        await world.drained(queue)
+
+    play(story)
+
+    told = [vars(record) for record in caplog.records if record.message == "job_parked"]
+    assert len(told) == MOST_PARKED_TYPES
+    assert {len(one["type"]) for one in told} == {LONGEST_OF_PARKED}
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 50])

@@ -104,6 +104,7 @@ async def test_what_ends_after_the_step_back_is_kept_and_the_oldest_go(
 
 
 @every_end
+@pytest.mark.each_write  # thousands of jobs
 async def test_nothing_is_deleted_by_count_before_all_are_brought_back(
     world: World, kind: Kind
 ) -> None:
@@ -132,7 +133,33 @@ async def test_nothing_is_deleted_by_count_before_all_are_brought_back(
 
 
 @every_end
-@pytest.mark.parametrize("n", range(1, 20))
+@pytest.mark.each_write  # thousands of jobs
+@pytest.mark.parametrize("ahead", [HOUR + 40, DAY])
+async def test_time_is_the_new_one_while_jobs_are_brought_back(
+    world: World, kind: Kind, ahead: int
+) -> None:
+    queue = _queue(world, age=500 * DAY)
+    world.clock.step(ahead)
+    await _end(world, queue, kind, "ahead", 2 * MOST + 10)
+    world.clock.step(-ahead)
+    await world.store.enqueue(queue, numbered(2, "now"))
+    runs, other = Owner(world.store, queue, "runs"), Owner(world.store, queue, "other")
+
+    held = (await runs.turn(1)).claims
+    claimed = []
+    for _ in range(4):  # while the lease of the first lasts
+        world.clock.advance(7)
+        reply = await other.turn(1)
+        claimed += [claim.id for claim in reply.claims]
+        assert abs(reply.now_ms - world.clock.epoch_ms()) < 1000
+
+    assert [claim.id for claim in held] == ["now000"]
+    assert claimed == ["now001"]
+    assert not (await runs.turn(0, [settle(held[0], "done")])).stale
+
+
+@every_end
+@pytest.mark.parametrize("n", range(1, 12))
 @pytest.mark.parametrize("killed", [False, True], ids=["once", "killed"])
 @pytest.mark.each_write
 async def test_a_turn_that_stops_while_it_brings_jobs_back_is_continued(

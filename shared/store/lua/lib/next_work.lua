@@ -67,7 +67,7 @@ local function update_agenda(q, request, claimed)
   -- An empty turn has popped all that waits, except suspects and what foreign producers pushed.
   local more_waits = reason ~= "empty" or q.suspects > 0 or q.foreign
 
-  if q.is_ahead then -- the next turn brings back more (lib/resync.lua)
+  if q.ahead then -- the next turn brings back more (lib/resync.lua)
     mark_due(q.name)
     if reason == "empty" then claimed.reason = "more" end
   elseif claimed.count > 0 and reason == "limited" then

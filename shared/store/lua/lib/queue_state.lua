@@ -10,14 +10,14 @@
 local NAMES = {
   -- 1 or 0.  paused: nothing may be claimed; waits: a list of waiting ids may hold a job (so it may if
   -- nothing is stored); mixed: high or low may hold jobs; foreign: the inbox may hold more; inbox: it
-  -- has held some; cancelled, names: there may be some to trim; settles_deaths: so some deployment's turn
-  flags = { "paused", "waits", "mixed", "foreign", "inbox", "cancelled", "names", "settles_deaths" },
+  -- has held some; cancelled, names: there may be some to trim; settles_deaths: some deployment's turns
+  -- do so; ahead: there may be jobs and leases of a time to which the clock had jumped (lib/resync.lua)
+  flags = { "paused", "waits", "mixed", "foreign", "inbox", "cancelled", "names", "settles_deaths", "ahead" },
   -- active, completed, suspects: sizes; completed_bytes: of completed jobs; trim_at: when retention by
   -- age is next due; turns: claims over all priorities, for aging; agenda_at: the instant a turn last
   -- put on the agenda (0: none; NEVER: work may wait before it); moved: the sets that the last turn
   -- moved ids from, as a sum: 1 active, 2 delayed, 4 parked; backlog: jobs in the backlogs of keys;
-  -- key_bytes: of the states of keys (lib/key_state.lua); inbox_held: bytes of the first record of the
-  -- inbox that there was no room for, or 0
+  -- key_bytes: of the states of keys; inbox_held: bytes of the first record that there was no room for, or 0
   numbers = { "active", "completed", "completed_bytes", "suspects", "trim_at", "turns", "agenda_at",
     "moved", "backlog", "key_bytes", "inbox_held" },
   -- lower bounds of the next instants in delayed, active, parked and key_timers; NEVER where there is none
@@ -78,7 +78,7 @@ local function save_state(q)
   for id in pairs(q.cancel) do cancel[#cancel + 1] = id end
   table.sort(cancel)
   for i, name in ipairs(TOTALS) do totals[i] = whole(q.totals[name] or 0) end
-  local new = { clock = q.is_ahead and q.stored.clock or whole(q.now), cancel = join(cancel, " "), replay = q.replay,
+  local new = { clock = whole(q.now), cancel = join(cancel, " "), replay = q.replay,
     totals = table.concat(totals, " "), key_limits = q.key_limits, intake = q.intake }
   for name, value in pairs(q.bucket) do new[name] = whole(value) end
   for _, name in ipairs(NAMES.flags) do new[name] = q[name] and YES or NO end

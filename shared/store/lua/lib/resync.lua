@@ -6,13 +6,14 @@
 --- @include "staged"
 local MOST = 1000 -- of a set a turn
 
--- Whether the newest time that the queue has seen was that of a clock ahead (lib/clock.lua).
-local function went_back(q) return tonumber(q.stored.clock or 0) > q.now end
+-- Whether the newest time that the queue has seen was that of a clock ahead (lib/clock.lua), or an earlier turn has
+-- not brought back all that is of it.
+local function went_back(q) return q.ahead or tonumber(q.stored.clock or 0) > q.now end
 
--- The first members of a set that belong to the time ahead. `q.is_ahead`: there may be more of them.
+-- The first members of a set that belong to the time ahead. `q.ahead`: there may be more of them.
 local function read_ahead(q, key)
   local members = call("ZRANGEBYSCORE", key, "(" .. whole(q.now + HOUR), "+inf", "LIMIT", 0, MOST)
-  q.is_ahead = q.is_ahead or #members == MOST
+  q.ahead = q.ahead or #members == MOST
   return members
 end
 
@@ -25,14 +26,15 @@ local function bring_back_ended(q, key)
 end
 
 -- What was timed while the clock was ahead would stand still until it gets there again: such leases get a new
--- end, as if their functions had just claimed, and ended jobs another instant, MOST of a set at a time. `is_ahead`:
--- more remain; the stored clock stays ahead so that the next turn continues, and retention deletes nothing. With
+-- end, as if their functions had just claimed, and ended jobs another instant, MOST of a set at a time. `ahead`:
+-- more remain; the next turn continues, and until then retention deletes nothing. The time is the new one at once. With
 -- the last of them, all keys and parked jobs are looked at, in their order. Jobs that wait for an instant stay: it
 -- may be meant.
 local function bring_back(q)
+  q.ahead = false
   extend_leases(read_ahead(q, ACTIVE), q.now + q.lease_ms)
   for _, key in ipairs({ COMPLETED, CANCELLED, DEAD }) do bring_back_ended(q, key) end
-  if q.is_ahead then return end
+  if q.ahead then return end
   call("ZUNIONSTORE", KEY_TIMERS, 1, KEY_TIMERS, "WEIGHTS", 0.5)
   call("ZUNIONSTORE", PARKED, 1, PARKED, "WEIGHTS", 0.5)
   q.trim_at = 0

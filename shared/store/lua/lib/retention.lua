@@ -24,7 +24,7 @@ end
 
 -- `settled`: as many jobs as this turn may have added.
 local function trim_by_size(q, request, settled)
-  if q.is_ahead then return end -- those of a time ahead seem the youngest until all are brought back
+  if q.ahead then return end -- those of a time ahead seem the youngest until all are brought back
   if q.inbox_held > 0 then make_room_for_inbox(q, request) end
   local extra, share = q.completed - request.keep_count, math.floor(request.queue_max_bytes / 2)
   local all = queue_usage.bytes + queue_usage.key_bytes
@@ -54,7 +54,7 @@ local function trim_cancelled(q, count, ids)
 end
 
 local function trim_periodically(q, count, age_ms)
-  if q.is_ahead then return end
+  if q.ahead then return end
   local due = q.trim_at > 0 and q.now >= q.trim_at
   if due or q.trim_at == 0 then q.trim_at = q.now + math.max(60000, math.floor(age_ms / 10)) end
   if not due then return end
