@@ -109,7 +109,7 @@ class Story:
         before = (await self.history()).get("encrypted")
         assert await self.drained(self.wrong, after) == "parked"
         stored = await self.history()
-        assert stored["encrypted"] == before
+        assert stored.get("encrypted") == before
         assert str(stored["parked"]).startswith('encryption key "2026-05" ')
 
 

@@ -8,6 +8,7 @@ from functools import partialmethod
 from typing import NamedTuple
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from shared import App
 from shared.embedded.engine import Engine
@@ -31,7 +32,7 @@ EACH_WRITE = [one for one in ONE if one.kind in (kinds()[0], GOPHERLUA)] + SHARD
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that is marked `one_shard` counts commands, or looks into one entry. One that is
     marked `each_write` has a case for each write of a script: it runs where servers may differ.
-    One that is marked `best_server` moves megabytes."""
+    One that is marked `best_server` moves megabytes, or has hundreds of cases."""
     if "setting" in metafunc.fixturenames:
         marks = {mark.name for mark in metafunc.definition.iter_markers()}
         settings = EACH_WRITE if "each_write" in marks else ONE + SHARDED
@@ -39,8 +40,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             settings = [one for one in settings if one.kind == kinds()[0]]
         if "one_shard" in marks:
             settings = [one for one in settings if one.shards == 1]
-        names = [one.kind if one.shards == 1 else f"{one.kind}, 3 shards" for one in settings]
-        metafunc.parametrize("setting", settings, ids=names, indirect=True)
+        metafunc.parametrize("setting", [_parameter(one) for one in settings], indirect=True)
+
+
+def _parameter(setting: Setting) -> ParameterSet:
+    """GopherLua interprets: a minute is short for it while another test uses the other core."""
+    name = setting.kind if setting.shards == 1 else f"{setting.kind}, {setting.shards} shards"
+    patience = [pytest.mark.timeout(240)] if setting.kind == GOPHERLUA else []
+    return pytest.param(setting, id=name, marks=patience)
 
 
 @pytest.fixture

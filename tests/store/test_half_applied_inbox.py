@@ -186,6 +186,7 @@ BETWEEN: dict[str, Between] = {
 
 @every_write
 @killed_or_not
+@pytest.mark.best_server  # hundreds of cases; the others run on GopherLua too
 @pytest.mark.parametrize("bounds", BOUNDS)
 @pytest.mark.parametrize("between", BETWEEN)
 async def test_each_record_becomes_one_job_whatever_room_there_is_and_whatever_comes_between(
