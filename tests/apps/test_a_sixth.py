@@ -16,6 +16,7 @@ STEP = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 LAST_STAGE = "  documents: { app: documents }\n"
+UPLOADED = "!/functions/apps\n"
 
 
 TESTS_OF_ALL = (
@@ -34,6 +35,8 @@ def follow_the_page(checkout: Checkout, run: Callable[[str], str]) -> list[str]:
             checkout.write(step["file"], step["text"])
         elif step["kind"] == "yaml":
             checkout.replace("serverless.yml", LAST_STAGE, LAST_STAGE + step["text"])
+        elif step["kind"] == "gitignore":
+            checkout.replace(".vercelignore", UPLOADED, UPLOADED + step["text"])
         else:
             said.append(run(step["text"]))
     return said
@@ -81,5 +84,6 @@ def test_the_page_has_a_step_for_each_file_and_command() -> None:
         ("tests/apps/shop/test_orders.py", "python"),
         (None, ""),
         (None, "yaml"),
+        (None, "gitignore"),
         (None, ""),
     ]
