@@ -26,7 +26,7 @@ from .lambdas import TOKEN, http_event, schedule_event, unzip
 from .processes import Store, embedded_store
 from .tools import CACHE, HERE, bare_environment, empty_environment, plain_environment
 
-ROUNDS = 7
+ROUNDS = 5
 BUDGETS = {"drain": 2.0, "api": 2.4}
 """The intended cost of a start, as a ratio to the base."""
 LIMITS = {"drain": 2.8, "api": 3.1}

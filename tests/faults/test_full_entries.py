@@ -201,7 +201,7 @@ def test_a_queue_full_of_jobs_that_wait_for_their_follow_ups_goes_on(
         tries, followed = Counter[str](), list[str]()
         queue = world.app.queue(
             "q",
-            max_bytes=200_000 * shards,
+            max_bytes=80_000 * shards,
             shards=shards,
             retry=Retry.fixed(attempts=9, wait=60),
             concurrency=5,

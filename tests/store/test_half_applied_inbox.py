@@ -128,7 +128,6 @@ async def test_a_cancel_in_between_costs_no_other_job_its_place(
 RECORDS = ("a", "b", "b", "0 6 0 0 0", "~page 0 5 0", "c" * 150)
 """Also texts that look like what the queue itself notes, now or in earlier versions."""
 BOUNDS: dict[str, dict[str, Any]] = {
-    "roomy": {},
     "few jobs": {"max_jobs": 3},
     "few bytes": {"max_bytes": 900},
 }
