@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from ..declare.queue import Queue
 from ..encryption.history import encrypt_history
@@ -19,14 +19,6 @@ from .resources import DrainResources
 from .run import Run
 
 log = logging.getLogger("tidegate.drain")
-
-LEVEL_OF_OPEN_ENDS: Mapping[HistoryLevel, HistoryLevel] = {
-    "full": "full",
-    "short": "full",
-    "minimal": "minimal",
-}
-"""The level of a decided end's history: its follow-ups are still made of it. A minimal one keeps
-what they are made of."""
 
 
 class SettleWriter:
@@ -56,7 +48,9 @@ class SettleWriter:
             from .labels import label_of  # noqa: PLC0415 - most deployments tell none
 
             label = label_of(claim, outcome, history)
-        level = LEVEL_OF_OPEN_ENDS[self._level] if has_open_end(claim, outcome) else self._level
+        level = self._level
+        if level == "short" and has_open_end(claim, outcome):
+            level = "full"  # its follow-ups are made of it; a minimal one keeps what they need
         history = self._stored(claim, history, level)
         waited = 0 if outcome.started else claim.at_ms
         return Settle(claim.lease, outcome.kind, outcome.delay_ms, history, waited, label)

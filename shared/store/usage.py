@@ -19,7 +19,8 @@ MOST_WITH_FULL_HISTORIES = 4 / 3
 """Above this multiple of a shard's even share of the bytes histories are short
 (lua/lib/bounds.lua)."""
 MOST_WITH_SHORT_HISTORIES = 3 / 2
-"""Above this one they are minimal: a settle makes no record longer (lua/lib/bounds.lua)."""
+"""Above this one they are minimal: a settle makes no record longer, but for a decided end whose
+follow-ups wait (lua/lib/bounds.lua)."""
 WORST_SHARD = 7 / 4
 """The largest shard, as a multiple of its even share, and the largest queue, as one of its bounds:
 follow-ups may fill them so far. A job holds its own place until its follow-ups are stored; so where

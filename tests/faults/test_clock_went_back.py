@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from shared import KeyLimit, RateLimit
+from shared import KeyLimit, Queue, RateLimit
 from tests.faults.conftest import Play
 from tests.support.turns import Owner, jobs
 from tests.support.world import World
@@ -81,16 +81,21 @@ def test_a_process_that_saw_the_clock_go_back_looks_in_its_next_sweep(
     play(story)
 
 
+async def _live_a_day_ahead(world: World, queues: list[Queue]) -> None:
+    """Each queue gets two jobs, and a function that dies with one, before the clock goes back."""
+    await world.drain().tick()
+    world.clock.step(DAY)
+    for queue in queues:
+        await world.store.enqueue(queue, jobs(f"a-{queue.name}", f"b-{queue.name}"))
+        await Owner(world.store, queue, "dead").claim(1)
+    await world.drain().tick()
+    world.clock.step(-DAY)
+
+
 def test_a_sweep_of_some_queues_leaves_the_others_to_the_next(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queues = [world.queue(name, concurrency=1) for name in ("q1", "q2")]
-        await world.drain().tick()
-        world.clock.step(DAY)
-        for queue in queues:
-            await world.store.enqueue(queue, jobs(f"a-{queue.name}", f"b-{queue.name}"))
-            await Owner(world.store, queue, "dead").claim(1)
-        await world.drain().tick()
-        world.clock.step(-DAY)
+        await _live_a_day_ahead(world, queues)
 
         await world.drain(budget=20).tick(queues[:1])
         await _tick_for(world, 3 * SWEEP)
@@ -146,13 +151,7 @@ def test_a_dead_letter_of_an_idle_queue_is_brought_back(play: Play[None], ahead:
 def test_many_queues_are_found_some_a_sweep(play: Play[None]) -> None:
     async def story(world: World) -> None:
         queues = [world.queue(f"q{i:03}", concurrency=1) for i in range(120)]
-        await world.drain().tick()
-        world.clock.step(DAY)
-        for queue in queues:
-            await world.store.enqueue(queue, jobs(f"a-{queue.name}", f"b-{queue.name}"))
-            await Owner(world.store, queue, "dead").claim(1)
-        await world.drain().tick()
-        world.clock.step(-DAY)
+        await _live_a_day_ahead(world, queues)
 
         await _tick_for(world, 8 * SWEEP)
 
